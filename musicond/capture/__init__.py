@@ -1,0 +1,1 @@
+"""Cameras and recordings: what frames come from."""

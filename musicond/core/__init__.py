@@ -1,0 +1,1 @@
+"""The pure core: messages, ports, mood, recommendation, pipeline. No clock, no thread, no logging."""

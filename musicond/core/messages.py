@@ -1,0 +1,218 @@
+"""The messages that flow through musicond: frozen, slotted, with units in the names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Emotion(StrEnum):
+    """The seven classes of FER2013, in the order of the model's outputs (alphabetical)."""
+
+    ANGRY = "angry"
+    DISGUST = "disgust"
+    FEAR = "fear"
+    HAPPY = "happy"
+    NEUTRAL = "neutral"
+    SAD = "sad"
+    SURPRISE = "surprise"
+
+
+EMOTIONS: tuple[Emotion, ...] = tuple(Emotion)
+
+
+class Mood(StrEnum):
+    """What the room is told: one of the seven emotions, `unsure` or `nobody`."""
+
+    ANGRY = "angry"
+    DISGUST = "disgust"
+    FEAR = "fear"
+    HAPPY = "happy"
+    NEUTRAL = "neutral"
+    SAD = "sad"
+    SURPRISE = "surprise"
+    UNSURE = "unsure"
+    NOBODY = "nobody"
+
+    @property
+    def emotion(self) -> Emotion | None:
+        """The emotion of the same name, or None for `unsure` and `nobody`."""
+        return None if self in (Mood.UNSURE, Mood.NOBODY) else Emotion(self.value)
+
+
+class Watching(StrEnum):
+    """Whether faces are being read, and if not, why not."""
+
+    YES = "yes"
+    DARK = "dark"
+    PAUSED = "paused"
+    PRIVATE = "private"
+    NO_CAMERA = "no_camera"
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture: `grey` is uint8 of shape (height, width)."""
+
+    grey: NDArray[np.uint8] = field(repr=False)
+    captured_at: float
+    """Monotonic seconds of the source; only differences mean anything."""
+    wall: datetime
+    """The same instant with its time zone, for hours of the day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle in pixels of the frame; (x, y) is its upper left corner."""
+
+    x: int
+    y: int
+    w: int
+    h: int
+
+    @property
+    def area(self) -> int:
+        """Pixels covered."""
+        return self.w * self.h
+
+
+@dataclass(frozen=True, slots=True)
+class Faces:
+    """What the detector saw in one frame, largest face first."""
+
+    confirmed: tuple[Box, ...] = ()
+    """Boxes that the detector found in this very frame."""
+    coasted: tuple[Box, ...] = ()
+    """Boxes kept from a moment ago, not found again in this frame."""
+    dark: bool = False
+    """The frame is too dark to find a face in."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmotionEstimate:
+    """Calibrated probabilities of one frame."""
+
+    scores: tuple[float, ...]
+    """Seven probabilities in the order of `EMOTIONS`, summing to 1."""
+    box: Box
+    """The face they belong to; with the policy `all`, the largest."""
+
+    @property
+    def top(self) -> Emotion:
+        """The most probable emotion."""
+        return EMOTIONS[self.scores.index(max(self.scores))]
+
+
+@dataclass(frozen=True, slots=True)
+class MoodChange:
+    """The mood that is announced has changed."""
+
+    before: Mood
+    after: Mood
+    confidence: float
+    """Smoothed score (0..1) of the new mood's emotion; 0 for `nobody`."""
+    held_s: float
+    """Seconds for which the mood before had been announced."""
+    captured_at: float
+    wall: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """A song that can be recommended."""
+
+    track_id: str
+    """Stable identifier in the catalogue, such as `spotify:track:...`."""
+    title: str
+    artist: str
+    link: str
+    """Web address that a person can open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A track of an emotion's list, with what a choice needs to know."""
+
+    track: Track
+    familiarity: float
+    """0 (obscure) to 1 (everybody knows it)."""
+    shown: int
+    """How often it has been recommended; no times are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """Songs for a mood, with the reason in plain words."""
+
+    mood: Mood
+    tracks: tuple[Track, ...]
+    reason: str
+    wall: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SetPrivacy:
+    """Close the camera device (`on`) or let it be opened again."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Recommend and play nothing, for `minutes` or until resumed."""
+
+    minutes: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """End a pause."""
+
+
+Command = SetPrivacy | Pause | Resume
+"""What a person asks for, whoever sent it: page, MQTT or the command line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """What persons have switched; kept over restarts."""
+
+    private: bool = False
+    paused: bool = False
+    paused_until: datetime | None = None
+    """None with `paused`: until resumed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """All that one turn of the loop has to tell its outputs: a whole and immutable picture."""
+
+    seq: int
+    """Counts the turns of this run from 1."""
+    captured_at: float
+    wall: datetime
+    watching: Watching
+    mood: Mood
+    since: datetime
+    """When `mood` was announced."""
+    confidence: float
+    """Smoothed score (0..1) of the mood's emotion, or of the leading one while `unsure`."""
+    scores: tuple[float, ...] | None
+    """Smoothed probabilities in the order of `EMOTIONS`; None without a face."""
+    raw_scores: tuple[float, ...] | None
+    """Calibrated, unsmoothed probabilities of this very frame; None where nothing was read."""
+    faces: Faces
+    recommendation: Recommendation | None
+    change: MoodChange | None = None
+    """Set in the one outcome that announces a change of mood."""
+    recommended: bool = False
+    """True in the one outcome that brings a new recommendation."""
+    controls: Controls = Controls()
+    """What persons have switched."""

@@ -1,0 +1,1 @@
+"""What tells the world: MQTT and, later, players."""

@@ -1,0 +1,1 @@
+"""Threads, signals, systemd, logs: knows nothing of emotions."""

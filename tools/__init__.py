@@ -1,0 +1,1 @@
+"""Tools around the model; run from a checkout."""
