@@ -1,30 +1,46 @@
-"""The configuration: one frozen model a section, each key with its unit, range and default."""
+"""The configuration: one frozen model a section, each key with its unit, range and default; and the places."""
 
 from __future__ import annotations
 
-import re
+import ipaddress
+import logging
+import os
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+log = logging.getLogger(__name__)
 
 SOURCE_PATTERN = r"^(auto|pi|demo|v4l2(:/dev/.+)?|file:.+)$"
+PASSWORD_VARIABLE = "MUSICOND_MQTT_PASSWORD"  # noqa: S105 - the variable's name, not a password
+SYSTEM_RUNTIME_DIR = Path("/run/musicond")
+
+
+class ConfigError(Exception):
+    """The configuration can't be used; `faults` holds one line each: where, what, and what would be right."""
+
+    def __init__(self, *faults: str) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
 
 
 class Section(BaseModel):
     """A section of the file: unknown keys are faults, values can't be changed afterwards."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Device(Section):
     """Who this device is."""
 
-    name: str = Field("musicond", min_length=1, max_length=60, description="Name shown to people.")
+    name: str = Field("musicond", min_length=1, max_length=60, description="Name shown to people, 1 to 60 characters.")
     node: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9_-]{1,64}$",
-        description="Identifier in MQTT topics. Unset: host name and four hex digits of the machine id.",
+        description="Identifier in MQTT topics, 1 to 64 letters, digits, - or _. "
+        "Unset: host name and four hex digits of the machine id.",
     )
 
 
@@ -43,7 +59,7 @@ class Camera(Section):
     @model_validator(mode="after")
     def _rates(self) -> Camera:
         if self.idle_rate > self.rate:
-            msg = f"idle_rate ({self.idle_rate}) must not exceed rate ({self.rate})"
+            msg = f"idle_rate ({self.idle_rate:g}) must not exceed rate ({self.rate:g})"
             raise ValueError(msg)
         return self
 
@@ -58,7 +74,7 @@ class FacesSection(Section):
     @model_validator(mode="after")
     def _sizes(self) -> FacesSection:
         if self.min_size >= self.max_size:
-            msg = f"min_size ({self.min_size}) must be less than max_size ({self.max_size})"
+            msg = f"min_size ({self.min_size:g}) must be less than max_size ({self.max_size:g})"
             raise ValueError(msg)
         return self
 
@@ -84,7 +100,7 @@ class MoodSection(Section):
     @model_validator(mode="after")
     def _hysteresis(self) -> MoodSection:
         if self.leave > self.enter:
-            msg = f"leave ({self.leave}) must not exceed enter ({self.enter})"
+            msg = f"leave ({self.leave:g}) must not exceed enter ({self.enter:g})"
             raise ValueError(msg)
         return self
 
@@ -103,11 +119,14 @@ class Mqtt(Section):
     host: str | None = Field(None, min_length=1, description="Host name or address of the broker. Unset: MQTT is off.")
     port: int = Field(1883, ge=1, le=65535, description="TCP port of the broker.")
     username: str | None = Field(None, min_length=1, description="User name, if the broker asks for one.")
-    password_file: Path | None = Field(None, description="File that holds the password in its first line.")
-    base_topic: str = Field("musicond", pattern=r"^[^+#/\s][^+#\s]*$", description="First part of every topic.")
-
-
-LISTEN = re.compile(r"^(127\.\d{1,3}\.\d{1,3}\.\d{1,3}|localhost|\[::1\]):(\d{1,5})$")
+    password_file: Path | None = Field(
+        None, description=f"File that holds the password in its first line. ${PASSWORD_VARIABLE} wins."
+    )
+    base_topic: str = Field(
+        "musicond",
+        pattern=r"^[^+#/\s][^+#\s]*$",
+        description="First part of every topic, without blanks, + or #, and not beginning with /.",
+    )
 
 
 class Web(Section):
@@ -116,6 +135,17 @@ class Web(Section):
     listen: str = Field(
         "127.0.0.1:8080", description="Loopback address and TCP port of the page; port 0 takes a free one."
     )
+
+    @field_validator("listen")
+    @classmethod
+    def _loopback(cls, value: str) -> str:
+        split_address(value)
+        return value
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host (without brackets) and port of `listen`."""
+        return split_address(self.listen)
 
 
 class Config(Section):
@@ -134,4 +164,99 @@ class Config(Section):
     )
 
 
-__all__ = ["Config", "SecretStr"]
+def split_address(text: str) -> tuple[str, int]:
+    """Split HOST:PORT of the page; raise ValueError unless HOST is a loopback address, as the page has no sign-in."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not (port.isascii() and port.isdigit()):
+        raise ValueError(f"{text!r} has no port; give HOST:PORT, such as 127.0.0.1:8080")
+    if len(port) > 5 or int(port) > 65535:  # noqa: PLR2004 - the highest TCP port, which has five digits
+        raise ValueError(f"port {port} is too large; give 0 to 65535")
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if host == "localhost":
+        return host, int(port)
+    try:
+        loopback = ipaddress.ip_address(bare).is_loopback and (":" in bare) == (bare != host)
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise ValueError(
+            f"{host or 'every address'} is not a loopback address, and the page has no sign-in yet; "
+            f"give 127.0.0.1:{port} or [::1]:{port}"
+        )
+    return bare, int(port)
+
+
+def _first_folder(variable: str) -> Path | None:
+    """Return the first folder of a colon-separated list that systemd sets, if it is set."""
+    first = os.environ.get(variable, "").split(":", 1)[0]
+    return Path(first) if first else None
+
+
+def state_dir(config: Config) -> Path:
+    """Return the folder for what outlives a restart; it need not exist yet."""
+    given = _first_folder("STATE_DIRECTORY") or config.state_dir
+    if given is not None:
+        return given
+    base = os.environ.get("XDG_STATE_HOME", "")
+    # The XDG rules say that a relative path is to be ignored.
+    home = Path(base) if base.startswith("/") else Path(os.path.expanduser("~/.local/state"))  # noqa: PTH111 - expanduser never raises
+    return home / "musicond"
+
+
+def runtime_dir(config: Config, system: Path = SYSTEM_RUNTIME_DIR) -> Path:
+    """Return the folder of `control.sock`: systemd's, else that of the system's daemon, else the state directory."""
+    given = _first_folder("RUNTIME_DIRECTORY")
+    if given is not None:
+        return given
+    if os.path.exists(system / "control.sock") or os.access(system, os.W_OK | os.X_OK):  # noqa: PTH110 - never raises
+        return system
+    return state_dir(config)
+
+
+def models_dir() -> Path:
+    """Return the folder of the model and the cascade: $MUSICOND_MODELS, the checkout's, or the installed one."""
+    given = os.environ.get("MUSICOND_MODELS", "")
+    if given:
+        return Path(given)
+    checkout = Path(__file__).resolve().parent.parent / "models"
+    installed = Path(sys.prefix) / "share/musicond/models"
+    packaged = Path("/usr/share/musicond/models")
+    return next((path for path in (checkout, installed) if path.is_dir()), packaged)
+
+
+def model_path(config: Config) -> Path:
+    """Return the TFLite file to load; it need not exist."""
+    return config.model.path or models_dir() / "fer_int8.tflite"
+
+
+def password_source(config: Config) -> str | Path | None:
+    """Return where the broker's password comes from: the variable's name, a file, or None without one."""
+    if os.environ.get(PASSWORD_VARIABLE):
+        return PASSWORD_VARIABLE
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    credential = Path(credentials) / "mqtt_password"
+    if credentials and os.path.exists(credential):  # noqa: PTH110 - never raises
+        return credential
+    return config.mqtt.password_file
+
+
+def mqtt_password(config: Config) -> SecretStr | None:
+    """Return the broker's password, None without one; raise ConfigError where its file can't be used."""
+    source = password_source(config)
+    if source is None:
+        return None
+    if isinstance(source, str):
+        return SecretStr(os.environ[source])
+    try:
+        with source.open(encoding="utf-8") as file:
+            open_to_all = os.fstat(file.fileno()).st_mode & 0o004
+            secret = file.readline().rstrip("\r\n")
+    except OSError as fault:
+        raise ConfigError(f"mqtt.password_file: {source}: {fault.strerror}; make it readable for this user") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"mqtt.password_file: {source}: not UTF-8 text; save the password as UTF-8") from None
+    if not secret:
+        raise ConfigError(f"mqtt.password_file: {source}: its first line is empty; write the password there")
+    if open_to_all and source == config.mqtt.password_file:
+        log.warning("%s can be read by every user; run: chmod o-r %s", source, source)
+    return SecretStr(secret)

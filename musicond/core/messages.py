@@ -93,6 +93,8 @@ class Faces:
     """Boxes kept from a moment ago, not found again in this frame."""
     dark: bool = False
     """The frame is too dark to find a face in."""
+    suspected: bool = False
+    """Something may be a face, not sure enough yet to count: the next look should come soon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,5 +216,7 @@ class Outcome:
     """Set in the one outcome that announces a change of mood."""
     recommended: bool = False
     """True in the one outcome that brings a new recommendation."""
-    controls: Controls = Controls()
+    controls: Controls = field(default_factory=Controls)
     """What persons have switched."""
+    notice: str | None = None
+    """A plain sentence on what does not work for the time being, such as the catalogue."""

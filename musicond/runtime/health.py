@@ -1,0 +1,59 @@
+"""How the process and the machine are: rate, memory, temperature, throttling."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from pathlib import Path
+
+WINDOW = 40
+"""Turns over which the rate is averaged."""
+
+THERMAL = Path("/sys/class/thermal/thermal_zone0/temp")
+THROTTLED = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
+
+
+class Meter:
+    """Counts steps; read from other threads without a lock (a deque's append is atomic)."""
+
+    def __init__(self) -> None:
+        self._times: deque[float] = deque(maxlen=WINDOW)
+        self._started = time.monotonic()
+
+    def count(self) -> None:
+        """Note one step now."""
+        self._times.append(time.monotonic())
+
+    def rate(self) -> float:
+        """Return steps per second over the last ones; 0 if none came for 5 s."""
+        times = list(self._times)
+        if len(times) < 2 or time.monotonic() - times[-1] > 5:  # noqa: PLR2004 - a rate needs two
+            return 0.0
+        return (len(times) - 1) / max(1e-6, times[-1] - times[0])
+
+    def uptime_s(self) -> float:
+        """Return seconds since the start."""
+        return time.monotonic() - self._started
+
+
+def temperature_c(path: Path = THERMAL) -> float | None:
+    """Return the processor's temperature in degrees Celsius, None where the kernel tells none."""
+    try:
+        return int(path.read_text()) / 1000
+    except (OSError, ValueError):
+        return None
+
+
+def throttled(path: Path = THROTTLED) -> bool | None:
+    """Whether a Pi is short of voltage or too hot right now (bits 0 to 3), None elsewhere."""
+    try:
+        return bool(int(path.read_text(), 16) & 0xF)
+    except (OSError, ValueError):
+        return None
+
+
+def memory_mib() -> float:
+    """Return the resident memory of this process in MiB (statm's second field, in pages)."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20

@@ -1,0 +1,55 @@
+"""Where log lines go: the journal under systemd, standard error otherwise."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from importlib import import_module
+
+LEVELS = ("debug", "info", "warning", "error")
+
+QUIET = ("aiohttp.access", "asyncio", "spotipy", "urllib3")
+"""Libraries that log secrets or noise below WARNING."""
+
+
+def setup(level: str) -> None:
+    """Send what is at or above `level` to the journal if systemd collects it, else to stderr."""
+    root = logging.getLogger()
+    root.setLevel(level.upper())
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    handler = _journal() if _under_journal() else None
+    if handler is None:
+        handler = logging.StreamHandler(sys.stderr)
+        pattern = "%(message)s" if _under_journal() else "%(asctime)s %(levelname)-7s %(message)s"
+        handler.setFormatter(
+            _Prefixed(pattern, "%H:%M:%S") if _under_journal() else logging.Formatter(pattern, "%H:%M:%S")
+        )
+    root.handlers[:] = [handler]
+
+
+def _under_journal() -> bool:
+    """Whether stderr is the very stream that systemd connected to the journal (sd_journal(3))."""
+    try:
+        device, inode = os.environ.get("JOURNAL_STREAM", "").split(":")
+        here = os.fstat(sys.stderr.fileno())
+        return (int(device), int(inode)) == (here.st_dev, here.st_ino)
+    except (ValueError, OSError):
+        return False
+
+
+def _journal() -> logging.Handler | None:
+    try:
+        handler: logging.Handler = import_module("systemd.journal").JournalHandler(SYSLOG_IDENTIFIER="musicond")
+    except (ImportError, OSError):
+        return None
+    return handler
+
+
+class _Prefixed(logging.Formatter):
+    """Begin each line with its priority in the form that the journal reads (sd-daemon(3))."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        priority = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4}.get(record.levelno, 3)
+        return "\n".join(f"<{priority}>{line}" for line in super().format(record).splitlines())

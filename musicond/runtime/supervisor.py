@@ -1,0 +1,108 @@
+"""Starts the parts in order, waits for a signal or a fault, stops them in reverse; tells systemd."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import FrameType
+
+    from musicond.runtime.systemd import Notifier
+
+log = logging.getLogger(__name__)
+
+OPEN_DEADLINE_S = 20.0
+"""A device that takes longer to open or close will not come back in this process."""
+JOIN_S = 1.0
+"""How long the watch thread may take to end its turn."""
+
+
+class Service(Protocol):
+    """Something with a start and a stop; see `core.ports.Output`."""
+
+    @property
+    def name(self) -> str:
+        """Short name."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self) -> None:
+        """End; may be called twice."""
+
+
+class Loop(Protocol):
+    """The watch loop."""
+
+    opening_since: float | None
+
+    def run(self) -> None:
+        """Turn until stopped."""
+
+    def stop(self) -> None:
+        """End after the turn in progress."""
+
+
+class Supervisor:
+    """Runs one loop and its services until SIGTERM or SIGINT."""
+
+    def __init__(self, services: Sequence[Service], loop: Loop, notifier: Notifier, ready: Callable[[], None]) -> None:
+        self._services, self._loop, self._notifier, self._ready = services, loop, notifier, ready
+        self._over = threading.Event()
+        self._crashed = False
+        self._thread = threading.Thread(target=self._watch, name="watch", daemon=True)
+
+    def run(self) -> int:
+        """Return the exit code: 0 after a signal, 1 after a crash of the watch thread."""
+        started: list[Service] = []
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._signalled)
+        try:
+            for service in self._services:
+                started.append(service)
+                service.start()
+            self._thread.start()
+            self._notifier.ready()
+            self._ready()
+            self._wait()
+        finally:
+            self._notifier.stopping()
+            self._loop.stop()
+            for service in reversed(started):
+                service.stop()
+        if self._thread.is_alive():
+            self._thread.join(JOIN_S)
+        if self._thread.is_alive():
+            # A camera that hangs in the driver can't be waited for; the kernel closes it.
+            log.warning("the camera does not let go; ending without it")
+            os._exit(1 if self._crashed else 0)
+        return 1 if self._crashed else 0
+
+    def _wait(self) -> None:
+        while not self._over.wait(1.0):
+            since = self._loop.opening_since
+            if since is not None and time.monotonic() - since > OPEN_DEADLINE_S:
+                log.error(
+                    "the camera did not open or close within %.0f s; ending, a fresh process may", OPEN_DEADLINE_S
+                )
+                self._crashed = True
+                return
+
+    def _watch(self) -> None:
+        try:
+            self._loop.run()
+        except Exception:  # a bug: the traceback is for the journal, systemd restarts
+            log.exception("the watch loop failed")
+            self._crashed = True
+        finally:
+            self._over.set()
+
+    def _signalled(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        self._over.set()

@@ -1,0 +1,88 @@
+"""Figures of a classifier: accuracy, macro-F1, recall, confusion, calibration error, temperature."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tools.fer2013 import LABELS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+ECE_BINS = 15
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a set of predictions is worth; `confusion[i, j]` counts images of class i read as j."""
+
+    accuracy: float
+    macro_f1: float
+    recall: dict[str, float]
+    ece: float
+    confusion: NDArray[np.int64]
+
+
+def softmax(logits: NDArray[np.floating], temperature: float) -> NDArray[np.float64]:
+    """Return probabilities of shape (n, classes); a temperature above 1 flattens them."""
+    scaled = np.asarray(logits, np.float64) / temperature
+    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    probabilities: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+    return probabilities
+
+
+def figures(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> Figures:
+    """Measure predictions (n, classes) against labels (n,); a class without images has recall 0."""
+    classes = probabilities.shape[1]
+    guesses = probabilities.argmax(axis=1)
+    confusion = np.zeros((classes, classes), np.int64)
+    np.add.at(confusion, (labels, guesses), 1)
+    hits = np.diag(confusion).astype(np.float64)
+    of_class, read_as = confusion.sum(axis=1), confusion.sum(axis=0)
+    recall = hits / np.maximum(of_class, 1)
+    f1 = 2 * hits / np.maximum(of_class + read_as, 1)
+    return Figures(
+        accuracy=float(hits.sum() / len(labels)),
+        macro_f1=float(f1.mean()),
+        recall={label: float(value) for label, value in zip(LABELS, recall, strict=True)},
+        ece=calibration_error(probabilities, labels),
+        confusion=confusion,
+    )
+
+
+def calibration_error(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+    """Expected calibration error (Guo et al. 2017): mean gap of confidence and accuracy over 15 equal bins."""
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    bins = np.minimum((confidence * ECE_BINS).astype(int), ECE_BINS - 1)
+    gaps = (abs(float(np.sum(right[bins == b]) - np.sum(confidence[bins == b]))) for b in range(ECE_BINS))
+    return sum(gaps) / len(labels)
+
+
+def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.int64]) -> float:
+    """Return the temperature in 0.2..5 with the least mean negative log likelihood (Guo et al. 2017)."""
+
+    def loss(log_temperature: float) -> float:
+        chosen = softmax(logits, float(np.exp(log_temperature)))[np.arange(len(labels)), labels]
+        return float(-np.log(np.maximum(chosen, 1e-12)).mean())
+
+    low, high = float(np.log(0.2)), float(np.log(5.0))
+    # Golden-section search: the loss has one minimum in the logarithm of the temperature.
+    ratio = (np.sqrt(5.0) - 1) / 2
+    for _ in range(40):
+        left, right = high - ratio * (high - low), low + ratio * (high - low)
+        low, high = (low, right) if loss(left) < loss(right) else (left, high)
+    return float(np.exp((low + high) / 2))
+
+
+def table(result: Figures) -> str:
+    """Return the confusion matrix as text: rows are labels, columns readings, in percent of the row."""
+    head = " " * 9 + "".join(f"{label[:7]:>9}" for label in LABELS) + "   images"
+    lines = [head]
+    for label, row in zip(LABELS, result.confusion, strict=True):
+        share = 100 * row / max(1, row.sum())
+        lines.append(f"{label:9}" + "".join(f"{value:9.1f}" for value in share) + f"{row.sum():9d}")
+    return "\n".join(lines)
