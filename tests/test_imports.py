@@ -21,6 +21,7 @@ FLOORS = {
     "web": 3,
     "config": 2,
     "config_file": 2,
+    "brain": 2,
     "core": 1,
     "runtime": 1,
     "__init__": 0,

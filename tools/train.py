@@ -33,7 +33,6 @@ EMA = 0.995
 """Decay per step of the averaged weights: a memory of about 200 steps, one epoch."""
 WARMUP_EPOCHS = 1
 LABEL_SMOOTHING = 0.1
-MIXUP_ALPHA = 0.2
 
 
 def build_model(width: float) -> keras.Model:
@@ -64,9 +63,9 @@ def build_model(width: float) -> keras.Model:
 class Batches(keras.utils.PyDataset):
     """Jittered and mixed training batches; the seed and the epoch fix every one of them."""
 
-    def __init__(self, data: Split, batch: int, seed: int) -> None:
+    def __init__(self, data: Split, batch: int, seed: int, mixup: float) -> None:
         super().__init__(workers=2, use_multiprocessing=False, max_queue_size=8)
-        self.data, self.batch, self.seed, self.epoch = data, batch, seed, 0
+        self.data, self.batch, self.seed, self.mixup, self.epoch = data, batch, seed, mixup, 0
 
     def __len__(self) -> int:
         return len(self.data.labels) // self.batch
@@ -77,7 +76,7 @@ class Batches(keras.utils.PyDataset):
         rng = np.random.default_rng([self.seed, self.epoch, index])
         x = model_input(np.stack([jitter(self.data.images[i], rng) for i in chosen]))
         y = np.eye(len(LABELS), dtype=np.float32)[self.data.labels[chosen]]
-        share = np.float32(rng.beta(MIXUP_ALPHA, MIXUP_ALPHA))
+        share = np.float32(rng.beta(self.mixup, self.mixup) if self.mixup else 1)
         return share * x + (1 - share) * x[::-1], share * y + (1 - share) * y[::-1]
 
 
@@ -137,14 +136,14 @@ def train(args: argparse.Namespace) -> float:
         averaged = keras.models.load_model(args.out / "averaged.keras", compile=False)
         print(f"resuming after epoch {len(log)}")
     else:
-        model = build_model(args.width)
+        model = keras.models.load_model(args.start, compile=False) if args.start else build_model(args.width)
         averaged = keras.models.clone_model(model)
         averaged.set_weights(model.get_weights())
         model.compile(
             keras.optimizers.AdamW(args.rate, weight_decay=args.decay),
             keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=LABEL_SMOOTHING),
         )
-    batches = Batches(data, args.batch, args.seed)
+    batches = Batches(data, args.batch, args.seed, args.mixup)
     averaging = Averaging(averaged.get_weights())
     for epoch in range(len(log), args.epochs):
         batches.epoch = epoch
@@ -188,6 +187,8 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=2e-3, help="peak learning rate")
     parser.add_argument("--decay", type=float, default=2e-3, help="weight decay")
     parser.add_argument("--width", type=float, default=1.0, help="multiplies the channels")
+    parser.add_argument("--mixup", type=float, default=0.2, help="alpha of mixup's beta distribution; 0: none")
+    parser.add_argument("--start", type=Path, help="model to go on from, instead of a new one of --width")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     try:

@@ -1,0 +1,166 @@
+"""The only composition root: names to builders, `build(config)` to an App that has opened nothing yet."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+
+from musicond import __version__
+from musicond.brain import Brain, controls_from
+from musicond.capture.auto import AutoSource
+from musicond.capture.demo import DemoClip
+from musicond.capture.picamera import PiCamera
+from musicond.capture.recorded import RecordedSource, open_clip
+from musicond.capture.v4l2 import Webcam
+from musicond.config_file import model_path, models_dir, mqtt_password, runtime_dir, state_dir
+from musicond.core.mood import Rules
+from musicond.core.pace import Pace
+from musicond.core.pipeline import Pipeline
+from musicond.core.ports import SourceLost
+from musicond.core.recommend import Recommender
+from musicond.music.catalogue import SqliteCatalogue
+from musicond.outputs.mqtt import MqttOutput
+from musicond.outputs.status import StatusOutput
+from musicond.runtime import health
+from musicond.runtime.loop import WatchLoop
+from musicond.runtime.mailbox import Inbox
+from musicond.runtime.settings import SettingsStore, state_lock
+from musicond.runtime.supervisor import Supervisor
+from musicond.runtime.systemd import Notifier
+from musicond.vision.emotion import TfliteReader
+from musicond.vision.faces import HaarFinder
+from musicond.web.server import WebOutput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from musicond.config import Config
+    from musicond.core.messages import Command, Frame, Outcome
+    from musicond.core.ports import Catalogue, EmotionReader, FaceFinder, FrameSource, Output
+
+log = logging.getLogger(__name__)
+
+SOURCES: dict[str, Callable[[Config, str], FrameSource]] = {
+    "auto": lambda config, _: AutoSource((_pi(config), _webcam(config, ""))),
+    "pi": lambda config, _: _pi(config),
+    "v4l2": lambda config, device: _webcam(config, device),
+    "demo": lambda _, __: RecordedSource(DemoClip(models_dir())),
+    "file": lambda _, path: RecordedSource(open_clip(path)),
+}
+
+
+@dataclass(frozen=True)
+class App:
+    """Everything that runs, wired and not yet started."""
+
+    config: Config
+    supervisor: Supervisor
+    page: WebOutput
+
+    def run(self) -> int:
+        """Run until a signal; return the exit code."""
+        return self.supervisor.run()
+
+
+def build_source(config: Config) -> FrameSource:
+    """Return the source that `camera.source` names."""
+    kind, _, argument = config.camera.source.partition(":")
+    return SOURCES[kind](config, argument)
+
+
+def open_recording(name: str) -> Recording:
+    """Return the demo or the clip or folder of images at a path; raise SourceLost."""
+    return DemoClip(models_dir()) if name == "demo" else open_clip(Path(name))
+
+
+def build_eyes(config: Config, *, tracking: bool = True, gate: bool = True) -> tuple[FaceFinder, EmotionReader]:
+    """Return what finds faces and what reads them; raise ModelError."""
+    cv2.setNumThreads(1)  # one core is enough, and a cool Pi with three free cores is worth more
+    finder = HaarFinder(
+        models_dir() / "haarcascade_frontalface_default.xml",
+        min_size=config.faces.min_size,
+        max_size=config.faces.max_size,
+        track=tracking,
+        gate=gate,
+    )
+    return finder, TfliteReader(model_path(config), threads=config.model.threads, policy=config.faces.policy)
+
+
+def build_pipeline(
+    config: Config, finder: FaceFinder, reader: EmotionReader, catalogue: Catalogue, *, seed: int
+) -> Pipeline:
+    """Return the pipeline: the same one serves the daemon and a replay."""
+    mood = config.mood
+    rules = Rules(mood.enter, mood.leave, mood.dwell_s, mood.away_s, mood.smoothing_s)
+    return Pipeline(finder, reader, Recommender(catalogue, seed, cool_down_s=config.music.cool_down_s), rules)
+
+
+@contextmanager
+def build(config: Config) -> Iterator[App]:
+    """Hold the state directory and yield the app, wired; nothing runs before `App.run`."""
+    folder = state_dir(config)
+    with state_lock(folder), SqliteCatalogue.open(folder / "catalogue.sqlite") as catalogue:
+        store, inbox, notifier = SettingsStore(folder / "settings.json"), Inbox[Command](), Notifier()
+        pipeline = build_pipeline(config, *build_eyes(config), catalogue, seed=secrets.randbits(32))
+        pipeline.controls = controls_from(store.load())
+        brain = Brain(pipeline, Pace(config.camera.rate, config.camera.idle_rate), store)
+        source = build_source(config)
+        outputs: list[Output] = [StatusOutput(notifier.status)]
+        loop: WatchLoop[Frame, Command, Outcome] = WatchLoop(
+            source,
+            brain,
+            inbox,
+            emit=lambda outcome: _emit(outputs, outcome),
+            lost=SourceLost,
+            beat=notifier.beat,
+            max_wait_s=(notifier.watchdog_s or 60) / 4,
+        )
+        page = WebOutput(
+            config.web.listen,
+            runtime_dir(config) / "control.sock",
+            inbox.put,
+            lambda: _health(source, loop, brain, outputs),
+        )
+        outputs.append(page)
+        if config.mqtt.host:
+            outputs.append(MqttOutput(config.mqtt, node_id(config.device.node), mqtt_password(config)))
+        yield App(
+            config, Supervisor(outputs, loop, notifier, lambda: log.info("ready; the page is %s", page.address)), page
+        )
+
+
+def _emit(outputs: list[Output], outcome: Outcome) -> None:
+    for output in outputs:
+        output.accept(outcome)
+
+
+def _pi(config: Config) -> PiCamera:
+    camera = config.camera
+    return PiCamera(camera.size, camera.rate, rotation=camera.rotation, mirror=camera.mirror)
+
+
+def _webcam(config: Config, device: str) -> Webcam:
+    camera = config.camera
+    return Webcam(device or None, camera.size, camera.rate, rotation=camera.rotation, mirror=camera.mirror)
+
+
+def _health(
+    source: FrameSource, loop: WatchLoop[Frame, Command, Outcome], brain: Brain, outputs: list[Output]
+) -> dict[str, object]:
+    return {
+        "version": __version__,
+        "camera": source.name,
+        "trouble": loop.trouble,
+        "frames_per_s": round(brain.meter.rate(), 1),
+        "temperature_c": health.temperature_c(),
+        "throttled": health.throttled(),
+        "memory_mib": round(health.memory_mib(), 1),
+        "uptime_s": round(brain.meter.uptime_s()),
+        "outputs": {output.name: output.status() for output in outputs},
+    }

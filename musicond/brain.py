@@ -1,0 +1,83 @@
+"""Joins the pure pipeline to the watch loop: gives it a clock, and stores what persons switch."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from musicond.core.messages import Controls
+from musicond.runtime.health import Meter
+
+if TYPE_CHECKING:
+    from musicond.core.messages import Command, Frame, Outcome
+    from musicond.core.pace import Pace
+    from musicond.core.pipeline import Pipeline
+    from musicond.runtime.settings import Settings, SettingsStore
+
+
+def controls_from(settings: Settings) -> Controls:
+    """Return what was switched; whatever can't be understood is off, except privacy."""
+    until = settings.get("paused_until")
+    try:
+        paused_until = datetime.fromisoformat(until) if isinstance(until, str) else None
+    except ValueError:
+        paused_until = None
+    if paused_until is not None and paused_until.tzinfo is None:
+        paused_until = paused_until.astimezone()
+    return Controls(
+        # Anything but a plain "no" keeps the camera closed: that way a mistake hurts nobody.
+        private=settings.get("private", False) is not False,
+        paused=settings.get("paused") is True,
+        paused_until=paused_until,
+    )
+
+
+def settings_from(controls: Controls) -> Settings:
+    """Return the controls in the form that is stored."""
+    until = controls.paused_until
+    return {
+        "private": controls.private,
+        "paused": controls.paused,
+        "paused_until": until.isoformat() if until else None,
+    }
+
+
+class Brain:
+    """What the watch loop runs; used in its thread alone."""
+
+    def __init__(self, pipeline: Pipeline, pace: Pace, store: SettingsStore) -> None:
+        self._pipeline, self._pace, self._store = pipeline, pace, store
+        self._last: Outcome | None = None
+        self.meter = Meter()
+
+    def step(self, frame: Frame) -> Outcome:
+        """Take one frame through the pipeline."""
+        self._last = self._pipeline.step(frame)
+        self.meter.count()
+        return self._last
+
+    def idle(self) -> Outcome:
+        """Tell why no frame is read."""
+        self._last = self._pipeline.idle(time.monotonic(), datetime.now().astimezone())
+        return self._last
+
+    def handle(self, command: Command) -> None:
+        """Do as a person asks and store it; it is done even where it can't be stored (OSError)."""
+        self._store.save(settings_from(self._pipeline.handle(command, datetime.now().astimezone())))
+
+    def wants_camera(self) -> bool:
+        """False while private."""
+        return not self._pipeline.controls.private
+
+    def wants_frames(self) -> bool:
+        """False while paused; a pause whose time has come ends here."""
+        if self._pipeline.expire(datetime.now().astimezone()):
+            with suppress(OSError):  # its end is stored too: the next start finds it over anyway
+                self._store.save(settings_from(self._pipeline.controls))
+        return not self._pipeline.controls.paused
+
+    def interval_s(self) -> float:
+        """Return the seconds between two steps, by what the last one saw."""
+        return self._pace.interval_s(self._last)

@@ -1,0 +1,71 @@
+"""`musicond bench`: what the pipeline costs on this machine, measured on a clip."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from statistics import median, quantiles
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from musicond.app import open_recording
+from musicond.commands.options import add_config, load_config
+from musicond.commands.replay import Costs, fresh_pipeline, play
+from musicond.runtime.health import memory_mib, temperature_c
+
+if TYPE_CHECKING:
+    import argparse
+
+HELP = "measure the pipeline on a clip: milliseconds a frame, memory, temperature"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_config(parser)
+    parser.add_argument("clip", metavar="CLIP", help="a clip, a folder of images, or demo")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run every frame of the clip through the pipeline, with and without tracking, and print the costs."""
+    config = load_config(args).config
+    clip = open_recording(args.clip)
+    found: dict[str, dict[str, object]] = {}
+    for name, tracking in (("tracking", True), ("full scans", False)):
+        costs = Costs()
+        pipeline = fresh_pipeline(config, costs, tracking=tracking, gate=False)
+        for _ in tqdm(play(pipeline, clip.frames(), None, costs), desc=name, unit=" frames", leave=False, disable=None):
+            pass
+        found[name] = _figures(costs)
+    machine = {
+        "machine": platform.machine(),
+        "processors": os.cpu_count(),
+        "python": platform.python_version(),
+        "memory_mib": round(memory_mib(), 1),
+        "temperature_c": temperature_c(),
+        "clip": args.clip,
+    }
+    if args.json:
+        print(json.dumps({**machine, **found}, indent=1))
+        return 0
+    print("  ".join(f"{key} {value}" for key, value in machine.items() if value is not None))
+    for name, figures in found.items():
+        print(f"{name}: " + "  ".join(f"{key} {value}" for key, value in figures.items()))
+    return 0
+
+
+def _figures(costs: Costs) -> dict[str, object]:
+    """Return counts, and processor milliseconds of the frames in which a face was read."""
+    steps = costs.steps or [0.0]
+    summary = costs.summary()
+    return {
+        "frames": costs.frames,
+        "analysed": costs.analysed,
+        "median_ms": round(median(steps), 2),
+        "p95_ms": round(quantiles(steps, n=20)[-1] if len(steps) > 1 else steps[0], 2),
+        "detect_ms": summary["detect_ms"],
+        "classify_ms": summary["classify_ms"],
+        "decode_ms": summary["decode_ms"],
+    }

@@ -1,0 +1,263 @@
+"""What `musicond doctor` checks of musicond's own parts: packages, camera, model, catalogue, broker, page, state."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import tempfile
+import threading
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from musicond.core.messages import EMOTIONS
+from musicond.core.ports import CatalogueError, ModelError
+from musicond.web.client import ControlClient, ControlError, NotRunning
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pydantic import SecretStr
+
+    from musicond.config import Mqtt
+
+Importer = "Callable[[str], Any]"
+PI_CAMERA = "sudo apt install --no-install-recommends python3-picamera2; in a venv, make it with --system-site-packages"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What one check found, and what to do about it."""
+
+    name: str
+    state: Literal["ok", "warning", "failed"]
+    found: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A package that musicond needs, and the part of it that not every version has."""
+
+    name: str
+    module: str
+    attribute: str
+    remedy: str
+    optional: bool = False
+
+
+PACKAGES = (
+    Package("numpy", "numpy", "ndarray", "pip install 'numpy<2' (Python 3.11) or 'numpy>=2' (3.12 and later)"),
+    Package(
+        "OpenCV", "cv2", "CascadeClassifier", "pip install 'opencv-python-headless<5' (5 has no CascadeClassifier)"
+    ),
+    Package("paho-mqtt", "paho.mqtt.enums", "CallbackAPIVersion", "pip install 'paho-mqtt>=2.1,<3'"),
+    Package("aiohttp", "aiohttp", "web", "pip install 'aiohttp>=3.8.4,<4'"),
+    Package("pydantic", "pydantic", "model_validator", "pip install 'pydantic>=2.10,<3'"),
+    Package("PyYAML", "yaml", "compose", "pip install 'pyyaml>=6.0'"),
+    Package(
+        "systemd", "systemd.daemon", "notify", "none needed; sudo apt install python3-systemd adds it", optional=True
+    ),
+)
+
+
+def check_package(package: Package, importer: Callable[[str], Any] = import_module) -> Check:
+    """Whether a package can be imported and has what musicond uses of it."""
+    name = package.name
+    try:
+        module = importer(package.module)
+    except Exception as error:  # a broken extension module raises anything
+        if package.optional:
+            return Check(name, "ok", f"not installed; optional ({_line(error)})")
+        return Check(name, "failed", f"can't be imported: {_line(error)}", package.remedy)
+    version = str(getattr(module, "__version__", ""))
+    if not hasattr(module, package.attribute):
+        found = f"{version} has no {package.attribute}".strip()
+        return Check(name, "failed", found, package.remedy)
+    return Check(name, "ok", version or "installed")
+
+
+def check_runtime(importer: Callable[[str], Any] = import_module) -> Check:
+    """Whether a TFLite runtime is there, and can live with this numpy."""
+    remedy = "pip install tflite-runtime==2.14.0 (Python 3.11) or 'ai-edge-litert>=2.1,<3' (3.12 and later)"
+    faults = []
+    for package in ("tflite_runtime", "ai_edge_litert"):
+        try:
+            numpy = str(importer("numpy").__version__)
+            # Version 2 of numpy breaks it only when a model is loaded, and then with a crash.
+            if package == "tflite_runtime" and int(numpy.split(".")[0]) > 1 and importer(package):
+                found = f"tflite-runtime 2.14 crashes with numpy {numpy}"
+                return Check("TFLite", "failed", found, "pip install 'numpy<2', or use ai-edge-litert instead")
+            importer(f"{package}.interpreter")
+            version = getattr(importer(package), "__version__", "")
+            return Check("TFLite", "ok", f"{package} {version}".strip())
+        except Exception as error:  # a broken extension module raises anything
+            faults.append(_line(error))
+    return Check("TFLite", "failed", "; ".join(faults), remedy)
+
+
+def check_camera(
+    source: str,
+    importer: Callable[[str], Any] = import_module,
+    dev: Path = Path("/dev"),
+    access: Callable[[Path, int], bool] = os.access,
+) -> Check:
+    """Whether the camera that `camera.source` names is there; opens none."""
+    kind, _, rest = source.partition(":")
+    if kind == "demo":
+        return Check("camera", "ok", "demo: none needed")
+    if kind == "file":
+        there = access(Path(rest), os.R_OK)
+        remedy = "" if there else "give a clip or a folder of images in camera.source: file:PATH"
+        return Check("camera", "ok" if there else "failed", rest if there else f"{rest} can't be read", remedy)
+    if kind == "pi":
+        return _pi(importer)
+    if kind == "v4l2":
+        return _webcam(rest, dev, access)
+    both = [_pi(importer), _webcam("", dev, access)]
+    for check in both:
+        if check.state == "ok":
+            return check
+    return Check("camera", "failed", "; ".join(c.found for c in both), " | or: ".join(c.remedy for c in both))
+
+
+def _pi(importer: Callable[[str], Any]) -> Check:
+    try:
+        cameras = importer("picamera2").Picamera2.global_camera_info()
+    except ImportError as error:
+        return Check("camera", "failed", f"no picamera2 ({_line(error)})", PI_CAMERA)
+    except Exception as error:  # libcamera raises RuntimeError, IndexError and its own
+        return Check("camera", "failed", f"picamera2: {_line(error)}", "try: rpicam-hello --list-cameras")
+    if not cameras:
+        remedy = "check the ribbon cable, restart, and try: rpicam-hello --list-cameras"
+        return Check("camera", "failed", "picamera2 sees no camera", remedy)
+    return Check("camera", "ok", f"Pi camera {cameras[0].get('Model', '')}".strip())
+
+
+def _webcam(device: str, dev: Path, access: Callable[[Path, int], bool]) -> Check:
+    nodes = [Path(device)] if device else sorted(dev.glob("video*"))
+    present = [node for node in nodes if access(node, os.F_OK)]
+    if not present:
+        remedy = "plug a USB webcam in, or set camera.source: demo to try without"
+        return Check("camera", "failed", f"no {device or dev / 'video*'}", remedy)
+    usable = [node for node in present if access(node, os.R_OK | os.W_OK)]
+    if not usable:
+        remedy = "sudo usermod -aG video $USER, then sign in again"
+        return Check("camera", "failed", f"{present[0]} may not be opened by this user", remedy)
+    return Check("camera", "ok", f"video device {usable[0]}")
+
+
+def check_model(path: Path, cascade: Path, importer: Callable[[str], Any] = import_module) -> Check:
+    """Whether the emotion model loads, and the face finder's cascade."""
+    try:
+        importer("musicond.vision.emotion").TfliteReader(path, threads=1)
+        importer("musicond.vision.faces").HaarFinder(cascade)
+    except ModelError as error:
+        return Check("model", "failed", _line(error), "unset model.path, or install musicond again")
+    except ImportError as error:
+        return Check("model", "failed", _line(error), "see the packages above")
+    return Check("model", "ok", f"{path} ({path.stat().st_size // 1024} KiB)")
+
+
+def check_catalogue(path: Path, importer: Callable[[str], Any] = import_module) -> Check:
+    """Whether every emotion has tracks; a catalogue that isn't there yet is tried in memory."""
+    there = path.exists()
+    try:
+        opener = importer("musicond.music.catalogue").SqliteCatalogue
+        with opener.open(path, read_only=True) if there else opener.open(":memory:") as catalogue:
+            counts = {str(emotion): len(catalogue.candidates(emotion)) for emotion in EMOTIONS}
+    except (CatalogueError, OSError) as error:
+        return Check("catalogue", "failed", _line(error), f"move {path} away: the next start makes a new one")
+    found = f"{sum(counts.values())} tracks in {path if there else 'the starter; copied at the first start'}"
+    empty = [emotion for emotion, count in counts.items() if not count]
+    if empty:
+        return Check("catalogue", "warning", f"{found}, none for {', '.join(empty)}", "see musicond catalogue list")
+    return Check("catalogue", "ok", found)
+
+
+def check_broker(mqtt: Mqtt, password: SecretStr | None, timeout_s: float = 5.0) -> Check:
+    """Whether the broker takes a connection with these credentials."""
+    if mqtt.host is None:
+        return Check("broker", "ok", "off: mqtt.host is not set")
+    where = f"{mqtt.host}:{mqtt.port}"
+    paho: Any = import_module("paho.mqtt.client")
+    client = paho.Client(paho.CallbackAPIVersion.VERSION2, f"musicond-doctor-{os.getpid()}", protocol=paho.MQTTv5)
+    client.connect_timeout = timeout_s
+    if mqtt.username:
+        client.username_pw_set(mqtt.username, password.get_secret_value() if password else None)
+    answered, reasons = threading.Event(), []
+
+    def on_connect(_client: object, _data: object, _flags: object, reason: Any, _properties: object) -> None:
+        reasons.append(reason)
+        answered.set()
+
+    client.on_connect = on_connect
+    try:
+        client.connect(mqtt.host, mqtt.port)
+        client.loop_start()
+        answered.wait(timeout_s)
+        client.disconnect()
+        client.loop_stop()
+    except (OSError, ValueError) as error:
+        return Check(
+            "broker", "failed", f"{where}: {_line(error)}", "start the broker, or correct mqtt.host and mqtt.port"
+        )
+    if not reasons:
+        return Check(
+            "broker", "failed", f"{where} does not answer as an MQTT broker", "correct mqtt.host and mqtt.port"
+        )
+    if reasons[0].is_failure:
+        remedy = "correct mqtt.username and the password (mqtt.password_file)"
+        return Check("broker", "failed", f"{where} refuses: {reasons[0]}", remedy)
+    return Check("broker", "ok", f"{where} accepts the connection")
+
+
+def check_page(address: tuple[str, int], control: Path) -> Check:
+    """Whether the page's port is free, or the running musicond's own."""
+    host, port = address
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+            probe.listen(1)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            return Check("page", "failed", f"{host}:{port}: {error.strerror}", "set another web.listen")
+    else:
+        return Check("page", "ok", f"{host}:{port} is free" if port else "takes a free port")
+    try:
+        ControlClient(control).state()
+    except NotRunning:
+        remedy = f"see who: ss -ltnp 'sport = :{port}'; or set another web.listen"
+        return Check("page", "failed", f"{host}:{port} is taken by another program", remedy)
+    except ControlError as error:
+        return Check("page", "warning", f"{host}:{port} is taken, perhaps by musicond", _line(error))
+    return Check("page", "ok", f"{host}:{port} is held by the running musicond")
+
+
+def check_state_dir(folder: Path) -> Check:
+    """Whether the state directory can be written, or made."""
+    remedy = f"sudo chown $USER {folder}, or set another state_dir"
+    try:
+        if folder.exists():
+            with tempfile.TemporaryFile(dir=folder):
+                return Check("state", "ok", f"{folder} can be written")
+        above = next(parent for parent in folder.absolute().parents if parent.exists())
+        if above.is_dir() and os.access(above, os.W_OK | os.X_OK):
+            return Check("state", "ok", f"{folder} will be made at the first start")
+    except OSError as error:
+        return Check("state", "failed", f"{folder}: {error.strerror}", remedy)
+    return Check("state", "failed", f"{folder} can't be made: {above} can't be written", remedy)
+
+
+def _line(error: BaseException) -> str:
+    """Return an error's text in one line, or its class where it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def failed(checks: Sequence[Check]) -> bool:
+    """Whether any of them failed."""
+    return any(check.state == "failed" for check in checks)

@@ -1,0 +1,138 @@
+"""The page and the control socket: one application on a TCP port and a Unix socket, in one thread."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from musicond.web.api import Api
+from musicond.web.board import Board
+from musicond.web.doors import open_tcp, open_unix, split_listen
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from musicond.core.messages import Command, Outcome
+
+STOP_S = 1.0
+"""How long `stop` waits for the thread."""
+CLEAN_S = 0.4
+"""How long open connections may take to close."""
+
+
+class WebOutput:
+    """Serves the page; implements `core.ports.Output`.
+
+    `submit` puts a command into the one inbox and returns a future that is resolved once it has taken effect.
+    `health` is called in the web thread, must return quickly, and holds any of: `camera` (its name), `trouble`
+    (why it gives nothing, or None), `frames_per_s`, `temperature_c`, `throttled`, `memory_mib`, `uptime_s`,
+    `outputs` (a status line for each name).
+    """
+
+    def __init__(
+        self,
+        listen: str,
+        socket_path: Path,
+        submit: Callable[[Command], Future[None]],
+        health: Callable[[], Mapping[str, object]],
+    ) -> None:
+        self._listen, self._path = listen, socket_path
+        self._board = Board()
+        self._api = Api(self._board, submit, health)
+        self._thread: threading.Thread | None = None
+        self._end: Callable[[], None] | None = None
+        self._address: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Short name for logs."""
+        return "page"
+
+    @property
+    def address(self) -> str:
+        """Where the page is, such as `http://127.0.0.1:8080`; the real port once started."""
+        return self._address or f"http://{self._listen}"
+
+    def start(self) -> None:
+        """Open both doors and serve; raise OutputError if one can't be had."""
+        doors = [open_tcp(self._listen)]
+        try:
+            doors.append(open_unix(self._path))
+        except BaseException:
+            doors[0].close()
+            raise
+        host, _ = split_listen(self._listen)
+        port = doors[0].getsockname()[1]
+        self._address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        ready: Future[None] = Future()
+        self._thread = threading.Thread(target=self._run, args=(doors, host, ready), name="web", daemon=True)
+        self._thread.start()
+        ready.result()
+
+    def accept(self, outcome: Outcome) -> None:
+        """Show this outcome from now on."""
+        self._board.post(outcome)
+
+    def status(self) -> str:
+        """Return one plain line."""
+        if self._thread is None:
+            return "not started"
+        return f"{self.address}, {self._api.streams} open"
+
+    def stop(self) -> None:
+        """Close the doors and end the streams, within a second."""
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        if self._end is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended by itself
+                self._end()
+        thread.join(STOP_S)
+        self._path.unlink(missing_ok=True)
+
+    def _run(self, doors: list[socket.socket], host: str, ready: Future[None]) -> None:
+        try:
+            asyncio.run(self._serve(doors, host, ready))
+        except Exception as fault:
+            if ready.done():
+                raise
+            ready.set_exception(fault)  # handed to start() in the calling thread
+
+    async def _serve(self, doors: list[socket.socket], host: str, ready: Future[None]) -> None:
+        loop, ending = asyncio.get_running_loop(), asyncio.Event()
+
+        def end() -> None:
+            loop.call_soon_threadsafe(ending.set)
+
+        self._end = end
+        self._board.attach(loop)
+        runner = web.AppRunner(self._api.app(host), access_log=None)
+        try:
+            await runner.setup()
+            for door in doors:
+                await web.SockSite(runner, door).start()
+            ready.set_result(None)
+            await ending.wait()
+        finally:
+            self._board.attach(None)
+            await _hang_up()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(runner.cleanup(), CLEAN_S)
+            for door in doors:
+                door.close()
+
+
+async def _hang_up() -> None:
+    """Cancel what serves the open connections: streams would never end by themselves."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=CLEAN_S)

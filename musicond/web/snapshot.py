@@ -1,0 +1,95 @@
+"""What the page is told: the latest outcome as JSON, and whether the daemon does its work."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from musicond import __version__
+from musicond.core.messages import EMOTIONS, Controls, Mood, Watching
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from musicond.core.messages import Outcome, Recommendation
+
+STALE_S = 15.0
+"""Seconds without an outcome after which the watch loop counts as stuck; a turn waits at most 5 s."""
+
+STARTING = "Starting: nothing has been looked at yet."
+
+
+def state(outcome: Outcome | None, health: Mapping[str, object]) -> dict[str, object]:
+    """Return what `GET /api/v1/state` answers; without an outcome yet, a start with no camera."""
+    if outcome is None:
+        return {
+            "watching": Watching.NO_CAMERA,
+            "mood": Mood.NOBODY,
+            "since": None,
+            "confidence": 0.0,
+            "scores": None,
+            "faces": 0,
+            "present": None,
+            "recommendation": None,
+            "controls": _controls(Controls()),
+            "notice": STARTING,
+            "health": dict(health),
+            "version": __version__,
+        }
+    faces = len(outcome.faces.confirmed) + len(outcome.faces.coasted)
+    return {
+        "watching": outcome.watching,
+        "mood": outcome.mood,
+        "since": outcome.since.isoformat(),
+        "confidence": round(outcome.confidence, 4),
+        "scores": _scores(outcome.scores),
+        "faces": faces,
+        "present": faces > 0 if outcome.watching is Watching.YES else None,
+        "recommendation": _recommendation(outcome.recommendation),
+        "controls": _controls(outcome.controls),
+        "notice": outcome.notice,
+        "health": dict(health),
+        "version": __version__,
+    }
+
+
+def to_json(value: object) -> bytes:
+    """Return `value` as one line of ASCII JSON, which a server-sent event can carry as it is."""
+    return json.dumps(value, separators=(",", ":")).encode("ascii")
+
+
+def fault(outcome: Outcome | None, age_s: float, health: Mapping[str, object]) -> str | None:
+    """Return why frames that are wanted are not analysed; None while all is well.
+
+    `age_s` is the time since the outcome came. Private and paused are well: no frames are wanted.
+    """
+    if outcome is None:
+        return STARTING
+    if age_s > STALE_S:
+        return f"the watch loop has told nothing for {age_s:.0f} s"
+    if outcome.watching is Watching.NO_CAMERA:
+        return f"no camera: {health.get('trouble') or 'see musicond doctor'}"
+    return None
+
+
+def _scores(scores: tuple[float, ...] | None) -> dict[str, float] | None:
+    if scores is None:
+        return None
+    return {emotion.value: round(score, 4) for emotion, score in zip(EMOTIONS, scores, strict=True)}
+
+
+def _recommendation(found: Recommendation | None) -> dict[str, object] | None:
+    if found is None:
+        return None
+    tracks = [{"title": track.title, "artist": track.artist, "link": track.link} for track in found.tracks]
+    return {"mood": found.mood, "reason": found.reason, "tracks": tracks}
+
+
+def _controls(controls: Controls) -> dict[str, object]:
+    until: datetime | None = controls.paused_until
+    return {
+        "private": controls.private,
+        "paused": controls.paused,
+        "paused_until": until.isoformat() if until else None,
+    }

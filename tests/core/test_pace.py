@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from musicond.core.messages import Box, Faces, Mood, Outcome, Watching
+from musicond.core.pace import Pace
+
+EMPTY = Outcome(
+    seq=1,
+    captured_at=0,
+    wall=datetime(2026, 1, 1, tzinfo=UTC),
+    watching=Watching.YES,
+    mood=Mood.NOBODY,
+    since=datetime(2026, 1, 1, tzinfo=UTC),
+    confidence=0,
+    scores=None,
+    raw_scores=None,
+    faces=Faces(),
+    recommendation=None,
+)
+HERE = (Box(0, 0, 9, 9),)
+
+
+@pytest.mark.parametrize(
+    ("last", "interval"),
+    [
+        (None, 0.1),
+        (EMPTY, 0.5),
+        (replace(EMPTY, mood=Mood.HAPPY), 0.1),
+        (replace(EMPTY, faces=Faces(confirmed=HERE)), 0.1),
+        (replace(EMPTY, faces=Faces(coasted=HERE)), 0.1),
+        (replace(EMPTY, faces=Faces(suspected=True)), 0.1),
+    ],
+)
+def test_a_person_or_a_guess_of_one_is_looked_at_quickly(last: Outcome | None, interval: float) -> None:
+    assert Pace(rate=10, idle_rate=2).interval_s(last) == pytest.approx(interval)

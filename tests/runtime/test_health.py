@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from musicond.runtime.health import Meter, memory_mib, temperature_c, throttled
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_temperature_and_throttling_are_read_as_the_kernel_writes_them(tmp_path: Path) -> None:
+    (tmp_path / "temp").write_text("48312\n")
+    assert temperature_c(tmp_path / "temp") == pytest.approx(48.312)
+    assert temperature_c(tmp_path / "none") is None
+    (tmp_path / "throttled").write_text("50005\n")
+    assert throttled(tmp_path / "throttled") is True
+    (tmp_path / "throttled").write_text("50000\n")
+    assert throttled(tmp_path / "throttled") is False, "it was throttled once, it is not now"
+    assert throttled(tmp_path / "none") is None
+
+
+def test_the_meter_counts() -> None:
+    meter = Meter()
+    assert meter.rate() == 0
+    meter.count()
+    assert meter.rate() == 0
+    meter.count()
+    assert meter.rate() > 0
+    assert meter.uptime_s() >= 0
+    assert 5 < memory_mib() < 5000

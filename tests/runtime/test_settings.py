@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from musicond.runtime.settings import SettingsStore, StateDirError, state_lock
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
+    store = SettingsStore(tmp_path / "settings.json")
+    assert store.load() == {}
+    store.save({"privacy": True, "pause_until": None})
+    assert SettingsStore(tmp_path / "settings.json").load() == {"privacy": True, "pause_until": None}
+    assert [file.name for file in tmp_path.iterdir()] == ["settings.json"]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", "\x00\x01", "null"])
+def test_a_damaged_file_is_kept_aside_and_told(tmp_path: Path, text: str, caplog: pytest.LogCaptureFixture) -> None:
+    file = tmp_path / "settings.json"
+    file.write_text(text)
+    assert SettingsStore(file).load() == {}
+    assert (tmp_path / "settings.damaged").read_text() == text
+    assert "damaged" in caplog.text
+
+
+def test_one_process_a_state_directory(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom musicond.runtime.settings import state_lock\n"
+        "with state_lock(Path(sys.argv[1])):\n    print('held', flush=True)\n    sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "state")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdin is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(StateDirError, match=rf"process {other.pid}\b.*stop it"), state_lock(tmp_path / "state"):
+            pass
+        other.stdin.close()
+        other.wait(10)
+    with state_lock(tmp_path / "state"):
+        assert (tmp_path / "state" / "lock").read_text() == str(os.getpid())
+
+
+def test_a_place_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(StateDirError, match="can't be written") as caught, state_lock(tmp_path / "file"):
+        pass
+    assert "\n" not in str(caught.value)

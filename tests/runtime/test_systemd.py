@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from musicond.runtime import logs
+from musicond.runtime.systemd import Notifier
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(params=["path", "abstract"])
+def server(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """A notification socket like systemd's."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        if request.param == "path":
+            sock.bind(str(tmp_path / "notify"))
+            monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        else:
+            name = f"musicond-test-{os.getpid()}"
+            sock.bind("\0" + name)
+            monkeypatch.setenv("NOTIFY_SOCKET", "@" + name)
+        sock.settimeout(5)
+        yield sock
+
+
+@pytest.mark.parametrize("library", [True, False])
+def test_systemd_hears_it(server: socket.socket, monkeypatch: pytest.MonkeyPatch, library: bool) -> None:
+    if not library:
+        monkeypatch.setitem(sys.modules, "systemd.daemon", None)
+    monkeypatch.setenv("WATCHDOG_USEC", "30000000")
+    monkeypatch.delenv("WATCHDOG_PID", raising=False)
+    notifier = Notifier()
+    assert notifier.watchdog_s == 30
+    notifier.ready()
+    notifier.status("watching")
+    notifier.status("watching")
+    notifier.beat()
+    notifier.beat()
+    notifier.stopping()
+    heard = [server.recv(100).decode() for _ in range(4)]
+    assert heard == ["READY=1", "STATUS=watching", "WATCHDOG=1", "STOPPING=1"]
+
+
+def test_a_watchdog_meant_for_another_process_is_not_fed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", "30000000")
+    monkeypatch.setenv("WATCHDOG_PID", "1")
+    assert Notifier().watchdog_s is None
+
+
+def test_without_systemd_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    monkeypatch.delenv("WATCHDOG_USEC", raising=False)
+    notifier = Notifier()
+    notifier.ready()
+    notifier.beat()
+    assert notifier.watchdog_s is None
+
+
+def test_under_the_journal_each_line_has_its_priority(tmp_path: Path) -> None:
+    code = (
+        "import sys, os, logging\n"
+        "sys.modules['systemd'] = None\n"
+        "s = os.fstat(2); os.environ['JOURNAL_STREAM'] = f'{s.st_dev}:{s.st_ino}'\n"
+        "from musicond.runtime import logs\nlogs.setup('info')\n"
+        "logging.getLogger('a').warning('two\\nlines'); logging.getLogger('a').debug('no')\n"
+        "logging.getLogger('urllib3').info('Authorization: secret')\n"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
+    assert out.stderr == "<4>two\n<4>lines\n"
+
+
+def test_elsewhere_lines_have_time_and_level(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("JOURNAL_STREAM", raising=False)
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    try:
+        logs.setup("warning")
+        logging.getLogger("a").warning("hot")
+        logging.getLogger("a").info("not")
+    finally:
+        root.handlers[:] = before
+        root.setLevel(level)
+    err = capsys.readouterr().err
+    assert err.endswith("WARNING hot\n")
+    assert err.count("\n") == 1

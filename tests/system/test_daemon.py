@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from musicond.app import models_dir
+from musicond.capture.demo import DemoClip
+from tests.system.daemon import Daemon
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NO_CAMERA = "camera: {source: 'v4l2:/dev/video99'}\n"
+
+
+def test_the_demo_s_moods_in_order_and_none_besides(tmp_path: Path) -> None:
+    """The default configuration, in real time, read as the page is told."""
+    clip = DemoClip(models_dir())
+    scripted = [mood for _, _, mood in clip.script]
+    seen: list[str] = []
+    with Daemon(tmp_path, "--source", "demo") as daemon:
+        daemon.ready()
+        for state in daemon.states(clip.duration_s + 8):
+            if not seen or state["mood"] != seen[-1]:
+                seen.append(state["mood"])
+            if seen[1 : len(scripted) + 1] == scripted:
+                break
+        assert state["recommendation"]["tracks"]
+        assert not any("Traceback" in line for line in daemon.lines)
+    assert seen[0] == "nobody", "before the first mood is real"
+    assert seen[1 : len(scripted) + 1] == scripted
+
+
+def test_without_a_camera_it_is_ready_says_so_and_is_not_restarted(tmp_path: Path) -> None:
+    with Daemon(tmp_path, config=NO_CAMERA, watchdog_s=2) as daemon:
+        daemon.ready()
+        state = daemon.wait_state(lambda state: state["watching"] == "no_camera")
+        assert state["mood"] == "nobody"
+        assert "/dev/video99" in state["health"]["trouble"]
+        start = len(daemon.beats())
+        assert daemon.until(lambda: bool(daemon.beats()[start:]) and daemon.beats()[-1] - daemon.beats()[start] > 6, 20)
+        gaps = [after - before for before, after in zip(daemon.beats(), daemon.beats()[1:], strict=False)]
+        assert max(gaps) < 2
+        assert daemon.process.poll() is None
+        status, body = daemon.get("/healthz")
+        assert status == 503
+        assert b"camera" in body
+
+
+def test_private_closes_the_camera_feeds_the_watchdog_and_lasts(tmp_path: Path) -> None:
+    clip = tmp_path / "clip"
+    clip.mkdir()
+    (clip / "broken.png").write_bytes(b"")
+    with Daemon(tmp_path, "--source", "demo", watchdog_s=2) as daemon:
+        daemon.ready()
+        daemon.wait_state(lambda state: state["watching"] == "yes")
+        answer = daemon.command("privacy", "on")
+        assert (answer.returncode, answer.stderr) == (0, "")
+        state = daemon.state()
+        assert (state["watching"], state["mood"], state["controls"]["private"]) == ("private", "nobody", True)
+        start = len(daemon.beats())
+        assert daemon.until(lambda: bool(daemon.beats()[start:]) and daemon.beats()[-1] - daemon.beats()[start] > 6, 20)
+        gaps = [
+            after - before for before, after in zip(daemon.beats()[start:], daemon.beats()[start + 1 :], strict=False)
+        ]
+        assert max(gaps) < 2
+        daemon.process.send_signal(signal.SIGKILL)
+        daemon.process.wait(10)
+    with Daemon(tmp_path, "--source", "demo") as daemon:
+        daemon.ready()
+        assert daemon.wait_state(lambda state: state["watching"] == "private")["mood"] == "nobody"
+        assert daemon.command("privacy", "off").returncode == 0
+        daemon.wait_state(lambda state: state["watching"] == "yes")
+
+
+def test_a_stopped_process_feeds_no_watchdog(tmp_path: Path) -> None:
+    with Daemon(tmp_path, "--source", "demo", watchdog_s=2) as daemon:
+        daemon.ready()
+        assert daemon.until(lambda: len(daemon.beats()) >= 3)
+        daemon.process.send_signal(signal.SIGSTOP)
+        daemon.until(lambda: False, 0.5)
+        beats = len(daemon.beats())
+        assert not daemon.until(lambda: len(daemon.beats()) > beats, 3)
+        daemon.process.send_signal(signal.SIGCONT)
+        assert daemon.until(lambda: len(daemon.beats()) > beats, 5)
+
+
+def test_a_camera_that_never_opens_ends_the_process(tmp_path: Path) -> None:
+    """A named pipe blocks its reader as a hanging driver does."""
+    pipe = tmp_path / "clip.mp4"
+    os.mkfifo(pipe)
+    with Daemon(tmp_path, "--source", f"file:{pipe}") as daemon:
+        assert daemon.process.wait(60) in (1, 69)
+        assert not any("Traceback" in line for line in daemon.lines)
+
+
+def test_pause_keeps_the_page_and_says_until_when(tmp_path: Path) -> None:
+    with Daemon(tmp_path, "--source", "demo") as daemon:
+        daemon.ready()
+        assert daemon.command("pause", "30").returncode == 0
+        state = daemon.state()
+        assert state["watching"] == "paused"
+        assert state["controls"]["paused_until"]
+        assert daemon.get("/healthz")[0] == 200, "nothing is wanted, so nothing is wrong"
+        assert daemon.command("pause", "off").returncode == 0
+        daemon.wait_state(lambda state: state["watching"] == "yes")
+
+
+@pytest.mark.parametrize("source", ["demo", "v4l2:/dev/video99"])
+def test_sigterm_ends_it_within_two_seconds(tmp_path: Path, source: str) -> None:
+    with Daemon(tmp_path, "--source", source) as daemon:
+        daemon.ready()
+        daemon.wait_state(lambda state: state["watching"] != "starting")
+        started = time.monotonic()
+        daemon.process.send_signal(signal.SIGTERM)
+        assert daemon.process.wait(10) == 0
+        assert time.monotonic() - started < 2
+        assert daemon.until(lambda: any(text == "STOPPING=1" for _, text in daemon.heard), 2)
+
+
+def failing(folder: Path, *args: str, env: dict[str, str] | None = None) -> tuple[int, str]:
+    """Run a command that must fail; return its exit code and its only line."""
+    process = subprocess.run(
+        [sys.executable, "-m", "musicond", *args],
+        env={**os.environ, "XDG_STATE_HOME": str(folder / "state"), **(env or {})},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    lines = [line for line in process.stderr.splitlines() if " INFO " not in line]
+    assert len(lines) == 1, process.stderr
+    return process.returncode, lines[0]
+
+
+def test_a_wrong_model_is_one_line_and_78(tmp_path: Path) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text("web: {listen: '127.0.0.1:0'}\nmodel: {path: none.tflite}\n")
+    code, line = failing(tmp_path, "run", "--config", str(config), "--source", "demo")
+    assert code == 78
+    assert "none.tflite" in line
+    (tmp_path / "none.tflite").write_bytes(b"TFL3 nonsense" * 100)
+    code, line = failing(tmp_path, "run", "--config", str(config), "--source", "demo")
+    assert code == 78
+    assert "none.tflite" in line
+
+
+def test_a_wrong_config_is_one_line_a_fault_and_78(tmp_path: Path) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text("camera: {rate: fast}\n")
+    code, line = failing(tmp_path, "run", "--config", str(config))
+    assert code == 78
+    assert "c.yaml:1:16: camera.rate" in line
+
+
+def test_an_unreadable_clip_is_one_line_and_69(tmp_path: Path) -> None:
+    (tmp_path / "clip.mp4").write_bytes(b"no video")
+    code, line = failing(tmp_path, "replay", str(tmp_path / "clip.mp4"))
+    assert code == 69
+    assert "clip.mp4" in line
+    code, line = failing(tmp_path, "replay", str(tmp_path / "absent.mp4"))
+    assert code == 69
+    assert "absent.mp4" in line
+
+
+def test_a_taken_port_is_one_line_and_69(tmp_path: Path) -> None:
+    with Daemon(tmp_path, "--source", "demo") as daemon:
+        daemon.ready()
+        config = tmp_path / "other.yaml"
+        config.write_text(f"web: {{listen: '127.0.0.1:{daemon.port()}'}}\nstate_dir: {tmp_path / 'other'}\n")
+        code, line = failing(tmp_path, "run", "--config", str(config), "--source", "demo")
+        assert code == 69
+        assert str(daemon.port()) in line
+
+
+def test_a_second_daemon_is_one_line_and_69(tmp_path: Path) -> None:
+    with Daemon(tmp_path, "--source", "demo") as daemon:
+        daemon.ready()
+        code, line = failing(tmp_path, "run", "--config", str(daemon.config), "--source", "demo")
+        assert code == 69
+        assert f"process {daemon.process.pid}" in line
+
+
+def test_a_state_directory_that_cannot_be_written_is_one_line_and_69(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    config = tmp_path / "c.yaml"
+    config.write_text(f"web: {{listen: '127.0.0.1:0'}}\nstate_dir: {tmp_path / 'file'}\n")
+    code, line = failing(tmp_path, "run", "--config", str(config), "--source", "demo")
+    assert code == 69
+    assert str(tmp_path / "file") in line
+
+
+def test_replaying_writes_nothing_and_says_the_same_twice(tmp_path: Path) -> None:
+    def replay() -> tuple[list[str], dict[str, object]]:
+        out = subprocess.run(
+            [sys.executable, "-m", "musicond", "replay", "demo"],
+            env={**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        )
+        assert out.stderr == ""
+        *lines, summary = out.stdout.splitlines()
+        return lines, json.loads(summary)
+
+    lines, summary = replay()
+    again, _ = replay()
+    assert lines == again
+    assert list(tmp_path.iterdir()) == []
+    assert summary["type"] == "summary"
+    clip = DemoClip(models_dir())
+    moods = [event for line in lines if (event := json.loads(line))["type"] == "mood"]
+    assert [event["after"] for event in moods] == [mood for _, _, mood in clip.script]
+    for event, (_, settled_s, mood) in zip(moods, clip.script, strict=True):
+        limit = 6.0 if mood == "nobody" else 3.0  # away_s + 1 s; 3 s after the cross-fade
+        assert settled_s - 1 <= event["t"] <= settled_s + limit

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from musicond.brain import Brain, controls_from, settings_from
+from musicond.core.messages import Controls, Faces, Frame, Pause, Resume, SetPrivacy, Watching
+from musicond.core.mood import Rules
+from musicond.core.pace import Pace
+from musicond.core.pipeline import Pipeline
+from musicond.runtime.settings import SettingsStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from musicond.core.messages import Emotion, EmotionEstimate, Recommendation
+
+
+class Nothing:
+    """An empty room and an empty catalogue."""
+
+    def find(self, frame: Frame) -> Faces:
+        return Faces()
+
+    def reset(self) -> None:
+        pass
+
+    def read(self, frame: Frame, faces: Faces) -> EmotionEstimate | None:
+        return None
+
+    def for_mood(self, emotion: Emotion, captured_at: float, wall: datetime) -> Recommendation | None:
+        return None
+
+
+def brain(folder: Path, controls: Controls | None = None) -> Brain:
+    rules = Rules(enter=0.4, leave=0.3, dwell_s=1, away_s=5, smoothing_s=1)
+    nothing = Nothing()
+    pipeline = Pipeline(nothing, nothing, nothing, rules, controls)
+    return Brain(pipeline, Pace(8, 2), SettingsStore(folder / "settings.json"))
+
+
+@pytest.mark.parametrize(
+    "controls",
+    [
+        Controls(),
+        Controls(private=True),
+        Controls(paused=True),
+        Controls(paused=True, paused_until=datetime(2026, 11, 23, 8, 30, tzinfo=UTC)),
+    ],
+)
+def test_controls_survive_being_stored(controls: Controls) -> None:
+    assert controls_from(settings_from(controls)) == controls
+
+
+def test_what_cannot_be_understood_errs_towards_privacy() -> None:
+    assert controls_from({"private": "yes", "paused_until": "soon"}) == Controls(private=True)
+    assert controls_from({}) == Controls()
+    until = controls_from({"paused": True, "paused_until": "2026-11-23T08:30:00"}).paused_until
+    assert until is not None
+    assert until.tzinfo is not None
+
+
+def test_a_command_is_stored_before_it_is_answered(tmp_path: Path) -> None:
+    mind = brain(tmp_path)
+    mind.handle(SetPrivacy(on=True))
+    assert not mind.wants_camera()
+    assert controls_from(SettingsStore(tmp_path / "settings.json").load()) == Controls(private=True)
+    assert mind.idle().watching is Watching.PRIVATE
+
+
+def test_what_cannot_be_stored_still_holds(tmp_path: Path) -> None:
+    mind = brain(tmp_path / "missing")
+    with pytest.raises(OSError, match="missing"):
+        mind.handle(SetPrivacy(on=True))
+    assert not mind.wants_camera()
+
+
+def test_a_pause_whose_time_has_come_is_over(tmp_path: Path) -> None:
+    now = datetime.now().astimezone()
+    assert not brain(tmp_path, Controls(paused=True, paused_until=now + timedelta(minutes=1))).wants_frames()
+    late = brain(tmp_path, Controls(paused=True, paused_until=now - timedelta(seconds=1)))
+    assert late.wants_frames()
+    assert controls_from(SettingsStore(tmp_path / "settings.json").load()) == Controls()
+    mind = brain(tmp_path)
+    mind.handle(Pause(5))
+    assert not mind.wants_frames()
+    mind.handle(Resume())
+    assert mind.wants_frames()
+
+
+def test_an_empty_room_is_looked_at_slowly(tmp_path: Path) -> None:
+    mind = brain(tmp_path)
+    assert mind.interval_s() == 1 / 8
+    mind.step(Frame(np.zeros((10, 10), np.uint8), 1.0, datetime.now().astimezone()))
+    assert mind.interval_s() == 1 / 2

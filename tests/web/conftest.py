@@ -1,0 +1,125 @@
+"""A page on a free port with real sockets, and a browser."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from musicond.core.messages import Box, Command, Faces, Mood, Outcome, Recommendation, Track, Watching
+from musicond.web.server import WebOutput
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+SONGS = (
+    Track("t:1", "Sunny Side", "The Bright", "https://open.example/track/1"),
+    Track("t:2", "Up <b>&amp;</b> Away", "Ann & Ben", "http://plain.example/track/2"),
+    Track("t:3", "Odd", "Trick", "javascript:alert(1)"),
+)
+SCORES = (0.01, 0.02, 0.03, 0.8, 0.07, 0.04, 0.03)
+
+HAPPY = Outcome(
+    seq=1,
+    captured_at=1.0,
+    wall=NOON,
+    watching=Watching.YES,
+    mood=Mood.HAPPY,
+    since=NOON,
+    confidence=0.8,
+    scores=SCORES,
+    raw_scores=SCORES,
+    faces=Faces(confirmed=(Box(10, 10, 100, 100),)),
+    recommendation=Recommendation(Mood.HAPPY, SONGS, "bright and quick, to match a happy room", NOON),
+)
+
+
+def without_face(watching: Watching, **changes: Any) -> Outcome:
+    """Return an outcome in which nothing is read."""
+    blank: dict[str, Any] = {"mood": Mood.NOBODY, "confidence": 0.0, "scores": None, "raw_scores": None}
+    return replace(HAPPY, watching=watching, faces=Faces(), **(blank | changes))
+
+
+@dataclass
+class Rig:
+    """The output under test, what was submitted to it, and the health that it tells."""
+
+    output: WebOutput
+    path: Path
+    commands: list[Command] = field(default_factory=list)
+    answer: BaseException | None = None
+    """What a command ends in; None is success."""
+    hold: bool = False
+    """Leave the futures unresolved, as a loop that is stuck would."""
+    health: dict[str, object] = field(default_factory=dict)
+    arrived: threading.Event = field(default_factory=threading.Event)
+
+    def submit(self, command: Command) -> Future[None]:
+        """Stand for the inbox and the loop behind it."""
+        self.commands.append(command)
+        future: Future[None] = Future()
+        if self.answer is not None:
+            future.set_exception(self.answer)
+        elif not self.hold:
+            future.set_result(None)
+        self.arrived.set()
+        return future
+
+    @property
+    def port(self) -> int:
+        return int(self.output.address.rpartition(":")[2])
+
+    def again(self, listen: str) -> WebOutput:
+        """Return a second output, not started, with the same inbox."""
+        return WebOutput(listen, self.path, self.submit, lambda: self.health)
+
+
+def make_rig(folder: Path) -> Rig:
+    """Return a rig whose output is not started."""
+    path = folder / "run" / "control.sock"
+    rig = Rig.__new__(Rig)
+    output = WebOutput("127.0.0.1:0", path, lambda command: rig.submit(command), lambda: rig.health)
+    rig.__init__(output, path)  # type: ignore[misc]  # the output and its rig need each other
+    rig.health = {
+        "camera": "demo",
+        "trouble": None,
+        "frames_per_s": 8.0,
+        "temperature_c": 51.2,
+        "throttled": False,
+        "memory_mib": 92.4,
+        "uptime_s": 4000,
+        "outputs": {"page": "open", "mqtt": "connected to mqtt.example:1883"},
+    }
+    return rig
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    made = make_rig(tmp_path)
+    made.output.start()
+    yield made
+    made.output.stop()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    sync_api = pytest.importorskip("playwright.sync_api")
+    program = os.environ.get("MUSICOND_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("Chromium is not installed: apt install chromium")
+    flags = (
+        "no-sandbox disable-gpu disable-quic no-first-run disable-background-networking disable-component-update "
+        "disable-sync"
+    )
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=[f"--{flag}" for flag in flags.split()])
+        yield browser
+        browser.close()
