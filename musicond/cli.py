@@ -30,13 +30,23 @@ COMMANDS = {
 UNAVAILABLE = 69
 CONFIG = 78
 INTERRUPTED = 130
+# By name, so that the modules need not be imported.
+EXIT_CODES = {
+    "musicond.config.ConfigError": CONFIG,
+    "musicond.core.ports.ModelError": CONFIG,
+    "musicond.core.ports.SourceLost": UNAVAILABLE,
+    "musicond.core.ports.CatalogueError": UNAVAILABLE,
+    "musicond.core.ports.OutputError": UNAVAILABLE,
+    "musicond.runtime.settings.StateDirError": UNAVAILABLE,
+    "musicond.web.client.ControlError": UNAVAILABLE,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return 0, or 69 (unavailable), 78 (configuration, model), 130 (Ctrl-C). Bugs are raised."""
     try:
         args = _parse(sys.argv[1:] if argv is None else list(argv))
-        code = _run(args)
+        code = int(args.run(args))
         sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -44,6 +54,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader has seen enough (`| head`). Python's own flush at exit must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:  # those that are bugs are raised again
+        known = _explain(error)
+        if known is None:
+            raise
+        return known
     return code
 
 
@@ -75,22 +90,15 @@ def _module(name: str) -> str:
     return "musicond.commands." + name.replace("-", "_")
 
 
-def _run(args: argparse.Namespace) -> int:
-    """Run the command; errors that a user can cause become lines on stderr."""
-    # Imported late for the sake of `--help`; by now the command has imported most of it.
-    from musicond.config import ConfigError  # noqa: PLC0415 - see above
-    from musicond.core.ports import CatalogueError, ModelError, OutputError, SourceLost  # noqa: PLC0415 - see above
-    from musicond.runtime.settings import StateDirError  # noqa: PLC0415 - see above
-    from musicond.web.client import ControlError  # noqa: PLC0415 - see above
-
-    try:
-        return int(args.run(args))
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return CONFIG
-    except ModelError as error:
-        print(f"musicond: {error}", file=sys.stderr)
-        return CONFIG
-    except (SourceLost, CatalogueError, OutputError, StateDirError, ControlError) as error:
-        print(f"musicond: {error}", file=sys.stderr)
+def _explain(error: Exception) -> int | None:
+    """Say on stderr what a user can do about an error and return the exit code; None for a bug."""
+    names = [f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__]
+    code = next((EXIT_CODES[name] for name in names if name in EXIT_CODES), None)
+    missing = getattr(error, "name", None) if isinstance(error, ModuleNotFoundError) else None
+    if missing and missing.partition(".")[0] != "musicond":
+        print(f"musicond: the Python package {missing} is missing; musicond doctor says more", file=sys.stderr)
         return UNAVAILABLE
+    if code is not None:
+        # A fault of the configuration begins with its place, as editors like it.
+        print(error if names[0].startswith("musicond.config") else f"musicond: {error}", file=sys.stderr)
+    return code

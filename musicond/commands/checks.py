@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from musicond.config import Mqtt
 
-Importer = "Callable[[str], Any]"
 PI_CAMERA = "sudo apt install --no-install-recommends python3-picamera2; in a venv, make it with --system-site-packages"
 
 
@@ -54,7 +53,7 @@ PACKAGES = (
         "OpenCV", "cv2", "CascadeClassifier", "pip install 'opencv-python-headless<5' (5 has no CascadeClassifier)"
     ),
     Package("paho-mqtt", "paho.mqtt.enums", "CallbackAPIVersion", "pip install 'paho-mqtt>=2.1,<3'"),
-    Package("aiohttp", "aiohttp", "web", "pip install 'aiohttp>=3.8.4,<4'"),
+    Package("aiohttp", "aiohttp.web", "AppRunner", "pip install 'aiohttp>=3.8.4,<4'"),
     Package("pydantic", "pydantic", "model_validator", "pip install 'pydantic>=2.10,<3'"),
     Package("PyYAML", "yaml", "compose", "pip install 'pyyaml>=6.0'"),
     Package(
@@ -68,11 +67,11 @@ def check_package(package: Package, importer: Callable[[str], Any] = import_modu
     name = package.name
     try:
         module = importer(package.module)
+        version = str(getattr(importer(package.module.partition(".")[0]), "__version__", ""))
     except Exception as error:  # a broken extension module raises anything
         if package.optional:
             return Check(name, "ok", f"not installed; optional ({_line(error)})")
         return Check(name, "failed", f"can't be imported: {_line(error)}", package.remedy)
-    version = str(getattr(module, "__version__", ""))
     if not hasattr(module, package.attribute):
         found = f"{version} has no {package.attribute}".strip()
         return Check(name, "failed", found, package.remedy)
@@ -87,7 +86,7 @@ def check_runtime(importer: Callable[[str], Any] = import_module) -> Check:
         try:
             numpy = str(importer("numpy").__version__)
             # Version 2 of numpy breaks it only when a model is loaded, and then with a crash.
-            if package == "tflite_runtime" and int(numpy.split(".")[0]) > 1 and importer(package):
+            if package == "tflite_runtime" and int(numpy.partition(".")[0]) > 1 and importer(package):
                 found = f"tflite-runtime 2.14 crashes with numpy {numpy}"
                 return Check("TFLite", "failed", found, "pip install 'numpy<2', or use ai-edge-litert instead")
             importer(f"{package}.interpreter")
@@ -182,7 +181,10 @@ def check_broker(mqtt: Mqtt, password: SecretStr | None, timeout_s: float = 5.0)
     if mqtt.host is None:
         return Check("broker", "ok", "off: mqtt.host is not set")
     where = f"{mqtt.host}:{mqtt.port}"
-    paho: Any = import_module("paho.mqtt.client")
+    try:
+        paho: Any = import_module("paho.mqtt.client")
+    except ImportError as error:
+        return Check("broker", "failed", _line(error), "see the packages above")
     client = paho.Client(paho.CallbackAPIVersion.VERSION2, f"musicond-doctor-{os.getpid()}", protocol=paho.MQTTv5)
     client.connect_timeout = timeout_s
     if mqtt.username:

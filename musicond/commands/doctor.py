@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from musicond.commands.checks import (
@@ -20,8 +21,6 @@ from musicond.commands.checks import (
     failed,
 )
 from musicond.commands.checks_machine import check_clock, check_power, check_python, check_temperature
-from musicond.commands.options import add_config, load_config
-from musicond.config import Config, ConfigError, model_path, models_dir, mqtt_password, runtime_dir, state_dir
 
 if TYPE_CHECKING:
     import argparse
@@ -29,12 +28,13 @@ if TYPE_CHECKING:
 
 HELP = "check this machine and say what to do"
 CASCADE = "haarcascade_frontalface_default.xml"
+NEEDED_HERE = ("pydantic", "PyYAML")
 UNAVAILABLE = 69
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    add_config(parser)
+    parser.add_argument("--config", type=Path, metavar="F", help="the configuration file")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -55,24 +55,37 @@ def run(args: argparse.Namespace) -> int:
 def examine(args: argparse.Namespace) -> Iterator[Check]:
     """Yield the checks of this machine, one by one: some take seconds."""
     yield check_python()
-    yield from (check_package(package) for package in PACKAGES)
+    packages = [check_package(package) for package in PACKAGES]
+    yield from packages
     yield check_runtime()
-    config, password = Config(), None
-    try:
-        loaded = load_config(args)
-        config = loaded.config
-        password = mqtt_password(config)
-        yield Check("config", "ok", str(loaded.path or "no file: defaults"))
-    except ConfigError as error:
-        remedy = "correct it; the checks below use the defaults where it can't be read"
-        yield Check("config", "failed", "; ".join(error.faults), remedy)
-    folder = state_dir(config)
-    yield check_camera(config.camera.source)
-    yield check_model(model_path(config), models_dir() / CASCADE)
-    yield check_catalogue(folder / "catalogue.sqlite")
-    yield check_broker(config.mqtt, password)
-    yield check_page(config.web.address, runtime_dir(config) / "control.sock")
-    yield check_state_dir(folder)
+    if failed([check for check in packages if check.name in NEEDED_HERE]):
+        yield Check("config", "failed", "can't be read without the packages above", "install them, then try again")
+    else:
+        yield from _configured(args.config)
     yield check_clock()
     yield check_temperature()
     yield check_power()
+
+
+def _configured(path: Path | None) -> Iterator[Check]:
+    """Yield the checks that depend on the configuration."""
+    # Imported here, as the doctor must be able to say that pydantic is missing.
+    from musicond import config as settings  # noqa: PLC0415 - see above
+    from musicond.config_file import load  # noqa: PLC0415 - see above
+
+    config, password = settings.Config(), None
+    try:
+        loaded = load(path)
+        config = loaded.config
+        password = settings.mqtt_password(config)
+        yield Check("config", "ok", str(loaded.path or "no file: defaults"))
+    except settings.ConfigError as error:
+        remedy = "correct it; the checks below use the defaults where it can't be read"
+        yield Check("config", "failed", "; ".join(error.faults), remedy)
+    folder = settings.state_dir(config)
+    yield check_camera(config.camera.source)
+    yield check_model(settings.model_path(config), settings.models_dir() / CASCADE)
+    yield check_catalogue(folder / "catalogue.sqlite")
+    yield check_broker(config.mqtt, password)
+    yield check_page(config.web.address, settings.runtime_dir(config) / "control.sock")
+    yield check_state_dir(folder)

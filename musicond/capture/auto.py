@@ -1,0 +1,51 @@
+"""Whatever camera is there: the Pi camera, else a webcam; tried anew at each opening."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from musicond.core.ports import SourceLost
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from musicond.core.messages import Frame
+    from musicond.core.ports import FrameSource
+
+
+class AutoSource:
+    """The first of several sources that opens."""
+
+    def __init__(self, sources: Sequence[FrameSource]) -> None:
+        self._sources = tuple(sources)
+        self._chosen: FrameSource | None = None
+
+    @property
+    def name(self) -> str:
+        """The source in use."""
+        return self._chosen.name if self._chosen else "camera"
+
+    def open(self) -> None:
+        """Open the first that can be; raise SourceLost with the remedy for each."""
+        faults = []
+        for source in self._sources:
+            try:
+                source.open()
+            except SourceLost as fault:
+                faults.append(f"{source.name}: {fault}")
+                continue
+            self._chosen = source
+            return
+        raise SourceLost("no camera. " + ". ".join(faults))
+
+    def read(self, wait_s: float) -> Frame:
+        """Return the newest frame of the source in use."""
+        if self._chosen is None:
+            raise SourceLost("no camera is open")
+        return self._chosen.read(wait_s)
+
+    def close(self) -> None:
+        """Close the source in use."""
+        chosen, self._chosen = self._chosen, None
+        if chosen is not None:
+            chosen.close()

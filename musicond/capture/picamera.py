@@ -1,0 +1,99 @@
+"""The Raspberry Pi camera, through picamera2: the Y plane of a YUV stream, nothing to convert."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from datetime import datetime
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from musicond.capture.orient import orient
+from musicond.core.messages import Frame
+from musicond.core.ports import SourceLost
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+FORMATS = ("YUV420", "NV12")
+"""Formats whose first rows are the Y plane; libcamera may adjust one to the other."""
+REMEDY = "check the ribbon cable, and that `rpicam-hello --list-cameras` shows the camera"
+
+
+class PiCamera:
+    """A CSI camera; picamera2 is imported when it is opened."""
+
+    name = "Pi camera"
+
+    def __init__(self, size: tuple[int, int], rate: float, *, rotation: int = 0, mirror: bool = False) -> None:
+        self._size, self._rate, self._rotation, self._mirror = size, rate, rotation, mirror
+        self._camera: Any = None
+
+    def open(self) -> None:
+        """Configure and start the camera; raise SourceLost."""
+        try:
+            library = import_module("picamera2")
+        except ImportError:
+            raise SourceLost(
+                "picamera2 is missing; run: sudo apt install --no-install-recommends python3-picamera2"
+            ) from None
+        try:
+            self._camera = library.Picamera2()
+            wanted = self._camera.create_video_configuration(
+                main={"size": self._size, "format": FORMATS[0]},
+                controls={"FrameRate": float(self._rate)},
+                buffer_count=4,
+                queue=False,
+            )
+            self._camera.configure(wanted)
+            main = self._camera.camera_configuration()["main"]
+            if main["format"] not in FORMATS:
+                raise SourceLost(
+                    f"the Pi camera gives {main['format']}, which has no Y plane; give another camera.size"
+                )
+            # libcamera may have adjusted the size: rows are padded, so what counts is what was configured.
+            self._real = (int(main["size"][0]), int(main["size"][1]))
+            self._camera.start()
+        except IndexError:
+            self.close()
+            raise SourceLost(f"no Pi camera found; {REMEDY}") from None
+        except RuntimeError as fault:
+            self.close()
+            raise SourceLost(_explained(fault)) from None
+        except SourceLost:
+            self.close()
+            raise
+
+    def read(self, wait_s: float) -> Frame:
+        """Return the newest frame; raise SourceLost after `wait_s` without one."""
+        if self._camera is None:
+            raise SourceLost("the Pi camera is not open")
+        try:
+            with self._camera.captured_request(wait=wait_s) as request:
+                captured_at, wall = time.monotonic(), datetime.now().astimezone()
+                array = request.make_array("main")
+                width, height = self._real
+                grey: NDArray[np.uint8] = np.array(array[:height, :width], np.uint8)
+        except TimeoutError:
+            raise SourceLost(f"the Pi camera stalled: no picture for {wait_s:.0f} s; {REMEDY}") from None
+        except RuntimeError as fault:
+            raise SourceLost(_explained(fault)) from None
+        return Frame(orient(grey, self._rotation, mirror=self._mirror), captured_at, wall)
+
+    def close(self) -> None:
+        """Stop and close, whatever state it is in."""
+        camera, self._camera = self._camera, None
+        if camera is None:
+            return
+        for end in (camera.stop, camera.close):
+            with suppress(Exception):  # closing a broken camera must not hide why it broke
+                end()
+
+
+def _explained(fault: RuntimeError) -> str:
+    text = str(fault) or type(fault).__name__
+    if "__init__ sequence did not complete" in text or "Device or resource busy" in text:
+        return "the Pi camera is in use by another program; stop that one"
+    return f"the Pi camera failed ({text}); {REMEDY}"
