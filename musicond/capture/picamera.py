@@ -92,6 +92,13 @@ class PiCamera:
                 end()
 
 
+def _real_size(main: dict[str, Any]) -> tuple[int, int]:
+    """Return the width and height that libcamera has settled on: rows in memory are longer."""
+    if main["format"] not in FORMATS:
+        raise SourceLost(f"the Pi camera gives {main['format']}, which has no Y plane; give another camera.size")
+    return int(main["size"][0]), int(main["size"][1])
+
+
 def _explained(fault: RuntimeError) -> str:
     text = str(fault) or type(fault).__name__
     if "__init__ sequence did not complete" in text or "Device or resource busy" in text:

@@ -16,6 +16,8 @@ from musicond.core.ports import CatalogueError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+FILE_NAME = "catalogue.sqlite"
+"""Its name in the state directory."""
 MEMORY = ":memory:"
 APPLICATION_ID = 0x6D757364
 """Marks the file as ours in SQLite's header ("musd")."""

@@ -1,0 +1,32 @@
+"""The one shim over the TFLite runtimes: tflite-runtime where it exists, else its successor."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from musicond.core.ports import ModelError
+
+RUNTIMES = ("tflite_runtime.interpreter", "ai_edge_litert.interpreter")
+
+
+def make_interpreter(content: bytes, threads: int) -> Any:
+    """Return an interpreter with its tensors allocated; raise ModelError.
+
+    Both runtimes share one surface (`get_input_details`, `set_tensor`, `invoke`, `get_tensor`).
+    """
+    for name in RUNTIMES:
+        try:
+            library = import_module(name)
+        except ImportError:
+            continue
+        try:
+            interpreter = library.Interpreter(model_content=content, num_threads=threads)
+            interpreter.allocate_tensors()
+        except SystemError as fault:
+            # tflite-runtime 2.14 imports beside numpy 2 and fails only here.
+            raise ModelError(f"{name} does not work with this numpy ({fault}); run: pip install 'numpy<2'") from None
+        return interpreter
+    raise ModelError(
+        "no TFLite runtime; run: pip install tflite-runtime 'numpy<2' (Python 3.11) or ai-edge-litert (3.12 and later)"
+    )
