@@ -18,14 +18,15 @@ from musicond.capture.demo import DemoClip
 from musicond.capture.picamera import PiCamera
 from musicond.capture.recorded import RecordedSource, open_clip
 from musicond.capture.v4l2 import Webcam
-from musicond.config_file import model_path, models_dir, mqtt_password, runtime_dir, state_dir
+from musicond.config import model_path, models_dir, mqtt_password, runtime_dir, state_dir
+from musicond.core.messages import Command
 from musicond.core.mood import Rules
 from musicond.core.pace import Pace
 from musicond.core.pipeline import Pipeline
 from musicond.core.ports import SourceLost
 from musicond.core.recommend import Recommender
 from musicond.music.catalogue import SqliteCatalogue
-from musicond.outputs.mqtt import MqttOutput
+from musicond.outputs.mqtt import MqttOutput, node_id
 from musicond.outputs.status import StatusOutput
 from musicond.runtime import health
 from musicond.runtime.loop import WatchLoop
@@ -40,19 +41,12 @@ from musicond.web.server import WebOutput
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from musicond.capture.recorded import Recording
     from musicond.config import Config
-    from musicond.core.messages import Command, Frame, Outcome
+    from musicond.core.messages import Frame, Outcome
     from musicond.core.ports import Catalogue, EmotionReader, FaceFinder, FrameSource, Output
 
 log = logging.getLogger(__name__)
-
-SOURCES: dict[str, Callable[[Config, str], FrameSource]] = {
-    "auto": lambda config, _: AutoSource((_pi(config), _webcam(config, ""))),
-    "pi": lambda config, _: _pi(config),
-    "v4l2": lambda config, device: _webcam(config, device),
-    "demo": lambda _, __: RecordedSource(DemoClip(models_dir())),
-    "file": lambda _, path: RecordedSource(open_clip(path)),
-}
 
 
 @dataclass(frozen=True)
@@ -164,3 +158,12 @@ def _health(
         "uptime_s": round(brain.meter.uptime_s()),
         "outputs": {output.name: output.status() for output in outputs},
     }
+
+
+SOURCES: dict[str, Callable[[Config, str], FrameSource]] = {
+    "auto": lambda config, _argument: AutoSource((_pi(config), _webcam(config, ""))),
+    "pi": lambda config, _argument: _pi(config),
+    "v4l2": _webcam,
+    "demo": lambda _config, _argument: RecordedSource("demo", lambda: DemoClip(models_dir())),
+    "file": lambda _config, path: RecordedSource(Path(path).name, lambda: open_clip(Path(path))),
+}

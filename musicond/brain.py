@@ -68,11 +68,11 @@ class Brain:
         self._store.save(settings_from(self._pipeline.handle(command, datetime.now().astimezone())))
 
     def wants_camera(self) -> bool:
-        """False while private."""
+        """Return whether the device may be open: not while private."""
         return not self._pipeline.controls.private
 
     def wants_frames(self) -> bool:
-        """False while paused; a pause whose time has come ends here."""
+        """Return whether frames are read: not while paused. A pause whose time has come ends here."""
         if self._pipeline.expire(datetime.now().astimezone()):
             with suppress(OSError):  # its end is stored too: the next start finds it over anyway
                 self._store.save(settings_from(self._pipeline.controls))

@@ -41,21 +41,7 @@ class PiCamera:
             ) from None
         try:
             self._camera = library.Picamera2()
-            wanted = self._camera.create_video_configuration(
-                main={"size": self._size, "format": FORMATS[0]},
-                controls={"FrameRate": float(self._rate)},
-                buffer_count=4,
-                queue=False,
-            )
-            self._camera.configure(wanted)
-            main = self._camera.camera_configuration()["main"]
-            if main["format"] not in FORMATS:
-                raise SourceLost(
-                    f"the Pi camera gives {main['format']}, which has no Y plane; give another camera.size"
-                )
-            # libcamera may have adjusted the size: rows are padded, so what counts is what was configured.
-            self._real = (int(main["size"][0]), int(main["size"][1]))
-            self._camera.start()
+            self._start()
         except IndexError:
             self.close()
             raise SourceLost(f"no Pi camera found; {REMEDY}") from None
@@ -65,6 +51,21 @@ class PiCamera:
         except SourceLost:
             self.close()
             raise
+
+    def _start(self) -> None:
+        wanted = self._camera.create_video_configuration(
+            main={"size": self._size, "format": FORMATS[0]},
+            controls={"FrameRate": float(self._rate)},
+            buffer_count=4,
+            queue=False,
+        )
+        self._camera.configure(wanted)
+        main = self._camera.camera_configuration()["main"]
+        if main["format"] not in FORMATS:
+            raise SourceLost(f"the Pi camera gives {main['format']}, which has no Y plane; give another camera.size")
+        # What libcamera has settled on: the rows in memory are longer.
+        self._real = int(main["size"][0]), int(main["size"][1])
+        self._camera.start()
 
     def read(self, wait_s: float) -> Frame:
         """Return the newest frame; raise SourceLost after `wait_s` without one."""
@@ -90,13 +91,6 @@ class PiCamera:
         for end in (camera.stop, camera.close):
             with suppress(Exception):  # closing a broken camera must not hide why it broke
                 end()
-
-
-def _real_size(main: dict[str, Any]) -> tuple[int, int]:
-    """Return the width and height that libcamera has settled on: rows in memory are longer."""
-    if main["format"] not in FORMATS:
-        raise SourceLost(f"the Pi camera gives {main['format']}, which has no Y plane; give another camera.size")
-    return int(main["size"][0]), int(main["size"][1])
 
 
 def _explained(fault: RuntimeError) -> str:

@@ -60,7 +60,7 @@ def lines(entries: Sequence[Entry]) -> Iterator[str]:
 
 
 def _made(path: Path) -> bool:
-    """False where there is certainly no file: one that may not be looked at is for SQLite to complain of."""
+    """Tell whether there is certainly no file: one that may not be looked at is for SQLite to complain of."""
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
