@@ -123,7 +123,7 @@ def build(config: Config) -> Iterator[App]:
         )
         outputs.append(page)
         if config.mqtt.host:
-            outputs.append(MqttOutput(config.mqtt, node_id(config.device.node), mqtt_password(config)))
+            outputs.append(MqttOutput(config.mqtt, node_id(config.device.node), mqtt_password(config), inbox.wake))
         yield App(
             config, Supervisor(outputs, loop, notifier, lambda: log.info("ready; the page is %s", page.address)), page
         )

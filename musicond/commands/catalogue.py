@@ -60,7 +60,7 @@ def lines(entries: Sequence[Entry]) -> Iterator[str]:
 
 
 def _made(path: Path) -> bool:
-    """Tell whether there is certainly no file: one that may not be looked at is for SQLite to complain of."""
+    """Tell whether there is a file; one that may not be looked at counts, for SQLite to complain of."""
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
