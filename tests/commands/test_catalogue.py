@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from musicond.cli import main
+from musicond.core.messages import Emotion
+from musicond.music.catalogue import FILE_NAME, SqliteCatalogue
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
+    return tmp_path / "state"
+
+
+def test_without_a_file_the_starter_is_shown_and_nothing_is_made(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["catalogue", "list", "sad"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out.startswith("sad (times shown, song)\n")
+    assert shown.out.count("https://open.spotify.com/track/") == 25
+    assert f"there is no {folder / FILE_NAME} yet" in shown.err
+    assert not folder.exists()
+
+
+def test_the_lists_of_a_running_daemon_are_shown_with_their_counts(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with SqliteCatalogue.open(folder / FILE_NAME) as daemon:
+        [first, *_] = daemon.candidates(Emotion.FEAR)
+        daemon.mark_shown([first.track.track_id])
+        assert main(["catalogue", "list", "--json"]) == 0
+    shown = capsys.readouterr()
+    entries = json.loads(shown.out)
+    assert len(entries) == 7 * 25
+    assert [each["title"] for each in entries if each["shown"]] == [first.track.title]
+    assert shown.err == ""
+
+
+def test_a_damaged_catalogue_is_one_line_and_69(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder.mkdir()
+    (folder / FILE_NAME).write_text("this is no database, " * 100)
+    assert main(["catalogue", "list"]) == 69
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err.count("\n")) == ("", 1)
+    assert "move it away" in shown.err
+
+
+def test_an_unknown_emotion_is_wrong_usage(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["catalogue", "list", "bored"])
+    assert caught.value.code == 2
+    assert "'bored'" in capsys.readouterr().err
