@@ -25,7 +25,7 @@ from musicond.core.pace import Pace
 from musicond.core.pipeline import Pipeline
 from musicond.core.ports import SourceLost
 from musicond.core.recommend import Recommender
-from musicond.music.catalogue import SqliteCatalogue
+from musicond.music.catalogue import FILE_NAME, SqliteCatalogue
 from musicond.outputs.mqtt import MqttOutput, node_id
 from musicond.outputs.status import StatusOutput
 from musicond.runtime import health
@@ -81,7 +81,7 @@ def build_eyes(config: Config, *, tracking: bool = True, gate: bool = True) -> t
         min_size=config.faces.min_size,
         max_size=config.faces.max_size,
         track=tracking,
-        gate=gate,
+        motion_gate=gate,
     )
     return finder, TfliteReader(model_path(config), threads=config.model.threads, policy=config.faces.policy)
 
@@ -99,7 +99,7 @@ def build_pipeline(
 def build(config: Config) -> Iterator[App]:
     """Hold the state directory and yield the app, wired; nothing runs before `App.run`."""
     folder = state_dir(config)
-    with state_lock(folder), SqliteCatalogue.open(folder / "catalogue.sqlite") as catalogue:
+    with state_lock(folder), SqliteCatalogue.open(folder / FILE_NAME) as catalogue:
         store, inbox, notifier = SettingsStore(folder / "settings.json"), Inbox[Command](), Notifier()
         pipeline = build_pipeline(config, *build_eyes(config), catalogue, seed=secrets.randbits(32))
         pipeline.controls = controls_from(store.load())

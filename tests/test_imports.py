@@ -21,6 +21,7 @@ FLOORS = {
     "web": 3,
     "config": 2,
     "config_file": 2,
+    "config_yaml": 2,
     "brain": 2,
     "core": 1,
     "runtime": 1,
@@ -30,6 +31,7 @@ SAME_FLOOR_ALLOWED = {
     frozenset({"cli", "commands"}),
     frozenset({"cli", "__main__"}),
     frozenset({"config", "config_file"}),
+    frozenset({"config_file", "config_yaml"}),
 }
 PURE = {"logging", "time", "threading", "asyncio", "random", "os", "socket", "sqlite3", "subprocess", "cv2"}
 

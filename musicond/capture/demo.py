@@ -86,7 +86,7 @@ class DemoClip:
         """Return the room with the face of that place in the order; without one before the first and after the last."""
         if not 0 <= number < len(ORDER):
             return self._room
-        return self._room * (1 - self._mask) + self._faces[ORDER[number].value] * self._mask
+        return np.asarray(self._room * (1 - self._mask) + self._faces[ORDER[number].value] * self._mask, np.float32)
 
 
 def _room() -> NDArray[np.float32]:

@@ -35,9 +35,10 @@ def run(args: argparse.Namespace) -> int:
     found: dict[str, dict[str, object]] = {}
     for name, tracking in (("tracking", True), ("full scans", False)):
         costs = Costs()
-        pipeline = fresh_pipeline(config, costs, tracking=tracking, gate=False)
-        for _ in tqdm(play(pipeline, clip.frames(), None, costs), desc=name, unit=" frames", leave=False, disable=None):
-            pass
+        with fresh_pipeline(config, costs, tracking=tracking, gate=False) as pipeline:
+            steps = play(pipeline, clip.frames(), None, costs)
+            for _ in tqdm(steps, desc=name, unit=" frames", leave=False, disable=None):
+                pass
         found[name] = _figures(costs)
     machine = {
         "machine": platform.machine(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ from musicond.app import build_eyes, build_pipeline, open_recording
 from musicond.commands.options import add_config, load_config
 from musicond.core.messages import EMOTIONS, Frame
 from musicond.core.pace import Pace
-from musicond.music.catalogue import SqliteCatalogue
+from musicond.music.catalogue import MEMORY, SqliteCatalogue
 
 if TYPE_CHECKING:
     import argparse
@@ -120,22 +120,26 @@ def run(args: argparse.Namespace) -> int:
     config = load_config(args).config
     recordings = [(Path(clip).name, open_recording(clip)) for clip in args.clips]
     for name, clip in recordings:
-        with costs.timed("start"):
-            pipeline = fresh_pipeline(config, costs, tracking=not args.no_tracking, gate=not args.frames)
         pace = None if args.frames else Pace(config.camera.rate, config.camera.idle_rate)
-        for at, outcome in play(pipeline, clip.frames(), pace, costs, real_time=args.speed == "1"):
-            with costs.timed("output"):
-                for line in lines(name, at, outcome, every=args.frames):
-                    print(json.dumps(line, ensure_ascii=False), flush=args.speed == "1")
+        with fresh_pipeline(config, costs, tracking=not args.no_tracking, gate=not args.frames) as pipeline:
+            for at, outcome in play(pipeline, clip.frames(), pace, costs, real_time=args.speed == "1"):
+                with costs.timed("output"):
+                    for line in lines(name, at, outcome, every=args.frames):
+                        print(json.dumps(line, ensure_ascii=False), flush=args.speed == "1")
     print(json.dumps(costs.summary()))
     return 0
 
 
-def fresh_pipeline(config: Config, costs: Costs, *, tracking: bool = True, gate: bool = True) -> Pipeline:
-    """Return a pipeline that remembers nothing, with a starter catalogue in memory; raise ModelError."""
-    finder, reader = build_eyes(config, tracking=tracking, gate=gate)
-    catalogue = SqliteCatalogue.open(":memory:")
-    return build_pipeline(config, TimedFinder(finder, costs), TimedReader(reader, costs), catalogue, seed=SEED)
+@contextmanager
+def fresh_pipeline(config: Config, costs: Costs, *, tracking: bool = True, gate: bool = True) -> Iterator[Pipeline]:
+    """Yield a pipeline that remembers nothing, with a starter catalogue in memory; raise ModelError."""
+    with ExitStack() as stack:
+        with costs.timed("start"):
+            finder, reader = build_eyes(config, tracking=tracking, gate=gate)
+            catalogue = stack.enter_context(SqliteCatalogue.open(MEMORY))
+            eyes = TimedFinder(finder, costs), TimedReader(reader, costs)
+            pipeline = build_pipeline(config, *eyes, catalogue, seed=SEED)
+        yield pipeline
 
 
 def play(

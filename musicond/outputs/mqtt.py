@@ -82,6 +82,8 @@ class MqttOutput:
         client.connect_timeout = CONNECT_S
         client.max_queued_messages_set(50)
         try:
+            # paho's thread would die of a name that can't be encoded.
+            str(self._settings.host).encode("idna")
             client.connect_async(str(self._settings.host), self._settings.port, KEEPALIVE_S)
         except ValueError as fault:
             raise OutputError(f"mqtt.host: {self._settings.host}: {fault}; correct it") from None
@@ -90,7 +92,8 @@ class MqttOutput:
 
     def accept(self, outcome: Outcome) -> None:
         """Publish what has changed, or everything after a new connection; nothing while there is none."""
-        if self._client is None or not self._online:
+        client = self._client  # a stop in the main thread may take it away meanwhile
+        if client is None or not self._online:
             return
         if self._published_for != self._connections:
             self._published_for = self._connections
@@ -98,7 +101,8 @@ class MqttOutput:
         for topic, payload in self._states(outcome).items():
             if self._sent.get(topic) != payload:
                 self._sent[topic] = payload
-                self._client.publish(f"{self.base}/{topic}", payload, qos=1, retain=True)
+                # QoS 0: paho would send what a dying connection left unacknowledged again, after the next one.
+                client.publish(f"{self.base}/{topic}", payload, qos=0, retain=True)
 
     def status(self) -> str:
         """Return one plain line."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from musicond.app import models_dir
 from musicond.capture.demo import DemoClip
+from musicond.config import models_dir
 from tests.system.daemon import Daemon
 
 if TYPE_CHECKING:

@@ -1,0 +1,89 @@
+"""What is remembered of a face from frame to frame: when it counts, and when it is given up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from musicond.core.messages import Box
+    from musicond.vision.haar import Sighting
+
+CLEAR = 5.5
+"""Mean weight (see `Cascade.weigh`) at which a face counts from its first frame."""
+
+LIKELY = 4.4
+"""Mean weight over at least two frames at which a face counts."""
+
+SURE = 2.5
+"""Weight that a face must reach again and again to be kept."""
+
+SURE_EVERY_S = 1.0
+"""Seconds within which it must."""
+
+CANDIDATE_S = 1.0
+"""Seconds that a candidate has to become a face."""
+
+SAME = 0.3
+"""Overlap (intersection over union) from which two boxes are one face."""
+
+
+@dataclass(slots=True)
+class Track:
+    """One face, or a candidate for one; times are `captured_at` of frames."""
+
+    box: Box
+    born_at: float
+    seen_at: float
+    sure_at: float
+    weights: float = 0.0
+    """Sum of the weights while it was a candidate."""
+    looks: int = 0
+    is_face: bool = False
+
+    def see(self, sighting: Sighting, at: float) -> None:
+        """Take over where the face was found in this frame."""
+        self.box, self.seen_at = sighting.box, at
+        if sighting.weight >= SURE:
+            self.sure_at = at
+
+    def judge(self, weight: float) -> None:
+        """Count a candidate's mean weight in this frame, and say whether it is a face by now."""
+        self.weights += weight
+        self.looks += 1
+        self.is_face = weight >= CLEAR or (self.looks > 1 and self.weights >= LIKELY * self.looks)
+
+    def is_over(self, at: float, coast_s: float) -> bool:
+        """Whether it is to be forgotten: unseen for too long, doubtful for too long, or never a face."""
+        if self.is_face:
+            return at - self.seen_at > coast_s or at - self.sure_at > SURE_EVERY_S + (at - self.seen_at)
+        return self.seen_at < at or at - self.born_at > CANDIDATE_S
+
+
+def overlap(one: Box, other: Box) -> float:
+    """Intersection over union, 0..1."""
+    width = min(one.x + one.w, other.x + other.w) - max(one.x, other.x)
+    height = min(one.y + one.h, other.y + other.h) - max(one.y, other.y)
+    if width <= 0 or height <= 0:
+        return 0.0
+    shared = width * height
+    return shared / (one.area + other.area - shared)
+
+
+def same(one: Box, other: Box) -> bool:
+    """Whether two boxes are one face: they overlap well, or a centre lies inside the other box."""
+    return overlap(one, other) > SAME or _holds(one, other) or _holds(other, one)
+
+
+def _holds(outer: Box, inner: Box) -> bool:
+    x, y = inner.x + inner.w / 2, inner.y + inner.h / 2
+    return outer.x < x < outer.x + outer.w and outer.y < y < outer.y + outer.h
+
+
+def merged(tracks: list[Track]) -> list[Track]:
+    """Keep one track of those that have come to lie on one face: faces first, then the older."""
+    kept: list[Track] = []
+    for track in sorted(tracks, key=lambda track: (not track.is_face, track.born_at)):
+        if not any(same(track.box, other.box) for other in kept):
+            kept.append(track)
+    return kept
