@@ -121,4 +121,5 @@ class HaarFinder:
             chosen = [track.box for track in self._tracks if track.is_face and (track.seen_at == at) == seen]
             return tuple(sorted(chosen, key=lambda box: box.area, reverse=True))
 
-        return Faces(confirmed=boxes(seen=True), coasted=boxes(seen=False))
+        suspected = any(not track.is_face for track in self._tracks)
+        return Faces(confirmed=boxes(seen=True), coasted=boxes(seen=False), suspected=suspected)
