@@ -54,7 +54,7 @@ def figures(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> Fi
 
 
 def calibration_error(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
-    """Expected calibration error (Guo et al. 2017): mean gap of confidence and accuracy over 15 equal bins."""
+    """Return the expected calibration error (Guo et al. 2017): the mean gap of confidence and accuracy in 15 bins."""
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == labels
     bins = np.minimum((confidence * ECE_BINS).astype(int), ECE_BINS - 1)

@@ -16,7 +16,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -26,13 +26,15 @@ import cv2
 import keras
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 from tensorflow.lite.tools import flatbuffer_utils
 from tqdm import tqdm
 
 from musicond.vision.preprocess import MODEL_SCALE
 from tools.fer2013 import LABELS, DataError, Split, clean, jitter, load, model_input
 from tools.metrics import figures, fit_temperature, softmax
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
 MAX_OP_VERSIONS = {"CONV_2D": 3, "FULLY_CONNECTED": 4, "MAX_POOL_2D": 2, "MEAN": 2}

@@ -80,6 +80,27 @@ class Batches(keras.utils.PyDataset):
         return share * x + (1 - share) * x[::-1], share * y + (1 - share) * y[::-1]
 
 
+@keras.saving.register_keras_serializable("musicond")
+class AdjustedCrossentropy(keras.losses.Loss):
+    """Cross-entropy of logits to which `shifts` (7,) are added while training only.
+
+    With shifts of tau * log(prior) a rare class is not given up for its rarity (logit adjustment, Menon et al. 2021).
+    """
+
+    def __init__(self, shifts: list[float], **more: object) -> None:
+        super().__init__(**more)
+        self.shifts = [float(shift) for shift in shifts]
+
+    def call(self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
+        """Return the mean loss of a batch."""
+        shifted = y_pred + keras.ops.convert_to_tensor(self.shifts, dtype=y_pred.dtype)
+        return keras.losses.categorical_crossentropy(y_true, shifted, from_logits=True, label_smoothing=LABEL_SMOOTHING)
+
+    def get_config(self) -> dict[str, object]:
+        """Return what a resumed training needs."""
+        return {**super().get_config(), "shifts": self.shifts}
+
+
 class Averaging(keras.callbacks.Callback):
     """Keep an exponential average of all weights, batch-norm statistics included."""
 
@@ -141,7 +162,7 @@ def train(args: argparse.Namespace) -> float:
         averaged.set_weights(model.get_weights())
         model.compile(
             keras.optimizers.AdamW(args.rate, weight_decay=args.decay),
-            keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=LABEL_SMOOTHING),
+            AdjustedCrossentropy((args.balance * np.log(np.bincount(data.labels) / len(data.labels))).tolist()),
         )
     batches = Batches(data, args.batch, args.seed, args.mixup)
     averaging = Averaging(averaged.get_weights())
@@ -188,6 +209,9 @@ def main() -> int:
     parser.add_argument("--decay", type=float, default=2e-3, help="weight decay")
     parser.add_argument("--width", type=float, default=1.0, help="multiplies the channels")
     parser.add_argument("--mixup", type=float, default=0.2, help="alpha of mixup's beta distribution; 0: none")
+    parser.add_argument(
+        "--balance", type=float, default=0.0, help="0: as frequent as in the data; 1: all classes alike"
+    )
     parser.add_argument("--start", type=Path, help="model to go on from, instead of a new one of --width")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()

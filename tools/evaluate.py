@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+"""Measure the shipped model, or another, on FER2013: alone, or through the daemon's own Haar and crop.
+
+    .venv/bin/python tools/evaluate.py --data fer2013.zip [--split train|test] [--through-pipeline] [--json] [MODEL]
+
+Runs where the daemon runs, without TensorFlow. `--through-pipeline` lays each image, 120 to 240 pixels wide,
+into a room of 640x480 with noise and changing light, has the daemon's finder find it and its reader read it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from musicond.core.messages import Frame
+from musicond.core.ports import ModelError
+from musicond.vision.emotion import TfliteReader
+from musicond.vision.faces import HaarFinder
+from musicond.vision.preprocess import normalise
+from tools.fer2013 import DataError, Split, load
+from tools.metrics import figures, table
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MODELS = Path(__file__).resolve().parent.parent / "models"
+SEED = 5
+LOOKS = 3
+"""Frames that the finder gets of each image: it wants to see a new face more than once."""
+
+
+@dataclass(frozen=True)
+class Piped:
+    """What came through the pipeline; probabilities are of the images found only."""
+
+    found: NDArray[np.bool_]
+    probabilities: NDArray[np.float64]
+
+
+def direct(reader: TfliteReader, images: NDArray[np.uint8]) -> tuple[NDArray[np.float64], float]:
+    """Return probabilities (n, 7) of the images as they are, and milliseconds for each."""
+    out = np.empty((len(images), 7))
+    started = time.perf_counter()
+    for row, image in enumerate(tqdm(images, desc="direct", leave=False, disable=None)):
+        out[row] = reader.scores(normalise(image))
+    return out, 1000 * (time.perf_counter() - started) / max(1, len(images))
+
+
+def room(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Lay an image into a room whose light falls off to one side."""
+    side = int(rng.integers(120, 241))
+    left, top = int(rng.integers(0, 640 - side)), int(rng.integers(0, 480 - side))
+    picture = np.full((480, 640), float(image.mean()), np.float32)
+    picture[top : top + side, left : left + side] = cv2.resize(image, (side, side), interpolation=cv2.INTER_CUBIC)
+    light = np.linspace(rng.uniform(0.7, 1.0), rng.uniform(0.7, 1.0), 640, dtype=np.float32)
+    return np.asarray(picture * light, np.float32)
+
+
+def through(reader: TfliteReader, finder: HaarFinder, images: NDArray[np.uint8]) -> Piped:
+    """Find and read each image as the daemon would a face that stays for some frames."""
+    rng = np.random.default_rng(SEED)
+    found, rows, at = np.zeros(len(images), bool), [], 0.0
+    for index, image in enumerate(tqdm(images, desc="through the pipeline", leave=False, disable=None)):
+        finder.reset()
+        picture, estimate = room(image, rng), None
+        for _ in range(LOOKS):
+            noisy = np.clip(picture * rng.uniform(0.95, 1.05) + rng.normal(0, 3, picture.shape), 0, 255)
+            frame = Frame(noisy.astype(np.uint8), at, datetime(2026, 1, 1, tzinfo=UTC))
+            faces = finder.find(frame)
+            estimate = reader.read(frame, faces) if faces.confirmed else None
+            at += 0.125
+        if estimate is not None:
+            found[index] = True
+            rows.append(estimate.scores)
+    return Piped(found, np.array(rows).reshape(-1, 7))
+
+
+def measure(args: argparse.Namespace, data: Split) -> dict[str, object]:
+    """Return what is printed."""
+    reader = TfliteReader(args.model)
+    probabilities, milliseconds = direct(reader, data.images)
+    result = figures(probabilities, data.labels)
+    report: dict[str, object] = {
+        "accuracy": round(result.accuracy, 4),
+        "macro_f1": round(result.macro_f1, 4),
+        "recall": {label: round(value, 4) for label, value in result.recall.items()},
+        "ece": round(result.ece, 4),
+        "images": len(data.labels),
+        "ms_per_inference": round(milliseconds, 3),
+        "model_bytes": args.model.stat().st_size,
+    }
+    if not args.json:
+        print(table(result))
+    if args.through_pipeline:
+        finder = HaarFinder(MODELS / "haarcascade_frontalface_default.xml", motion_gate=False)
+        piped = through(reader, finder, data.images)
+        report["found"] = round(float(piped.found.mean()), 4)
+        if piped.found.any():
+            report["accuracy"] = round(figures(piped.probabilities, data.labels[piped.found]).accuracy, 4)
+            report["accuracy_direct"] = round(figures(probabilities[piped.found], data.labels[piped.found]).accuracy, 4)
+    return report
+
+
+def main() -> int:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path, nargs="?", default=MODELS / "fer_int8.tflite")
+    parser.add_argument("--data", type=Path, required=True, help="FER2013: a zip or a folder in the Kaggle layout")
+    parser.add_argument("--split", choices=("train", "test"), default="test")
+    parser.add_argument("--through-pipeline", action="store_true", help="find and crop the faces as the daemon does")
+    parser.add_argument("--first", type=int, metavar="N", help="take N images only, spread over the split")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    args = parser.parse_args()
+    cv2.setNumThreads(1)
+    try:
+        data = load(args.data, args.split)
+        if args.first:
+            chosen = np.linspace(0, len(data.labels) - 1, min(args.first, len(data.labels))).astype(int)
+            data = Split(data.images[chosen], data.labels[chosen])
+        report = measure(args, data)
+    except DataError as fault:
+        print(f"evaluate: {fault}", file=sys.stderr)
+        return 69
+    except ModelError as fault:
+        print(f"evaluate: {fault}", file=sys.stderr)
+        return 78
+    if args.json:
+        print(json.dumps(report, indent=1))
+    else:
+        for key, value in report.items():
+            print(f"{key:17} {value}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
