@@ -78,10 +78,11 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         close = difflib.get_close_matches(wanted, present, 1)
         parser.error(f"there is no command {wanted!r}; " + (f"did you mean {close[0]}?" if close else "see --help"))
     for name in present:
-        command = commands.add_parser(name, help=COMMANDS[name], description=COMMANDS[name], allow_abbrev=False)
+        command = commands.add_parser(name, help=COMMANDS[name], allow_abbrev=False)
         if name == wanted:
             module = import_module(_module(name))
             module.add_arguments(command)
+            command.description = module.HELP
             command.set_defaults(run=module.run)
     return parser.parse_args(argv)
 

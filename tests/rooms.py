@@ -65,13 +65,13 @@ def posters(rng: np.random.Generator, seconds: float, rate: float) -> Iterator[P
     for _ in range(6):
         left, top = int(rng.integers(0, WIDTH - 120)), int(rng.integers(0, HEIGHT - 150))
         width, height = int(rng.integers(70, 220)), int(rng.integers(80, 240))
-        cv2.rectangle(wall, (left, top), (left + width, top + height), float(rng.uniform(20, 230)), -1)
+        cv2.rectangle(wall, (left, top), (left + width, top + height), (float(rng.uniform(20, 230)),), -1)
         middle = (left + width // 2, top + height // 2)
-        cv2.ellipse(wall, middle, (width // 3, height // 3), 0, 0, 360, float(rng.uniform(40, 230)), -1)
+        cv2.ellipse(wall, middle, (width // 3, height // 3), 0, 0, 360, (float(rng.uniform(40, 230)),), -1)
         for _ in range(int(rng.integers(2, 7))):
             spot = (left + int(rng.integers(0, width)), top + int(rng.integers(0, height)))
             axes = (int(rng.integers(3, 22)), int(rng.integers(3, 14)))
-            cv2.ellipse(wall, spot, axes, float(rng.uniform(0, 180)), 0, 360, float(rng.uniform(10, 240)), -1)
+            cv2.ellipse(wall, spot, axes, float(rng.uniform(0, 180)), 0, 360, (float(rng.uniform(10, 240)),), -1)
     wall = np.asarray(cv2.GaussianBlur(wall, (0, 0), float(rng.uniform(0.8, 3))), np.float32)
     for _ in range(round(seconds * rate)):
         yield wall
@@ -85,7 +85,7 @@ def shelves(rng: np.random.Generator, seconds: float, rate: float) -> Iterator[P
         while x < WIDTH:
             width, height = int(rng.integers(8, 34)), int(rng.integers(70, 130))
             bottom = 150 * (row + 1)
-            cv2.rectangle(wall, (x, bottom - height), (x + width, bottom), float(rng.uniform(20, 230)), -1)
+            cv2.rectangle(wall, (x, bottom - height), (x + width, bottom), (float(rng.uniform(20, 230)),), -1)
             x += width + int(rng.integers(0, 9))
     for cells in (8, 24, 60):
         coarse = rng.normal(0, 12, (cells * 3 // 4, cells)).astype(np.float32)
@@ -101,7 +101,7 @@ def lamp(rng: np.random.Generator, seconds: float, rate: float) -> Iterator[Pict
     room = next(shelves(rng, 1, 1))
     centre = (int(rng.integers(100, WIDTH - 100)), int(rng.integers(80, HEIGHT - 80)))
     glow = np.zeros((HEIGHT, WIDTH), np.float32)
-    cv2.circle(glow, centre, 45, 255.0, -1)
+    cv2.circle(glow, centre, 45, (255.0,), -1)
     glow += 2 * np.asarray(cv2.GaussianBlur(glow, (0, 0), 60), np.float32)
     gain, on = 1.0, False
     for step in range(round(seconds * rate)):

@@ -7,7 +7,7 @@ import zipfile
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -117,9 +117,11 @@ def jitter(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uin
     if rng.random() < 0.5:
         image = np.ascontiguousarray(image[:, ::-1])
     centre = (INPUT_SIZE - 1) / 2
-    matrix = cv2.getRotationMatrix2D((centre, centre), rng.uniform(-18, 18), rng.uniform(0.8, 1.2))
+    matrix: NDArray[Any] = cv2.getRotationMatrix2D((centre, centre), rng.uniform(-18, 18), rng.uniform(0.8, 1.2))
     matrix[:, 2] += rng.uniform(-0.12, 0.12, 2) * INPUT_SIZE
-    out = cv2.warpAffine(image, matrix, (INPUT_SIZE, INPUT_SIZE), borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
+    out: NDArray[Any] = cv2.warpAffine(image, matrix, (INPUT_SIZE, INPUT_SIZE), borderMode=cv2.BORDER_REPLICATE).astype(
+        np.float32
+    )
     if rng.random() < 0.4:
         out = 255.0 * (out / 255.0) ** np.float32(np.exp(rng.uniform(-0.6, 0.6)))
     if rng.random() < 0.25:

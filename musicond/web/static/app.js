@@ -60,7 +60,7 @@ function showHero(state) {
   let detail = off ? off[1] : DETAILS[state.mood] || `${percent(state.confidence)} confident`;
   if (state.watching === "no_camera") {
     if (!state.since) detail = state.notice;
-    else if (state.health.trouble) detail = `${state.health.trouble}`;
+    else if (state.health.trouble) detail = state.health.trouble[0].toUpperCase() + state.health.trouble.slice(1);
   }
   if (state.watching === "paused") {
     const until = state.controls.paused_until;
@@ -130,7 +130,7 @@ function showControls({ private: closed, paused, paused_until: until }) {
   set("pause", paused ? "Resume" : "Pause");
   $("minutes").hidden = paused;
   $("minutes-label").hidden = paused;
-  let text = "Recommends nothing for a while";
+  let text = "Recommends nothing";
   if (paused) text = until ? `Until ${time(new Date(until))}` : "Until you resume";
   set("pause-text", text);
   enable();

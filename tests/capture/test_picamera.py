@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from musicond.capture.picamera import PiCamera
+from musicond.core.ports import SourceLost
+from tests.capture.fake_picamera2 import Board, module
+
+
+@pytest.fixture
+def board(monkeypatch: pytest.MonkeyPatch) -> Board:
+    made = Board()
+    monkeypatch.setitem(sys.modules, "picamera2", module(made))
+    return made
+
+
+def test_the_y_plane_is_cropped_to_the_configured_size(board: Board) -> None:
+    camera = PiCamera((700, 480), 8)
+    camera.open()
+    before = time.monotonic()
+    frame = camera.read(2)
+    assert frame.grey.shape == (480, 700)
+    assert (frame.grey == np.arange(700, dtype=np.uint8)).all(), "copied before the buffer went back"
+    assert before <= frame.captured_at <= time.monotonic()
+    assert frame.wall.tzinfo is not None
+    camera.close()
+    camera.close()
+    assert board.calls == ["open", "start", "stop", "close"]
+    assert board.wanted["main"] == {"size": (700, 480), "format": "YUV420"}
+    assert board.wanted["controls"] == {"FrameRate": 8.0}
+    assert (board.wanted["queue"], board.wanted["buffer_count"]) == (False, 4)
+
+
+def test_what_libcamera_adjusts_is_followed(board: Board) -> None:
+    board.adjusted_format, board.adjusted_size = "NV12", (640, 400)
+    camera = PiCamera((650, 400), 8, rotation=90, mirror=True)
+    camera.open()
+    grey = camera.read(2).grey
+    assert grey.shape == (640, 400)
+    assert (grey[0] == 0).all()
+    assert (grey[100] == 100).all()
+
+
+def test_a_format_without_a_y_plane_is_refused_and_the_camera_closed(board: Board) -> None:
+    board.adjusted_format = "RGB888"
+    with pytest.raises(SourceLost, match="RGB888"):
+        PiCamera((640, 480), 8).open()
+    assert board.calls[-1] == "close"
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (IndexError("list index out of range"), "no Pi camera found; check the ribbon cable"),
+        (RuntimeError("No cameras available!"), "No cameras available"),
+        (RuntimeError("Camera __init__ sequence did not complete."), "in use by another program"),
+        (RuntimeError("Failed to acquire camera: Device or resource busy"), "in use by another program"),
+    ],
+)
+def test_no_camera_says_what_to_do(board: Board, fault: Exception, words: str) -> None:
+    board.no_camera = fault
+    with pytest.raises(SourceLost, match=words) as caught:
+        PiCamera((640, 480), 8).open()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_camera_that_does_not_start_is_closed_again(board: Board) -> None:
+    board.start_fault = RuntimeError("Failed to start camera")
+    board.close_fault = RuntimeError("and it does not stop either")
+    with pytest.raises(SourceLost, match="Failed to start"):
+        PiCamera((640, 480), 8).open()
+    assert board.calls == ["open", "stop", "close"]
+
+
+def test_a_stall_is_a_lost_source(board: Board) -> None:
+    camera = PiCamera((640, 480), 8)
+    with pytest.raises(SourceLost, match="not open"):
+        camera.read(2)
+    camera.open()
+    board.stalled = True
+    with pytest.raises(SourceLost, match="stalled: no picture for 2 s"):
+        camera.read(2)
+
+
+def test_without_picamera2_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "picamera2", None)
+    with pytest.raises(SourceLost, match="apt install --no-install-recommends python3-picamera2"):
+        PiCamera((640, 480), 8).open()

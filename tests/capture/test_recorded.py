@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import itertools
+import time
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pytest
+
+from musicond.capture.auto import AutoSource
+from musicond.capture.demo import DemoClip
+from musicond.capture.orient import fit, orient
+from musicond.capture.recorded import Clip, Folder, RecordedSource, open_clip
+from musicond.capture.v4l2 import Webcam
+from musicond.config import models_dir
+from musicond.core.messages import Mood
+from musicond.core.ports import SourceLost
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from musicond.core.ports import FrameSource
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """A real video of 20 frames at 10 frames/s that gets brighter."""
+    path = tmp_path / "clip.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10.0, (64, 48))
+    for number in range(20):
+        writer.write(np.full((48, 64, 3), 10 * number, np.uint8))
+    writer.release()
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "images"
+    made.mkdir()
+    for number in range(5):
+        cv2.imwrite(str(made / f"{number:02}.png"), np.full((48, 64), 40 * number, np.uint8))
+    (made / "notes.txt").write_text("not an image")
+    return made
+
+
+def test_a_clip_gives_every_frame_with_its_time(clip: Path) -> None:
+    frames = list(Clip(clip).frames())
+    assert [t for t, _ in frames] == pytest.approx([number / 10 for number in range(20)])
+    assert {grey.shape for _, grey in frames} == {(48, 64)}
+    assert [round(float(grey.mean())) for _, grey in frames] == pytest.approx([10 * n for n in range(20)], abs=4)
+
+
+def test_a_folder_gives_its_images_by_name(folder: Path) -> None:
+    found = open_clip(folder)
+    assert isinstance(found, Folder)
+    assert [(round(t, 3), int(grey[0, 0])) for t, grey in found.frames()] == [
+        (0.0, 0),
+        (0.1, 40),
+        (0.2, 80),
+        (0.3, 120),
+        (0.4, 160),
+    ]
+
+
+@pytest.mark.parametrize("content", [b"", b"no video", b"RIFF" + bytes(500)])
+def test_what_is_no_video_is_said_in_one_line(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "broken.mp4"
+    path.write_bytes(content)
+    with pytest.raises(SourceLost, match=r"broken\.mp4"):
+        list(open_clip(path).frames())
+
+
+def test_missing_empty_and_broken_folders_are_named(tmp_path: Path, folder: Path) -> None:
+    with pytest.raises(SourceLost, match="no such file"):
+        open_clip(tmp_path / "none")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SourceLost, match="no images"):
+        open_clip(tmp_path / "empty")
+    (folder / "03.png").write_bytes(b"broken")
+    with pytest.raises(SourceLost, match=r"03\.png"):
+        list(Folder(folder).frames())
+
+
+def test_a_recording_is_played_in_real_time_and_in_a_loop(clip: Path) -> None:
+    source = RecordedSource("clip", lambda: Clip(clip))
+    with pytest.raises(SourceLost, match="not open"):
+        source.read(1)
+    source.open()
+    started = time.monotonic()
+    times, levels = [], []
+    while time.monotonic() - started < 2.6:
+        frame = source.read(1)
+        times.append(frame.captured_at)
+        levels.append(float(frame.grey.mean()))
+    source.close()
+    source.close()
+    assert times == sorted(times)
+    assert 15 <= len(times) <= 30, "paced at ten frames a second"
+    assert any(after < before - 100 for before, after in itertools.pairwise(levels)), "it began anew"
+
+
+def test_frames_that_nobody_fetched_are_skipped(clip: Path) -> None:
+    source = RecordedSource("clip", lambda: Clip(clip))
+    source.open()
+    first = float(source.read(1).grey.mean())
+    started = time.monotonic()
+    while time.monotonic() - started < 1.0:
+        pass
+    assert float(source.read(1).grey.mean()) >= first + 60
+
+
+def test_the_demo_is_drawn_the_same_each_time() -> None:
+    once, again = DemoClip(models_dir()), DemoClip(models_dir())
+    for t in (0.0, 3.3, 7.5, once.duration_s - 1):
+        assert (once.frame_at(t) == again.frame_at(t)).all()
+    assert once.frame_at(0).shape == (480, 640)
+    assert [mood for *_, mood in once.script][-1] is Mood.NOBODY
+    assert len({mood for *_, mood in once.script}) == 8
+    assert all(end > start for start, end, _ in once.script)
+
+
+def test_a_demo_without_its_faces_says_so(tmp_path: Path) -> None:
+    with pytest.raises(SourceLost, match=r"demo\.png"):
+        DemoClip(tmp_path)
+    cv2.imwrite(str(tmp_path / "demo.png"), np.zeros((10, 11), np.uint8))
+    with pytest.raises(SourceLost, match="damaged"):
+        DemoClip(tmp_path)
+
+
+def test_pictures_are_turned_and_mirrored() -> None:
+    grey = np.array([[1, 2, 3], [4, 5, 6]], np.uint8)
+    assert orient(grey).tolist() == [[1, 2, 3], [4, 5, 6]]
+    assert orient(grey, 90).tolist() == [[4, 1], [5, 2], [6, 3]]
+    assert orient(grey, 180).tolist() == [[6, 5, 4], [3, 2, 1]]
+    assert orient(grey, 270).tolist() == [[3, 6], [2, 5], [1, 4]]
+    assert orient(grey, mirror=True).tolist() == [[3, 2, 1], [6, 5, 4]]
+
+
+def test_pictures_are_shrunk_but_keep_their_shape() -> None:
+    assert fit(np.zeros((1080, 1920), np.uint8), (640, 480)).shape == (360, 640)
+    assert fit(np.zeros((100, 100), np.uint8), (640, 480)).shape == (100, 100)
+
+
+def test_a_webcam_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(SourceLost, match="does not exist"):
+        Webcam(str(tmp_path / "video9"), (640, 480), 8).open()
+    with pytest.raises(SourceLost, match="plug one in"):
+        Webcam(None, (640, 480), 8, devices=tmp_path).open()
+    with pytest.raises(SourceLost, match="not open"):
+        Webcam(None, (640, 480), 8).read(1)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_is_no_camera_is_said_for_each_device(tmp_path: Path) -> None:
+    for name in ("video0", "video10", "video2"):
+        (tmp_path / name).write_bytes(b"")
+    with pytest.raises(SourceLost) as caught:
+        Webcam(None, (640, 480), 8, devices=tmp_path).open()
+    text = str(caught.value)
+    assert text.index("video0") < text.index("video2") < text.index("video10")
+    assert "in use by another program, or no camera" in text
+
+
+def test_auto_takes_the_first_that_opens_and_tries_anew(clip: Path, tmp_path: Path) -> None:
+    absent = Webcam(None, (640, 480), 8, devices=tmp_path / "none")
+    source: FrameSource = AutoSource((absent, RecordedSource("recording", lambda: Clip(clip))))
+    with pytest.raises(SourceLost, match="no camera is open"):
+        source.read(1)
+    source.open()
+    assert source.name == "recording"
+    assert source.read(1).grey.shape == (48, 64)
+    source.close()
+    assert source.name == "camera"
+    nothing = AutoSource((absent, absent))
+    with pytest.raises(SourceLost, match=r"no camera\. webcam: .*plug one in"):
+        nothing.open()

@@ -1,0 +1,183 @@
+"""Each check of the doctor, well and ill, on real files, sockets and brokers."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib import import_module
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from musicond.commands import checks, checks_machine
+from musicond.config import Mqtt, models_dir
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+MODEL = models_dir() / "fer_int8.tflite"
+CASCADE = models_dir() / "haarcascade_frontalface_default.xml"
+
+
+def without(*names: str) -> Callable[[str], Any]:
+    """An import that fails for some modules, as on a machine that lacks them."""
+
+    def importer(name: str) -> Any:
+        if any(name == each or name.startswith(each + ".") for each in names):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return import_module(name)
+
+    return importer
+
+
+def test_python() -> None:
+    assert checks_machine.check_python((3, 11, 2), "aarch64", 64).state == "ok"
+    assert checks_machine.check_python((3, 13, 5), "x86_64", 64).state == "ok"
+    assert checks_machine.check_python((3, 9, 2), "aarch64", 64).state == "failed"
+    assert checks_machine.check_python((3, 11, 2), "armv6l", 32).state == "failed"
+    assert checks_machine.check_python((3, 11, 2), "armv7l", 32).state == "warning"
+    assert checks_machine.check_python((3, 15, 0), "aarch64", 64).state == "warning"
+
+
+@pytest.mark.parametrize("package", checks.PACKAGES, ids=lambda package: package.name)
+def test_packages(package: checks.Package) -> None:
+    assert checks.check_package(package).state == "ok"
+    missing = checks.check_package(package, without(package.module.split(".")[0]))
+    assert missing.state == ("warning" if package.optional else "failed")
+    assert missing.remedy
+
+
+def test_an_opencv_without_haar_is_told() -> None:
+    [opencv] = [package for package in checks.PACKAGES if package.name == "OpenCV"]
+    found = checks.check_package(opencv, lambda _name: SimpleNamespace(__version__="5.0.0"))
+    assert found.state == "failed"
+    assert "opencv-python-headless<5" in found.remedy
+
+
+def test_runtime() -> None:
+    assert checks.check_runtime().state == "ok"
+    none = checks.check_runtime(without("tflite_runtime", "ai_edge_litert"))
+    assert none.state == "failed"
+    assert "pip install" in none.remedy
+
+
+def test_camera(tmp_path: Path) -> None:
+    assert checks.check_camera("demo").state == "ok"
+    assert checks.check_camera(f"file:{tmp_path}").state == "ok"
+    assert checks.check_camera("file:/none.mp4").state == "failed"
+    no_pi = without("picamera2")
+    pi = checks.check_camera("pi", no_pi)
+    assert pi.state == "failed"
+    assert "apt install" in pi.remedy
+    assert checks.check_camera("v4l2", no_pi, tmp_path).state == "failed"
+    (tmp_path / "video0").touch()
+    assert checks.check_camera("v4l2", no_pi, tmp_path).state == "ok"
+    assert checks.check_camera("auto", no_pi, tmp_path).state == "ok"
+    refused = checks.check_camera("auto", no_pi, tmp_path, lambda _path, mode: mode == os.F_OK)
+    assert refused.state == "failed"
+    assert "video" in refused.remedy
+    camera = SimpleNamespace(Picamera2=SimpleNamespace(global_camera_info=list))
+    assert checks.check_camera("pi", lambda _name: camera).state == "failed"
+    camera = SimpleNamespace(Picamera2=SimpleNamespace(global_camera_info=lambda: [{"Model": "imx708"}]))
+    assert "imx708" in checks.check_camera("pi", lambda _name: camera).found
+
+
+def test_model(tmp_path: Path) -> None:
+    assert checks.check_model(MODEL, CASCADE).state == "ok"
+    assert checks.check_model(tmp_path / "none.tflite", CASCADE).state == "failed"
+    assert checks.check_model(MODEL, tmp_path / "none.xml").state == "failed"
+    for suffix in (".tflite", ".json"):
+        shutil.copy(MODEL.with_suffix(suffix), tmp_path / f"m{suffix}")
+    (tmp_path / "m.tflite").write_bytes(b"TFL3")
+    assert checks.check_model(tmp_path / "m.tflite", CASCADE).state == "failed"
+
+
+def test_catalogue(tmp_path: Path) -> None:
+    assert checks.check_catalogue(tmp_path / "none.sqlite").state == "ok"
+    (tmp_path / "bad.sqlite").write_bytes(b"not a database" * 200)
+    bad = checks.check_catalogue(tmp_path / "bad.sqlite")
+    assert bad.state == "failed"
+    assert "move" in bad.remedy
+
+
+@pytest.mark.broker
+def test_broker(tmp_path: Path) -> None:
+    from tests.outputs.conftest import Broker  # noqa: PLC0415 - the class, beside the fixtures
+
+    assert checks.check_broker(Mqtt(), None).state == "ok"
+    broker = Broker(tmp_path)
+    settings = Mqtt(host="127.0.0.1", port=broker.port)
+    assert checks.check_broker(settings, None).state == "failed"
+    broker.start()
+    try:
+        assert checks.check_broker(settings, None).state == "ok"
+        broker.stop()
+        broker.config = f"listener {broker.port} 127.0.0.1\nallow_anonymous false\n"
+        broker.start()
+        refused = checks.check_broker(settings, None)
+    finally:
+        broker.stop()
+    assert refused.state == "failed"
+    assert "password" in refused.remedy
+
+
+def test_page(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken = checks.check_page(server.getsockname()[:2], tmp_path / "control.sock")
+    assert taken.state == "failed"
+    assert "ss -ltnp" in taken.remedy
+    assert checks.check_page(("127.0.0.1", 0), tmp_path / "control.sock").state == "ok"
+
+
+def test_state_dir(tmp_path: Path) -> None:
+    assert checks.check_state_dir(tmp_path).state == "ok"
+    assert checks.check_state_dir(tmp_path / "new").state == "ok"
+    (tmp_path / "file").touch()
+    assert checks.check_state_dir(tmp_path / "file").state == "failed"
+    assert checks.check_state_dir(tmp_path / "file" / "below").state == "failed"
+
+
+def test_clock(tmp_path: Path) -> None:
+    now = datetime(2027, 1, 1, tzinfo=UTC)
+    assert checks_machine.check_clock(now, tmp_path / "none", lambda: True).state == "ok"
+    assert checks_machine.check_clock(now, tmp_path, lambda: False).state == "ok"
+    assert checks_machine.check_clock(now, tmp_path / "none", lambda: False).state == "warning"
+    assert checks_machine.check_clock(datetime(1970, 1, 1, tzinfo=UTC), tmp_path, lambda: True).state == "failed"
+
+
+def test_temperature_and_power(tmp_path: Path) -> None:
+    assert checks_machine.check_temperature(tmp_path).state == "ok"
+    zone = tmp_path / "thermal_zone0"
+    zone.mkdir()
+    for millidegrees, state in ((45000, "ok"), (72000, "warning"), (84000, "failed")):
+        (zone / "temp").write_text(str(millidegrees))
+        assert checks_machine.check_temperature(tmp_path).state == state
+    (tmp_path / "throttled").write_text("50005")
+    assert checks_machine.check_power(tmp_path / "throttled").state == "failed"
+    (tmp_path / "throttled").write_text("0")
+    assert checks_machine.check_power(tmp_path / "throttled").state == "ok"
+
+
+def test_the_command_prints_each_check_and_fails_where_one_does(tmp_path: Path) -> None:
+    def doctor(config: str) -> tuple[int, list[dict[str, str]]]:
+        (tmp_path / "c.yaml").write_text(config)
+        command = [sys.executable, "-m", "musicond", "doctor", "--json", "--config", str(tmp_path / "c.yaml")]
+        out = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        assert out.stderr == ""
+        return out.returncode, json.loads(out.stdout)
+
+    base = f"camera: {{source: demo}}\nweb: {{listen: '127.0.0.1:0'}}\nstate_dir: {tmp_path / 'state'}\n"
+    code, found = doctor(base)
+    assert code == 0, found
+    names = {check["name"] for check in found}
+    assert {"Python", "numpy", "TFLite", "camera", "model", "catalogue", "broker", "page", "state", "clock"} <= names
+    code, found = doctor(base + "model: {path: none.tflite}\n")
+    assert code == 69
+    assert [check["name"] for check in found if check["state"] == "failed"] == ["model"]

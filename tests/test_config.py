@@ -1,0 +1,169 @@
+"""The models, the places and the password."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from musicond import config as settings
+from musicond.config import Config, ConfigError, Mqtt, Web, mqtt_password, runtime_dir, split_address, state_dir
+
+VARIABLES = (
+    "STATE_DIRECTORY",
+    "RUNTIME_DIRECTORY",
+    "XDG_STATE_HOME",
+    "CREDENTIALS_DIRECTORY",
+    "MUSICOND_MQTT_PASSWORD",
+    "MUSICOND_MODELS",
+)
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+def with_file(path: Path) -> Config:
+    return Config(mqtt=Mqtt(password_file=path))
+
+
+def test_values_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError):
+        Config().web.listen = "127.0.0.1:1"
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("127.0.0.1:8080", "127.0.0.1", 8080),
+        ("127.5.6.7:0", "127.5.6.7", 0),
+        ("localhost:65535", "localhost", 65535),
+        ("[::1]:80", "::1", 80),
+    ],
+)
+def test_a_loopback_address_is_taken(text: str, host: str, port: int) -> None:
+    assert Web(listen=text).address == (host, port)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("0.0.0.0:80", "0.0.0.0 is not a loopback address"),
+        ("192.168.1.7:80", "no sign-in yet"),
+        ("[::]:80", "not a loopback"),
+        (":80", "every address is not a loopback"),
+        ("::1:80", "not a loopback"),
+        ("[127.0.0.1]:80", "not a loopback"),
+        ("127.0.0.256:80", "not a loopback"),
+        ("example.org:80", "not a loopback"),
+        ("127.0.0.1:65536", "port 65536 is too large"),
+        ("127.0.0.1:" + "9" * 5000, "too large"),
+        ("127.0.0.1:", "no port"),
+        ("127.0.0.1", "no port"),
+        ("127.0.0.1:-1", "no port"),
+        ("127.0.0.1:\u0661", "no port"),
+    ],
+)
+def test_another_address_is_refused(text: str, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        split_address(text)
+
+
+def test_the_state_directory_is_systemds_then_the_files_then_xdgs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/home/someone")
+    assert state_dir(Config()) == Path("/home/someone/.local/state/musicond")
+    monkeypatch.setenv("XDG_STATE_HOME", "relative")
+    assert state_dir(Config()) == Path("/home/someone/.local/state/musicond")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert state_dir(Config()) == tmp_path / "musicond"
+    configured = Config(state_dir=Path("/srv/musicond"))
+    assert state_dir(configured) == Path("/srv/musicond")
+    monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/musicond:/var/lib/other")
+    assert state_dir(configured) == Path("/var/lib/musicond")
+
+
+def test_the_control_socket_lies_with_the_systems_daemon_or_in_the_state_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = Config(state_dir=tmp_path / "state")
+    assert runtime_dir(config, tmp_path / "none") == tmp_path / "state"
+    (tmp_path / "run").mkdir()
+    assert runtime_dir(config, tmp_path / "run") == tmp_path / "run"
+    monkeypatch.setenv("RUNTIME_DIRECTORY", "/run/musicond")
+    assert runtime_dir(config, tmp_path / "none") == Path("/run/musicond")
+
+
+def test_the_models_are_beside_the_package_or_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    beside = Path(settings.__file__).resolve().parent.parent / "models"
+    assert settings.models_dir() == beside
+    assert settings.model_path(Config()) == beside / "fer_int8.tflite"
+    monkeypatch.setenv("MUSICOND_MODELS", "/opt/models")
+    assert settings.models_dir() == Path("/opt/models")
+    assert settings.model_path(Config.model_validate({"model": {"path": "/m.tflite"}})) == Path("/m.tflite")
+
+
+def test_no_password_is_none() -> None:
+    assert mqtt_password(Config()) is None
+
+
+def test_a_password_is_the_first_line_and_never_printed(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("käse \nrest\n", "utf-8")
+    file.chmod(0o600)
+    secret = mqtt_password(with_file(file))
+    assert secret is not None
+    assert secret.get_secret_value() == "käse "
+    assert "käse" not in f"{secret} {secret!r}"
+
+
+def test_the_environment_wins_over_the_credential_and_this_over_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = with_file(tmp_path / "missing")
+    (tmp_path / "mqtt_password").write_text("credential\n", "utf-8")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    secret = mqtt_password(config)
+    assert secret is not None
+    assert secret.get_secret_value() == "credential"
+    monkeypatch.setenv("MUSICOND_MQTT_PASSWORD", "variable")
+    secret = mqtt_password(config)
+    assert secret is not None
+    assert secret.get_secret_value() == "variable"
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "No such file"),
+        (b"", "first line is empty"),
+        (b"\npassword\n", "first line is empty"),
+        (b"\xff\xfe", "not UTF-8"),
+    ],
+)
+def test_a_password_that_cannot_be_read_is_one_line(tmp_path: Path, content: bytes | None, says: str) -> None:
+    file = tmp_path / "password"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(ConfigError, match=says) as error:
+        mqtt_password(with_file(file))
+    assert str(error.value).startswith(f"mqtt.password_file: {file}: ")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("mode", "warnings"), [(0o644, 1), (0o640, 0)])
+def test_a_password_that_everybody_can_read_is_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, mode: int, warnings: int
+) -> None:
+    file = tmp_path / "password"
+    file.write_text("secret\n", "utf-8")
+    file.chmod(mode)
+    with caplog.at_level(logging.WARNING):
+        mqtt_password(with_file(file))
+    assert len(caplog.records) == warnings
+    assert "secret" not in caplog.text

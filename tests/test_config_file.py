@@ -1,0 +1,286 @@
+"""Reading musicon.yaml: the search, the origins, and every fault with its place."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from musicond.config import Config, ConfigError
+from musicond.config_file import RESERVED, leaves, load, schema
+from tools.make_schema import TARGET, text
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLE = ROOT / "config/musicon.yaml"
+KEY = re.compile(r"^( *)#([a-z_]+: .*)$", re.MULTILINE)
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("STATE_DIRECTORY", "MUSICOND_MODELS", "MUSICOND_MQTT_PASSWORD", "CREDENTIALS_DIRECTORY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def faults(tmp_path: Path, content: str | bytes) -> list[str]:
+    """Return the faults of a file, without its name."""
+    file = tmp_path / "musicon.yaml"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(ConfigError) as error:
+        load(file)
+    assert all(fault.startswith(f"{file}:") for fault in error.value.faults)
+    return [fault.removeprefix(f"{file}:") for fault in error.value.faults]
+
+
+def good(tmp_path: Path, content: str) -> Config:
+    file = tmp_path / "musicon.yaml"
+    file.write_text(content, "utf-8")
+    return load(file).config
+
+
+def test_without_any_file_the_defaults_hold(tmp_path: Path) -> None:
+    loaded = load(None, search=(tmp_path / "none.yaml",))
+    assert loaded.config == Config()
+    assert loaded.path is None
+    assert set(loaded.origin.values()) == {"default"}
+
+
+def test_the_first_file_of_the_search_is_read_and_a_given_one_wins(tmp_path: Path) -> None:
+    files = [tmp_path / f"{name}.yaml" for name in ("none", "first", "second", "given")]
+    for number, file in enumerate(files[1:], start=1):
+        file.write_text(f"mqtt: {{port: {number}}}\n", "utf-8")
+    assert load(None, search=files).config.mqtt.port == 1
+    assert load(files[3], search=files).config.mqtt.port == 3
+
+
+def test_a_given_file_that_is_missing_is_a_fault(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none\.yaml: No such file"):
+        load(tmp_path / "none.yaml")
+    with pytest.raises(ConfigError, match="Is a directory"):
+        load(tmp_path)
+
+
+def test_a_dangling_link_in_the_search_is_a_fault(tmp_path: Path) -> None:
+    link = tmp_path / "musicon.yaml"
+    link.symlink_to(tmp_path / "gone")
+    with pytest.raises(ConfigError, match="No such file"):
+        load(None, search=(link,))
+
+
+@pytest.mark.parametrize("content", ["", "# only a comment\n", "---\n", "null\n", "mqtt:\ncamera:\n", "\ufeffmqtt:\n"])
+def test_an_empty_file_or_section_is_the_defaults(tmp_path: Path, content: str) -> None:
+    assert good(tmp_path, content) == Config()
+
+
+def test_the_origin_of_each_value_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "musicon.yaml"
+    file.write_text("camera:\n  source: demo\nmqtt: {host: broker}\n", "utf-8")
+    monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/musicond")
+    monkeypatch.setenv("MUSICOND_MODELS", "/opt/models")
+    monkeypatch.setenv("MUSICOND_MQTT_PASSWORD", "secret")
+    origin = load(file).origin
+    assert origin["camera.source"] == f"{file}:2"
+    assert origin["mqtt.host"] == f"{file}:3"
+    assert origin["mqtt.port"] == "default"
+    assert origin["state_dir"] == "environment STATE_DIRECTORY"
+    assert origin["model.path"] == "environment MUSICOND_MODELS"
+    assert origin["mqtt.password_file"] == "environment MUSICOND_MQTT_PASSWORD"
+    assert set(origin) == {".".join(leaf) for leaf in leaves()}
+
+
+def test_relative_paths_start_from_the_files_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/someone")
+    config = good(
+        tmp_path,
+        "state_dir: ~/state\nmodel: {path: m.tflite}\nmqtt: {password_file: /etc/p}\ncamera: {source: 'file:clips/a'}\n",
+    )
+    assert config.state_dir == Path("/home/someone/state")
+    assert config.model.path == tmp_path / "m.tflite"
+    assert config.mqtt.password_file == Path("/etc/p")
+    assert config.camera.source == f"file:{tmp_path}/clips/a"
+
+
+FAULTS = {
+    "camera:\n  sorce: demo\n": "2:3: camera.sorce: unknown key; did you mean camera.source?",
+    "camra: {}\n": "1:1: camra: unknown key; did you mean camera?",
+    "port: 3\n": "1:1: port: unknown key here; did you mean mqtt.port?",
+    "web: {zzz: 1}\n": "1:7: web.zzz: unknown key; known here: listen",
+    "off: 1\n": "1:1: off: unknown key; known here:",
+    "mqtt:\n  port: 99999\n": "2:9: mqtt.port: 99999 is too large; give a whole number, 1 to 65535",
+    "mqtt: {port: 0}\n": "1:14: mqtt.port: 0 is too small; give a whole number, 1 to 65535",
+    "mqtt: {port: '1883'}\n": "1:14: mqtt.port: '1883' is not a whole number; give a whole number, 1 to 65535",
+    "mqtt: {port: 1.5}\n": "1:14: mqtt.port: 1.5 is not a whole number",
+    "mqtt: {port: 999999999999999999999999}\n": "1:14: mqtt.port: 999999999999999999999999 is too large",
+    "mqtt: {port: [1]}\n": "1:14: mqtt.port: this is not a whole number",
+    "mqtt: {port: on}\n": "1:14: mqtt.port: on means true in YAML; give a whole number, 1 to 65535",
+    "mqtt: {host: off}\n": "1:14: mqtt.host: off means false in YAML; give text (Host name or address of the broker), "
+    'or "off" in quotes',
+    "mqtt: {host: 3}\n": "1:14: mqtt.host: 3 is not text; put it in quotes",
+    "mqtt: {host: 12:30}\n": "1:14: mqtt.host: 12:30 means 750 in YAML (minutes and seconds, base sixty)",
+    "mqtt: {port: 0123}\n": "1:14: mqtt.port: 0123 means 83 in YAML (octal, for its leading 0)",
+    "mood: {dwell_s: 1:30.5}\n": "1:17: mood.dwell_s: 1:30.5 means 90.5 in YAML",
+    "mood: {dwell_s: .nan}\n": "1:17: mood.dwell_s: .nan is not a finite number; give 0 to 60",
+    "mood:\n  enter:\n": "2:9: mood.enter: has no value; give 0.15 to 1, or remove the line",
+    "camera: {mirror: 1}\n": "1:18: camera.mirror: 1 is neither true nor false; give true or false",
+    "camera: {rotation: 45}\n": "1:20: camera.rotation: 45 does not fit; give 0, 90, 180 or 270",
+    "camera: {source: ''}\n": "1:18: camera.source: this does not fit; give text (auto, pi, v4l2",
+    "camera: {size: [640]}\n": "1:16: camera.size: too few values; give [a whole number, 160 to 1920,",
+    "camera: {size: [640, 480, 3]}\n": "1:16: camera.size: too many values",
+    "camera: {size: [640, 2]}\n": "1:22: camera.size: 2 is too small; give a whole number, 120 to 1080",
+    "camera: {size: [640, 12:30]}\n": "1:22: camera.size: 12:30 means 750",
+    "camera: {size: 640x480}\n": "1:16: camera.size: '640x480' does not fit",
+    "camera:\n  rate: 2\n  idle_rate: 3\n": "1:1: camera: idle_rate (3) must not exceed rate (2)",
+    "faces:\n  policy: on\n": "2:11: faces.policy: on means true in YAML; give largest or all",
+    "web: {listen: '0.0.0.0:80'}\n": "1:15: web.listen: 0.0.0.0 is not a loopback address, and the page has no sign-in",
+    "model: hello\n": "1:8: model: 'hello' is not a section; give its keys on lines of their own, indented: path, threads",
+    "device: {name: ''}\n": "1:16: device.name: is empty; give text (Name shown to people",
+    'device: {name: "a\\0b"}\n': "1:16: device.name: 'a\\x00b' holds a control character; remove it",
+    'device: {name: "\\ud800"}\n': "1:16: device.name: '\\ud800' holds a control character",
+    'device: {name: "\\Uffffffff"}\n': "1:",
+    "mqtt:\n  port: 1\n  port: 2\n": "3:3: mqtt.port: given twice, in line 2, column 3 and here; remove one",
+    "mqtt:\n\tport: 1\n": "2:1: a tab; YAML is indented with spaces",
+    "mqtt:\n  port: 1\n host: a\n": "3:2: the indentation does not match",
+    "mqtt: port: 1\n": "1:11: a ':' where none belongs",
+    "mqtt: {port: 1\n": "2:1: not valid YAML",
+    "mqtt: &a {port: 1}\nweb: *a\n": "2:6: not valid YAML: an alias",
+    "mqtt: !!python/object:os.system {}\n": "1:7: mqtt: the tag '!!python/object:os.system' means nothing here",
+    "mqtt: {port: !!binary aa}\n": "1:14: mqtt.port: the tag '!!binary' means nothing here",
+    "? [a]\n: 1\n": "1:3: a key must be a plain word",
+    "- a\n": "1:1: not a set of sections",
+    "hello\n": "1:1: not a set of sections",
+    "a: 1\n---\nb: 1\n": "2:1: a second document",
+    "a: \x07\n": "1:4: a control character; remove it",
+    "a: " + "[" * 100: "1:",
+    "a: b\n" * 300000: "1:1: larger than 1 MiB",
+}
+
+
+@pytest.mark.parametrize(("content", "says"), FAULTS.items(), ids=[says[:40] for says in FAULTS.values()])
+def test_a_fault_is_named_with_its_place_and_what_would_be_right(tmp_path: Path, content: str, says: str) -> None:
+    found = faults(tmp_path, content)
+    assert len(found) == 1
+    assert found[0].startswith(says)
+    assert "\n" not in found[0]
+
+
+def test_what_is_not_utf8_is_a_fault(tmp_path: Path) -> None:
+    assert faults(tmp_path, b"mqtt:\n  host: k\xe4se\n") == ["2:10: not UTF-8 text; save the file as UTF-8"]
+    assert faults(tmp_path, "mqtt:\n".encode("utf-16"))[0].startswith("1:1: not UTF-8")
+
+
+def test_all_faults_come_at_once_in_the_files_order(tmp_path: Path) -> None:
+    found = faults(
+        tmp_path, "mqtt:\n  port: 0\n  port: 1\n  hots: a\ncamera: {rate: 99, mirror: maybe}\nmood: {enter: 1:30}\n"
+    )
+    places = [fault.split(": ")[0] for fault in found]
+    assert places == ["2:9", "3:3", "4:3", "5:16", "5:28", "6:15"]
+
+
+@pytest.mark.parametrize("key", [".".join(filter(None, (section, k))) for section, ks in RESERVED.items() for k in ks])
+def test_planned_keys_are_named_as_such(tmp_path: Path, key: str) -> None:
+    section, _, name = key.rpartition(".")
+    found = faults(tmp_path, f"{section}: {{{name}: 1}}\n" if section else f"{name}: {{a: 1}}\n")
+    assert found[0].endswith(f"{key}: not available in this version yet; remove it")
+
+
+def test_no_planned_key_exists_already() -> None:
+    known = {".".join(leaf) for leaf in leaves()} | set(Config.model_fields)
+    planned = {".".join(filter(None, (section, k))) for section, keys in RESERVED.items() for k in keys}
+    assert not known & planned
+
+
+def test_the_schema_is_generated_and_valid() -> None:
+    assert TARGET.read_text("utf-8") == text(), "run: python tools/make_schema.py"
+    Draft202012Validator.check_schema(schema())
+
+
+def test_every_key_has_a_description_and_a_default_in_the_schema() -> None:
+    sections = [schema(), *schema()["$defs"].values()]
+    for section in sections:
+        for name, info in section["properties"].items():
+            assert "default" in info, name
+            assert "$ref" in str(info) or "description" in info, name
+
+
+def test_the_file_that_comes_along_gives_the_defaults_and_names_every_key() -> None:
+    content = EXAMPLE.read_text("utf-8")
+    assert content.startswith("# yaml-language-server: $schema=musicon.schema.json\n")
+    assert load(EXAMPLE).config == Config()
+    live = EXAMPLE.with_name("live.yaml")
+    document = KEY.sub(r"\1\2", content)
+    keys = {name for *_, name in leaves()}
+    assert {match[2].partition(":")[0] for match in KEY.finditer(content)} == keys
+    assert not live.exists()
+    assert document != content
+
+
+def test_every_default_that_the_file_tells_is_true(tmp_path: Path) -> None:
+    file = tmp_path / "musicon.yaml"
+    file.write_text(KEY.sub(r"\1\2", EXAMPLE.read_text("utf-8")), "utf-8")
+    loaded = load(file)
+    assert loaded.config == Config()
+    assert "default" not in loaded.origin.values()
+
+
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=8),
+    st.sampled_from(["demo", "largest", "auto"]),
+)
+NAMES = st.sampled_from(sorted({part for leaf in leaves() for part in leaf} | {"x", "playback"}))
+TREES = st.dictionaries(
+    NAMES,
+    st.one_of(SCALARS, st.dictionaries(NAMES, st.one_of(SCALARS, st.lists(SCALARS, max_size=3)), max_size=4)),
+    max_size=5,
+)
+
+
+@given(TREES)
+def test_file_and_schema_agree_on_what_is_right(
+    tmp_path_factory: pytest.TempPathFactory, tree: dict[str, object]
+) -> None:
+    """An editor that uses the schema refuses nothing that musicond takes (rules between keys are ours alone)."""
+    file = tmp_path_factory.getbasetemp() / "tree.yaml"
+    file.write_text(json.dumps(tree), "utf-8")
+    try:
+        load(file)
+    except ConfigError:
+        return
+    assert Draft202012Validator(schema()).is_valid(tree)
+
+
+@given(
+    st.one_of(
+        st.binary(max_size=200),
+        st.text(alphabet="mqt:porhs \n\t-[]{}&*!#|>'\"%@`?,.0123x\\U\x85", max_size=60).map(str.encode),
+    )
+)
+def test_whatever_the_file_holds_there_is_a_config_or_faults(
+    tmp_path_factory: pytest.TempPathFactory, raw: bytes
+) -> None:
+    file = tmp_path_factory.getbasetemp() / "fuzz.yaml"
+    file.write_bytes(raw)
+    try:
+        assert isinstance(load(file).config, Config)
+    except ConfigError as error:
+        assert error.faults
+        assert all(re.match(rf"{re.escape(str(file))}:\d+:\d+: ", fault) for fault in error.faults)
+
+
+@given(st.dictionaries(NAMES, st.one_of(SCALARS, TREES), max_size=4))
+def test_whatever_the_values_are_there_is_a_config_or_faults(
+    tmp_path_factory: pytest.TempPathFactory, tree: dict[str, object]
+) -> None:
+    file = tmp_path_factory.getbasetemp() / "values.yaml"
+    file.write_text("".join(f"{key}: {json.dumps(value)}\n" for key, value in tree.items()), "utf-8")
+    try:
+        load(file)
+    except ConfigError as error:
+        assert all("\n" not in fault for fault in error.faults)

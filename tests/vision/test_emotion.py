@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pytest
+
+from musicond.config import models_dir
+from musicond.core.messages import EMOTIONS, Box, Faces, Frame
+from musicond.core.ports import ModelError
+from musicond.vision.emotion import TfliteReader
+from musicond.vision.interpreter import make_interpreter
+from musicond.vision.preprocess import MODEL_SCALE, chip, normalise
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+MODEL = models_dir() / "fer_int8.tflite"
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+STRIP = cv2.imread(str(models_dir() / "demo.png"), cv2.IMREAD_GRAYSCALE)
+
+
+def picture(*emotions: str, side: int = 200) -> tuple[Frame, Faces]:
+    """Put composites side by side, the first one largest."""
+    assert STRIP is not None
+    faces = dict(zip(EMOTIONS, np.split(STRIP, 7, axis=1), strict=True))
+    room: NDArray[np.uint8] = np.full((480, 640), 120, np.uint8)
+    boxes = []
+    for number, emotion in enumerate(emotions):
+        size = side // (number + 1)
+        room[100 : 100 + size, 20 + 300 * number : 20 + 300 * number + size] = cv2.resize(faces[emotion], (size, size))  # type: ignore[index]  # a StrEnum is a str
+        boxes.append(Box(20 + 300 * number, 100, size, size))
+    return Frame(room, 0.0, NOON), Faces(confirmed=tuple(boxes))
+
+
+def test_a_face_is_read_as_seven_probabilities() -> None:
+    estimate = TfliteReader(MODEL).read(*picture("happy"))
+    assert estimate is not None
+    assert len(estimate.scores) == 7
+    assert sum(estimate.scores) == pytest.approx(1)
+    assert estimate.top == "happy"
+
+
+def test_the_policy_all_is_a_mean_by_area() -> None:
+    frame, faces = picture("happy", "surprise")
+    one, other = (TfliteReader(MODEL).read(frame, Faces(confirmed=(box,))) for box in faces.confirmed)
+    assert one is not None
+    assert other is not None
+    both = TfliteReader(MODEL, policy="all").read(frame, faces)
+    assert both is not None
+    a, b = (box.area for box in faces.confirmed)
+    expected = (np.array(one.scores) * a + np.array(other.scores) * b) / (a + b)
+    assert both.scores == pytest.approx(expected.tolist())
+    assert both.box == faces.confirmed[0]
+    largest = TfliteReader(MODEL).read(frame, faces)
+    assert largest is not None
+    assert largest.scores == pytest.approx(one.scores)
+
+
+def test_a_blurred_face_and_none_at_all_are_not_read() -> None:
+    frame, faces = picture("happy")
+    reader = TfliteReader(MODEL)
+    blurred = Frame(np.asarray(cv2.GaussianBlur(frame.grey, (0, 0), 25), np.uint8), 0.0, NOON)
+    assert reader.read(blurred, faces) is None
+    assert reader.read(frame, Faces()) is None
+
+
+def test_brightness_and_contrast_do_not_matter() -> None:
+    frame, faces = picture("happy")
+    dim = Frame(np.asarray(frame.grey * 0.5 + 20, np.uint8), 0.0, NOON)
+    reader = TfliteReader(MODEL)
+    one, other = reader.read(frame, faces), reader.read(dim, faces)
+    assert one is not None
+    assert other is not None
+    assert other.scores == pytest.approx(one.scores, abs=0.1)
+
+
+def test_at_most_one_in_a_hundred_clear_faces_is_called_blurred(shared: Path) -> None:
+    from tools.fer2013 import load  # noqa: PLC0415 - only where the data is
+
+    images = load(shared / "data" / "fer2013.zip", "test").images[::10]
+    reader = TfliteReader(MODEL)
+    whole = Faces(confirmed=(Box(0, 0, 48, 48),))
+    unread = sum(reader.read(Frame(image, 0.0, NOON), whole) is None for image in images)
+    assert unread <= len(images) / 100
+
+
+def test_a_chip_repeats_the_edge_outside_the_frame() -> None:
+    grey = np.tile(np.arange(100, dtype=np.uint8), (100, 1))
+    cut = chip(grey, Box(-20, 10, 60, 60), 1.0)
+    assert cut.shape == (48, 48)
+    assert (cut[:, :14] == 0).all()
+    assert cut[:, -1].mean() == pytest.approx(39, abs=2)
+    with pytest.raises(ValueError, match="outside a frame of 100x100"):
+        chip(grey, Box(300, 300, 40, 40), 1.0)
+
+
+def test_normalising_takes_out_brightness_and_keeps_a_flat_picture_flat() -> None:
+    rng = np.random.default_rng(3)
+    face = rng.integers(40, 200, (48, 48)).astype(np.uint8)
+    levels = normalise(face)
+    assert levels.dtype == np.int8
+    assert abs(float(levels.mean())) < 2
+    assert float(levels.std()) == pytest.approx(52, abs=2)
+    assert (normalise(np.full((48, 48), 77, np.uint8)) == 0).all()
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    for suffix in (".tflite", ".json"):
+        shutil.copy(MODEL.with_suffix(suffix), tmp_path / f"model{suffix}")
+    return tmp_path / "model.tflite"
+
+
+def change(model: Path, **values: object) -> None:
+    beside = model.with_suffix(".json")
+    beside.write_text(json.dumps({**json.loads(beside.read_text()), **values}))
+
+
+def test_a_damaged_model_is_told_from_its_checksum(copy: Path) -> None:
+    content = bytearray(copy.read_bytes())
+    content[1000] ^= 1
+    copy.write_bytes(content)
+    with pytest.raises(ModelError, match=r"model\.tflite: damaged"):
+        TfliteReader(copy)
+
+
+def test_what_is_wrong_beside_the_model_is_named(copy: Path) -> None:
+    change(copy, labels=["happy", "sad"])
+    with pytest.raises(ModelError, match="labels"):
+        TfliteReader(copy)
+    copy.with_suffix(".json").write_text("{")
+    with pytest.raises(ModelError, match=r"model\.json: damaged"):
+        TfliteReader(copy)
+    copy.with_suffix(".json").unlink()
+    with pytest.raises(ModelError, match="must stand beside the model"):
+        TfliteReader(copy)
+    copy.unlink()
+    with pytest.raises(ModelError, match="install the model"):
+        TfliteReader(copy)
+
+
+def test_what_is_no_model_is_one_line(copy: Path) -> None:
+    import hashlib  # noqa: PLC0415 - needed here alone
+
+    copy.write_bytes(b"TFL3 nonsense" * 50)
+    change(copy, sha256=hashlib.sha256(copy.read_bytes()).hexdigest())
+    with pytest.raises(ModelError, match="not a TFLite model"):
+        TfliteReader(copy)
+
+
+def test_the_shipped_model_is_integer_from_end_to_end_and_fits_the_preprocessing() -> None:
+    interpreter = make_interpreter(MODEL.read_bytes(), 1)
+    types = {np.dtype(tensor["dtype"]).name for tensor in interpreter.get_tensor_details() if tensor["name"]}
+    assert types <= {"int8", "int32"}
+    [given] = interpreter.get_input_details()
+    assert given["quantization"] == pytest.approx((MODEL_SCALE, 0), rel=0.02, abs=1.01)
+    assert MODEL.stat().st_size < 1_000_000
