@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,7 +26,7 @@ class Figures:
     confusion: NDArray[np.int64]
 
 
-def softmax(logits: NDArray[np.floating], temperature: float) -> NDArray[np.float64]:
+def softmax(logits: NDArray[np.floating[Any]], temperature: float) -> NDArray[np.float64]:
     """Return probabilities of shape (n, classes); a temperature above 1 flattens them."""
     scaled = np.asarray(logits, np.float64) / temperature
     powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
@@ -62,7 +62,7 @@ def calibration_error(probabilities: NDArray[np.float64], labels: NDArray[np.int
     return sum(gaps) / len(labels)
 
 
-def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.int64]) -> float:
+def fit_temperature(logits: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -> float:
     """Return the temperature in 0.2..5 with the least mean negative log likelihood (Guo et al. 2017)."""
 
     def loss(log_temperature: float) -> float:

@@ -23,7 +23,7 @@ def test_help_names_every_command_without_importing_opencv() -> None:
     out = musicond("--help")
     assert out.returncode == 0
     for name in ("run", "replay", "bench", "check-config", "config", "doctor", "catalogue", "privacy", "pause"):
-        assert f"\n    {name} " in out.stdout
+        assert f"\n    {name}" in out.stdout
     code = "import sys, musicond.cli; sys.exit('cv2' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
