@@ -133,6 +133,15 @@ def student(model: keras.Model, path: Path) -> None:
     np.savez_compressed(path, **{f"w{i:02}": w.astype(np.float16) for i, w in enumerate(model.get_weights())})
 
 
+def _epoch(model: Path, epochs: list[dict[str, Any]]) -> int | None:
+    """Return the epoch whose weights these are: averaged.keras holds the last one's, best.keras the best one's."""
+    if not epochs:
+        return None
+    return (
+        len(epochs) if model.stem == "averaged" else int(max(epochs, key=lambda each: each["test_accuracy"])["epoch"])
+    )
+
+
 def quantize(args: argparse.Namespace) -> None:
     """Convert, measure, write."""
     model = keras.models.load_model(args.model, compile=False)
@@ -165,7 +174,7 @@ def quantize(args: argparse.Namespace) -> None:
             "data": "FER2013 training split without repeats and without images of the test split",
             "images": len(train.labels),
             **trained["settings"],
-            "epoch": max(trained["epochs"], key=lambda e: e["test_accuracy"])["epoch"] if trained["epochs"] else None,
+            "epoch": _epoch(args.model, trained["epochs"]),
         },
     }
     (args.out / "fer_int8.json").write_text(json.dumps(sidecar, indent=2) + "\n")

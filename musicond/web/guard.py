@@ -27,7 +27,6 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
     "Cache-Control": "no-store",
-    "Server": "musicond",
 }
 """On every answer; a handler may set its own Cache-Control."""
 
@@ -55,6 +54,7 @@ async def add_headers(_: web.Request, response: web.StreamResponse) -> None:
     """Set the headers of every answer just before it goes out."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
+    response.headers["Server"] = "musicond"
 
 
 @web.middleware

@@ -8,7 +8,6 @@ import threading
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +17,7 @@ from musicond.web.server import WebOutput
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 SONGS = (
@@ -48,24 +48,42 @@ def without_face(watching: Watching, **changes: Any) -> Outcome:
     return replace(HAPPY, watching=watching, faces=Faces(), **(blank | changes))
 
 
+def good_health() -> dict[str, object]:
+    """Return what a daemon without trouble tells."""
+    return {
+        "camera": "demo",
+        "trouble": None,
+        "frames_per_s": 8.0,
+        "temperature_c": 51.2,
+        "throttled": False,
+        "memory_mib": 92.4,
+        "uptime_s": 4000,
+        "outputs": {"page": "open", "mqtt": "connected to mqtt.example:1883"},
+    }
+
+
 @dataclass
 class Rig:
     """The output under test, what was submitted to it, and the health that it tells."""
 
-    output: WebOutput
     path: Path
     commands: list[Command] = field(default_factory=list)
+    futures: list[Future[None]] = field(default_factory=list)
     answer: BaseException | None = None
     """What a command ends in; None is success."""
     hold: bool = False
     """Leave the futures unresolved, as a loop that is stuck would."""
-    health: dict[str, object] = field(default_factory=dict)
+    health: dict[str, object] = field(default_factory=good_health)
     arrived: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.output = self.again("127.0.0.1:0")
 
     def submit(self, command: Command) -> Future[None]:
         """Stand for the inbox and the loop behind it."""
         self.commands.append(command)
         future: Future[None] = Future()
+        self.futures.append(future)
         if self.answer is not None:
             future.set_exception(self.answer)
         elif not self.hold:
@@ -78,27 +96,13 @@ class Rig:
         return int(self.output.address.rpartition(":")[2])
 
     def again(self, listen: str) -> WebOutput:
-        """Return a second output, not started, with the same inbox."""
+        """Return an output, not started, with this inbox."""
         return WebOutput(listen, self.path, self.submit, lambda: self.health)
 
 
 def make_rig(folder: Path) -> Rig:
     """Return a rig whose output is not started."""
-    path = folder / "run" / "control.sock"
-    rig = Rig.__new__(Rig)
-    output = WebOutput("127.0.0.1:0", path, lambda command: rig.submit(command), lambda: rig.health)
-    rig.__init__(output, path)  # type: ignore[misc]  # the output and its rig need each other
-    rig.health = {
-        "camera": "demo",
-        "trouble": None,
-        "frames_per_s": 8.0,
-        "temperature_c": 51.2,
-        "throttled": False,
-        "memory_mib": 92.4,
-        "uptime_s": 4000,
-        "outputs": {"page": "open", "mqtt": "connected to mqtt.example:1883"},
-    }
-    return rig
+    return Rig(folder / "run" / "control.sock")
 
 
 @pytest.fixture

@@ -1,0 +1,417 @@
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import stat
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from musicond.core.messages import Controls, Faces, Mood, Pause, Resume, SetPrivacy, Watching
+from musicond.core.ports import OutputError
+from musicond.runtime.mailbox import InboxFull
+from musicond.web import api, snapshot
+from tests.web.conftest import HAPPY, NOON, Rig, make_rig, without_face
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+JSON = {"Content-Type": "application/json"}
+
+
+def ask(
+    rig: Rig, method: str, path: str, body: str | None = None, headers: dict[str, str] | None = None
+) -> tuple[int, Any, http.client.HTTPMessage]:
+    connection = http.client.HTTPConnection("127.0.0.1", rig.port, timeout=10)
+    try:
+        connection.request(method, path, body=body, headers=headers or {})
+        answer = connection.getresponse()
+        content = answer.read()
+        is_json = answer.headers.get_content_type() == "application/json"
+        return answer.status, json.loads(content) if is_json else content, answer.headers
+    finally:
+        connection.close()
+
+
+def post(rig: Rig, path: str, body: object, headers: dict[str, str] | None = None) -> tuple[int, Any]:
+    status, found, _ = ask(rig, "POST", path, json.dumps(body), JSON | (headers or {}))
+    return status, found
+
+
+class Stream:
+    """A reader of server-sent events on a socket of its own."""
+
+    def __init__(self, port: int) -> None:
+        self.connection = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self.connection.sendall(f"GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+        self.file = self.connection.makefile("rb")
+        self.status = int(self.file.readline().split()[1])
+        while self.file.readline().strip():
+            pass
+
+    def line(self, start: bytes) -> bytes:
+        for line in self.file:
+            if line.startswith(start):
+                return line.strip()
+        raise EOFError
+
+    def state(self) -> dict[str, Any]:
+        self.line(b"event: state")
+        found: dict[str, Any] = json.loads(self.line(b"data: ")[6:])
+        return found
+
+    def close(self) -> None:
+        self.file.close()
+        self.connection.close()
+
+
+@contextmanager
+def stream(rig: Rig) -> Iterator[Stream]:
+    made = Stream(rig.port)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def test_the_state_before_the_first_outcome_is_a_start(rig: Rig) -> None:
+    status, found, headers = ask(rig, "GET", "/api/v1/state")
+    assert (status, found["watching"], found["mood"], found["since"]) == (200, "no_camera", "nobody", None)
+    assert "Starting" in found["notice"]
+    assert headers["Cache-Control"] == "no-store"
+
+
+def test_the_state_holds_all_of_an_outcome(rig: Rig) -> None:
+    rig.output.accept(replace(HAPPY, controls=Controls(paused=True, paused_until=NOON)))
+    _, found, _ = ask(rig, "GET", "/api/v1/state")
+    assert (found["watching"], found["mood"], found["confidence"], found["faces"]) == ("yes", "happy", 0.8, 1)
+    assert found["present"] is True
+    assert found["since"] == NOON.isoformat()
+    assert found["scores"]["happy"] == 0.8
+    assert len(found["scores"]) == 7
+    assert found["recommendation"]["tracks"][0] == {
+        "title": "Sunny Side",
+        "artist": "The Bright",
+        "link": "https://open.example/track/1",
+    }
+    assert found["controls"] == {"private": False, "paused": True, "paused_until": NOON.isoformat()}
+    assert found["health"]["camera"] == "demo"
+    assert set(found) == set(snapshot.state(None, {}))
+
+
+def test_presence_is_unknown_while_nothing_is_watched() -> None:
+    assert snapshot.state(without_face(Watching.PRIVATE), {})["present"] is None
+    assert snapshot.state(without_face(Watching.YES), {})["present"] is False
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "command"),
+    [
+        ("privacy", {"on": True}, SetPrivacy(on=True)),
+        ("privacy", {"on": False}, SetPrivacy(on=False)),
+        ("pause", {"minutes": 30}, Pause(30.0)),
+        ("pause", {"minutes": 0.5}, Pause(0.5)),
+        ("pause", {"minutes": None}, Pause(None)),
+        ("pause", {}, Pause(None)),
+        ("resume", {}, Resume()),
+    ],
+)
+def test_commands_reach_the_inbox(rig: Rig, path: str, body: object, command: object) -> None:
+    assert post(rig, f"/api/v1/{path}", body) == (200, {"done": True})
+    assert rig.commands == [command]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("privacy", "{}"),
+        ("privacy", '{"on": 1}'),
+        ("privacy", '{"on": true, "more": 1}'),
+        ("privacy", "[true]"),
+        ("privacy", "nonsense"),
+        ("privacy", ""),
+        ("privacy", "[" * 1000),
+        ("pause", '{"minutes": 0}'),
+        ("pause", '{"minutes": -1}'),
+        ("pause", '{"minutes": NaN}'),
+        ("pause", '{"minutes": 1e308}'),
+        ("pause", '{"minutes": true}'),
+        ("pause", '{"minutes": "10"}'),
+        ("resume", '{"now": true}'),
+    ],
+)
+def test_malformed_bodies_are_told_what_would_be_right(rig: Rig, path: str, body: str) -> None:
+    status, found, _ = ask(rig, "POST", f"/api/v1/{path}", body, JSON)
+    assert status == 400
+    assert "send {" in found["error"]
+    assert rig.commands == []
+
+
+def test_a_large_body_is_refused(rig: Rig) -> None:
+    status, found, _ = ask(rig, "POST", "/api/v1/privacy", " " * 5000, JSON)
+    assert (status, "too large" in found["error"]) == (413, True)
+
+
+def test_other_methods_and_addresses_are_refused_in_the_same_shape(rig: Rig) -> None:
+    status, found, headers = ask(rig, "GET", "/api/v1/privacy")
+    assert (status, headers["Allow"]) == (405, "POST")
+    assert "error" in found
+    assert ask(rig, "GET", "/../server.py")[0] == 404
+    assert ask(rig, "POST", "/", "{}", JSON)[0] == 405
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "10.0.0.7", "127.0.0.1.evil.example", "[::1", ""])
+def test_a_foreign_host_name_is_refused(rig: Rig, host: str) -> None:
+    for path in ("/", "/api/v1/state", "/api/v1/events", "/healthz"):
+        assert ask(rig, "GET", path, headers={"Host": host})[0] == 403
+    assert post(rig, "/api/v1/privacy", {"on": False}, {"Host": host})[0] == 403
+    assert rig.commands == []
+
+
+@pytest.mark.parametrize("host", ["localhost:9000", "127.0.0.1", "[::1]:80", "LOCALHOST"])
+def test_names_of_this_machine_are_served(rig: Rig, host: str) -> None:
+    assert ask(rig, "GET", "/api/v1/state", headers={"Host": host})[0] == 200
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1", "http://localhost"])
+def test_another_site_may_not_post(rig: Rig, origin: str) -> None:
+    assert post(rig, "/api/v1/privacy", {"on": False}, {"Origin": origin})[0] == 403
+    assert rig.commands == []
+
+
+def test_the_page_itself_may_post(rig: Rig) -> None:
+    assert post(rig, "/api/v1/resume", {}, {"Origin": rig.output.address})[0] == 200
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", ""])
+def test_a_post_that_a_form_could_send_is_refused(rig: Rig, kind: str) -> None:
+    assert ask(rig, "POST", "/api/v1/resume", "{}", {"Content-Type": kind})[0] == 415
+    assert rig.commands == []
+
+
+def test_every_answer_carries_the_protecting_headers(rig: Rig) -> None:
+    for path in ("/", "/app.js", "/api/v1/state", "/nothing"):
+        headers = ask(rig, "GET", path)[2]
+        policy = headers["Content-Security-Policy"]
+        assert policy.startswith("default-src 'none'")
+        assert "unsafe" not in policy
+        assert "frame-ancestors 'none'" in policy
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["Server"] == "musicond"
+        assert "Access-Control-Allow-Origin" not in headers
+
+
+def test_files_are_sent_again_only_when_they_changed(rig: Rig) -> None:
+    _, content, headers = ask(rig, "GET", "/style.css")
+    assert content
+    status, content, _ = ask(rig, "GET", "/style.css", headers={"If-None-Match": headers["ETag"]})
+    assert (status, content) == (304, b"")
+
+
+def test_the_page_is_small() -> None:
+    folder = Path(api.__file__).with_name("static")
+    assert sum(file.stat().st_size for file in folder.iterdir()) < 40_000
+    assert {file.name for file in folder.iterdir()} == {name for name, _ in api.STATIC.values()}
+
+
+def test_a_full_inbox_and_a_full_disk_are_told(rig: Rig) -> None:
+    rig.answer = InboxFull("too many commands at once")
+    assert post(rig, "/api/v1/resume", {}) == (503, {"error": "too many commands at once"})
+    rig.answer = OSError(28, "No space left on device")
+    status, found = post(rig, "/api/v1/resume", {})
+    assert (status, "No space left on device" in found["error"]) == (500, True)
+
+
+def test_a_command_without_effect_is_told_and_its_future_left_to_the_loop(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "EFFECT_WAIT_S", 0.05)
+    rig.hold = True
+    status, found = post(rig, "/api/v1/resume", {})
+    assert (status, "not done yet" in found["error"]) == (504, True)
+    assert not rig.futures[0].cancelled()
+    rig.futures[0].set_result(None)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status"),
+    [
+        (HAPPY, 200),
+        (without_face(Watching.DARK), 200),
+        (without_face(Watching.PRIVATE), 200),
+        (without_face(Watching.PAUSED), 200),
+        (without_face(Watching.NO_CAMERA), 503),
+    ],
+)
+def test_healthz_is_well_while_frames_are_analysed_or_not_wanted(rig: Rig, outcome: Any, status: int) -> None:
+    rig.health["trouble"] = "the cable is loose"
+    assert ask(rig, "GET", "/healthz")[0] == 503
+    rig.output.accept(outcome)
+    found = ask(rig, "GET", "/healthz")
+    assert found[0] == status
+    assert status == 200 or "the cable is loose" in found[1]["error"]
+
+
+def test_healthz_tells_of_a_stuck_loop() -> None:
+    assert snapshot.fault(HAPPY, snapshot.STALE_S - 1, {}) is None
+    assert "told nothing" in str(snapshot.fault(HAPPY, snapshot.STALE_S + 1, {}))
+
+
+def test_a_stream_begins_at_once_and_wakes_with_each_change(rig: Rig) -> None:
+    rig.output.accept(HAPPY)
+    with stream(rig) as reader:
+        assert reader.state()["mood"] == "happy"
+        rig.output.accept(replace(HAPPY, seq=2, mood=Mood.SAD))
+        assert reader.state()["mood"] == "sad"
+        rig.output.accept(without_face(Watching.PRIVATE))
+        assert reader.state()["watching"] == "private"
+
+
+def test_a_stream_gets_the_latest_and_not_every_one(rig: Rig) -> None:
+    rig.output.accept(HAPPY)
+    with stream(rig) as reader:
+        reader.state()
+        started = time.monotonic()
+        for count in range(1000):
+            rig.output.accept(replace(HAPPY, seq=count, faces=Faces(), confidence=count / 1000))
+        events = 1
+        while reader.state()["confidence"] != 0.999:
+            events += 1
+        assert events <= 2 + (time.monotonic() - started) / api.PACE_S
+
+
+def test_a_silent_stream_is_pinged(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "PING_S", 0.05)
+    with stream(rig) as reader:
+        assert reader.line(b": ping")
+
+
+def test_pages_above_the_cap_are_refused_and_a_closed_one_makes_room(rig: Rig) -> None:
+    readers = [Stream(rig.port) for _ in range(api.MAX_STREAMS)]
+    try:
+        assert {reader.status for reader in readers} == {200}
+        assert rig.output.status().endswith(", 50 open")
+        status, found, headers = ask(rig, "GET", "/api/v1/events")
+        assert (status, headers["Retry-After"]) == (503, "10")
+        assert "close one" in found["error"]
+        readers.pop().close()
+        deadline = time.monotonic() + 10
+        count = 0
+        while not rig.output.status().endswith(", 49 open"):
+            assert time.monotonic() < deadline
+            count += 1
+            rig.output.accept(replace(HAPPY, seq=count))
+            readers[0].state()
+    finally:
+        for reader in readers:
+            reader.close()
+
+
+def test_a_slow_reader_holds_up_nobody_and_is_cut_off(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "WRITE_WAIT_S", 0.2)
+    monkeypatch.setattr(api, "PACE_S", 0.0)
+    rig.health["padding"] = "x" * 400_000
+    with stream(rig), stream(rig) as reader:  # the first never reads
+        deadline, count, slowest = time.monotonic() + 20, 0, 0.0
+        while not rig.output.status().endswith(", 1 open"):
+            assert time.monotonic() < deadline
+            count += 1
+            started = time.monotonic()
+            rig.output.accept(replace(HAPPY, seq=count))
+            slowest = max(slowest, time.monotonic() - started)
+            reader.state()
+        assert slowest < 0.5
+
+
+def ask_and_be_cut_off(rig: Rig) -> None:
+    with pytest.raises((OSError, http.client.HTTPException)):
+        post(rig, "/api/v1/resume", {})
+
+
+def test_stop_ends_in_time_with_streams_and_commands_open(tmp_path: Path) -> None:
+    rig = make_rig(tmp_path)
+    rig.output.start()
+    rig.hold = True
+    waiting = threading.Thread(target=ask_and_be_cut_off, args=(rig,))
+    half = socket.create_connection(("127.0.0.1", rig.port))
+    half.sendall(b"POST /api/v1/resume HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n")
+    half.sendall(b"Content-Length: 100\r\n\r\n{")
+    with half, stream(rig) as one, stream(rig):
+        one.state()
+        waiting.start()
+        assert rig.arrived.wait(5)
+        thread = rig.output._thread
+        started = time.monotonic()
+        rig.output.stop()
+        assert time.monotonic() - started < 1.0
+        assert thread is not None
+        assert not thread.is_alive()
+        with pytest.raises((EOFError, ConnectionError)):
+            one.line(b"never")
+    waiting.join(5)
+    assert not rig.path.exists()
+    rig.output.stop()
+    rig.output.accept(HAPPY)
+
+
+def test_stop_without_start_does_nothing(tmp_path: Path) -> None:
+    rig = make_rig(tmp_path)
+    rig.output.stop()
+    assert rig.output.status() == "not started"
+
+
+def test_a_taken_port_is_one_line_with_the_remedy(rig: Rig, tmp_path: Path) -> None:
+    second = rig.again(f"127.0.0.1:{rig.port}")
+    with pytest.raises(OutputError, match=r"is taken by another program; .* web\.listen"):
+        second.start()
+    assert rig.path.exists()
+
+
+def test_an_address_of_another_machine_is_one_line(rig: Rig) -> None:
+    with pytest.raises(OutputError, match="can't be opened"):
+        rig.again("192.0.2.1:0").start()
+    with pytest.raises(OutputError, match="host:port"):
+        rig.again("nonsense").start()
+
+
+def test_the_control_socket_is_for_this_user_alone(rig: Rig) -> None:
+    mode = rig.path.stat().st_mode
+    assert stat.S_ISSOCK(mode)
+    assert stat.S_IMODE(mode) == 0o600
+    assert stat.S_IMODE(rig.path.parent.stat().st_mode) == 0o700
+
+
+def test_a_left_over_socket_is_replaced_and_a_live_one_is_not(tmp_path: Path) -> None:
+    rig = make_rig(tmp_path)
+    rig.path.parent.mkdir()
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(rig.path))
+    rig.output.start()
+    try:
+        with pytest.raises(OutputError, match="another musicond answers"):
+            rig.again("127.0.0.1:0").start()
+        assert ask(rig, "GET", "/api/v1/state")[0] == 200
+    finally:
+        rig.output.stop()
+
+
+def test_a_file_in_the_socket_s_place_is_left_alone(tmp_path: Path) -> None:
+    rig = make_rig(tmp_path)
+    rig.path.parent.mkdir()
+    rig.path.write_text("mine")
+    with pytest.raises(OutputError, match="not a socket"):
+        rig.output.start()
+    assert rig.path.read_text() == "mine"
+
+
+def test_a_path_that_is_too_long_is_one_line(tmp_path: Path) -> None:
+    rig = make_rig(tmp_path / ("long" * 40))
+    with pytest.raises(OutputError, match="can't be made"):
+        rig.output.start()
