@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 FOLDER_FPS = 10.0
 """Images of a folder follow one another at this rate."""
+CATCH_UP_S = 0.5
+"""Seconds for which one read may decode frames that are overdue; a clip too heavy for that plays slower."""
 IMAGES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".pgm"}
 
 
@@ -120,8 +122,11 @@ class RecordedSource:
         now = time.monotonic()
         if self._began + latest[0] > now:
             time.sleep(min(wait_s, self._began + latest[0] - now))
-        while self._next is not None and self._began + self._next[0] <= time.monotonic():
+        until = time.monotonic() + CATCH_UP_S
+        while self._next is not None and self._began + self._next[0] <= (now := time.monotonic()):
             latest = self._next
+            if now > until:
+                self._began = now - latest[0]
             self._advance()
         return Frame(latest[1], time.monotonic(), datetime.now().astimezone())
 

@@ -70,7 +70,7 @@ def check_package(package: Package, importer: Callable[[str], Any] = import_modu
         version = str(getattr(importer(package.module.partition(".")[0]), "__version__", ""))
     except Exception as error:  # a broken extension module raises anything
         if package.optional:
-            return Check(name, "ok", f"not installed; optional ({_line(error)})")
+            return Check(name, "ok", f"not installed; optional ({_line(error)})", package.remedy)
         return Check(name, "failed", f"can't be imported: {_line(error)}", package.remedy)
     if not hasattr(module, package.attribute):
         found = f"{version} has no {package.attribute}".strip()

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from musicond.config_file import Loaded
 
-HELP = "show every value of the configuration and where it comes from"
 ORIGIN_COLUMN = 40
 
 

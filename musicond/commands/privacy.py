@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from musicond.config import Config
 
-HELP = "close the camera, or let it be opened again"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""

@@ -124,7 +124,8 @@ class WatchLoop(Generic[F, C, O]):
             try:
                 self._brain.handle(command)
             except OSError as fault:
-                future.set_exception(fault)
+                if not future.done():  # whoever asked may have given up
+                    future.set_exception(fault)
         if not self._brain.wants_camera():
             self._close()
             self._retry_at, self._tries, self.trouble = 0.0, 0, None

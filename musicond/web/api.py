@@ -107,7 +107,8 @@ class Api:
         seen = self._board.latest
         text = b"retry: 2000\n" + self._state_event(seen)
         while True:
-            await asyncio.wait_for(response.write(text), WRITE_WAIT_S)
+            async with asyncio.timeout(WRITE_WAIT_S):
+                await response.write(text)
             await asyncio.sleep(PACE_S)
             if await self._board.news(seen, PING_S):
                 seen = self._board.latest
@@ -153,7 +154,8 @@ class Api:
         # Shielded: the future is the watch loop's to resolve, a client that goes away must not cancel it.
         effect = asyncio.shield(asyncio.wrap_future(self._submit(command)))
         try:
-            await asyncio.wait_for(effect, EFFECT_WAIT_S)
+            async with asyncio.timeout(EFFECT_WAIT_S):
+                await effect
         except InboxFull as full:
             raise Refused(503, str(full)) from full
         except TimeoutError:
@@ -166,7 +168,9 @@ class Api:
 async def _body(request: web.Request, keys: set[str], right: str) -> dict[str, Any]:
     """Return the JSON object that was sent, with no keys but `keys`; `right` says what it should be."""
     try:
-        found = json.loads(await asyncio.wait_for(request.read(), BODY_WAIT_S))
+        async with asyncio.timeout(BODY_WAIT_S):
+            content = await request.read()
+        found = json.loads(content)
     except TimeoutError:
         raise Refused(408, "the body did not arrive in time") from None
     except (ValueError, RecursionError):

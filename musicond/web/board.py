@@ -53,7 +53,8 @@ class Board:
         if self.latest is not seen:
             return True
         try:
-            await asyncio.wait_for(self._changed.wait(), wait_s)
+            async with asyncio.timeout(wait_s):  # wait_for of Python 3.11 can swallow a cancellation
+                await self._changed.wait()
         except TimeoutError:
             return False
         return True

@@ -67,7 +67,8 @@ class ControlClient:
         except TimeoutError:
             raise ControlError(f"musicond does not answer on {self._path}; see musicond doctor") from None
         except (OSError, http.client.HTTPException, ValueError) as fault:
-            raise ControlError(f"{self._path}: the answer is broken ({fault}); restart musicond") from fault
+            what = " ".join(str(fault).split())
+            raise ControlError(f"{self._path}: the answer is broken ({what}); restart musicond") from fault
         finally:
             connection.close()
         if status != http.client.OK:

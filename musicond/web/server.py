@@ -124,7 +124,8 @@ class WebOutput:
             self._board.attach(None)
             await _hang_up()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(runner.cleanup(), CLEAN_S)
+                async with asyncio.timeout(CLEAN_S):
+                    await runner.cleanup()
             for door in doors:
                 door.close()
 

@@ -18,7 +18,10 @@ from musicond.core.messages import Mood
 from musicond.core.ports import SourceLost
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from musicond.core.ports import FrameSource
 
@@ -108,6 +111,29 @@ def test_frames_that_nobody_fetched_are_skipped(clip: Path) -> None:
     while time.monotonic() - started < 1.0:
         pass
     assert float(source.read(1).grey.mean()) >= first + 60
+
+
+class Heavy:
+    """A recording whose frames take 30 ms each to make, and are due every 10 ms."""
+
+    name = "heavy"
+    fps = 100.0
+
+    def frames(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+        for number in range(500):
+            done = time.monotonic() + 0.03
+            while time.monotonic() < done:
+                pass
+            yield number / self.fps, np.full((2, 2), number % 256, np.uint8)
+
+
+def test_a_clip_that_is_too_heavy_for_real_time_plays_slower() -> None:
+    source = RecordedSource("heavy", Heavy)
+    source.open()
+    started = time.monotonic()
+    levels = [int(source.read(1).grey[0, 0]) for _ in range(3)]
+    assert time.monotonic() - started < 3
+    assert levels == sorted(set(levels))
 
 
 def test_the_demo_is_drawn_the_same_each_time() -> None:

@@ -1,35 +1,162 @@
+"""The command line: help, usage, exit codes, and no traceback for what a user can cause."""
+
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
 from musicond import __version__
+from musicond.cli import COMMANDS, EXIT_CODES, main
 
-if TYPE_CHECKING:
-    from pathlib import Path
+ROOT = Path(__file__).resolve().parents[2]
 
 
-def musicond(*args: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def musicond(*arguments: str, folder: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "musicond", *args], capture_output=True, text=True, check=False, timeout=60, cwd=cwd
+        [sys.executable, "-m", "musicond", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
 
-def test_help_names_every_command_without_importing_opencv() -> None:
-    out = musicond("--help")
-    assert out.returncode == 0
-    for name in ("run", "replay", "bench", "check-config", "config", "doctor", "catalogue", "privacy", "pause"):
-        assert f"\n    {name}" in out.stdout
-    code = "import sys, musicond.cli; sys.exit('cv2' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+def command(folder: Path, body: str) -> dict[str, str]:
+    """Put a command `doctor` of our own before the real one; return the environment for it."""
+    package = folder / "musicond"
+    for part in ("cli.py", "__init__.py", "__main__.py", "config.py"):
+        (package / part).parent.mkdir(exist_ok=True)
+        (package / part).write_bytes((ROOT / "musicond" / part).read_bytes())
+    (package / "core").symlink_to(ROOT / "musicond/core")
+    (package / "commands").mkdir()
+    (package / "commands/__init__.py").touch()
+    lines = ["HELP = ''", "def add_arguments(parser): pass", "def run(args):", f"    {body}"]
+    (package / "commands/doctor.py").write_text("\n".join(lines), "utf-8")
+    return {"PYTHONPATH": str(folder)}
 
 
-def test_the_version() -> None:
-    assert musicond("--version").stdout == f"musicond {__version__}\n"
+def test_help_names_the_commands_and_loads_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom musicond.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+        "print([m for m in ('cv2', 'pydantic', 'yaml', 'aiohttp', 'numpy', 'paho') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.endswith("[]\n")
+    assert all(
+        f" {name}" in done.stdout for name in COMMANDS if find_spec(f"musicond.commands.{name.replace('-', '_')}")
+    )
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_keeps_the_convention(name: str) -> None:
+    if not find_spec(f"musicond.commands.{name.replace('-', '_')}"):
+        pytest.skip(f"{name} does not exist yet")
+    module = import_module(f"musicond.commands.{name.replace('-', '_')}")
+    assert module.HELP
+    assert callable(module.add_arguments)
+    assert callable(module.run)
+
+
+@pytest.mark.parametrize("name", EXIT_CODES)
+def test_each_error_with_an_exit_code_exists(name: str) -> None:
+    module, _, kind = name.rpartition(".")
+    assert issubclass(getattr(import_module(module), kind), Exception)
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["--version"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out == f"musicond {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "COMMAND"),
+        (["docter"], "there is no command 'docter'; did you mean doctor?"),
+        (["zzz"], "there is no command 'zzz'; see --help"),
+        (["doctor", "--zzz"], "--zzz"),
+        (["check-config"], "required: F"),
+    ],
+)
+def test_wrong_usage_is_2(capsys: pytest.CaptureFixture[str], arguments: list[str], says: str) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 2
+    assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "says"),
+    [
+        ("return 0", 0, ""),
+        ("from musicond.config import ConfigError; raise ConfigError('a:1:2: x', 'b')", 78, "a:1:2: x\nb\n"),
+        ("from musicond.core.ports import ModelError; raise ModelError('m')", 78, "musicond: m\n"),
+        ("from musicond.core.ports import SourceLost; raise SourceLost('s')", 69, "musicond: s\n"),
+        ("from musicond.core.ports import CatalogueError; raise CatalogueError('c')", 69, "musicond: c\n"),
+        ("from musicond.core.ports import OutputError; raise OutputError('o')", 69, "musicond: o\n"),
+        ("import nowhere.at_all", 69, "musicond: the Python package nowhere is missing; musicond doctor says more\n"),
+        ("raise KeyboardInterrupt", 130, ""),
+    ],
+)
+def test_what_a_user_can_cause_is_a_line_and_a_code(tmp_path: Path, body: str, code: int, says: str) -> None:
+    done = musicond("doctor", folder=tmp_path, **command(tmp_path, body))
+    assert done.stderr == says
+    assert done.returncode == code
+
+
+@pytest.mark.parametrize("body", ["1 / 0", "import musicond.nowhere"])
+def test_a_bug_is_a_traceback_and_1(tmp_path: Path, body: str) -> None:
+    done = musicond("doctor", folder=tmp_path, **command(tmp_path, body))
+    assert "Traceback" in done.stderr
+    assert done.returncode == 1
+
+
+def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
+    environment = {**os.environ, **command(tmp_path, "[print('line', flush=True) for _ in range(100000)]; return 0")}
+    with subprocess.Popen(
+        [sys.executable, "-m", "musicond", "doctor"],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        assert process.stdout.readline() == b"line\n"
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(30) == 0
+
+
+def test_control_c_is_quiet(tmp_path: Path) -> None:
+    body = "print('here', flush=True); import threading; threading.Event().wait(60); return 0"
+    environment = {**os.environ, **command(tmp_path, body)}
+    with subprocess.Popen(
+        [sys.executable, "-m", "musicond", "doctor"],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"here\n"
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=30)[1] == b""
+        assert process.returncode == 130
 
 
 @pytest.mark.parametrize(
@@ -44,7 +171,7 @@ def test_the_version() -> None:
         (("run", "--log-level", "loud"), "invalid choice"),
     ],
 )
-def test_wrong_usage_is_2(args: tuple[str, ...], words: str) -> None:
+def test_wrong_usage_of_a_command_is_2(args: tuple[str, ...], words: str) -> None:
     out = musicond(*args)
     assert out.returncode == 2
     assert words in out.stderr
@@ -52,41 +179,18 @@ def test_wrong_usage_is_2(args: tuple[str, ...], words: str) -> None:
 
 
 def test_a_source_that_is_none_is_said(tmp_path: Path) -> None:
-    out = musicond("run", "--source", "webcam", cwd=tmp_path)
+    out = musicond("run", "--source", "webcam", folder=tmp_path)
     assert out.returncode == 78
     assert "--source webcam: not a source" in out.stderr
 
 
-def test_check_config(tmp_path: Path) -> None:
-    (tmp_path / "good.yaml").write_text("camera: {rate: 5}\n")
-    (tmp_path / "bad.yaml").write_text("camera: {rate: 500}\nmqtt: {prot: 1}\n")
-    good = musicond("check-config", "good.yaml", cwd=tmp_path)
-    assert (good.returncode, good.stdout) == (0, "good.yaml: ok\n")
-    bad = musicond("check-config", "bad.yaml", cwd=tmp_path)
-    assert bad.returncode == 78
-    assert len(bad.stderr.splitlines()) == 2
-    assert "did you mean mqtt.port?" in bad.stderr
-
-
-def test_config_shows_values_their_origin_and_no_secret(tmp_path: Path) -> None:
-    (tmp_path / "secret").write_text("hunter2\n")
-    (tmp_path / "c.yaml").write_text("mqtt:\n  host: here\n  password_file: secret\n")
-    out = musicond("config", "--config", "c.yaml", cwd=tmp_path)
-    assert out.returncode == 0
-    [host] = [line for line in out.stdout.splitlines() if line.strip().startswith("host:")]
-    assert "here" in host
-    assert "c.yaml:2" in host
-    assert "default" in out.stdout
-    assert "hunter2" not in out.stdout
-
-
 def test_without_a_daemon_privacy_is_stored_and_pause_says_so(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text("state_dir: state\n")
-    off = musicond("privacy", "--config", "c.yaml", "on", cwd=tmp_path)
+    off = musicond("privacy", "--config", "c.yaml", "on", folder=tmp_path)
     assert off.returncode == 0
     assert "will start private" in off.stdout
     assert json.loads((tmp_path / "state" / "settings.json").read_text())["private"] is True
-    paused = musicond("pause", "--config", "c.yaml", cwd=tmp_path)
+    paused = musicond("pause", "--config", "c.yaml", folder=tmp_path)
     assert paused.returncode == 69
     assert len(paused.stderr.splitlines()) == 1
 

@@ -6,9 +6,12 @@ import json
 import os
 import shutil
 import socket
+import socketserver
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler
 from importlib import import_module
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -66,6 +69,18 @@ def test_runtime() -> None:
     none = checks.check_runtime(without("tflite_runtime", "ai_edge_litert"))
     assert none.state == "failed"
     assert "pip install" in none.remedy
+
+
+def test_a_numpy_that_crashes_tflite_runtime_is_told() -> None:
+    modules = {"numpy": SimpleNamespace(__version__="2.1.0"), "tflite_runtime": SimpleNamespace()}
+    trap = checks.check_runtime(modules.__getitem__)
+    assert trap.state == "failed"
+    assert "crashes with numpy 2.1.0" in trap.found
+    assert "numpy<2" in trap.remedy
+    modules = {
+        name: SimpleNamespace(__version__="2.1.0") for name in ("numpy", "ai_edge_litert", "ai_edge_litert.interpreter")
+    }
+    assert checks.check_runtime(modules.__getitem__).state == "ok"
 
 
 def test_camera(tmp_path: Path) -> None:
@@ -128,6 +143,38 @@ def test_broker(tmp_path: Path) -> None:
     assert "password" in refused.remedy
 
 
+def test_a_port_that_is_no_broker_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        silent = checks.check_broker(Mqtt(host="127.0.0.1", port=server.getsockname()[1]), None, timeout_s=0.3)
+    assert silent.state == "failed"
+    assert "does not answer as an MQTT broker" in silent.found
+
+
+def test_a_page_that_is_our_own_is_well(tmp_path: Path) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def address_string(self) -> str:
+            return "unix"
+
+    control = tmp_path / "control.sock"
+    with (
+        socket.create_server(("127.0.0.1", 0)) as page,
+        socketserver.ThreadingUnixStreamServer(str(control), Handler) as daemon,
+    ):
+        threading.Thread(target=daemon.serve_forever, daemon=True).start()
+        found = checks.check_page(page.getsockname()[:2], control)
+        daemon.shutdown()
+    assert found.state == "ok"
+    assert "held by the running musicond" in found.found
+
+
 def test_page(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         taken = checks.check_page(server.getsockname()[:2], tmp_path / "control.sock")
@@ -181,3 +228,13 @@ def test_the_command_prints_each_check_and_fails_where_one_does(tmp_path: Path) 
     code, found = doctor(base + "model: {path: none.tflite}\n")
     assert code == 69
     assert [check["name"] for check in found if check["state"] == "failed"] == ["model"]
+
+
+def test_a_doctor_without_pydantic_says_so() -> None:
+    code = "import sys; sys.modules['pydantic'] = None; from musicond.cli import main; sys.exit(main(['doctor', '--json']))"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    assert out.stderr == ""
+    assert out.returncode == 69
+    ill = {check["name"]: check for check in json.loads(out.stdout) if check["state"] == "failed"}
+    assert "pip install 'pydantic" in ill["pydantic"]["remedy"]
+    assert "config" in ill

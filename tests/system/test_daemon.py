@@ -12,6 +12,7 @@ import pytest
 
 from musicond.capture.demo import DemoClip
 from musicond.config import models_dir
+from tests.outputs.conftest import Broker, Listener
 from tests.system.daemon import Daemon
 
 if TYPE_CHECKING:
@@ -125,6 +126,31 @@ def test_sigterm_ends_it_within_two_seconds(tmp_path: Path, source: str) -> None
         assert daemon.until(lambda: any(text == "STOPPING=1" for _, text in daemon.heard), 2)
 
 
+@pytest.mark.broker
+def test_sigterm_leaves_offline_on_the_broker(tmp_path: Path) -> None:
+    broker = Broker(tmp_path).start()
+    mqtt = f"device: {{node: den}}\nmqtt: {{host: 127.0.0.1, port: {broker.port}}}\n"
+    listener = Listener(broker.port)
+    try:
+        with Daemon(tmp_path, "--source", "demo", config=mqtt) as daemon:
+            daemon.ready()
+            assert listener.wait_for("musicond/den/availability", "online")
+            assert listener.wait_for("musicond/den/mood", "neutral", 20)
+            assert listener.wait_for("musicond/den/watching", "yes")
+            assert listener.wait_for("musicond/den/recommendation/attributes")
+            assert daemon.command("privacy", "on").returncode == 0
+            assert listener.wait_for("musicond/den/watching", "private", 3)
+            assert listener.wait_for("musicond/den/mood", "nobody", 3)
+            started = time.monotonic()
+            daemon.process.send_signal(signal.SIGTERM)
+            assert daemon.process.wait(10) == 0
+            assert time.monotonic() - started < 2
+            assert listener.wait_for("musicond/den/availability", "offline", 2)
+    finally:
+        listener.close()
+        broker.stop()
+
+
 def failing(folder: Path, *args: str, env: dict[str, str] | None = None) -> tuple[int, str]:
     """Run a command that must fail; return its exit code and its only line."""
     process = subprocess.run(
@@ -143,14 +169,16 @@ def failing(folder: Path, *args: str, env: dict[str, str] | None = None) -> tupl
 
 def test_a_wrong_model_is_one_line_and_78(tmp_path: Path) -> None:
     config = tmp_path / "c.yaml"
-    config.write_text("web: {listen: '127.0.0.1:0'}\nmodel: {path: none.tflite}\n")
+    config.write_text("web: {listen: '127.0.0.1:0'}\nmodel: {path: model.tflite}\n")
     code, line = failing(tmp_path, "run", "--config", str(config), "--source", "demo")
     assert code == 78
-    assert "none.tflite" in line
-    (tmp_path / "none.tflite").write_bytes(b"TFL3 nonsense" * 100)
+    assert "model.tflite" in line
+    shipped = models_dir() / "fer_int8.tflite"
+    (tmp_path / "model.json").write_bytes(shipped.with_suffix(".json").read_bytes())
+    (tmp_path / "model.tflite").write_bytes(shipped.read_bytes()[:-100])
     code, line = failing(tmp_path, "run", "--config", str(config), "--source", "demo")
     assert code == 78
-    assert "none.tflite" in line
+    assert "model.tflite: damaged" in line
 
 
 def test_a_wrong_config_is_one_line_a_fault_and_78(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ def page(rig: Rig, chromium: Any) -> Iterator[Any]:
     """Open the page; at the end nothing may have gone wrong in it, nor any request elsewhere."""
     rig.output.accept(HAPPY)
     address = rig.output.address
-    context = chromium.new_context(viewport={"width": 390, "height": 844})
+    context = chromium.new_context(viewport={"width": 390, "height": 844}, reduced_motion="reduce")
     context.set_default_timeout(10_000)
     found = context.new_page()
     requested: list[str] = []
@@ -38,10 +38,6 @@ def page(rig: Rig, chromium: Any) -> Iterator[Any]:
     assert faults == []
 
 
-def until(page: Any, condition: str) -> None:
-    page.wait_for_function(condition)
-
-
 def text(page: Any, selector: str) -> str:
     return str(page.inner_text(selector))
 
@@ -54,7 +50,9 @@ def test_the_page_shows_mood_scores_music_and_health(page: Any) -> None:
     assert page.get_attribute("#face", "href") == "#face-happy"
     assert text(page, "#value-happy") == "80 %"
     assert text(page, "#value-angry") == "1 %"
-    until(page, "document.querySelector('#bar-happy .bar span').getBoundingClientRect().width > 50")
+    widths = "[...document.querySelectorAll('.bar span')].map((bar) => bar.getBoundingClientRect().width)"
+    bars = page.evaluate(widths)
+    assert bars[0] > 10 * bars[1] > 0
     assert text(page, "#reason") == "bright and quick, to match a happy room"
     assert "Sunny Side" in text(page, "#tracks")
     health = text(page, "#health")
@@ -107,7 +105,7 @@ def test_titles_are_text_and_only_https_becomes_a_link(rig: Rig, page: Any) -> N
     )
     shown = Recommendation(Mood.HAPPY, (nasty,), "<b>because</b>", NOON)
     rig.output.accept(replace(HAPPY, seq=2, recommendation=shown))
-    until(page, "document.getElementById('tracks').children.length === 1")
+    page.wait_for_selector("#reason:text-is('<b>because</b>')")
     assert nasty.title in text(page, "#tracks")
     assert nasty.artist in text(page, "#tracks")
     assert text(page, "#reason") == "<b>because</b>"
@@ -115,23 +113,23 @@ def test_titles_are_text_and_only_https_becomes_a_link(rig: Rig, page: Any) -> N
     assert page.evaluate("window.caught") is None
 
 
-def test_the_switches_reach_the_inbox(rig: Rig, page: Any) -> None:
-    page.click("#privacy")
+def click(rig: Rig, page: Any, selector: str) -> None:
+    rig.arrived.clear()
+    page.click(selector)
     assert rig.arrived.wait(10)
+    page.wait_for_selector("#controls[aria-busy=false]")
+
+
+def test_the_switches_reach_the_inbox(rig: Rig, page: Any) -> None:
+    click(rig, page, "#privacy")
     rig.output.accept(without_face(Watching.PRIVATE, controls=Controls(private=True)))
     page.wait_for_selector("#privacy[aria-checked=true]")
-    rig.arrived.clear()
-    page.click("#privacy")
-    assert rig.arrived.wait(10)
-    rig.arrived.clear()
+    click(rig, page, "#privacy")
     page.select_option("#minutes", "15")
-    page.click("#pause")
-    assert rig.arrived.wait(10)
+    click(rig, page, "#pause")
     rig.output.accept(without_face(Watching.PAUSED, controls=Controls(paused=True)))
-    until(page, "document.getElementById('pause').textContent === 'Resume'")
-    rig.arrived.clear()
-    page.click("#pause")
-    assert rig.arrived.wait(10)
+    page.wait_for_selector("#pause:text-is('Resume')")
+    click(rig, page, "#pause")
     assert rig.commands == [SetPrivacy(on=True), SetPrivacy(on=False), Pause(15.0), Resume()]
 
 

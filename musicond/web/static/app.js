@@ -227,6 +227,7 @@ function connect() {
 async function post(what, body) {
   if (busy) return; // not disabled meanwhile: that would take the keyboard's focus away
   busy = true;
+  $("controls").setAttribute("aria-busy", "true");
   $("control-error").hidden = true;
   try {
     const answer = await fetch(`/api/v1/${what}`, {
@@ -238,6 +239,7 @@ async function post(what, body) {
     $("control-error").hidden = false;
   }
   busy = false;
+  $("controls").setAttribute("aria-busy", "false");
 }
 
 function makeBars() {

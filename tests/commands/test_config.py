@@ -1,0 +1,49 @@
+"""musicond config: effective values with their origin, secrets masked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from musicond.config import model_path, state_dir
+from musicond.config_file import leaves, load
+from tests.commands.test_cli import musicond
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_each_value_stands_with_its_origin_and_no_secret(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("hush-file\n", "utf-8")
+    (tmp_path / "f.yaml").write_text("mqtt:\n  host: broker\n  password_file: password\n", "utf-8")
+    done = musicond("config", "--config", "f.yaml", folder=tmp_path, MUSICOND_MQTT_PASSWORD="hush-variable")
+    assert done.returncode == 0, done.stderr
+    lines = {
+        line.split("#")[0].strip(): line.rsplit("#", 1)[1].strip() for line in done.stdout.splitlines() if "  #" in line
+    }
+    assert lines["host: broker"] == "f.yaml:2"
+    assert lines["port: 1883"] == "default"
+    assert lines[f"password_file: {tmp_path}/password"] == "environment MUSICOND_MQTT_PASSWORD"
+    assert "# password: ********" in done.stdout
+    assert "hush" not in done.stdout
+
+
+def test_the_output_is_a_file_that_gives_the_same(tmp_path: Path) -> None:
+    before = tmp_path / "before.yaml"
+    before.write_text(
+        'device: {name: "Küche: #1"}\ncamera: {size: [320, 240], rate: 4}\nweb: {listen: "[::1]:0"}\n', "utf-8"
+    )
+    done = musicond("config", "--config", str(before), folder=tmp_path)
+    after = tmp_path / "after.yaml"
+    after.write_text(done.stdout, "utf-8")
+    loaded = load(after)
+    assert set(loaded.origin) == {".".join(leaf) for leaf in leaves()}
+    config = load(before).config
+    effective = {"state_dir": state_dir(config), "model": config.model.model_copy(update={"path": model_path(config)})}
+    assert loaded.config == config.model_copy(update=effective)
+
+
+def test_a_wrong_file_is_78(tmp_path: Path) -> None:
+    (tmp_path / "f.yaml").write_text("mqtt: [\n", "utf-8")
+    done = musicond("config", "--config", "f.yaml", folder=tmp_path)
+    assert done.returncode == 78
+    assert done.stderr.startswith("f.yaml:2:1: ")

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from musicond.core.messages import Pause, Resume, SetPrivacy
+from musicond.web.client import ControlClient, ControlError, NotRunning
+from tests.web.conftest import HAPPY, Rig
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NOBODY = 65534
+
+
+def test_commands_go_through_the_control_socket(rig: Rig) -> None:
+    client = ControlClient(rig.path)
+    client.privacy(on=True)
+    client.pause(10)
+    client.pause(None)
+    client.resume()
+    assert rig.commands == [SetPrivacy(on=True), Pause(10.0), Pause(None), Resume()]
+    rig.output.accept(HAPPY)
+    assert client.state()["mood"] == "happy"
+
+
+def test_a_refusal_says_why(rig: Rig) -> None:
+    with pytest.raises(ControlError, match="refuses: send .*minutes"):
+        ControlClient(rig.path).pause(-1)
+
+
+def test_no_daemon_is_told_apart(rig: Rig, tmp_path: Path) -> None:
+    with pytest.raises(NotRunning, match="start it"):
+        ControlClient(tmp_path / "none.sock").resume()
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(tmp_path / "left.sock"))
+    with pytest.raises(NotRunning):
+        ControlClient(tmp_path / "left.sock").resume()
+    rig.output.stop()
+    with pytest.raises(NotRunning):
+        ControlClient(rig.path).resume()
+
+
+def test_another_user_is_told_what_to_do(rig: Rig) -> None:
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(NOBODY)
+    else:
+        rig.path.chmod(0)
+    try:
+        with pytest.raises(ControlError, match="sudo"):
+            ControlClient(rig.path).resume()
+    finally:
+        if root:
+            os.seteuid(0)
+    assert rig.commands == []
+
+
+@contextmanager
+def stranger(path: Path, answer: bytes | None) -> Iterator[None]:
+    """Listen on `path` and give a wrong answer, or none."""
+    done = threading.Event()
+
+    def serve() -> None:
+        connection, _ = door.accept()
+        with connection:
+            connection.recv(4096)
+            if answer is None:
+                done.wait(10)
+            else:
+                connection.sendall(answer)
+
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(str(path))
+        door.listen()
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield
+        done.set()
+        thread.join(10)
+
+
+@pytest.mark.parametrize("answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"])
+def test_a_broken_answer_is_one_line(tmp_path: Path, answer: bytes) -> None:
+    path = tmp_path / "odd.sock"
+    with stranger(path, answer), pytest.raises(ControlError, match="answer is broken") as caught:
+        ControlClient(path).resume()
+    assert "\n" not in str(caught.value)
+
+
+def test_silence_ends(tmp_path: Path) -> None:
+    path = tmp_path / "silent.sock"
+    with stranger(path, None), pytest.raises(ControlError, match="does not answer"):
+        ControlClient(path, timeout_s=0.1).resume()
