@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from musicond.music.catalogue import Entry
 
+HELP = "look at the tracks that can be recommended"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what can be done with the catalogue."""

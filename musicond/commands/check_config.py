@@ -10,6 +10,8 @@ from musicond.config_file import load
 if TYPE_CHECKING:
     import argparse
 
+HELP = "check a configuration file and name every fault in it"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from musicond.config_file import Loaded
 
+HELP = "show every value of the configuration and where it comes from"
 ORIGIN_COLUMN = 40
 
 

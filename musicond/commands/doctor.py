@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
+HELP = "check this machine and say what to do"
 CASCADE = "haarcascade_frontalface_default.xml"
 NEEDED_HERE = ("pydantic", "PyYAML")
 UNAVAILABLE = 69

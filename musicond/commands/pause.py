@@ -8,6 +8,7 @@ from musicond.commands.options import add_config, load_config
 from musicond.config import runtime_dir
 from musicond.web.client import ControlClient
 
+HELP = "recommend nothing for a while"
 MOST_MINUTES = 7 * 24 * 60
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from musicond.config import Config
 
+HELP = "close the camera, or let it be opened again"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from musicond.core.pipeline import Pipeline
     from musicond.core.ports import EmotionReader, FaceFinder
 
+HELP = "put recorded clips through the pipeline and print what it finds as JSON lines"
 SEED = 1
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 """The fixed wall clock at each clip's start."""
