@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,11 +25,12 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from musicond.capture.demo import DemoClip
-from musicond.core.messages import Frame
+from musicond.capture.demo import with_face
+from musicond.core.messages import Box, Frame
+from musicond.core.ports import ModelError
 from musicond.vision.emotion import TfliteReader
 from musicond.vision.faces import HaarFinder
-from musicond.vision.preprocess import INPUT_SIZE, normalise
+from musicond.vision.preprocess import chip, normalise
 from tools.fer2013 import LABELS, DataError, load
 
 Image = NDArray[np.float32]
@@ -43,10 +44,10 @@ AVERAGED = 200
 POOL = 430
 """Images of each emotion that are aligned; disgust has 436."""
 ROUNDS = 2
-WEIGHTS = (0.0, 0.3, 0.6, 1.0, 1.5, 2.5, 4.0)
-"""How much clear reading counts against good alignment, from the best-looking composite on."""
-ENOUGH = 1.5
-"""A lead (in log probability) that needs no improving at the cost of looks."""
+SWAPS = 1500
+"""Tries to swap a dozen images for others."""
+ENOUGH = 1.8
+"""A lead (in logits) that needs no improving at the cost of looks."""
 SHARPEN, SHARPEN_SIGMA = 2.5, 3.5
 """Averaging blurs; this much of what a blur of that many pixels takes away is put back."""
 MEAN, SPREAD = 125.0, 42.0
@@ -89,38 +90,38 @@ def finished(mean: Image) -> NDArray[np.uint8]:
     return np.asarray(np.clip(MEAN + SPREAD * sharp, 0, 255), np.uint8)
 
 
+def chip_seen(face: NDArray[np.uint8], box: Box) -> NDArray[np.int8]:
+    """Return what the model gets of a composite in the demo's room where Haar's box is `box`."""
+    return normalise(chip(np.asarray(with_face(face), np.uint8), box, 1.0))
+
+
+def usual_box(reader: TfliteReader, face: NDArray[np.uint8]) -> Box:
+    """Return the box that the daemon would cut from the demo's room with this face in it."""
+    picture = np.asarray(with_face(face), np.uint8)
+    finder = HaarFinder(MODELS / "haarcascade_frontalface_default.xml", motion_gate=False)
+    for step in range(3):
+        faces = finder.find(Frame(picture, step / 8, datetime(2026, 1, 1, tzinfo=UTC)))
+    if not faces.confirmed:
+        raise DataError("no face is found in the neutral composite; change SHARPEN")
+    found = faces.confirmed[0]
+    side = round(found.w * reader.crop_scale)
+    return Box(found.x + (found.w - side) // 2, found.y + (found.h - side) // 2, side, side)
+
+
 def lead(logits: NDArray[np.float64], label: int) -> float:
     """Return by how much the label's logit is ahead of the best other one."""
     return float(logits[label] - np.max(np.delete(logits, label)))
 
 
-def score(reader: TfliteReader, picture: NDArray[np.uint8], label: int) -> float:
-    """Return how clearly the model reads a picture as the label."""
-    small = np.asarray(cv2.resize(picture, (INPUT_SIZE, INPUT_SIZE), interpolation=cv2.INTER_AREA), np.uint8)
-    return lead(reader.logits(normalise(small)), label)
+def read(reader: TfliteReader, face: NDArray[np.uint8], label: int, box: Box) -> float:
+    """Return how clearly a composite is read, at the worst of some places where Haar's box may come to lie."""
+    boxes = (box, replace(box, x=box.x - 7, w=box.w + 10, h=box.h + 10), replace(box, x=box.x + 6, y=box.y + 5))
+    return min(lead(reader.logits(chip_seen(face, each)), label) for each in boxes)
 
 
-def seen(reader: TfliteReader, face: NDArray[np.uint8], label: int) -> float:
-    """Return how clearly a composite is read in the demo itself: found by Haar, cropped; the least of some frames."""
-    with tempfile.TemporaryDirectory() as folder:
-        cv2.imwrite(str(Path(folder) / "demo.png"), np.hstack([face] * len(LABELS)))
-        clip = DemoClip(Path(folder))
-    finder = HaarFinder(MODELS / "haarcascade_frontalface_default.xml", motion_gate=False)
-    found = []
-    for t in np.arange(2.0, 6.0, 0.25):
-        frame = Frame(clip.frame_at(float(t)), float(t), datetime(2026, 1, 1, tzinfo=UTC))
-        estimate = reader.read(frame, finder.find(frame))
-        found.append(lead(np.log(np.array(estimate.scores)), label) if estimate else -9.0)
-    return float(np.quantile(found, 0.2))
-
-
-def composite(reader: TfliteReader, images: NDArray[np.uint8], label: int, template: Image) -> Image:
-    """Average `AVERAGED` of the images: those that align well and that are clearly read as the label.
-
-    How much the one and the other count is tried out; the composite that is read most clearly in the demo stays.
-    """
-    order = np.argsort([-score(reader, image, label) for image in images])
-    pool = [standard(images[index]) for index in order[:POOL]]
+def align_all(images: NDArray[np.uint8], label: int, template: Image) -> list[Image]:
+    """Align the images to the template, then to their own mean; return them with the best fitting first."""
+    pool = [standard(image) for image in images]
     for _ in range(ROUNDS):
         bar = tqdm(pool, desc=LABELS[label], leave=False)
         found = [result for image in bar if (result := best_aligned(template, image))]
@@ -128,19 +129,34 @@ def composite(reader: TfliteReader, images: NDArray[np.uint8], label: int, templ
         template = np.mean([image for _, image in found[:AVERAGED]], axis=0, dtype=np.float32)
     if len(found) < AVERAGED:
         raise DataError(f"{LABELS[label]}: only {len(found)} images could be aligned, {AVERAGED} are needed")
-    fit = _standing(np.array([fit for fit, _ in found]))
-    clear = _standing(np.array([score(reader, finished(image), label) for _, image in found]))
-    aligned_images = np.stack([image for _, image in found])
-    tried = []
-    for weight in WEIGHTS:
-        chosen = np.argsort(-(fit + weight * clear))[:AVERAGED]
-        tried.append(np.mean(aligned_images[chosen], axis=0, dtype=np.float32))
-    return max(tried, key=lambda mean: min(ENOUGH, seen(reader, finished(mean), label)))
+    return [image for _, image in found]
 
 
-def _standing(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return how many deviations each value lies above the mean."""
-    return np.asarray((values - values.mean()) / values.std(), np.float64)
+def choose(reader: TfliteReader, images: list[Image], label: int, box: Box) -> Image:
+    """Return the mean of `AVERAGED` images: the best fitting, some swapped for others until it is read clearly."""
+    rng = np.random.default_rng(label)
+    stack = np.stack(images[: AVERAGED * 2])
+    chosen, spare = list(range(AVERAGED)), list(range(AVERAGED, len(stack)))
+    mean = stack[chosen].mean(axis=0, dtype=np.float32)
+    best = read(reader, finished(mean), label, box)
+    for _ in tqdm(range(SWAPS if spare else 0), desc=f"{LABELS[label]}: swaps", leave=False):
+        if best >= ENOUGH:
+            break
+        ours, theirs = rng.choice(AVERAGED, 12, replace=False), rng.choice(len(spare), 12, replace=False)
+        out, into = [chosen[i] for i in ours], [spare[i] for i in theirs]
+        tried = mean + (stack[into].sum(axis=0) - stack[out].sum(axis=0)) / AVERAGED
+        now = read(reader, finished(tried), label, box)
+        if now > best:
+            best, mean = now, tried.astype(np.float32)
+            for i, j, a, b in zip(ours, theirs, out, into, strict=True):
+                chosen[i], spare[j] = b, a
+    return mean
+
+
+def clearest(reader: TfliteReader, images: NDArray[np.uint8], label: int) -> NDArray[np.uint8]:
+    """Return the images that the model reads most clearly as the label, at most `POOL`."""
+    leads = [lead(reader.logits(normalise(image)), label) for image in images]
+    return images[np.argsort(-np.array(leads))[:POOL]]
 
 
 def main() -> int:
@@ -149,26 +165,26 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True, help="FER2013: a zip or a folder in the Kaggle layout")
     parser.add_argument("--out", type=Path, default=Path("models"), help="folder of the model, where the result goes")
     args = parser.parse_args()
-    reader = TfliteReader(args.out / "fer_int8.tflite")
     try:
+        reader = TfliteReader(args.out / "fer_int8.tflite")
         train = load(args.data, "train")
         by_label = [train.images[train.labels == label] for label in range(len(LABELS))]
         start = np.mean([standard(image) for images in by_label for image in images[:400]], axis=0, dtype=np.float32)
         start = (start + start[:, ::-1]) / 2
         neutral = LABELS.index("neutral")
-        sharp = composite(reader, by_label[neutral], neutral, start)
-        faces = [
-            finished(sharp if label == neutral else composite(reader, images, label, sharp))
-            for label, images in enumerate(by_label)
-        ]
-    except DataError as fault:
+        pools = [clearest(reader, images, label) for label, images in enumerate(by_label)]
+        sharp = np.mean(align_all(pools[neutral], neutral, start)[:AVERAGED], axis=0, dtype=np.float32)
+        box = usual_box(reader, finished(sharp))
+        faces = []
+        for label, pool in enumerate(pools):
+            faces.append(finished(choose(reader, align_all(pool, label, sharp), label, box)))
+            print(f"{LABELS[label]:9} leads by {read(reader, faces[-1], label, box):+.2f}", flush=True)
+    except (DataError, ModelError) as fault:
         print(f"make_demo: {fault}", file=sys.stderr)
-        return 2
+        return 69
     cv2.imwrite(str(args.out / "demo.png"), np.hstack(faces), [cv2.IMWRITE_PNG_COMPRESSION, 9])
     about = {"source": "FER2013, training split", "labels": LABELS, "images_in_each": AVERAGED, "size": SIZE}
     (args.out / "demo.json").write_text(json.dumps(about, indent=2) + "\n")
-    for label, face in zip(LABELS, faces, strict=True):
-        print(f"{label:9} leads by {seen(reader, face, LABELS.index(label)):+.2f}")
     return 0
 
 

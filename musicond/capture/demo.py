@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import TYPE_CHECKING
 
 import cv2
@@ -47,8 +48,7 @@ class DemoClip:
             raise SourceLost(f"{path}: the demo's faces are missing or damaged; install musicond's models anew")
         faces = np.split(np.asarray(strip, np.uint8), len(EMOTIONS), axis=1)
         self._room = _room()
-        self._mask = _mask()
-        self._faces = {emotion.value: _placed(face) for emotion, face in zip(EMOTIONS, faces, strict=True)}
+        self._faces = {emotion.value: with_face(face) for emotion, face in zip(EMOTIONS, faces, strict=True)}
         grain = np.random.default_rng(1).normal(0, NOISE, (HEIGHT * 2, WIDTH * 2))
         self._grain = grain.astype(np.float32)
 
@@ -86,9 +86,20 @@ class DemoClip:
         """Return the room with the face of that place in the order; without one before the first and after the last."""
         if not 0 <= number < len(ORDER):
             return self._room
-        return np.asarray(self._room * (1 - self._mask) + self._faces[ORDER[number].value] * self._mask, np.float32)
+        return self._faces[ORDER[number].value]
 
 
+def with_face(face: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the demo's room, float32 (480, 640), with a square composite in its middle, its edge faded out."""
+    picture = np.full((HEIGHT, WIDTH), float(face.mean()), np.float32)
+    left, top = (WIDTH - FACE) // 2, (HEIGHT - FACE) // 2
+    large = cv2.resize(face.astype(np.float32), (FACE, FACE), interpolation=cv2.INTER_CUBIC)
+    picture[top : top + FACE, left : left + FACE] = large
+    mask = _mask()
+    return np.asarray(_room() * (1 - mask) + picture * mask, np.float32)
+
+
+@cache
 def _room() -> NDArray[np.float32]:
     """Draw a wall, lighter towards a window on the left, and a table's edge."""
     x = np.linspace(0, 1, WIDTH, dtype=np.float32)[None, :]
@@ -98,18 +109,10 @@ def _room() -> NDArray[np.float32]:
     return np.asarray(cv2.GaussianBlur(room.astype(np.float32), (0, 0), 2), np.float32)
 
 
+@cache
 def _mask() -> NDArray[np.float32]:
     """Return 1 within an oval where the face goes, fading to 0 around it; (480, 640)."""
     mask = np.zeros((HEIGHT, WIDTH), np.float32)
     axes = (round(FACE * 0.43), round(FACE * 0.49))
     cv2.ellipse(mask, (WIDTH // 2, HEIGHT // 2), axes, 0, 0, 360, (1.0,), -1)
     return np.asarray(cv2.GaussianBlur(mask, (0, 0), FACE * 0.03), np.float32)
-
-
-def _placed(face: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the face in the middle of a picture of its own mean grey; (480, 640)."""
-    picture = np.full((HEIGHT, WIDTH), float(face.mean()), np.float32)
-    left, top = (WIDTH - FACE) // 2, (HEIGHT - FACE) // 2
-    large = cv2.resize(face.astype(np.float32), (FACE, FACE), interpolation=cv2.INTER_CUBIC)
-    picture[top : top + FACE, left : left + FACE] = large
-    return picture

@@ -62,6 +62,11 @@ class TfliteReader:
                     f"{tuple(details['shape'])}; give a model made by tools/quantize.py"
                 )
 
+    @property
+    def crop_scale(self) -> float:
+        """By how much a box is widened before it is cut out."""
+        return self._sidecar.crop_scale
+
     def read(self, frame: Frame, faces: Faces) -> EmotionEstimate | None:
         """Return the scores of the chosen face, or of all faces weighted by area; None if all are blurred."""
         chosen = faces.confirmed[:1] if self._policy == "largest" else faces.confirmed
