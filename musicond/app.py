@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import cv2
 
 from musicond import __version__
-from musicond.brain import Brain, controls_from
+from musicond.brain import Brain, load_controls
 from musicond.capture.auto import AutoSource
 from musicond.capture.demo import DemoClip
 from musicond.capture.picamera import PiCamera
 from musicond.capture.recorded import RecordedSource, open_clip
 from musicond.capture.v4l2 import Webcam
-from musicond.config import model_path, models_dir, mqtt_password, runtime_dir, state_dir
+from musicond.config import model_path, models_dir, mqtt_password, own_socket, state_dir
 from musicond.core.messages import Command
 from musicond.core.mood import Rules
 from musicond.core.pace import Pace
@@ -53,9 +53,7 @@ log = logging.getLogger(__name__)
 class App:
     """Everything that runs, wired and not yet started."""
 
-    config: Config
     supervisor: Supervisor
-    page: WebOutput
 
     def run(self) -> int:
         """Run until a signal; return the exit code."""
@@ -102,7 +100,7 @@ def build(config: Config) -> Iterator[App]:
     with state_lock(folder), SqliteCatalogue.open(folder / FILE_NAME) as catalogue:
         store, inbox, notifier = SettingsStore(folder / "settings.json"), Inbox[Command](), Notifier()
         pipeline = build_pipeline(config, *build_eyes(config), catalogue, seed=secrets.randbits(32))
-        pipeline.controls = controls_from(store.load())
+        pipeline.controls = load_controls(store)
         brain = Brain(pipeline, Pace(config.camera.rate, config.camera.idle_rate), store)
         source = build_source(config)
         outputs: list[Output] = [StatusOutput(notifier.status)]
@@ -117,16 +115,25 @@ def build(config: Config) -> Iterator[App]:
         )
         page = WebOutput(
             config.web.listen,
-            runtime_dir(config) / "control.sock",
+            own_socket(config),
             inbox.put,
-            lambda: _health(source, loop, brain, outputs),
+            lambda: {"name": config.device.name, **_health(source, loop, brain, outputs)},
         )
         outputs.append(page)
         if config.mqtt.host:
             outputs.append(MqttOutput(config.mqtt, node_id(config.device.node), mqtt_password(config), inbox.wake))
-        yield App(
-            config, Supervisor(outputs, loop, notifier, lambda: log.info("ready; the page is %s", page.address)), page
-        )
+        yield App(Supervisor(outputs, loop, notifier, lambda: log.info("ready; the page is %s", page.address)))
+
+
+def _demo() -> RecordedSource:
+    clip = DemoClip(models_dir())
+    return RecordedSource("demo", lambda: clip)
+
+
+def _recorded(path: Path) -> RecordedSource:
+    # A camera may come back, a clip that is not there will not: SourceLost ends the start.
+    open_clip(path)
+    return RecordedSource(path.name, lambda: open_clip(path))
 
 
 def _emit(outputs: list[Output], outcome: Outcome) -> None:
@@ -164,6 +171,6 @@ SOURCES: dict[str, Callable[[Config, str], FrameSource]] = {
     "auto": lambda config, _argument: AutoSource((_pi(config), _webcam(config, ""))),
     "pi": lambda config, _argument: _pi(config),
     "v4l2": _webcam,
-    "demo": lambda _config, _argument: RecordedSource("demo", lambda: DemoClip(models_dir())),
-    "file": lambda _config, path: RecordedSource(Path(path).name, lambda: open_clip(Path(path))),
+    "demo": lambda _config, _argument: _demo(),
+    "file": lambda _config, path: _recorded(Path(path)),
 }

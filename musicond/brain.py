@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from contextlib import suppress
 from datetime import datetime
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from musicond.core.pace import Pace
     from musicond.core.pipeline import Pipeline
     from musicond.runtime.settings import Settings, SettingsStore
+
+log = logging.getLogger(__name__)
 
 
 def controls_from(settings: Settings) -> Controls:
@@ -42,6 +45,14 @@ def settings_from(controls: Controls) -> Settings:
         "paused": controls.paused,
         "paused_until": until.isoformat() if until else None,
     }
+
+
+def load_controls(store: SettingsStore) -> Controls:
+    """Return what was switched. After damage the camera stays closed until a person says otherwise."""
+    found = store.load(if_damaged={"private": True, "damaged": True})
+    if found.get("damaged"):
+        log.warning("%s was damaged: the camera stays closed; to watch again: musicond privacy off", store.path)
+    return controls_from(found)
 
 
 class Brain:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import errno
 import os
 import sys
 from importlib import import_module
@@ -54,6 +55,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader has seen enough (`| head`). Python's own flush at exit must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EIO):
+            raise
+        print(f"musicond: the output can't be written: {error.strerror}; make room", file=sys.stderr)
+        return UNAVAILABLE
     except Exception as error:  # those that are bugs are raised again
         known = _explain(error)
         if known is None:

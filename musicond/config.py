@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 SOURCE_PATTERN = r"^(auto|pi|demo|v4l2(:/dev/.+)?|file:.+)$"
 PASSWORD_VARIABLE = "MUSICOND_MQTT_PASSWORD"  # noqa: S105 - the variable's name, not a password
 SYSTEM_RUNTIME_DIR = Path("/run/musicond")
+SYSTEM_STATE_DIR = Path("/var/lib/musicond")
+CONTROL_SOCKET = "control.sock"
 
 
 class ConfigError(Exception):
@@ -211,6 +213,22 @@ def runtime_dir(config: Config, system: Path = SYSTEM_RUNTIME_DIR) -> Path:
     if os.path.exists(system / "control.sock") or os.access(system, os.W_OK | os.X_OK):  # noqa: PTH110 - never raises
         return system
     return state_dir(config)
+
+
+def control_socket(config: Config) -> Path:
+    """Return where a command finds the running daemon."""
+    return runtime_dir(config) / CONTROL_SOCKET
+
+
+def own_socket(config: Config) -> Path:
+    """Return where the daemon itself listens: a daemon started by hand leaves the system's alone."""
+    return (_first_folder("RUNTIME_DIRECTORY") or state_dir(config)) / CONTROL_SOCKET
+
+
+def stored_state_dir(config: Config, system: Path = SYSTEM_STATE_DIR) -> Path:
+    """Return the state directory of the daemon that a command means: the system's, where there is one."""
+    told = _first_folder("STATE_DIRECTORY") or config.state_dir
+    return system if told is None and os.path.isdir(system) else state_dir(config)  # noqa: PTH112 - never raises
 
 
 def models_dir() -> Path:

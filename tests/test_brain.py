@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from musicond.brain import Brain, controls_from, settings_from
+from musicond.brain import Brain, controls_from, load_controls, settings_from
 from musicond.core.messages import Controls, Faces, Frame, Pause, Resume, SetPrivacy, Watching
 from musicond.core.mood import Rules
 from musicond.core.pace import Pace
@@ -63,11 +63,20 @@ def test_what_cannot_be_understood_errs_towards_privacy() -> None:
     assert until.tzinfo is not None
 
 
+@pytest.mark.parametrize("text", ["", '{"private": fa', "[]"])
+def test_after_damage_the_camera_stays_closed_until_a_person_says_so(
+    tmp_path: Path, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "settings.json").write_text(text)
+    assert load_controls(SettingsStore(tmp_path / "settings.json")) == Controls(private=True)
+    assert "musicond privacy off" in caplog.text
+
+
 def test_a_command_is_stored_before_it_is_answered(tmp_path: Path) -> None:
     mind = brain(tmp_path)
     mind.handle(SetPrivacy(on=True))
     assert not mind.wants_camera()
-    assert controls_from(SettingsStore(tmp_path / "settings.json").load()) == Controls(private=True)
+    assert controls_from(SettingsStore(tmp_path / "settings.json").load({})) == Controls(private=True)
     assert mind.idle().watching is Watching.PRIVATE
 
 
@@ -83,7 +92,7 @@ def test_a_pause_whose_time_has_come_is_over(tmp_path: Path) -> None:
     assert not brain(tmp_path, Controls(paused=True, paused_until=now + timedelta(minutes=1))).wants_frames()
     late = brain(tmp_path, Controls(paused=True, paused_until=now - timedelta(seconds=1)))
     assert late.wants_frames()
-    assert controls_from(SettingsStore(tmp_path / "settings.json").load()) == Controls()
+    assert controls_from(SettingsStore(tmp_path / "settings.json").load({})) == Controls()
     mind = brain(tmp_path)
     mind.handle(Pause(5))
     assert not mind.wants_frames()

@@ -31,7 +31,7 @@ from musicond.vision.emotion import TfliteReader
 from musicond.vision.faces import HaarFinder
 from musicond.vision.preprocess import normalise
 from tools.fer2013 import DataError, Split, load
-from tools.metrics import figures, table
+from tools.metrics import Figures, figures, table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -94,10 +94,7 @@ def measure(args: argparse.Namespace, data: Split) -> dict[str, object]:
     probabilities, milliseconds = direct(reader, data.images)
     result = figures(probabilities, data.labels)
     report: dict[str, object] = {
-        "accuracy": round(result.accuracy, 4),
-        "macro_f1": round(result.macro_f1, 4),
-        "recall": {label: round(value, 4) for label, value in result.recall.items()},
-        "ece": round(result.ece, 4),
+        **_shown(result),
         "images": len(data.labels),
         "ms_per_inference": round(milliseconds, 3),
         "model_bytes": args.model.stat().st_size,
@@ -108,10 +105,21 @@ def measure(args: argparse.Namespace, data: Split) -> dict[str, object]:
         finder = HaarFinder(MODELS / "haarcascade_frontalface_default.xml", motion_gate=False)
         piped = through(reader, finder, data.images)
         report["found"] = round(float(piped.found.mean()), 4)
-        if piped.found.any():
-            report["accuracy"] = round(figures(piped.probabilities, data.labels[piped.found]).accuracy, 4)
-            report["accuracy_direct"] = round(figures(probabilities[piped.found], data.labels[piped.found]).accuracy, 4)
+        if not piped.found.any():
+            return {**report, **dict.fromkeys(("accuracy", "macro_f1", "recall", "ece", "accuracy_direct"))}
+        labels = data.labels[piped.found]
+        report |= _shown(figures(piped.probabilities, labels))
+        report["accuracy_direct"] = round(figures(probabilities[piped.found], labels).accuracy, 4)
     return report
+
+
+def _shown(result: Figures) -> dict[str, object]:
+    return {
+        "accuracy": round(result.accuracy, 4),
+        "macro_f1": round(result.macro_f1, 4),
+        "recall": {label: round(value, 4) for label, value in result.recall.items()},
+        "ece": round(result.ece, 4),
+    }
 
 
 def main() -> int:

@@ -133,6 +133,12 @@ def student(model: keras.Model, path: Path) -> None:
     np.savez_compressed(path, **{f"w{i:02}": w.astype(np.float16) for i, w in enumerate(model.get_weights())})
 
 
+def _settings(settings: dict[str, Any]) -> dict[str, Any]:
+    """Leave out the width of a training that went on from another model: it took over that one's."""
+    started = settings.get("start") not in (None, "None")
+    return {key: value for key, value in settings.items() if not (started and key == "width")}
+
+
 def _epoch(model: Path, epochs: list[dict[str, Any]]) -> int | None:
     """Return the epoch whose weights these are: averaged.keras holds the last one's, best.keras the best one's."""
     if not epochs:
@@ -173,7 +179,7 @@ def quantize(args: argparse.Namespace) -> None:
         "trained": {
             "data": "FER2013 training split without repeats and without images of the test split",
             "images": len(train.labels),
-            **trained["settings"],
+            **_settings(trained["settings"]),
             "epoch": _epoch(args.model, trained["epochs"]),
         },
     }

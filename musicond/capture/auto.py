@@ -23,7 +23,8 @@ class AutoSource:
     @property
     def name(self) -> str:
         """The source in use."""
-        return self._chosen.name if self._chosen else "camera"
+        chosen = self._chosen  # asked by the page's thread too
+        return chosen.name if chosen else "camera"
 
     def open(self) -> None:
         """Open the first that can be; raise SourceLost with the remedy for each."""

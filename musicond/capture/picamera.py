@@ -37,20 +37,22 @@ class PiCamera:
             library = import_module("picamera2")
         except ImportError:
             raise SourceLost(
-                "picamera2 is missing; run: sudo apt install --no-install-recommends python3-picamera2"
+                "picamera2 is missing; run: sudo apt install python3-picamera2 --no-install-recommends"
             ) from None
+        except Exception as fault:  # a broken extension module raises anything
+            raise SourceLost(f"picamera2 does not load ({fault}); run: musicond doctor") from None
         try:
             self._camera = library.Picamera2()
             self._start()
         except IndexError:
             self.close()
             raise SourceLost(f"no Pi camera found; {REMEDY}") from None
-        except RuntimeError as fault:
-            self.close()
-            raise SourceLost(_explained(fault)) from None
         except SourceLost:
             self.close()
             raise
+        except Exception as fault:  # libcamera's bindings raise RuntimeError, OSError and their own
+            self.close()
+            raise SourceLost(_explained(fault)) from None
 
     def _start(self) -> None:
         wanted = self._camera.create_video_configuration(
@@ -93,7 +95,7 @@ class PiCamera:
                 end()
 
 
-def _explained(fault: RuntimeError) -> str:
+def _explained(fault: Exception) -> str:
     text = str(fault) or type(fault).__name__
     if "__init__ sequence did not complete" in text or "Device or resource busy" in text:
         return "the Pi camera is in use by another program; stop that one"

@@ -94,8 +94,8 @@ def open_clip(path: Path) -> Clip | Folder:
     """Return the recording at `path`; raise SourceLost if there is none."""
     if path.is_dir():
         return Folder(path)
-    if not path.exists():
-        raise SourceLost(f"{path}: no such file or folder")
+    if not path.is_file():
+        raise SourceLost(f"{path}: no such file or folder; give a clip, or a folder of images")
     return Clip(path)
 
 
@@ -123,11 +123,12 @@ class RecordedSource:
         if self._began + latest[0] > now:
             time.sleep(min(wait_s, self._began + latest[0] - now))
         until = time.monotonic() + CATCH_UP_S
-        while self._next is not None and self._began + self._next[0] <= (now := time.monotonic()):
+        while self._next is not None and self._began + self._next[0] <= time.monotonic():
             latest = self._next
-            if now > until:
-                self._began = now - latest[0]
             self._advance()
+            if time.monotonic() > until:
+                self._began = time.monotonic() - self._next[0]
+                break
         return Frame(latest[1], time.monotonic(), datetime.now().astimezone())
 
     def close(self) -> None:

@@ -185,7 +185,7 @@ def check_broker(mqtt: Mqtt, password: SecretStr | None, timeout_s: float = 5.0)
         paho: Any = import_module("paho.mqtt.client")
     except ImportError as error:
         return Check("broker", "failed", _line(error), "see the packages above")
-    client = paho.Client(paho.CallbackAPIVersion.VERSION2, f"musicond-doctor-{os.getpid()}", protocol=paho.MQTTv5)
+    client = paho.Client(paho.CallbackAPIVersion.VERSION2, f"musicond-doctor-{os.getpid()}")
     client.connect_timeout = timeout_s
     if mqtt.username:
         client.username_pw_set(mqtt.username, password.get_secret_value() if password else None)

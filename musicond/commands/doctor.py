@@ -87,5 +87,5 @@ def _configured(path: Path | None) -> Iterator[Check]:
     yield check_model(settings.model_path(config), settings.models_dir() / CASCADE)
     yield check_catalogue(folder / "catalogue.sqlite")
     yield check_broker(config.mqtt, password)
-    yield check_page(config.web.address, settings.runtime_dir(config) / "control.sock")
+    yield check_page(config.web.address, settings.control_socket(config))
     yield check_state_dir(folder)

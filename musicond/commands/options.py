@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
+import re
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from musicond.config import Config, ConfigError
+from musicond.config import SOURCE_PATTERN
 from musicond.config_file import Loaded, load
-
-if TYPE_CHECKING:
-    import argparse
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
@@ -31,11 +29,15 @@ def load_config(args: argparse.Namespace, camera_source: str | None = None) -> L
     loaded = load(args.config)
     if camera_source is None:
         return loaded
-    camera = {**loaded.config.camera.model_dump(), "source": camera_source}
-    try:
-        config = Config.model_validate({**loaded.config.model_dump(), "camera": camera})
-    except ValueError:
-        raise ConfigError(
-            f"--source {camera_source}: not a source; give auto, pi, v4l2[:/dev/videoN], demo or file:PATH"
-        ) from None
+    camera = loaded.config.camera.model_copy(update={"source": camera_source})
+    config = loaded.config.model_copy(update={"camera": camera})
     return replace(loaded, config=config, origin={**loaded.origin, "camera.source": "command line"})
+
+
+def source(text: str) -> str:
+    """Check what --source says: a type for argparse."""
+    if not re.match(SOURCE_PATTERN, text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a source; give auto, pi, v4l2[:/dev/videoN], demo or file:PATH"
+        )
+    return text

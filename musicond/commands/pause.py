@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from musicond.commands.options import add_config, load_config
-from musicond.config import runtime_dir
+from musicond.config import control_socket
 from musicond.web.client import ControlClient
 
 HELP = "recommend nothing for a while"
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Pause or resume through the daemon's control socket."""
-    client = ControlClient(runtime_dir(load_config(args).config) / "control.sock")
+    client = ControlClient(control_socket(load_config(args).config))
     if args.minutes == "off":
         client.resume()
         print("watching again")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from musicond.brain import controls_from, settings_from
+from musicond.brain import load_controls, settings_from
 from musicond.commands.options import add_config, load_config
-from musicond.config import runtime_dir, state_dir
+from musicond.config import control_socket, stored_state_dir
 from musicond.runtime.settings import SettingsStore, StateDirError, state_lock
 from musicond.web.client import ControlClient, NotRunning
 
@@ -29,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     """Switch through the daemon; without one, store the switch for its next start."""
     config, on = load_config(args).config, args.switch == "on"
     try:
-        ControlClient(runtime_dir(config) / "control.sock").privacy(on=on)
+        ControlClient(control_socket(config)).privacy(on=on)
         print("private: the camera is closed" if on else "watching again")
     except NotRunning:
         _store(config, on=on)
@@ -38,10 +39,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _store(config: Config, *, on: bool) -> None:
-    folder = state_dir(config)
+    folder = stored_state_dir(config)
+    if folder.exists() and folder.stat().st_uid != os.geteuid():
+        # Files of another user in there would keep the daemon from starting.
+        raise StateDirError(f"{folder} belongs to another user; run: sudo -u {folder.owner()} musicond privacy ...")
     with state_lock(folder):
         store = SettingsStore(folder / "settings.json")
         try:
-            store.save(settings_from(replace(controls_from(store.load()), private=on)))
+            store.save(settings_from(replace(load_controls(store), private=on)))
         except OSError as fault:
             raise StateDirError(f"{store.path}: {fault.strerror}; nothing was switched") from None

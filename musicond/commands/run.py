@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from musicond.app import build
-from musicond.commands.options import add_config, load_config
+from musicond.commands.options import add_config, load_config, source
 from musicond.runtime import logs
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_config(parser)
     parser.add_argument(
-        "--source", metavar="S", help="auto | pi | v4l2[:/dev/videoN] | demo | file:PATH (clip or folder)"
+        "--source", type=source, metavar="S", help="auto | pi | v4l2[:/dev/videoN] | demo | file:PATH (clip or folder)"
     )
     parser.add_argument("--log-level", default="info", choices=logs.LEVELS, help="default: info")
 

@@ -70,7 +70,8 @@ def recommend(
 ) -> Recommendation:
     """Return `count` tracks (fewer from a shorter list) with the reason; raise CatalogueError on an empty list."""
     if not candidates:
-        raise CatalogueError(f"catalogue: the list for {emotion} is empty; move the catalogue away to get the starter")
+        # Which list it is would tell the log the mood.
+        raise CatalogueError("catalogue: a list is empty; see musicond doctor, or move the catalogue away")
     chosen = choose(candidates, count, rng)
     return Recommendation(Mood(emotion.value), tuple(each.track for each in chosen), reason(emotion, chosen), wall)
 

@@ -9,8 +9,8 @@ from importlib import import_module
 
 LEVELS = ("debug", "info", "warning", "error")
 
-QUIET = ("aiohttp.access", "asyncio", "spotipy", "urllib3")
-"""Libraries that log secrets or noise below WARNING."""
+QUIET = ("aiohttp.access", "asyncio")
+"""Libraries that log noise below WARNING."""
 
 
 def setup(level: str) -> None:

@@ -126,13 +126,14 @@ class WatchLoop(Generic[F, C, O]):
             except OSError as fault:
                 if not future.done():  # whoever asked may have given up
                     future.set_exception(fault)
+        wants_frames = self._brain.wants_frames()
         if not self._brain.wants_camera():
             self._close()
             self._retry_at, self._tries, self.trouble = 0.0, 0, None
             outcome, wait_s = self._brain.idle(), self._max_wait_s
         elif not self._ready():
             outcome, wait_s = self._brain.idle(), self._retry_at - time.monotonic()
-        elif not self._brain.wants_frames():
+        elif not wants_frames:
             outcome, wait_s = self._brain.idle(), self._max_wait_s
         else:
             outcome, wait_s = self._step()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import logging
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -12,8 +11,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-log = logging.getLogger(__name__)
 
 Settings = dict[str, "str | bool | float | None"]
 
@@ -28,8 +25,11 @@ class SettingsStore:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def load(self) -> Settings:
-        """Return what was stored, or nothing. A damaged file is kept aside and reported."""
+    def load(self, if_damaged: Settings) -> Settings:
+        """Return what was stored, or nothing. A damaged file is kept aside, and `if_damaged` returned.
+
+        Raises StateDirError where the file can't be read.
+        """
         try:
             found = json.loads(self.path.read_text("utf-8"))
             if isinstance(found, dict):
@@ -38,10 +38,15 @@ class SettingsStore:
             return {}
         except ValueError:
             pass
-        aside = self.path.with_suffix(".damaged")
-        self.path.replace(aside)
-        log.warning("%s was damaged; kept as %s, switches are at their defaults", self.path, aside.name)
-        return {}
+        except OSError as fault:
+            raise StateDirError(
+                f"{self.path}: {fault.strerror}; make it readable for this user, or remove it"
+            ) from None
+        try:
+            self.path.replace(self.path.with_suffix(".damaged"))
+        except OSError as fault:
+            raise StateDirError(f"{self.path} is damaged and can't be moved ({fault.strerror}); remove it") from None
+        return if_damaged
 
     def save(self, settings: Settings) -> None:
         """Store; on return it is on the disk. Raises OSError."""

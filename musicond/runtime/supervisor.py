@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import signal
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -19,8 +21,9 @@ log = logging.getLogger(__name__)
 
 OPEN_DEADLINE_S = 20.0
 """A device that takes longer to open or close will not come back in this process."""
-JOIN_S = 1.0
-"""How long the watch thread may take to end its turn."""
+END_S = 1.5
+"""From the signal to the end; what the services leave of it the watch thread may take to end its turn."""
+MIN_JOIN_S = 0.2
 
 
 class Service(Protocol):
@@ -54,7 +57,7 @@ class Supervisor:
 
     def __init__(self, services: Sequence[Service], loop: Loop, notifier: Notifier, ready: Callable[[], None]) -> None:
         self._services, self._loop, self._notifier, self._ready = services, loop, notifier, ready
-        self._over = threading.Event()
+        self._woken, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._crashed = False
         self._thread = threading.Thread(target=self._watch, name="watch", daemon=True)
 
@@ -63,6 +66,7 @@ class Supervisor:
         started: list[Service] = []
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._signalled)
+        signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         try:
             for service in self._services:
                 started.append(service)
@@ -72,12 +76,14 @@ class Supervisor:
             self._ready()
             self._wait()
         finally:
+            ended = time.monotonic()
             self._notifier.stopping()
             self._loop.stop()
             for service in reversed(started):
-                service.stop()
+                with suppress(OSError):  # the others must be stopped too
+                    service.stop()
         if self._thread.is_alive():
-            self._thread.join(JOIN_S)
+            self._thread.join(max(MIN_JOIN_S, ended + END_S - time.monotonic()))
         if self._thread.is_alive():
             # A camera that hangs in the driver can't be waited for; the kernel closes it.
             log.warning("the camera does not let go; ending without it")
@@ -85,7 +91,8 @@ class Supervisor:
         return 1 if self._crashed else 0
 
     def _wait(self) -> None:
-        while not self._over.wait(1.0):
+        # Not an Event: a signal's handler that sets one may find its lock held by the very thread it runs in.
+        while not select.select([self._woken], [], [], 1.0)[0]:
             since = self._loop.opening_since
             if since is not None and time.monotonic() - since > OPEN_DEADLINE_S:
                 log.error(
@@ -101,8 +108,8 @@ class Supervisor:
             log.exception("the watch loop failed")
             self._crashed = True
         finally:
-            self._over.set()
+            os.write(self._waker, b"x")
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
+        """Nothing to do: that a signal came is written to the wake-up pipe by the interpreter."""
         del number, frame
-        self._over.set()

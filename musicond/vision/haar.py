@@ -54,7 +54,9 @@ class Cascade:
         """
         height, width = grey.shape
         shrink = min(1.0, 1.05 * WINDOW / min_size / height)
-        small = cv2.resize(grey, (round(width * shrink), round(height * shrink)), interpolation=cv2.INTER_AREA)
+        small = cv2.resize(
+            grey, (max(1, round(width * shrink)), max(1, round(height * shrink))), interpolation=cv2.INTER_AREA
+        )
         least, most = (max(WINDOW, round(size * height * shrink)) for size in (min_size, max_size))
         found = self._cascade.detectMultiScale(
             small, scaleFactor=1.2, minNeighbors=3, minSize=(least, least), maxSize=(most, most)

@@ -31,8 +31,8 @@ class WebOutput:
     """Serves the page; implements `core.ports.Output`.
 
     `submit` puts a command into the one inbox and returns a future that is resolved once it has taken effect.
-    `health` is called in the web thread, must return quickly, and holds any of: `camera` (its name), `trouble`
-    (why it gives nothing, or None), `frames_per_s`, `temperature_c`, `throttled`, `memory_mib`, `uptime_s`,
+    `health` is called in the web thread, must return quickly, and holds any of: `name` (the device's), `camera`
+    (its name), `trouble` (why it gives nothing, or None), `frames_per_s`, `temperature_c`, `throttled`, `memory_mib`, `uptime_s`,
     `outputs` (a status line for each name).
     """
 

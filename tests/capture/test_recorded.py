@@ -120,7 +120,9 @@ class Heavy:
     fps = 100.0
 
     def frames(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+        given_up = time.monotonic() + 5
         for number in range(500):
+            assert time.monotonic() < given_up, "a read does not come back"
             done = time.monotonic() + 0.03
             while time.monotonic() < done:
                 pass

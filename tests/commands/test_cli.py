@@ -178,10 +178,10 @@ def test_wrong_usage_of_a_command_is_2(args: tuple[str, ...], words: str) -> Non
     assert "Traceback" not in out.stderr
 
 
-def test_a_source_that_is_none_is_said(tmp_path: Path) -> None:
-    out = musicond("run", "--source", "webcam", folder=tmp_path)
-    assert out.returncode == 78
-    assert "--source webcam: not a source" in out.stderr
+def test_a_source_that_is_none_is_wrong_usage(tmp_path: Path) -> None:
+    out = musicond("run", "--source", "webcam", cwd=str(tmp_path))
+    assert out.returncode == 2
+    assert "'webcam' is not a source" in out.stderr
 
 
 def test_without_a_daemon_privacy_is_stored_and_pause_says_so(tmp_path: Path) -> None:

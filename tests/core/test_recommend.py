@@ -150,7 +150,7 @@ def test_the_reason_is_plain_and_honest() -> None:
 
 
 def test_an_empty_list_is_a_catalogue_error() -> None:
-    with pytest.raises(CatalogueError, match="the list for fear is empty"):
+    with pytest.raises(CatalogueError, match="a list is empty"):
         recommend(Emotion.FEAR, [], count=5, rng=random.Random(1), wall=NOON)
 
 

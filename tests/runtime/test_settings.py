@@ -15,19 +15,25 @@ if TYPE_CHECKING:
 
 def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
     store = SettingsStore(tmp_path / "settings.json")
-    assert store.load() == {}
+    assert store.load({}) == {}
     store.save({"privacy": True, "pause_until": None})
-    assert SettingsStore(tmp_path / "settings.json").load() == {"privacy": True, "pause_until": None}
+    assert SettingsStore(tmp_path / "settings.json").load({}) == {"privacy": True, "pause_until": None}
     assert [file.name for file in tmp_path.iterdir()] == ["settings.json"]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", "\x00\x01", "null"])
-def test_a_damaged_file_is_kept_aside_and_told(tmp_path: Path, text: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_file_is_kept_aside_and_told(tmp_path: Path, text: str) -> None:
     file = tmp_path / "settings.json"
     file.write_text(text)
-    assert SettingsStore(file).load() == {}
+    assert SettingsStore(file).load({"damaged": True}) == {"damaged": True}
     assert (tmp_path / "settings.damaged").read_text() == text
-    assert "damaged" in caplog.text
+    assert SettingsStore(file).load({"damaged": True}) == {}
+
+
+def test_what_cannot_be_read_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "settings.json").mkdir()
+    with pytest.raises(StateDirError, match=r"settings\.json: Is a directory; make it readable"):
+        SettingsStore(tmp_path / "settings.json").load({})
 
 
 def test_one_process_a_state_directory(tmp_path: Path) -> None:

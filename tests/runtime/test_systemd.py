@@ -72,7 +72,7 @@ def test_under_the_journal_each_line_has_its_priority(tmp_path: Path) -> None:
         "s = os.fstat(2); os.environ['JOURNAL_STREAM'] = f'{s.st_dev}:{s.st_ino}'\n"
         "from musicond.runtime import logs\nlogs.setup('info')\n"
         "logging.getLogger('a').warning('two\\nlines'); logging.getLogger('a').debug('no')\n"
-        "logging.getLogger('urllib3').info('Authorization: secret')\n"
+        "logging.getLogger('asyncio').info('noise')\n"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
     assert out.stderr == "<4>two\n<4>lines\n"

@@ -8,6 +8,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+import cv2
+import numpy as np
 import pytest
 
 from musicond.capture.demo import DemoClip
@@ -19,6 +21,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NO_CAMERA = "camera: {source: 'v4l2:/dev/video99'}\n"
+
+
+def video(folder: Path) -> Path:
+    """Write a real video of an empty room."""
+    path = folder / "room.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10.0, (64, 48))
+    for _ in range(50):
+        writer.write(np.full((48, 64, 3), 90, np.uint8))
+    writer.release()
+    return path
 
 
 def test_the_demo_s_moods_in_order_and_none_besides(tmp_path: Path) -> None:
@@ -56,14 +68,14 @@ def test_without_a_camera_it_is_ready_says_so_and_is_not_restarted(tmp_path: Pat
 
 
 def test_private_closes_the_camera_feeds_the_watchdog_and_lasts(tmp_path: Path) -> None:
-    clip = tmp_path / "clip"
-    clip.mkdir()
-    (clip / "broken.png").write_bytes(b"")
-    with Daemon(tmp_path, "--source", "demo", watchdog_s=2) as daemon:
+    clip = video(tmp_path)
+    with Daemon(tmp_path, "--source", f"file:{clip}", watchdog_s=2) as daemon:
         daemon.ready()
         daemon.wait_state(lambda state: state["watching"] == "yes")
+        assert str(clip) in daemon.open_files()
         answer = daemon.command("privacy", "on")
         assert (answer.returncode, answer.stderr) == (0, "")
+        assert str(clip) not in daemon.open_files(), "what stands for the device is closed when the answer comes"
         state = daemon.state()
         assert (state["watching"], state["mood"], state["controls"]["private"]) == ("private", "nobody", True)
         start = len(daemon.beats())
@@ -74,9 +86,10 @@ def test_private_closes_the_camera_feeds_the_watchdog_and_lasts(tmp_path: Path) 
         assert max(gaps) < 2
         daemon.process.send_signal(signal.SIGKILL)
         daemon.process.wait(10)
-    with Daemon(tmp_path, "--source", "demo") as daemon:
+    with Daemon(tmp_path, "--source", f"file:{clip}") as daemon:
         daemon.ready()
         assert daemon.wait_state(lambda state: state["watching"] == "private")["mood"] == "nobody"
+        assert str(clip) not in daemon.open_files()
         assert daemon.command("privacy", "off").returncode == 0
         daemon.wait_state(lambda state: state["watching"] == "yes")
 
@@ -93,13 +106,33 @@ def test_a_stopped_process_feeds_no_watchdog(tmp_path: Path) -> None:
         assert daemon.until(lambda: len(daemon.beats()) > beats, 5)
 
 
+def folder_that_blocks(tmp_path: Path, number: int) -> Path:
+    """A folder of images of which one is a named pipe: reading it hangs as a bad driver does."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for each in range(4):
+        cv2.imwrite(str(folder / f"{each}.png"), np.full((48, 64), 90, np.uint8))
+    (folder / f"{number}.png").unlink()
+    os.mkfifo(folder / f"{number}.png")
+    return folder
+
+
 def test_a_camera_that_never_opens_ends_the_process(tmp_path: Path) -> None:
-    """A named pipe blocks its reader as a hanging driver does."""
-    pipe = tmp_path / "clip.mp4"
-    os.mkfifo(pipe)
-    with Daemon(tmp_path, "--source", f"file:{pipe}") as daemon:
-        assert daemon.process.wait(60) in (1, 69)
+    with Daemon(tmp_path, "--source", f"file:{folder_that_blocks(tmp_path, 0)}") as daemon:
+        assert daemon.process.wait(60) == 1
+        assert any("a fresh process may" in line for line in daemon.lines)
         assert not any("Traceback" in line for line in daemon.lines)
+
+
+def test_a_blocked_step_feeds_no_watchdog_though_the_page_lives(tmp_path: Path) -> None:
+    with Daemon(tmp_path, "--source", f"file:{folder_that_blocks(tmp_path, 3)}", watchdog_s=2) as daemon:
+        daemon.ready()
+        beats = -1
+        while len(daemon.beats()) > beats:
+            beats = len(daemon.beats())
+            daemon.until(lambda: False, 2.5)
+        assert daemon.get("/api/v1/state")[0] == 200
+        assert daemon.process.poll() is None
 
 
 def test_pause_keeps_the_page_and_says_until_when(tmp_path: Path) -> None:
@@ -192,6 +225,9 @@ def test_a_wrong_config_is_one_line_a_fault_and_78(tmp_path: Path) -> None:
 def test_an_unreadable_clip_is_one_line_and_69(tmp_path: Path) -> None:
     (tmp_path / "clip.mp4").write_bytes(b"no video")
     code, line = failing(tmp_path, "replay", str(tmp_path / "clip.mp4"))
+    assert code == 69
+    assert "clip.mp4" in line
+    code, line = failing(tmp_path, "run", "--source", f"file:{tmp_path / 'clip.mp4'}")
     assert code == 69
     assert "clip.mp4" in line
     code, line = failing(tmp_path, "replay", str(tmp_path / "absent.mp4"))

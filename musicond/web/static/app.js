@@ -178,6 +178,7 @@ function show(state) {
   if (last && last.version !== state.version) return location.reload(); // a new daemon brings a new page
   last = state;
   const [link, text] = LINKS[state.watching];
+  set("name", state.health.name || "musicond");
   $("link").dataset.link = link;
   set("link-text", text);
   showHero(state);
