@@ -32,7 +32,7 @@ class WebOutput:
 
     `submit` puts a command into the one inbox and returns a future that is resolved once it has taken effect.
     `health` is called in the web thread, must return quickly, and holds any of: `name` (the device's), `camera`
-    (its name), `trouble` (why it gives nothing, or None), `frames_per_s`, `temperature_c`, `throttled`, `memory_mib`, `uptime_s`,
+    (its name), `trouble` (why it gives nothing, or None), `frames_per_s`, `temperature_c`, `throttled`, `memory_mib`,
     `outputs` (a status line for each name).
     """
 
