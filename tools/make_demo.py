@@ -209,7 +209,12 @@ def finished(mean: Image, place: tuple[float, float] = (1.0, 0.0)) -> NDArray[np
 
 def best_place(judge: Judge, mean: Image, label: int) -> tuple[float, float]:
     """Return the scale and shift at which the daemon reads the mean most clearly."""
-    return max(PLACES, key=lambda place: (judge.seen(finished(mean, place), label), judge.box(finished(mean, place)) is not None))
+
+    def clear(place: tuple[float, float]) -> tuple[float, bool]:
+        face = finished(mean, place)
+        return judge.seen(face, label), judge.box(face) is not None
+
+    return max(PLACES, key=clear)
 
 
 def swapped(judge: Judge, stack: NDArray[np.float32], label: int, place: tuple[float, float]) -> Image:
