@@ -8,7 +8,6 @@ import errno
 import os
 import sys
 from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from musicond import __version__
@@ -79,12 +78,11 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--version", action="version", version=f"musicond {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     wanted = argv[0] if argv else ""
-    present = [name for name in COMMANDS if find_spec(_module(name))]
-    if wanted and not wanted.startswith("-") and wanted not in present:
-        close = difflib.get_close_matches(wanted, present, 1)
+    if wanted and not wanted.startswith("-") and wanted not in COMMANDS:
+        close = difflib.get_close_matches(wanted, COMMANDS, 1)
         parser.error(f"there is no command {wanted!r}; " + (f"did you mean {close[0]}?" if close else "see --help"))
-    for name in present:
-        command = commands.add_parser(name, help=COMMANDS[name], allow_abbrev=False)
+    for name, text in COMMANDS.items():
+        command = commands.add_parser(name, help=text, allow_abbrev=False)
         if name == wanted:
             module = import_module(_module(name))
             module.add_arguments(command)
