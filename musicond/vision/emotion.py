@@ -27,8 +27,8 @@ SHAPES = ((1, INPUT_SIZE, INPUT_SIZE, 1), (1, len(EMOTIONS)))
 MIN_SHARPNESS = 30.0
 """Least variance of the Laplacian of a normalised chip (grey levels squared): below, nothing can be read.
 
-Of FER2013's training images none has less than 350; blurred by 1.5 pixels of the chip 1 in 20 falls below,
-by 3 pixels 19 in 20 do.
+Of every twentieth training image of FER2013 none has less than 350; blurred by a Gaussian of 1.5 pixels of
+the chip 1 in 20 falls below, of 3 pixels 19 in 20.
 """
 
 
