@@ -12,19 +12,21 @@ from typing import TYPE_CHECKING
 import cv2
 
 from musicond import __version__
-from musicond.brain import Brain, load_controls
+from musicond.brain import Brain, Retune, load_controls
 from musicond.capture.auto import AutoSource
 from musicond.capture.demo import DemoClip
 from musicond.capture.picamera import PiCamera
 from musicond.capture.recorded import RecordedSource, open_clip
 from musicond.capture.v4l2 import Webcam
-from musicond.config import model_path, models_dir, mqtt_password, own_socket, state_dir
+from musicond.config import LIVE, ConfigError, model_path, models_dir, own_socket, state_dir
+from musicond.config_file import changes
 from musicond.core.messages import Command
 from musicond.core.mood import Rules
 from musicond.core.pace import Pace
 from musicond.core.pipeline import Pipeline
 from musicond.core.ports import SourceLost
 from musicond.core.recommend import Recommender
+from musicond.credentials import mqtt_password, page_token
 from musicond.music.catalogue import FILE_NAME, SqliteCatalogue
 from musicond.outputs.mqtt import MqttOutput, node_id
 from musicond.outputs.status import StatusOutput
@@ -88,23 +90,31 @@ def build_pipeline(
     config: Config, finder: FaceFinder, reader: EmotionReader, catalogue: Catalogue, *, seed: int
 ) -> Pipeline:
     """Return the pipeline: the same one serves the daemon and a replay."""
+    recommender = Recommender(catalogue, seed, cool_down_s=config.music.cool_down_s)
+    return Pipeline(finder, reader, recommender, rules(config))
+
+
+def rules(config: Config) -> Rules:
+    """Return the figures of the section `mood`."""
     mood = config.mood
-    rules = Rules(mood.enter, mood.leave, mood.dwell_s, mood.away_s, mood.smoothing_s)
-    return Pipeline(finder, reader, Recommender(catalogue, seed, cool_down_s=config.music.cool_down_s), rules)
+    return Rules(mood.enter, mood.leave, mood.dwell_s, mood.away_s, mood.smoothing_s)
 
 
 @contextmanager
-def build(config: Config) -> Iterator[App]:
-    """Hold the state directory and yield the app, wired; nothing runs before `App.run`."""
+def build(config: Config, read_again: Callable[[], Config]) -> Iterator[App]:
+    """Hold the state directory and yield the app, wired; nothing runs before `App.run`.
+
+    `read_again` returns the configuration anew when a reload is asked for, or raises ConfigError.
+    """
     folder = state_dir(config)
     with state_lock(folder), SqliteCatalogue.open(folder / FILE_NAME) as catalogue:
-        store, inbox, notifier = SettingsStore(folder / "settings.json"), Inbox[Command](), Notifier()
+        store, inbox, notifier = SettingsStore(folder / "settings.json"), Inbox[Command | Retune](), Notifier()
         pipeline = build_pipeline(config, *build_eyes(config), catalogue, seed=secrets.randbits(32))
         pipeline.controls = load_controls(store)
-        brain = Brain(pipeline, Pace(config.camera.rate, config.camera.idle_rate), store)
+        brain = Brain(pipeline, pace(config), store)
         source = build_source(config)
         outputs: list[Output] = [StatusOutput(notifier.status)]
-        loop: WatchLoop[Frame, Command, Outcome] = WatchLoop(
+        loop: WatchLoop[Frame, Command | Retune, Outcome] = WatchLoop(
             source,
             brain,
             inbox,
@@ -116,13 +126,55 @@ def build(config: Config) -> Iterator[App]:
         page = WebOutput(
             config.web.listen,
             own_socket(config),
+            page_token(config),
             inbox.put,
             lambda: {"name": config.device.name, **_health(source, loop, brain, outputs)},
         )
         outputs.append(page)
         if config.mqtt.host:
             outputs.append(MqttOutput(config.mqtt, node_id(config.device.node), mqtt_password(config), inbox.wake))
-        yield App(Supervisor(outputs, loop, notifier, lambda: log.info("ready; the page is %s", page.address)))
+
+        def tune(new: Config) -> None:
+            pipeline.rules, brain.pace = rules(new), pace(new)
+            pipeline.recommender.cool_down_s = new.music.cool_down_s
+
+        def ready() -> None:
+            log.info("ready; the page is %s", page.address)
+
+        yield App(Supervisor(outputs, loop, notifier, ready, _reloader(config, read_again, inbox, tune)))
+
+
+def pace(config: Config) -> Pace:
+    """Return how often frames are taken."""
+    return Pace(config.camera.rate, config.camera.idle_rate)
+
+
+def _reloader(
+    config: Config, read_again: Callable[[], Config], inbox: Inbox[Command | Retune], tune: Callable[[Config], None]
+) -> Callable[[], None]:
+    """Return what a reload does: the keys of `LIVE` are taken over, a file with faults is not."""
+    now = config
+
+    def reload() -> None:
+        nonlocal now
+        try:
+            new = read_again()
+        except ConfigError as faulty:
+            for fault in faulty.faults:
+                log.warning("%s", fault)
+            log.warning("the configuration has faults and is not taken over: the old one stays in force")
+            return
+        changed = changes(now, new)
+        live = [key for key in changed if key.startswith(LIVE)]
+        if live:
+            inbox.put(Retune(lambda: tune(new)))
+        log.info("configuration read again; taken over: %s", ", ".join(live) or "nothing has changed")
+        waiting = [key for key in changes(config, new) if not key.startswith(LIVE)]
+        if waiting:
+            log.warning("these wait for a restart: %s; run: systemctl restart musicond", ", ".join(waiting))
+        now = new
+
+    return reload
 
 
 def _demo() -> RecordedSource:
@@ -152,7 +204,7 @@ def _webcam(config: Config, device: str) -> Webcam:
 
 
 def _health(
-    source: FrameSource, loop: WatchLoop[Frame, Command, Outcome], brain: Brain, outputs: list[Output]
+    source: FrameSource, loop: WatchLoop[Frame, Command | Retune, Outcome], brain: Brain, outputs: list[Output]
 ) -> dict[str, object]:
     return {
         "version": __version__,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from musicond.core.messages import Controls
 from musicond.runtime.health import Meter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from musicond.core.messages import Command, Frame, Outcome
     from musicond.core.pace import Pace
     from musicond.core.pipeline import Pipeline
@@ -55,11 +58,19 @@ def load_controls(store: SettingsStore) -> Controls:
     return controls_from(found)
 
 
+@dataclass(frozen=True, slots=True)
+class Retune:
+    """A changed configuration: `apply` gives the parts their new figures, in the watch loop's thread."""
+
+    apply: Callable[[], None]
+
+
 class Brain:
     """What the watch loop runs; used in its thread alone."""
 
     def __init__(self, pipeline: Pipeline, pace: Pace, store: SettingsStore) -> None:
-        self._pipeline, self._pace, self._store = pipeline, pace, store
+        self.pace = pace
+        self._pipeline, self._store = pipeline, store
         self._last: Outcome | None = None
         self.meter = Meter()
 
@@ -74,8 +85,11 @@ class Brain:
         self._last = self._pipeline.idle(time.monotonic(), datetime.now().astimezone())
         return self._last
 
-    def handle(self, command: Command) -> None:
+    def handle(self, command: Command | Retune) -> None:
         """Do as a person asks and store it; it is done even where it can't be stored (OSError)."""
+        if isinstance(command, Retune):
+            command.apply()
+            return
         self._store.save(settings_from(self._pipeline.handle(command, datetime.now().astimezone())))
 
     def wants_camera(self) -> bool:
@@ -91,4 +105,4 @@ class Brain:
 
     def interval_s(self) -> float:
         """Return the seconds between two steps, by what the last one saw."""
-        return self._pace.interval_s(self._last)
+        return self.pace.interval_s(self._last)

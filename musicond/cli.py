@@ -26,6 +26,7 @@ COMMANDS = {
     "catalogue": "look at the tracks that can be recommended",
     "privacy": "close the camera, or let it be opened again",
     "pause": "recommend nothing for a while",
+    "page-link": "print the page's address, and a QR code for the phone",
 }
 UNAVAILABLE = 69
 CONFIG = 78
@@ -67,28 +68,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    """Return the options with `run`, the command's function; exit with 2 on wrong usage."""
-    parser = argparse.ArgumentParser(
+def parser(*wanted: str) -> argparse.ArgumentParser:
+    """Return the parser of the command line; only the wanted commands are imported and have their options."""
+    made = argparse.ArgumentParser(
         prog="musicond",
         description="Reads the mood of the room from a camera and recommends music for it.",
         epilog="musicond COMMAND --help tells more.",
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"musicond {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    wanted = argv[0] if argv else ""
-    if wanted and not wanted.startswith("-") and wanted not in COMMANDS:
-        close = difflib.get_close_matches(wanted, COMMANDS, 1)
-        parser.error(f"there is no command {wanted!r}; " + (f"did you mean {close[0]}?" if close else "see --help"))
+    made.add_argument("--version", action="version", version=f"musicond {__version__}")
+    commands = made.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, text in COMMANDS.items():
         command = commands.add_parser(name, help=text, allow_abbrev=False)
-        if name == wanted:
+        if name in wanted:
             module = import_module(_module(name))
             module.add_arguments(command)
             command.description = module.HELP
             command.set_defaults(run=module.run)
-    return parser.parse_args(argv)
+    return made
+
+
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Return the options with `run`, the command's function; exit with 2 on wrong usage."""
+    wanted = argv[0] if argv else ""
+    made = parser(wanted)
+    if wanted and not wanted.startswith("-") and wanted not in COMMANDS:
+        close = difflib.get_close_matches(wanted, COMMANDS, 1)
+        made.error(f"there is no command {wanted!r}; " + (f"did you mean {close[0]}?" if close else "see --help"))
+    return made.parse_args(argv)
 
 
 def _module(name: str) -> str:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import ipaddress
-import logging
 import os
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
-
-log = logging.getLogger(__name__)
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 SOURCE_PATTERN = r"^(auto|pi|demo|v4l2(:/dev/.+)?|file:.+)$"
 PASSWORD_VARIABLE = "MUSICOND_MQTT_PASSWORD"  # noqa: S105 - the variable's name, not a password
 SYSTEM_RUNTIME_DIR = Path("/run/musicond")
 SYSTEM_STATE_DIR = Path("/var/lib/musicond")
 CONTROL_SOCKET = "control.sock"
+MIN_TOKEN = 16
+"""Characters of the page's token."""
+
+
+LIVE = ("camera.idle_rate", "mood.", "music.")
+"""Keys, and beginnings of keys, that a reload (SIGHUP) takes over; all others wait for a restart."""
 
 
 class ConfigError(Exception):
@@ -131,18 +134,60 @@ class Mqtt(Section):
     )
 
 
+def split_address(text: str) -> tuple[str, int]:
+    """Split HOST:PORT of the page; raise ValueError unless HOST is an address of IPv4 or (in brackets) IPv6."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not (port.isascii() and port.isdigit()):
+        raise ValueError(f"{text!r} has no port; give HOST:PORT, such as 127.0.0.1:8080")
+    if len(port) > 5 or int(port) > 65535:  # noqa: PLR2004 - the highest TCP port, which has five digits
+        raise ValueError(f"port {port} is too large; give 0 to 65535")
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if host == "localhost":
+        return host, int(port)
+    try:
+        right = (ipaddress.ip_address(bare).version == 6) == (bare != host)  # noqa: PLR2004 - IPv6
+    except ValueError:
+        right = False
+    if not right:
+        raise ValueError(f"{host!r} is no address; give 127.0.0.1:{port}, [::1]:{port} or 0.0.0.0:{port}")
+    return bare, int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address (without brackets)."""
+    return host == "localhost" or ipaddress.ip_address(host).is_loopback
+
+
 class Web(Section):
-    """The page."""
+    """The page. Without a token only this machine itself may open it."""
 
     listen: str = Field(
-        "127.0.0.1:8080", description="Loopback address and TCP port of the page; port 0 takes a free one."
+        "127.0.0.1:8080",
+        description="Address and TCP port of the page; port 0 takes a free one. "
+        "Other than a loopback address only with token_file: 0.0.0.0:8080 is the whole local network.",
+    )
+    token_file: Path | None = Field(
+        None,
+        description="File that holds, in its first line, the token that opens the page: 16 characters or more. "
+        "musicond page-link --lan makes one. systemd's credential page_token wins.",
     )
 
     @field_validator("listen")
     @classmethod
-    def _loopback(cls, value: str) -> str:
+    def _address(cls, value: str) -> str:
         split_address(value)
         return value
+
+    @model_validator(mode="after")
+    def _guarded(self) -> Web:
+        host, port = self.address
+        if self.token_file is None and not is_loopback(host):
+            msg = (
+                f"listen ({self.listen}) is open to the network, and there is no token_file; "
+                f"run: musicond page-link --lan, or give 127.0.0.1:{port}"
+            )
+            raise ValueError(msg)
+        return self
 
     @property
     def address(self) -> tuple[str, int]:
@@ -164,28 +209,6 @@ class Config(Section):
     state_dir: Path | None = Field(
         None, description="Folder for the catalogue and what was switched. $STATE_DIRECTORY wins; unset: XDG's."
     )
-
-
-def split_address(text: str) -> tuple[str, int]:
-    """Split HOST:PORT of the page; raise ValueError unless HOST is a loopback address, as the page has no sign-in."""
-    host, colon, port = text.rpartition(":")
-    if not colon or not (port.isascii() and port.isdigit()):
-        raise ValueError(f"{text!r} has no port; give HOST:PORT, such as 127.0.0.1:8080")
-    if len(port) > 5 or int(port) > 65535:  # noqa: PLR2004 - the highest TCP port, which has five digits
-        raise ValueError(f"port {port} is too large; give 0 to 65535")
-    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if host == "localhost":
-        return host, int(port)
-    try:
-        loopback = ipaddress.ip_address(bare).is_loopback and (":" in bare) == (bare != host)
-    except ValueError:
-        loopback = False
-    if not loopback:
-        raise ValueError(
-            f"{host or 'every address'} is not a loopback address, and the page has no sign-in yet; "
-            f"give 127.0.0.1:{port} or [::1]:{port}"
-        )
-    return bare, int(port)
 
 
 def _first_folder(variable: str) -> Path | None:
@@ -245,36 +268,3 @@ def models_dir() -> Path:
 def model_path(config: Config) -> Path:
     """Return the TFLite file to load; it need not exist."""
     return config.model.path or models_dir() / "fer_int8.tflite"
-
-
-def password_source(config: Config) -> str | Path | None:
-    """Return where the broker's password comes from: the variable's name, a file, or None without one."""
-    if os.environ.get(PASSWORD_VARIABLE):
-        return PASSWORD_VARIABLE
-    credentials = os.environ.get("CREDENTIALS_DIRECTORY", "")
-    credential = Path(credentials) / "mqtt_password"
-    if credentials and os.path.exists(credential):  # noqa: PTH110 - never raises
-        return credential
-    return config.mqtt.password_file
-
-
-def mqtt_password(config: Config) -> SecretStr | None:
-    """Return the broker's password, None without one; raise ConfigError where its file can't be used."""
-    source = password_source(config)
-    if source is None:
-        return None
-    if isinstance(source, str):
-        return SecretStr(os.environ[source])
-    try:
-        with source.open(encoding="utf-8") as file:
-            open_to_all = os.fstat(file.fileno()).st_mode & 0o004
-            secret = file.readline().rstrip("\r\n")
-    except OSError as fault:
-        raise ConfigError(f"mqtt.password_file: {source}: {fault.strerror}; make it readable for this user") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"mqtt.password_file: {source}: not UTF-8 text; save the password as UTF-8") from None
-    if not secret:
-        raise ConfigError(f"mqtt.password_file: {source}: its first line is empty; write the password there")
-    if open_to_all and source == config.mqtt.password_file:
-        log.warning("%s can be read by every user; run: chmod o-r %s", source, source)
-    return SecretStr(secret)

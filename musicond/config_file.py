@@ -6,15 +6,16 @@ import difflib
 import json
 import os
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from musicond.config import PASSWORD_VARIABLE, Config, ConfigError, Section, password_source
+from musicond.config import PASSWORD_VARIABLE, Config, ConfigError, Section
 from musicond.config_yaml import MAX_BYTES, Document, Fault, Place, brief, dotted, parse
 from musicond.config_yaml import Path as KeyPath
+from musicond.credentials import password_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,12 +23,12 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 SEARCH = (Path("/etc/musicond/musicon.yaml"), Path("config/musicon.yaml"))
-PATH_KEYS = (("model", "path"), ("mqtt", "password_file"), ("state_dir",))
+PATH_KEYS = (("model", "path"), ("mqtt", "password_file"), ("web", "token_file"), ("state_dir",))
 RESERVED = {
     "": ("playback", "spotify", "mpd", "history", "indicator"),
     "music": ("policy", "refresh", "quiet_hours", "moods"),
     "mqtt": ("protocol", "tls", "ca", "cert", "key", "discovery", "discovery_prefix", "status_topic"),
-    "web": ("token_file", "preview"),
+    "web": ("preview",),
 }
 """Keys that are planned: naming one is no slip of the pen."""
 
@@ -61,6 +62,16 @@ def leaves(section: type[Section] = Config, path: tuple[str, ...] = ()) -> Itera
             yield from leaves(info.annotation, (*path, name))
         else:
             yield (*path, name)
+
+
+def changes(old: Config, new: Config) -> list[str]:
+    """Return the dotted keys whose values differ."""
+    before, after = old.model_dump(), new.model_dump()
+    return [".".join(path) for path in leaves() if _value_at(before, path) != _value_at(after, path)]
+
+
+def _value_at(values: Any, path: tuple[str, ...]) -> Any:
+    return reduce(lambda section, name: section[name], path, values)
 
 
 @cache

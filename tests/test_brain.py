@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 class Nothing:
     """An empty room and an empty catalogue."""
 
+    cool_down_s = 0.0
+
     def find(self, frame: Frame) -> Faces:
         return Faces()
 

@@ -9,7 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from musicond import config as settings
-from musicond.config import Config, ConfigError, Mqtt, Web, mqtt_password, runtime_dir, split_address, state_dir
+from musicond.config import Config, ConfigError, Mqtt, Web, runtime_dir, split_address, state_dir
+from musicond.credentials import mqtt_password, page_token
 
 VARIABLES = (
     "STATE_DIRECTORY",
@@ -52,14 +53,11 @@ def test_a_loopback_address_is_taken(text: str, host: str, port: int) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("0.0.0.0:80", "0.0.0.0 is not a loopback address"),
-        ("192.168.1.7:80", "no sign-in yet"),
-        ("[::]:80", "not a loopback"),
-        (":80", "every address is not a loopback"),
-        ("::1:80", "not a loopback"),
-        ("[127.0.0.1]:80", "not a loopback"),
-        ("127.0.0.256:80", "not a loopback"),
-        ("example.org:80", "not a loopback"),
+        (":80", "'' is no address; give 127.0.0.1:80"),
+        ("::1:80", "no address"),
+        ("[127.0.0.1]:80", "no address"),
+        ("127.0.0.256:80", "no address"),
+        ("example.org:80", "'example.org' is no address"),
         ("127.0.0.1:65536", "port 65536 is too large"),
         ("127.0.0.1:" + "9" * 5000, "too large"),
         ("127.0.0.1:", "no port"),
@@ -68,9 +66,39 @@ def test_a_loopback_address_is_taken(text: str, host: str, port: int) -> None:
         ("127.0.0.1:\u0661", "no port"),
     ],
 )
-def test_another_address_is_refused(text: str, says: str) -> None:
+def test_what_is_no_address_is_refused(text: str, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         split_address(text)
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:80", "[::]:80", "192.168.1.7:80"])
+def test_the_page_is_open_to_the_network_with_a_token_alone(listen: str, tmp_path: Path) -> None:
+    with pytest.raises(
+        ValidationError, match=r"open to the network, and there is no token_file; run: .*page-link --lan"
+    ):
+        Web(listen=listen)
+    assert Web(listen=listen, token_file=tmp_path).address[1] == 80
+
+
+def test_the_pages_token_is_read_from_its_file_or_from_systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "token"
+    config = Config(web=Web(token_file=file))
+    assert page_token(Config()) is None
+    with pytest.raises(ConfigError, match=r"web.token_file: .*No such file"):
+        page_token(config)
+    file.write_text("short\n", "utf-8")
+    with pytest.raises(ConfigError, match="shorter than 16 characters; remove it and run"):
+        page_token(config)
+    file.write_text("from-the-file-0123\n", "utf-8")
+    found = page_token(config)
+    assert found is not None
+    assert found.get_secret_value() == "from-the-file-0123"
+    assert "0123" not in repr(found)
+    (tmp_path / "page_token").write_text("from-systemd-0123456\n", "utf-8")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    found = page_token(config)
+    assert found is not None
+    assert found.get_secret_value() == "from-systemd-0123456"
 
 
 def test_the_state_directory_is_systemds_then_the_files_then_xdgs(
@@ -101,8 +129,8 @@ def test_the_control_socket_lies_with_the_systems_daemon_or_in_the_state_directo
 
 def test_the_models_are_beside_the_package_or_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
     beside = Path(settings.__file__).resolve().parent.parent / "models"
-    assert settings.models_dir() == beside
-    assert settings.model_path(Config()) == beside / "fer_int8.tflite"
+    assert settings.models_dir() == (beside if beside.is_dir() else Path("/usr/share/musicond/models"))
+    assert settings.model_path(Config()) == settings.models_dir() / "fer_int8.tflite"
     monkeypatch.setenv("MUSICOND_MODELS", "/opt/models")
     assert settings.models_dir() == Path("/opt/models")
     assert settings.model_path(Config.model_validate({"model": {"path": "/m.tflite"}})) == Path("/m.tflite")

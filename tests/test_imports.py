@@ -22,6 +22,8 @@ FLOORS = {
     "config": 2,
     "config_file": 2,
     "config_yaml": 2,
+    "config_edit": 2,
+    "credentials": 2,
     "brain": 2,
     "core": 1,
     "runtime": 1,
@@ -32,6 +34,10 @@ SAME_FLOOR_ALLOWED = {
     frozenset({"cli", "__main__"}),
     frozenset({"config", "config_file"}),
     frozenset({"config_file", "config_yaml"}),
+    frozenset({"config", "credentials"}),
+    frozenset({"config", "config_edit"}),
+    frozenset({"config_file", "config_edit"}),
+    frozenset({"config_file", "credentials"}),
 }
 PURE = {"logging", "time", "threading", "asyncio", "random", "os", "socket", "sqlite3", "subprocess", "cv2"}
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from musicond.commands.options import add_config, load_config
-from musicond.config import model_path, password_source, state_dir
+from musicond.config import model_path, state_dir
 from musicond.config_file import leaves
+from musicond.credentials import password_source
 
 if TYPE_CHECKING:
     import argparse

@@ -72,17 +72,19 @@ def _configured(path: Path | None) -> Iterator[Check]:
     # Imported here, as the doctor must be able to say that pydantic is missing.
     from musicond import config as settings  # noqa: PLC0415 - see above
     from musicond.config_file import load  # noqa: PLC0415 - see above
+    from musicond.credentials import mqtt_password, page_token  # noqa: PLC0415 - see above
 
     config, password = settings.Config(), None
     try:
         loaded = load(path)
         config = loaded.config
-        password = settings.mqtt_password(config)
+        password = mqtt_password(config)
+        page_token(config)
         yield Check("config", "ok", str(loaded.path or "no file: defaults"))
     except settings.ConfigError as error:
         remedy = "correct it; the checks below use the defaults where it can't be read"
         yield Check("config", "failed", "; ".join(error.faults), remedy)
-    folder = settings.state_dir(config)
+    folder = settings.stored_state_dir(config)
     yield check_camera(config.camera.source)
     yield check_model(settings.model_path(config), settings.models_dir() / CASCADE)
     yield check_catalogue(folder / "catalogue.sqlite")

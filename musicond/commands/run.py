@@ -31,5 +31,5 @@ def run(args: argparse.Namespace) -> int:
     logs.setup(args.log_level)
     loaded = load_config(args, camera_source=args.source)
     log.info("configuration: %s", loaded.path or "defaults")
-    with build(loaded.config) as app:
+    with build(loaded.config, lambda: load_config(args, camera_source=args.source).config) as app:
         return app.run()

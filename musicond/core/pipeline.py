@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 class Recommends(Protocol):
     """Chooses songs; `core.recommend.Recommender` does."""
 
+    cool_down_s: float
+    """Seconds for which the same mood coming back keeps its recommendation."""
+
     def for_mood(self, emotion: Emotion, captured_at: float, wall: datetime) -> Recommendation | None:
         """Return a new recommendation, or None to keep the one shown; raise CatalogueError."""
 
@@ -48,7 +51,9 @@ class Pipeline:
         controls: Controls | None = None,
     ) -> None:
         self.controls = controls or Controls()
-        self._finder, self._reader, self._recommender, self._rules = finder, reader, recommender, rules
+        self.rules = rules
+        self.recommender = recommender
+        self._finder, self._reader = finder, reader
         self._state = MoodState()
         self._since: datetime | None = None
         self._recommendation: Recommendation | None = None
@@ -65,7 +70,7 @@ class Pipeline:
             scores=estimate.scores if estimate else None,
             dark=faces.dark,
         )
-        before, self._state = self._state, observe(self._state, self._rules, seen)
+        before, self._state = self._state, observe(self._state, self.rules, seen)
         watching = Watching.DARK if self._state.dark else Watching.YES
         return self._outcome(before, frame.captured_at, frame.wall, watching, faces, estimate)
 
@@ -145,7 +150,7 @@ class Pipeline:
         if emotion is None:
             return None
         try:
-            new = self._recommender.for_mood(emotion, at, wall)
+            new = self.recommender.for_mood(emotion, at, wall)
         except CatalogueError as fault:
             self._notice = str(fault)
             return None

@@ -40,7 +40,8 @@ class Recommender:
     """Recommends for each announced mood; a mood that comes back soon keeps its songs."""
 
     def __init__(self, catalogue: Catalogue, seed: int, cool_down_s: float, count: int = COUNT) -> None:
-        self._catalogue, self._cool_down_s, self._count = catalogue, cool_down_s, count
+        self.cool_down_s = cool_down_s
+        self._catalogue, self._count = catalogue, count
         self._rng = random.Random(seed)  # noqa: S311 - songs, not secrets
         self._made: dict[Emotion, tuple[float, Recommendation]] = {}
         self._last: Emotion | None = None
@@ -52,7 +53,7 @@ class Recommender:
         Raises CatalogueError; the next call tries anew.
         """
         made = self._made.get(emotion)
-        if made is not None and 0 <= captured_at - made[0] < self._cool_down_s:
+        if made is not None and 0 <= captured_at - made[0] < self.cool_down_s:
             if self._last is emotion:
                 return None
             self._last = emotion

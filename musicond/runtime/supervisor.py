@@ -6,6 +6,7 @@ import logging
 import os
 import select
 import signal
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -19,11 +20,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# From a terminal, SIGHUP means that its window was closed, and ends the daemon as it ends every program.
+SIGNALS = (signal.SIGTERM, signal.SIGINT, *(() if sys.stdin and sys.stdin.isatty() else (signal.SIGHUP,)))
+
 OPEN_DEADLINE_S = 20.0
 """A device that takes longer to open or close will not come back in this process."""
 END_S = 1.5
 """From the signal to the end; what the services leave of it the watch thread may take to end its turn."""
 MIN_JOIN_S = 0.2
+ENDED = b"\0"
+"""What the watch thread writes into the pipe of the signals: the number of none of them."""
 
 
 class Service(Protocol):
@@ -53,10 +59,17 @@ class Loop(Protocol):
 
 
 class Supervisor:
-    """Runs one loop and its services until SIGTERM or SIGINT."""
+    """Runs one loop and its services until SIGTERM or SIGINT; at SIGHUP calls `reload`."""
 
-    def __init__(self, services: Sequence[Service], loop: Loop, notifier: Notifier, ready: Callable[[], None]) -> None:
-        self._services, self._loop, self._notifier, self._ready = services, loop, notifier, ready
+    def __init__(
+        self,
+        services: Sequence[Service],
+        loop: Loop,
+        notifier: Notifier,
+        ready: Callable[[], None],
+        reload: Callable[[], None],
+    ) -> None:
+        self._services, self._loop, self._notifier, self._ready, self._reload = services, loop, notifier, ready, reload
         self._woken, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._crashed = False
         self._thread = threading.Thread(target=self._watch, name="watch", daemon=True)
@@ -64,7 +77,7 @@ class Supervisor:
     def run(self) -> int:
         """Return the exit code: 0 after a signal, 1 after a crash of the watch thread."""
         started: list[Service] = []
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in SIGNALS:
             signal.signal(number, self._signalled)
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         try:
@@ -92,7 +105,13 @@ class Supervisor:
 
     def _wait(self) -> None:
         # Not an Event: a signal's handler that sets one may find its lock held by the very thread it runs in.
-        while not select.select([self._woken], [], [], 1.0)[0]:
+        while True:
+            if select.select([self._woken], [], [], 1.0)[0]:
+                if any(number != signal.SIGHUP for number in os.read(self._woken, 64)):
+                    return
+                self._notifier.reloading()
+                self._reload()
+                self._notifier.ready()
             since = self._loop.opening_since
             if since is not None and time.monotonic() - since > OPEN_DEADLINE_S:
                 log.error(
@@ -108,7 +127,7 @@ class Supervisor:
             log.exception("the watch loop failed")
             self._crashed = True
         finally:
-            os.write(self._waker, b"x")
+            os.write(self._waker, ENDED)
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         """Nothing to do: that a signal came is written to the wake-up pipe by the interpreter."""

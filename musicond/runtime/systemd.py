@@ -1,4 +1,4 @@
-"""What systemd is told: READY, STATUS, WATCHDOG, STOPPING, over its notification socket."""
+"""What systemd is told: READY, RELOADING, STATUS, WATCHDOG, STOPPING, over its notification socket."""
 
 from __future__ import annotations
 
@@ -31,6 +31,10 @@ class Notifier:
     def ready(self) -> None:
         """Say that start-up is complete."""
         self.send("READY=1")
+
+    def reloading(self) -> None:
+        """Say that the configuration is being read again; `ready` says that it has been."""
+        self.send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self) -> None:
         """Say that the end has begun."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import Future
 
+    from musicond.web.access import Access
     from musicond.web.board import Board, Posted
     from musicond.web.guard import Handler
 
@@ -59,9 +60,9 @@ class Api:
         self.streams = 0
         """Open event streams."""
 
-    def app(self, own_host: str) -> web.Application:
+    def app(self, own_host: str, access: Access | None) -> web.Application:
         """Return the application; `own_host` is the configured name or address."""
-        app = web.Application(client_max_size=BODY_LIMIT, middlewares=[plain_errors, guard(own_host)])
+        app = web.Application(client_max_size=BODY_LIMIT, middlewares=[plain_errors, guard(own_host, access)])
         app.on_response_prepare.append(add_headers)
         app.router.add_get("/api/v1/state", self.state)
         app.router.add_get("/api/v1/events", self.events, allow_head=False)

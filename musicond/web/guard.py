@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from musicond.web.access import COOKIE, COOKIE_S, Access, Entry
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -71,18 +73,20 @@ async def plain_errors(request: web.Request, handler: Handler) -> web.StreamResp
         return answer
 
 
-def guard(own_host: str) -> Middleware:
-    """Return the middleware that lets in only who asks for this machine by a name of its own."""
+def guard(own_host: str, access: Access | None = None) -> Middleware:
+    """Return the middleware that lets in who asks for this machine by a name of its own and, with `access`, may."""
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         if not _by_unix_socket(request):
             host = request.headers.get("Host", "")
-            if not is_local(host, own_host):
+            if not is_local(host, own_host, _reached_at(request)):
                 raise Refused(403, "this host name is not served; open the page by its address, such as 127.0.0.1")
             origin = request.headers.get("Origin")
             if request.method == "POST" and origin is not None and not same_origin(origin, host):
                 raise Refused(403, "another site may not switch anything here; use the page itself")
+            if access is not None and (answer := _at_the_door(request, access)) is not None:
+                return answer
         if request.method == "POST" and request.content_type != "application/json":
             raise Refused(415, "send JSON, with the header Content-Type: application/json")
         return await handler(request)
@@ -90,18 +94,58 @@ def guard(own_host: str) -> Middleware:
     return check
 
 
-def is_local(host: str, own_host: str) -> bool:
-    """Whether a Host header names this machine: a loopback name or address, or the configured one."""
+def _at_the_door(request: web.Request, access: Access) -> web.Response | None:
+    """Return the answer to who may not come in, or brings the token in a link; None lets the request through."""
+    kind, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    in_link = request.query.get("token") if request.path == "/" else None
+    token = bearer.strip() if kind.lower() == "bearer" else in_link
+    match access.entry(request.remote or "", cookie=request.cookies.get(COOKIE), token=token):
+        case Entry.WAIT:
+            answer = failure(429, "too many wrong tokens; try again in a minute")
+            answer.headers["Retry-After"] = "60"
+            return answer
+        case Entry.OUT:
+            return _closed(request)
+        case Entry.NEW | Entry.IN if in_link is not None:
+            # The token leaves the address bar and the history at once.
+            answer = web.Response(status=303, headers={"Location": "/"})
+            answer.set_cookie(COOKIE, access.cookie, max_age=COOKIE_S, httponly=True, samesite="Strict", path="/")
+            return answer
+    return None
+
+
+def _closed(request: web.Request) -> web.Response:
+    text = "this page opens with its link; on the device, run: sudo musicond page-link"
+    if request.path != "/":
+        return failure(401, text)
+    body = f'<!doctype html><meta name=viewport content="width=device-width"><title>musicond</title><p>musicond: {text}'
+    return web.Response(status=401, text=body, content_type="text/html")
+
+
+def _reached_at(request: web.Request) -> str:
+    """Return the address of this machine by which the request came."""
+    name = request.transport.get_extra_info("sockname") if request.transport else None
+    return str(name[0]) if isinstance(name, tuple) else ""
+
+
+def is_local(host: str, own_host: str, reached_at: str = "") -> bool:
+    """Whether a Host header names this machine.
+
+    That is: a loopback name or address, the configured one, the address that the connection came to, or `<hostname>`
+    and `<hostname>.local`. Of these a foreign site can have none (DNS rebinding needs a name of its own).
+    """
     try:
-        name = urlsplit(f"//{host}").hostname or ""
+        name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
     except ValueError:
         return False
-    if name in ("localhost", own_host.lower()):
+    mine = socket.gethostname().lower()
+    if name in ("localhost", own_host.lower(), mine, f"{mine}.local"):
         return True
     try:
-        return ipaddress.ip_address(name).is_loopback
+        address = ipaddress.ip_address(name)
     except ValueError:
         return False
+    return address.is_loopback or str(address) == reached_at.removeprefix("::ffff:")
 
 
 def same_origin(origin: str, host: str) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from musicond.web.access import Access
 from musicond.web.api import Api
 from musicond.web.board import Board
 from musicond.web.doors import open_tcp, open_unix, split_listen
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Mapping
     from pathlib import Path
+
+    from pydantic import SecretStr
 
     from musicond.core.messages import Command, Outcome
 
@@ -30,6 +33,7 @@ CLEAN_S = 0.4
 class WebOutput:
     """Serves the page; implements `core.ports.Output`.
 
+    With a `token` the TCP port serves only who has it; the control socket is for those whom its file mode lets in.
     `submit` puts a command into the one inbox and returns a future that is resolved once it has taken effect.
     `health` is called in the web thread, must return quickly, and holds any of: `name` (the device's), `camera`
     (its name), `trouble` (why it gives nothing, or None), `frames_per_s`, `temperature_c`, `throttled`, `memory_mib`,
@@ -40,10 +44,12 @@ class WebOutput:
         self,
         listen: str,
         socket_path: Path,
+        token: SecretStr | None,
         submit: Callable[[Command], Future[None]],
         health: Callable[[], Mapping[str, object]],
     ) -> None:
         self._listen, self._path = listen, socket_path
+        self._access = Access(token) if token else None
         self._board = Board()
         self._api = Api(self._board, submit, health)
         self._thread: threading.Thread | None = None
@@ -113,7 +119,7 @@ class WebOutput:
 
         self._end = end
         self._board.attach(loop)
-        runner = web.AppRunner(self._api.app(host), access_log=None)
+        runner = web.AppRunner(self._api.app(host, self._access), access_log=None)
         try:
             await runner.setup()
             for door in doors:

@@ -193,10 +193,12 @@ def test_without_a_daemon_privacy_is_stored_and_pause_says_so(tmp_path: Path) ->
     assert len(paused.stderr.splitlines()) == 1
 
 
-def test_a_reader_who_has_seen_enough_is_no_fault() -> None:
+def test_a_reader_who_has_seen_enough_is_no_fault(tmp_path: Path) -> None:
     command = f"{sys.executable} -m musicond catalogue list | head -1"
-    out = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, timeout=60)
-    assert out.stderr == ""
+    env = {**os.environ, "XDG_STATE_HOME": str(tmp_path)}
+    out = subprocess.run(["bash", "-c", command], env=env, capture_output=True, text=True, check=False, timeout=60)
+    assert out.stderr.count("\n") == 1
+    assert "this is the starter" in out.stderr
     assert out.stdout.count("\n") == 1
 
 

@@ -56,6 +56,8 @@ class Room:
 
 
 class Songs:
+    cool_down_s = 0.0
+
     def __init__(self) -> None:
         self.fault: str | None = None
         self.asked: list[Emotion] = []

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -45,9 +46,13 @@ def test_systemd_hears_it(server: socket.socket, monkeypatch: pytest.MonkeyPatch
     notifier.status("watching")
     notifier.beat()
     notifier.beat()
+    notifier.reloading()
     notifier.stopping()
-    heard = [server.recv(100).decode() for _ in range(4)]
+    heard = [server.recv(100).decode() for _ in range(5)]
+    reloading = heard.pop(3).split("\n")
     assert heard == ["READY=1", "STATUS=watching", "WATCHDOG=1", "STOPPING=1"]
+    assert reloading[0] == "RELOADING=1"
+    assert 0 <= time.monotonic() - int(reloading[1].removeprefix("MONOTONIC_USEC=")) / 1e6 < 60
 
 
 def test_a_watchdog_meant_for_another_process_is_not_fed(monkeypatch: pytest.MonkeyPatch) -> None:

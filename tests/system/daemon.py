@@ -44,7 +44,9 @@ class Daemon:
         if self.watchdog_s:
             env["WATCHDOG_USEC"] = str(int(self.watchdog_s * 1e6))
         command = [sys.executable, "-m", "musicond", "run", "--config", str(self.config), "--log-level", "debug"]
-        self.process = subprocess.Popen([*command, *self.args], env=env, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            [*command, *self.args], env=env, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
         for target in (self._listen, self._read):
             thread = threading.Thread(target=target, daemon=True)
             thread.start()

@@ -54,8 +54,8 @@ def test_the_demo_s_moods_in_order_and_none_besides(tmp_path: Path) -> None:
 def test_without_a_camera_it_is_ready_says_so_and_is_not_restarted(tmp_path: Path) -> None:
     with Daemon(tmp_path, config=NO_CAMERA, watchdog_s=2) as daemon:
         daemon.ready()
-        state = daemon.wait_state(lambda state: state["watching"] == "no_camera")
-        assert state["mood"] == "nobody"
+        state = daemon.wait_state(lambda state: state["health"]["trouble"] is not None)
+        assert (state["watching"], state["mood"]) == ("no_camera", "nobody")
         assert "/dev/video99" in state["health"]["trouble"]
         start = len(daemon.beats())
         assert daemon.until(lambda: bool(daemon.beats()[start:]) and daemon.beats()[-1] - daemon.beats()[start] > 6, 20)
@@ -288,3 +288,48 @@ def test_replaying_writes_nothing_and_says_the_same_twice(tmp_path: Path) -> Non
     for event, (_, settled_s, mood) in zip(moods, clip.script, strict=True):
         limit = 6.0 if mood == "nobody" else 3.0  # away_s + 1 s; 3 s after the cross-fade
         assert settled_s - 1 <= event["t"] <= settled_s + limit
+
+
+def test_a_reload_takes_over_what_it_can_and_keeps_the_old_where_the_file_is_bad(tmp_path: Path) -> None:
+    with Daemon(tmp_path, "--source", "demo", config="mood: {dwell_s: 60}\n") as daemon:
+        daemon.ready()
+
+        def reload(config: str, says: str) -> None:
+            base = daemon.config.read_text().split("mood:")[0]
+            daemon.config.write_text(f"{base}mood: {config}\n")
+            daemon.process.send_signal(signal.SIGHUP)
+            assert daemon.until(lambda: any(says in line for line in daemon.lines)), "\n".join(daemon.lines)
+
+        reload("{dwell_s: 59, enter: 7}", "musicon.yaml:3:28: mood.enter: ")
+        assert daemon.until(lambda: any("the old one stays in force" in line for line in daemon.lines))
+        assert daemon.state()["mood"] in ("nobody", "unsure")
+        reload("{dwell_s: 0}\nmqtt: {port: 1884}", "taken over: mood.dwell_s")
+        assert daemon.until(lambda: any("wait for a restart: mqtt.port" in line for line in daemon.lines))
+        # With a dwell of 60 s the demo's moods, of some seconds each, never came.
+        daemon.wait_state(lambda state: state["mood"] not in ("nobody", "unsure"), 30)
+        heard = [text.split("\n")[0] for _, text in daemon.heard]
+        assert [text for text in heard if text in ("READY=1", "RELOADING=1")] == [
+            "READY=1",
+            *(["RELOADING=1", "READY=1"] * 2),
+        ]
+
+
+def test_the_page_in_the_network_opens_with_its_link_alone(tmp_path: Path) -> None:
+    with Daemon(tmp_path, "--source", "demo") as daemon:
+        daemon.ready()
+        done = daemon.command("page-link")
+        assert done.stdout.startswith("http://127.0.0.1:")
+    done = daemon.command("page-link", "--lan")
+    assert done.returncode == 0, done.stderr
+    assert "for those who have this link" in done.stdout
+    token = (tmp_path / "state" / "page-token").read_text().strip()
+    assert f"/?token={token}" in done.stdout
+    assert (tmp_path / "state" / "page-token").stat().st_mode & 0o777 == 0o600
+    with daemon:
+        del daemon.heard[:], daemon.lines[:]
+        daemon.ready()
+        assert daemon.get("/api/v1/state")[0] == 401
+        assert daemon.get("/")[0] == 401
+        assert daemon.get(f"/?token={token}")[0] == 303
+        assert token not in "\n".join(daemon.lines)
+        assert daemon.command("privacy", "on").returncode == 0

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from pydantic import SecretStr
+
 NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 SONGS = (
     Track("t:1", "Sunny Side", "The Bright", "https://open.example/track/1"),
@@ -76,6 +78,7 @@ class Rig:
     """Leave the futures unresolved, as a loop that is stuck would."""
     health: dict[str, object] = field(default_factory=good_health)
     arrived: threading.Event = field(default_factory=threading.Event)
+    token: SecretStr | None = None
 
     def __post_init__(self) -> None:
         self.output = self.again("127.0.0.1:0")
@@ -98,7 +101,7 @@ class Rig:
 
     def again(self, listen: str) -> WebOutput:
         """Return an output, not started, with this inbox."""
-        return WebOutput(listen, self.path, self.submit, lambda: self.health)
+        return WebOutput(listen, self.path, self.token, self.submit, lambda: self.health)
 
 
 def make_rig(folder: Path) -> Rig:

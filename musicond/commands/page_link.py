@@ -1,0 +1,129 @@
+"""`musicond page-link [--lan]`: the address that opens the page, as text and as a QR code for the phone."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import segno
+
+from musicond.commands.options import add_config, load_config
+from musicond.config import ConfigError, is_loopback, stored_state_dir
+from musicond.config_edit import edit
+from musicond.credentials import page_token
+from musicond.runtime.settings import StateDirError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from musicond.config_file import Loaded
+
+HELP = "print the address of the page, and a QR code for the phone"
+TOKEN_BYTES = 16
+"""128 bits of chance: nobody guesses that."""
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - that the page is opened to the local network is what is asked for
+AVAHI = Path("/run/avahi-daemon/socket")
+"""There where this machine answers to its name in `.local`."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_config(parser)
+    parser.add_argument(
+        "--lan", action="store_true", help="open the page to the local network first, for those who have the link"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the link, after opening the page to the network if asked for; raise ConfigError or StateDirError."""
+    loaded = load_config(args)
+    if args.lan:
+        _open_to_lan(loaded)
+        loaded = load_config(args)
+        restarted = _restart()
+        print("The page is open to the local network now, for those who have this link:")
+    host, port = loaded.config.web.address
+    token = page_token(loaded.config)
+    if token is None:
+        print(f"http://{_bracketed(host)}:{port}/")
+        print("Only this machine itself may open it; for a phone: sudo musicond page-link --lan", file=sys.stderr)
+        return 0
+    links = [f"http://{_bracketed(name)}:{port}/?token={quote(token.get_secret_value())}" for name in names(host)]
+    segno.make(links[0], micro=False).terminal(compact=True)
+    for link in links:
+        print(link)
+    print("It opens the page for whoever has it: show it to nobody else.", file=sys.stderr)
+    if args.lan and not restarted:
+        print("musicond does not run as a service here: start it again for this to take effect", file=sys.stderr)
+    return 0
+
+
+def _open_to_lan(loaded: Loaded) -> None:
+    """Make a token, if there is none yet, and write both keys into the configuration."""
+    if loaded.path is None:
+        raise ConfigError("page-link --lan: there is no configuration file to write it into; name one with --config")
+    config = loaded.config
+    host, port = config.web.address
+    try:
+        file = config.web.token_file or stored_state_dir(config) / "page-token"
+        if not file.exists():
+            _make_token(file)
+        listen = f"{EVERYWHERE}:{port}" if is_loopback(host) else config.web.listen
+        edit(loaded.path, "web", {"listen": listen, "token_file": str(file)})
+    except PermissionError as fault:
+        raise StateDirError(f"{fault.filename}: {fault.strerror}; put sudo before the command") from None
+    except OSError as fault:
+        raise StateDirError(f"{fault.filename}: {fault.strerror}; nothing was changed") from None
+
+
+def _make_token(file: Path) -> None:
+    """Write a new token that the daemon's user alone may read: its folder's owner."""
+    owner = file.parent.stat()
+    number = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(number, "w", encoding="ascii") as out:
+        if os.geteuid() == 0:
+            os.fchown(number, owner.st_uid, owner.st_gid)
+        out.write(f"{secrets.token_urlsafe(TOKEN_BYTES)}\n")
+
+
+def _restart() -> bool:
+    """Restart the service, if it runs as one; tell whether it was."""
+    systemctl = shutil.which("systemctl")
+    if systemctl is None:
+        return False
+    active = subprocess.run([systemctl, "is-active", "--quiet", "musicond"], check=False)  # noqa: S603 - our own arguments
+    if active.returncode:
+        return False
+    return subprocess.run([systemctl, "restart", "musicond"], check=False).returncode == 0  # noqa: S603 - likewise
+
+
+def names(host: str) -> list[str]:
+    """Return by what this machine is reached where the page listens on `host`, the surest first."""
+    if host not in (EVERYWHERE, "::"):
+        return [host]
+    local = f"{socket.gethostname()}.local"
+    address = _own_address()
+    if address is None:
+        return [local]
+    return [local, address] if AVAHI.exists() else [address, local]
+
+
+def _own_address() -> str | None:
+    """Return this machine's address in its network; None without one."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # TEST-NET-1 (RFC 5737): chooses a route; no datagram is sent
+        except OSError:
+            return None
+        return str(probe.getsockname()[0])
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

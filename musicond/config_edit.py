@@ -1,0 +1,74 @@
+"""Changes single keys in a musicon.yaml and leaves all else, comments too, as a person wrote it."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from musicond.config import ConfigError
+from musicond.config_file import load
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+def edit(path: Path, section: str, values: Mapping[str, str]) -> None:
+    """Set keys of a section in the file at `path`, as a whole or not at all; owner and mode stay.
+
+    Raises ConfigError where the file has faults or would have some, and OSError where it can't be written.
+    """
+    load(path)
+    text = path.read_text("utf-8")
+    new = path.with_name(f".{path.name}.new")
+    try:
+        with new.open("w", encoding="utf-8") as out:
+            out.write(changed(text, section, values))
+            out.flush()
+            os.fsync(out.fileno())
+        load(new)
+        before = path.stat()
+        new.chmod(before.st_mode & 0o7777)
+        if os.geteuid() == 0:
+            os.chown(new, before.st_uid, before.st_gid)
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def changed(text: str, section: str, values: Mapping[str, str]) -> str:
+    """Return the YAML with the keys set: where they stand already, else below the section's name, else at the end."""
+    for name, value in reversed(list(values.items())):
+        text = _changed(text, section, name, json.dumps(value))
+    return text
+
+
+def _changed(text: str, section: str, name: str, value: str) -> str:
+    root: Any = yaml.compose(text, yaml.SafeLoader)
+    if isinstance(root, yaml.MappingNode) and root.flow_style:
+        raise ConfigError(f"{section}.{name}: this file is written in braces; set it to {value} there by hand")
+    key, inside = _find(root, section)
+    if key is None:
+        return f"{_ended(text)}\n{section}:\n  {name}: {value}\n"
+    if not isinstance(inside, yaml.MappingNode):  # nothing yet: comments at most, or null
+        return f"{text[: inside.start_mark.index]}\n  {name}: {value}{text[inside.end_mark.index :]}"
+    _, old = _find(inside, name)
+    if old is not None:
+        return f"{text[: old.start_mark.index].rstrip(' ')} {value}{text[old.end_mark.index :]}"
+    at = inside.start_mark.index
+    if inside.flow_style:
+        return f"{text[: at + 1]}{name}: {value}{', ' if inside.value else ''}{text[at + 1 :]}"
+    return f"{text[:at]}{name}: {value}\n{' ' * inside.start_mark.column}{text[at:]}"
+
+
+def _find(mapping: Any, name: str) -> tuple[Any, Any]:
+    """Return the nodes of a key and of its value, None and None without it."""
+    pairs = mapping.value if isinstance(mapping, yaml.MappingNode) else ()
+    return next(((key, value) for key, value in pairs if key.value == name), (None, None))
+
+
+def _ended(text: str) -> str:
+    return text if not text or text.endswith("\n") else f"{text}\n"

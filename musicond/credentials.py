@@ -1,0 +1,73 @@
+"""The secrets: the broker's password and the page's token, from a file, the environment or systemd's credentials."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+
+from musicond.config import MIN_TOKEN, PASSWORD_VARIABLE, ConfigError
+
+if TYPE_CHECKING:
+    from musicond.config import Config
+
+log = logging.getLogger(__name__)
+
+
+def _credential(name: str) -> Path | None:
+    """Return the file of a credential that systemd hands over (LoadCredential=), None without it."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    path = Path(folder) / name
+    return path if folder and os.path.exists(path) else None  # noqa: PTH110 - never raises
+
+
+def password_source(config: Config) -> str | Path | None:
+    """Return where the broker's password comes from: the variable's name, a file, or None without one."""
+    if os.environ.get(PASSWORD_VARIABLE):
+        return PASSWORD_VARIABLE
+    return _credential("mqtt_password") or config.mqtt.password_file
+
+
+def mqtt_password(config: Config) -> SecretStr | None:
+    """Return the broker's password, None without one; raise ConfigError where its file can't be used."""
+    source = password_source(config)
+    if source is None:
+        return None
+    if isinstance(source, str):
+        return SecretStr(os.environ[source])
+    own_file = source == config.mqtt.password_file
+    return SecretStr(_first_line("mqtt.password_file", source, "the password", warn=own_file))
+
+
+def page_token(config: Config) -> SecretStr | None:
+    """Return the token that opens the page, None where this machine alone may; raise ConfigError as for a password."""
+    if config.web.token_file is None:
+        return None
+    source = _credential("page_token") or config.web.token_file
+    token = _first_line("web.token_file", source, "the token", warn=source == config.web.token_file)
+    if len(token) < MIN_TOKEN:
+        raise ConfigError(
+            f"web.token_file: {source}: shorter than {MIN_TOKEN} characters; "
+            "remove it and run: musicond page-link --lan"
+        )
+    return SecretStr(token)
+
+
+def _first_line(key: str, source: Path, what: str, *, warn: bool) -> str:
+    """Return the secret in a file's first line; raise ConfigError, naming the key."""
+    try:
+        with source.open(encoding="utf-8") as file:
+            open_to_all = os.fstat(file.fileno()).st_mode & 0o004
+            secret = file.readline().rstrip("\r\n")
+    except OSError as fault:
+        raise ConfigError(f"{key}: {source}: {fault.strerror}; make it readable for this user") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{key}: {source}: not UTF-8 text; save {what} as UTF-8") from None
+    if not secret:
+        raise ConfigError(f"{key}: {source}: its first line is empty; write {what} there")
+    if open_to_all and warn:
+        log.warning("%s can be read by every user; run: chmod o-r %s", source, source)
+    return secret

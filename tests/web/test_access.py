@@ -1,0 +1,138 @@
+"""The page in the network: the token, the cookie, and what happens to those who guess."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+from pydantic import SecretStr
+
+from musicond.web.access import COOKIE, MAX_ADDRESSES, TRIES, WINDOW_S, Access, Entry
+from musicond.web.guard import is_local
+from tests.web.conftest import HAPPY, Rig, make_rig
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+TOKEN = "a-token-of-24-characters"
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_the_token_opens_once_and_the_cookie_from_then_on() -> None:
+    access = Access(SecretStr(TOKEN))
+    assert access.entry("a") is Entry.OUT
+    assert access.entry("a", token=TOKEN) is Entry.NEW
+    assert access.entry("a", cookie=access.cookie) is Entry.IN
+    assert access.entry("a", cookie=TOKEN) is Entry.OUT
+    assert access.entry("a", token=access.cookie) is Entry.OUT
+    assert access.entry("a", token="\u00e9") is Entry.OUT
+    assert TOKEN not in access.cookie
+    assert Access(SecretStr(TOKEN + "x")).cookie != access.cookie
+
+
+def test_who_guesses_must_wait_and_keeps_nobody_else_out() -> None:
+    clock = Clock()
+    access = Access(SecretStr(TOKEN), clock)
+    for _ in range(TRIES):
+        assert access.entry("guesser", token="wrong") is Entry.OUT
+    assert access.entry("guesser", token=TOKEN) is Entry.WAIT
+    assert access.entry("guesser", cookie=access.cookie) is Entry.IN, "who is in stays in"
+    assert access.entry("other", token=TOKEN) is Entry.NEW
+    clock.now = WINDOW_S + 1
+    assert access.entry("guesser", token=TOKEN) is Entry.NEW
+
+
+def test_a_request_without_any_token_is_no_guess() -> None:
+    access = Access(SecretStr(TOKEN))
+    assert {access.entry("a") for _ in range(5 * TRIES)} == {Entry.OUT}
+
+
+def test_many_addresses_take_no_more_room() -> None:
+    access = Access(SecretStr(TOKEN))
+    for number in range(4 * MAX_ADDRESSES):
+        access.entry(str(number), token="wrong")
+    assert len(access._wrong) == MAX_ADDRESSES
+
+
+@pytest.fixture
+def closed(tmp_path: Path) -> Iterator[Rig]:
+    """A page with a token."""
+    made = make_rig(tmp_path)
+    made.token = SecretStr(TOKEN)
+    made.output = made.again("127.0.0.1:0")
+    made.output.start()
+    made.output.accept(HAPPY)
+    yield made
+    made.output.stop()
+
+
+def get(rig: Rig, path: str, **headers: str) -> tuple[int, str, http.client.HTTPMessage]:
+    connection = http.client.HTTPConnection("127.0.0.1", rig.port, timeout=10)
+    try:
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode(), answer.headers
+    finally:
+        connection.close()
+
+
+def test_the_link_sets_a_cookie_and_takes_the_token_out_of_the_address(closed: Rig) -> None:
+    status, _, headers = get(closed, f"/?token={TOKEN}")
+    assert status == 303
+    assert headers["Location"] == "/"
+    cookie = headers["Set-Cookie"]
+    assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= {part.strip() for part in cookie.split(";")}
+    shown = cookie.split(";")[0]
+    for path in ("/", "/api/v1/state", "/app.js"):
+        assert get(closed, path, Cookie=shown)[0] == 200
+    assert get(closed, "/?token=whatever", Cookie=shown)[0] == 303, "an old link of somebody who is in"
+
+
+@pytest.mark.parametrize("path", ["/", "/app.js", "/api/v1/state", "/api/v1/events", "/healthz", "/nothing"])
+def test_without_it_nothing_is_answered(closed: Rig, path: str) -> None:
+    status, text, _ = get(closed, path)
+    assert status == 401
+    assert "sudo musicond page-link" in text
+    assert "happy" not in text
+    assert get(closed, f"{path}?token=wrong")[0] == 401
+    assert get(closed, path, Cookie=f"{COOKIE}=wrong")[0] == 401
+
+
+def test_a_program_sends_it_as_a_bearer(closed: Rig) -> None:
+    status, text, _ = get(closed, "/api/v1/state", Authorization=f"Bearer {TOKEN}")
+    assert status == 200
+    assert json.loads(text)["mood"] == "happy"
+
+
+def test_after_ten_wrong_ones_the_address_waits(closed: Rig) -> None:
+    statuses = [get(closed, "/?token=wrong")[0] for _ in range(TRIES + 1)]
+    assert statuses == [401] * TRIES + [429]
+    status, _, headers = get(closed, f"/?token={TOKEN}")
+    assert (status, headers["Retry-After"]) == (429, "60")
+
+
+def test_a_post_needs_it_too(closed: Rig) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", closed.port, timeout=10)
+    connection.request("POST", "/api/v1/privacy", body='{"on": true}', headers={"Content-Type": "application/json"})
+    assert connection.getresponse().status == 401
+    connection.close()
+    assert closed.commands == []
+
+
+def test_the_machine_is_asked_for_by_its_own_names_alone() -> None:
+    name = socket.gethostname()
+    for host in (f"{name}.local:8080", name.upper(), "127.0.0.1:1", "[::1]:1", "192.0.2.7:8080", f"{name}.local."):
+        assert is_local(host, "0.0.0.0", "192.0.2.7"), host
+    for host in ("example.org", "192.0.2.8", f"{name}.example.org", "local", "", "[::1"):
+        assert not is_local(host, "0.0.0.0", "192.0.2.7"), host
+    assert is_local("192.0.2.7", "::", "::ffff:192.0.2.7")

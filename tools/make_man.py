@@ -1,0 +1,98 @@
+"""Writes the Debian package's man pages and bash completion from the program itself: python tools/make_man.py."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import textwrap
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+os.environ["COLUMNS"] = "80"  # the width of usage lines
+
+import shtab
+from argparse_manpage.manpage import Manpage
+
+from musicond import __version__
+from musicond.cli import COMMANDS, parser
+from musicond.config import LIVE
+
+DAY = "2026-11-25"
+FILES = """\
+.SH FILES
+.TP
+.I /etc/musicond/musicon.yaml
+the configuration, see
+.BR musicon.yaml (5)
+.TP
+.I /var/lib/musicond
+the catalogue of songs, and what persons have switched
+.SH EXIT STATUS
+0 done, 1 a fault of the program, 2 wrong usage, 69 something needed is not available, 78 the configuration or the
+model is wrong.
+.SH SIGNALS
+SIGHUP
+.RB ( "systemctl reload musicond" )
+reads the configuration again. SIGTERM ends the daemon.
+.SH SEE ALSO
+.BR musicon.yaml (5),
+.BR systemctl (1),
+.BR journalctl (1)
+"""
+
+
+def command_page() -> str:
+    """Return musicond(1)."""
+    made = parser(*COMMANDS)
+    made.prog = "musicond"
+    # What argparse-manpage reads besides the arguments.
+    made.man_short_description = "reads the mood of the room from a camera and recommends music"  # type: ignore[attr-defined] # its own attribute
+    page = str(Manpage(made, format="pretty"))
+    page = re.sub(
+        r"^\.TH .*$", f'.TH MUSICOND 1 "{DAY}" "musicond {__version__}" "User Commands"', page, flags=re.MULTILINE
+    )
+    return f"{page.rstrip()}\n{FILES}"
+
+
+def configuration_page() -> str:
+    """Return musicon.yaml(5): the shipped file explains every key, and is the page."""
+    shipped = (ROOT / "config/musicon.yaml").read_text("utf-8").split("\n", 2)[2]
+    shown = shipped.replace("\\", "\\\\").replace("-", "\\-")
+    shown = re.sub(r"(?m)^([.'])", r"\\&\1", shown)
+    keys = ", ".join(f"{key}*" if key.endswith(".") else key for key in LIVE)
+    return (
+        textwrap.dedent(f"""\
+        .TH MUSICON.YAML 5 "{DAY}" "musicond {__version__}" "File Formats"
+        .SH NAME
+        musicon.yaml \\- configuration of musicond
+        .SH DESCRIPTION
+        Every key has a default, and the daemon works without the file. What follows is the file as it is shipped.
+        .PP
+        A reload
+        .RB ( "systemctl reload musicond" )
+        takes over these keys: {keys}. A file with faults is not taken over, and the journal names each of them. All
+        other keys wait for a restart.
+        .SH THE FILE
+        .nf
+        """)
+        + f"{shown.rstrip()}\n.fi\n.SH SEE ALSO\n.BR musicond (1)\n"
+    )
+
+
+def completion() -> str:
+    """Return the completion for bash."""
+    return str(shtab.complete(parser(*COMMANDS), shell="bash"))  # noqa: S604 - the name of a language; nothing is run
+
+
+TARGETS = {
+    ROOT / "deb/musicond.1": command_page,
+    ROOT / "deb/musicon.yaml.5": configuration_page,
+    ROOT / "deb/completion.bash": completion,
+}
+
+if __name__ == "__main__":
+    for target, text in TARGETS.items():
+        target.write_text(text(), "utf-8")
+        print(f"{target.relative_to(ROOT)} written")
