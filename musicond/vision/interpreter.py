@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import contextmanager
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from musicond.core.ports import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 RUNTIMES = ("tflite_runtime.interpreter", "ai_edge_litert.interpreter")
 
@@ -21,8 +26,9 @@ def make_interpreter(content: bytes, threads: int) -> Any:
         except ImportError:
             continue
         try:
-            interpreter = library.Interpreter(model_content=content, num_threads=threads)
-            interpreter.allocate_tensors()
+            with _quiet():
+                interpreter = library.Interpreter(model_content=content, num_threads=threads)
+                interpreter.allocate_tensors()
         except SystemError as fault:
             # tflite-runtime 2.14 imports beside numpy 2 and fails only here.
             raise ModelError(f"{name} does not work with this numpy ({fault}); run: pip install 'numpy<2'") from None
@@ -30,3 +36,16 @@ def make_interpreter(content: bytes, threads: int) -> Any:
     raise ModelError(
         "no TFLite runtime; run: pip install tflite-runtime 'numpy<2' (Python 3.11) or ai-edge-litert (3.12 and later)"
     )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep from stderr what the runtime says of its delegates, which no setting turns off; its errors are raised."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
