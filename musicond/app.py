@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 import cv2
 
@@ -20,17 +21,21 @@ from musicond.capture.recorded import RecordedSource, open_clip
 from musicond.capture.v4l2 import Webcam
 from musicond.config import LIVE, ConfigError, model_path, models_dir, own_socket, state_dir
 from musicond.config_file import changes
-from musicond.core.messages import Command
+from musicond.core.messages import Command, Policy
 from musicond.core.mood import Rules
 from musicond.core.pace import Pace
 from musicond.core.pipeline import Pipeline
-from musicond.core.ports import SourceLost
-from musicond.core.recommend import Recommender
+from musicond.core.ports import CatalogueError, CommandError, SourceLost
+from musicond.core.recommend import Recommender, Taste
 from musicond.credentials import mqtt_password, page_token
-from musicond.music.catalogue import FILE_NAME, SqliteCatalogue
+from musicond.music.catalogue import SqliteCatalogue, Tender
+from musicond.music.librarian import JITTER_S, Librarian
+from musicond.music.schema import FILE_NAME
+from musicond.outputs import history
 from musicond.outputs.mqtt import MqttOutput, node_id
 from musicond.outputs.status import StatusOutput
 from musicond.runtime import health
+from musicond.runtime.jobs import Jobs
 from musicond.runtime.loop import WatchLoop
 from musicond.runtime.mailbox import Inbox
 from musicond.runtime.settings import SettingsStore, state_lock
@@ -38,6 +43,7 @@ from musicond.runtime.supervisor import Supervisor
 from musicond.runtime.systemd import Notifier
 from musicond.vision.emotion import TfliteReader
 from musicond.vision.faces import HaarFinder
+from musicond.web.desk import Desk
 from musicond.web.server import WebOutput
 
 if TYPE_CHECKING:
@@ -90,14 +96,26 @@ def build_pipeline(
     config: Config, finder: FaceFinder, reader: EmotionReader, catalogue: Catalogue, *, seed: int
 ) -> Pipeline:
     """Return the pipeline: the same one serves the daemon and a replay."""
-    recommender = Recommender(catalogue, seed, cool_down_s=config.music.cool_down_s)
-    return Pipeline(finder, reader, recommender, rules(config))
+    return Pipeline(finder, reader, Recommender(catalogue, seed, build_taste(config)), rules(config))
 
 
 def rules(config: Config) -> Rules:
     """Return the figures of the section `mood`."""
     mood = config.mood
     return Rules(mood.enter, mood.leave, mood.dwell_s, mood.away_s, mood.smoothing_s)
+
+
+def build_taste(config: Config) -> Taste:
+    """Return what the configuration says of the music."""
+    music = config.music
+    return Taste(Policy(music.policy), music.policies, music.cool_down_s, music.hours)
+
+
+def build_librarian(config: Config, folder: Path, breathe: Callable[[], bool] = lambda: False) -> Librarian:
+    """Return what looks after the catalogue in the state directory; `breathe` tells it when to end."""
+    jitter_s = crc32(node_id(config.device.node).encode()) % JITTER_S
+    store, music = SettingsStore(folder / "refresh.json"), config.music
+    return Librarian(folder / FILE_NAME, music.wanted, music.schedule, store, jitter_s=jitter_s, breathe=breathe)
 
 
 @contextmanager
@@ -108,12 +126,13 @@ def build(config: Config, read_again: Callable[[], Config]) -> Iterator[App]:
     """
     folder = state_dir(config)
     with state_lock(folder), SqliteCatalogue.open(folder / FILE_NAME) as catalogue:
+        catalogue.warm()
         store, inbox, notifier = SettingsStore(folder / "settings.json"), Inbox[Command | Retune](), Notifier()
         pipeline = build_pipeline(config, *build_eyes(config), catalogue, seed=secrets.randbits(32))
         pipeline.controls = load_controls(store)
         brain = Brain(pipeline, pace(config), store)
         source = build_source(config)
-        outputs: list[Output] = [StatusOutput(notifier.status)]
+        outputs: list[Output] = [StatusOutput(notifier.status), Tender(catalogue)]
         loop: WatchLoop[Frame, Command | Retune, Outcome] = WatchLoop(
             source,
             brain,
@@ -121,14 +140,17 @@ def build(config: Config, read_again: Callable[[], Config]) -> Iterator[App]:
             emit=lambda outcome: _emit(outputs, outcome),
             lost=SourceLost,
             beat=notifier.beat,
+            refused=(OSError, CatalogueError, CommandError),
             max_wait_s=(notifier.watchdog_s or 60) / 4,
         )
+        jobs, librarian, desks = _jobs(config, folder, outputs)
         page = WebOutput(
             config.web.listen,
             own_socket(config),
             page_token(config),
             inbox.put,
             lambda: {"name": config.device.name, **_health(source, loop, brain, outputs)},
+            desks,
         )
         outputs.append(page)
         if config.mqtt.host:
@@ -136,12 +158,13 @@ def build(config: Config, read_again: Callable[[], Config]) -> Iterator[App]:
 
         def tune(new: Config) -> None:
             pipeline.rules, brain.pace = rules(new), pace(new)
-            pipeline.recommender.cool_down_s = new.music.cool_down_s
+            pipeline.recommender.taste = build_taste(new)
+            librarian.follow(new.music.wanted, new.music.schedule)
 
         def ready() -> None:
             log.info("ready; the page is %s", page.address)
 
-        yield App(Supervisor(outputs, loop, notifier, ready, _reloader(config, read_again, inbox, tune)))
+        yield App(Supervisor([*outputs, jobs], loop, notifier, ready, _reloader(config, read_again, inbox, tune)))
 
 
 def pace(config: Config) -> Pace:
@@ -175,6 +198,24 @@ def _reloader(
         now = new
 
     return reload
+
+
+def _jobs(config: Config, folder: Path, outputs: list[Output]) -> tuple[Jobs, Librarian, dict[str, Desk]]:
+    """Return the thread for what takes long, and what the command line can ask of it; adds the history's output."""
+    regular: list[Callable[[], None]] = []
+    jobs = Jobs(regular)
+    librarian = build_librarian(config, folder, jobs.breathe)
+    regular.append(librarian.tick)
+    book, counts = history.HistoryBook(folder / history.FOLDER), None
+    if config.history.enabled:
+        counts = history.HistoryOutput(book, config.history.keep_days)
+        outputs.append(counts)
+        regular.append(counts.tick)
+    desks = {
+        "catalogue": Desk(lambda action, args: jobs.submit(lambda: librarian.do(action, args))),
+        "history": Desk(lambda action, args: jobs.submit(lambda: history.do(book, counts, action, args))),
+    }
+    return jobs, librarian, desks
 
 
 def _demo() -> RecordedSource:

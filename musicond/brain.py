@@ -7,9 +7,11 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from math import isfinite
 from typing import TYPE_CHECKING
 
-from musicond.core.messages import Controls
+from musicond.core.bias import CLASSES, Bias, bounded
+from musicond.core.messages import Controls, Policy
 from musicond.runtime.health import Meter
 
 if TYPE_CHECKING:
@@ -37,7 +39,18 @@ def controls_from(settings: Settings) -> Controls:
         private=settings.get("private", False) is not False,
         paused=settings.get("paused") is True,
         paused_until=paused_until,
+        policy=Policy(policy) if (policy := settings.get("policy")) in tuple(Policy) else None,
+        bias=_bias_from(settings.get("bias")),
     )
+
+
+def _bias_from(stored: object) -> Bias:
+    """Return the bias that was stored as seven numbers in one text; none where that can't be understood."""
+    try:
+        shifts = tuple(float(each) for each in str(stored).split())
+    except ValueError:
+        return Bias()
+    return bounded(shifts) if len(shifts) == CLASSES and all(map(isfinite, shifts)) else Bias()
 
 
 def settings_from(controls: Controls) -> Settings:
@@ -47,6 +60,8 @@ def settings_from(controls: Controls) -> Settings:
         "private": controls.private,
         "paused": controls.paused,
         "paused_until": until.isoformat() if until else None,
+        "policy": controls.policy.value if controls.policy else None,
+        "bias": " ".join(map(str, controls.bias.shifts)) if controls.bias else None,
     }
 
 
@@ -76,8 +91,14 @@ class Brain:
 
     def step(self, frame: Frame) -> Outcome:
         """Take one frame through the pipeline."""
+        before = self._pipeline.controls
         self._last = self._pipeline.step(frame)
         self.meter.count()
+        if self._pipeline.controls is not before:  # a calibration has ended
+            try:
+                self._store.save(settings_from(self._pipeline.controls))
+            except OSError as fault:
+                log.warning("%s: %s; the calibration holds until the next start", self._store.path, fault.strerror)
         return self._last
 
     def idle(self) -> Outcome:
@@ -86,11 +107,17 @@ class Brain:
         return self._last
 
     def handle(self, command: Command | Retune) -> None:
-        """Do as a person asks and store it; it is done even where it can't be stored (OSError)."""
+        """Do as a person asks and store it; what is switched holds even where it can't be stored (OSError).
+
+        Raises CommandError and CatalogueError as `Pipeline.handle` does: then nothing was done.
+        """
         if isinstance(command, Retune):
             command.apply()
             return
-        self._store.save(settings_from(self._pipeline.handle(command, datetime.now().astimezone())))
+        before = self._pipeline.controls
+        after = self._pipeline.handle(command, datetime.now().astimezone())
+        if after is not before:
+            self._store.save(settings_from(after))
 
     def wants_camera(self) -> bool:
         """Return whether the device may be open: not while private."""

@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
+
+from musicond.config_music import History, Music, Section
 
 SOURCE_PATTERN = r"^(auto|pi|demo|v4l2(:/dev/.+)?|file:.+)$"
 PASSWORD_VARIABLE = "MUSICOND_MQTT_PASSWORD"  # noqa: S105 - the variable's name, not a password
@@ -29,12 +31,6 @@ class ConfigError(Exception):
     def __init__(self, *faults: str) -> None:
         super().__init__("\n".join(faults))
         self.faults = faults
-
-
-class Section(BaseModel):
-    """A section of the file: unknown keys are faults, values can't be changed afterwards."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Device(Section):
@@ -108,14 +104,6 @@ class MoodSection(Section):
             msg = f"leave ({self.leave:g}) must not exceed enter ({self.enter:g})"
             raise ValueError(msg)
         return self
-
-
-class Music(Section):
-    """What is recommended."""
-
-    cool_down_s: float = Field(
-        600, ge=0, le=86400, description="Seconds for which the same mood coming back keeps its recommendation."
-    )
 
 
 class Mqtt(Section):
@@ -206,6 +194,7 @@ class Config(Section):
     music: Music = Music()
     mqtt: Mqtt = Mqtt()
     web: Web = Web()
+    history: History = History()
     state_dir: Path | None = Field(
         None, description="Folder for the catalogue and what was switched. $STATE_DIRECTORY wins; unset: XDG's."
     )

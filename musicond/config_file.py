@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from musicond.config import PASSWORD_VARIABLE, Config, ConfigError, Section
+from musicond.config import PASSWORD_VARIABLE, Config, ConfigError
+from musicond.config_music import Section
 from musicond.config_yaml import MAX_BYTES, Document, Fault, Place, brief, dotted, parse
 from musicond.config_yaml import Path as KeyPath
 from musicond.credentials import password_source
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
 SEARCH = (Path("/etc/musicond/musicon.yaml"), Path("config/musicon.yaml"))
 PATH_KEYS = (("model", "path"), ("mqtt", "password_file"), ("web", "token_file"), ("state_dir",))
 RESERVED = {
-    "": ("playback", "spotify", "mpd", "history", "indicator"),
-    "music": ("policy", "refresh", "quiet_hours", "moods"),
+    "": ("playback", "spotify", "mpd", "indicator"),
     "mqtt": ("protocol", "tls", "ca", "cert", "key", "discovery", "discovery_prefix", "status_topic"),
     "web": ("preview",),
 }
@@ -78,9 +78,10 @@ def _value_at(values: Any, path: tuple[str, ...]) -> Any:
 def schema() -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of musicon.yaml; a section may be left empty."""
     made = Config.model_json_schema()
-    for name, info in made["properties"].items():
-        if "$ref" in info:
-            made["properties"][name] = {"anyOf": [{"$ref": info["$ref"]}, {"type": "null"}], "default": None}
+    for section in (made, *made["$defs"].values()):
+        for name, info in section.get("properties", {}).items():
+            if "$ref" in info:
+                section["properties"][name] = {"anyOf": [{"$ref": info["$ref"]}, {"type": "null"}], "default": None}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "musicon.yaml"}
 
 
@@ -102,7 +103,7 @@ def _first(search: Sequence[Path]) -> tuple[Path | None, bytes]:
 
 def _validate(document: Document, folder: Path) -> tuple[Config | None, list[Fault]]:
     """Return the Config (None if there is none), and all faults of form and content."""
-    data = {name: {} if value is None and _is_section(name) else value for name, value in document.data.items()}
+    data = _opened(document.data, Config)
     _anchor(data, folder)
     faults = list(document.faults)
     try:
@@ -113,8 +114,15 @@ def _validate(document: Document, folder: Path) -> tuple[Config | None, list[Fau
         return None, faults
 
 
-def _is_section(name: str) -> bool:
-    return "$ref" in str(schema()["properties"].get(name))
+def _opened(data: dict[str, Any], section: type[Section]) -> dict[str, Any]:
+    """Return the data with sections that were left empty as sections without keys."""
+    opened = dict(data)
+    for name, info in section.model_fields.items():
+        kind = info.annotation
+        if name in opened and isinstance(kind, type) and issubclass(kind, Section):
+            value = {} if opened[name] is None else opened[name]
+            opened[name] = _opened(value, kind) if isinstance(value, dict) else value
+    return opened
 
 
 def _anchor(data: dict[str, Any], folder: Path) -> None:
@@ -123,11 +131,26 @@ def _anchor(data: dict[str, Any], folder: Path) -> None:
         section = data.get(sections[0]) if sections else data
         if isinstance(section, dict) and isinstance(section.get(key), str) and section[key]:
             section[key] = _absolute(section[key], folder)
+    for mood in _items(_items(data.get("music")).get("moods")).values():
+        lists = _items(mood).get("lists")
+        if isinstance(lists, list):
+            mood["lists"] = [_anchored(each, folder) for each in lists]
     camera = data.get("camera")
     if isinstance(camera, dict):
         kind, colon, rest = str(camera.get("source")).partition(":")
         if kind == "file" and colon and rest:
             camera["source"] = f"file:{_absolute(rest, folder)}"
+
+
+def _items(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _anchored(name: Any, folder: Path) -> Any:
+    """Make the path of a list of songs absolute; what has a name or a scheme is left."""
+    if not isinstance(name, str) or not name or name == "starter" or name.startswith("spotify:"):
+        return name
+    return _absolute(name, folder)
 
 
 def _absolute(text: str, folder: Path) -> str:
@@ -155,9 +178,8 @@ def _unknown(path: KeyPath) -> str:
     *parents, name = (str(part) for part in path)
     if name in RESERVED.get(".".join(parents), ()):
         return "not available in this version yet; remove it"
-    siblings = [leaf[-1] for leaf in leaves() if list(leaf[:-1]) == parents]
-    if not parents:
-        siblings = list(Config.model_fields)
+    depth = len(parents)
+    siblings = list(dict.fromkeys(leaf[depth] for leaf in leaves() if list(leaf[:depth]) == parents and leaf[depth:]))
     close = difflib.get_close_matches(name, siblings, 1)
     if close:
         return f"unknown key; did you mean {'.'.join([*parents, close[0]])}?"

@@ -7,22 +7,37 @@ import numpy as np
 import pytest
 
 from musicond.brain import Brain, controls_from, load_controls, settings_from
-from musicond.core.messages import Controls, Faces, Frame, Pause, Resume, SetPrivacy, Watching
+from musicond.core.bias import Bias
+from musicond.core.messages import (
+    Controls,
+    Faces,
+    Frame,
+    Pause,
+    Policy,
+    Rate,
+    Resume,
+    SetPolicy,
+    SetPrivacy,
+    Verdict,
+    Watching,
+)
 from musicond.core.mood import Rules
 from musicond.core.pace import Pace
 from musicond.core.pipeline import Pipeline
+from musicond.core.ports import CatalogueError, CommandError
+from musicond.core.recommend import Taste
 from musicond.runtime.settings import SettingsStore
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from musicond.core.messages import Emotion, EmotionEstimate, Recommendation
+    from musicond.core.messages import EmotionEstimate, Occasion, Recommendation
 
 
 class Nothing:
     """An empty room and an empty catalogue."""
 
-    cool_down_s = 0.0
+    taste = Taste()
 
     def find(self, frame: Frame) -> Faces:
         return Faces()
@@ -33,7 +48,15 @@ class Nothing:
     def read(self, frame: Frame, faces: Faces) -> EmotionEstimate | None:
         return None
 
-    def for_mood(self, emotion: Emotion, captured_at: float, wall: datetime) -> Recommendation | None:
+    def for_mood(self, occasion: Occasion) -> Recommendation | None:
+        return None
+
+    def another(self, occasion: Occasion) -> Recommendation:
+        raise CatalogueError("empty")
+
+    def rate(self, rate: Rate, shown: Recommendation | None, wall: datetime) -> Recommendation | None:
+        if rate.track_id is None:
+            raise CommandError("no song is recommended now")
         return None
 
 
@@ -51,6 +74,7 @@ def brain(folder: Path, controls: Controls | None = None) -> Brain:
         Controls(private=True),
         Controls(paused=True),
         Controls(paused=True, paused_until=datetime(2026, 11, 23, 8, 30, tzinfo=UTC)),
+        Controls(policy=Policy.LIFT, bias=Bias().moved(5, 4)),
     ],
 )
 def test_controls_survive_being_stored(controls: Controls) -> None:
@@ -63,6 +87,8 @@ def test_what_cannot_be_understood_errs_towards_privacy() -> None:
     until = controls_from({"paused": True, "paused_until": "2026-11-23T08:30:00"}).paused_until
     assert until is not None
     assert until.tzinfo is not None
+    for bias in ("", "1 2 3", "nan nan nan nan nan nan nan", "a lot", 3.0, True):
+        assert controls_from({"bias": bias, "policy": "loud"}) == Controls()
 
 
 @pytest.mark.parametrize("text", ["", '{"private": fa', "[]"])
@@ -107,3 +133,13 @@ def test_an_empty_room_is_looked_at_slowly(tmp_path: Path) -> None:
     assert mind.interval_s() == 1 / 8
     mind.step(Frame(np.zeros((10, 10), np.uint8), 1.0, datetime.now().astimezone()))
     assert mind.interval_s() == 1 / 2
+
+
+def test_feedback_writes_no_settings_and_what_makes_no_sense_is_the_sender_s_error(tmp_path: Path) -> None:
+    mind = brain(tmp_path)
+    mind.handle(Rate(Verdict.LIKE, "t:1"))
+    with pytest.raises(CommandError):
+        mind.handle(Rate(Verdict.LIKE))
+    assert list(tmp_path.iterdir()) == []
+    mind.handle(SetPolicy(Policy.STEADY))
+    assert controls_from(SettingsStore(tmp_path / "settings.json").load({})).policy is Policy.STEADY

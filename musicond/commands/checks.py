@@ -55,6 +55,7 @@ PACKAGES = (
     Package("paho-mqtt", "paho.mqtt.enums", "CallbackAPIVersion", "pip install 'paho-mqtt>=2.1,<3'"),
     Package("aiohttp", "aiohttp.web", "AppRunner", "pip install 'aiohttp>=3.8.4,<4'"),
     Package("pydantic", "pydantic", "model_validator", "pip install 'pydantic>=2.10,<3'"),
+    Package("mutagen", "mutagen", "File", "pip install 'mutagen>=1.46'; sudo apt install python3-mutagen"),
     Package("PyYAML", "yaml", "compose", "pip install 'pyyaml>=6.0'"),
     Package(
         "systemd", "systemd.daemon", "notify", "none needed; sudo apt install python3-systemd adds it", optional=True
@@ -166,13 +167,15 @@ def check_catalogue(path: Path, importer: Callable[[str], Any] = import_module) 
     try:
         opener = importer("musicond.music.catalogue").SqliteCatalogue
         with opener.open(path, read_only=True) if there else opener.open(":memory:") as catalogue:
-            counts = {str(emotion): len(catalogue.candidates(emotion)) for emotion in EMOTIONS}
+            counts = {str(emotion): len(catalogue.pool(emotion)) for emotion in EMOTIONS}
     except (CatalogueError, OSError) as error:
-        return Check("catalogue", "failed", _line(error), f"move {path} away: the next start makes a new one")
+        return Check("catalogue", "failed", _line(error), f"restart musicond: it moves {path} aside and rebuilds it")
     found = f"{sum(counts.values())} tracks in {path if there else 'the starter; copied at the first start'}"
     empty = [emotion for emotion, count in counts.items() if not count]
     if empty:
-        return Check("catalogue", "warning", f"{found}, none for {', '.join(empty)}", "see musicond catalogue list")
+        return Check(
+            "catalogue", "warning", f"{found}, none for {', '.join(empty)}", "see musicond catalogue import --help"
+        )
     return Check("catalogue", "ok", found)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import platform
 import struct
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from musicond.commands.checks import Check
+from musicond.runtime.clock import kernel_synchronised
 from musicond.runtime.health import THROTTLED, throttled
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ HOT_C, WARM_C = 80.0, 70.0
 """From 80 degrees Celsius a Pi slows down; from 70 it soon will."""
 RELEASED = datetime(2026, 11, 1, tzinfo=UTC)
 """No clock that is right shows an earlier time."""
-TIME_ERROR = 5
-"""What adjtimex(2) returns while the clock is not synchronised."""
 
 
 def check_python(
@@ -41,16 +39,6 @@ def check_python(
     if tuple(version[:2]) > NEWEST:
         return Check("Python", "warning", found, "newer than what is tested: use Python 3.11 to 3.13")
     return Check("Python", "ok", found)
-
-
-def kernel_synchronised() -> bool | None:
-    """Ask the kernel whether something keeps its clock right; None where it can't be asked."""
-    try:
-        # struct timex, with room to spare; all zero, it only asks.
-        state = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512))
-    except (AttributeError, OSError):
-        return None
-    return None if state < 0 else state != TIME_ERROR
 
 
 def check_clock(

@@ -39,13 +39,16 @@ def lines(loaded: Loaded) -> Iterator[str]:
     values = loaded.config.model_dump(mode="json")
     values["state_dir"] = str(state_dir(loaded.config))
     values["model"]["path"] = str(model_path(loaded.config))
-    section = ""
+    opened: tuple[str, ...] = ()
     for *parents, name in leaves():
-        if parents and parents[0] != section:
-            section = parents[0]
-            yield f"{section}:"
-        value = values[section][name] if parents else values[name]
-        text = f"{'  ' if parents else ''}{name}: {written(value)}"
+        shared = next((n for n, (a, b) in enumerate(zip(opened, parents, strict=False)) if a != b), len(opened))
+        for depth in range(min(shared, len(parents)), len(parents)):
+            yield f"{'  ' * depth}{parents[depth]}:"
+        opened = tuple(parents)
+        value = values
+        for part in (*parents, name):
+            value = value[part]
+        text = f"{'  ' * len(parents)}{name}: {written(value)}"
         yield f"{text:{ORIGIN_COLUMN}}  # {loaded.origin['.'.join([*parents, name])]}"
         if name == "password_file" and password_source(loaded.config):
             yield f"{'  # password: ********':{ORIGIN_COLUMN}}  # {password_source(loaded.config)}"

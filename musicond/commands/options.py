@@ -11,11 +11,12 @@ from musicond.config import SOURCE_PATTERN
 from musicond.config_file import Loaded, load
 
 
-def add_config(parser: argparse.ArgumentParser) -> None:
-    """Declare --config."""
+def add_config(parser: argparse.ArgumentParser, *, action: bool = False) -> None:
+    """Declare --config; for an action, too, whose command has it already: it may stand before or after it."""
     parser.add_argument(
         "--config",
         type=Path,
+        default=argparse.SUPPRESS if action else None,
         metavar="F",
         help="default: /etc/musicond/musicon.yaml, else ./config/musicon.yaml, else built-in defaults",
     )

@@ -14,7 +14,8 @@ from musicond.app import build_eyes, build_pipeline, open_recording
 from musicond.commands.options import add_config, load_config
 from musicond.core.messages import EMOTIONS, Frame
 from musicond.core.pace import Pace
-from musicond.music.catalogue import MEMORY, SqliteCatalogue
+from musicond.music.catalogue import SqliteCatalogue
+from musicond.music.schema import MEMORY
 
 if TYPE_CHECKING:
     import argparse

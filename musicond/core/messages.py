@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from musicond.core.bias import Bias
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -139,17 +141,6 @@ class Track:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A track of an emotion's list, with what a choice needs to know."""
-
-    track: Track
-    familiarity: float
-    """0 (obscure) to 1 (everybody knows it)."""
-    shown: int
-    """How often it has been recommended; no times are kept."""
-
-
-@dataclass(frozen=True, slots=True)
 class Recommendation:
     """Songs for a mood, with the reason in plain words."""
 
@@ -178,7 +169,81 @@ class Resume:
     """End a pause."""
 
 
-Command = SetPrivacy | Pause | Resume
+class Verdict(StrEnum):
+    """What a person says of a song."""
+
+    LIKE = "like"
+    DISLIKE = "dislike"
+    SKIP = "skip"
+
+
+class Policy(StrEnum):
+    """How the music follows the mood; see `core.places`."""
+
+    MATCH = "match"
+    LIFT = "lift"
+    STEADY = "steady"
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Say what a song is worth in the mood that it was recommended for."""
+
+    verdict: Verdict
+    track_id: str | None = None
+    """None: the first track of the recommendation shown now."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrongMood:
+    """The mood that is announced now is wrong; `right` is what it should be, where that is known."""
+
+    right: Emotion | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetPolicy:
+    """Choose how the music follows the mood; None: as the configuration says."""
+
+    policy: Policy | None
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """Offer other songs for this mood now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrate:
+    """Learn from the neutral face that is shown for the next ten seconds, or forget what was learnt."""
+
+    reset: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a calibration is."""
+
+    share: float
+    """0..1; 1 is done."""
+    fault: str | None = None
+    """Why it ended without a result."""
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """What a recommendation is wanted for."""
+
+    emotion: Emotion
+    captured_at: float
+    wall: datetime
+    scores: tuple[float, ...] | None = None
+    """Smoothed probabilities in the order of `EMOTIONS`."""
+    policy: Policy | None = None
+    """None: what the configuration says."""
+
+
+Command = SetPrivacy | Pause | Resume | Rate | WrongMood | SetPolicy | Next | Calibrate
 """What a person asks for, whoever sent it: page, MQTT or the command line."""
 
 
@@ -190,6 +255,10 @@ class Controls:
     paused: bool = False
     paused_until: datetime | None = None
     """None with `paused`: until resumed."""
+    policy: Policy | None = None
+    """None: what the configuration says."""
+    bias: Bias = field(default_factory=Bias)
+    """How the reading is corrected for this household."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,3 +289,5 @@ class Outcome:
     """What persons have switched."""
     notice: str | None = None
     """A plain sentence on what does not work for the time being, such as the catalogue."""
+    calibration: Progress | None = None
+    """Of the last one asked for."""

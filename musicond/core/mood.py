@@ -14,6 +14,8 @@ The rules
   4. No face for `away_s`: nobody. A face not found for less than that changes nothing.
   5. Dark for `dwell_s`: watching is `dark` and the mood nobody; light for `dwell_s`: `yes` again.
   6. Not watching (private, paused, no camera): nobody at once, and everything is forgotten.
+  7. A mood that a person called wrong gives way at once to the right one, or to unsure, and is no target again
+     for `DENIED_S`, or until nobody is there.
 
 The transitions (rows: announced; columns: what comes; "." keeps the mood)
                  | target holds dwell_s | unsure holds 3 x dwell_s | away_s without face | dark/not watching
@@ -34,6 +36,9 @@ UNSURE_DWELL = 3.0
 
 BREAK_S = 1.0
 """Seconds between two readings from which they do not belong together."""
+
+DENIED_S = 600.0
+"""Seconds for which a mood that a person called wrong is not announced again."""
 
 TOLERANCE_S = 1e-6
 """Seconds by which a dwell may fall short: sums of frame times are not exact."""
@@ -80,6 +85,9 @@ class MoodState:
     dark: bool = False
     light_since: float | None = None
     """Since when the frames have said the opposite of `dark`; None while they agree."""
+    denied: Mood | None = None
+    """What a person called wrong."""
+    denied_at: float = 0.0
 
     @property
     def confidence(self) -> float:
@@ -108,6 +116,13 @@ def forget(state: MoodState, at: float) -> MoodState:
     return MoodState(since=since, dark=state.dark, light_since=state.light_since)
 
 
+def deny(state: MoodState, right: Mood | None, at: float) -> MoodState:
+    """Return the state after a person called the announced mood wrong (rule 7)."""
+    wrong = state.mood if state.mood.emotion else state.denied
+    mood = right or Mood.UNSURE
+    return replace(state, mood=mood, since=at, target=mood, target_since=at, denied=wrong, denied_at=at)
+
+
 def _light(state: MoodState, rules: Rules, seen: Observation) -> MoodState:
     if seen.dark == state.dark:
         return state if state.light_since is None else replace(state, light_since=None)
@@ -124,6 +139,8 @@ def _read(state: MoodState, rules: Rules, at: float, scores: tuple[float, ...]) 
         weight = 1.0 - math.exp(-gap / rules.smoothing_s)
         scores = tuple(old + weight * (new - old) for old, new in zip(state.scores, scores, strict=True))
     target = _target(state, scores, rules)
+    if target is state.denied and target is not state.mood and at - state.denied_at < DENIED_S:
+        target = Mood.UNSURE
     unbroken = target is state.target and gap <= max(rules.dwell_s, BREAK_S) + TOLERANCE_S
     since = state.target_since if unbroken else at
     dwell = rules.dwell_s * (UNSURE_DWELL if target is Mood.UNSURE else 1.0)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from musicond.core.messages import Candidate, Emotion, EmotionEstimate, Faces, Frame, Outcome
+    from musicond.core.choice import Heard, Pool
+    from musicond.core.messages import Emotion, EmotionEstimate, Faces, Frame, Outcome, Track, Verdict
+    from musicond.core.songs import Song
 
 
 class SourceLost(Exception):  # noqa: N818 - the house's name: a state of the source, not a fault of the program
@@ -20,6 +22,14 @@ class ModelError(Exception):
 
 class CatalogueError(Exception):
     """The catalogue can't be read or written; the text says what to do."""
+
+
+class CommandError(Exception):
+    """What a person asks for makes no sense now (to like a song where none is shown); the text says why."""
+
+
+class ListError(Exception):
+    """A list of songs can't be read; the text says where, why and what to do."""
 
 
 class OutputError(Exception):
@@ -61,13 +71,38 @@ class EmotionReader(Protocol):
 
 
 class Catalogue(Protocol):
-    """The lists of tracks, one for each emotion."""
+    """The lists of tracks, one for each emotion, and what is remembered of each track in each mood.
 
-    def candidates(self, emotion: Emotion) -> Sequence[Candidate]:
-        """Return the tracks of an emotion's list in a stable order; raise CatalogueError."""
+    Everything raises CatalogueError.
+    """
 
-    def mark_shown(self, track_ids: Sequence[str]) -> None:
-        """Remember that these were recommended once more; raise CatalogueError."""
+    def pool(self, emotion: Emotion) -> Pool:
+        """Return the tracks of an emotion's list."""
+
+    def heard(self, mood: Emotion) -> Mapping[int, Heard]:
+        """Return what is remembered in a mood, by the number of the track."""
+
+    def tracks(self, keys: Sequence[int]) -> Sequence[Track]:
+        """Return tracks by their numbers, in the same order."""
+
+    def offered(self, mood: Emotion, keys: Sequence[int], turn: int) -> None:
+        """Remember that these were offered in the mood's recommendation number `turn`; may be stored later."""
+
+    def key_of(self, track_id: str) -> int | None:
+        """Return the number of a track; None for an unknown one."""
+
+    def emotions_of(self, key: int) -> Sequence[Emotion]:
+        """Return in whose lists a track stands."""
+
+    def rate(self, moods: Sequence[Emotion], key: int, verdict: Verdict) -> None:
+        """Count a verdict in each of these moods, all or none; on return it is on the disk."""
+
+
+class ListSource(Protocol):
+    """A list of songs outside the catalogue: a file, a folder, a playlist. Constructing it opens nothing."""
+
+    def songs(self) -> Iterator[Song]:
+        """Yield its songs in order, reading as it goes; raise ListError."""
 
 
 class Output(Protocol):

@@ -1,126 +1,157 @@
-"""Chooses songs for a mood: rotates through its list, familiar songs sooner, artists spread, nothing global."""
+"""Recommends songs for a mood: by the policy's plan, drawn by `core.choice`; takes what persons say of them."""
 
 from __future__ import annotations
 
-import math
-import random
-from collections import Counter
-from itertools import groupby
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from musicond.core.messages import Emotion, Mood, Recommendation
-from musicond.core.ports import CatalogueError
+import numpy as np
+
+from musicond.core.choice import Draw, calmer, empty, shortlist, union
+from musicond.core.messages import Emotion, Mood, Policy, Recommendation, Verdict
+from musicond.core.policies import Guide
+from musicond.core.ports import CatalogueError, CommandError
+from musicond.core.reasons import reason
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
     from datetime import datetime
 
-    from musicond.core.messages import Candidate
+    from musicond.core.choice import Heard, Pool
+    from musicond.core.hours import Hours
+    from musicond.core.messages import Occasion, Rate
+    from musicond.core.policies import Part, Plan
     from musicond.core.ports import Catalogue
 
 COUNT = 5
-OBSCURE = 0.1
-"""Weight that even a track of familiarity 0 has in the draw, so that it comes up early now and then."""
 
-SOUND = {
-    Emotion.ANGRY: "fast, loud guitar",
-    Emotion.DISGUST: "harsh, heavy",
-    Emotion.FEAR: "dark, tense",
-    Emotion.HAPPY: "bright, lively",
-    Emotion.NEUTRAL: "calm, even-tempered",
-    Emotion.SAD: "slow, quiet",
-    Emotion.SURPRISE: "fast, high-energy",
-}
-"""What the lists were picked for: see docs/recommendation.md."""
 
-NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+@dataclass(frozen=True, slots=True)
+class Taste:
+    """What the configuration says of the music."""
+
+    policy: Policy = Policy.MATCH
+    by_mood: Mapping[Emotion, Policy] = field(default_factory=dict)
+    """Policies of single moods, instead of `policy`."""
+    cool_down_s: float = 600.0
+    """For so long the same mood coming back keeps its recommendation."""
+    quiet_hours: Hours | None = None
+    count: int = COUNT
 
 
 class Recommender:
     """Recommends for each announced mood; a mood that comes back soon keeps its songs."""
 
-    def __init__(self, catalogue: Catalogue, seed: int, cool_down_s: float, count: int = COUNT) -> None:
-        self.cool_down_s = cool_down_s
-        self._catalogue, self._count = catalogue, count
-        self._rng = random.Random(seed)  # noqa: S311 - songs, not secrets
-        self._made: dict[Emotion, tuple[float, Recommendation]] = {}
+    def __init__(self, catalogue: Catalogue, seed: int, taste: Taste | None = None) -> None:
+        self._catalogue, self.taste = catalogue, taste or Taste()
+        self._rng = np.random.default_rng(seed)
+        self._guide = Guide()
+        self._made: dict[Emotion, tuple[float, Recommendation, Plan]] = {}
+        self._turn: dict[Emotion, int] = {}
+        """How many recommendations each mood has had, as far as it was asked."""
         self._last: Emotion | None = None
 
-    def for_mood(self, emotion: Emotion, captured_at: float, wall: datetime) -> Recommendation | None:
+    def for_mood(self, occasion: Occasion) -> Recommendation | None:
         """Return what is to be shown from now on, or None to keep what is shown.
 
-        Within `cool_down_s` of its making, a mood's recommendation comes back unchanged, and counts as shown once.
+        Within the cool-down of its making, a mood's recommendation comes back unchanged, and counts as offered once.
         Raises CatalogueError; the next call tries anew.
         """
-        made = self._made.get(emotion)
-        if made is not None and 0 <= captured_at - made[0] < self.cool_down_s:
-            if self._last is emotion:
-                return None
-            self._last = emotion
-            return made[1]
-        candidates = self._catalogue.candidates(emotion)
-        new = recommend(emotion, candidates, count=self._count, rng=self._rng, wall=wall)
-        self._catalogue.mark_shown([track.track_id for track in new.tracks])
-        self._made[emotion] = captured_at, new
+        made = self._made.get(occasion.emotion)
+        if made is None or not 0 <= occasion.captured_at - made[0] < self.taste.cool_down_s:
+            return self.another(occasion)
+        if self._last is occasion.emotion:
+            return None
+        self._last = occasion.emotion
+        return made[1]
+
+    def another(self, occasion: Occasion) -> Recommendation:
+        """Return other songs for the mood, whatever was offered a moment ago; raise CatalogueError."""
+        emotion = occasion.emotion
+        plan = self._guide.plan(occasion, self._policy(occasion), self.taste.count)
+        heard = self._catalogue.heard(emotion)
+        turn = self._turns(emotion) + 1
+        drawn: list[Pool] = []
+        for part in plan.parts:
+            drawn.append(self._draw(heard, turn, part, union([*drawn, empty()]), occasion.wall))
+        songs = [key for pool in drawn for key in pool.keys.tolist()]
+        if not songs:
+            # Which list it is would tell the log the mood.
+            raise CatalogueError("catalogue: a list is empty; see musicond catalogue verify")
+        counts, known = [len(pool) for pool in drawn], [heard.get(key) for key in songs]
+        words = reason(emotion, plan, counts, known, turn, quiet=self._quiet(occasion.wall))
+        new = Recommendation(Mood(emotion.value), tuple(self._catalogue.tracks(songs)), words, occasion.wall)
+        self._catalogue.offered(emotion, songs, turn)
+        self._turn[emotion] = turn
+        self._guide.done(occasion, plan, union(drawn))
+        self._made[emotion] = occasion.captured_at, new, plan
         self._last = emotion
         return new
 
+    def rate(self, rate: Rate, shown: Recommendation | None, wall: datetime) -> Recommendation | None:
+        """Remember a verdict, on the disk, and return what is to be shown instead of `shown`; None to keep it.
 
-def recommend(
-    emotion: Emotion, candidates: Sequence[Candidate], *, count: int, rng: random.Random, wall: datetime
-) -> Recommendation:
-    """Return `count` tracks (fewer from a shorter list) with the reason; raise CatalogueError on an empty list."""
-    if not candidates:
-        # Which list it is would tell the log the mood.
-        raise CatalogueError("catalogue: a list is empty; see musicond doctor, or move the catalogue away")
-    chosen = choose(candidates, count, rng)
-    return Recommendation(Mood(emotion.value), tuple(each.track for each in chosen), reason(emotion, chosen), wall)
+        A song that is disliked or skipped gives its place in `shown` to another. Raises CatalogueError, and
+        CommandError where no song is meant.
+        """
+        if rate.track_id is None and not (shown and shown.tracks):
+            raise CommandError("no song is recommended now; name one")
+        track_id = rate.track_id or (shown.tracks[0].track_id if shown else "")
+        key = self._catalogue.key_of(track_id)
+        moods = () if key is None else self._rated_in(track_id, key, shown)
+        if key is None or not moods:
+            raise CommandError(f"no list holds a song {track_id!r}; see musicond catalogue list --json")
+        self._catalogue.rate(moods, key, rate.verdict)
+        if rate.verdict is Verdict.LIKE or shown is None or not _has(shown, track_id):
+            return None
+        return self._instead(shown, track_id, wall)
+
+    def _turns(self, mood: Emotion) -> int:
+        """Return how many recommendations a mood has had."""
+        if mood not in self._turn:
+            self._turn[mood] = max((each.turn for each in self._catalogue.heard(mood).values()), default=0)
+        return self._turn[mood]
+
+    def _policy(self, occasion: Occasion) -> Policy:
+        return occasion.policy or self.taste.by_mood.get(occasion.emotion, self.taste.policy)
+
+    def _quiet(self, wall: datetime) -> bool:
+        hours = self.taste.quiet_hours
+        return hours is not None and hours.hold(wall)
+
+    def _draw(self, heard: Mapping[int, Heard], turn: int, part: Part, taken: Pool, wall: datetime) -> Pool:
+        pool = union([shortlist(self._catalogue.pool(each), self._rng) for each in part.lists])
+        if self._quiet(wall):
+            pool = calmer(pool, 2 * self.taste.count)
+        return Draw(heard, turn, self.taste.count, self._rng).pick(pool, part.targets, taken)
+
+    def _rated_in(self, track_id: str, key: int, shown: Recommendation | None) -> tuple[Emotion, ...]:
+        """Return the moods a verdict belongs to: that of the recommendation, else those of the track's lists."""
+        known = [each for _, each, _ in self._made.values()]
+        for found in [shown, *known] if shown else known:
+            if _has(found, track_id):
+                return (Emotion(found.mood.value),)
+        return tuple(self._catalogue.emotions_of(key))
+
+    def _instead(self, shown: Recommendation, track_id: str, wall: datetime) -> Recommendation:
+        """Return what is shown without one of its songs and with another at the end, if there is one."""
+        emotion = Emotion(shown.mood.value)
+        heard = self._catalogue.heard(emotion)
+        made = self._made.get(emotion)
+        part = made[2].parts[-1] if made else None
+        lists, target = (part.lists, part.targets[-1]) if part else ((emotion,), None)
+        pool = union([shortlist(self._catalogue.pool(each), self._rng) for each in lists])
+        keys = [self._catalogue.key_of(track.track_id) for track in shown.tracks]
+        taken = pool.take(np.flatnonzero(np.isin(pool.keys, [key for key in keys if key is not None])))
+        turn = self._turns(emotion)
+        chosen = Draw(heard, turn, self.taste.count, self._rng).pick(pool, (target,), taken).keys.tolist()
+        self._catalogue.offered(emotion, chosen, max(1, turn))
+        kept = tuple(track for track in shown.tracks if track.track_id != track_id)
+        new = replace(shown, tracks=(*kept, *self._catalogue.tracks(chosen)), wall=wall)
+        if made:
+            self._made[emotion] = made[0], new, made[2]
+        return new
 
 
-def choose(candidates: Sequence[Candidate], count: int, rng: random.Random) -> list[Candidate]:
-    """Return `count` candidates: none of them while one that was shown less often is left out.
-
-    Among equals familiar tracks are likelier, and no artist comes twice unless the rotation leaves no choice.
-    """
-    chosen: list[Candidate] = []
-    for _, group in groupby(sorted(candidates, key=lambda each: each.shown), key=lambda each: each.shown):
-        missing = count - len(chosen)
-        if missing <= 0:
-            break
-        chosen += _spread(_drawn(list(group), rng), missing, count, {each.track.artist for each in chosen})
-    return chosen
-
-
-def reason(emotion: Emotion, chosen: Sequence[Candidate]) -> str:
-    """Say in plain words what was chosen and why these."""
-    number = NUMBERS[len(chosen)] if len(chosen) < len(NUMBERS) else str(len(chosen))
-    noun = "song" if len(chosen) == 1 else "songs"
-    fresh = "not offered before" if all(each.shown == 0 for each in chosen) else "offered least so far"
-    return f"{emotion.value.capitalize()}: {number} {SOUND[emotion]} {noun}, {fresh}."
-
-
-def _drawn(tier: list[Candidate], rng: random.Random) -> list[Candidate]:
-    """Return the tier in the order of a weighted draw without replacement.
-
-    Each gets the key u**(1/w) with u uniform in (0, 1]; the largest come first: Efraimidis and Spirakis, "Weighted
-    random sampling with a reservoir", Information Processing Letters 97 (2006). Its logarithm sorts alike.
-    """
-    keys = [math.log(1.0 - rng.random()) / (OBSCURE + each.familiarity) for each in tier]
-    order = sorted(range(len(tier)), key=lambda index: -keys[index])
-    return [tier[index] for index in order]
-
-
-def _spread(drawn: list[Candidate], missing: int, count: int, artists: set[str]) -> list[Candidate]:
-    """Return the first `missing` of a tier that repeat no artist, filled up with those that do.
-
-    An artist with more tracks left than there are rounds after this one goes first: else two would meet later.
-    """
-    rounds_after = math.ceil((len(drawn) - missing) / count)
-    left = Counter(each.track.artist for each in drawn)
-    seen = Counter(artists)
-    ranks: dict[int, tuple[int, bool, int]] = {}
-    for place, each in enumerate(drawn):
-        artist = each.track.artist
-        ranks[place] = (seen[artist], left[artist] <= rounds_after, place)
-        seen[artist] += 1
-    return [drawn[place] for place in sorted(sorted(ranks, key=ranks.__getitem__)[:missing])]
+def _has(found: Recommendation, track_id: str) -> bool:
+    return any(track.track_id == track_id for track in found.tracks)

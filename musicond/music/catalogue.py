@@ -1,97 +1,57 @@
-"""The catalogue of songs: an embedded SQLite file with one list for each emotion, filled with the starter."""
+"""The catalogue of songs as the watch loop uses it: lists in memory, feedback at once on the disk, plays in batches."""
 
 from __future__ import annotations
 
-import csv
-import sqlite3
-from contextlib import contextmanager
-from dataclasses import dataclass
-from importlib import resources
-from pathlib import Path
+import logging
+import time
 from typing import TYPE_CHECKING, Self
+from zlib import crc32
 
-from musicond.core.messages import Candidate, Emotion, Track
+import numpy as np
+
+from musicond.core.choice import Heard, Pool
+from musicond.core.messages import Emotion, Track, Verdict
+from musicond.core.places import song_place
 from musicond.core.ports import CatalogueError
+from musicond.music.rescue import open_file
+from musicond.music.schema import folded, transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    import sqlite3
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
-FILE_NAME = "catalogue.sqlite"
-"""Its name in the state directory."""
-MEMORY = ":memory:"
-APPLICATION_ID = 0x6D757364
-"""Marks the file as ours in SQLite's header ("musd")."""
-BUSY_S = 2.0
+    from musicond.core.messages import Outcome
 
-START_ANEW = "move it away and the next start makes a new one with the starter"
-WRITABLE = "make its folder writable for this user, or set state_dir to one that is"
-REMEDIES = {
-    "SQLITE_NOTADB": f"it is damaged or no catalogue: {START_ANEW}",
-    "SQLITE_CORRUPT": f"it is damaged: {START_ANEW}",
-    "SQLITE_ERROR": f"it is damaged or no catalogue: {START_ANEW}",
-    "SQLITE_CONSTRAINT": f"it is damaged: {START_ANEW}",
-    "SQLITE_FULL": "make room on the disk",
-    "SQLITE_BUSY": "another program holds it; close that program",
-    "SQLITE_IOERR": "look at the disk: dmesg | tail",
-    "SQLITE_CANTOPEN": WRITABLE,
-    "SQLITE_READONLY": WRITABLE,
-    "SQLITE_PERM": WRITABLE,
-}
-"""What to do about SQLite's primary error codes."""
+log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A track of a list with all that is known of it."""
-
-    emotion: str
-    track_id: str
-    title: str
-    artist: str
-    link: str
-    year: int
-    genre: str
-    valence: float
-    """0 (gloomy) to 1 (cheerful), as Spotify estimated it."""
-    energy: float
-    """0 to 1, likewise."""
-    tempo: float
-    """Beats per minute, likewise."""
-    mode: str
-    """major or minor, likewise."""
-    popularity: int
-    """0 to 100."""
-    source: str
-    """Where the row comes from."""
-    shown: int
-    """How often it has been recommended."""
-
-
-COLUMNS = tuple(name for name in Entry.__slots__ if name not in ("emotion", "shown"))
+FLUSH_S = 900.0
+"""For so long offered songs may wait to be stored: a kill loses their counts, and nothing else."""
+UNKNOWN = 0.5
+"""Familiarity of a song of whose popularity nothing is known."""
+VERDICTS = {Verdict.LIKE: "likes", Verdict.DISLIKE: "dislikes", Verdict.SKIP: "skips"}
 
 
 class SqliteCatalogue:
-    """Implements core.ports.Catalogue. For one thread at a time; how often a track was shown is kept, when is not."""
+    """Implements core.ports.Catalogue. For one thread at a time."""
 
-    def __init__(self, connection: sqlite3.Connection, name: str) -> None:
-        self._connection, self._name = connection, name
+    def __init__(self, connection: sqlite3.Connection, name: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._connection, self._name, self._clock = connection, name, clock
+        self._pools: dict[Emotion, Pool] = {}
+        self._heard: dict[Emotion, dict[int, Heard]] = {}
+        self._waiting: set[tuple[Emotion, int]] = set()
+        """Plays not stored yet."""
+        self._flushed_at = self._clock()
+        self._version = -1
+        self._closed = False
 
     @classmethod
-    def open(cls, path: Path | str, *, read_only: bool = False) -> Self:
-        """Open the file at `path`, made and filled with the starter if need be, or ":memory:"; raise CatalogueError.
+    def open(cls, path: Path | str, *, read_only: bool = False, clock: Callable[[], float] = time.monotonic) -> Self:
+        """Open the file at `path` or ":memory:", as `rescue.open_file` does; raise CatalogueError.
 
-        A damaged, foreign or newer file is refused and left as it is. Nothing is made with `read_only`.
+        `clock` gives seconds; it decides when what waits is stored.
         """
-        name = f"catalogue {path}"
-        with _folded(name):
-            connection = _connect(path, read_only=read_only)
-        try:
-            with _folded(name):
-                _prepare(connection, name, read_only=read_only)
-        except BaseException:
-            connection.close()
-            raise
-        return cls(connection, name)
+        return cls(open_file(path, read_only=read_only), f"catalogue {path}", clock)
 
     def __enter__(self) -> Self:
         return self
@@ -100,125 +60,166 @@ class SqliteCatalogue:
         self.close()
 
     def close(self) -> None:
-        """Close the file; may be called twice."""
-        self._connection.close()
+        """Store what waits and close the file; may be called twice. Raises CatalogueError."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self.flush()
+        finally:
+            self._connection.close()
 
-    def candidates(self, emotion: Emotion) -> Sequence[Candidate]:
-        """Return the tracks of an emotion's list, in its order; raise CatalogueError."""
-        return tuple(
-            Candidate(Track(each.track_id, each.title, each.artist, each.link), each.popularity / 100, each.shown)
-            for each in self.entries(emotion)
-        )
+    def pool(self, emotion: Emotion) -> Pool:
+        """Return the tracks of an emotion's list; raise CatalogueError."""
+        self._renew()
+        if emotion not in self._pools:
+            self._pools[emotion] = self._load_pool(emotion)
+        return self._pools[emotion]
 
-    def mark_shown(self, track_ids: Sequence[str]) -> None:
-        """Count each track as recommended once more, all or none; raise CatalogueError."""
-        with _folded(self._name), _transaction(self._connection):
+    def warm(self) -> None:
+        """Read all lists, so that the first choice is as quick as the next; raise CatalogueError."""
+        for emotion in Emotion:
+            self.pool(emotion)
+            self.heard(emotion)
+
+    def heard(self, mood: Emotion) -> Mapping[int, Heard]:
+        """Return what is remembered in a mood, by the number of the track; raise CatalogueError."""
+        self._renew()
+        return self._remembered(mood)
+
+    def tracks(self, keys: Sequence[int]) -> Sequence[Track]:
+        """Return tracks by their numbers, in the same order; raise CatalogueError."""
+        query = "SELECT track_id, title, artist, link FROM tracks WHERE track = ?"
+        with folded(self._name):
+            rows = [self._connection.execute(query, (key,)).fetchone() for key in keys]
+        return tuple(Track(*row) for row in rows)
+
+    def offered(self, mood: Emotion, keys: Sequence[int], turn: int) -> None:
+        """Remember that these were offered in the mood's recommendation number `turn`; stored later, by `tend`."""
+        heard = self._remembered(mood)
+        for key in keys:
+            old = heard.get(key, Heard())
+            heard[key] = Heard(old.likes, old.dislikes, old.skips, old.shown + 1, turn)
+            self._waiting.add((mood, key))
+
+    def key_of(self, track_id: str) -> int | None:
+        """Return the number of a track, None for an unknown one; raise CatalogueError."""
+        with folded(self._name):
+            row = self._connection.execute("SELECT track FROM tracks WHERE track_id = ?", (track_id,)).fetchone()
+        return int(row[0]) if row else None
+
+    def emotions_of(self, key: int) -> Sequence[Emotion]:
+        """Return in whose lists a track stands; raise CatalogueError."""
+        query = "SELECT DISTINCT emotion FROM lists WHERE track = ? AND state <> 'removed' ORDER BY emotion"
+        with folded(self._name):
+            return tuple(Emotion(row[0]) for row in self._connection.execute(query, (key,)).fetchall())
+
+    def rate(self, moods: Sequence[Emotion], key: int, verdict: Verdict) -> None:
+        """Count a verdict in each of these moods, all or none; on return it is on the disk. Raise CatalogueError."""
+        column = VERDICTS[verdict]
+        with folded(self._name), transaction(self._connection):
             self._connection.executemany(
-                "UPDATE tracks SET shown = shown + 1 WHERE track_id = ?", [(each,) for each in track_ids]
+                f"INSERT INTO feedback (mood, track, {column}) VALUES (?, ?, 1) "  # noqa: S608 - our own column names
+                f"ON CONFLICT DO UPDATE SET {column} = {column} + 1",
+                [(each.value, key) for each in moods],
             )
+            self._store_plays()
+        self._stored()
+        for mood in moods:
+            self._heard.pop(mood, None)
 
-    def entries(self, emotion: Emotion | None = None) -> tuple[Entry, ...]:
-        """Return an emotion's list, or all lists one after the other; raise CatalogueError."""
-        wanted = tuple(Emotion) if emotion is None else (emotion,)
+    def tend(self) -> None:
+        """Store what has waited for FLUSH_S; cheap, for every turn. Raises CatalogueError."""
+        if self._waiting and self._clock() - self._flushed_at >= FLUSH_S:
+            self.flush()
+
+    def flush(self) -> None:
+        """Store what waits; raise CatalogueError."""
+        if not self._waiting:
+            return
+        self._flushed_at = self._clock()  # also after a failure: the next try comes as late
+        with folded(self._name), transaction(self._connection):
+            self._store_plays()
+        self._stored()
+
+    def _store_plays(self) -> None:
+        rows = [(mood.value, key, self._heard[mood][key]) for mood, key in self._waiting]
+        self._connection.executemany(
+            "INSERT INTO plays SELECT ?1, ?2, ?3, ?4 WHERE ?2 IN (SELECT track FROM tracks) "
+            "ON CONFLICT DO UPDATE SET shown = excluded.shown, turn = excluded.turn",
+            [(mood, key, heard.shown, heard.turn) for mood, key, heard in rows],
+        )
+
+    def _stored(self) -> None:
+        self._waiting.clear()
+        self._flushed_at = self._clock()
+
+    def _renew(self) -> None:
+        """Forget what was read before another connection changed the file."""
+        with folded(self._name):
+            version = int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+        if version == self._version:
+            return
+        self.flush()
+        self._version = version
+        self._pools.clear()
+        self._heard.clear()
+
+    def _remembered(self, mood: Emotion) -> dict[int, Heard]:
+        if mood not in self._heard:
+            query = (
+                "SELECT track, coalesce(likes, 0), coalesce(dislikes, 0), coalesce(skips, 0), coalesce(shown, 0), "
+                "coalesce(turn, 0) FROM (SELECT track FROM plays WHERE mood = ?1 UNION SELECT track FROM feedback "
+                "WHERE mood = ?1) LEFT JOIN (SELECT * FROM plays WHERE mood = ?1) USING (track) "
+                "LEFT JOIN (SELECT * FROM feedback WHERE mood = ?1) USING (track)"
+            )
+            with folded(self._name):
+                rows = self._connection.execute(query, (mood.value,)).fetchall()
+            self._heard[mood] = {key: Heard(*counts) for key, *counts in rows}
+        return self._heard[mood]
+
+    def _load_pool(self, emotion: Emotion) -> Pool:
         query = (
-            f"SELECT lists.emotion, {', '.join('tracks.' + name for name in COLUMNS)}, tracks.shown "  # noqa: S608 - our own column names
-            "FROM lists JOIN tracks USING (track_id) WHERE lists.emotion = ? ORDER BY lists.position"
+            "SELECT track, artist, valence, energy, popularity FROM tracks WHERE track IN (SELECT track FROM lists "
+            "WHERE emotion = ?1 AND state <> 'removed' EXCEPT SELECT track FROM lists WHERE emotion = ?1 "
+            "AND state = 'removed') ORDER BY track"
         )
-        with _folded(self._name):
-            return tuple(
-                Entry(*row) for each in wanted for row in self._connection.execute(query, (each.value,)).fetchall()
-            )
-
-
-@contextmanager
-def _folded(name: str) -> Iterator[None]:
-    """Turn SQLite's and the file system's errors into one line with a remedy."""
-    try:
-        yield
-    except sqlite3.Error as fault:
-        code = getattr(fault, "sqlite_errorname", "")
-        primary = next((known for known in REMEDIES if code == known or code.startswith(f"{known}_")), "")
-        raise CatalogueError(f"{name}: {fault}; {REMEDIES.get(primary, START_ANEW)}") from None
-    except OSError as fault:
-        raise CatalogueError(f"{name}: {fault.strerror}; {WRITABLE}") from None
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        # SQLite has rolled back by itself after a full disk, say.
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
-
-
-def _connect(path: Path | str, *, read_only: bool) -> sqlite3.Connection:
-    target = MEMORY
-    if path != MEMORY:
-        file = Path(path).absolute()
-        if not read_only:
-            file.parent.mkdir(parents=True, exist_ok=True)
-        target = f"{file.as_uri()}?mode={'ro' if read_only else 'rwc'}"
-    # Opened by the main thread, used by the watch thread, closed by the main thread again: never two at once.
-    return sqlite3.connect(target, uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-
-
-def _prepare(connection: sqlite3.Connection, name: str, *, read_only: bool) -> None:
-    version = _version(connection)
-    if version == 0 and (read_only or not _empty(connection)):
-        raise CatalogueError(f"{name}: no catalogue of musicond; {START_ANEW}")
-    if version > 0 and connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-        raise CatalogueError(f"{name}: a database of another program; {START_ANEW}")
-    if version > len(MIGRATIONS):
-        raise CatalogueError(
-            f"{name}: made by a newer musicond (schema {version}, this one knows {len(MIGRATIONS)}); "
-            f"update musicond, or {START_ANEW}"
+        with folded(self._name):
+            rows = self._connection.execute(query, (emotion.value,)).fetchall()
+        return Pool(
+            np.array([row[0] for row in rows], np.int64),
+            np.array([crc32(row[1].casefold().encode()) for row in rows], np.int64),
+            np.array([song_place(row[2], row[3], emotion) for row in rows], np.float32).reshape(-1, 2),
+            np.array([UNKNOWN if row[4] is None else row[4] / 100 for row in rows], np.float32),
         )
-    if (found := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
-        raise CatalogueError(f"{name}: {' '.join(found.split())}; it is damaged: {START_ANEW}")
-    if read_only:
-        return
-    # With WAL, readers do not stop the daemon; with NORMAL, a power cut may cost the last counts, never the file.
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")
-    with _transaction(connection):
-        for number in range(_version(connection), len(MIGRATIONS)):
-            MIGRATIONS[number](connection)
-            connection.execute(f"PRAGMA user_version = {number + 1}")
 
 
-def _version(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+class Tender:
+    """Has the catalogue stored now and then, in the watch thread; implements core.ports.Output."""
 
+    name = "catalogue"
 
-def _empty(connection: sqlite3.Connection) -> bool:
-    return int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]) == 0
+    def __init__(self, catalogue: SqliteCatalogue) -> None:
+        self._catalogue = catalogue
+        self._trouble: str | None = None
 
+    def start(self) -> None:
+        """Nothing to start."""
 
-def _make_version_1(connection: sqlite3.Connection) -> None:
-    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.execute(
-        "CREATE TABLE tracks (track_id TEXT PRIMARY KEY, title TEXT NOT NULL, artist TEXT NOT NULL, "
-        "link TEXT NOT NULL, year INTEGER NOT NULL, genre TEXT NOT NULL, valence REAL NOT NULL, "
-        "energy REAL NOT NULL, tempo REAL NOT NULL, mode TEXT NOT NULL CHECK (mode IN ('major', 'minor')), "
-        "popularity INTEGER NOT NULL CHECK (popularity BETWEEN 0 AND 100), source TEXT NOT NULL, "
-        "shown INTEGER NOT NULL DEFAULT 0 CHECK (shown >= 0)) STRICT, WITHOUT ROWID"
-    )
-    connection.execute(
-        "CREATE TABLE lists (emotion TEXT NOT NULL, position INTEGER NOT NULL, "
-        "track_id TEXT NOT NULL REFERENCES tracks, PRIMARY KEY (emotion, position), UNIQUE (emotion, track_id)) "
-        "STRICT, WITHOUT ROWID"
-    )
-    places = ", ".join(f":{name}" for name in COLUMNS)
-    text = resources.files(__package__).joinpath("starter.csv").read_text(encoding="utf-8")
-    for position, row in enumerate(csv.DictReader(text.splitlines())):
-        connection.execute(f"INSERT INTO tracks ({', '.join(COLUMNS)}) VALUES ({places})", row)  # noqa: S608 - our own column names
-        connection.execute("INSERT INTO lists VALUES (?, ?, ?)", (row["emotion"], position, row["track_id"]))
+    def accept(self, outcome: Outcome) -> None:
+        """Store what has waited long enough."""
+        del outcome
+        try:
+            self._catalogue.tend()
+            self._trouble = None
+        except CatalogueError as fault:
+            if self._trouble is None:
+                log.warning("what was offered can't be stored: %s", fault)
+            self._trouble = str(fault)
 
+    def status(self) -> str:
+        """Return one plain line."""
+        return self._trouble or "well"
 
-MIGRATIONS = (_make_version_1,)
-"""Step n leads from schema n to n + 1; PRAGMA user_version says where a file stands."""
+    def stop(self) -> None:
+        """Nothing to stop: who opened the catalogue closes it."""

@@ -76,7 +76,10 @@ class Brain(Protocol[F_contra, C_contra, O_co]):
 
 
 class WatchLoop(Generic[F, C, O]):
-    """Runs the turns; `lost` is the error by which a source says that it gives no frames."""
+    """Runs the turns; `lost` is the error by which a source says that it gives no frames.
+
+    An error among `refused` is handed to whoever sent the command that raised it.
+    """
 
     def __init__(
         self,
@@ -87,10 +90,11 @@ class WatchLoop(Generic[F, C, O]):
         emit: Callable[[O], None],
         lost: type[Exception],
         beat: Callable[[], None],
+        refused: tuple[type[Exception], ...] = (OSError,),
         max_wait_s: float = MAX_WAIT_S,
     ) -> None:
         self._source, self._brain, self._inbox = source, brain, inbox
-        self._emit, self._lost, self._beat = emit, lost, beat
+        self._emit, self._lost, self._beat, self._refused = emit, lost, beat, refused
         self._max_wait_s = min(max_wait_s, MAX_WAIT_S)
         self._stop = threading.Event()
         self._open = False
@@ -123,7 +127,7 @@ class WatchLoop(Generic[F, C, O]):
         for command, future in items:
             try:
                 self._brain.handle(command)
-            except OSError as fault:
+            except self._refused as fault:
                 if not future.done():  # whoever asked may have given up
                     future.set_exception(fault)
         wants_frames = self._brain.wants_frames()

@@ -10,7 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from musicond.core.messages import Command, Pause, Resume, SetPrivacy
+from musicond.core.messages import (
+    Calibrate,
+    Command,
+    Emotion,
+    Next,
+    Pause,
+    Policy,
+    Rate,
+    Resume,
+    SetPolicy,
+    SetPrivacy,
+    Verdict,
+    WrongMood,
+)
+from musicond.core.ports import CatalogueError, CommandError
 from musicond.runtime.mailbox import InboxFull
 from musicond.web.guard import Refused, add_headers, failure, guard, plain_errors
 from musicond.web.snapshot import fault, state, to_json
@@ -18,9 +32,11 @@ from musicond.web.snapshot import fault, state, to_json
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import Future
+    from enum import StrEnum
 
     from musicond.web.access import Access
     from musicond.web.board import Board, Posted
+    from musicond.web.desk import Desk
     from musicond.web.guard import Handler
 
 BODY_LIMIT = 1024
@@ -37,6 +53,8 @@ WRITE_WAIT_S = 10.0
 MAX_STREAMS = 50
 MAX_MINUTES = 10080
 """Longest pause: one week."""
+MAX_ID = 500
+"""Characters of a track's identifier: a local file's is its path."""
 
 STATIC = {
     "/": ("index.html", "text/html"),
@@ -54,8 +72,9 @@ class Api:
         board: Board,
         submit: Callable[[Command], Future[None]],
         health: Callable[[], Mapping[str, object]],
+        desks: Mapping[str, Desk] | None = None,
     ) -> None:
-        self._board, self._submit, self._health = board, submit, health
+        self._board, self._submit, self._health, self._desks = board, submit, health, desks or {}
         self._event: tuple[Posted | None, bytes] | None = None
         self.streams = 0
         """Open event streams."""
@@ -69,6 +88,13 @@ class Api:
         app.router.add_post("/api/v1/privacy", self.privacy)
         app.router.add_post("/api/v1/pause", self.pause)
         app.router.add_post("/api/v1/resume", self.resume)
+        app.router.add_post("/api/v1/rate", self.rate)
+        app.router.add_post("/api/v1/wrong_mood", self.wrong_mood)
+        app.router.add_post("/api/v1/policy", self.policy)
+        app.router.add_post("/api/v1/next", self.next)
+        app.router.add_post("/api/v1/calibrate", self.calibrate)
+        for name, desk in self._desks.items():
+            app.router.add_post(f"/api/v1/{name}/{{action}}", desk.answer)
         app.router.add_get("/healthz", self.healthz)
         for address, (name, kind) in STATIC.items():
             app.router.add_get(address, _static(name, kind))
@@ -150,6 +176,49 @@ class Api:
         await _body(request, set(), "{}")
         return await self._effect(Resume())
 
+    async def rate(self, request: web.Request) -> web.Response:
+        """Say what a song is worth; without an id, the first one shown."""
+        right = f'{{"verdict": {_either(Verdict)}, "id": TRACK}}; without "id" the first song shown is meant'
+        match await _body(request, {"verdict", "id"}, right):
+            case {"verdict": str(verdict), **rest} if verdict in tuple(Verdict) and _id_fits(rest.get("id")):
+                return await self._effect(Rate(Verdict(verdict), rest.get("id")))
+        raise Refused(400, f"send {right}")
+
+    async def wrong_mood(self, request: web.Request) -> web.Response:
+        """Take the mood announced now for wrong."""
+        right = f'{{"right": {_either(Emotion)}}}, or {{}} where that is not known'
+        body = await _body(request, {"right"}, right)
+        match body.get("right"):
+            case None:
+                return await self._effect(WrongMood())
+            case str(emotion) if emotion in tuple(Emotion):
+                return await self._effect(WrongMood(Emotion(emotion)))
+        raise Refused(400, f"send {right}")
+
+    async def policy(self, request: web.Request) -> web.Response:
+        """Choose how the music follows the mood."""
+        right = f'{{"policy": {_either(Policy)}}}, or {{"policy": null}} for what the configuration says'
+        match await _body(request, {"policy"}, right):
+            case {"policy": None}:
+                return await self._effect(SetPolicy(None))
+            case {"policy": str(policy)} if policy in tuple(Policy):
+                return await self._effect(SetPolicy(Policy(policy)))
+        raise Refused(400, f"send {right}")
+
+    async def next(self, request: web.Request) -> web.Response:
+        """Offer other songs now."""
+        await _body(request, set(), "{}")
+        return await self._effect(Next())
+
+    async def calibrate(self, request: web.Request) -> web.Response:
+        """Learn from the neutral face shown now, or forget what was learnt."""
+        match await _body(request, {"reset"}, '{} or {"reset": true}'):
+            case {"reset": bool(reset)}:
+                return await self._effect(Calibrate(reset))
+            case body if not body:
+                return await self._effect(Calibrate())
+        raise Refused(400, 'send {} or {"reset": true}')
+
     async def _effect(self, command: Command) -> web.Response:
         """Put the command into the inbox and answer once it has taken effect."""
         # Shielded: the future is the watch loop's to resolve, a client that goes away must not cancel it.
@@ -161,6 +230,10 @@ class Api:
             raise Refused(503, str(full)) from full
         except TimeoutError:
             raise Refused(504, "not done yet: the watch loop is busy; look at the state in a moment") from None
+        except CommandError as why:
+            raise Refused(409, str(why)) from why
+        except CatalogueError as trouble:
+            raise Refused(500, str(trouble)) from trouble
         except OSError as trouble:
             raise Refused(500, f"could not be stored ({trouble.strerror or trouble}); see musicond doctor") from trouble
         return web.json_response({"done": True})
@@ -179,6 +252,15 @@ async def _body(request: web.Request, keys: set[str], right: str) -> dict[str, A
     if not isinstance(found, dict) or not found.keys() <= keys:
         raise Refused(400, f"send {right}")
     return found
+
+
+def _either(names: type[StrEnum]) -> str:
+    """Return the values of an enumeration as JSON alternatives."""
+    return " | ".join(f'"{each}"' for each in names)
+
+
+def _id_fits(track_id: object) -> bool:
+    return track_id is None or (isinstance(track_id, str) and 0 < len(track_id) <= MAX_ID)
 
 
 def _static(name: str, kind: str) -> Handler:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 8.0
 """Longer than the daemon waits for a command's effect."""
+DESK_TIMEOUT_S = 40.0
+"""Longer than the daemon takes over such a thing before it says that it is busy."""
 
 
 class ControlError(Exception):
@@ -45,8 +47,34 @@ class ControlClient:
         """End a pause."""
         self._ask("POST", "/api/v1/resume", {})
 
-    def _ask(self, method: str, address: str, body: Mapping[str, object] | None) -> dict[str, Any]:
-        connection = _UnixConnection(self._path, self._timeout_s)
+    def rate(self, verdict: str, track_id: str | None) -> None:
+        """Like, dislike or skip a song (None: the first one shown); on return it is on the daemon's disk."""
+        self._ask("POST", "/api/v1/rate", {"verdict": verdict, "id": track_id})
+
+    def wrong_mood(self, right: str | None) -> None:
+        """Take the mood announced now for wrong."""
+        self._ask("POST", "/api/v1/wrong_mood", {"right": right})
+
+    def policy(self, policy: str | None) -> None:
+        """Choose how the music follows the mood."""
+        self._ask("POST", "/api/v1/policy", {"policy": policy})
+
+    def next(self) -> None:
+        """Have other songs offered now."""
+        self._ask("POST", "/api/v1/next", {})
+
+    def calibrate(self, *, reset: bool = False) -> None:
+        """Begin to learn from the neutral face shown now, or forget what was learnt."""
+        self._ask("POST", "/api/v1/calibrate", {"reset": reset})
+
+    def desk(self, name: str, action: str, arguments: Mapping[str, object] | None = None) -> dict[str, Any]:
+        """Do something with the catalogue or the history (`name`); return what there is to say."""
+        return self._ask("POST", f"/api/v1/{name}/{action}", arguments or {}, timeout_s=DESK_TIMEOUT_S)
+
+    def _ask(
+        self, method: str, address: str, body: Mapping[str, object] | None, timeout_s: float | None = None
+    ) -> dict[str, Any]:
+        connection = _UnixConnection(self._path, timeout_s or self._timeout_s)
         try:
             connection.request(
                 method,

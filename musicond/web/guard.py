@@ -78,7 +78,7 @@ def guard(own_host: str, access: Access | None = None) -> Middleware:
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not _by_unix_socket(request):
+        if not by_unix_socket(request):
             host = request.headers.get("Host", "")
             if not is_local(host, own_host, _reached_at(request)):
                 raise Refused(403, "this host name is not served; open the page by its address, such as 127.0.0.1")
@@ -153,7 +153,7 @@ def same_origin(origin: str, host: str) -> bool:
     return origin.lower() in (f"http://{host}".lower(), f"https://{host}".lower())
 
 
-def _by_unix_socket(request: web.Request) -> bool:
+def by_unix_socket(request: web.Request) -> bool:
     """Return True for the control socket: its file mode says who may, and no browser reaches it."""
     door = request.transport.get_extra_info("socket") if request.transport else None
     return door is not None and door.family == socket.AF_UNIX

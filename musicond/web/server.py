@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from musicond.core.messages import Command, Outcome
+    from musicond.web.desk import Desk
 
 STOP_S = 1.0
 """How long `stop` waits for the thread."""
@@ -37,7 +38,7 @@ class WebOutput:
     `submit` puts a command into the one inbox and returns a future that is resolved once it has taken effect.
     `health` is called in the web thread, must return quickly, and holds any of: `name` (the device's), `camera`
     (its name), `trouble` (why it gives nothing, or None), `frames_per_s`, `temperature_c`, `throttled`, `memory_mib`,
-    `outputs` (a status line for each name).
+    `outputs` (a status line for each name). `desks` answer the command line, by the first part of their addresses.
     """
 
     def __init__(
@@ -47,11 +48,12 @@ class WebOutput:
         token: SecretStr | None,
         submit: Callable[[Command], Future[None]],
         health: Callable[[], Mapping[str, object]],
+        desks: Mapping[str, Desk] | None = None,
     ) -> None:
         self._listen, self._path = listen, socket_path
         self._access = Access(token) if token else None
         self._board = Board()
-        self._api = Api(self._board, submit, health)
+        self._api = Api(self._board, submit, health, desks)
         self._thread: threading.Thread | None = None
         self._end: Callable[[], None] | None = None
         self._address: str | None = None

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from musicond.core.messages import Outcome, Recommendation
+    from musicond.core.messages import Outcome, Progress, Recommendation
 
 STALE_S = 15.0
 """Seconds without an outcome after which the watch loop counts as stuck; a turn waits at most 5 s."""
@@ -34,6 +34,7 @@ def state(outcome: Outcome | None, health: Mapping[str, object]) -> dict[str, ob
             "recommendation": None,
             "controls": _controls(Controls()),
             "notice": STARTING,
+            "calibration": None,
             "health": dict(health),
             "version": __version__,
         }
@@ -49,6 +50,7 @@ def state(outcome: Outcome | None, health: Mapping[str, object]) -> dict[str, ob
         "recommendation": _recommendation(outcome.recommendation),
         "controls": _controls(outcome.controls),
         "notice": outcome.notice,
+        "calibration": _calibration(outcome.calibration),
         "health": dict(health),
         "version": __version__,
     }
@@ -82,8 +84,15 @@ def _scores(scores: tuple[float, ...] | None) -> dict[str, float] | None:
 def _recommendation(found: Recommendation | None) -> dict[str, object] | None:
     if found is None:
         return None
-    tracks = [{"title": track.title, "artist": track.artist, "link": track.link} for track in found.tracks]
+    tracks = [
+        {"id": track.track_id, "title": track.title, "artist": track.artist, "link": track.link}
+        for track in found.tracks
+    ]
     return {"mood": found.mood, "reason": found.reason, "tracks": tracks}
+
+
+def _calibration(found: Progress | None) -> dict[str, object] | None:
+    return {"share": round(found.share, 3), "fault": found.fault} if found else None
 
 
 def _controls(controls: Controls) -> dict[str, object]:
@@ -92,4 +101,6 @@ def _controls(controls: Controls) -> dict[str, object]:
         "private": controls.private,
         "paused": controls.paused,
         "paused_until": until.isoformat() if until else None,
+        "policy": controls.policy,
+        "bias": _scores(controls.bias.shifts) if controls.bias else None,
     }

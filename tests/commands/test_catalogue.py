@@ -7,7 +7,8 @@ import pytest
 
 from musicond.cli import main
 from musicond.core.messages import Emotion
-from musicond.music.catalogue import FILE_NAME, SqliteCatalogue
+from musicond.music.catalogue import SqliteCatalogue
+from musicond.music.schema import FILE_NAME
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,13 +36,15 @@ def test_the_lists_of_a_running_daemon_are_shown_with_their_counts(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with SqliteCatalogue.open(folder / FILE_NAME) as daemon:
-        [first, *_] = daemon.candidates(Emotion.FEAR)
-        daemon.mark_shown([first.track.track_id])
+        song = int(daemon.pool(Emotion.FEAR).keys[0])
+        daemon.offered(Emotion.FEAR, [song], 1)
+        daemon.flush()
+        title = daemon.tracks([song])[0].title
         assert main(["catalogue", "list", "--json"]) == 0
     shown = capsys.readouterr()
     entries = json.loads(shown.out)
     assert len(entries) == 7 * 25
-    assert [each["title"] for each in entries if each["shown"]] == [first.track.title]
+    assert [each["title"] for each in entries if each["shown"]] == [title]
     assert shown.err == ""
 
 
@@ -51,7 +54,7 @@ def test_a_damaged_catalogue_is_one_line_and_69(folder: Path, capsys: pytest.Cap
     assert main(["catalogue", "list"]) == 69
     shown = capsys.readouterr()
     assert (shown.out, shown.err.count("\n")) == ("", 1)
-    assert "move it away" in shown.err
+    assert "the next start of the daemon moves it aside" in shown.err
 
 
 def test_an_unknown_emotion_is_wrong_usage(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,29 +1,41 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 
+from musicond.core.bias import Bias
 from musicond.core.messages import (
     EMOTIONS,
     Box,
+    Calibrate,
     Controls,
     Emotion,
     EmotionEstimate,
     Faces,
     Frame,
     Mood,
+    Next,
+    Occasion,
     Pause,
+    Policy,
+    Rate,
     Recommendation,
     Resume,
+    SetPolicy,
     SetPrivacy,
     Track,
+    Verdict,
     Watching,
+    WrongMood,
 )
 from musicond.core.mood import Rules
 from musicond.core.pipeline import Pipeline
-from musicond.core.ports import CatalogueError
+from musicond.core.ports import CatalogueError, CommandError
+from musicond.core.recommend import Taste
 
 if TYPE_CHECKING:
     from musicond.core.messages import Outcome
@@ -56,21 +68,35 @@ class Room:
 
 
 class Songs:
-    cool_down_s = 0.0
+    taste = Taste()
 
     def __init__(self) -> None:
         self.fault: str | None = None
         self.asked: list[Emotion] = []
         self.keep = False
+        self.others = 0
+        self.policies: list[Policy | None] = []
+        self.rated: list[Rate] = []
 
-    def for_mood(self, emotion: Emotion, captured_at: float, wall: datetime) -> Recommendation | None:
-        self.asked.append(emotion)
+    def for_mood(self, occasion: Occasion) -> Recommendation | None:
+        self.asked.append(occasion.emotion)
+        self.policies.append(occasion.policy)
         if self.fault:
             raise CatalogueError(self.fault)
-        if self.keep:
-            return None
-        track = Track("t:1", "Title", "Artist", "https://example.org/1")
-        return Recommendation(Mood(emotion.value), (track,), "because", wall)
+        return None if self.keep else self.another(occasion)
+
+    def another(self, occasion: Occasion) -> Recommendation:
+        self.others += 1
+        track = Track(f"t:{self.others}", "Title", "Artist", "https://example.org/1")
+        return Recommendation(Mood(occasion.emotion.value), (track,), "because", occasion.wall)
+
+    def rate(self, rate: Rate, shown: Recommendation | None, wall: datetime) -> Recommendation | None:
+        if self.fault:
+            raise CatalogueError(self.fault)
+        if shown is None:
+            raise CommandError("no song is recommended now")
+        self.rated.append(rate)
+        return None if rate.verdict is Verdict.LIKE else replace(shown, reason="without it")
 
 
 class Rig:
@@ -223,3 +249,178 @@ def test_a_pause_keeps_the_recommendation_and_resuming_does_not_repeat_the_first
     outcome = rig.pipeline.idle(rig.at, NOON)
     assert outcome.recommendation is not None
     assert not outcome.recommended
+
+
+def happy_rig() -> Rig:
+    rig = Rig()
+    rig.room.faces = Faces(confirmed=(HERE,))
+    assert rig.run(3)[-1].mood is Mood.HAPPY
+    return rig
+
+
+def test_a_verdict_goes_to_the_recommender_and_what_is_shown_instead_is_told_once() -> None:
+    rig = happy_rig()
+    shown = rig.run(1)[-1].recommendation
+    assert rig.pipeline.handle(Rate(Verdict.LIKE), NOON) is rig.pipeline.controls
+    assert rig.run(1)[-1].recommendation is shown
+    rig.pipeline.handle(Rate(Verdict.DISLIKE, "t:1"), NOON)
+    first, *rest = rig.run(1)
+    assert first.recommendation is not None
+    assert (first.recommended, first.recommendation.reason) == (True, "without it")
+    assert not any(o.recommended for o in rest)
+    assert rig.songs.rated == [Rate(Verdict.LIKE), Rate(Verdict.DISLIKE, "t:1")]
+
+
+def test_feedback_counts_while_paused_but_changes_nothing_shown() -> None:
+    rig = happy_rig()
+    rig.pipeline.handle(Pause(), NOON)
+    shown = rig.pipeline.idle(rig.at, NOON).recommendation
+    rig.pipeline.handle(Rate(Verdict.DISLIKE), NOON)
+    outcome = rig.pipeline.idle(rig.at, NOON)
+    assert (outcome.recommendation, outcome.recommended) == (shown, False)
+    assert len(rig.songs.rated) == 1
+
+
+def test_what_cannot_be_remembered_is_the_sender_s_error() -> None:
+    rig = Rig()
+    with pytest.raises(CommandError):
+        rig.pipeline.handle(Rate(Verdict.LIKE), NOON)
+    rig.songs.fault = "disk full"
+    with pytest.raises(CatalogueError):
+        rig.pipeline.handle(Rate(Verdict.LIKE), NOON)
+
+
+def test_next_brings_other_songs_for_the_mood_shown() -> None:
+    rig = happy_rig()
+    before = rig.run(1)[-1].recommendation
+    rig.pipeline.handle(Next(), NOON)
+    outcome = rig.run(1)[0]
+    assert outcome.recommended
+    assert outcome.recommendation is not before
+    rig.room.faces = Faces()
+    rig.run(8)
+    rig.pipeline.handle(Next(), NOON)
+    after = rig.run(1)[0].recommendation
+    assert after is not None
+    assert (after.mood, after is outcome.recommendation) == (Mood.HAPPY, False), "in an empty room, for the last mood"
+
+
+def test_next_is_refused_where_nothing_may_be_recommended() -> None:
+    rig = Rig()
+    with pytest.raises(CommandError, match="no camera"):
+        rig.pipeline.handle(Next(), NOON)
+    rig.run(1)
+    with pytest.raises(CommandError, match="nothing is recommended yet"):
+        rig.pipeline.handle(Next(), NOON)
+    rig = happy_rig()
+    rig.pipeline.handle(Pause(), NOON)
+    rig.pipeline.idle(rig.at, NOON)
+    with pytest.raises(CommandError, match="paused"):
+        rig.pipeline.handle(Next(), NOON)
+
+
+def test_the_policy_is_switched_and_goes_with_each_occasion() -> None:
+    rig = Rig()
+    assert rig.pipeline.handle(SetPolicy(Policy.LIFT), NOON).policy is Policy.LIFT
+    rig.room.faces = Faces(confirmed=(HERE,))
+    rig.run(3)
+    assert rig.songs.policies == [Policy.LIFT]
+    assert rig.pipeline.handle(SetPolicy(None), NOON).policy is None
+
+
+def test_a_wrong_mood_gives_way_to_unsure_and_does_not_come_back_at_once() -> None:
+    rig = happy_rig()
+    assert rig.pipeline.handle(WrongMood(), NOON).bias
+    outcomes = rig.run(30)
+    assert outcomes[0].change is not None
+    assert (outcomes[0].change.before, outcomes[0].change.after) == (Mood.HAPPY, Mood.UNSURE)
+    assert {o.mood for o in outcomes} == {Mood.UNSURE}
+    assert rig.run(600)[-1].mood is Mood.HAPPY, "for ten minutes, not for ever"
+
+
+def test_the_right_mood_is_announced_and_recommended_for() -> None:
+    rig = happy_rig()
+    rig.pipeline.handle(WrongMood(Emotion.NEUTRAL), NOON)
+    outcome = rig.run(1)[0]
+    assert outcome.change is not None
+    assert outcome.mood is Mood.NEUTRAL
+    assert outcome.recommendation is not None
+    assert outcome.recommendation.mood is Mood.NEUTRAL
+    shifts = rig.pipeline.controls.bias.shifts
+    assert shifts[EMOTIONS.index(Emotion.NEUTRAL)] > 0 > shifts[EMOTIONS.index(Emotion.HAPPY)]
+
+
+def test_a_denied_mood_may_come_back_once_nobody_was_there() -> None:
+    rig = happy_rig()
+    rig.pipeline.handle(WrongMood(), NOON)
+    rig.room.faces = Faces()
+    rig.run(8)
+    rig.room.faces = Faces(confirmed=(HERE,))
+    assert rig.run(3)[-1].mood is Mood.HAPPY
+
+
+def test_unsure_can_be_told_what_is_right() -> None:
+    rig = happy_rig()
+    rig.pipeline.handle(WrongMood(), NOON)
+    rig.run(1)
+    rig.pipeline.handle(WrongMood(Emotion.SAD), NOON)
+    assert rig.run(1)[0].mood is Mood.SAD
+    assert rig.run(60)[-1].mood is Mood.UNSURE, "what was denied stays denied"
+
+
+def test_a_wrong_mood_where_none_is_announced_is_refused() -> None:
+    rig = Rig()
+    rig.run(1)
+    for command in (WrongMood(), WrongMood(Emotion.SAD)):
+        with pytest.raises(CommandError, match="no mood is announced"):
+            rig.pipeline.handle(command, NOON)
+    rig = happy_rig()
+    with pytest.raises(CommandError, match="say which one"):
+        rig.pipeline.handle(WrongMood(Emotion.HAPPY), NOON)
+    rig.pipeline.handle(WrongMood(), NOON)
+    with pytest.raises(CommandError, match="no mood is announced"):
+        rig.pipeline.handle(WrongMood(), NOON)
+
+
+def test_the_bias_corrects_what_is_read() -> None:
+    plain = happy_rig().run(1)[-1].raw_scores
+    rig = happy_rig()
+    rig.pipeline.handle(WrongMood(Emotion.SAD), NOON)
+    corrected = rig.run(1)[-1].raw_scores
+    assert plain is not None
+    assert corrected is not None
+    assert corrected[EMOTIONS.index(Emotion.HAPPY)] < plain[EMOTIONS.index(Emotion.HAPPY)]
+    assert corrected[EMOTIONS.index(Emotion.SAD)] > plain[EMOTIONS.index(Emotion.SAD)]
+    assert sum(corrected) == pytest.approx(1)
+
+
+def test_a_calibration_learns_from_ten_seconds_and_is_told() -> None:
+    rig = Rig()
+    rig.room.emotion = Emotion.SAD
+    rig.room.faces = Faces(confirmed=(HERE,))
+    rig.run(3)
+    before = rig.pipeline.handle(Calibrate(), NOON)
+    outcomes = rig.run(11)
+    shares = [o.calibration.share for o in outcomes if o.calibration]
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1]) == (0.0, 1.0)
+    assert rig.pipeline.controls is not before
+    assert rig.pipeline.controls.bias.shifts[EMOTIONS.index(Emotion.NEUTRAL)] > 0
+    assert rig.pipeline.handle(Calibrate(reset=True), NOON).bias == Bias()
+    assert rig.run(1)[-1].calibration is None
+
+
+def test_a_calibration_without_a_face_ends_with_the_reason_and_changes_nothing() -> None:
+    rig = happy_rig()
+    before = rig.pipeline.handle(Calibrate(), NOON)
+    rig.room.faces = Faces()
+    last = rig.run(45)[-1]
+    assert last.calibration is not None
+    assert "light on the face" in str(last.calibration.fault)
+    assert rig.pipeline.controls is before
+
+
+def test_a_calibration_needs_a_picture() -> None:
+    rig = Rig()
+    with pytest.raises(CommandError, match="no face can be read now: no camera"):
+        rig.pipeline.handle(Calibrate(), NOON)

@@ -1,3 +1,5 @@
+"""The catalogue as the watch loop uses it, and its file: migrations, backups, damage."""
+
 from __future__ import annotations
 
 import sqlite3
@@ -6,10 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from musicond.core.messages import EMOTIONS, Emotion
+from musicond.core.choice import Heard
+from musicond.core.messages import EMOTIONS, Emotion, Verdict
 from musicond.core.ports import CatalogueError
 from musicond.music import catalogue as module
-from musicond.music.catalogue import APPLICATION_ID, MEMORY, MIGRATIONS, SqliteCatalogue
+from musicond.music import schema
+from musicond.music.catalogue import SqliteCatalogue, Tender
+from musicond.music.lists import Lists
+from musicond.music.schema import APPLICATION_ID, BACKUP, MEMORY, MIGRATIONS, back_up
+from tests.web.conftest import HAPPY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,57 +51,135 @@ def refusal(path: Path, *, read_only: bool = False) -> str:
     return text
 
 
+def key(catalogue: SqliteCatalogue, emotion: Emotion, place: int = 0) -> int:
+    return int(catalogue.pool(emotion).keys[place])
+
+
 def test_a_new_catalogue_holds_the_starter() -> None:
     with SqliteCatalogue.open(MEMORY) as catalogue:
         port: Catalogue = catalogue
         for emotion in EMOTIONS:
-            found = port.candidates(emotion)
-            assert len(found) >= 20
-            assert all(0 <= each.familiarity <= 1 and each.shown == 0 for each in found)
-            assert list(found) == list(port.candidates(emotion))
+            pool = port.pool(emotion)
+            assert len(pool) == len(set(pool.keys.tolist())) == 25
+            assert pool.keys.tolist() == sorted(pool.keys.tolist())
+            assert 0 <= pool.familiarity.min() <= pool.familiarity.max() <= 1
+            assert -1 <= pool.places.min() <= pool.places.max() <= 1
+            assert port.heard(emotion) == {}
+            track = port.tracks([int(pool.keys[3])])[0]
+            assert port.key_of(track.track_id) == pool.keys[3]
+            assert port.emotions_of(int(pool.keys[3])) == (emotion,)
+        assert port.key_of("unknown") is None
 
 
 def test_counts_are_kept_and_no_times(path: Path) -> None:
     with SqliteCatalogue.open(path) as catalogue:
-        first, second, third = (each.track.track_id for each in catalogue.candidates(Emotion.SAD)[:3])
-        catalogue.mark_shown([first, second])
-        catalogue.mark_shown([first])
+        first, second = key(catalogue, Emotion.SAD), key(catalogue, Emotion.SAD, 1)
+        catalogue.offered(Emotion.SAD, [first, second], 1)
+        catalogue.offered(Emotion.SAD, [first], 2)
+        assert catalogue.heard(Emotion.SAD)[first] == Heard(shown=2, turn=2)
     with SqliteCatalogue.open(path) as catalogue:
-        shown = {each.track.track_id: each.shown for each in catalogue.candidates(Emotion.SAD)}
-        assert (shown[first], shown[second], shown[third]) == (2, 1, 0)
-        assert catalogue.entries(Emotion.SAD)[0].shown == 2
+        assert catalogue.heard(Emotion.SAD) == {first: Heard(shown=2, turn=2), second: Heard(shown=1, turn=1)}
+        assert catalogue.heard(Emotion.HAPPY) == {}
     connection = sqlite3.connect(path)
-    columns = [row[1] for row in connection.execute("SELECT * FROM sqlite_master m, pragma_table_info(m.name)")]
-    schema = " ".join(str(row) for row in connection.execute("SELECT sql FROM sqlite_master"))
+    columns = [str(row[0]) for row in connection.execute(
+        "SELECT m.name || '.' || i.name FROM sqlite_master m, pragma_table_info(m.name) i WHERE m.name <> 'scanned'"
+    )]  # fmt: skip
     connection.close()
-    assert columns
-    assert not any(word in schema.lower() for word in ("date", "time", "_at"))
+    assert "plays.turn" in columns
+    assert not [name for name in columns if any(word in name for word in ("date", "time", "day", "_at", "changed"))]
+
+
+def test_what_was_offered_is_stored_in_batches_and_with_any_verdict(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stored() -> list[tuple[int, int]]:
+        with Lists.open(path, read_only=True) as lists:
+            return lists.connection.execute("SELECT track, shown FROM plays").fetchall()
+
+    with SqliteCatalogue.open(path) as catalogue:
+        tender = Tender(catalogue)
+        song = key(catalogue, Emotion.SAD)
+        catalogue.offered(Emotion.SAD, [song], 1)
+        tender.accept(HAPPY)
+        assert stored() == []
+        monkeypatch.setattr(module, "FLUSH_S", 0.0)
+        tender.accept(HAPPY)
+        assert stored() == [(song, 1)]
+        catalogue.offered(Emotion.SAD, [song], 2)
+        catalogue.rate([Emotion.SAD], song, Verdict.LIKE)
+        assert stored() == [(song, 2)]
+        assert catalogue.heard(Emotion.SAD)[song] == Heard(likes=1, shown=2, turn=2)
+        assert tender.status() == "well"
+
+
+def test_what_cannot_be_stored_is_told_once_and_waits(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "FLUSH_S", 0.0)
+    monkeypatch.setattr(schema, "BUSY_S", 0.05)
+    with SqliteCatalogue.open(path) as catalogue:
+        tender = Tender(catalogue)
+        song = key(catalogue, Emotion.SAD)
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        catalogue.offered(Emotion.SAD, [song], 1)
+        tender.accept(HAPPY)
+        tender.accept(HAPPY)
+        assert caplog.text.count("can't be stored") == 1
+        assert "close that program" in tender.status()
+        other.execute("ROLLBACK")
+        other.close()
+        tender.accept(HAPPY)
+        assert tender.status() == "well"
+    with SqliteCatalogue.open(path, read_only=True) as catalogue:
+        assert catalogue.heard(Emotion.SAD)[song].shown == 1
+
+
+def test_feedback_is_counted_for_each_mood_and_survives(path: Path) -> None:
+    with SqliteCatalogue.open(path) as catalogue:
+        song = key(catalogue, Emotion.SAD)
+        catalogue.rate([Emotion.SAD], song, Verdict.LIKE)
+        catalogue.rate([Emotion.SAD, Emotion.HAPPY], song, Verdict.DISLIKE)
+        catalogue.rate([Emotion.SAD], song, Verdict.SKIP)
+        catalogue.rate([Emotion.SAD], song, Verdict.SKIP)
+    with Lists.open(path, read_only=True) as lists:
+        said = {each["mood"]: (each["likes"], each["dislikes"], each["skips"]) for each in lists.feedback()}
+    assert said == {"sad": (1, 1, 2), "happy": (0, 1, 0)}
+
+
+def test_another_connection_s_changes_are_seen_and_nothing_waiting_is_lost(path: Path) -> None:
+    with SqliteCatalogue.open(path) as catalogue:
+        song = key(catalogue, Emotion.SAD)
+        catalogue.offered(Emotion.SAD, [song], 1)
+        with Lists.open(path) as lists:
+            lists.remove(catalogue.tracks([key(catalogue, Emotion.SAD, 1)])[0].track_id)
+        assert len(catalogue.pool(Emotion.SAD)) == 24
+        assert catalogue.heard(Emotion.SAD)[song].shown == 1
 
 
 def test_it_may_be_opened_in_one_thread_and_used_in_another(path: Path) -> None:
     found: list[int] = []
     with SqliteCatalogue.open(path) as catalogue:
-        thread = threading.Thread(target=lambda: found.append(len(catalogue.candidates(Emotion.HAPPY))))
+        thread = threading.Thread(target=lambda: found.append(len(catalogue.pool(Emotion.HAPPY))))
         thread.start()
         thread.join(10)
     assert found == [25]
 
 
-def test_a_file_uses_a_write_ahead_log_and_is_read_while_written(path: Path) -> None:
+def test_a_file_uses_a_write_ahead_log_syncs_and_is_read_while_written(path: Path) -> None:
     with SqliteCatalogue.open(path) as writer:
         assert writer._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert writer._connection.execute("PRAGMA synchronous").fetchone() == (2,), "FULL"
         writer._connection.execute("BEGIN IMMEDIATE")
-        with SqliteCatalogue.open(path, read_only=True) as reader:
+        with Lists.open(path, read_only=True) as reader:
             assert len(reader.entries()) == 7 * 25
         writer._connection.execute("ROLLBACK")
 
 
 def test_read_only_reads_a_file_at_rest_and_writes_nothing(path: Path) -> None:
     made(path)
-    with SqliteCatalogue.open(path, read_only=True) as catalogue:
-        [first, *_] = catalogue.candidates(Emotion.FEAR)
-        with pytest.raises(CatalogueError, match="writable"):
-            catalogue.mark_shown([first.track.track_id])
+    with SqliteCatalogue.open(path, read_only=True) as catalogue, pytest.raises(CatalogueError, match="writable"):
+        catalogue.rate([Emotion.FEAR], key(catalogue, Emotion.FEAR), Verdict.LIKE)
 
 
 def test_read_only_makes_no_file(path: Path) -> None:
@@ -109,43 +194,93 @@ def test_a_folder_that_takes_no_files_is_told_with_a_remedy(place: str) -> None:
         SqliteCatalogue.open(place)
 
 
-@pytest.mark.parametrize("damage", ["text", "middle", "foreign"])
-def test_a_damaged_or_foreign_file_is_refused_and_left_alone(path: Path, damage: str) -> None:
-    made(path)
-    if damage == "text":
+def damage(path: Path, how: str) -> None:
+    """Damage a catalogue that is closed."""
+    if how == "text":
         path.write_text("this is no database, " * 200)
-    elif damage == "middle":
+    elif how == "empty pages":
         content = bytearray(path.read_bytes())
         content[4096:-4096] = b"\xa5" * (len(content) - 8192)
         path.write_bytes(content)
     else:
-        path.unlink()
-        edited(path, "CREATE TABLE recipes (name TEXT)")
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2 + 100])
+
+
+@pytest.mark.parametrize("how", ["text", "empty pages", "cut off"])
+def test_a_damaged_file_is_moved_aside_and_rebuilt_from_its_backup(
+    path: Path, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with SqliteCatalogue.open(path) as catalogue:
+        song = key(catalogue, Emotion.SAD)
+        catalogue.rate([Emotion.SAD], song, Verdict.LIKE)
+        back_up(catalogue._connection, path.with_name(BACKUP))
+    damage(path, how)
+    before = path.read_bytes()
+    assert "the next start of the daemon moves it aside" in refusal(path, read_only=True)
+    assert path.read_bytes() == before
+    with SqliteCatalogue.open(path) as catalogue:
+        assert catalogue.heard(Emotion.SAD)[song].likes == 1
+        assert len(catalogue.pool(Emotion.HAPPY)) == 25
+    assert path.with_name("catalogue.damaged.sqlite").read_bytes() == before
+    [line] = caplog.messages
+    assert "its backup" in line
+    assert "feedback on 1 songs" in line
+    assert "musicond catalogue refresh" in line
+
+
+def test_without_a_backup_the_starter_begins_anew_with_what_the_damaged_file_still_gives(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with SqliteCatalogue.open(path) as catalogue:
+        song = key(catalogue, Emotion.SAD)
+        catalogue.rate([Emotion.SAD], song, Verdict.LIKE)
+        catalogue.rate([Emotion.SAD], song, Verdict.LIKE)
+    # One table's root page is garbage; the others can be read.
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    root = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'plays'").fetchone()[0]
+    connection.close()
+    with path.open("r+b") as file:
+        file.seek(4096 * (root - 1))
+        file.write(b"\xa5" * 4096)
+    with SqliteCatalogue.open(path) as catalogue:
+        assert catalogue.heard(Emotion.SAD)[song].likes == 2
+        assert len(catalogue.pool(Emotion.HAPPY)) == 25
+    assert "the starter with the feedback on 1 songs" in caplog.text
+
+
+def test_a_damaged_backup_does_not_stop_the_start(path: Path) -> None:
+    made(path)
+    path.with_name(BACKUP).write_text("no database")
+    damage(path, "text")
+    with SqliteCatalogue.open(path) as catalogue:
+        assert len(catalogue.pool(Emotion.HAPPY)) == 25
+
+
+def test_a_foreign_file_is_refused_and_left_alone(path: Path) -> None:
+    path.parent.mkdir()
+    edited(path, "CREATE TABLE recipes (name TEXT)")
     before = path.read_bytes()
     assert "move it away" in refusal(path)
     assert path.read_bytes() == before
-
-
-def test_another_programs_version_number_does_not_deceive(path: Path) -> None:
-    path.parent.mkdir()
-    edited(path, "CREATE TABLE recipes (name TEXT)", "PRAGMA user_version = 1")
+    edited(path, "PRAGMA user_version = 1")
     assert "another program" in refusal(path)
 
 
 def test_a_newer_file_is_refused(path: Path) -> None:
     edited(made(path), f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
-    assert "newer musicond (schema 2, this one knows 1)" in refusal(path)
+    assert "newer musicond (schema 3, this one knows 2)" in refusal(path)
 
 
 def test_damage_met_later_is_a_catalogue_error(path: Path) -> None:
     with SqliteCatalogue.open(path) as catalogue:
         edited(path, "DROP TABLE lists")
         with pytest.raises(CatalogueError, match="move it away"):
-            catalogue.candidates(Emotion.HAPPY)
+            catalogue.pool(Emotion.HAPPY)
 
 
 def test_a_locked_file_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "BUSY_S", 0.05)
+    monkeypatch.setattr(schema, "BUSY_S", 0.05)
     made(path)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -161,25 +296,50 @@ def test_half_made_is_not_made(path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         raise sqlite3.OperationalError("power cut")
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "MIGRATIONS", (broken,))
+        patch.setattr(schema, "MIGRATIONS", (broken,))
         assert "power cut" in refusal(path)
     with SqliteCatalogue.open(path) as catalogue:
-        assert len(catalogue.candidates(Emotion.ANGRY)) == 25
+        assert len(catalogue.pool(Emotion.ANGRY)) == 25
 
 
-def test_a_later_version_starts_from_the_older_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def version_1(path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+    """Make a file as version 0.1 left it; return a song shown three times, and one never shown."""
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "MIGRATIONS", MIGRATIONS[:1])
+        schema.opened(path, "old", read_only=False).close()
+    connection = sqlite3.connect(path, isolation_level=None)
+    query = "SELECT track_id FROM lists WHERE emotion = 'sad' ORDER BY position LIMIT 2"
+    shown, other = (str(row[0]) for row in connection.execute(query))
+    connection.execute("UPDATE tracks SET shown = 3 WHERE track_id = ?", (shown,))
+    connection.close()
+    return shown, other
+
+
+def test_schema_1_is_brought_up_to_date_after_a_backup(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown, other = version_1(path, monkeypatch)
+    assert "the next start of the daemon brings it up to date" in refusal(path, read_only=True)
     with SqliteCatalogue.open(path) as catalogue:
-        [first, *_] = catalogue.candidates(Emotion.HAPPY)
-        catalogue.mark_shown([first.track.track_id])
-
-    def second(connection: sqlite3.Connection) -> None:
-        connection.execute("ALTER TABLE tracks ADD COLUMN liked INTEGER NOT NULL DEFAULT 0")
-
-    monkeypatch.setattr(module, "MIGRATIONS", (*MIGRATIONS, second))
-    with SqliteCatalogue.open(path) as catalogue:
-        assert catalogue.candidates(Emotion.HAPPY)[0].shown == 1
+        number = catalogue.key_of(shown)
+        assert number is not None
+        assert catalogue.heard(Emotion.SAD) == {number: Heard(shown=3, turn=3)}
+        assert [len(catalogue.pool(emotion)) for emotion in EMOTIONS] == [25] * 7
         assert catalogue._connection.execute("PRAGMA user_version").fetchone() == (2,)
         assert catalogue._connection.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
+        first, second = catalogue.pool(Emotion.SAD).keys[:2]
+        assert [each.track_id for each in catalogue.tracks([int(first), int(second)])] == [shown, other], "in order"
+    kept = sqlite3.connect(path.with_name("catalogue.v1.sqlite"))
+    assert kept.execute("SELECT shown FROM tracks WHERE track_id = ?", (shown,)).fetchone() == (3,)
+    assert kept.execute("PRAGMA user_version").fetchone() == (1,)
+    kept.close()
+
+
+def test_a_migration_that_fails_leaves_the_old_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown, _ = version_1(path, monkeypatch)
+    monkeypatch.setattr(schema, "VERSION_2", schema.VERSION_2 + "; SELECT no_such_thing")
+    assert "no_such_thing" in refusal(path)
+    connection = sqlite3.connect(path)
+    assert connection.execute("SELECT shown FROM tracks WHERE track_id = ?", (shown,)).fetchone() == (3,)
+    connection.close()
 
 
 def test_closing_twice_is_fine() -> None:

@@ -12,14 +12,15 @@ from statistics import fmean
 import pytest
 
 from musicond.core.messages import EMOTIONS, Emotion
-from musicond.music.catalogue import MEMORY, Entry, SqliteCatalogue
+from musicond.music.lists import Entry, Lists
+from musicond.music.schema import MEMORY
 from tools.make_starter import COARSE, OUT, OUT_IDS, WINDOWS, song, table
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def lists() -> dict[Emotion, tuple[Entry, ...]]:
-    with SqliteCatalogue.open(MEMORY) as catalogue:
+    with Lists.open(MEMORY) as catalogue:
         return {emotion: catalogue.entries(emotion) for emotion in EMOTIONS}
 
 
@@ -69,6 +70,9 @@ def test_titles_are_decent() -> None:
 def test_every_track_is_inside_its_window(emotion: Emotion) -> None:
     window = WINDOWS[emotion.value]
     for entry in LISTS[emotion]:
+        assert entry.valence is not None
+        assert entry.energy is not None
+        assert entry.tempo is not None
         assert window.valence[0] <= entry.valence <= window.valence[1]
         assert window.energy[0] <= entry.energy <= window.energy[1]
         assert window.tempo[0] <= entry.tempo <= window.tempo[1]

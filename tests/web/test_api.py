@@ -13,8 +13,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from musicond.core.messages import Controls, Faces, Mood, Pause, Resume, SetPrivacy, Watching
-from musicond.core.ports import OutputError
+from musicond.core.messages import (
+    Controls,
+    Emotion,
+    Faces,
+    Mood,
+    Next,
+    Pause,
+    Policy,
+    Rate,
+    Resume,
+    SetPolicy,
+    SetPrivacy,
+    Verdict,
+    Watching,
+    WrongMood,
+)
+from musicond.core.ports import CatalogueError, CommandError, OutputError
 from musicond.runtime.mailbox import InboxFull
 from musicond.web import api, snapshot
 from tests.web.conftest import HAPPY, NOON, Rig, make_rig, without_face
@@ -96,11 +111,18 @@ def test_the_state_holds_all_of_an_outcome(rig: Rig) -> None:
     assert found["scores"]["happy"] == 0.8
     assert len(found["scores"]) == 7
     assert found["recommendation"]["tracks"][0] == {
+        "id": "t:1",
         "title": "Sunny Side",
         "artist": "The Bright",
         "link": "https://open.example/track/1",
     }
-    assert found["controls"] == {"private": False, "paused": True, "paused_until": NOON.isoformat()}
+    assert found["controls"] == {
+        "private": False,
+        "paused": True,
+        "paused_until": NOON.isoformat(),
+        "policy": None,
+        "bias": None,
+    }
     assert found["health"]["camera"] == "demo"
     assert set(found) == set(snapshot.state(None, {}))
 
@@ -120,6 +142,14 @@ def test_presence_is_unknown_while_nothing_is_watched() -> None:
         ("pause", {"minutes": None}, Pause(None)),
         ("pause", {}, Pause(None)),
         ("resume", {}, Resume()),
+        ("rate", {"verdict": "like"}, Rate(Verdict.LIKE)),
+        ("rate", {"verdict": "skip", "id": "t:1"}, Rate(Verdict.SKIP, "t:1")),
+        ("rate", {"verdict": "dislike", "id": None}, Rate(Verdict.DISLIKE)),
+        ("wrong_mood", {}, WrongMood()),
+        ("wrong_mood", {"right": "sad"}, WrongMood(Emotion.SAD)),
+        ("policy", {"policy": "lift"}, SetPolicy(Policy.LIFT)),
+        ("policy", {"policy": None}, SetPolicy(None)),
+        ("next", {}, Next()),
     ],
 )
 def test_commands_reach_the_inbox(rig: Rig, path: str, body: object, command: object) -> None:
@@ -144,6 +174,15 @@ def test_commands_reach_the_inbox(rig: Rig, path: str, body: object, command: ob
         ("pause", '{"minutes": true}'),
         ("pause", '{"minutes": "10"}'),
         ("resume", '{"now": true}'),
+        ("rate", "{}"),
+        ("rate", '{"verdict": "love"}'),
+        ("rate", '{"verdict": "like", "id": ""}'),
+        ("rate", '{"verdict": "like", "id": 7}'),
+        ("wrong_mood", '{"right": "unsure"}'),
+        ("wrong_mood", '{"right": 3}'),
+        ("policy", "{}"),
+        ("policy", '{"policy": "loud"}'),
+        ("next", '{"now": true}'),
     ],
 )
 def test_malformed_bodies_are_told_what_would_be_right(rig: Rig, path: str, body: str) -> None:
@@ -227,6 +266,14 @@ def test_a_full_inbox_and_a_full_disk_are_told(rig: Rig) -> None:
     rig.answer = OSError(28, "No space left on device")
     status, found = post(rig, "/api/v1/resume", {})
     assert (status, "No space left on device" in found["error"]) == (500, True)
+
+
+def test_what_makes_no_sense_and_a_broken_catalogue_are_told_apart(rig: Rig) -> None:
+    rig.answer = CommandError("no song is recommended now; name one")
+    assert post(rig, "/api/v1/rate", {"verdict": "like"}) == (409, {"error": "no song is recommended now; name one"})
+    rig.answer = CatalogueError("catalogue: disk full; make room on the disk")
+    status, found = post(rig, "/api/v1/rate", {"verdict": "like"})
+    assert (status, "make room" in found["error"]) == (500, True)
 
 
 def test_a_command_without_effect_is_told_and_its_future_left_to_the_loop(

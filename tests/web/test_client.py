@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from musicond.core.messages import Pause, Resume, SetPrivacy
+from musicond.core.messages import (
+    Emotion,
+    Next,
+    Pause,
+    Policy,
+    Rate,
+    Resume,
+    SetPolicy,
+    SetPrivacy,
+    Verdict,
+    WrongMood,
+)
 from musicond.web.client import ControlClient, ControlError, NotRunning
 from tests.web.conftest import HAPPY, Rig
 
@@ -25,7 +36,20 @@ def test_commands_go_through_the_control_socket(rig: Rig) -> None:
     client.pause(10)
     client.pause(None)
     client.resume()
-    assert rig.commands == [SetPrivacy(on=True), Pause(10.0), Pause(None), Resume()]
+    client.rate("like", None)
+    client.wrong_mood("sad")
+    client.policy("lift")
+    client.next()
+    assert rig.commands == [
+        SetPrivacy(on=True),
+        Pause(10.0),
+        Pause(None),
+        Resume(),
+        Rate(Verdict.LIKE),
+        WrongMood(Emotion.SAD),
+        SetPolicy(Policy.LIFT),
+        Next(),
+    ]
     rig.output.accept(HAPPY)
     assert client.state()["mood"] == "happy"
 

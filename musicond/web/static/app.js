@@ -113,6 +113,16 @@ function trackItem(track) {
   text.append(element("b", track.title, "title"), element("i", track.artist));
   holder.append(text);
   item.append(holder);
+  for (const [verdict, sign, label] of [["like", "+", "Like"], ["dislike", "–", "Dislike"]]) {
+    const button = element("button", sign, "button thumb");
+    button.type = "button";
+    button.setAttribute("aria-label", `${label} ${track.title}`);
+    button.title = label;
+    button.addEventListener("click", async () => {
+      if (await post("rate", { verdict, id: track.id })) set("announce", `${label}d: ${track.title}`);
+    });
+    item.append(button);
+  }
   return item;
 }
 
@@ -124,7 +134,7 @@ function showMusic(found) {
   $("tracks").replaceChildren(...found.tracks.map(trackItem));
 }
 
-function showControls({ private: closed, paused, paused_until: until }) {
+function showControls({ private: closed, paused, paused_until: until, policy }) {
   $("privacy").setAttribute("aria-checked", String(closed));
   set("privacy-text", closed ? "The camera is closed" : "Closes the camera");
   set("pause", paused ? "Resume" : "Pause");
@@ -133,12 +143,13 @@ function showControls({ private: closed, paused, paused_until: until }) {
   let text = "Recommends nothing";
   if (paused) text = until ? `Until ${time(new Date(until))}` : "Until you resume";
   set("pause-text", text);
+  if (document.activeElement !== $("policy")) $("policy").value = policy || "";
   enable();
 }
 
 function enable() {
   const off = document.body.classList.contains("stale") || !last;
-  for (const id of ["privacy", "pause", "minutes"]) $(id).disabled = off;
+  for (const id of ["privacy", "pause", "minutes", "policy", "wrong", "next"]) $(id).disabled = off;
 }
 
 function healthRows(state) {
@@ -226,10 +237,11 @@ function connect() {
 }
 
 async function post(what, body) {
-  if (busy) return; // not disabled meanwhile: that would take the keyboard's focus away
+  if (busy) return false; // not disabled meanwhile: that would take the keyboard's focus away
   busy = true;
   $("controls").setAttribute("aria-busy", "true");
   $("control-error").hidden = true;
+  let done = true;
   try {
     const answer = await fetch(`/api/v1/${what}`, {
       method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
@@ -238,9 +250,11 @@ async function post(what, body) {
   } catch (fault) {
     set("control-error", `That did not work: ${fault.message}`);
     $("control-error").hidden = false;
+    done = false;
   }
   busy = false;
   $("controls").setAttribute("aria-busy", "false");
+  return done;
 }
 
 function makeBars() {
@@ -257,6 +271,18 @@ function makeBars() {
   }
 }
 
+for (const [value, text] of [["", "it is right"], ["?", "wrong"], ...EMOTIONS.map((one) => [one, `it is ${one}`])]) {
+  const option = element("option", text);
+  option.value = value;
+  $("wrong").append(option);
+}
+$("wrong").addEventListener("change", async () => {
+  const right = $("wrong").value;
+  $("wrong").value = "";
+  if (right) await post("wrong_mood", right === "?" ? {} : { right });
+});
+$("policy").addEventListener("change", () => post("policy", { policy: $("policy").value || null }));
+$("next").addEventListener("click", () => post("next", {}));
 $("privacy").addEventListener("click", () => post("privacy", { on: !last.controls.private }));
 $("pause").addEventListener("click", () => {
   if (last.controls.paused) return post("resume", {});

@@ -1,0 +1,62 @@
+"""A household's correction of the reading: shifts of the log-odds, bounded so that they can do little harm.
+
+For two classes a shift of d turns p into sigmoid(logit p + d), which moves it by at most tanh(d / 4). With seven
+classes each score is shifted against a mean of the others' shifts, so by no more than the largest difference of two
+shifts, and that is at most sqrt(2) times their length (Euclidean norm). With a length of at most REACH no score of any
+reading moves by more than tanh(sqrt(2) * REACH / 4) = 0.088, less than the 0.15 that is promised.
+REACH is smaller than that promise needs, so that no permitted bias costs more than one point of accuracy on
+PublicTest: tools/evaluate_bias.py measures it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+CLASSES = 7
+LIMIT = 0.15
+"""Most by which a score (0..1) may move."""
+REACH = 0.25
+"""Greatest length of the shifts."""
+STEPS = 4
+"""So many "wrong mood" for one pair of emotions use up the whole reach."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bias:
+    """Shifts of the log-odds (natural logarithm) in the order of `EMOTIONS`; their mean is 0."""
+
+    shifts: tuple[float, ...] = (0.0,) * CLASSES
+
+    def __bool__(self) -> bool:
+        return any(self.shifts)
+
+    def apply(self, scores: tuple[float, ...]) -> tuple[float, ...]:
+        """Return the corrected scores; seven probabilities stay seven probabilities."""
+        if not self:
+            return scores
+        weighted = [score * math.exp(shift) for score, shift in zip(scores, self.shifts, strict=True)]
+        total = sum(weighted)
+        return tuple(each / total for each in weighted)
+
+    def moved(self, wrong: int | None, right: int | None) -> Bias:
+        """Return a bias that has learnt: the class `wrong` was read where `right` would have been (indices)."""
+        step = REACH / STEPS / math.sqrt(2)
+        shifts = list(self.shifts)
+        if wrong is not None:
+            shifts[wrong] -= step
+        if right is not None:
+            shifts[right] += step
+        return bounded(shifts)
+
+
+def bounded(shifts: Sequence[float]) -> Bias:
+    """Return the bias with these shifts, centred, and shortened to REACH where they are longer."""
+    mean = sum(shifts) / len(shifts)
+    length = math.hypot(*(each - mean for each in shifts))
+    shrink = min(1.0, REACH / length) if length > 0 else 1.0
+    return Bias(tuple(round((each - mean) * shrink, 4) for each in shifts))

@@ -1,0 +1,76 @@
+"""What the command line does with the catalogue, in the daemon or without one: an action, arguments and an answer."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from musicond.core.messages import Emotion
+from musicond.core.ports import ListError
+from musicond.music.lists import Lists
+from musicond.music.rows import read_row
+from musicond.music.schema import MEMORY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+Answer = dict[str, object]
+
+
+def do(path: Path | str, action: str, arguments: Mapping[str, Any]) -> Answer:
+    """Do one of ACTIONS with the catalogue at `path`; raise ListError for what makes no sense, CatalogueError."""
+    if action not in ACTIONS:
+        raise ListError(f"there is no action {action!r}; give one of {', '.join(ACTIONS)}")
+    act, reads = ACTIONS[action]
+    with Lists.open(path, read_only=reads and path != MEMORY) as lists:
+        return act(lists, arguments)
+
+
+def _add(lists: Lists, arguments: Mapping[str, Any]) -> Answer:
+    rows = [read_row(each, f"song {number}") for number, each in enumerate(arguments.get("rows", []), start=1)]
+    songs = [(row.emotion, row.song, row.said) for row in rows if row.emotion is not None]
+    if len(songs) < len(rows):
+        raise ListError("a song without an emotion; say for which list it is")
+    return {"new": lists.add(songs), "songs": len(songs)}
+
+
+def _remove(lists: Lists, arguments: Mapping[str, Any]) -> Answer:
+    return {"lists": lists.remove(str(arguments.get("id")), _emotion(arguments))}
+
+
+def _list(lists: Lists, arguments: Mapping[str, Any]) -> Answer:
+    return {"entries": [asdict(each) for each in lists.entries(_emotion(arguments))]}
+
+
+def _verify(lists: Lists, _: Mapping[str, Any]) -> Answer:
+    return {"faults": lists.verify()}
+
+
+def _said(lists: Lists, _: Mapping[str, Any]) -> Answer:
+    return {"feedback": lists.feedback()}
+
+
+def _forget(lists: Lists, arguments: Mapping[str, Any]) -> Answer:
+    track_id = arguments.get("id")
+    return {"songs": lists.forget(None if track_id is None else str(track_id))}
+
+
+def _emotion(arguments: Mapping[str, Any]) -> Emotion | None:
+    name = arguments.get("emotion")
+    if name is None:
+        return None
+    if name not in tuple(Emotion):
+        raise ListError(f"{name!r} is no emotion; give one of {', '.join(Emotion)}")
+    return Emotion(name)
+
+
+ACTIONS: Mapping[str, tuple[Callable[[Lists, Mapping[str, Any]], Answer], bool]] = {
+    "add": (_add, False),
+    "remove": (_remove, False),
+    "list": (_list, True),
+    "verify": (_verify, True),
+    "said": (_said, True),
+    "forget": (_forget, False),
+}
+"""Each with whether it only reads."""

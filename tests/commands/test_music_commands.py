@@ -1,0 +1,210 @@
+"""musicond catalogue, calibrate and history as a user runs them, with a daemon and without."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from musicond.brain import settings_from
+from musicond.cli import main
+from musicond.core.bias import Bias
+from musicond.core.messages import Controls
+from musicond.music.catalogue import SqliteCatalogue
+from musicond.music.schema import FILE_NAME
+from musicond.runtime.settings import SettingsStore, state_lock
+from tests.system.daemon import Daemon
+
+NO_CAMERA = "camera: {source: 'v4l2:/dev/video99'}\n"
+
+
+class Shell:
+    """Runs commands in this process, without a daemon, in a folder of its own."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder, self._capsys = folder, capsys
+
+    def __call__(self, *args: str, code: int = 0) -> str:
+        """Return what was printed; errors are one line."""
+        assert main(list(args)) == code
+        shown = self._capsys.readouterr()
+        assert code == 0 or shown.err.count("\n") == 1, shown.err
+        return shown.out + shown.err
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "run"))
+    return Shell(tmp_path, capsys)
+
+
+def test_songs_are_added_listed_and_removed(shell: Shell) -> None:
+    assert "added to sad" in shell(
+        "catalogue", "add", "sad", "A song", "Ann", "https://example.org/a", "--valence", "0.2"
+    )
+    assert "has it already" in shell("catalogue", "add", "sad", "A song", "Ann", "https://example.org/a")
+    [entry] = [each for each in json.loads(shell("catalogue", "list", "sad", "--json")) if each["origin"] == "own"]
+    assert (entry["title"], entry["valence"], entry["track_id"]) == ("A song", 0.2, "https://example.org/a")
+    assert "removed from 1 list;" in shell("catalogue", "remove", entry["track_id"])
+    assert "list --json names their track_id" in shell("catalogue", "remove", entry["track_id"], code=69)
+    assert shell("catalogue", "verify") == "the catalogue is well\n"
+
+
+def test_an_export_is_imported_again(shell: Shell) -> None:
+    shell("catalogue", "add", "sad", "A, song", 'Ann "B"')
+    assert "mine.csv written" in shell("catalogue", "export", "mine.csv")
+    rows = list(csv.DictReader((shell.folder / "mine.csv").read_text("utf-8").splitlines()))
+    assert len(rows) == 176
+    assert "176 songs read, 0 of them new" in shell("catalogue", "import", "mine.csv")
+    shell("catalogue", "export", "sad.json", "--mood", "sad")
+    assert len(json.loads((shell.folder / "sad.json").read_text())) == 26
+    assert "26 songs read, 26 of them new" in shell("catalogue", "import", "sad.json", "--mood", "happy")
+    assert shell("catalogue", "export").startswith("emotion,track_id,title")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("a.csv", "title,artist\na,b\n", "'a' names no emotion; add --mood EMOTION, or a column emotion"),
+        ("a.csv", "title,artist,emotion\na,,sad\n", "a.csv:2: no artist; give one"),
+        ("a.m3u", "x.mp3\n", "say for which mood these songs are"),
+        ("a.txt", "", "a.txt:1: no columns title and artist"),
+    ],
+)
+def test_a_file_that_cannot_be_imported_is_one_line_and_69(shell: Shell, name: str, content: str, says: str) -> None:
+    (shell.folder / name).write_text(content)
+    assert says in shell("catalogue", "import", name, code=69)
+    assert "No such file" in shell("catalogue", "import", "absent.csv", code=69)
+    assert not (shell.folder / "state" / FILE_NAME).exists(), "all or nothing"
+
+
+def test_a_refresh_without_a_daemon_reads_the_configured_lists(shell: Shell) -> None:
+    (shell.folder / "list.csv").write_text("title,artist\nNew one,Ann\n")
+    (shell.folder / "c.yaml").write_text("music: {moods: {sad: {lists: [starter, list.csv]}}}\n")
+    out = shell("catalogue", "refresh", "--config", "c.yaml")
+    assert f"sad, {shell.folder / 'list.csv'}:\n  new       New one, Ann\n1 new songs" in out
+    assert shell("catalogue", "--config", "c.yaml", "refresh", "--if-due") == "not due yet\n"
+    (shell.folder / "list.csv").unlink()
+    assert main(["catalogue", "refresh", "--config", "c.yaml"]) == 69
+
+
+def test_what_changes_something_needs_the_state_directory_for_itself(shell: Shell) -> None:
+    with state_lock(shell.folder / "state"):
+        assert "another musicond" in shell("catalogue", "add", "sad", "a", "b", code=69)
+
+
+def test_feedback_without_a_daemon_is_shown_and_forgotten_but_not_given(shell: Shell) -> None:
+    assert "nothing was said" in shell("catalogue", "feedback")
+    shell("catalogue", "add", "sad", "A", "Ann")
+    (shell.folder / "said.csv").write_text("title,artist,emotion,likes\nA,Ann,sad,2\n")
+    shell("catalogue", "import", "said.csv")
+    assert "   2    0    0  A" in shell("catalogue", "feedback")
+    assert json.loads(shell("catalogue", "feedback", "--json"))[0]["likes"] == 2
+    assert "start it: musicond run" in shell("catalogue", "feedback", "like", code=69)
+    assert "said of 1 songs" in shell("catalogue", "feedback", "reset")
+
+
+def test_wrong_usage_is_told(shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
+    for args in (["add", "bored", "a", "b"], ["add", "sad", "a", "b", "--energy", "2"], ["eat"], []):
+        with pytest.raises(SystemExit) as caught:
+            main(["catalogue", *args])
+        assert caught.value.code == 2
+    assert "no number from 0 to 1" in capsys.readouterr().err
+
+
+def test_the_bias_is_shown_without_a_daemon_and_calibrating_needs_one(shell: Shell) -> None:
+    assert "no correction" in shell("calibrate", "--show")
+    with state_lock(shell.folder / "state"):
+        store = SettingsStore(shell.folder / "state" / "settings.json")
+        store.save(settings_from(Controls(bias=Bias().moved(5, 4))))
+    assert "neutral  +0.04" in shell("calibrate", "--show")
+    assert json.loads(shell("calibrate", "--show", "--json"))["sad"] < 0
+    assert "start it" in shell("calibrate", code=69)
+
+
+def test_a_history_that_is_not_kept_says_how_to_begin(shell: Shell) -> None:
+    assert "history.enabled: true begins to keep it" in shell("history", "show")
+    assert shell("history", "delete") == "0 days deleted\n"
+    out = shell("history", "chart", "days.svg")
+    assert "days.svg written" in out
+    assert (shell.folder / "days.svg").read_text().startswith("<svg")
+
+
+def test_a_running_daemon_is_asked_for_everything(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("title,artist\n" + "".join(f"Song {n},Artist {n}\n" for n in range(30)))
+    lists = f"music: {{refresh: never, moods: {{sad: {{lists: [starter, '{tmp_path / 'list.csv'}']}}}}}}\n"
+    with Daemon(tmp_path, config=NO_CAMERA + lists) as daemon:
+        daemon.ready()
+
+        def command(*args: str, code: int = 0) -> str:
+            done = daemon.command(*args)
+            assert done.returncode == code, done.stderr
+            return done.stdout + done.stderr
+
+        assert "30 new songs" in command("catalogue", "refresh")
+        assert "0 new songs" in command("catalogue", "refresh")
+        assert command("catalogue", "refresh", "--if-due") == "not due yet\n"
+        assert "added to sad" in command("catalogue", "add", "sad", "By hand", "Ann", "--id", "x:1")
+        assert "Artist 7" in command("catalogue", "list", "sad")
+        assert "remembered" in command("catalogue", "feedback", "like", "x:1")
+        assert "Ann  (sad)" in command("catalogue", "feedback")
+        assert "no list holds a song 'x:2'" in command("catalogue", "feedback", "like", "x:2", code=69)
+        assert "no song is recommended now" in command("catalogue", "feedback", "skip", code=69)
+        assert "removed from 1 list" in command("catalogue", "remove", "x:1")
+        assert "well" in command("catalogue", "verify")
+        assert command("catalogue", "export").count("\n") == 1 + 175 + 30
+        assert "no face can be read now: no camera" in command("calibrate", code=69)
+        assert "forgotten" in command("calibrate", "--reset")
+        assert "no correction" in command("calibrate", "--show")
+        assert not any("Traceback" in line for line in daemon.lines)
+        daemon.process.terminate()
+        assert daemon.process.wait(20) == 0
+    with SqliteCatalogue.open(tmp_path / "state" / FILE_NAME, read_only=True) as catalogue:
+        assert catalogue.key_of("x:1") is not None, "what was said of it is kept"
+
+
+@pytest.mark.slow
+def test_ten_seconds_of_the_demo_calibrate_and_last(tmp_path: Path) -> None:
+    with Daemon(tmp_path, "--source", "demo") as daemon:
+        daemon.ready()
+        daemon.wait_state(lambda state: state["mood"] == "neutral")
+        done = daemon.command("calibrate")
+        assert done.returncode == 0, done.stderr
+        assert "correction" in done.stdout
+        shown = daemon.command("calibrate", "--show").stdout
+        assert daemon.command("calibrate", "--reset").returncode == 0
+        assert daemon.state()["controls"]["bias"] is None
+    assert shown in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("music: {refresh: soon}\n", "music.refresh: 'soon' is no time to refresh; give a day and time"),
+        ("music: {quiet_hours: 22}\n", "music.quiet_hours: 22 is not text"),
+        ("music: {quiet_hours: 22-7}\n", "music.quiet_hours: '22-7' are no hours; give HH:MM-HH:MM"),
+        ("music: {moods: {sadd: {}}}\n", "music.moods.sadd: unknown key; did you mean music.moods.sad?"),
+        ("music: {moods: {sad: {list: []}}}\n", "did you mean music.moods.sad.lists?"),
+        (
+            "music: {moods: {sad: {lists: ['spotify:playlist:1']}}}\n",
+            "Spotify playlists are not available in this version",
+        ),
+        ("music: {moods: {sad: {lists: [starter, starter]}}}\n", "a list is named twice"),
+        ("music: {policy: loud}\n", "music.policy: 'loud' does not fit; give match, lift or steady"),
+        ("history: {keep_days: 0}\n", "history.keep_days: 0 is too small; give a whole number, 1 to 3660"),
+    ],
+)
+def test_faults_of_the_new_keys_are_told(shell: Shell, content: str, says: str) -> None:
+    (shell.folder / "c.yaml").write_text(content)
+    assert says in shell("check-config", "c.yaml", code=78)
+
+
+def test_paths_of_lists_start_from_the_file(shell: Shell) -> None:
+    (shell.folder / "sub").mkdir()
+    (shell.folder / "sub" / "c.yaml").write_text("music: {moods: {sad: {lists: [starter, a/b.m3u, ~/c]}}}\n")
+    out = shell("config", "--config", "sub/c.yaml")
+    assert f"lists: [starter, {shell.folder / 'sub' / 'a' / 'b.m3u'}, {Path.home() / 'c'}]" in out

@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+"""Kill the real daemon at random moments of a refresh and of feedback: no acknowledged like is lost, nothing damaged.
+
+    script/kill-test [--kills 200] [--seed N]
+
+Each round starts `musicond run` on a blank recording, has it refresh lists that change from round to round, sends
+likes through the control socket one after the other, and kills it (SIGKILL) after a random time. Then the file is
+checked (integrity_check), and each song's likes must be at least those acknowledged and at most those sent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from musicond.music.lists import Lists
+from musicond.music.schema import FILE_NAME
+from musicond.web.client import ControlClient, ControlError
+
+START_S = 60.0
+LONGEST_S = 1.0
+"""From the first like to the kill, at most."""
+SONGS = 12
+
+
+class Round:
+    """One start and one kill of the daemon in `folder`."""
+
+    def __init__(self, folder: Path, rng: random.Random) -> None:
+        self.folder, self.rng = folder, rng
+        self.client = ControlClient(folder / "run" / "control.sock")
+        self.sent: Counter[str] = Counter()
+        self.acknowledged: Counter[str] = Counter()
+
+    def prepare(self) -> None:
+        """Write the configuration, the recording and the list; only the list differs from round to round."""
+        (self.folder / "frames").mkdir(exist_ok=True)
+        (self.folder / "run").mkdir(exist_ok=True)
+        cv2.imwrite(str(self.folder / "frames" / "0.png"), np.full((48, 64), 90, np.uint8))
+        titles = self.rng.sample(range(400), 300)
+        rows = [f"Song {number},Artist {number},x:{number}\n" for number in titles]
+        (self.folder / "list.csv").write_text("title,artist,track_id\n" + "".join(rows))
+        (self.folder / "musicon.yaml").write_text(
+            f"web: {{listen: '127.0.0.1:0'}}\nstate_dir: {self.folder / 'state'}\ncamera: {{source: 'file:frames'}}\n"
+            "music: {refresh: never, moods: {sad: {lists: [starter, list.csv]}, happy: {lists: [starter, list.csv]}}}\n"
+        )
+
+    def run(self) -> str:
+        """Start, work, kill; return what the daemon said if it did not start."""
+        env = {**os.environ, "RUNTIME_DIRECTORY": str(self.folder / "run")}
+        env.pop("STATE_DIRECTORY", None)
+        command = [sys.executable, "-m", "musicond", "run", "--config", str(self.folder / "musicon.yaml")]
+        with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own command
+            try:
+                if not self._ready(process):
+                    return process.communicate(timeout=10)[1] if process.poll() is not None else "no answer"
+                delay = self.rng.random() * LONGEST_S
+                killer = threading.Timer(delay, lambda: process.send_signal(signal.SIGKILL))
+                killer.start()
+                self._work()
+                killer.join()
+            finally:
+                process.kill()
+        return ""
+
+    def _ready(self, process: subprocess.Popen[str]) -> bool:
+        end = time.monotonic() + START_S
+        while time.monotonic() < end and process.poll() is None:
+            try:
+                self.client.state()
+            except ControlError:
+                time.sleep(0.02)
+            else:
+                return True
+        return False
+
+    def _work(self) -> None:
+        """Ask for a refresh and like songs until the daemon is gone."""
+        try:
+            self.client.desk("catalogue", "refresh")
+            while True:
+                song = self.rng.choice(self.songs)
+                self.sent[song] += 1
+                self.client.rate("like", song)
+                self.acknowledged[song] += 1
+        except ControlError:
+            return  # killed
+
+    @property
+    def songs(self) -> list[str]:
+        """Songs that are liked: of the starter, so that no refresh takes them away."""
+        with Lists.open(self.folder / "state" / FILE_NAME, read_only=True) as lists:
+            return [each.track_id for each in lists.entries() if each.origin == "starter"][:: 175 // SONGS]
+
+
+def faults(path: Path, sent: Counter[str], acknowledged: Counter[str]) -> list[str]:
+    """Return what is wrong with the catalogue after a kill."""
+    connection = sqlite3.connect(path)
+    try:
+        found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
+        likes = dict(
+            connection.execute("SELECT track_id, sum(likes) FROM feedback JOIN tracks USING (track) GROUP BY track_id")
+        )
+        orphans = connection.execute(
+            "SELECT count(*) FROM lists WHERE track NOT IN (SELECT track FROM tracks)"
+        ).fetchone()[0]
+    finally:
+        connection.close()
+    wrong = [] if found == ["ok"] else [f"damage: {found[0]}"]
+    if orphans:
+        wrong.append(f"damage: {orphans} places in lists of unknown songs")
+    for song in sent:
+        have = likes.get(song, 0)
+        if have < acknowledged[song]:
+            wrong.append(f"lost: {song}: {have} of {acknowledged[song]} acknowledged likes")
+        if have > sent[song]:
+            wrong.append(f"counted twice: {song}: {have} likes, {sent[song]} sent")
+    return wrong
+
+
+def main() -> int:
+    """Run the rounds; 1 if anything is wrong."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args()
+    rng = random.Random(args.seed)
+    with tempfile.TemporaryDirectory(prefix="musicond-kill-") as name:
+        one = Round(Path(name), rng)
+        for number in tqdm(range(1, args.kills + 1), desc="kills", disable=None):
+            one.prepare()
+            said = one.run()
+            wrong = [said] if said else faults(one.folder / "state" / FILE_NAME, one.sent, one.acknowledged)
+            if (one.folder / "state" / "catalogue.damaged.sqlite").exists():
+                wrong.append("the catalogue was damaged and rebuilt")
+            if wrong:
+                print(f"kill {number}: " + "; ".join(wrong), file=sys.stderr)
+                return 1
+    likes, sent = sum(one.acknowledged.values()), sum(one.sent.values())
+    print(f"{args.kills} kills: {likes} acknowledged likes of {sent} sent, none lost, none counted twice, no damage")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""Measure what a choice from many songs costs, beside one pass of the vision pipeline, on this machine.
+
+    .venv/bin/python tools/measure_choice.py [--songs 50000] [--json]
+
+Processor milliseconds, medians. A pass is a frame of the demo in which a face was found and read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from musicond.app import open_recording
+from musicond.commands.replay import Costs, fresh_pipeline, play
+from musicond.config import Config
+from musicond.core.messages import Emotion, Occasion, Policy, Verdict
+from musicond.core.recommend import Recommender, Taste
+from musicond.core.songs import Song
+from musicond.music.catalogue import SqliteCatalogue
+from musicond.music.lists import Lists
+from musicond.music.schema import FILE_NAME
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+CHOICES = 60
+RATED = 500
+"""Songs of which something was said, and offered before: the cost grows with them."""
+
+
+def fill(path: Path, songs: int) -> None:
+    """Make a catalogue with so many songs in the list of one emotion."""
+    made = (
+        (
+            Emotion.SAD,
+            Song(f"Song {n}", f"Artist {n % 9000}", f"x:{n}", valence=n % 101 / 100, energy=n % 67 / 66),
+            (0, 0, 0),
+        )
+        for n in range(songs)
+    )
+    with Lists.open(path) as lists:
+        lists.add(made)
+
+
+def choices(path: Path, policy: Policy) -> tuple[float, float]:
+    """Return processor milliseconds of the first choice, which reads the list, and the median of those after it."""
+    with SqliteCatalogue.open(path) as catalogue:
+        recommender = Recommender(catalogue, 1, Taste(policy=policy, cool_down_s=0))
+        for key in catalogue.pool(Emotion.SAD).keys[:RATED].tolist():
+            catalogue.offered(Emotion.SAD, [key], 1)
+        catalogue.rate([Emotion.SAD], int(catalogue.pool(Emotion.SAD).keys[0]), Verdict.LIKE)
+    spent: list[float] = []
+    with SqliteCatalogue.open(path) as catalogue:
+        recommender = Recommender(catalogue, 1, Taste(policy=policy, cool_down_s=0))
+        for number in range(CHOICES):
+            started = time.process_time()
+            recommender.another(Occasion(Emotion.SAD, float(number), NOON))
+            spent.append(1000 * (time.process_time() - started))
+    return spent[0], median(spent[1:])
+
+
+def vision() -> float:
+    """Return the median processor milliseconds of a pass."""
+    costs, clip = Costs(), open_recording("demo")
+    with fresh_pipeline(Config(), costs, gate=False) as pipeline:
+        for _ in play(pipeline, clip.frames(), None, costs):
+            pass
+    return median(costs.steps)
+
+
+def main() -> int:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--songs", type=int, default=50_000)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    args = parser.parse_args()
+    found: dict[str, float] = {"songs": args.songs, "vision_ms": round(vision(), 2)}
+    for policy in Policy:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / FILE_NAME
+            fill(path, args.songs)
+            first, later = choices(path, policy)
+        found[f"{policy}_first_ms"], found[f"{policy}_ms"] = round(first, 2), round(later, 2)
+    if args.json:
+        print(json.dumps(found))
+    else:
+        for name, value in found.items():
+            print(f"{name:16} {value}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,303 @@
+#!/usr/bin/env python3
+"""Simulate a month of moods on the real catalogue and recommender, hold every promise against it, and draw it.
+
+    script/simulate [--days 30] [--seed N] [--picture FILE.svg]
+
+A household of a fixed seed is awake from 7 to 23 h; its mood changes every eight minutes or so. It loves some songs
+and dislikes others, says so now and then, skips, and asks for other songs. Quiet hours begin at 22:00. The policy is
+match, for the last third of the days lift and steady in turn. Nothing is random but by the seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import fmean, median
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from musicond.config import Config
+from musicond.core.choice import window
+from musicond.core.hours import Hours
+from musicond.core.messages import EMOTIONS, Emotion, Occasion, Policy, Rate, Recommendation, Verdict
+from musicond.core.places import LIFTED, song_place
+from musicond.core.recommend import COUNT, Recommender, Taste
+from musicond.music.catalogue import SqliteCatalogue
+from musicond.music.librarian import Librarian
+from musicond.music.lists import Lists
+from musicond.music.schema import FILE_NAME, MEMORY
+from musicond.runtime.settings import SettingsStore
+from tools.month_picture import draw
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+START = datetime(2026, 6, 1, 7, tzinfo=UTC)
+QUIET = Hours.parse("22:00-07:00")
+MOODS = {"neutral": 0.40, "happy": 0.25, "sad": 0.12, "surprise": 0.08, "angry": 0.07, "fear": 0.05, "disgust": 0.03}
+CHANGE_MIN = 8.0
+"""Mean minutes between two changes of mood."""
+CLOSE_SHARE = 0.2
+"""Part of the readings in which a second emotion comes close."""
+RATES, SKIPS, NEXTS = 0.15, 0.05, 0.03
+"""Parts of the recommendations after which a song is rated, skipped, or others are asked for."""
+MOST_BYTES = 5e6
+
+
+@dataclass
+class Offer:
+    """One recommendation made."""
+
+    at: datetime
+    emotion: Emotion
+    policy: Policy
+    songs: list[str]
+    mixed: bool
+
+
+@dataclass
+class Month:
+    """What happened."""
+
+    offers: list[Offer] = field(default_factory=list)
+    changes: int = 0
+    kept: int = 0
+    """Moods that came back within the cool-down and kept their songs."""
+    said: Counter[tuple[Emotion, str, Verdict]] = field(default_factory=Counter)
+    written: Counter[int] = field(default_factory=Counter)
+    """Bytes, by day."""
+    broken: list[str] = field(default_factory=list)
+
+
+def written() -> int:
+    """Return the bytes that this process has handed to the kernel to write."""
+    fields = dict(line.split(": ") for line in Path("/proc/self/io").read_text(encoding="ascii").splitlines())
+    return int(fields["wchar"])
+
+
+class Household:
+    """Lives a month with the recommender."""
+
+    def __init__(self, path: Path, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.clock = 0.0
+        self.catalogue = SqliteCatalogue.open(path, clock=lambda: self.clock)
+        self.recommender = Recommender(self.catalogue, seed, Taste(quiet_hours=QUIET))
+        music = Config().music
+        store = SettingsStore(path.with_name("refresh.json"))
+        self.librarian = Librarian(path, music.wanted, music.schedule, store, now=self.wall)
+        with Lists.open(path) as lists:
+            self.entries = {each.track_id: each for each in lists.entries()}
+        self.taste = dict(zip(self.entries, self.rng.random(len(self.entries)).tolist(), strict=True))
+        self.month = Month()
+        self.shown: Recommendation | None = None
+
+    def wall(self) -> datetime:
+        """Return what a clock on the wall shows."""
+        return START + timedelta(seconds=self.clock)
+
+    def live(self, days: int) -> Month:
+        """Return what happened in so many days."""
+        for day in range(days):
+            self.clock = day * 86400.0
+            before = written()
+            self.librarian.tick()
+            while self.clock < day * 86400 + 16 * 3600:
+                self.change(self.policy(day, days))
+                self.clock += self.rng.exponential(CHANGE_MIN * 60)
+                self.catalogue.tend()
+            self.month.written[day] = written() - before
+        before = written()
+        self.catalogue.close()
+        self.month.written[days - 1] += written() - before
+        return self.month
+
+    def policy(self, day: int, days: int) -> Policy:
+        """Return the policy of a day."""
+        if day < days * 2 / 3:
+            return Policy.MATCH
+        return (Policy.LIFT, Policy.STEADY)[day % 2]
+
+    def change(self, policy: Policy) -> None:
+        """Let the mood change."""
+        emotion = Emotion(self.rng.choice(list(MOODS), p=list(MOODS.values())))
+        top, close = 0.42 + 0.35 * self.rng.random(), self.rng.random() < CLOSE_SHARE
+        second = EMOTIONS[(EMOTIONS.index(emotion) + 1 + int(self.rng.integers(6))) % 7]
+        scores = [0.02] * 7
+        scores[EMOTIONS.index(emotion)] = top
+        scores[EMOTIONS.index(second)] = 0.9 * top if close else 0.3 * top
+        occasion = Occasion(emotion, self.clock, self.wall(), tuple(scores), policy)
+        self.month.changes += 1
+        new = self.recommender.for_mood(occasion)
+        if new is None or (self.shown and new.wall < occasion.wall):
+            self.month.kept += 1
+            self.shown = new or self.shown
+            return
+        self.offered(occasion, new, policy, mixed=close)
+        if self.rng.random() < NEXTS:
+            self.offered(occasion, self.recommender.another(occasion), policy, mixed=close)
+        self.react()
+
+    def offered(self, occasion: Occasion, new: Recommendation, policy: Policy, *, mixed: bool) -> None:
+        """Note a recommendation."""
+        self.shown = new
+        songs = [track.track_id for track in new.tracks]
+        self.month.offers.append(Offer(occasion.wall, occasion.emotion, policy, songs, mixed))
+
+    def react(self) -> None:
+        """Say something, or not."""
+        shown = self.shown
+        if shown is None:
+            return
+        song = shown.tracks[int(self.rng.integers(len(shown.tracks)))].track_id
+        draw_rate, draw_skip = self.rng.random(2)
+        verdict = None
+        if draw_rate < RATES and self.taste[song] > 0.85:
+            verdict = Verdict.LIKE
+        elif draw_rate < RATES and self.taste[song] < 0.15:
+            verdict = Verdict.DISLIKE
+        elif draw_skip < SKIPS:
+            verdict = Verdict.SKIP
+        if verdict is not None:
+            self.shown = self.recommender.rate(Rate(verdict, song), shown, self.wall()) or shown
+            self.month.said[Emotion(shown.mood.value), song, verdict] += 1
+
+
+def promises(home: Household, month: Month, days: int) -> Iterator[tuple[bool, str]]:
+    """Yield each promise: whether it was kept, and a line with its figures."""
+    artist = {track_id: entry.artist.casefold() for track_id, entry in home.entries.items()}
+    yield (
+        days < 7 or month.changes > 100 * days,
+        f"{month.changes} changes of mood, {len(month.offers)} recommendations",
+    )
+    whole = all(len(set(offer.songs)) == COUNT for offer in month.offers)
+    yield whole, f"each of {COUNT} different songs"
+    twice = sum(len({artist[song] for song in offer.songs}) < COUNT for offer in month.offers)
+    yield twice == 0, f"{twice} with an artist twice"
+    yield month.kept > 0, f"{month.kept} times a mood came back within ten minutes and kept its songs"
+    again = sum(repeats(month, home))
+    yield again == 0, f"{again} songs came again within the window of their mood ({window(25, COUNT)} recommendation)"
+    loud, nightly = quiet(month, home)
+    yield loud == 0, f"{nightly} recommendations in quiet hours, {loud} with a song of the louder half"
+    mixed = [len({home.entries[song].emotion for song in o.songs}) for o in matched(month) if o.mixed]
+    yield all(count == 2 for count in mixed), f"{len(mixed)} of a close reading, from two lists each"
+    rise = [lifted(offer, home) for offer in month.offers if offer.policy is Policy.LIFT and offer.emotion in LIFTED]
+    if rise:
+        share = fmean(each > 0 for each in rise)
+        yield share > 0.8 and fmean(rise) > 0.3, f"{len(rise)} lifts: valence rises by {fmean(rise):.2f} on average"
+    known = {song for offer in month.offers for song in offer.songs}
+    yield days < 7 or len(known) == len(home.entries), f"{len(known)} of {len(home.entries)} songs were offered"
+    daily = [month.written[day] / 1e6 for day in range(days)]
+    yield (
+        max(daily) * 1e6 < MOST_BYTES,
+        f"at most {max(daily):.2f} MB written in a day, {sum(daily[:7]):.2f} MB in a week",
+    )
+
+
+def matched(month: Month) -> list[Offer]:
+    """Return what was offered by day under match."""
+    return [offer for offer in month.offers if offer.policy is Policy.MATCH]
+
+
+def repeats(month: Month, home: Household) -> Iterator[int]:
+    """Yield how many songs of each matched recommendation stood in the mood's one before, by day."""
+    last: dict[Emotion, set[str]] = {}
+    for offer in matched(month):
+        own = {song for song in offer.songs if home.entries[song].emotion == offer.emotion.value}
+        yield len(own & last.get(offer.emotion, set())) if not QUIET.hold(offer.at) else 0
+        last[offer.emotion] = own
+
+
+def quiet(month: Month, home: Household) -> tuple[int, int]:
+    """Return recommendations of quiet hours with a song above the middle arousal of its list, and all of them."""
+    energy = defaultdict(list)
+    for entry in home.entries.values():
+        energy[entry.emotion].append(song_place(entry.valence, entry.energy, Emotion(entry.emotion))[1])
+    middle = {emotion: median(values) for emotion, values in energy.items()}
+    nightly = [offer for offer in matched(month) if QUIET.hold(offer.at)]
+    loud = sum(any(place(home, song)[1] > middle[home.entries[song].emotion] for song in o.songs) for o in nightly)
+    return loud, len(nightly)
+
+
+def place(home: Household, song: str) -> tuple[float, float]:
+    """Return where a song lies."""
+    entry = home.entries[song]
+    return song_place(entry.valence, entry.energy, Emotion(entry.emotion))
+
+
+def lifted(offer: Offer, home: Household) -> float:
+    """Return by how much valence rises from the first two songs of a lift to the last two."""
+    valences = [place(home, song)[0] for song in offer.songs]
+    return fmean(valences[-2:]) - fmean(valences[:2])
+
+
+def shares(said: dict[int, tuple[Verdict, int]], rounds: int, seed: int) -> list[float]:
+    """Return the share of the songs offered that each of the 25 happy songs has, after verdicts by row and count."""
+    catalogue = SqliteCatalogue.open(MEMORY)
+    keys = [int(key) for key in catalogue.pool(Emotion.HAPPY).keys]
+    for row, (verdict, count) in said.items():
+        for _ in range(count):
+            catalogue.rate([Emotion.HAPPY], keys[row], verdict)
+    recommender, counts = Recommender(catalogue, seed, Taste(cool_down_s=0)), Counter[str]()
+    for turn in range(rounds):
+        new = recommender.another(Occasion(Emotion.HAPPY, float(turn), START))
+        counts.update(track.track_id for track in new.tracks)
+    names = [track.track_id for track in catalogue.tracks(keys)]
+    catalogue.close()
+    return [counts[name] / counts.total() for name in names]
+
+
+def learning(rounds: int, seed: int) -> Iterator[tuple[bool, str]]:
+    """Yield the promises on feedback, measured on the happy list with nothing else said."""
+    even = 1 / 25
+    liked = shares({0: (Verdict.LIKE, 5)}, rounds, seed)[0] / even
+    yield liked >= 2, f"after 5 likes a song comes {liked:.2f} times as often"
+    disliked = shares({0: (Verdict.DISLIKE, 3)}, rounds, seed)[0] / even
+    yield disliked <= 0.2, f"after 3 dislikes {disliked:.2f} times as often"
+    skipped = shares({0: (Verdict.SKIP, 3)}, rounds, seed)[0] / even
+    yield disliked < skipped < 1, f"after 3 skips {skipped:.2f} times as often"
+    extreme = shares({0: (Verdict.LIKE, 500), 1: (Verdict.DISLIKE, 500)}, rounds, seed)
+    yield (
+        min(extreme) > 0 and max(extreme) < 0.5,
+        f"after 500 of each the shares lie from {min(extreme):.4f} to {max(extreme):.4f}",
+    )
+
+
+def main() -> int:
+    """Print the promises; 1 if one was broken."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--days", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=4000, help="recommendations for each promise on feedback")
+    parser.add_argument("--picture", type=Path, metavar="FILE.svg", help="draw what happened")
+    args = parser.parse_args()
+    months = []
+    for _ in range(2):
+        with tempfile.TemporaryDirectory() as folder:
+            home = Household(Path(folder) / FILE_NAME, args.seed)
+            months.append(home.live(args.days))
+    same = [offer.songs for offer in months[0].offers] == [offer.songs for offer in months[1].offers]
+    found = [
+        (same, "the same seed gives the same songs again"),
+        *promises(home, months[1], args.days),
+        *learning(args.rounds, args.seed),
+    ]
+    for kept, line in found:
+        print(f"{'kept' if kept else 'BROKEN':7}{line}")
+    if args.picture:
+        args.picture.write_text(draw(home, months[1], args.days), "utf-8")
+        print(f"{args.picture} written")
+    return 0 if all(kept for kept, _ in found) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
