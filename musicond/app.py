@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -126,7 +126,8 @@ def build(config: Config, read_again: Callable[[], Config]) -> Iterator[App]:
     """
     folder = state_dir(config)
     with state_lock(folder), SqliteCatalogue.open(folder / FILE_NAME) as catalogue:
-        catalogue.warm()
+        with suppress(CatalogueError):  # the pipeline tells of it when songs are wanted
+            catalogue.warm()
         store, inbox, notifier = SettingsStore(folder / "settings.json"), Inbox[Command | Retune](), Notifier()
         pipeline = build_pipeline(config, *build_eyes(config), catalogue, seed=secrets.randbits(32))
         pipeline.controls = load_controls(store)

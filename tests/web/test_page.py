@@ -5,11 +5,27 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from musicond.core.messages import Controls, Mood, Pause, Recommendation, Resume, SetPrivacy, Track, Watching
+from musicond.core.messages import (
+    Controls,
+    Emotion,
+    Mood,
+    Next,
+    Pause,
+    Policy,
+    Rate,
+    Recommendation,
+    Resume,
+    SetPolicy,
+    SetPrivacy,
+    Track,
+    Verdict,
+    Watching,
+    WrongMood,
+)
 from tests.web.conftest import HAPPY, NOON, Rig, without_face
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.browser
 
@@ -170,3 +186,31 @@ def test_nothing_overflows_and_all_can_be_reached(page: Any, width: int, height:
     assert page.get_by_role("switch", name="Privacy").count() == 1
     assert page.get_by_role("button", name="Pause").count() == 1
     assert page.get_by_label("Pause for").count() == 1
+
+
+def test_songs_are_rated_others_asked_for_and_the_mood_corrected(page: Any, rig: Rig) -> None:
+    page.click("button[aria-label='Like Sunny Side']")
+    page.wait_for_function("document.querySelector('#announce').textContent === 'Liked: Sunny Side'")
+    page.click("button[aria-label='Dislike Odd']")
+    page.wait_for_function("document.querySelector('#announce').textContent === 'Disliked: Odd'")
+    page.wait_for_selector("#controls[aria-busy=false]")
+    actions: list[Callable[[], Any]] = [
+        lambda: page.select_option("#policy", "lift"),
+        lambda: page.select_option("#wrong", "sad"),
+        lambda: page.click("#next"),
+    ]
+    for action in actions:
+        with page.expect_response("**/api/v1/*"):
+            action()
+        page.wait_for_selector("#controls[aria-busy=false]")
+    assert rig.commands == [
+        Rate(Verdict.LIKE, "t:1"),
+        Rate(Verdict.DISLIKE, "t:3"),
+        SetPolicy(Policy.LIFT),
+        WrongMood(Emotion.SAD),
+        Next(),
+    ]
+    rig.output.accept(replace(HAPPY, seq=2, controls=Controls(policy=Policy.STEADY)))
+    page.evaluate("document.activeElement.blur()")
+    rig.output.accept(replace(HAPPY, seq=3, controls=Controls(policy=Policy.STEADY)))
+    page.wait_for_function("document.querySelector('#policy').value === 'steady'")

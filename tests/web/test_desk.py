@@ -1,0 +1,99 @@
+"""What the command line alone may ask: by the control socket, not by the page's port."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import queue
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from musicond.core.ports import CatalogueError, ListError
+from musicond.web import desk as module
+from musicond.web.client import ControlClient, ControlError
+from musicond.web.desk import Desk
+from musicond.web.server import WebOutput
+from tests.web.conftest import Rig, make_rig
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+
+class Counter:
+    """A desk behind a real page."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.asked: list[tuple[str, Mapping[str, Any]]] = []
+        self.answer: BaseException | None = None
+        self.hold = False
+        desks = {"catalogue": Desk(self.ask)}
+        self.output = WebOutput("127.0.0.1:0", rig.path, None, rig.submit, lambda: rig.health, desks)
+        self.client = ControlClient(rig.path)
+
+    def ask(self, action: str, arguments: Mapping[str, Any]) -> Future[Mapping[str, object]]:
+        self.asked.append((action, arguments))
+        future: Future[Mapping[str, object]] = Future()
+        if self.answer is not None:
+            future.set_exception(self.answer)
+        elif not self.hold:
+            future.set_result({"well": True})
+        return future
+
+
+@pytest.fixture
+def counter(tmp_path: Path) -> Iterator[Counter]:
+    made = Counter(make_rig(tmp_path))
+    made.output.start()
+    yield made
+    made.output.stop()
+
+
+def test_the_control_socket_is_answered_with_a_body_of_any_size(counter: Counter) -> None:
+    rows = [{"title": "x" * 90} for _ in range(3000)]
+    assert counter.client.desk("catalogue", "add", {"rows": rows}) == {"well": True}
+    assert counter.client.desk("catalogue", "list") == {"well": True}
+    assert counter.asked == [("add", {"rows": rows}), ("list", {})]
+
+
+def test_the_port_is_not(counter: Counter) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", int(counter.output.address.rpartition(":")[2]), timeout=10)
+    connection.request("POST", "/api/v1/catalogue/list", body="{}", headers={"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    assert (answer.status, "command line" in json.loads(answer.read())["error"]) == (403, True)
+    connection.close()
+    assert counter.asked == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (ListError("x.csv:2: no title; give one"), "x.csv:2: no title"),
+        (CatalogueError("catalogue: full; make room"), "make room"),
+        (OSError(28, "No space left on device", "history"), "history: No space left on device"),
+        (queue.Full(), "too much waits already"),
+    ],
+)
+def test_errors_are_one_line(counter: Counter, answer: BaseException, says: str) -> None:
+    counter.answer = answer
+    with pytest.raises(ControlError, match=says) as caught:
+        counter.client.desk("catalogue", "add", {})
+    assert "\n" not in str(caught.value)
+
+
+def test_a_body_that_is_too_large_or_no_object_is_refused(counter: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ControlError, match="send a JSON object"):
+        counter.client.desk("catalogue", "add", [1])  # type: ignore[arg-type]  # what is tested
+    monkeypatch.setattr(module, "BODY_LIMIT", 100)
+    with pytest.raises(ControlError, match="import it in parts"):
+        counter.client.desk("catalogue", "add", {"rows": ["x" * 200]})
+    assert counter.asked == []
+
+
+def test_what_takes_long_is_told(counter: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ANSWER_WAIT_S", 0.05)
+    counter.hold = True
+    with pytest.raises(ControlError, match="the daemon is busy"):
+        counter.client.desk("catalogue", "verify")
