@@ -6,6 +6,7 @@ import logging
 import secrets
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zlib import crc32
@@ -155,7 +156,7 @@ def build(config: Config, read_again: Callable[[], Config]) -> Iterator[App]:
         )
         outputs.append(page)
         if config.mqtt.host:
-            outputs.append(MqttOutput(config.mqtt, node_id(config.device.node), mqtt_password(config), inbox.wake))
+            outputs.append(_mqtt(config, inbox, source, loop, brain))
 
         def tune(new: Config) -> None:
             pipeline.rules, brain.pace = rules(new), pace(new)
@@ -219,6 +220,34 @@ def _jobs(config: Config, folder: Path, outputs: list[Output]) -> tuple[Jobs, Li
     return jobs, librarian, desks
 
 
+def _mqtt(
+    config: Config,
+    inbox: Inbox[Command | Retune],
+    source: FrameSource,
+    loop: WatchLoop[Frame, Command | Retune, Outcome],
+    brain: Brain,
+) -> MqttOutput:
+    started = datetime.now().astimezone()
+    facts = {
+        name
+        for name, value in (("temperature", health.temperature_c()), ("throttled", health.throttled()))
+        if value is not None
+    }
+    return MqttOutput(
+        config.mqtt,
+        node_id(config.device.node),
+        config.device.name,
+        mqtt_password(config),
+        inbox.put,
+        lambda: {
+            **_vitals(source, loop, brain),
+            "started": started,
+            "cpu_percent": round(brain.meter.cpu_percent(), 1),
+        },
+        facts,
+    )
+
+
 def _demo() -> RecordedSource:
     clip = DemoClip(models_dir())
     return RecordedSource("demo", lambda: clip)
@@ -248,6 +277,11 @@ def _webcam(config: Config, device: str) -> Webcam:
 def _health(
     source: FrameSource, loop: WatchLoop[Frame, Command | Retune, Outcome], brain: Brain, outputs: list[Output]
 ) -> dict[str, object]:
+    statuses = {output.name: output.status() for output in outputs}
+    return {**_vitals(source, loop, brain), "outputs": statuses}
+
+
+def _vitals(source: FrameSource, loop: WatchLoop[Frame, Command | Retune, Outcome], brain: Brain) -> dict[str, object]:
     return {
         "version": __version__,
         "camera": source.name,
@@ -257,7 +291,6 @@ def _health(
         "throttled": health.throttled(),
         "memory_mib": round(health.memory_mib(), 1),
         "uptime_s": round(brain.meter.uptime_s()),
-        "outputs": {output.name: output.status() for output in outputs},
     }
 
 

@@ -8,10 +8,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from musicond.core.bias import CLASSES, Bias, bounded
-from musicond.core.messages import Controls, Policy
+from musicond.core.controls import MAX_MINUTES, NOTHING
+from musicond.core.messages import Controls, Emotion, Policy
 from musicond.runtime.health import Meter
 
 if TYPE_CHECKING:
@@ -27,42 +28,62 @@ log = logging.getLogger(__name__)
 
 def controls_from(settings: Settings) -> Controls:
     """Return what was switched; whatever can't be understood is off, except privacy."""
-    until = settings.get("paused_until")
-    try:
-        paused_until = datetime.fromisoformat(until) if isinstance(until, str) else None
-    except ValueError:
-        paused_until = None
-    if paused_until is not None and paused_until.tzinfo is None:
-        paused_until = paused_until.astimezone()
-    return Controls(
-        # Anything but a plain "no" keeps the camera closed: that way a mistake hurts nobody.
-        private=settings.get("private", False) is not False,
-        paused=settings.get("paused") is True,
-        paused_until=paused_until,
-        policy=Policy(policy) if (policy := settings.get("policy")) in tuple(Policy) else None,
-        bias=_bias_from(settings.get("bias")),
-    )
-
-
-def _bias_from(stored: object) -> Bias:
-    """Return the bias that was stored as seven numbers in one text; none where that can't be understood."""
-    try:
-        shifts = tuple(float(each) for each in str(stored).split())
-    except ValueError:
-        return Bias()
-    return bounded(shifts) if len(shifts) == CLASSES and all(map(isfinite, shifts)) else Bias()
+    found: dict[str, Any] = {}
+    for name, (understood, _) in FORMS.items():
+        with suppress(ValueError, TypeError, AttributeError):
+            found[name] = understood(settings[name]) if settings.get(name) is not None else getattr(NOTHING, name)
+    if found.get("paused_until") is None and settings.get("paused_until") is not None:
+        found["paused"] = False  # better than a pause that never ends
+    if found.get("manual_until") is None:
+        found["manual_mood"] = None
+    return Controls(**found)
 
 
 def settings_from(controls: Controls) -> Settings:
-    """Return the controls in the form that is stored."""
-    until = controls.paused_until
+    """Return what is switched in the form that is stored; what nobody has touched is left out."""
     return {
-        "private": controls.private,
-        "paused": controls.paused,
-        "paused_until": until.isoformat() if until else None,
-        "policy": controls.policy.value if controls.policy else None,
-        "bias": " ".join(map(str, controls.bias.shifts)) if controls.bias else None,
+        name: stored(value)
+        for name, (_, stored) in FORMS.items()
+        if (value := getattr(controls, name)) != getattr(NOTHING, name)
     }
+
+
+def _time(text: Any) -> datetime:
+    found = datetime.fromisoformat(text)
+    return found.astimezone() if found.tzinfo is None else found
+
+
+def _amount(low: float, high: float) -> Callable[[Any], float]:
+    def understood(value: Any) -> float:
+        number = float("nan") if isinstance(value, bool) else float(value)
+        if not low <= number <= high:
+            raise ValueError(number)
+        return number
+
+    return understood
+
+
+def _bias(text: Any) -> Bias:
+    """Understand seven numbers in one text."""
+    shifts = tuple(float(each) for each in text.split())
+    if len(shifts) != CLASSES or not all(map(isfinite, shifts)):
+        raise ValueError(text)
+    return bounded(shifts)
+
+
+FORMS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+    # Anything but a plain "no" keeps the camera closed: that way a mistake hurts nobody.
+    "private": (lambda value: value is not False, bool),
+    "paused": (lambda value: value is True, bool),
+    "paused_until": (_time, datetime.isoformat),
+    "paused_minutes": (_amount(0, MAX_MINUTES), float),
+    "policy": (Policy, str),
+    "sensitivity": (_amount(0, 100), float),
+    "manual_mood": (Emotion, str),
+    "manual_until": (_time, datetime.isoformat),
+    "bias": (_bias, lambda bias: " ".join(map(str, bias.shifts))),
+}
+"""How each field of Controls is understood from settings.json and stored there."""
 
 
 def load_controls(store: SettingsStore) -> Controls:
@@ -87,6 +108,7 @@ class Brain:
         self.pace = pace
         self._pipeline, self._store = pipeline, store
         self._last: Outcome | None = None
+        self._stored = pipeline.controls
         self.meter = Meter()
 
     def step(self, frame: Frame) -> Outcome:
@@ -114,22 +136,24 @@ class Brain:
         if isinstance(command, Retune):
             command.apply()
             return
-        before = self._pipeline.controls
-        after = self._pipeline.handle(command, datetime.now().astimezone())
-        if after is not before:
-            self._store.save(settings_from(after))
+        self._keep(self._pipeline.handle(command, datetime.now().astimezone()))
 
     def wants_camera(self) -> bool:
         """Return whether the device may be open: not while private."""
         return not self._pipeline.controls.private
 
     def wants_frames(self) -> bool:
-        """Return whether frames are read: not while paused. A pause whose time has come ends here."""
+        """Return whether frames are read: not while paused. A pause or a manual mood whose time has come ends here."""
         if self._pipeline.expire(datetime.now().astimezone()):
             with suppress(OSError):  # its end is stored too: the next start finds it over anyway
-                self._store.save(settings_from(self._pipeline.controls))
+                self._keep(self._pipeline.controls)
         return not self._pipeline.controls.paused
 
     def interval_s(self) -> float:
         """Return the seconds between two steps, by what the last one saw."""
         return self.pace.interval_s(self._last)
+
+    def _keep(self, controls: Controls) -> None:
+        if controls != self._stored:
+            self._store.save(settings_from(controls))
+            self._stored = controls

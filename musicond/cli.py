@@ -28,6 +28,7 @@ COMMANDS = {
     "calibrate": "learn what a neutral face looks like here",
     "privacy": "close the camera, or let it be opened again",
     "pause": "recommend nothing for a while",
+    "settings": "forget what was switched, so that the configuration holds again",
     "page-link": "print the page's address, and a QR code for the phone",
 }
 UNAVAILABLE = 69

@@ -24,10 +24,14 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 SEARCH = (Path("/etc/musicond/musicon.yaml"), Path("config/musicon.yaml"))
-PATH_KEYS = (("model", "path"), ("mqtt", "password_file"), ("web", "token_file"), ("state_dir",))
+PATH_KEYS = (
+    ("model", "path"),
+    *(("mqtt", key) for key in ("password_file", "ca", "cert", "key")),
+    ("web", "token_file"),
+    ("state_dir",),
+)
 RESERVED = {
     "": ("playback", "spotify", "mpd", "indicator"),
-    "mqtt": ("protocol", "tls", "ca", "cert", "key", "discovery", "discovery_prefix", "status_topic"),
     "web": ("preview",),
 }
 """Keys that are planned: naming one is no slip of the pen."""
@@ -236,7 +240,7 @@ def _schema_at(path: KeyPath) -> dict[str, Any]:
 def _right(info: dict[str, Any]) -> str:
     """Describe in words what a schema admits."""
     if "enum" in info:
-        *most, last = map(str, info["enum"])
+        *most, last = dict.fromkeys(map(str, info["enum"]))
         return f"{', '.join(most)} or {last}"
     if "properties" in info:
         return f"its keys on lines of their own, indented: {', '.join(info['properties'])}"

@@ -10,6 +10,7 @@ from musicond.brain import Brain, controls_from, load_controls, settings_from
 from musicond.core.bias import Bias
 from musicond.core.messages import (
     Controls,
+    Emotion,
     Faces,
     Frame,
     Pause,
@@ -75,6 +76,8 @@ def brain(folder: Path, controls: Controls | None = None) -> Brain:
         Controls(paused=True),
         Controls(paused=True, paused_until=datetime(2026, 11, 23, 8, 30, tzinfo=UTC)),
         Controls(policy=Policy.LIFT, bias=Bias().moved(5, 4)),
+        Controls(sensitivity=70, paused=True, paused_minutes=5, paused_until=datetime(2026, 11, 23, 8, tzinfo=UTC)),
+        Controls(manual_mood=Emotion.SAD, manual_until=datetime(2026, 11, 23, 8, 30, tzinfo=UTC)),
     ],
 )
 def test_controls_survive_being_stored(controls: Controls) -> None:
@@ -89,6 +92,26 @@ def test_what_cannot_be_understood_errs_towards_privacy() -> None:
     assert until.tzinfo is not None
     for bias in ("", "1 2 3", "nan nan nan nan nan nan nan", "a lot", 3.0, True):
         assert controls_from({"bias": bias, "policy": "loud"}) == Controls()
+    assert controls_from({"paused": True, "paused_until": "soon"}) == Controls(), "better than a pause without an end"
+    assert controls_from({"manual_mood": "sad"}) == Controls(), "likewise"
+    assert controls_from({"manual_mood": "hungry", "manual_until": "2026-11-23T08:30:00"}).manual_mood is None
+    for sensitivity in (-1, 101, "nan", "", "a lot", True):
+        assert controls_from({"sensitivity": sensitivity}) == Controls()
+
+
+def test_what_nobody_touched_is_not_stored() -> None:
+    assert settings_from(Controls()) == {}
+    assert settings_from(Controls(sensitivity=50)) == {"sensitivity": 50}, "a person chose it, whatever it is"
+
+
+def test_a_command_that_changes_nothing_writes_nothing(tmp_path: Path) -> None:
+    mind = brain(tmp_path)
+    mind.handle(Resume())
+    assert list(tmp_path.iterdir()) == []
+    mind.handle(SetPrivacy(on=True))
+    before = (tmp_path / "settings.json").stat()
+    mind.handle(SetPrivacy(on=True))
+    assert (tmp_path / "settings.json").stat().st_ino == before.st_ino
 
 
 @pytest.mark.parametrize("text", ["", '{"private": fa', "[]"])

@@ -119,6 +119,11 @@ FAULTS = {
     "mqtt: {port: on}\n": "1:14: mqtt.port: on means true in YAML; give a whole number, 1 to 65535",
     "mqtt: {host: off}\n": "1:14: mqtt.host: off means false in YAML; give text (Host name or address of the broker), "
     'or "off" in quotes',
+    "mqtt: {protocol: 4}\n": "1:18: mqtt.protocol: 4 does not fit; give 5 or 3.1.1",
+    "mqtt: {ca: a.pem}\n": "1:1: mqtt: ca needs tls: true",
+    "mqtt:\n  tls: true\n  key: a.pem\n": "1:1: mqtt: key needs cert",
+    "mqtt: {status_topic: '#'}\n": "1:22: mqtt.status_topic: '#' does not fit; give text",
+    "mqtt: {discovery: 1}\n": "1:19: mqtt.discovery: 1 is neither true nor false",
     "mqtt: {host: 3}\n": "1:14: mqtt.host: 3 is not text; put it in quotes",
     "mqtt: {host: 12:30}\n": "1:14: mqtt.host: 12:30 means 750 in YAML (minutes and seconds, base sixty)",
     "mqtt: {port: 0123}\n": "1:14: mqtt.port: 0123 means 83 in YAML (octal, for its leading 0)",
@@ -165,6 +170,15 @@ def test_a_fault_is_named_with_its_place_and_what_would_be_right(tmp_path: Path,
     assert len(found) == 1
     assert found[0].startswith(says)
     assert "\n" not in found[0]
+
+
+@pytest.mark.parametrize(("value", "five"), [("5", True), ("'5'", True), ("3.1.1", False), ("'3.1.1'", False)])
+def test_the_protocol_is_a_number_or_a_word(tmp_path: Path, value: str, five: bool) -> None:
+    file = tmp_path / "f.yaml"
+    file.write_text(f"mqtt: {{protocol: {value}, tls: true, ca: a.pem, cert: ~/b.pem, key: /c.pem}}\n", "utf-8")
+    mqtt = load(file).config.mqtt
+    assert mqtt.five is five
+    assert (mqtt.ca, mqtt.cert, mqtt.key) == (tmp_path / "a.pem", Path.home() / "b.pem", Path("/c.pem"))
 
 
 def test_what_is_not_utf8_is_a_fault(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from musicond.core.messages import EMOTIONS
-from musicond.core.ports import CatalogueError, ModelError
+from musicond.core.ports import CatalogueError, ModelError, OutputError
 from musicond.web.client import ControlClient, ControlError, NotRunning
 
 if TYPE_CHECKING:
@@ -185,38 +185,50 @@ def check_broker(mqtt: Mqtt, password: SecretStr | None, timeout_s: float = 5.0)
         return Check("broker", "ok", "off: mqtt.host is not set")
     where = f"{mqtt.host}:{mqtt.port}"
     try:
-        paho: Any = import_module("paho.mqtt.client")
+        kit: Any = import_module("musicond.outputs.client")
+        tls = import_module("musicond.outputs.tls").tls_context(mqtt) if mqtt.tls else None
     except ImportError as error:
         return Check("broker", "failed", _line(error), "see the packages above")
-    client = paho.Client(paho.CallbackAPIVersion.VERSION2, f"musicond-doctor-{os.getpid()}")
-    client.connect_timeout = timeout_s
-    if mqtt.username:
-        client.username_pw_set(mqtt.username, password.get_secret_value() if password else None)
+    except OutputError as error:
+        return Check("broker", "failed", _line(error), "see docs/mqtt.md, The connection")
+    version = kit.V5 if mqtt.five else kit.V311
+    try:
+        reason = _answer(
+            kit.make_client(mqtt, password, f"musicond-doctor-{os.getpid()}", version, tls), mqtt, timeout_s
+        )
+    except (OSError, ValueError) as error:
+        remedy = "start the broker, or correct mqtt.host, mqtt.port and mqtt.tls"
+        return Check("broker", "failed", f"{where}: {_line(error)}", remedy)
+    return _judged(where, reason, kit.UNSUPPORTED)
+
+
+def _judged(where: str, reason: Any, unsupported: str) -> Check:
+    if reason is None:
+        remedy = "correct mqtt.host, mqtt.port and mqtt.tls"
+        return Check("broker", "failed", f"{where} does not answer as an MQTT broker", remedy)
+    if str(reason) == unsupported:
+        return Check("broker", "ok", f"{where} knows no MQTT 5: musicond goes on with 3.1.1")
+    if reason.is_failure:
+        remedy = "correct mqtt.username and the password (mqtt.password_file)"
+        return Check("broker", "failed", f"{where} refuses: {reason}", remedy)
+    return Check("broker", "ok", f"{where} accepts the connection")
+
+
+def _answer(client: Any, mqtt: Mqtt, timeout_s: float) -> Any:
+    """Return the broker's answer to a connection, None where none comes; raise OSError or ValueError."""
     answered, reasons = threading.Event(), []
 
     def on_connect(_client: object, _data: object, _flags: object, reason: Any, _properties: object) -> None:
         reasons.append(reason)
         answered.set()
 
-    client.on_connect = on_connect
-    try:
-        client.connect(mqtt.host, mqtt.port)
-        client.loop_start()
-        answered.wait(timeout_s)
-        client.disconnect()
-        client.loop_stop()
-    except (OSError, ValueError) as error:
-        return Check(
-            "broker", "failed", f"{where}: {_line(error)}", "start the broker, or correct mqtt.host and mqtt.port"
-        )
-    if not reasons:
-        return Check(
-            "broker", "failed", f"{where} does not answer as an MQTT broker", "correct mqtt.host and mqtt.port"
-        )
-    if reasons[0].is_failure:
-        remedy = "correct mqtt.username and the password (mqtt.password_file)"
-        return Check("broker", "failed", f"{where} refuses: {reasons[0]}", remedy)
-    return Check("broker", "ok", f"{where} accepts the connection")
+    client.on_connect, client.connect_timeout = on_connect, timeout_s
+    client.connect(mqtt.host, mqtt.port)
+    client.loop_start()
+    answered.wait(timeout_s)
+    client.disconnect()
+    client.loop_stop()
+    return reasons[0] if reasons else None
 
 
 def check_page(address: tuple[str, int], control: Path) -> Check:

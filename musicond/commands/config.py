@@ -7,15 +7,22 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from musicond.commands.options import add_config, load_config
+from musicond.commands.stored import read_stored
 from musicond.config import model_path, state_dir
 from musicond.config_file import leaves
+from musicond.core.controls import NOTHING, in_force
+from musicond.core.mood import Rules
 from musicond.credentials import password_source
+from musicond.runtime.settings import StateDirError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
 
+    from musicond.config import Config
     from musicond.config_file import Loaded
+    from musicond.core.messages import Controls
 
 HELP = "show every value of the configuration and where it comes from"
 ORIGIN_COLUMN = 40
@@ -28,13 +35,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the configuration; raise ConfigError."""
-    for line in lines(load_config(args)):
+    loaded = load_config(args)
+    try:
+        controls, trouble = read_stored(loaded.config), None
+    except StateDirError as fault:
+        controls, trouble = NOTHING, str(fault)
+    for line in lines(loaded, controls):
         print(line)
+    if trouble:
+        print(f"# what was switched is not known: {trouble}")
     return 0
 
 
-def lines(loaded: Loaded) -> Iterator[str]:
-    """Yield a YAML file that gives the same configuration, each value with its origin."""
+def lines(loaded: Loaded, controls: Controls) -> Iterator[str]:
+    """Yield a YAML file that gives the same configuration, each value with its origin, then what was switched."""
     yield f"# {loaded.path or 'no file: defaults'}"
     values = loaded.config.model_dump(mode="json")
     values["state_dir"] = str(state_dir(loaded.config))
@@ -45,13 +59,44 @@ def lines(loaded: Loaded) -> Iterator[str]:
         for depth in range(min(shared, len(parents)), len(parents)):
             yield f"{'  ' * depth}{parents[depth]}:"
         opened = tuple(parents)
-        value = values
+        value: Any = values
         for part in (*parents, name):
             value = value[part]
+        key = ".".join([*parents, name])
+        origin = loaded.origin[key] + _moved(key, loaded.config, controls)
+        if key == "music.policy" and controls.policy:
+            value, origin = controls.policy.value, f"switched by a person; {origin} says {value}"
         text = f"{'  ' * len(parents)}{name}: {written(value)}"
-        yield f"{text:{ORIGIN_COLUMN}}  # {loaded.origin['.'.join([*parents, name])]}"
+        yield f"{text:{ORIGIN_COLUMN}}  # {origin}"
         if name == "password_file" and password_source(loaded.config):
             yield f"{'  # password: ********':{ORIGIN_COLUMN}}  # {password_source(loaded.config)}"
+    for key in in_force(controls):
+        text = f"# {key}: {SAYS[key](controls)}"
+        yield f"{text:{ORIGIN_COLUMN}}  # switched by a person; musicond settings reset {key}"
+
+
+def _moved(key: str, config: Config, controls: Controls) -> str:
+    """Say to what the sensitivity moves a value of the section `mood`."""
+    if controls.sensitivity is None or key not in ("mood.enter", "mood.leave", "mood.dwell_s"):
+        return ""
+    mood = config.mood
+    rules = Rules(mood.enter, mood.leave, mood.dwell_s, mood.away_s, mood.smoothing_s)
+    value = getattr(rules.at_sensitivity(controls.sensitivity), key.partition(".")[2])
+    return f"; {value:.3g} by the sensitivity of {controls.sensitivity:g}"
+
+
+def _until(when: datetime | None) -> str:
+    return f" until {when.isoformat(' ', 'minutes')}" if when else ""
+
+
+SAYS: dict[str, Callable[[Controls], str]] = {
+    "privacy": lambda _: "on",
+    "pause": lambda controls: f"on{_until(controls.paused_until)}",
+    "policy": lambda controls: str(controls.policy),
+    "sensitivity": lambda controls: f"{controls.sensitivity:g}",
+    "mood": lambda controls: f"{controls.manual_mood}{_until(controls.manual_until)}",
+}
+"""For each of `core.controls.SWITCHES` what it is switched to."""
 
 
 def written(value: Any) -> str:

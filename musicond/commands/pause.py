@@ -1,4 +1,4 @@
-"""`musicond pause [MIN]`: recommends nothing for a while; `musicond pause off` ends it."""
+"""`musicond pause [MIN|tomorrow]`: recommends nothing for a while; `musicond pause off` ends it."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import argparse
 
 from musicond.commands.options import add_config, load_config
 from musicond.config import control_socket
+from musicond.core.controls import MAX_MINUTES
 from musicond.web.client import ControlClient
 
 HELP = "recommend nothing for a while"
-MOST_MINUTES = 7 * 24 * 60
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_config(parser)
-    parser.add_argument("minutes", nargs="?", type=_minutes, metavar="MIN|off", help="default: until `pause off`")
+    parser.add_argument(
+        "minutes", nargs="?", type=_minutes, metavar="MIN|tomorrow|off", help="default: until `pause off`"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -25,18 +27,24 @@ def run(args: argparse.Namespace) -> int:
         client.resume()
         print("watching again")
         return 0
+    if args.minutes == "tomorrow":
+        client.pause_until_tomorrow()
+        print("paused until tomorrow morning")
+        return 0
     client.pause(args.minutes)
     print("paused until `musicond pause off`" if args.minutes is None else f"paused for {args.minutes:g} minutes")
     return 0
 
 
 def _minutes(text: str) -> float | str:
-    if text == "off":
+    if text in ("off", "tomorrow"):
         return text
     try:
         minutes = float(text)
     except ValueError:
         minutes = 0.0
-    if not 0 < minutes <= MOST_MINUTES:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of minutes from 1 to {MOST_MINUTES}, nor off")
+    if not 0 < minutes <= MAX_MINUTES:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a number of minutes from 1 to {MAX_MINUTES}, nor tomorrow or off"
+        )
     return minutes

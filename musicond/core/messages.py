@@ -7,12 +7,46 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from musicond.core.bias import Bias
+from musicond.core.commands import (
+    Calibrate,
+    Command,
+    Next,
+    Pause,
+    Policy,
+    Rate,
+    Reset,
+    Resume,
+    SetManualMood,
+    SetPolicy,
+    SetPrivacy,
+    SetSensitivity,
+    Verdict,
+    WrongMood,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     import numpy as np
     from numpy.typing import NDArray
+
+
+__all__ = [
+    "Calibrate",
+    "Command",
+    "Next",
+    "Pause",
+    "Policy",
+    "Rate",
+    "Reset",
+    "Resume",
+    "SetManualMood",
+    "SetPolicy",
+    "SetPrivacy",
+    "SetSensitivity",
+    "Verdict",
+    "WrongMood",
+]
 
 
 class Emotion(StrEnum):
@@ -151,76 +185,6 @@ class Recommendation:
 
 
 @dataclass(frozen=True, slots=True)
-class SetPrivacy:
-    """Close the camera device (`on`) or let it be opened again."""
-
-    on: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """Recommend and play nothing, for `minutes` or until resumed."""
-
-    minutes: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Resume:
-    """End a pause."""
-
-
-class Verdict(StrEnum):
-    """What a person says of a song."""
-
-    LIKE = "like"
-    DISLIKE = "dislike"
-    SKIP = "skip"
-
-
-class Policy(StrEnum):
-    """How the music follows the mood; see `core.places`."""
-
-    MATCH = "match"
-    LIFT = "lift"
-    STEADY = "steady"
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """Say what a song is worth in the mood that it was recommended for."""
-
-    verdict: Verdict
-    track_id: str | None = None
-    """None: the first track of the recommendation shown now."""
-
-
-@dataclass(frozen=True, slots=True)
-class WrongMood:
-    """The mood that is announced now is wrong; `right` is what it should be, where that is known."""
-
-    right: Emotion | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SetPolicy:
-    """Choose how the music follows the mood; None: as the configuration says."""
-
-    policy: Policy | None
-
-
-@dataclass(frozen=True, slots=True)
-class Next:
-    """Offer other songs for this mood now."""
-
-
-@dataclass(frozen=True, slots=True)
-class Calibrate:
-    """Learn from the neutral face that is shown for the next ten seconds, or forget what was learnt."""
-
-    reset: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Progress:
     """How far a calibration is."""
 
@@ -243,8 +207,8 @@ class Occasion:
     """None: what the configuration says."""
 
 
-Command = SetPrivacy | Pause | Resume | Rate | WrongMood | SetPolicy | Next | Calibrate
-"""What a person asks for, whoever sent it: page, MQTT or the command line."""
+SENSITIVITY = 50.0
+"""Percent at which the figures of the configuration hold as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,10 +219,22 @@ class Controls:
     paused: bool = False
     paused_until: datetime | None = None
     """None with `paused`: until resumed."""
+    paused_minutes: float | None = None
+    """What was asked for; None for a pause without an end or until tomorrow."""
+    sensitivity: float | None = None
+    """Percent; None: nobody has touched it."""
+    manual_mood: Emotion | None = None
+    """What a person says the mood is."""
+    manual_until: datetime | None = None
     policy: Policy | None = None
     """None: what the configuration says."""
     bias: Bias = field(default_factory=Bias)
     """How the reading is corrected for this household."""
+
+    @property
+    def sensitivity_percent(self) -> float:
+        """The sensitivity in force, 0 to 100."""
+        return SENSITIVITY if self.sensitivity is None else self.sensitivity
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +263,8 @@ class Outcome:
     """True in the one outcome that brings a new recommendation."""
     controls: Controls = field(default_factory=Controls)
     """What persons have switched."""
+    present: bool | None = None
+    """Somebody is there, by what is read; None while not watching."""
     notice: str | None = None
     """A plain sentence on what does not work for the time being, such as the catalogue."""
     calibration: Progress | None = None

@@ -16,6 +16,7 @@ The rules
   6. Not watching (private, paused, no camera): nobody at once, and everything is forgotten.
   7. A mood that a person called wrong gives way at once to the right one, or to unsure, and is no target again
      for `DENIED_S`, or until nobody is there.
+  8. A mood that a person set is announced while watching, until its time is over; rules 1 to 4 go on below it.
 
 The transitions (rows: announced; columns: what comes; "." keeps the mood)
                  | target holds dwell_s | unsure holds 3 x dwell_s | away_s without face | dark/not watching
@@ -29,7 +30,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from musicond.core.messages import EMOTIONS, Mood
+from musicond.core.messages import EMOTIONS, SENSITIVITY, Mood
 
 UNSURE_DWELL = 3.0
 """How many times `dwell_s` the scores must fit no emotion before `unsure` is announced."""
@@ -53,6 +54,16 @@ class Rules:
     dwell_s: float
     away_s: float
     smoothing_s: float
+
+    def at_sensitivity(self, percent: float) -> Rules:
+        """Return the rules at a sensitivity of 0 to 100 percent; 50 leaves them as they are.
+
+        Each 50 percent more halve the dwell and raise both thresholds to the power of the square root of 2: 0 and 1
+        stay, what lies between falls, and `leave` stays below `enter`. Each 50 percent less do the opposite.
+        """
+        halves = (percent - SENSITIVITY) / 50.0
+        power = 2.0 ** (halves / 2.0)
+        return replace(self, enter=self.enter**power, leave=self.leave**power, dwell_s=self.dwell_s / 2.0**halves)
 
 
 @dataclass(frozen=True, slots=True)

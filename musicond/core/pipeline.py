@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from musicond.core.bias import Bias
 from musicond.core.calibration import Calibration
+from musicond.core.controls import expired, switched
 from musicond.core.messages import (
     EMOTIONS,
     Calibrate,
@@ -20,12 +20,9 @@ from musicond.core.messages import (
     Next,
     Occasion,
     Outcome,
-    Pause,
     Rate,
     Recommendation,
-    Resume,
-    SetPolicy,
-    SetPrivacy,
+    SetManualMood,
     Watching,
     WrongMood,
 )
@@ -93,8 +90,9 @@ class Pipeline:
         """What a command put in the place of the recommendation, not told yet."""
         self._calibration: Calibration | None = None
         self._progress: Progress | None = None
-        self._change: MoodState | None = None
-        """The mood before a person called it wrong, not told yet."""
+        self._mood = Mood.NOBODY
+        """What is announced: the mood that is read, or the one that a person set."""
+        self._mood_at: float | None = None
 
     def step(self, frame: Frame) -> Outcome:
         """Take one frame through the whole way."""
@@ -109,9 +107,10 @@ class Pipeline:
             scores=estimate.scores if estimate else None,
             dark=faces.dark,
         )
-        before, self._state = self._state, observe(self._state, self.rules, seen)
+        rules = self.rules.at_sensitivity(self.controls.sensitivity_percent)
+        self._state = observe(self._state, rules, seen)
         watching = Watching.DARK if self._state.dark else Watching.YES
-        return self._outcome(before, frame.captured_at, frame.wall, watching, faces, estimate)
+        return self._outcome(frame.captured_at, frame.wall, watching, faces, estimate)
 
     def idle(self, at: float, wall: datetime) -> Outcome:
         """Tell that no frame is read, and why: private, paused, or else no camera."""
@@ -123,8 +122,8 @@ class Pipeline:
             why = Watching.NO_CAMERA
         self._finder.reset()
         self._calibrate(at, None)
-        before, self._state = self._state, replace(forget(self._state, at), dark=False, light_since=None)
-        return self._outcome(before, at, wall, why, Faces(), None)
+        self._state = replace(forget(self._state, at), dark=False, light_since=None)
+        return self._outcome(at, wall, why, Faces(), None)
 
     def handle(self, command: Command, wall: datetime) -> Controls:
         """Do as a person asks; return what is switched now.
@@ -132,32 +131,23 @@ class Pipeline:
         Raises CommandError for what makes no sense now, CatalogueError where feedback can't be stored.
         """
         match command:
-            case SetPrivacy(on):
-                self.controls = replace(self.controls, private=on)
-            case Pause(minutes):
-                until = None if minutes is None else wall + timedelta(minutes=minutes)
-                self.controls = replace(self.controls, paused=True, paused_until=until)
-            case Resume():
-                self.controls = replace(self.controls, paused=False, paused_until=None)
-            case SetPolicy(policy):
-                self.controls = replace(self.controls, policy=policy)
             case Rate():
                 self._rate(command, wall)
             case WrongMood(right):
-                self._deny(right)
+                self._deny(right, wall)
             case Next():
                 self._next(wall)
-            case Calibrate(reset):  # pragma: no branch - the last
+            case Calibrate(reset):
                 self._begin(reset=reset)
+            case _:
+                self.controls = switched(self.controls, command, wall)
         return self.controls
 
     def expire(self, wall: datetime) -> bool:
-        """End a pause whose time has come; True if it did."""
-        until = self.controls.paused_until
-        if until is None or wall < until:
-            return False
-        self.handle(Resume(), wall)
-        return True
+        """End a pause or a manual mood whose time has come; True if one did."""
+        before = self.controls
+        self.controls = expired(before, wall)
+        return self.controls != before
 
     def _rate(self, rate: Rate, wall: datetime) -> None:
         new = self.recommender.rate(rate, self._recommendation, wall)
@@ -169,14 +159,17 @@ class Pipeline:
         if self._watching is not Watching.YES:
             raise CommandError(f"nothing is recommended now: {WHY[self._watching]}")
         shown = self._recommendation.mood.emotion if self._recommendation else None
-        emotion = self._state.mood.emotion or shown
+        emotion = self._mood.emotion or shown
         if emotion is None:
             raise CommandError("nothing is recommended yet; other songs come once a mood has been read")
         self._recommendation = self._asked_for = self.recommender.another(
             Occasion(emotion, self._at, wall, self._state.scores, self.controls.policy)
         )
 
-    def _deny(self, right: Emotion | None) -> None:
+    def _deny(self, right: Emotion | None, wall: datetime) -> None:
+        if self.controls.manual_mood is not None:  # not read, so there is nothing to learn from it
+            self.controls = switched(self.controls, SetManualMood(right), wall)
+            return
         wrong = self._state.mood.emotion
         if self._state.mood is Mood.NOBODY or (wrong is None and right is None):
             raise CommandError("no mood is announced now, so none is wrong")
@@ -184,7 +177,6 @@ class Pipeline:
             raise CommandError("this is the mood that is announced; say which one would be right")
         places = [None if each is None else EMOTIONS.index(each) for each in (wrong, right)]
         self.controls = replace(self.controls, bias=self.controls.bias.moved(*places))
-        self._change = self._change or self._state
         self._state = deny(self._state, Mood(right.value) if right else None, self._at)
 
     def _begin(self, *, reset: bool) -> None:
@@ -209,24 +201,23 @@ class Pipeline:
 
     def _outcome(
         self,
-        before: MoodState,
         at: float,
         wall: datetime,
         watching: Watching,
         faces: Faces,
         estimate: EmotionEstimate | None,
     ) -> Outcome:
-        if self._seq == 0:
-            before = replace(before, since=at)
-            self._state = replace(self._state, since=max(at, self._state.since))
-        now = self._state
         self._seq += 1
         self._at, self._watching = at, watching
-        before, self._change = self._change or before, None
+        manual = self.controls.manual_mood if watching is Watching.YES else None
+        before, self._mood = self._mood, Mood(manual.value) if manual else self._state.mood
+        confidence = 1.0 if manual else self._state.confidence
+        if self._mood_at is None:
+            self._mood_at = at
         change, new = None, None
-        if now.mood is not before.mood:
-            change = MoodChange(before.mood, now.mood, now.confidence, at - before.since, at, wall)
-            self._since = wall
+        if self._mood is not before:
+            change = MoodChange(before, self._mood, confidence, at - self._mood_at, at, wall)
+            self._since, self._mood_at = wall, at
             new = self._recommend(at, wall)
         self._since = self._since or wall
         new, self._asked_for = new or self._asked_for, None
@@ -236,22 +227,23 @@ class Pipeline:
             captured_at=at,
             wall=wall,
             watching=watching,
-            mood=now.mood,
+            mood=self._mood,
             since=self._since,
-            confidence=now.confidence,
-            scores=now.scores,
+            confidence=confidence,
+            scores=self._state.scores,
             raw_scores=estimate.scores if estimate else None,
             faces=faces,
             recommendation=self._recommendation,
             change=change,
             recommended=new is not None,
             controls=self.controls,
+            present=self._state.mood is not Mood.NOBODY if watching is Watching.YES else None,
             notice=self._notice,
             calibration=self._progress,
         )
 
     def _recommend(self, at: float, wall: datetime) -> Recommendation | None:
-        emotion = self._state.mood.emotion
+        emotion = self._mood.emotion
         if emotion is None:
             return None
         try:

@@ -1,41 +1,43 @@
-"""Tells the broker: availability, mood, watching and recommendation as retained topics below `<base>/<node>/`.
+"""Tells the broker and obeys it: states, discovery and commands below `<base>/<node>/`.
 
-Only the watch thread publishes states, always from the latest outcome: paho's thread notes that it is
-connected and wakes the loop. So nothing stale is queued, and nothing newer is overtaken by it.
+The watch thread leaves its latest outcome here and goes on; all else is done in the thread of the connection. What is
+said is always made from the latest outcome, so nothing stale is queued.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 import re
 import socket
-import threading
+import time
+from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from paho.mqtt import client as paho
-from paho.mqtt.enums import CallbackAPIVersion
-
-from musicond.core.ports import OutputError
+from musicond import __version__
+from musicond.outputs import homeassistant, payloads
+from musicond.outputs.commands import Commands
+from musicond.outputs.link import Link
+from musicond.outputs.news import News
+from musicond.outputs.things import present
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Mapping
+    from concurrent.futures import Future
+    from typing import Any
 
     from pydantic import SecretStr
 
     from musicond.config import Mqtt
-    from musicond.core.messages import Outcome, Recommendation
+    from musicond.core.messages import Command, Outcome
+    from musicond.outputs.client import Received, Timing
 
-log = logging.getLogger(__name__)
-
-PLAIN_LIMIT = 255
-"""Characters that a state may have in Home Assistant."""
-KEEPALIVE_S = 30
-BACKOFF_S = (1, 10)
-CONNECT_S = 5.0
-FAREWELL_S = 0.4
-"""How long `stop` waits for "offline" to be acknowledged, and again for the connection to end."""
+HEALTH_S = 300.0
+FIRST_HEALTH_S = 60.0
+"""The first one after a connection tells of a start; the next comes soon."""
+ANNOUNCE_S = 0.3
+"""After a connection, the wait for the announcement that the broker may hold of an earlier version."""
+EVENT_EXPIRY_S = 60
 MACHINE_ID = Path("/etc/machine-id")
 
 
@@ -52,137 +54,158 @@ def node_id(configured: str | None, machine_id: Path = MACHINE_ID) -> str:
 
 
 class MqttOutput:
-    """Implements `core.ports.Output`. `wake` makes the watch loop take a turn soon."""
+    """Implements `core.ports.Output`.
+
+    `submit` puts a command into the one inbox, `health` returns the fields of `payloads.Health`, `facts` name what this
+    installation has: see `Thing.needs`.
+    """
 
     name = "mqtt"
 
-    def __init__(self, settings: Mqtt, node: str, password: SecretStr | None, wake: Callable[[], None]) -> None:
-        self._settings, self._password, self._wake = settings, password, wake
+    def __init__(
+        self,
+        settings: Mqtt,
+        node: str,
+        device_name: str,
+        password: SecretStr | None,
+        submit: Callable[[Command], Future[None]],
+        health: Callable[[], Mapping[str, object]],
+        facts: Collection[str] = (),
+        timing: Timing | None = None,
+    ) -> None:
+        self._settings, self._health = settings, health
         self.base = f"{settings.base_topic}/{node}"
         self._address = f"{settings.host}:{settings.port}"
-        self._client: paho.Client | None = None
-        self._sent: dict[str, str] = {}
-        self._connections = 0
-        """Counts connections; a new one makes the next outcome be published whole."""
-        self._published_for = 0
-        self._online = False
-        self._trouble: str | None = "connecting"
+        things = present(facts)
+        self._config_topic = homeassistant.config_topic(settings.discovery_prefix, node)
+        self._discovery = homeassistant.discovery(self.base, node, device_name, __version__, things)
+        self._link = Link(settings, password, f"{self.base}/availability", self, timing)
+        self._commands = Commands(
+            {topic: thing for thing in things if thing.means for topic in thing.topics},
+            submit,
+            self._link.acknowledge,
+            self._link.wake,
+        )
+        self._subscriptions = {
+            f"{self.base}/{topic}": int(thing.feedback) for thing in things if thing.means for topic in thing.topics
+        }
+        self._news = News(things, __version__)
+        self._latest: Outcome | None = None
+        self._told: Outcome | None = None
+        self._changes: deque[Outcome] = deque(maxlen=16)
+        """Changes of mood that have not been told yet; the latest outcome may be a later one."""
+        self._up = False
+        self._all_at: float | None = None
+        """When everything is to be published: after a connection, and after Home Assistant's birth."""
+        self._earlier: dict[str, dict[str, str]] = {}
+        """What was announced once and is no more."""
+        self._health_at = 0.0
 
     def start(self) -> None:
-        """Begin to connect in paho's thread, for ever if need be; raise OutputError for a hopeless address."""
-        client = paho.Client(CallbackAPIVersion.VERSION2, client_id=self.base.replace("/", "-"))
-        client.suppress_exceptions = True
-        client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
-        client.on_connect_fail = self._on_connect_fail
-        if self._settings.username:
-            secret = self._password.get_secret_value() if self._password else None
-            client.username_pw_set(self._settings.username, secret)
-        client.will_set(f"{self.base}/availability", "offline", qos=1, retain=True)
-        client.reconnect_delay_set(*BACKOFF_S)
-        client.connect_timeout = CONNECT_S
-        client.max_queued_messages_set(50)
-        try:
-            # paho's thread would die of a name that can't be encoded.
-            str(self._settings.host).encode("idna")
-            client.connect_async(str(self._settings.host), self._settings.port, KEEPALIVE_S)
-        except ValueError as fault:
-            raise OutputError(f"mqtt.host: {self._settings.host}: {fault}; correct it") from None
-        client.loop_start()
-        self._client = client
+        """Begin to connect, for ever if need be; raise OutputError for a hopeless address or certificate."""
+        self._link.start()
 
     def accept(self, outcome: Outcome) -> None:
-        """Publish what has changed, or everything after a new connection; nothing while there is none."""
-        client = self._client  # a stop in the main thread may take it away meanwhile
-        if client is None or not self._online:
-            return
-        if self._published_for != self._connections:
-            self._published_for = self._connections
-            self._sent.clear()
-        for topic, payload in self._states(outcome).items():
-            if self._sent.get(topic) != payload:
-                self._sent[topic] = payload
-                # QoS 0: paho would send what a dying connection left unacknowledged again, after the next one.
-                client.publish(f"{self.base}/{topic}", payload, qos=0, retain=True)
+        """Take the latest outcome; the one before may never be told."""
+        self._latest = outcome
+        if outcome.change and self._up:
+            self._changes.append(outcome)
+        self._link.wake()
 
     def status(self) -> str:
         """Return one plain line."""
-        return (
-            f"not connected to {self._address}: {self._trouble}" if self._trouble else f"connected to {self._address}"
-        )
+        trouble = self._link.trouble
+        return f"not connected to {self._address}: {trouble}" if trouble else f"connected to {self._address}"
 
     def stop(self) -> None:
         """Say goodbye and end, even where the broker no longer listens."""
-        client, self._client = self._client, None
-        if client is None:
+        self._link.stop()
+
+    def on_up(self, *, resumed: bool) -> None:
+        """Subscribe; the truth follows in a moment."""
+        self._commands.on_up(time.monotonic(), resumed=resumed)
+        own = {self._config_topic: 0}
+        birth = {self._settings.status_topic: 0} if self._settings.discovery else {}
+        self._link.subscribe(self._subscriptions, as_published=True)
+        self._link.subscribe(birth | own)
+        self._changes.clear()
+        self._up, self._told = True, None
+        self._all_at = time.monotonic() + ANNOUNCE_S
+
+    def on_down(self) -> None:
+        """Take note that there is no connection."""
+        self._up = False
+
+    def on_message(self, message: Received) -> None:
+        """Take a command, Home Assistant's birth message, or the announcement of an earlier version."""
+        if message.topic.startswith(f"{self.base}/"):
+            self._commands.take(message.topic.removeprefix(f"{self.base}/"), message, time.monotonic())
+        elif message.topic == self._config_topic:
+            self._on_announcement(message)
+        elif not message.retain and message.payload.decode("utf-8", "replace") == homeassistant.BIRTH:
+            self._all_at = time.monotonic() + homeassistant.birth_delay()
+
+    def on_turn(self, now: float) -> float:
+        """Publish what is due and return when more will be."""
+        self._commands.turn(now)
+        outcome = self._latest
+        if outcome is None:
+            return now + ANNOUNCE_S
+        if self._all_at is not None and now >= self._all_at:
+            self._all_at = None
+            self._announce()
+            self._news.forget()
+            self._told, self._health_at = None, 0.0
+        if self._all_at is None or self._told is not None:
+            self._tell(outcome, now)
+        due = [now + (ANNOUNCE_S if self._commands.busy else HEALTH_S)]
+        if self._told is not None:
+            due.append(self._health_at)
+        if self._all_at is not None:
+            due.append(self._all_at)
+        return min(due)
+
+    def on_farewell(self) -> None:
+        """Leave the state of a clean stop."""
+        if self._latest is not None:
+            self._send(*self._news.stopped(self._latest))
+
+    def _tell(self, outcome: Outcome, now: float) -> None:
+        first = self._told is None
+        if outcome is not self._told:
+            self._told = outcome
+            for topic, payload in self._news.due(outcome):
+                self._send(topic, payload)
+        while self._changes:
+            event = payloads.event(self._changes.popleft())
+            if event is not None:
+                self._link.publish(f"{self.base}/event", event.text(), retain=False, expiry_s=EVENT_EXPIRY_S)
+        if now >= self._health_at:
+            self._health_at = now + (FIRST_HEALTH_S if first else HEALTH_S)
+            self._send("health", payloads.Health.model_validate(self._health()).text())
+        if first:  # last, so that nobody who waits for it sees an old state
+            self._send("availability", "online")
+
+    def _send(self, topic: str, payload: str) -> None:
+        # QoS 0: paho would send what a dying connection left unacknowledged again, after the next one.
+        self._link.publish(f"{self.base}/{topic}", payload, retain=True)
+
+    def _announce(self) -> None:
+        if not self._settings.discovery:
             return
-        if self._online:
-            farewell = client.publish(f"{self.base}/availability", "offline", qos=1, retain=True)
-            try:
-                farewell.wait_for_publish(FAREWELL_S)
-            except (RuntimeError, ValueError):
-                log.debug("the broker was gone before the farewell; its will says offline")
-        client.disconnect()
-        # loop_stop joins paho's thread without a limit; a connection attempt may hold it for seconds.
-        end = threading.Thread(target=client.loop_stop, name="mqtt-end", daemon=True)
-        end.start()
-        end.join(FAREWELL_S)
-        self._online = False
+        if self._earlier:
+            components = {**self._discovery["components"], **self._earlier}
+            self._announce_as({**self._discovery, "components": components})
+            self._earlier = {}
+        self._announce_as(self._discovery)
 
-    def _states(self, outcome: Outcome) -> dict[str, str]:
-        found = outcome.recommendation
-        return {
-            "availability": "online",
-            "mood": outcome.mood.value,
-            "watching": outcome.watching.value,
-            "recommendation": plain(found),
-            "recommendation/attributes": json.dumps(attributes(found), ensure_ascii=False),
-        }
+    def _announce_as(self, message: Mapping[str, Any]) -> None:
+        self._link.publish(self._config_topic, json.dumps(message, ensure_ascii=False), retain=True)
 
-    def _on_connect(self, _client: paho.Client, _data: object, _flags: object, reason: Any, _more: object) -> None:
-        if reason.is_failure:
-            self._fail(str(reason).lower())
+    def _on_announcement(self, message: Received) -> None:
+        if not message.retain or not message.payload:
             return
-        if self._trouble != "connecting":
-            log.info("broker %s is back", self._address)
-        else:
-            log.info("connected to the broker %s", self._address)
-        self._trouble = None
-        self._connections += 1
-        self._online = True
-        self._wake()
-
-    def _on_disconnect(self, _client: paho.Client, _data: object, _flags: object, reason: Any, _more: object) -> None:
-        self._online = False
-        if self._client is not None and self._trouble is None:
-            self._fail(str(reason).lower() if reason.is_failure else "the connection was closed")
-
-    def _on_connect_fail(self, _client: paho.Client, _data: object) -> None:
-        self._fail("no answer")
-
-    def _fail(self, why: str) -> None:
-        if self._trouble != why:
-            remedy = "; check mqtt.username and its password" if "authori" in why or "password" in why else ""
-            log.warning("broker %s: %s%s; retrying", self._address, why, remedy)
-        self._trouble = why
-
-
-def plain(found: Recommendation | None) -> str:
-    """Return the songs in one line, as many as fit into 255 characters."""
-    line = ""
-    for track in found.tracks if found else ():
-        song = f"{track.title} – {track.artist}"  # noqa: RUF001 - the dash of a list of songs
-        longer = f"{line}; {song}" if line else song
-        if len(longer) > PLAIN_LIMIT:
-            break
-        line = longer
-    if found and found.tracks and not line:
-        line = found.tracks[0].title[: PLAIN_LIMIT - 1] + "…"
-    return line
-
-
-def attributes(found: Recommendation | None) -> dict[str, object]:
-    """Return the recommendation for the attributes topic."""
-    if found is None:
-        return {"mood": None, "reason": None, "tracks": []}
-    tracks = [{"title": track.title, "artist": track.artist, "link": track.link} for track in found.tracks]
-    return {"mood": found.mood.value, "reason": found.reason, "tracks": tracks}
+        if self._settings.discovery:
+            self._earlier = homeassistant.removed(message.payload, self._discovery)
+        else:  # it was switched off: the device is to disappear
+            self._link.publish(self._config_topic, "", retain=True)

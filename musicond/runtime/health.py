@@ -20,6 +20,7 @@ class Meter:
     def __init__(self) -> None:
         self._times: deque[float] = deque(maxlen=WINDOW)
         self._started = time.monotonic()
+        self._cpu_at = self._started, time.process_time()
 
     def count(self) -> None:
         """Note one step now."""
@@ -35,6 +36,11 @@ class Meter:
     def uptime_s(self) -> float:
         """Return seconds since the start."""
         return time.monotonic() - self._started
+
+    def cpu_percent(self) -> float:
+        """Return the processor time that this process took since the call before, in percent of one core."""
+        (at, used), self._cpu_at = self._cpu_at, (time.monotonic(), time.process_time())
+        return 100 * (self._cpu_at[1] - used) / max(1e-6, self._cpu_at[0] - at)
 
 
 def temperature_c(path: Path = THERMAL) -> float | None:

@@ -48,6 +48,20 @@ class SettingsStore:
             raise StateDirError(f"{self.path} is damaged and can't be moved ({fault.strerror}); remove it") from None
         return if_damaged
 
+    def peek(self) -> Settings:
+        """Return what is stored and leave the file as it is; raise StateDirError for one that can't be read."""
+        try:
+            found = json.loads(self.path.read_text("utf-8"))
+        except FileNotFoundError:
+            return {}
+        except OSError as fault:
+            raise StateDirError(f"{self.path}: {fault.strerror}; put sudo before the command") from None
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise StateDirError(f"{self.path} is damaged; the next start moves it aside and stays private")
+        return found
+
     def save(self, settings: Settings) -> None:
         """Store; on return it is on the disk. Raises OSError."""
         new = self.path.with_suffix(".new")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from musicond.core.controls import MAX_MINUTES, SWITCHES
 from musicond.core.messages import (
     Calibrate,
     Command,
@@ -18,6 +19,7 @@ from musicond.core.messages import (
     Pause,
     Policy,
     Rate,
+    Reset,
     Resume,
     SetPolicy,
     SetPrivacy,
@@ -51,8 +53,6 @@ PACE_S = 0.25
 WRITE_WAIT_S = 10.0
 """A reader that takes nothing for so long is cut off."""
 MAX_STREAMS = 50
-MAX_MINUTES = 10080
-"""Longest pause: one week."""
 MAX_ID = 500
 """Characters of a track's identifier: a local file's is its path."""
 
@@ -88,6 +88,7 @@ class Api:
         app.router.add_post("/api/v1/privacy", self.privacy)
         app.router.add_post("/api/v1/pause", self.pause)
         app.router.add_post("/api/v1/resume", self.resume)
+        app.router.add_post("/api/v1/settings/reset", self.reset)
         app.router.add_post("/api/v1/rate", self.rate)
         app.router.add_post("/api/v1/wrong_mood", self.wrong_mood)
         app.router.add_post("/api/v1/policy", self.policy)
@@ -160,8 +161,15 @@ class Api:
 
     async def pause(self, request: web.Request) -> web.Response:
         """Pause for some minutes, or until resumed."""
-        right = f'{{"minutes": N}} with N above 0 and up to {MAX_MINUTES}, or {{"minutes": null}} until resumed'
-        body = await _body(request, {"minutes"}, right)
+        right = (
+            f'{{"minutes": N}} with N above 0 and up to {MAX_MINUTES}, {{"until": "tomorrow"}}, '
+            'or {"minutes": null} until resumed'
+        )
+        body = await _body(request, {"minutes", "until"}, right)
+        if body == {"until": "tomorrow"}:
+            return await self._effect(Pause(until_tomorrow=True))
+        if "until" in body:
+            raise Refused(400, f"send {right}")
         match body.get("minutes"):
             case None:
                 return await self._effect(Pause())
@@ -175,6 +183,16 @@ class Api:
         """End a pause."""
         await _body(request, set(), "{}")
         return await self._effect(Resume())
+
+    async def reset(self, request: web.Request) -> web.Response:
+        """Forget what was switched."""
+        right = f'{{"key": {" | ".join(map(json.dumps, SWITCHES))}}}, or {{"key": null}} for everything'
+        match await _body(request, {"key"}, right):
+            case {"key": None}:
+                return await self._effect(Reset())
+            case {"key": str(key)} if key in SWITCHES:
+                return await self._effect(Reset(key))
+        raise Refused(400, f"send {right}")
 
     async def rate(self, request: web.Request) -> web.Response:
         """Say what a song is worth; without an id, the first one shown."""

@@ -43,6 +43,14 @@ class ControlClient:
         """Pause for some minutes, or until resumed."""
         self._ask("POST", "/api/v1/pause", {"minutes": minutes})
 
+    def pause_until_tomorrow(self) -> None:
+        """Pause until the next morning."""
+        self._ask("POST", "/api/v1/pause", {"until": "tomorrow"})
+
+    def reset(self, key: str | None) -> None:
+        """Forget what was switched: one of `core.controls.SWITCHES`, or everything."""
+        self._ask("POST", "/api/v1/settings/reset", {"key": key})
+
     def resume(self) -> None:
         """End a pause."""
         self._ask("POST", "/api/v1/resume", {})

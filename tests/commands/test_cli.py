@@ -165,6 +165,8 @@ def test_control_c_is_quiet(tmp_path: Path) -> None:
         (("privacy", "maybe"), "invalid choice"),
         (("pause", "soon"), "not a number of minutes"),
         (("pause", "-5"), ""),
+        (("settings",), "required: reset"),
+        (("settings", "reset", "everything"), "invalid choice"),
         (("replay",), "CLIP"),
         (("run", "--log-level", "loud"), "invalid choice"),
     ],
@@ -191,6 +193,53 @@ def test_without_a_daemon_privacy_is_stored_and_pause_says_so(tmp_path: Path) ->
     paused = musicond("pause", "--config", "c.yaml", folder=tmp_path)
     assert paused.returncode == 69
     assert len(paused.stderr.splitlines()) == 1
+
+
+def test_a_reset_clears_what_was_switched_and_config_tells_what_is(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("state_dir: state\n")
+    (tmp_path / "state").mkdir()
+    file = tmp_path / "state" / "settings.json"
+    until = "2099-01-01T06:00:00+01:00"
+    file.write_text(
+        json.dumps(
+            {"private": True, "sensitivity": 70, "policy": "lift", "paused": True, "paused_until": until}
+            | {"manual_mood": "sad", "manual_until": until, "bias": "0.1 -0.1 0 0 0 0 0"}
+        )
+    )
+
+    def config() -> list[str]:
+        out = musicond("config", "--config", "c.yaml", folder=tmp_path)
+        assert out.returncode == 0, out.stderr
+        return [" ".join(line.split()) for line in out.stdout.splitlines()]
+
+    told = config()
+    switched = "# switched by a person; musicond settings reset"
+    assert f"# privacy: on {switched} privacy" in told
+    assert f"# pause: on until 2099-01-01 06:00+01:00 {switched} pause" in told
+    assert f"# policy: lift {switched} policy" in told
+    assert "policy: lift # switched by a person; default says match" in told
+    assert f"# sensitivity: 70 {switched} sensitivity" in told
+    assert f"# mood: sad until 2099-01-01 06:00+01:00 {switched} mood" in told
+    assert "enter: 0.42 # default; 0.369 by the sensitivity of 70" in told
+    one = musicond("settings", "--config", "c.yaml", "reset", "sensitivity", folder=tmp_path)
+    assert (one.returncode, one.stderr) == (0, "")
+    assert "it will start with sensitivity reset" in one.stdout
+    assert json.loads(file.read_text()).keys() == {
+        "private",
+        "policy",
+        "paused",
+        "paused_until",
+        "manual_mood",
+        "manual_until",
+        "bias",
+    }
+    assert "enter: 0.42 # default" in config()
+    assert musicond("settings", "reset", "--config", "c.yaml", folder=tmp_path).returncode == 0
+    assert json.loads(file.read_text()).keys() == {"bias"}, "what was learnt was not switched"
+    assert not [line for line in config() if "switched" in line]
+    file.write_text("{")
+    assert [line for line in config() if line.startswith("# what was switched is not known: ")]
+    assert file.read_text() == "{", "config touches nothing"
 
 
 def test_a_reader_who_has_seen_enough_is_no_fault(tmp_path: Path) -> None:

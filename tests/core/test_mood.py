@@ -239,3 +239,31 @@ def test_whatever_comes_the_state_stays_sound(
         assert not (state.dark and state.mood is not Mood.NOBODY)
         if state.scores is not None:
             assert sum(state.scores) == pytest.approx(1)
+
+
+PERCENT = st.floats(0, 100)
+
+
+@given(st.floats(0.15, 1), st.floats(0.1, 1), st.floats(0, 60))
+def test_at_fifty_the_configuration_holds_as_it_is(enter: float, leave: float, dwell_s: float) -> None:
+    rules = Rules(enter, leave, dwell_s, 5, 1)
+    assert rules.at_sensitivity(50) == rules
+
+
+@given(st.floats(0.15, 1), st.floats(0.1, 1), st.floats(0, 60), PERCENT, PERCENT)
+def test_more_sensitive_is_never_later(enter: float, leave: float, dwell_s: float, one: float, two: float) -> None:
+    low, high = sorted((one, two))
+    rules = Rules(max(enter, leave), min(enter, leave), dwell_s, 5, 1)
+    dull, keen = rules.at_sensitivity(low), rules.at_sensitivity(high)
+    assert 0 < keen.leave <= keen.enter <= 1
+    assert keen.enter <= dull.enter
+    assert keen.leave <= dull.leave
+    assert keen.dwell_s <= dull.dwell_s
+    assert (keen.away_s, keen.smoothing_s) == (5, 1)
+
+
+def test_the_ends_of_the_sensitivity_are_as_documented() -> None:
+    rules = Rules(0.42, 0.30, 1.0, 5, 0.8)
+    dull, keen = rules.at_sensitivity(0), rules.at_sensitivity(100)
+    assert [round(value, 2) for value in (dull.enter, dull.leave, dull.dwell_s)] == [0.54, 0.43, 2.0]
+    assert [round(value, 2) for value in (keen.enter, keen.leave, keen.dwell_s)] == [0.29, 0.18, 0.5]

@@ -24,9 +24,12 @@ from musicond.core.messages import (
     Policy,
     Rate,
     Recommendation,
+    Reset,
     Resume,
+    SetManualMood,
     SetPolicy,
     SetPrivacy,
+    SetSensitivity,
     Track,
     Verdict,
     Watching,
@@ -38,7 +41,7 @@ from musicond.core.ports import CatalogueError, CommandError
 from musicond.core.recommend import Taste
 
 if TYPE_CHECKING:
-    from musicond.core.messages import Outcome
+    from musicond.core.messages import Command, Outcome
     from musicond.core.ports import EmotionReader, FaceFinder
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -200,7 +203,7 @@ def test_private_wins_over_paused() -> None:
 def test_a_pause_ends_by_itself_or_by_resume() -> None:
     rig = Rig()
     rig.pipeline.handle(Pause(30), NOON)
-    assert rig.pipeline.controls == Controls(paused=True, paused_until=NOON + timedelta(minutes=30))
+    assert rig.pipeline.controls == Controls(paused=True, paused_until=NOON + timedelta(minutes=30), paused_minutes=30)
     assert not rig.pipeline.expire(NOON + timedelta(minutes=29))
     assert rig.pipeline.expire(NOON + timedelta(minutes=30))
     assert rig.pipeline.controls == Controls()
@@ -424,3 +427,76 @@ def test_a_calibration_needs_a_picture() -> None:
     rig = Rig()
     with pytest.raises(CommandError, match="no face can be read now: no camera"):
         rig.pipeline.handle(Calibrate(), NOON)
+
+
+def test_a_manual_mood_is_announced_while_watching_until_its_time_is_over() -> None:
+    rig = happy_rig()
+    wall = rig.frame().wall
+    rig.pipeline.handle(SetManualMood(Emotion.SAD, 30), wall)
+    [first, *rest] = rig.run(2)
+    assert first.change is not None
+    assert (first.change.before, first.mood, first.confidence) == (Mood.HAPPY, Mood.SAD, 1.0)
+    assert first.change.held_s == pytest.approx(first.captured_at - 100 - 1.125, abs=0.3)
+    assert first.recommended
+    assert rig.songs.asked[-1] is Emotion.SAD
+    assert {(each.mood, each.change, each.present) for each in rest} == {(Mood.SAD, None, True)}
+    rig.room.faces = Faces()
+    gone = rig.run(7)[-1]
+    assert (gone.mood, gone.present) == (Mood.SAD, False), "a person said so, whoever is there"
+    assert not rig.pipeline.expire(wall + timedelta(minutes=29))
+    assert rig.pipeline.expire(wall + timedelta(minutes=30))
+    back = rig.run(0.125)[0]
+    assert back.change is not None
+    assert (back.change.before, back.mood, back.confidence) == (Mood.SAD, Mood.NOBODY, 0.0)
+    assert back.change.held_s == pytest.approx(9.0)
+
+
+def test_while_not_watching_a_manual_mood_is_nobody_s() -> None:
+    rig = happy_rig()
+    rig.pipeline.handle(SetManualMood(Emotion.SAD), NOON)
+    rig.pipeline.handle(SetPrivacy(on=True), NOON)
+    outcome = rig.pipeline.idle(rig.at + 1, NOON)
+    assert (outcome.mood, outcome.present, outcome.recommended) == (Mood.NOBODY, None, False)
+    rig.pipeline.handle(SetPrivacy(on=False), NOON)
+    assert rig.run(0.125)[0].mood is Mood.SAD
+
+
+@pytest.mark.parametrize(("right", "then"), [(None, Mood.HAPPY), (Emotion.ANGRY, Mood.ANGRY)])
+def test_a_wrong_manual_mood_teaches_nothing(right: Emotion | None, then: Mood) -> None:
+    rig = happy_rig()
+    rig.pipeline.handle(SetManualMood(Emotion.SAD), NOON)
+    rig.run(0.125)
+    rig.pipeline.handle(WrongMood(right), NOON)
+    assert not rig.pipeline.controls.bias
+    assert rig.run(0.125)[0].mood is then
+
+
+def test_other_songs_are_for_the_manual_mood() -> None:
+    rig = happy_rig()
+    rig.pipeline.handle(SetManualMood(Emotion.SAD), NOON)
+    rig.run(0.125)
+    rig.pipeline.handle(Next(), NOON)
+    [outcome] = rig.run(0.125)
+    assert outcome.recommendation is not None
+    assert outcome.recommendation.mood is Mood.SAD
+
+
+def test_the_sensitivity_moves_the_dwell_and_a_reset_brings_it_back() -> None:
+    def seconds_until_happy(*commands: Command) -> float:
+        rig = Rig()
+        for command in commands:
+            rig.pipeline.handle(command, NOON)
+        rig.room.faces = Faces(confirmed=(HERE,))
+        return next(each.captured_at for each in rig.run(9) if each.mood is Mood.HAPPY) - 100.125
+
+    assert seconds_until_happy(SetSensitivity(0)) == pytest.approx(2 * RULES.dwell_s)
+    assert seconds_until_happy(SetSensitivity(100)) == pytest.approx(RULES.dwell_s / 2)
+    assert seconds_until_happy(SetSensitivity(100), Reset("sensitivity")) == pytest.approx(RULES.dwell_s)
+
+
+def test_presence_is_unknown_while_not_watching() -> None:
+    rig = happy_rig()
+    assert rig.run(0.125)[0].present is True
+    assert rig.pipeline.idle(rig.at, NOON).present is None
+    rig.room.faces = Faces(dark=True)
+    assert rig.run(3)[-1].present is None

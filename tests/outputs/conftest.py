@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -28,17 +29,20 @@ def free_port() -> int:
 
 
 class Broker:
-    """mosquitto, started and stopped at will on one port; without persistence."""
+    """mosquitto, started and stopped at will on one port; without persistence unless a test wants it."""
 
     def __init__(self, folder: Path) -> None:
         self.port, self._folder, self._process = free_port(), folder, None
-        self.config = f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\n"
+        self.config = f"user root\nlistener {self.port} 127.0.0.1\nallow_anonymous true\n"
+        self.persistent = False
 
     _process: subprocess.Popen[bytes] | None
 
     def start(self) -> Self:
         assert MOSQUITTO, "mosquitto is missing: apt install mosquitto"
-        (self._folder / "mosquitto.conf").write_text(self.config)
+        kept = f"persistence_location {self._folder}/\n" if self.persistent else ""
+        persistence = f"persistence {str(self.persistent).lower()}\n{kept}"
+        (self._folder / "mosquitto.conf").write_text(self.config + persistence)
         self._process = subprocess.Popen(
             [MOSQUITTO, "-c", str(self._folder / "mosquitto.conf")],
             stdout=subprocess.DEVNULL,
@@ -53,8 +57,9 @@ class Broker:
         raise AssertionError("mosquitto did not start")
 
     def stop(self) -> None:
+        """Kill it; one that is persistent may write its file first."""
         if self._process is not None:
-            self._process.kill()
+            self._process.send_signal(signal.SIGTERM if self.persistent else signal.SIGKILL)
             self._process.wait(10)
             self._process = None
 
@@ -75,10 +80,28 @@ class Listener:
         self._client.loop_start()
         assert self._subscribed.wait(10)
 
+    def send(self, topic: str, payload: str | bytes = "", *, qos: int = 1, retain: bool = False) -> None:
+        """Publish; with QoS 1 the broker has it on return."""
+        info = self._client.publish(topic, payload, qos=qos, retain=retain)
+        if qos:
+            info.wait_for_publish(10)
+            assert info.is_published()
+
+    def below(self, base: str) -> dict[str, str]:
+        """Return what is retained below a topic."""
+        return {
+            topic.removeprefix(f"{base}/"): text
+            for topic, text in self.retained.items()
+            if topic.startswith(f"{base}/")
+        }
+
     def _on_message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
         with self._changed:
-            self.heard.append((message.topic, message.payload.decode(), message.retain))
-            self.retained[message.topic] = message.payload.decode()
+            text = message.payload.decode("utf-8", "replace")
+            self.heard.append((message.topic, text, message.retain))
+            self.retained[message.topic] = text
+            if not text:  # that is how a retained message is removed
+                del self.retained[message.topic]
             self._changed.notify_all()
 
     def until(self, true: Callable[[], bool], seconds: float = 10) -> bool:

@@ -6,213 +6,266 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
-from dataclasses import replace
-from datetime import UTC, datetime
+from queue import Queue
 from typing import TYPE_CHECKING
 
 import pytest
+from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from pydantic import SecretStr
 
-from musicond.config import Mqtt
-from musicond.core.messages import Faces, Mood, Outcome, Recommendation, Track, Watching
-from musicond.outputs.mqtt import MqttOutput, attributes, node_id, plain
+from musicond.core.messages import Emotion, Faces, Mood, Watching
+from musicond.outputs.mqtt import EVENT_EXPIRY_S, node_id
+from tests.outputs.conftest import Broker, Listener
+from tests.outputs.house import BACK_S, HERE, House
+from tests.outputs.relay import REFUSED, Relay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.outputs.conftest import Broker, Listener
-
 pytestmark = pytest.mark.broker
-
-NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-SONGS = (
-    Track("1", "Für Elise", "Beethoven", "https://example.org/1"),
-    Track("2", "Señorita ☀", "Café del Mar", "https://example.org/2"),
-)
-HAPPY = Outcome(
-    seq=1,
-    captured_at=1.0,
-    wall=NOON,
-    watching=Watching.YES,
-    mood=Mood.HAPPY,
-    since=NOON,
-    confidence=0.8,
-    scores=None,
-    raw_scores=None,
-    faces=Faces(),
-    recommendation=Recommendation(Mood.HAPPY, SONGS, "because", NOON),
-)
-NOBODY = replace(HAPPY, mood=Mood.NOBODY, recommendation=None)
-
-
-class Rig:
-    """The output with a thread that hands it the latest outcome whenever it is woken, as the watch loop does."""
-
-    def __init__(self, port: int, **settings: object) -> None:
-        self.woken, self.over = threading.Event(), threading.Event()
-        password = settings.pop("password", None)
-        config = Mqtt.model_validate({"host": "127.0.0.1", "port": port, **settings})
-        secret = SecretStr(str(password)) if password else None
-        self.output = MqttOutput(config, "den", secret, self.woken.set)
-        self.latest = HAPPY
-        self._thread = threading.Thread(target=self._turn)
-
-    def _turn(self) -> None:
-        while not self.over.is_set():
-            self.woken.wait(5)
-            self.woken.clear()
-            self.output.accept(self.latest)
-
-    def tell(self, outcome: Outcome) -> None:
-        self.latest = outcome
-        self.woken.set()
-
-    def start(self) -> Rig:
-        self.output.start()
-        self._thread.start()
-        return self
-
-    def stop(self) -> None:
-        self.over.set()
-        self.woken.set()
-        self._thread.join(5)
-        self.output.stop()
 
 
 @pytest.fixture
-def rig(broker: Broker) -> Iterator[Rig]:
-    made = Rig(broker.port)
-    yield made.start()
-    made.stop()
+def house(tmp_path: Path, broker: Broker) -> Iterator[House]:
+    with House(tmp_path / "house", broker.port) as made:
+        yield made
 
 
-ALL = {
-    "musicond/den/availability": "online",
-    "musicond/den/mood": "happy",
-    "musicond/den/watching": "yes",
-    "musicond/den/recommendation": "Für Elise – Beethoven; Señorita ☀ – Café del Mar",  # noqa: RUF001 - the dash
-    "musicond/den/recommendation/attributes": json.dumps(attributes(HAPPY.recommendation), ensure_ascii=False),
-}
-
-
-def test_everything_is_retained(rig: Rig, listen: Callable[[], Listener]) -> None:
+def test_everything_is_told_and_retained_but_the_event(house: House, listen: Callable[[], Listener]) -> None:
     early = listen()
-    assert early.until(lambda: early.retained == ALL), early.retained
+    assert house.settled(early)
+    assert house.until(lambda outcome: outcome.mood is Mood.HAPPY)
+    assert house.settled(early)
+    assert early.wait_for("musicond/den/event")
+    event = json.loads(early.retained["musicond/den/event"])
+    assert (event["event_type"], event["before"], event["after"]) == ("mood_changed", "nobody", "happy")
     late = listen()
-    assert late.until(lambda: late.retained == ALL)
+    assert house.settled(late)
+    assert late.wait_for("musicond/den/health")
+    assert "musicond/den/event" not in late.retained
     assert all(retained for *_, retained in late.heard)
-    assert rig.output.status().startswith("connected to 127.0.0.1")
+    assert house.output.status() == f"connected to 127.0.0.1:{house.output.status().rpartition(':')[2]}"
 
 
-def test_only_changes_are_published(rig: Rig, listen: Callable[[], Listener]) -> None:
+def test_the_order_of_a_connection_is_truth_first_available_last(house: House, listen: Callable[[], Listener]) -> None:
     listener = listen()
-    assert listener.until(lambda: listener.retained == ALL)
-    heard = len(listener.heard)
-    for seq in range(50):
-        rig.tell(replace(HAPPY, seq=seq, confidence=seq / 50))
-    rig.tell(replace(HAPPY, watching=Watching.PRIVATE, mood=Mood.NOBODY))
-    assert listener.until(lambda: listener.retained["musicond/den/watching"] == "private")
-    assert listener.until(lambda: listener.retained["musicond/den/mood"] == "nobody")
-    assert len(listener.heard) == heard + 2
+    assert listener.wait_for("musicond/den/availability", "online")
+    topics = [topic.removeprefix("musicond/den/") for topic, *_ in listener.heard]
+    assert topics.index("availability") > max(
+        topics.index(topic) for topic in ("mood", "state", "health", "pause/state")
+    )
 
 
-def test_a_clean_stop_says_offline_at_once(broker: Broker, listen: Callable[[], Listener]) -> None:
-    made = Rig(broker.port).start()
+def test_a_steady_room_makes_no_messages(house: House, listen: Callable[[], Listener]) -> None:
     listener = listen()
-    assert listener.until(lambda: listener.retained == ALL)
-    started = time.monotonic()
-    made.stop()
-    assert time.monotonic() - started < 1.5
-    assert listener.until(lambda: listener.retained["musicond/den/availability"] == "offline", 2)
-    made.output.stop()
+    assert house.until(lambda outcome: outcome.mood is Mood.HAPPY)
+    assert house.settled(listener)
+    heard, seq = len(listener.heard), house.latest.seq if house.latest else 0
+    assert house.until(lambda outcome: outcome.seq >= seq + 16)
+    assert len(listener.heard) == heard
+    house.room.faces = Faces()
+    assert listener.wait_for("musicond/den/mood", "nobody")
+    assert house.settled(listener)
+    assert json.loads(listener.retained["musicond/den/state"])["presence"] is False
 
 
-def test_a_crash_leaves_offline_by_the_will(broker: Broker, listen: Callable[[], Listener]) -> None:
+def test_a_clean_stop_says_offline_at_once_and_that_it_was_clean(
+    tmp_path: Path, broker: Broker, listen: Callable[[], Listener]
+) -> None:
+    listener = listen()
+    with House(tmp_path / "house", broker.port) as house:
+        assert house.settled(listener)
+        started = time.monotonic()
+        house.output.stop()
+        assert time.monotonic() - started < 1
+    assert listener.wait_for("musicond/den/availability", "offline", 2)
+    assert json.loads(listener.retained["musicond/den/state"])["status"] == "stopped"
+    house.output.stop()
+
+
+def test_a_crash_leaves_offline_by_the_will_and_the_state_tells_it_from_a_stop(
+    tmp_path: Path, broker: Broker, listen: Callable[[], Listener]
+) -> None:
     listener = listen()
     code = (
-        "import sys, threading\n"
-        "from tests.outputs.test_mqtt import Rig\n"
-        "Rig(int(sys.argv[1])).start()\n"
-        "threading.Event().wait()\n"
+        "import pathlib, sys, threading\n"
+        "from tests.outputs.house import BACK_S, HERE, House\n"
+        "with House(pathlib.Path(sys.argv[1]), int(sys.argv[2])):\n"
+        "    threading.Event().wait()\n"
     )
-    with subprocess.Popen([sys.executable, "-c", code, str(broker.port)]) as process:
-        assert listener.until(lambda: listener.retained == ALL, 30)
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "house"), str(broker.port)]) as process:
+        assert listener.wait_for("musicond/den/availability", "online", 30)
         process.send_signal(signal.SIGKILL)
-        assert listener.until(lambda: listener.retained["musicond/den/availability"] == "offline")
+        assert listener.wait_for("musicond/den/availability", "offline")
+    assert json.loads(listener.retained["musicond/den/state"])["status"] == "running"
 
 
-def test_a_broker_that_comes_late_and_one_that_forgot_get_the_whole_truth(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("persistent", [False, True])
+def test_a_broker_that_comes_late_and_one_that_comes_back_are_told_the_truth(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, persistent: bool
 ) -> None:
-    from tests.outputs.conftest import Broker, Listener  # noqa: PLC0415 - the classes, beside the fixtures
-
     caplog.set_level(logging.INFO)
     broker = Broker(tmp_path)
-    made = Rig(broker.port).start()
-    try:
-        for truth in (HAPPY, NOBODY):
-            made.tell(truth)
+    broker.persistent = persistent
+    with House(tmp_path / "house", broker.port) as house:
+        try:
+            assert house.until(lambda outcome: outcome.mood is Mood.HAPPY)
+            for emotion in (Emotion.SAD, Emotion.ANGRY):
+                broker.start()
+                listener = Listener(broker.port)
+                assert house.settled(listener, BACK_S)
+                listener.send("musicond/den/like/set")
+                assert house.until(lambda _: bool(house.likes()))
+                listener.close()
+                broker.stop()
+                house.room.emotion = emotion
+                assert house.until(lambda outcome, mood=emotion: outcome.mood == mood)  # type: ignore[misc]
             broker.start()
             listener = Listener(broker.port)
-            assert listener.wait_for("musicond/den/mood", truth.mood.value, 16)
-            assert listener.wait_for("musicond/den/recommendation/attributes")
-            assert {topic for topic, *_ in listener.heard} == set(ALL)
-            assert len(listener.heard) == 5, "nothing stale was queued"
+            assert house.settled(listener, BACK_S)
+            events = [text for topic, text, _ in listener.heard if topic.endswith("/event")]
+            assert events == [], "nothing stale was queued"
+            assert house.likes() == 2, "none lost, none doubled"
             listener.close()
+        finally:
             broker.stop()
-            made.tell(HAPPY)
-        started = time.monotonic()
-    finally:
-        made.stop()
-        broker.stop()
-    assert time.monotonic() - started < 2
     lost = [record for record in caplog.records if record.levelname == "WARNING"]
     assert 1 <= len(lost) <= 4
-    assert not any(word in caplog.text.lower() for word in ("happy", "elise")), "no diary in the log"
+    assert not any(word in caplog.text.lower() for word in ("happy", "angry", "sad")), "no diary in the log"
 
 
-def test_a_wrong_password_is_told(broker: Broker, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    broker.stop()
-    passwords = tmp_path / "passwords"
-    subprocess.run(["mosquitto_passwd", "-b", "-c", str(passwords), "den", "right"], check=True, capture_output=True)
-    passwords.chmod(0o644)
-    broker.config = f"user root\nlistener {broker.port} 127.0.0.1\nallow_anonymous false\npassword_file {passwords}\n"
-    broker.start()
-    made = Rig(broker.port, username="den", password="wrong").start()
-    end = time.monotonic() + 15
-    while "authori" not in made.output.status() and time.monotonic() < end:
-        threading.Event().wait(0.05)
-    status = made.output.status()
-    made.stop()
-    assert "not authorized" in status or "not authorised" in status
-    assert "mqtt.username" in caplog.text
-    assert "wrong" not in caplog.text
-
-
-def test_a_broker_that_hangs_does_not_hold_up_the_end() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        made = Rig(server.getsockname()[1]).start()
-        connection, _ = server.accept()
+def test_a_half_open_link_is_noticed_and_no_feedback_lost(
+    tmp_path: Path, broker: Broker, listen: Callable[[], Listener]
+) -> None:
+    listener = listen()
+    with Relay(broker.port) as relay, House(tmp_path / "house", relay.port) as house:
+        assert house.until(lambda outcome: outcome.mood is Mood.HAPPY)
+        assert house.settled(listener)
+        relay.deaf_up = relay.deaf_down = True
         started = time.monotonic()
-        made.stop()
-        assert time.monotonic() - started < 2
+        listener.send("musicond/den/like/set")
+        house.room.emotion = Emotion.SAD
+        assert house.until(lambda _: "silent" in house.output.status(), 10)
+        assert time.monotonic() - started < 3 * 45 / 42 + 0.5, "as 45 s are to the 42 s of the real timing"
+        relay.deaf_up = relay.deaf_down = False
+        assert house.settled(listener, BACK_S)
+        assert house.until(lambda _: house.likes() == 1, 5)
+
+
+def test_feedback_that_the_broker_sends_again_counts_once(
+    tmp_path: Path, broker: Broker, listen: Callable[[], Listener], caplog: pytest.LogCaptureFixture
+) -> None:
+    listener = listen()
+    with Relay(broker.port) as relay, House(tmp_path / "house", relay.port) as house:
+        assert house.until(lambda outcome: outcome.mood is Mood.HAPPY)
+        assert house.settled(listener)
+        relay.deaf_up = True  # the acknowledgements of these are lost
+        for _ in range(3):
+            listener.send("musicond/den/like/set")
+        assert house.until(lambda _: house.likes() == 3)
+        relay.cut()
+        relay.deaf_up = False
+        assert listener.until(lambda: relay.connections >= 2)
+        listener.send("musicond/den/like/set")
+        assert house.until(lambda _: house.likes() >= 4)
+        assert house.settled(listener, BACK_S)
+        assert house.likes() == 4
+        assert "ignored" not in caplog.text
+
+
+def test_a_wrong_password_is_told_and_once_it_is_right_the_truth(
+    tmp_path: Path, broker: Broker, caplog: pytest.LogCaptureFixture
+) -> None:
+    passwords = tmp_path / "passwords"
+
+    def restart(password: str) -> Listener:
+        broker.stop()
+        subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, "den", password], check=True, capture_output=True)
+        passwords.chmod(0o644)
+        broker.start()
+        return Listener(broker.port)
+
+    broker.config += f"password_file {passwords}\n"
+    restart("another").close()
+    mine = SecretStr("correct horse")
+    with House(tmp_path / "house", broker.port, settings={"username": "den"}, password=mine) as house:
+        assert house.until(lambda _: "authori" in house.output.status(), 15)
+        listener = restart("correct horse")
+        assert house.settled(listener, BACK_S)
+        listener.close()
+    assert "check mqtt.username and its password" in caplog.text
+    assert "correct horse" not in caplog.text
+
+
+def test_an_event_expires(tmp_path: Path, broker: Broker) -> None:
+    heard: Queue[object] = Queue()
+    client = paho.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+    client.on_connect = lambda client, *_: client.subscribe("musicond/den/event")
+    client.on_message = lambda _client, _data, message: heard.put(message.properties)
+    client.connect("127.0.0.1", broker.port)
+    client.loop_start()
+    with House(tmp_path / "house", broker.port) as house:
+        house.room.faces = Faces()
+        assert house.until(lambda outcome: outcome.mood is Mood.NOBODY and "connected" in house.output.status())
+        house.room.faces = HERE
+        properties = heard.get(timeout=10)
+    client.disconnect()
+    client.loop_stop()
+    assert getattr(properties, "MessageExpiryInterval", None) == EVENT_EXPIRY_S
+
+
+@pytest.mark.parametrize("answer", [REFUSED, b""], ids=["refuses", "hangs up"])
+def test_a_broker_without_mqtt_5_is_spoken_to_with_3_1_1(
+    tmp_path: Path, broker: Broker, listen: Callable[[], Listener], answer: bytes
+) -> None:
+    listener = listen()
+    with Relay(broker.port) as relay:
+        relay.refuse_5 = answer
+        with House(tmp_path / "house", relay.port) as house:
+            assert house.settled(listener)
+            listener.send("musicond/den/privacy/set", "on")
+            assert listener.wait_for("musicond/den/privacy/state", "on")
+            assert relay.connections == 2
+
+
+def test_protocol_3_1_1_can_be_asked_for(tmp_path: Path, broker: Broker, listen: Callable[[], Listener]) -> None:
+    listener = listen()
+    with Relay(broker.port) as relay:
+        relay.refuse_5 = b""
+        with House(tmp_path / "house", relay.port, settings={"protocol": "3.1.1"}) as house:
+            assert house.settled(listener)
+            assert relay.connections == 1
+
+
+def test_two_devices_of_one_name_are_told_apart_in_the_log(
+    tmp_path: Path, broker: Broker, caplog: pytest.LogCaptureFixture
+) -> None:
+    with House(tmp_path / "one", broker.port) as one, House(tmp_path / "two", broker.port):
+        assert one.until(lambda _: "device.node" in caplog.text, 15)
+
+
+def test_a_broker_that_hangs_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        with House(tmp_path / "house", server.getsockname()[1]) as house:
+            connection, _ = server.accept()
+            started = time.monotonic()
+            house.output.stop()
+            assert time.monotonic() - started < 1
         connection.close()
 
 
-def test_the_plain_recommendation_fits_and_ends_at_a_song() -> None:
-    long = tuple(Track(str(i), f"Título {i} " + "ü" * 40, "Künstler", "https://example.org") for i in range(9))
-    line = plain(Recommendation(Mood.SAD, long, "", NOON))
-    assert len(line) <= 255
-    assert line.endswith("– Künstler")  # noqa: RUF001 - the dash
-    assert line.count(";") >= 2
-    huge = Track("1", "x" * 400, "y", "https://example.org")
-    assert plain(Recommendation(Mood.SAD, (huge,), "", NOON)) == "x" * 254 + "…"
-    assert plain(None) == ""
-    assert plain(Recommendation(Mood.SAD, (), "", NOON)) == ""
-    assert attributes(None)["tracks"] == []
+def test_private_and_paused_are_no_presence(house: House, listen: Callable[[], Listener]) -> None:
+    listener = listen()
+    assert house.until(lambda outcome: outcome.mood is Mood.HAPPY)
+    listener.send("musicond/den/privacy/set", "on")
+    assert house.until(lambda outcome: outcome.watching is Watching.PRIVATE)
+    assert house.settled(listener)
+    state = json.loads(listener.retained["musicond/den/state"])
+    assert (state["presence"], state["mood"], state["confidence"]) == (None, "nobody", None)
+    assert not house.room.open_now
 
 
 def test_the_node_is_fit_for_a_topic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -184,6 +184,37 @@ def test_sigterm_leaves_offline_on_the_broker(tmp_path: Path) -> None:
         broker.stop()
 
 
+@pytest.mark.broker
+def test_privacy_over_mqtt_closes_the_device_within_a_second_and_lasts(tmp_path: Path) -> None:
+    clip, broker = video(tmp_path), Broker(tmp_path).start()
+    mqtt = f"device: {{node: den}}\nmqtt: {{host: 127.0.0.1, port: {broker.port}}}\n"
+    listener = Listener(broker.port)
+    try:
+        with Daemon(tmp_path, "--source", f"file:{clip}", config=mqtt) as daemon:
+            daemon.ready()
+            assert listener.wait_for("musicond/den/watching", "yes", 20)
+            assert str(clip) in daemon.open_files()
+            started = time.monotonic()
+            listener.send("musicond/den/privacy/set", "on")
+            assert listener.wait_for("musicond/den/privacy/state", "on", 3)
+            assert time.monotonic() - started < 1
+            assert str(clip) not in daemon.open_files(), "what stands for the device is closed when the state says so"
+            daemon.process.send_signal(signal.SIGKILL)
+            daemon.process.wait(10)
+            assert listener.wait_for("musicond/den/availability", "offline", 5)
+        with Daemon(tmp_path, "--source", f"file:{clip}", config=mqtt) as daemon:
+            daemon.ready()
+            assert listener.wait_for("musicond/den/availability", "online", 20)
+            assert listener.retained["musicond/den/watching"] == "private"
+            assert str(clip) not in daemon.open_files()
+            assert daemon.command("settings", "reset", "privacy").returncode == 0
+            assert listener.wait_for("musicond/den/privacy/state", "off", 3)
+            assert listener.wait_for("musicond/den/watching", "yes", 10)
+    finally:
+        listener.close()
+        broker.stop()
+
+
 def failing(folder: Path, *args: str, env: dict[str, str] | None = None) -> tuple[int, str]:
     """Run a command that must fail; return its exit code and its only line."""
     process = subprocess.run(

@@ -14,6 +14,7 @@ from musicond.core.messages import (
     Pause,
     Policy,
     Rate,
+    Reset,
     Resume,
     SetPolicy,
     SetPrivacy,
@@ -35,6 +36,9 @@ def test_commands_go_through_the_control_socket(rig: Rig) -> None:
     client.privacy(on=True)
     client.pause(10)
     client.pause(None)
+    client.pause_until_tomorrow()
+    client.reset("sensitivity")
+    client.reset(None)
     client.resume()
     client.rate("like", None)
     client.wrong_mood("sad")
@@ -44,6 +48,9 @@ def test_commands_go_through_the_control_socket(rig: Rig) -> None:
         SetPrivacy(on=True),
         Pause(10.0),
         Pause(None),
+        Pause(until_tomorrow=True),
+        Reset("sensitivity"),
+        Reset(),
         Resume(),
         Rate(Verdict.LIKE),
         WrongMood(Emotion.SAD),

@@ -1,0 +1,37 @@
+"""What persons switched, as commands find and change it in the state directory while no daemon runs."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from musicond.brain import controls_from, load_controls, settings_from
+from musicond.config import stored_state_dir
+from musicond.runtime.settings import SettingsStore, StateDirError, state_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from musicond.config import Config
+    from musicond.core.messages import Controls
+
+FILE_NAME = "settings.json"
+
+
+def change_stored(config: Config, change: Callable[[Controls], Controls]) -> None:
+    """Store what the next start is to find; raise StateDirError."""
+    folder = stored_state_dir(config)
+    if folder.exists() and folder.stat().st_uid != os.geteuid():
+        # Files of another user in there would keep the daemon from starting.
+        raise StateDirError(f"{folder} belongs to another user; put sudo -u {folder.owner()} before the command")
+    with state_lock(folder):
+        store = SettingsStore(folder / FILE_NAME)
+        try:
+            store.save(settings_from(change(load_controls(store))))
+        except OSError as fault:
+            raise StateDirError(f"{store.path}: {fault.strerror}; nothing was switched") from None
+
+
+def read_stored(config: Config) -> Controls:
+    """Return what is switched, touching nothing; raise StateDirError where that can't be read."""
+    return controls_from(SettingsStore(stored_state_dir(config) / FILE_NAME).peek())

@@ -1,0 +1,84 @@
+"""Decides what is worth a message: states when they change, confidence seldom, never more than an hour bears.
+
+The rules
+  1. A topic is sent when its payload changes; after a new connection all are.
+  2. `state` also holds what wavers all the time: confidence, scores and the number of faces. For these alone it is sent
+     only when the confidence has moved by `STEP` or the number of faces has changed, `GAP_S` after it was sent before,
+     and while the allowance lasts: `BURST` messages, one more every `REFILL_S`.
+  3. `recommendation/attributes` follows the recommendation; what was read then stays as it was.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from musicond.outputs import payloads
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from musicond.core.messages import Outcome, Recommendation
+    from musicond.outputs.things import Thing
+
+STEP = 0.05
+GAP_S = 10.0
+BURST = 3
+REFILL_S = 360.0
+
+
+class News:
+    """Compares outcomes with what has been sent; time is the outcome's own."""
+
+    def __init__(self, things: Iterable[Thing], version: str) -> None:
+        self._rows = [(thing.state, thing.says) for thing in things if thing.state and thing.says]
+        self._version = version
+        self._sent: dict[str, str] = {}
+        self._state: payloads.State | None = None
+        self._state_at = 0.0
+        self._allowance = float(BURST)
+        self._counted_at = 0.0
+        self._recommendation: Recommendation | None = None
+
+    def forget(self) -> None:
+        """Send everything with the next outcome."""
+        self._sent.clear()
+        self._state = None
+
+    def due(self, outcome: Outcome) -> Iterator[tuple[str, str]]:
+        """Yield the topics to be sent now, each with its payload."""
+        for topic, says in self._rows:
+            yield from self._changed(topic, says(outcome))
+        yield from self._changed("pause/attributes", payloads.pause(outcome).text())
+        if "recommendation/attributes" not in self._sent or outcome.recommendation is not self._recommendation:
+            self._recommendation = outcome.recommendation
+            yield from self._changed("recommendation/attributes", payloads.attributes(outcome).text())
+        new = payloads.state(outcome, self._version)
+        if self._worth_it(new, outcome.captured_at):
+            self._state, self._state_at = new, outcome.captured_at
+            yield "state", new.text()
+
+    def stopped(self, outcome: Outcome) -> tuple[str, str]:
+        """Return the last state of a clean stop."""
+        return "state", payloads.state(outcome, self._version, running=False).text()
+
+    def _changed(self, topic: str, payload: str) -> Iterator[tuple[str, str]]:
+        if self._sent.get(topic) != payload:
+            self._sent[topic] = payload
+            yield topic, payload
+
+    def _worth_it(self, new: payloads.State, at: float) -> bool:
+        """Apply rule 2."""
+        old = self._state
+        self._allowance = min(BURST, self._allowance + max(0.0, at - self._counted_at) / REFILL_S)
+        self._counted_at = at
+        if old is None:
+            return True
+        wavering = {"confidence": new.confidence, "scores": new.scores, "faces": new.faces}
+        if old.model_copy(update=wavering) != new:
+            return True
+        step = round(abs((new.confidence or 0) - (old.confidence or 0)), 2)
+        moved = new.faces != old.faces or step >= STEP
+        if not moved or at - self._state_at < GAP_S or self._allowance < 1:
+            return False
+        self._allowance -= 1
+        return True

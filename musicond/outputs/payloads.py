@@ -1,0 +1,202 @@
+"""What the JSON topics hold: one model each, the source of docs/mqtt.schema.json, and how an outcome fills them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from musicond.core.messages import EMOTIONS, Emotion, Mood, Watching
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from musicond.core.messages import Outcome, Recommendation
+
+PLAIN_LIMIT = 255
+"""Characters that a state may have in Home Assistant."""
+
+
+class Payload(BaseModel):
+    """A JSON object with these keys and no others."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def text(self) -> str:
+        """Return it as it is sent."""
+        return self.model_dump_json()
+
+
+class State(Payload):
+    """Topic `state`: all that is known now, in one object."""
+
+    status: Literal["running", "stopped"] = Field(
+        description="`stopped` after a clean stop; `running` while `availability` is offline: a crash, or no network."
+    )
+    mood: Mood = Field(description="The announced mood.")
+    emotion: Emotion | None = Field(description="The mood's emotion; null for unsure and nobody.")
+    manual: bool = Field(description="The mood was set by a person and not read.")
+    watching: Watching = Field(description="Whether faces are read, and if not, why not.")
+    presence: bool | None = Field(description="Somebody is there; null while not watching.")
+    confidence: float | None = Field(
+        ge=0, le=1, description="Smoothed score of the mood's emotion, 1 for a manual mood; null for nobody."
+    )
+    scores: dict[Emotion, float] | None = Field(
+        description="Smoothed probabilities of all emotions; null without a face."
+    )
+    faces: int = Field(ge=0, description="Faces in sight.")
+    since: datetime = Field(description="When the mood was announced.")
+    notice: str | None = Field(description="What does not work for the time being, in a sentence.")
+    version: str
+
+
+class Song(Payload):
+    """A recommended track."""
+
+    id: str = Field(description="Identifier in the catalogue, such as spotify:track:...; `like` and `dislike` take it.")
+    title: str
+    artist: str
+    link: str = Field(description="Web address.")
+
+
+class Attributes(Payload):
+    """Topic `recommendation/attributes`: the recommendation, uncut, with what was read when it was made."""
+
+    emotion: Emotion | None = Field(description="The mood it was made for; null before the first one.")
+    confidence: float | None = Field(ge=0, le=1, description="Smoothed score of that emotion when it was published.")
+    scores: dict[Emotion, float] | None = Field(description="Smoothed probabilities of all emotions then.")
+    faces: int = Field(ge=0, description="Faces in sight then.")
+    since: datetime | None = Field(description="When it was made.")
+    reason: str | None = Field(description="Why these songs, in plain words.")
+    tracks: list[Song]
+    playlist: str | None = Field(description="URI of a playlist that holds the songs; null where there is none.")
+
+
+class Event(Payload):
+    """Topic `event`: a change of mood. Never retained; with MQTT 5 it expires after a minute."""
+
+    event_type: Literal["mood_changed"]
+    before: Mood
+    after: Mood
+    confidence: float = Field(ge=0, le=1)
+    held_s: float = Field(ge=0, description="Seconds for which the mood before had been announced.")
+    at: datetime
+
+
+class PauseAttributes(Payload):
+    """Topic `pause/attributes`: how long a pause lasts."""
+
+    minutes: float = Field(
+        ge=0, description="Minutes that were asked for; 0 without a pause or for one without an end."
+    )
+    until: datetime | None = Field(
+        description="When it ends by itself; null without a pause or for one without an end."
+    )
+
+
+class Health(Payload):
+    """Topic `health`: how the daemon and the machine are, every five minutes."""
+
+    version: str
+    started: datetime
+    uptime_s: int = Field(ge=0)
+    camera: str = Field(description="The source, such as `Pi camera` or `demo`.")
+    trouble: str | None = Field(description="Why the camera gives nothing; null while all is well.")
+    frames_per_s: float = Field(ge=0, description="Frames looked at.")
+    cpu_percent: float = Field(ge=0, description="Of one core, by the process, since the message before.")
+    memory_mib: float = Field(ge=0, description="Resident memory of the process.")
+    temperature_c: float | None = Field(description="Of the processor; null where the kernel tells none.")
+    throttled: bool | None = Field(description="A Pi is too hot or short of voltage; null elsewhere.")
+
+
+TOPICS: Mapping[str, type[Payload]] = {
+    "state": State,
+    "recommendation/attributes": Attributes,
+    "event": Event,
+    "pause/attributes": PauseAttributes,
+    "health": Health,
+}
+
+
+def state(outcome: Outcome, version: str, *, running: bool = True) -> State:
+    """Return the payload of `state`."""
+    nobody = outcome.mood is Mood.NOBODY
+    return State(
+        status="running" if running else "stopped",
+        mood=outcome.mood,
+        emotion=outcome.mood.emotion,
+        manual=not nobody and outcome.controls.manual_mood is not None,
+        watching=outcome.watching,
+        presence=outcome.present,
+        confidence=None if nobody else round(outcome.confidence, 2),
+        scores=_scores(outcome),
+        faces=_faces(outcome),
+        since=outcome.since,
+        notice=outcome.notice,
+        version=version,
+    )
+
+
+def attributes(outcome: Outcome) -> Attributes:
+    """Return the payload of `recommendation/attributes`."""
+    found = outcome.recommendation
+    read = found is not None and outcome.mood is found.mood
+    return Attributes(
+        emotion=found.mood.emotion if found else None,
+        confidence=round(outcome.confidence, 2) if read else None,
+        scores=_scores(outcome) if read else None,
+        faces=_faces(outcome),
+        since=found.wall if found else None,
+        reason=found.reason if found else None,
+        tracks=[
+            Song(id=track.track_id, title=track.title, artist=track.artist, link=track.link)
+            for track in (found.tracks if found else ())
+        ],
+        playlist=None,
+    )
+
+
+def event(outcome: Outcome) -> Event | None:
+    """Return the payload of `event`, None without a change of mood."""
+    change = outcome.change
+    if change is None:
+        return None
+    return Event(
+        event_type="mood_changed",
+        before=change.before,
+        after=change.after,
+        confidence=round(change.confidence, 2),
+        held_s=round(max(0.0, change.held_s), 1),
+        at=change.wall,
+    )
+
+
+def pause(outcome: Outcome) -> PauseAttributes:
+    """Return the payload of `pause/attributes`."""
+    controls = outcome.controls
+    return PauseAttributes(minutes=controls.paused_minutes or 0, until=controls.paused_until)
+
+
+def plain(found: Recommendation | None) -> str:
+    """Return the songs in one line, as many as fit into 255 characters."""
+    line = ""
+    for track in found.tracks if found else ():
+        song = f"{track.title} – {track.artist}"  # noqa: RUF001 - the dash of a list of songs
+        longer = f"{line}; {song}" if line else song
+        if len(longer) > PLAIN_LIMIT:
+            break
+        line = longer
+    if found and found.tracks and not line:
+        line = found.tracks[0].title[: PLAIN_LIMIT - 1] + "…"
+    return line
+
+
+def _scores(outcome: Outcome) -> dict[Emotion, float] | None:
+    if outcome.scores is None:
+        return None
+    return {emotion: round(score, 2) for emotion, score in zip(EMOTIONS, outcome.scores, strict=True)}
+
+
+def _faces(outcome: Outcome) -> int:
+    return len(outcome.faces.confirmed) + len(outcome.faces.coasted)

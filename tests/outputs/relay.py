@@ -1,0 +1,71 @@
+"""A TCP relay before the broker that can fail as networks and old brokers do."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import suppress
+from typing import Self
+
+REFUSED = b"\x20\x02\x00\x01"
+"""CONNACK of MQTT 3.1.1: unacceptable protocol version."""
+
+
+class Relay:
+    """Forwards both ways between its port and another one, until told otherwise."""
+
+    def __init__(self, target: int) -> None:
+        self._target = target
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._server.getsockname()[1]
+        self.deaf_up = self.deaf_down = False
+        """Swallow what comes from the client, or from the broker; the connections stay open."""
+        self.refuse_5: bytes | None = None
+        """What a connection with MQTT 5 is answered before it is closed."""
+        self.connections = 0
+        self._pairs: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.close()
+        self.cut()
+
+    def cut(self) -> None:
+        """Close every connection."""
+        pairs, self._pairs = self._pairs, []
+        for each in pairs:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._server.accept()
+                self.connections += 1
+                threading.Thread(target=self._join, args=(client,), daemon=True).start()
+
+    def _join(self, client: socket.socket) -> None:
+        with suppress(OSError):
+            first = client.recv(4096)
+            if self.refuse_5 is not None and first[first.index(b"MQTT") + 4] == 5:
+                client.sendall(self.refuse_5)
+                client.close()
+                return
+            broker = socket.create_connection(("127.0.0.1", self._target))
+            self._pairs += [client, broker]
+            broker.sendall(first)
+            threading.Thread(target=self._pump, args=(client, broker), kwargs={"up": True}, daemon=True).start()
+            self._pump(broker, client, up=False)
+
+    def _pump(self, source: socket.socket, sink: socket.socket, *, up: bool) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                if not (self.deaf_up if up else self.deaf_down):
+                    sink.sendall(data)
+        for each in (source, sink):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,159 @@
+"""The simulated devices of tools/fleet.py: a scripted face before the real core and the real MQTT output."""
+
+from __future__ import annotations
+
+import random
+import sys
+import threading
+import time
+from collections import Counter
+from concurrent.futures import Future
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from musicond.config import Config, Mqtt
+from musicond.core.messages import EMOTIONS, Box, Command, Emotion, EmotionEstimate, Faces, Frame
+from musicond.core.mood import Rules
+from musicond.core.pipeline import Pipeline
+from musicond.core.recommend import Recommender
+from musicond.music.catalogue import SqliteCatalogue
+from musicond.music.schema import MEMORY
+from musicond.outputs import payloads
+from musicond.outputs.mqtt import HEALTH_S, MqttOutput
+from musicond.outputs.news import News
+from musicond.outputs.things import present
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+PICTURE = np.zeros((60, 80), np.uint8)
+HERE = Faces(confirmed=(Box(10, 10, 40, 40),))
+HOUR: tuple[tuple[float, Emotion | None], ...] = (
+    (0, None),
+    (5, Emotion.NEUTRAL),
+    (15, Emotion.HAPPY),
+    (27, None),
+    (33, Emotion.NEUTRAL),
+    (45, Emotion.SAD),
+    (52, Emotion.NEUTRAL),
+    (58, None),
+)
+"""An ordinary hour: from which minute on which face is there. Somebody comes twice, the mood changes thrice more."""
+SURE, WAVER = 0.7, 0.12
+"""Mean score of the face's emotion, and the standard deviation by which it wavers from frame to frame."""
+
+
+class Face:
+    """A `FaceFinder` and an `EmotionReader` that follow a script."""
+
+    def __init__(self, seed: int) -> None:
+        self.emotion: Emotion | None = None
+        self._rng = random.Random(seed)
+
+    def find(self, _frame: Frame) -> Faces:
+        """Return the one face, or none."""
+        return Faces() if self.emotion is None else HERE
+
+    def reset(self) -> None:
+        """Nothing is kept."""
+
+    def read(self, _frame: Frame, _faces: Faces) -> EmotionEstimate | None:
+        """Return the scores of the scripted emotion, wavering."""
+        sure = min(0.97, max(0.2, self._rng.gauss(SURE, WAVER)))
+        rest = (1 - sure) / (len(EMOTIONS) - 1)
+        return EmotionEstimate(tuple(sure if each is self.emotion else rest for each in EMOTIONS), HERE.confirmed[0])
+
+
+def core(seed: int, catalogue: SqliteCatalogue) -> tuple[Face, Pipeline]:
+    """Return the real core with the default configuration, and the face before it."""
+    face, mood = Face(seed), Config().mood
+    rules = Rules(mood.enter, mood.leave, mood.dwell_s, mood.away_s, mood.smoothing_s)
+    return face, Pipeline(face, face, Recommender(catalogue, seed), rules)
+
+
+def ordinary_hour(seed: int = 1, rate: float = 8.0) -> Counter[str]:
+    """Return how many messages of each topic one device sends in the hour of the script, already connected."""
+    with SqliteCatalogue.open(MEMORY) as catalogue:
+        return _count(*core(seed, catalogue), rate)
+
+
+def _count(face: Face, pipeline: Pipeline, rate: float) -> Counter[str]:
+    news, sent = News(present(("temperature", "throttled")), "0"), Counter[str]()
+    for step in range(round(3600 * rate)):
+        at = step / rate
+        face.emotion = next(emotion for minute, emotion in reversed(HOUR) if at >= 60 * minute)
+        outcome = pipeline.step(Frame(PICTURE, at, NOON + timedelta(seconds=at)))
+        due = [topic for topic, _ in news.due(outcome)]
+        if step:  # what the first one brings belongs to the connection
+            sent.update(due)
+            sent["event"] += payloads.event(outcome) is not None
+    sent["health"] = round(3600 / HEALTH_S)
+    return sent
+
+
+class Device:
+    """One device: its core is stepped by `Fleet`, its output runs by itself."""
+
+    def __init__(self, number: int, port: int) -> None:
+        self.node = f"fleet-{number:05}"
+        self.catalogue = SqliteCatalogue.open(MEMORY)
+        self.face, self._pipeline = core(number, self.catalogue)
+        self._rng = random.Random(number)
+        self._change_at = 0.0
+        settings = Mqtt(host="127.0.0.1", port=port)
+        self.output = MqttOutput(settings, self.node, self.node, None, self._submit, self._vitals)
+
+    def step(self, at: float, change_s: float) -> None:
+        """Take one frame; the mood changes every `change_s` seconds or so."""
+        if at >= self._change_at:
+            self._change_at = at + self._rng.uniform(0.5, 1.5) * change_s
+            self.face.emotion = self._rng.choice([each for each in EMOTIONS if each is not self.face.emotion])
+        outcome = self._pipeline.step(Frame(PICTURE, at, NOON + timedelta(seconds=at)))
+        self.output.accept(outcome)
+
+    @staticmethod
+    def _submit(_command: Command) -> Future[None]:
+        return Future()
+
+    @staticmethod
+    def _vitals() -> dict[str, object]:
+        numbers = {"uptime_s": 1, "frames_per_s": 8.0, "cpu_percent": 5.0, "memory_mib": 90.0, "temperature_c": 50.0}
+        return {"version": "0", "started": NOON, "camera": "script", "trouble": None, "throttled": None, **numbers}
+
+
+class Fleet:
+    """All devices, stepped by one thread."""
+
+    def __init__(self, devices: int, port: int, change_s: float, rate: float) -> None:
+        self.devices = [Device(number, port) for number in tqdm(range(devices), "devices", disable=None)]
+        self._change_s, self._rate = change_s, rate
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        """Let them connect and watch."""
+        for device in self.devices:
+            device.output.start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop them all at once."""
+        self._over.set()
+        self._thread.join()
+        ends = [threading.Thread(target=device.output.stop) for device in self.devices]
+        for end in ends:
+            end.start()
+        for end in ends:
+            end.join()
+        for device in self.devices:
+            device.catalogue.close()
+
+    def _run(self) -> None:
+        began = time.monotonic()
+        while not self._over.wait(1 / self._rate):
+            for device in self.devices:
+                device.step(time.monotonic() - began, self._change_s)

@@ -1,0 +1,184 @@
+"""Writes docs/mqtt.schema.json and the tables and examples of docs/mqtt.md: python tools/make_mqtt_docs.py.
+
+All of it comes from the models in outputs/payloads.py and the table in outputs/things.py.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic.json_schema import models_json_schema
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from musicond.core.controls import MANUAL_MINUTES, MAX_MINUTES
+from musicond.core.messages import (
+    EMOTIONS,
+    Box,
+    Controls,
+    Faces,
+    Mood,
+    MoodChange,
+    Outcome,
+    Policy,
+    Recommendation,
+    Track,
+    Watching,
+)
+from musicond.outputs import meanings, payloads
+from musicond.outputs.things import THINGS
+
+PAGE, SCHEMA = ROOT / "docs/mqtt.md", ROOT / "docs/mqtt.schema.json"
+NOW = datetime.fromisoformat("2026-11-23T18:30:00+01:00")
+SONG = Track(
+    "spotify:track:7qiZfU4dY1lWllzX7mPBI3",
+    "Shape of You",
+    "Ed Sheeran",
+    "https://open.spotify.com/track/7qiZfU4dY1lWllzX7mPBI3",
+)
+OUTCOME = Outcome(
+    seq=1,
+    captured_at=1.0,
+    wall=NOW,
+    watching=Watching.YES,
+    mood=Mood.HAPPY,
+    since=NOW,
+    confidence=0.81,
+    scores=(0.02, 0.01, 0.02, 0.81, 0.08, 0.03, 0.03),
+    raw_scores=None,
+    faces=Faces(confirmed=(Box(0, 0, 1, 1),)),
+    recommendation=Recommendation(Mood.HAPPY, (SONG,), "Happy: one bright, lively song, not offered before.", NOW),
+    change=MoodChange(Mood.NEUTRAL, Mood.HAPPY, 0.81, 312.4, 1.0, NOW),
+    controls=Controls(paused=True, paused_until=NOW.replace(hour=19, minute=0), paused_minutes=30),
+    present=True,
+)
+HEALTH = payloads.Health(
+    version="0.1.0",
+    started=NOW,
+    uptime_s=86400,
+    camera="Pi camera",
+    trouble=None,
+    frames_per_s=8.0,
+    cpu_percent=14.2,
+    memory_mib=92.4,
+    temperature_c=51.2,
+    throttled=False,
+)
+STATES: dict[str, tuple[str, list[str] | None]] = {
+    "availability": ("`online`; `offline` after a stop, and by the will when the process or the network dies", None),
+    "mood": ("one of the words", [*Mood]),
+    "watching": ("one of the words", [*Watching]),
+    "recommendation": (
+        f"`Title – Artist; ...`: whole songs, at most {payloads.PLAIN_LIMIT} characters",  # noqa: RUF001 - the dash
+        None,
+    ),
+    "privacy/state": ("`on`: the camera is closed", ["on", "off"]),
+    "pause/state": ("`on`: nothing is looked at or recommended", ["on", "off"]),
+    "policy/state": ("`auto`: as the configuration says", [*meanings.POLICIES]),
+    "sensitivity/state": ("a number from 0 to 100; 50 unless somebody touched it", None),
+    "mood/state": ("the mood that a person set; `auto`: what is read", [*meanings.MANUAL_MOODS]),
+}
+"""The plain topics: what they say, and the words that there are."""
+COMMANDS = {
+    "privacy/set": "`on` or `off`",
+    "pause/set": f"`on` (until `off`), `off`, minutes up to {MAX_MINUTES} (0 is `off`), or `tomorrow` "
+    "(until six in the morning)",
+    "policy/set": f"`auto`, {', '.join(f'`{each}`' for each in Policy)}",
+    "sensitivity/set": "a number from 0 to 100",
+    "mood/set": f"an emotion, for {MANUAL_MINUTES} minutes; `auto` ends it; "
+    '`{"mood": "happy", "minutes": 30}` for another time',
+    "next/set": "`PRESS` or nothing: other songs for this mood",
+    "like/set": '`PRESS` or nothing: the first song shown; `{"track_id": "spotify:track:..."}` another one',
+    "dislike/set": "the same",
+    "wrong_mood/set": "`PRESS` or nothing; or the emotion that would be right",
+}
+
+
+def examples() -> dict[str, payloads.Payload]:
+    """Return a payload of each JSON topic."""
+    event = payloads.event(OUTCOME)
+    assert event is not None
+    return {
+        "state": payloads.state(OUTCOME, "0.1.0"),
+        "recommendation/attributes": payloads.attributes(OUTCOME),
+        "event": event,
+        "pause/attributes": payloads.pause(OUTCOME),
+        "health": HEALTH,
+    }
+
+
+def schema() -> str:
+    """Return the text of docs/mqtt.schema.json: one property for each topic below `<base>/<node>/`."""
+    refs, made = models_json_schema([(model, "serialization") for model in payloads.TOPICS.values()])
+    topics: dict[str, Any] = {topic: refs[model, "serialization"] for topic, model in payloads.TOPICS.items()}
+    for topic, (says, words) in STATES.items():
+        topics[topic] = {"description": says.replace("`", ""), "type": "string"} | ({"enum": words} if words else {})
+    topics["availability"]["enum"] = ["online", "offline"]
+    topics["recommendation"]["maxLength"] = payloads.PLAIN_LIMIT
+    whole = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "What musicond says over MQTT, by topic",
+        "type": "object",
+        "properties": topics,
+        **made,
+    }
+    return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
+
+
+def parts() -> dict[str, str]:
+    """Return what stands between the marks of docs/mqtt.md."""
+    states = [f"| `{topic}` | {says}{_words(words)} |" for topic, (says, words) in STATES.items()]
+    commands = [f"| `{topic}` | {accepts} |" for topic, accepts in COMMANDS.items()]
+    shown = []
+    for topic, payload in examples().items():
+        fields = type(payload).model_fields
+        notes = [f"- `{name}`: {info.description}" for name, info in fields.items() if info.description]
+        text = payload.model_dump_json(indent=1)
+        shown.append(f"### `{topic}`\n\n{_said(type(payload))}\n\n```json\n{text}\n```\n\n" + "\n".join(notes))
+    entities = [
+        f"| {thing.name} | {thing.kind} | {_kind(thing.more)} | {f'`{thing.command}`' if thing.command else ''} |"
+        for thing in THINGS
+        if not thing.key.startswith("score_") or thing.key == f"score_{EMOTIONS[0]}"
+    ]
+    return {
+        "states": "\n".join(["| topic | payload |", "|---|---|", *states]),
+        "commands": "\n".join(["| topic | payload |", "|---|---|", *commands]),
+        "json": "\n\n".join(shown),
+        "entities": "\n".join(["| entity | platform | kind | command |", "|---|---|---|---|", *entities]),
+    }
+
+
+def page(old: str) -> str:
+    """Return docs/mqtt.md with what is generated in its place."""
+    for name, text in parts().items():
+        mark = rf"(<!-- made by tools/make_mqtt_docs.py: {name} -->\n).*?(\n<!-- end -->)"
+        old, count = re.subn(mark, lambda found, text=text: f"{found[1]}\n{text}\n{found[2]}", old, flags=re.DOTALL)  # type: ignore[misc]
+        assert count == 1, f"docs/mqtt.md has no place for {name}"
+    return old
+
+
+def _words(words: list[str] | None) -> str:
+    return f" ({', '.join(f'`{word}`' for word in words)})" if words else ""
+
+
+def _said(model: type[payloads.Payload]) -> str:
+    """Return a model's docstring without the topic that it begins with."""
+    text = " ".join((model.__doc__ or "").split()).partition(": ")[2]
+    return text[:1].upper() + text[1:]
+
+
+def _kind(more: Any) -> str:
+    kind = more.get("entity_category", "")
+    return f"{kind}, disabled at first" if more.get("enabled_by_default") is False else kind
+
+
+if __name__ == "__main__":
+    SCHEMA.write_text(schema(), "utf-8")
+    PAGE.write_text(page(PAGE.read_text("utf-8")), "utf-8")
+    print(f"{SCHEMA.relative_to(ROOT)} and {PAGE.relative_to(ROOT)} written")
