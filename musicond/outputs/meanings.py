@@ -29,15 +29,16 @@ if TYPE_CHECKING:
 PRESS = "PRESS"
 """What Home Assistant's buttons send; an empty payload does as well."""
 AUTO = "auto"
+AN_EMOTION = "an emotion, as docs/mqtt.md lists them"
+"""The log names none, not even in a list."""
 POLICIES = (AUTO, *Policy)
 MANUAL_MOODS = (AUTO, *EMOTIONS)
 
 
-def _word(text: str, words: Collection[str]) -> str:
+def _word(text: str, words: Collection[str], right: str) -> str:
     found = text.lower()
     if found not in words:
-        *most, last = words
-        raise ValueError(f"send {', '.join(most)} or {last}")
+        raise ValueError(f"send {right}")
     return found
 
 
@@ -63,7 +64,7 @@ def _number(value: object, low: float, high: float, right: str) -> float:
 
 def privacy(text: str) -> Command:
     """Close the camera, or let it be opened."""
-    return SetPrivacy(_word(text, ("on", "off")) == "on")
+    return SetPrivacy(_word(text, ("on", "off"), "on or off") == "on")
 
 
 def pause(text: str) -> Command:
@@ -84,7 +85,7 @@ def sensitivity(text: str) -> Command:
 
 def policy(text: str) -> Command:
     """Choose how the music follows the mood."""
-    word = _word(text, POLICIES)
+    word = _word(text, POLICIES, " or ".join(POLICIES))
     return SetPolicy(None if word == AUTO else Policy(word))
 
 
@@ -92,11 +93,11 @@ def mood(text: str) -> Command:
     """Set the mood by hand, as a word or with minutes as JSON."""
     minutes: float = MANUAL_MINUTES
     if text.startswith("{"):
-        right = f'{{"mood": "happy", "minutes": 30}}, with minutes up to {MAX_MINUTES}'
+        right = f'{{"mood": EMOTION, "minutes": 30}}, with minutes up to {MAX_MINUTES}'
         body = _object(text, {"mood", "minutes"}, right)
         minutes = _number(body.get("minutes", minutes), 0.001, MAX_MINUTES, right)
         text = str(body.get("mood"))
-    word = _word(text, MANUAL_MOODS)
+    word = _word(text, MANUAL_MOODS, f"auto or {AN_EMOTION}")
     return SetManualMood(None if word == AUTO else Emotion(word), minutes)
 
 
@@ -128,4 +129,6 @@ def rate(verdict: Verdict) -> Callable[[str], Command]:
 
 def wrong_mood(text: str) -> Command:
     """Call the mood wrong, and say what would be right where that is known."""
-    return WrongMood() if _pressed(text) else WrongMood(Emotion(_word(text, tuple(EMOTIONS))))
+    return (
+        WrongMood() if _pressed(text) else WrongMood(Emotion(_word(text, tuple(EMOTIONS), f"{PRESS} or {AN_EMOTION}")))
+    )

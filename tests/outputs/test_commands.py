@@ -176,6 +176,7 @@ def test_what_cannot_be_understood_is_ignored_with_one_line_that_says_what_would
     said = line.removeprefix(f"MQTT: {topic}")
     assert not text or text not in said, "a payload may tell a mood"
     assert "no such song" not in said, "or a song"
+    assert not any(emotion in said for emotion in Emotion)
 
 
 def test_a_flood_ends_with_what_came_last_and_loses_no_feedback(
