@@ -7,7 +7,7 @@
 
 _shtab_musicond_catalogue_subparsers=(list add remove import export verify refresh feedback)
 _shtab_musicond_history_subparsers=(show chart export delete)
-_shtab_musicond_subparsers=(run replay bench check-config config doctor catalogue history calibrate privacy pause page-link)
+_shtab_musicond_subparsers=(run replay bench check-config config doctor catalogue history calibrate privacy pause settings page-link)
 
 _shtab_musicond_run_option_strings=(-h --help --config --source --log-level)
 _shtab_musicond_replay_option_strings=(-h --help --config --speed --frames --no-tracking)
@@ -32,6 +32,7 @@ _shtab_musicond_history_option_strings=(-h --help --config)
 _shtab_musicond_calibrate_option_strings=(-h --help --config --show --reset --json)
 _shtab_musicond_privacy_option_strings=(-h --help --config)
 _shtab_musicond_pause_option_strings=(-h --help --config)
+_shtab_musicond_settings_option_strings=(-h --help --config)
 _shtab_musicond_page_link_option_strings=(-h --help --config --lan)
 _shtab_musicond_option_strings=(-h --help --version)
 
@@ -48,7 +49,9 @@ _shtab_musicond_catalogue_feedback_pos_0_choices=(like dislike skip reset)
 _shtab_musicond_catalogue_pos_0_choices=(list add remove import export verify refresh feedback)
 _shtab_musicond_history_pos_0_choices=(show chart export delete)
 _shtab_musicond_privacy_pos_0_choices=(on off)
-_shtab_musicond_pos_0_choices=(run replay bench check-config config doctor catalogue history calibrate privacy pause page-link)
+_shtab_musicond_settings_pos_0_choices=(reset)
+_shtab_musicond_settings_pos_1_choices=(privacy pause policy sensitivity mood)
+_shtab_musicond_pos_0_choices=(run replay bench check-config config doctor catalogue history calibrate privacy pause settings page-link)
 
 _shtab_musicond_run__h_nargs=0
 _shtab_musicond_run___help_nargs=0
@@ -111,6 +114,8 @@ _shtab_musicond_privacy__h_nargs=0
 _shtab_musicond_privacy___help_nargs=0
 _shtab_musicond_pause__h_nargs=0
 _shtab_musicond_pause___help_nargs=0
+_shtab_musicond_settings__h_nargs=0
+_shtab_musicond_settings___help_nargs=0
 _shtab_musicond_page_link__h_nargs=0
 _shtab_musicond_page_link___help_nargs=0
 _shtab_musicond_page_link___lan_nargs=0

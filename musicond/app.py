@@ -159,7 +159,9 @@ def build(config: Config, read_again: Callable[[], Config]) -> Iterator[App]:
             outputs.append(_mqtt(config, inbox, source, loop, brain))
 
         def tune(new: Config) -> None:
-            pipeline.rules, brain.pace = rules(new), pace(new)
+            pipeline.rules = rules(new)
+            # The rate waits for a restart, as the camera was opened with it.
+            brain.pace = Pace(config.camera.rate, min(new.camera.idle_rate, config.camera.rate))
             pipeline.recommender.taste = build_taste(new)
             librarian.follow(new.music.wanted, new.music.schedule)
 
@@ -193,7 +195,7 @@ def _reloader(
         live = [key for key in changed if key.startswith(LIVE)]
         if live:
             inbox.put(Retune(lambda: tune(new)))
-        log.info("configuration read again; taken over: %s", ", ".join(live) or "nothing has changed")
+        log.info("configuration read again; taken over: %s", ", ".join(live) or "nothing")
         waiting = [key for key in changes(config, new) if not key.startswith(LIVE)]
         if waiting:
             log.warning("these wait for a restart: %s; run: systemctl restart musicond", ", ".join(waiting))

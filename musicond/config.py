@@ -192,7 +192,7 @@ class Web(Section):
     token_file: Path | None = Field(
         None,
         description="File that holds, in its first line, the token that opens the page: 16 characters or more. "
-        "musicond page-link --lan makes one. systemd's credential page_token wins.",
+        "musicond page-link --lan makes one.",
     )
 
     @field_validator("listen")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -13,7 +15,6 @@ from musicond.config_file import load
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 
 def edit(path: Path, section: str, values: Mapping[str, str]) -> None:
@@ -22,18 +23,24 @@ def edit(path: Path, section: str, values: Mapping[str, str]) -> None:
     Raises ConfigError where the file has faults or would have some, and OSError where it can't be written.
     """
     load(path)
-    text = path.read_text("utf-8")
-    new = path.with_name(f".{path.name}.new")
+    path = path.resolve()  # a link stays one
+    before, text = path.stat(), path.read_text("utf-8")
+    number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new")
+    new = Path(name)
     try:
-        with new.open("w", encoding="utf-8") as out:
+        with os.fdopen(number, "w", encoding="utf-8") as out:
             out.write(changed(text, section, values))
             out.flush()
-            os.fsync(out.fileno())
-        load(new)
-        before = path.stat()
-        new.chmod(before.st_mode & 0o7777)
-        if os.geteuid() == 0:
-            os.chown(new, before.st_uid, before.st_gid)
+            os.fsync(number)
+            if os.geteuid() == 0:
+                os.fchown(number, before.st_uid, before.st_gid)
+            os.fchmod(number, before.st_mode & 0o7777)
+        try:
+            load(new)
+        except ConfigError as fault:
+            wanted = ", ".join(f"{section}.{key}: {value}" for key, value in values.items())
+            said = fault.faults[0].replace(str(new), str(path))
+            raise ConfigError(f"{said} (after a change by program; set by hand: {wanted})") from None
         new.replace(path)
     finally:
         new.unlink(missing_ok=True)
@@ -42,7 +49,10 @@ def edit(path: Path, section: str, values: Mapping[str, str]) -> None:
 def changed(text: str, section: str, values: Mapping[str, str]) -> str:
     """Return the YAML with the keys set: where they stand already, else below the section's name, else at the end."""
     for name, value in reversed(list(values.items())):
-        text = _changed(text, section, name, json.dumps(value))
+        try:
+            text = _changed(text, section, name, json.dumps(value))
+        except yaml.YAMLError:
+            raise ConfigError(f"{section}.{name}: this file is written unusually; set it to {value} by hand") from None
     return text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 from pathlib import Path
@@ -44,10 +45,10 @@ def mqtt_password(config: Config) -> SecretStr | None:
 
 def page_token(config: Config) -> SecretStr | None:
     """Return the token that opens the page, None where this machine alone may; raise ConfigError as for a password."""
-    if config.web.token_file is None:
+    source = config.web.token_file
+    if source is None:
         return None
-    source = _credential("page_token") or config.web.token_file
-    token = _first_line("web.token_file", source, "the token", warn=source == config.web.token_file)
+    token = _first_line("web.token_file", source, "the token", warn=True)
     if len(token) < MIN_TOKEN:
         raise ConfigError(
             f"web.token_file: {source}: shorter than {MIN_TOKEN} characters; "
@@ -59,11 +60,13 @@ def page_token(config: Config) -> SecretStr | None:
 def _first_line(key: str, source: Path, what: str, *, warn: bool) -> str:
     """Return the secret in a file's first line; raise ConfigError, naming the key."""
     try:
-        with source.open(encoding="utf-8") as file:
+        # Root reads for others: a link or a pipe in a folder of theirs must not lead it astray.
+        number = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(number, encoding="utf-8") as file:
             open_to_all = os.fstat(file.fileno()).st_mode & 0o004
             secret = file.readline().rstrip("\r\n")
     except OSError as fault:
-        raise ConfigError(f"{key}: {source}: {fault.strerror}; make it readable for this user") from None
+        raise ConfigError(f"{key}: {source}: {fault.strerror}; {_remedy(fault)}") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{key}: {source}: not UTF-8 text; save {what} as UTF-8") from None
     if not secret:
@@ -71,3 +74,9 @@ def _first_line(key: str, source: Path, what: str, *, warn: bool) -> str:
     if open_to_all and warn:
         log.warning("%s can be read by every user; run: chmod o-r %s", source, source)
     return secret
+
+
+def _remedy(fault: OSError) -> str:
+    if fault.errno == errno.ELOOP:
+        return "it is a link; name the file itself"
+    return "make it readable for this user, or put sudo before the command"

@@ -80,7 +80,7 @@ def test_the_page_is_open_to_the_network_with_a_token_alone(listen: str, tmp_pat
     assert Web(listen=listen, token_file=tmp_path).address[1] == 80
 
 
-def test_the_pages_token_is_read_from_its_file_or_from_systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pages_token_is_read_from_its_file(tmp_path: Path) -> None:
     file = tmp_path / "token"
     config = Config(web=Web(token_file=file))
     assert page_token(Config()) is None
@@ -94,11 +94,10 @@ def test_the_pages_token_is_read_from_its_file_or_from_systemd(tmp_path: Path, m
     assert found is not None
     assert found.get_secret_value() == "from-the-file-0123"
     assert "0123" not in repr(found)
-    (tmp_path / "page_token").write_text("from-systemd-0123456\n", "utf-8")
-    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
-    found = page_token(config)
-    assert found is not None
-    assert found.get_secret_value() == "from-systemd-0123456"
+    link = tmp_path / "link"
+    link.symlink_to(file)
+    with pytest.raises(ConfigError, match="it is a link; name the file itself"):
+        page_token(Config(web=Web(token_file=link)))
 
 
 def test_the_state_directory_is_systemds_then_the_files_then_xdgs(

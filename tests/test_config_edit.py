@@ -61,4 +61,14 @@ def test_the_file_keeps_its_mode_and_a_faulty_one_is_left_alone(tmp_path: Path) 
         with pytest.raises(ConfigError):
             edit(file, "web", NEW)
         assert file.read_text("utf-8") == broken
+    link = tmp_path / "link.yaml"
+    file.write_text("web:\n", "utf-8")
+    link.symlink_to(file)
+    edit(link, "web", NEW)
+    assert link.is_symlink()
+    assert load(file).config.web.listen == NEW["listen"]
+    link.unlink()
+    file.write_text("web: &all\n  listen: 127.0.0.1:1\n...\n", "utf-8")
+    edit(file, "web", {"listen": "127.0.0.1:2"})
+    assert load(file).config.web.listen == "127.0.0.1:2"
     assert os.listdir(tmp_path) == ["musicon.yaml"]  # noqa: PTH208 - a plain comparison

@@ -163,11 +163,13 @@ def check_model(path: Path, cascade: Path, importer: Callable[[str], Any] = impo
 
 def check_catalogue(path: Path, importer: Callable[[str], Any] = import_module) -> Check:
     """Whether every emotion has tracks; a catalogue that isn't there yet is tried in memory."""
-    there = path.exists()
     try:
+        there = path.exists()
         opener = importer("musicond.music.catalogue").SqliteCatalogue
         with opener.open(path, read_only=True) if there else opener.open(":memory:") as catalogue:
             counts = {str(emotion): len(catalogue.pool(emotion)) for emotion in EMOTIONS}
+    except PermissionError:
+        return Check("catalogue", "warning", f"{path}: not for this user to read", "put sudo before the command")
     except (CatalogueError, OSError) as error:
         return Check("catalogue", "failed", _line(error), f"restart musicond: it moves {path} aside and rebuilds it")
     found = f"{sum(counts.values())} tracks in {path if there else 'the starter; copied at the first start'}"

@@ -17,6 +17,7 @@ import segno
 from musicond.commands.options import add_config, load_config
 from musicond.config import ConfigError, is_loopback, stored_state_dir
 from musicond.config_edit import edit
+from musicond.config_file import SEARCH
 from musicond.credentials import page_token
 from musicond.runtime.settings import StateDirError
 
@@ -29,6 +30,8 @@ HELP = "print the address of the page, and a QR code for the phone"
 TOKEN_BYTES = 16
 """128 bits of chance: nobody guesses that."""
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - that the page is opened to the local network is what is asked for
+_SERVICE_RUNS = Path("/run/systemd/system")
+"""There where systemd is what runs services: sd_booted(3)."""
 AVAHI = Path("/run/avahi-daemon/socket")
 """There where this machine answers to its name in `.local`."""
 
@@ -47,8 +50,9 @@ def run(args: argparse.Namespace) -> int:
     if args.lan:
         _open_to_lan(loaded)
         loaded = load_config(args)
-        restarted = _restart()
-        print("The page is open to the local network now, for those who have this link:")
+        served = loaded.path == SEARCH[0] and _restart()
+        now = "now" if served else "as soon as musicond is started again"
+        print(f"The page is open to the local network {now}, for those who have this link:")
     host, port = loaded.config.web.address
     token = page_token(loaded.config)
     if token is None:
@@ -60,8 +64,6 @@ def run(args: argparse.Namespace) -> int:
     for link in links:
         print(link)
     print("It opens the page for whoever has it: show it to nobody else.", file=sys.stderr)
-    if args.lan and not restarted:
-        print("musicond does not run as a service here: start it again for this to take effect", file=sys.stderr)
     return 0
 
 
@@ -74,18 +76,20 @@ def _open_to_lan(loaded: Loaded) -> None:
     try:
         file = config.web.token_file or stored_state_dir(config) / "page-token"
         if not file.exists():
-            _make_token(file)
+            _make_token(file, stored_state_dir(config))
         listen = f"{EVERYWHERE}:{port}" if is_loopback(host) else config.web.listen
         edit(loaded.path, "web", {"listen": listen, "token_file": str(file)})
     except PermissionError as fault:
         raise StateDirError(f"{fault.filename}: {fault.strerror}; put sudo before the command") from None
+    except FileNotFoundError as fault:
+        raise StateDirError(f"{fault.filename}: {fault.strerror}; start musicond once, then try again") from None
     except OSError as fault:
         raise StateDirError(f"{fault.filename}: {fault.strerror}; nothing was changed") from None
 
 
-def _make_token(file: Path) -> None:
-    """Write a new token that the daemon's user alone may read: its folder's owner."""
-    owner = file.parent.stat()
+def _make_token(file: Path, state: Path) -> None:
+    """Write a new token that the daemon's user alone may read: the owner of its state directory."""
+    owner = state.stat()
     number = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(number, "w", encoding="ascii") as out:
         if os.geteuid() == 0:
@@ -94,21 +98,23 @@ def _make_token(file: Path) -> None:
 
 
 def _restart() -> bool:
-    """Restart the service, if it runs as one; tell whether it was."""
+    """Start the service anew, where there is one; tell whether there is. Raises StateDirError where that fails."""
     systemctl = shutil.which("systemctl")
-    if systemctl is None:
+    if systemctl is None or not _SERVICE_RUNS.exists():
         return False
-    active = subprocess.run([systemctl, "is-active", "--quiet", "musicond"], check=False)  # noqa: S603 - our own arguments
-    if active.returncode:
+    known = subprocess.run([systemctl, "cat", "musicond.service"], capture_output=True, check=False)  # noqa: S603 - our own arguments
+    if known.returncode:
         return False
-    return subprocess.run([systemctl, "restart", "musicond"], check=False).returncode == 0  # noqa: S603 - likewise
+    if subprocess.run([systemctl, "restart", "musicond.service"], check=False).returncode:  # noqa: S603 - likewise
+        raise StateDirError("musicond does not start with this; it says why: journalctl -u musicond -n 20")
+    return True
 
 
 def names(host: str) -> list[str]:
     """Return by what this machine is reached where the page listens on `host`, the surest first."""
     if host not in (EVERYWHERE, "::"):
         return [host]
-    local = f"{socket.gethostname()}.local"
+    local = f"{socket.gethostname().partition('.')[0]}.local"
     address = _own_address()
     if address is None:
         return [local]

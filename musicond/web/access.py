@@ -45,13 +45,14 @@ class Access:
 
     def entry(self, address: str, *, cookie: str | None = None, token: str | None = None) -> Entry:
         """Decide on a request from an address that shows a cookie, a token, both or nothing."""
-        if cookie is not None and hmac.compare_digest(cookie.encode(), self.cookie.encode()):
+        if cookie is not None and hmac.compare_digest(_bytes(cookie), self.cookie.encode()):
             return Entry.IN
         if self._tried(address) >= TRIES:
             return Entry.WAIT
-        if token is not None and hmac.compare_digest(token.encode(), self._token):
+        if token is not None and hmac.compare_digest(_bytes(token), self._token):
             return Entry.NEW
-        if cookie is not None or token is not None:
+        # A cookie is too long to be guessed, and an old one in an open tab must not keep its owner out.
+        if token is not None:
             self._note(address)
         return Entry.OUT
 
@@ -65,3 +66,8 @@ class Access:
         if address not in self._wrong and len(self._wrong) >= MAX_ADDRESSES:
             del self._wrong[next(iter(self._wrong))]
         self._wrong.setdefault(address, deque(maxlen=TRIES)).append(self._clock())
+
+
+def _bytes(text: str) -> bytes:
+    """Return what came over the wire: headers that are no UTF-8 arrive with surrogates in them."""
+    return text.encode("utf-8", "surrogateescape")

@@ -81,7 +81,9 @@ def guard(own_host: str, access: Access | None = None) -> Middleware:
         if not by_unix_socket(request):
             host = request.headers.get("Host", "")
             if not is_local(host, own_host, _reached_at(request)):
-                raise Refused(403, "this host name is not served; open the page by its address, such as 127.0.0.1")
+                raise Refused(
+                    403, f"this host name is not served; open the page by its address: {_reached_at(request)}"
+                )
             origin = request.headers.get("Origin")
             if request.method == "POST" and origin is not None and not same_origin(origin, host):
                 raise Refused(403, "another site may not switch anything here; use the page itself")
@@ -109,7 +111,7 @@ def _at_the_door(request: web.Request, access: Access) -> web.Response | None:
         case Entry.NEW | Entry.IN if in_link is not None:
             # The token leaves the address bar and the history at once.
             answer = web.Response(status=303, headers={"Location": "/"})
-            answer.set_cookie(COOKIE, access.cookie, max_age=COOKIE_S, httponly=True, samesite="Strict", path="/")
+            answer.set_cookie(COOKIE, access.cookie, max_age=COOKIE_S, httponly=True, samesite="Lax", path="/")
             return answer
     return None
 
@@ -138,7 +140,7 @@ def is_local(host: str, own_host: str, reached_at: str = "") -> bool:
         name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
     except ValueError:
         return False
-    mine = socket.gethostname().lower()
+    mine = socket.gethostname().lower().partition(".")[0]
     if name in ("localhost", own_host.lower(), mine, f"{mine}.local"):
         return True
     try:

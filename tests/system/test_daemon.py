@@ -331,7 +331,7 @@ def test_a_reload_takes_over_what_it_can_and_keeps_the_old_where_the_file_is_bad
             daemon.process.send_signal(signal.SIGHUP)
             assert daemon.until(lambda: any(says in line for line in daemon.lines)), "\n".join(daemon.lines)
 
-        reload("{dwell_s: 59, enter: 7}", "musicon.yaml:3:28: mood.enter: ")
+        reload("{dwell_s: 0, enter: 7}", "musicon.yaml:3:27: mood.enter: ")
         assert daemon.until(lambda: any("the old one stays in force" in line for line in daemon.lines))
         assert daemon.state()["mood"] in ("nobody", "unsure")
         reload("{dwell_s: 0}\nmqtt: {port: 1884}", "taken over: mood.dwell_s")

@@ -35,7 +35,9 @@ def test_the_token_opens_once_and_the_cookie_from_then_on() -> None:
     assert access.entry("a", cookie=access.cookie) is Entry.IN
     assert access.entry("a", cookie=TOKEN) is Entry.OUT
     assert access.entry("a", token=access.cookie) is Entry.OUT
-    assert access.entry("a", token="\u00e9") is Entry.OUT
+    for odd in ("\u00e9", "\udcff"):
+        assert access.entry("a", token=odd) is Entry.OUT
+        assert access.entry("a", cookie=odd) is Entry.OUT
     assert TOKEN not in access.cookie
     assert Access(SecretStr(TOKEN + "x")).cookie != access.cookie
 
@@ -52,8 +54,9 @@ def test_who_guesses_must_wait_and_keeps_nobody_else_out() -> None:
     assert access.entry("guesser", token=TOKEN) is Entry.NEW
 
 
-def test_a_request_without_any_token_is_no_guess() -> None:
+def test_a_request_without_any_token_and_an_old_cookie_are_no_guess() -> None:
     access = Access(SecretStr(TOKEN))
+    assert {access.entry("a", cookie="old") for _ in range(5 * TRIES)} == {Entry.OUT}
     assert {access.entry("a") for _ in range(5 * TRIES)} == {Entry.OUT}
 
 
@@ -91,7 +94,7 @@ def test_the_link_sets_a_cookie_and_takes_the_token_out_of_the_address(closed: R
     assert status == 303
     assert headers["Location"] == "/"
     cookie = headers["Set-Cookie"]
-    assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= {part.strip() for part in cookie.split(";")}
+    assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= {part.strip() for part in cookie.split(";")}
     shown = cookie.split(";")[0]
     for path in ("/", "/api/v1/state", "/app.js"):
         assert get(closed, path, Cookie=shown)[0] == 200
@@ -106,6 +109,13 @@ def test_without_it_nothing_is_answered(closed: Rig, path: str) -> None:
     assert "happy" not in text
     assert get(closed, f"{path}?token=wrong")[0] == 401
     assert get(closed, path, Cookie=f"{COOKIE}=wrong")[0] == 401
+
+
+def test_a_header_that_is_no_text_is_a_wrong_token(closed: Rig) -> None:
+    for header in (b"Authorization: Bearer \xff", b"Cookie: musicond_page=\xff"):
+        with socket.create_connection(("127.0.0.1", closed.port), timeout=10) as raw:
+            raw.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n" + header + b"\r\n\r\n")
+            assert raw.makefile("rb").readline().split()[1] == b"401"
 
 
 def test_a_program_sends_it_as_a_bearer(closed: Rig) -> None:
