@@ -190,9 +190,9 @@ def test_nothing_overflows_and_all_can_be_reached(page: Any, width: int, height:
 
 def test_songs_are_rated_others_asked_for_and_the_mood_corrected(page: Any, rig: Rig) -> None:
     page.click("button[aria-label='Like Sunny Side']")
-    page.wait_for_function("document.querySelector('#announce').textContent === 'Liked: Sunny Side'")
+    page.locator("#announce:text-is('Liked: Sunny Side')").wait_for(state="attached")
     page.click("button[aria-label='Dislike Odd']")
-    page.wait_for_function("document.querySelector('#announce').textContent === 'Disliked: Odd'")
+    page.locator("#announce:text-is('Disliked: Odd')").wait_for(state="attached")
     page.wait_for_selector("#controls[aria-busy=false]")
     actions: list[Callable[[], Any]] = [
         lambda: page.select_option("#policy", "lift"),
@@ -213,4 +213,4 @@ def test_songs_are_rated_others_asked_for_and_the_mood_corrected(page: Any, rig:
     rig.output.accept(replace(HAPPY, seq=2, controls=Controls(policy=Policy.STEADY)))
     page.evaluate("document.activeElement.blur()")
     rig.output.accept(replace(HAPPY, seq=3, controls=Controls(policy=Policy.STEADY)))
-    page.wait_for_function("document.querySelector('#policy').value === 'steady'")
+    page.locator("#policy option[value=steady]:checked").wait_for(state="attached")
