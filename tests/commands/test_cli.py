@@ -34,7 +34,7 @@ def musicond(*arguments: str, folder: Path = ROOT, **environment: str) -> subpro
 def command(folder: Path, body: str) -> dict[str, str]:
     """Put a command `doctor` of our own before the real one; return the environment for it."""
     package = folder / "musicond"
-    for part in ("cli.py", "__init__.py", "__main__.py", "config.py"):
+    for part in ("cli.py", "__init__.py", "__main__.py", "config.py", "config_music.py"):
         (package / part).parent.mkdir(exist_ok=True)
         (package / part).write_bytes((ROOT / "musicond" / part).read_bytes())
     (package / "core").symlink_to(ROOT / "musicond/core")
@@ -244,7 +244,7 @@ def test_a_reset_clears_what_was_switched_and_config_tells_what_is(tmp_path: Pat
 
 def test_a_reader_who_has_seen_enough_is_no_fault(tmp_path: Path) -> None:
     command = f"{sys.executable} -m musicond catalogue list | head -1"
-    env = {**os.environ, "XDG_STATE_HOME": str(tmp_path)}
+    env = {**os.environ, "STATE_DIRECTORY": str(tmp_path)}
     out = subprocess.run(["bash", "-c", command], env=env, capture_output=True, text=True, check=False, timeout=60)
     assert out.stderr.count("\n") == 1
     assert "this is the starter" in out.stderr
