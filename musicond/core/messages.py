@@ -12,14 +12,18 @@ from musicond.core.commands import (
     Command,
     Next,
     Pause,
+    Play,
     Policy,
     Rate,
     Reset,
     Resume,
+    SetAutoplay,
     SetManualMood,
     SetPolicy,
     SetPrivacy,
     SetSensitivity,
+    SetVolume,
+    Stop,
     Verdict,
     WrongMood,
 )
@@ -30,20 +34,26 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from musicond.core.playing import Playback
+
 
 __all__ = [
     "Calibrate",
     "Command",
     "Next",
     "Pause",
+    "Play",
     "Policy",
     "Rate",
     "Reset",
     "Resume",
+    "SetAutoplay",
     "SetManualMood",
     "SetPolicy",
     "SetPrivacy",
     "SetSensitivity",
+    "SetVolume",
+    "Stop",
     "Verdict",
     "WrongMood",
 ]
@@ -269,3 +279,5 @@ class Outcome:
     """A plain sentence on what does not work for the time being, such as the catalogue."""
     calibration: Progress | None = None
     """Of the last one asked for."""
+    playback: Playback | None = None
+    """What plays; None where no player is configured."""
