@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from musicond.config_music import History, Music, Section
+from musicond.config_playback import MpdSection, PlaybackSection, SpotifySection
 
 SOURCE_PATTERN = r"^(auto|pi|demo|v4l2(:/dev/.+)?|file:.+)$"
 PASSWORD_VARIABLE = "MUSICOND_MQTT_PASSWORD"  # noqa: S105 - the variable's name, not a password
@@ -22,7 +23,12 @@ MIN_TOKEN = 16
 """Characters of the page's token."""
 
 
-LIVE = ("camera.idle_rate", "mood.", "music.")
+LIVE = (
+    "camera.idle_rate",
+    "mood.",
+    "music.",
+    *(f"playback.{key}" for key in ("autoplay", "when", "volume", "away_s", "silence_s")),
+)
 """Keys, and beginnings of keys, that a reload (SIGHUP) takes over; all others wait for a restart."""
 
 
@@ -227,12 +233,25 @@ class Config(Section):
     model: Model = Model()
     mood: MoodSection = MoodSection()
     music: Music = Music()
+    playback: PlaybackSection = PlaybackSection()
+    spotify: SpotifySection = SpotifySection()
+    mpd: MpdSection = MpdSection()
     mqtt: Mqtt = Mqtt()
     web: Web = Web()
     history: History = History()
     state_dir: Path | None = Field(
         None, description="Folder for the catalogue and what was switched. $STATE_DIRECTORY wins; unset: XDG's."
     )
+
+    @model_validator(mode="after")
+    def _signed_up(self) -> Config:
+        if self.spotify.client_id is None:
+            how = "needs spotify.client_id, the client id of your app at Spotify: see docs/spotify.md"
+            if self.playback.backend == "spotify":
+                raise ValueError(f"playback.backend: spotify {how}")
+            if self.music.spotify_lists:
+                raise ValueError(f"the list {self.music.spotify_lists[0]} {how}")
+        return self
 
 
 def _first_folder(variable: str) -> Path | None:

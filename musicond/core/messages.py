@@ -240,6 +240,10 @@ class Controls:
     """None: what the configuration says."""
     bias: Bias = field(default_factory=Bias)
     """How the reading is corrected for this household."""
+    autoplay: bool | None = None
+    """Music starts by itself; None: as the configuration says."""
+    volume: float | None = None
+    """Percent at which music starts; None: as the configuration says."""
 
     @property
     def sensitivity_percent(self) -> float:

@@ -57,3 +57,61 @@ class Playback:
     """What does not work, with its remedy, in one plain sentence."""
     account: Account | None = None
     """None for a backend without an account."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a speaker's service told when it was asked what plays."""
+
+    playing: bool = False
+    here: bool = False
+    """On the speaker that is configured, and not in another room."""
+    names: frozenset[str] = frozenset()
+    """By what the piece can be known to who started it; empty: nothing is loaded."""
+    track: Track | None = None
+    position_s: float = 0.0
+    length_s: float | None = None
+    """None: unknown."""
+    device: str | None = None
+    """Where it plays."""
+    volume: int | None = None
+    """Percent, of the speaker that is configured; None where it is unknown or can't be set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Play these songs instead of what plays."""
+
+    tracks: tuple[Track, ...]
+    by_itself: bool
+    """No person has asked for it."""
+    level: int | None = None
+    """Percent to play them at; None: as the speaker is set."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoOn:
+    """Go on with what is paused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """Pause what plays."""
+
+    by_itself: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """Set the volume (percent)."""
+
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class More:
+    """Ask for more songs of the mood: ours have come to their end."""
+
+
+Action = Begin | GoOn | Halt | Level | More
+"""What `core.manners` has a player do."""

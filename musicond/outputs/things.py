@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from musicond.core.controls import MAX_MINUTES
 from musicond.core.messages import EMOTIONS, Mood, Verdict, Watching
+from musicond.core.playing import PlayState
 from musicond.outputs import meanings, payloads
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from musicond.core.messages import Command, Outcome
 
 ON_OFF = {True: "on", False: "off"}
+UNKNOWN = "None"
+"""What Home Assistant's numbers take for unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,9 +85,38 @@ def _percent(value: str, known: str) -> str:
     return f"{{{{ (100 * {value}) | round if {known} else none }}}}"
 
 
-def _button(key: str, name: str, means: Callable[[str], Command], icon: str, *, feedback: bool = False) -> Thing:
-    more = {"icon": icon}
-    return Thing(key=key, kind="button", name=name, command=f"{key}/set", means=means, feedback=feedback, more=more)
+def _button(
+    key: str,
+    name: str,
+    means: Callable[[str], Command],
+    icon: str,
+    *,
+    feedback: bool = False,
+    needs: str | None = None,
+) -> Thing:
+    return Thing(
+        key=key,
+        kind="button",
+        name=name,
+        needs=needs,
+        command=f"{key}/set",
+        means=means,
+        feedback=feedback,
+        more={"icon": icon},
+    )
+
+
+def _state_of(outcome: Outcome) -> str:
+    return outcome.playback.state if outcome.playback else PlayState.STOPPED
+
+
+def _autoplay(outcome: Outcome) -> str:
+    return ON_OFF[outcome.playback is not None and outcome.playback.autoplay]
+
+
+def _volume(outcome: Outcome) -> str:
+    volume = outcome.playback.volume if outcome.playback else None
+    return UNKNOWN if volume is None else str(volume)
 
 
 def _vital(key: str, name: str, field_: str, kind: dict[str, Any], *, needs: str | None = None, **more: Any) -> Thing:
@@ -253,6 +285,85 @@ THINGS: tuple[Thing, ...] = (
         means=meanings.mood,
         more={"options": [*meanings.MANUAL_MOODS], "icon": "mdi:emoticon-cool-outline"},
     ),
+    Thing(
+        key="playback",
+        kind="sensor",
+        name="Playback",
+        needs="playback",
+        state="playback/state",
+        says=_state_of,
+        more={
+            "device_class": "enum",
+            "options": [*PlayState],
+            "icon": "mdi:speaker",
+            "json_attributes_topic": "playback/attributes",
+        },
+    ),
+    Thing(
+        key="playback_trouble",
+        kind="sensor",
+        name="Playback trouble",
+        needs="playback",
+        state="playback/attributes",
+        more={**DIAGNOSTIC, "icon": "mdi:speaker-off", "value_template": "{{ (value_json.trouble or none) }}"},
+    ),
+    Thing(
+        key="sign_in",
+        kind="binary_sensor",
+        name="Sign-in needed",
+        needs="account",
+        state="playback/attributes",
+        more={
+            **DIAGNOSTIC,
+            "device_class": "problem",
+            "value_template": "{{ 'OFF' if value_json.signed_in else 'ON' }}",
+        },
+    ),
+    Thing(
+        key="sign_in_ends",
+        kind="sensor",
+        name="Sign-in ends",
+        needs="account",
+        state="playback/attributes",
+        more={**DIAGNOSTIC, "device_class": "date", "value_template": _of("expires_on")},
+    ),
+    Thing(
+        key="sign_in_days",
+        kind="sensor",
+        name="Sign-in days left",
+        needs="account",
+        state="playback/attributes",
+        more={
+            **DIAGNOSTIC,
+            "unit_of_measurement": "d",
+            "icon": "mdi:calendar-clock",
+            "value_template": _of("days_left"),
+        },
+    ),
+    Thing(
+        key="autoplay",
+        kind="switch",
+        name="Autoplay",
+        needs="playback",
+        state="autoplay/state",
+        says=_autoplay,
+        command="autoplay/set",
+        means=meanings.autoplay,
+        more={**SWITCH, "icon": "mdi:play-circle-outline"},
+    ),
+    Thing(
+        key="volume",
+        kind="number",
+        name="Volume",
+        needs="playback",
+        state="volume/state",
+        says=_volume,
+        command="volume/set",
+        means=meanings.volume,
+        more={"min": 0, "max": 100, "step": 1, "unit_of_measurement": "%", "icon": "mdi:volume-high"},
+    ),
+    _button("play", "Play", meanings.play, "mdi:play", needs="playback"),
+    _button("stop", "Stop", meanings.stop, "mdi:stop", needs="playback"),
     _button("next", "Next", meanings.another, "mdi:skip-next"),
     _button("like", "Like", meanings.rate(Verdict.LIKE), "mdi:thumb-up-outline", feedback=True),
     _button("dislike", "Dislike", meanings.rate(Verdict.DISLIKE), "mdi:thumb-down-outline", feedback=True),
