@@ -15,14 +15,14 @@ import cv2
 
 from musicond import __version__
 from musicond.app_playback import build_player, build_spotify, manners, player_facts, wanted
+from musicond.app_reload import reloader
 from musicond.brain import Brain, Retune, load_controls
 from musicond.capture.auto import AutoSource
 from musicond.capture.demo import DemoClip
 from musicond.capture.picamera import PiCamera
 from musicond.capture.recorded import RecordedSource, open_clip
 from musicond.capture.v4l2 import Webcam
-from musicond.config import LIVE, ConfigError, model_path, models_dir, own_socket, state_dir
-from musicond.config_file import changes
+from musicond.config import model_path, models_dir, own_socket, state_dir
 from musicond.core.messages import Command, Next, Policy
 from musicond.core.mood import Rules
 from musicond.core.pace import Pace
@@ -190,41 +190,13 @@ def build(config: Config, read_again: Callable[[], Config]) -> Iterator[App]:
             log.info("ready; the page is %s", page.address)
 
         yield App(
-            Supervisor([*outputs, *services, jobs], loop, notifier, ready, _reloader(config, read_again, inbox, tune))
+            Supervisor([*outputs, *services, jobs], loop, notifier, ready, reloader(config, read_again, inbox, tune))
         )
 
 
 def pace(config: Config) -> Pace:
     """Return how often frames are taken."""
     return Pace(config.camera.rate, config.camera.idle_rate)
-
-
-def _reloader(
-    config: Config, read_again: Callable[[], Config], inbox: Inbox[Command | Retune], tune: Callable[[Config], None]
-) -> Callable[[], None]:
-    """Return what a reload does: the keys of `LIVE` are taken over, a file with faults is not."""
-    now = config
-
-    def reload() -> None:
-        nonlocal now
-        try:
-            new = read_again()
-        except ConfigError as faulty:
-            for fault in faulty.faults:
-                log.warning("%s", fault)
-            log.warning("the configuration has faults and is not taken over: the old one stays in force")
-            return
-        changed = changes(now, new)
-        live = [key for key in changed if key.startswith(LIVE)]
-        if live:
-            inbox.put(Retune(lambda: tune(new)))
-        log.info("configuration read again; taken over: %s", ", ".join(live) or "nothing")
-        waiting = [key for key in changes(config, new) if not key.startswith(LIVE)]
-        if waiting:
-            log.warning("these wait for a restart: %s; run: systemctl restart musicond", ", ".join(waiting))
-        now = new
-
-    return reload
 
 
 def _jobs(

@@ -9,7 +9,7 @@ from threading import Timer
 from typing import TYPE_CHECKING, Any
 
 from musicond.config_playback import ANY_DEVICE
-from musicond.core.manners import Rules
+from musicond.core.ordering import Rules
 from musicond.core.ports import SpeakerError
 from musicond.outputs.playback import PlaybackOutput, Wanted
 from musicond.runtime.clock import kernel_synchronised

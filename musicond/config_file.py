@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from musicond.config import PASSWORD_VARIABLE, Config, ConfigError
+from musicond.config import Config, ConfigError
+from musicond.config_mqtt import PASSWORD_VARIABLE
 from musicond.config_music import SPOTIFY, Section
 from musicond.config_yaml import MAX_BYTES, Document, Fault, Place, brief, dotted, parse
 from musicond.config_yaml import Path as KeyPath

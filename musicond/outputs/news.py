@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from musicond.core.messages import Outcome, Recommendation
-    from musicond.outputs.things import Thing
+    from musicond.outputs.thing import Thing
 
 STEP = 0.05
 GAP_S = 10.0

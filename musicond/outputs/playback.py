@@ -14,21 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from musicond.core.expiry import due, told
-from musicond.core.manners import (
-    Ask,
-    AskNext,
-    AskStop,
-    AskVolume,
-    Listened,
-    Room,
-    Started,
-    State,
-    holding,
-    look_in_s,
-    ours_is,
-    step,
-)
+from musicond.core.manners import holding, look_in_s, ours_is, step
 from musicond.core.messages import Next, Play, SetVolume, Stop, Watching
+from musicond.core.ordering import Ask, AskNext, AskStop, AskVolume, Listened, Room, Started, State
 from musicond.core.playing import Begin, GoOn, Halt, Level, More, Playback, PlayState
 from musicond.core.ports import CommandError, SpeakerError
 from musicond.outputs.fading import Fade
@@ -37,8 +25,8 @@ from musicond.outputs.retries import Retries
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from musicond.core.manners import Event, Rules
     from musicond.core.messages import Command, Outcome, Track
+    from musicond.core.ordering import Event, Rules
     from musicond.core.playing import Action, Heard
     from musicond.core.ports import Speaker
 

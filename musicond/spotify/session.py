@@ -43,9 +43,11 @@ class Session(requests.Session):
         try:
             # Where the library itself would put it; it has no way to read with a deadline.
             response._content = _read(response, end)  # noqa: SLF001 - see above
-            response._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001 - see above
-        finally:
-            response.close()
+        except BaseException:
+            response.raw.close()  # what is left of the answer must not be taken for the next one
+            raise
+        response._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001 - see above
+        response.close()
         self.last_status = response.status_code
         if response.status_code in (429, 503):
             self.wait_s = _seconds(response.headers.get("Retry-After", ""))
@@ -74,6 +76,7 @@ def _read(response: requests.Response, end: float) -> bytes:
     length = response.headers.get("Content-Length", "")
     if length.isdigit() and len(content) < int(length) and response.request.method != "HEAD":
         raise requests.exceptions.ChunkedEncodingError("the answer was cut off")
+    raw.close()  # the connection is free for the next request
     return bytes(content)
 
 

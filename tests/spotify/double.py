@@ -260,7 +260,7 @@ class Double:
             "device": {**device, "is_active": True},
             "repeat_state": "off",
             "shuffle_state": False,
-            "context": context,
+            **({"context": context} if context else {}),
             "timestamp": 0,
             "progress_ms": round(now[1] * 1000),
             "is_playing": player.playing,

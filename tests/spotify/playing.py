@@ -20,6 +20,9 @@ class Player:
         self._begun_at = 0.0
         self._position_s = 0.0
 
+    def is_playing(self) -> bool:
+        return self.playing
+
     def play(self, uris: list[str], device: str, context: str | None = None, position_s: float = 0.0) -> None:
         self.uris, self.context, self.device = uris, context, device
         self._position_s, self._begun_at, self.playing = position_s, time.monotonic(), True

@@ -21,6 +21,7 @@ class Spec:
 
     def __init__(self, path: Path) -> None:
         self._document: dict[str, Any] = yaml.load(path.read_bytes(), yaml.CSafeLoader)
+        _without_discriminators(self._document)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it does not know how to check OAuth 2: the double does that
             self._api = OpenAPI.from_dict(self._document)
@@ -85,6 +86,14 @@ class Spec:
         for part in found["$ref"].removeprefix("#/").split("/"):
             node = node[part]
         return dict(node)
+
+
+def _without_discriminators(node: Any) -> None:
+    """Leave out what only speeds up the choice of a schema: the description's name schemas that it does not have."""
+    if isinstance(node, dict):
+        node.pop("discriminator", None)
+    for each in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        _without_discriminators(each)
 
 
 @cache

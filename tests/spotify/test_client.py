@@ -222,11 +222,11 @@ def test_a_look_tells_what_is_ours_from_what_is_not(double: Double, client: Clie
     elsewhere = own.look()
     assert (elsewhere.here, elsewhere.volume) == (False, None)
     own.halt()
-    assert double.player.playing, "it plays in another room"
+    assert double.player.is_playing(), "it plays in another room"
     double.player.play([SONGS[0].track_id], kitchen)
     own.level(30)
     own.halt()
-    assert not double.player.playing
+    assert not double.player.is_playing()
     own.go_on()
     assert own.look().playing
     assert own.look().volume == 30
