@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from musicond.core.hours import quiet_for_playback
 from musicond.core.listening import judge, judge_first, left_s, mine
-from musicond.core.ordering import Ask, AskNext, AskStop, AskVolume, Event, Listened, Room, Rules, Started, State, Wish
+from musicond.core.ordering import Ask, AskNext, AskStop, AskVolume, Event, Listened, Room, Rules, State, Wish
 from musicond.core.playing import Begin, GoOn, Halt, Heard, Level, More
 
 if TYPE_CHECKING:
@@ -62,9 +62,9 @@ def step(state: State, rules: Rules, event: Event) -> Step:
             done = replace(state, look=True), (Level(round(min(percent, rules.volume_max))),)
         case AskNext():
             done = replace(state, next_asked=_ours_plays(state)), ()
-        case Started(at, names, by_itself):
-            begun_at = at if by_itself else state.begun_at
-            started = replace(state, ours=names, acted_at=at, began=True, begun_at=begun_at)
+        case _:
+            begun_at = event.at if event.by_itself else state.begun_at
+            started = replace(state, ours=event.names, acted_at=event.at, began=True, begun_at=begun_at)
             done = replace(started, wish=None, look=True, last=None), ()
     return done
 

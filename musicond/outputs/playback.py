@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -198,8 +199,9 @@ class PlaybackOutput:
                 self._fade.forget()
                 names = self._speaker.begin(tracks)
                 self._take(Started(time.monotonic(), names, by_itself))
-                if level is not None and heard is not None and heard.volume is not None:
-                    self._fade.up(level, slowly=by_itself)
+                if level is not None:
+                    with suppress(SpeakerError):  # it plays: not to reach a volume is no trouble
+                        self._fade.up(level, slowly=by_itself)
             case GoOn():
                 self._check()
                 self._fade.forget()

@@ -98,7 +98,7 @@ def test_what_is_over_ends_and_nothing_else() -> None:
     early = NOON - timedelta(seconds=1)
     assert expired(EVERYTHING, early) == EVERYTHING
     over = expired(EVERYTHING, NOON)
-    assert in_force(over) == ("privacy", "policy", "sensitivity")
+    assert in_force(over) == ("privacy", "policy", "sensitivity", "autoplay", "volume")
     assert expired(Controls(paused=True), NOON + timedelta(days=400)) == Controls(paused=True), "until resumed"
 
 
