@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from musicond.core.expiry import due, told
@@ -40,7 +40,7 @@ EMPTY_LOOK_S = 120.0
 ACCOUNT_S = 5.0
 """Between two looks at the account, which asks nobody."""
 JOIN_S = 1.0
-MOST_ORDERS = 16
+MOST_EVENTS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +74,8 @@ class PlaybackOutput:
         self._retries = Retries()
         self._fade = Fade(speaker.level, self._stop_ours)
         self._changed = threading.Condition()
-        self._orders: deque[Event] = deque(maxlen=MOST_ORDERS)
-        self._rooms: deque[Room] = deque(maxlen=MOST_ORDERS)
-        """Rooms that bring something new; what is in between is not needed."""
+        self._events: deque[Event] = deque(maxlen=MOST_EVENTS)
+        """Orders, and rooms that bring something new, as they came."""
         self._room: Room | None = None
         self._stopping = False
         self._thread: threading.Thread | None = None
@@ -94,7 +93,7 @@ class PlaybackOutput:
         with self._changed:
             before, self._room = self._room, room
             if room.recommended or before is None or _edge(before, room):
-                self._rooms.append(room)
+                self._events.append(room)
                 self._changed.notify_all()
 
     def order(self, command: Command, tracks: Sequence[Track] = ()) -> None:
@@ -143,7 +142,7 @@ class PlaybackOutput:
 
     def _put(self, event: Event) -> None:
         with self._changed:
-            self._orders.append(event)
+            self._events.append(event)
             self._changed.notify_all()
 
     def _room_of(self, outcome: Outcome) -> Room:
@@ -170,11 +169,12 @@ class PlaybackOutput:
 
     def _turn(self) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: bool(self._orders or self._rooms or self._stopping), self._wait_s())
-            orders, rooms, room = list(self._orders), list(self._rooms), self._room
-            self._orders.clear()
-            self._rooms.clear()
-        for event in (*orders, *rooms, *(() if rooms or room is None else (room,))):
+            self._changed.wait_for(lambda: bool(self._events or self._stopping), self._wait_s())
+            events, room = list(self._events), self._room
+            self._events.clear()
+        if room is not None:
+            events.append(replace(room, recommended=False))  # what is new in it has been taken already
+        for event in events:
             self._take(event)
         self._fade.turn(time.monotonic())
         if not self._stopping and self._look_due(time.monotonic()) <= 0:

@@ -49,6 +49,7 @@ class Library:
 
     def __init__(self, folder: Path) -> None:
         self.music, self._folder, self.port = folder / "music", folder, free_port()
+        self._clients: list[Any] = []
         self.music.mkdir()
         for number in range(3):
             song(self.music / f"song {number}.wav", 220.0 * (number + 1))
@@ -71,15 +72,18 @@ class Library:
         client.update()
         while "updating_db" in client.status() or len(client.listall()) < 4:
             assert time.monotonic() < end
-        client.disconnect()
 
     def stop(self) -> None:
+        for client in self._clients:
+            client.disconnect()
+        self._clients.clear()
         self.process.terminate()
         self.process.wait(10)
 
     def client(self) -> Any:
         made = mpd.MPDClient()
         made.connect("127.0.0.1", self.port)
+        self._clients.append(made)
         return made
 
     def tracks(self) -> tuple[Track, ...]:
