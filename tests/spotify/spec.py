@@ -31,8 +31,7 @@ class Spec:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                found = self._api.unmarshal_request(self._request(method, path, query, body))
-            del found
+                self._api.validate_request(self._request(method, path, query, body))
         except OpenAPIError as fault:
             return f"{fault} {fault.__cause__ or ''}"
         operation = self._operation(method, path)
