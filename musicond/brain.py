@@ -148,8 +148,12 @@ class Brain:
         if isinstance(command, Retune):
             command.apply()
             return
-        self._order(command)
-        self._keep(self._pipeline.handle(command, datetime.now().astimezone()))
+        if not isinstance(command, Next):
+            self._order(command)
+        controls = self._pipeline.handle(command, datetime.now().astimezone())
+        if isinstance(command, Next):  # only once there are other songs
+            self._order(command)
+        self._keep(controls)
 
     def _order(self, command: Command) -> None:
         """Hand the player what is meant for it; it does not wait for the player."""

@@ -1,7 +1,7 @@
 """A double of Spotify's Web API and sign-in as they are in 2026: a real HTTP server on a loopback port.
 
 Every request to the Web API and every answer is held against Spotify's own description where that is at hand
-(tests/spotify/spec.py); a request outside it is refused, and remembered in `violations`.
+(tests/spotify/validator.py); a request outside it is refused, and remembered in `violations`.
 """
 
 from __future__ import annotations
@@ -159,6 +159,8 @@ class Double:
             if outside == "deprecated" or path.split("/", maxsplit=1)[0] in REMOVED:
                 self.violations.append(f"{method} {path}: removed in 2026")
                 return 403, _error(403, "Forbidden")
+            if outside is None and path == "search" and int(query.get("limit", "5")) > 10:
+                outside = "a search gives ten at most"
             if outside is not None:
                 self.violations.append(f"{method} {path} {query}: {outside}")
                 return 400, _error(400, "Bad request")
