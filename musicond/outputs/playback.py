@@ -184,6 +184,8 @@ class PlaybackOutput:
     def _take(self, event: Event) -> None:
         self._state, actions = step(self._state, self.rules, event)
         for action in actions:
+            if not isinstance(action, More) and self._retries.forbidden(urgent=isinstance(action, Halt)):
+                return
             try:
                 self._do(action)
                 self._retries.good()
@@ -195,7 +197,6 @@ class PlaybackOutput:
         heard = self._state.last.heard if self._state.last else None
         match action:
             case Begin(tracks, by_itself, level):
-                self._check()
                 self._fade.forget()
                 names = self._speaker.begin(tracks)
                 self._take(Started(time.monotonic(), names, by_itself))
@@ -203,25 +204,17 @@ class PlaybackOutput:
                     with suppress(SpeakerError):  # it plays: not to reach a volume is no trouble
                         self._fade.up(level, slowly=by_itself)
             case GoOn():
-                self._check()
                 self._fade.forget()
                 self._speaker.go_on()
             case Halt(by_itself=True) if heard is not None and heard.volume:
                 self._fade.out(heard.volume)
             case Halt():
-                self._check()
                 self._fade.forget()
                 self._speaker.halt()
             case Level(percent):
-                self._check()
                 self._fade.to(heard.volume if heard else None, percent)
             case More():
                 self._more()
-
-    def _check(self) -> None:
-        """Raise what must be waited for; a person's order overrides any other wait."""
-        if (fault := self._retries.forbidden()) is not None:
-            raise fault
 
     def _stop_ours(self) -> None:
         """Halt, unless somebody has taken over while the music faded."""

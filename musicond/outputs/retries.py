@@ -18,6 +18,8 @@ BACKOFF_S = (2.0, 5.0, 15.0, 30.0, 60.0, 120.0)
 """The last one repeats."""
 SIGN_IN_S = 5.0
 """Whether somebody has signed in is looked up on this machine."""
+LEAST_S = 2.0
+"""A flood of orders is no flood of requests."""
 SHOWN_S = 150.0
 """Longer than the longest of these waits."""
 JITTER = 0.2
@@ -33,7 +35,7 @@ class Retries:
         """What is wrong, with its remedy; None while all is well."""
         self._count = 0
         self._again_at: float | None = None
-        self._forbidden: tuple[float, SpeakerError] | None = None
+        self._forbidden_until: float | None = None
         self._since = 0.0
         self._acting, self._last = False, 0.0
 
@@ -42,7 +44,7 @@ class Retries:
 
         That it tells what plays does not mend what it could not do: that stays told for SHOWN_S after the last try.
         """
-        self._again_at, self._forbidden = None, None
+        self._again_at, self._forbidden_until = None, None
         if self.trouble is None or (looked and self._acting and self._clock() - self._last < SHOWN_S):
             return
         log.info("playback is back after %.0f s", self._clock() - self._since)
@@ -64,20 +66,24 @@ class Retries:
             wait = SIGN_IN_S
         if fault.wait_s is not None:
             wait = max(wait, fault.wait_s)
-            self._forbidden = (now + fault.wait_s, fault)
+            self._forbidden_until = now + fault.wait_s
         self._again_at = now + wait
 
     def forget(self) -> None:
         """Ask again at once, unless that is forbidden."""
-        if self._forbidden is None:
+        if self._forbidden_until is None:
             self._again_at, self._count = None, 0
 
     def wait_s(self) -> float | None:
         """Return the seconds until the speaker is asked again; None: no wait is on."""
         return None if self._again_at is None else self._again_at - self._clock()
 
-    def forbidden(self) -> SpeakerError | None:
-        """Return why it must not be asked now, not even by a person's order; None: it may."""
-        if self._forbidden is None or self._clock() >= self._forbidden[0]:
-            return None
-        return self._forbidden[1]
+    def forbidden(self, *, urgent: bool = False) -> bool:
+        """Whether it must not be asked now, not even by a person's order.
+
+        So it is in a rest that was asked for, and, unless it is `urgent`, for a moment after it could not do something.
+        """
+        now = self._clock()
+        if self._forbidden_until is not None and now < self._forbidden_until:
+            return True
+        return not urgent and self.trouble is not None and self._acting and now - self._last < LEAST_S

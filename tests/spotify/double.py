@@ -156,7 +156,8 @@ class Double:
         known = spec()
         outside = known.request_fault(method, f"/v1/{path}", query, body) if known else None
         with self.lock:
-            if outside == "deprecated" or path.split("/", maxsplit=1)[0] in REMOVED:
+            old = path.startswith("playlists/") and not path.endswith("/items")
+            if outside == "deprecated" or old or path.split("/", maxsplit=1)[0] in REMOVED:
                 self.violations.append(f"{method} {path}: removed in 2026")
                 return 403, _error(403, "Forbidden")
             if outside is None and path == "search" and int(query.get("limit", "5")) > 10:
