@@ -137,7 +137,9 @@ def _forbidden(room: Room, rules: Rules) -> str | None:
     if not room.present:
         return "nobody is in the room"
     if quiet_for_playback(rules.quiet_hours, room.wall, synchronised=room.synchronised):
-        return "quiet hours" if room.synchronised else "the clock is not set yet, and there are quiet hours"
+        if not room.synchronised or rules.quiet_hours is None:
+            return "the clock is not set yet, and there are quiet hours"
+        return "quiet hours until {:02}:{:02}".format(*divmod(rules.quiet_hours.end, 60))
     return None
 
 

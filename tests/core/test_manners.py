@@ -249,7 +249,7 @@ def test_quiet_hours_and_a_clock_that_is_not_set() -> None:
     speaker = Speaker(Rules(quiet_hours=Hours.parse("11:00-13:00")))
     speaker.mood()
     assert speaker.look() == []
-    assert speaker.why == "quiet hours"
+    assert speaker.why == "quiet hours until 13:00"
     speaker.tell(synchronised=False)
     assert "clock" in speaker.why
 
