@@ -14,15 +14,16 @@ from zlib import crc32
 import cv2
 
 from musicond import __version__
+from musicond.app_playback import build_player, build_spotify, manners, player_facts, wanted
+from musicond.app_reload import reloader
 from musicond.brain import Brain, Retune, load_controls
 from musicond.capture.auto import AutoSource
 from musicond.capture.demo import DemoClip
 from musicond.capture.picamera import PiCamera
 from musicond.capture.recorded import RecordedSource, open_clip
 from musicond.capture.v4l2 import Webcam
-from musicond.config import LIVE, ConfigError, model_path, models_dir, own_socket, state_dir
-from musicond.config_file import changes
-from musicond.core.messages import Command, Policy
+from musicond.config import model_path, models_dir, own_socket, state_dir
+from musicond.core.messages import Command, Next, Policy
 from musicond.core.mood import Rules
 from musicond.core.pace import Pace
 from musicond.core.pipeline import Pipeline
@@ -50,10 +51,12 @@ from musicond.web.server import WebOutput
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from musicond.app_playback import Spotify
     from musicond.capture.recorded import Recording
     from musicond.config import Config
     from musicond.core.messages import Frame, Outcome
     from musicond.core.ports import Catalogue, EmotionReader, FaceFinder, FrameSource, Output
+    from musicond.runtime.supervisor import Service
 
 log = logging.getLogger(__name__)
 
@@ -112,11 +115,20 @@ def build_taste(config: Config) -> Taste:
     return Taste(Policy(music.policy), music.policies, music.cool_down_s, music.hours)
 
 
-def build_librarian(config: Config, folder: Path, breathe: Callable[[], bool] = lambda: False) -> Librarian:
+def build_librarian(
+    config: Config,
+    folder: Path,
+    breathe: Callable[[], bool] = lambda: False,
+    spotify: Spotify | None = None,
+) -> Librarian:
     """Return what looks after the catalogue in the state directory; `breathe` tells it when to end."""
+    spotify = spotify or build_spotify(config, folder)
+    others = spotify.lists() if spotify else None
     jitter_s = crc32(node_id(config.device.node).encode()) % JITTER_S
     store, music = SettingsStore(folder / "refresh.json"), config.music
-    return Librarian(folder / FILE_NAME, music.wanted, music.schedule, store, jitter_s=jitter_s, breathe=breathe)
+    return Librarian(
+        folder / FILE_NAME, music.wanted, music.schedule, store, jitter_s=jitter_s, others=others, breathe=breathe
+    )
 
 
 @contextmanager
@@ -132,7 +144,9 @@ def build(config: Config, read_again: Callable[[], Config]) -> Iterator[App]:
         store, inbox, notifier = SettingsStore(folder / "settings.json"), Inbox[Command | Retune](), Notifier()
         pipeline = build_pipeline(config, *build_eyes(config), catalogue, seed=secrets.randbits(32))
         pipeline.controls = load_controls(store)
-        brain = Brain(pipeline, pace(config), store)
+        spotify = build_spotify(config, folder)
+        player = build_player(config, spotify, lambda: inbox.put(Next()))
+        brain = Brain(pipeline, pace(config), store, player)
         source = build_source(config)
         outputs: list[Output] = [StatusOutput(notifier.status), Tender(catalogue)]
         loop: WatchLoop[Frame, Command | Retune, Outcome] = WatchLoop(
@@ -145,7 +159,12 @@ def build(config: Config, read_again: Callable[[], Config]) -> Iterator[App]:
             refused=(OSError, CatalogueError, CommandError),
             max_wait_s=(notifier.watchdog_s or 60) / 4,
         )
-        jobs, librarian, desks = _jobs(config, folder, outputs)
+        services: list[Service] = []
+        jobs, librarian, desks = _jobs(config, folder, outputs, spotify)
+        if player is not None:
+            outputs.append(player)
+        if spotify is not None:
+            services.append(spotify.open(desks, player.wake if player else lambda: None))
         page = WebOutput(
             config.web.listen,
             own_socket(config),
@@ -164,11 +183,15 @@ def build(config: Config, read_again: Callable[[], Config]) -> Iterator[App]:
             brain.pace = Pace(config.camera.rate, min(new.camera.idle_rate, config.camera.rate))
             pipeline.recommender.taste = build_taste(new)
             librarian.follow(new.music.wanted, new.music.schedule)
+            if player is not None:
+                player.follow(manners(new), wanted(new))
 
         def ready() -> None:
             log.info("ready; the page is %s", page.address)
 
-        yield App(Supervisor([*outputs, jobs], loop, notifier, ready, _reloader(config, read_again, inbox, tune)))
+        yield App(
+            Supervisor([*outputs, *services, jobs], loop, notifier, ready, reloader(config, read_again, inbox, tune))
+        )
 
 
 def pace(config: Config) -> Pace:
@@ -176,40 +199,16 @@ def pace(config: Config) -> Pace:
     return Pace(config.camera.rate, config.camera.idle_rate)
 
 
-def _reloader(
-    config: Config, read_again: Callable[[], Config], inbox: Inbox[Command | Retune], tune: Callable[[Config], None]
-) -> Callable[[], None]:
-    """Return what a reload does: the keys of `LIVE` are taken over, a file with faults is not."""
-    now = config
-
-    def reload() -> None:
-        nonlocal now
-        try:
-            new = read_again()
-        except ConfigError as faulty:
-            for fault in faulty.faults:
-                log.warning("%s", fault)
-            log.warning("the configuration has faults and is not taken over: the old one stays in force")
-            return
-        changed = changes(now, new)
-        live = [key for key in changed if key.startswith(LIVE)]
-        if live:
-            inbox.put(Retune(lambda: tune(new)))
-        log.info("configuration read again; taken over: %s", ", ".join(live) or "nothing")
-        waiting = [key for key in changes(config, new) if not key.startswith(LIVE)]
-        if waiting:
-            log.warning("these wait for a restart: %s; run: systemctl restart musicond", ", ".join(waiting))
-        now = new
-
-    return reload
-
-
-def _jobs(config: Config, folder: Path, outputs: list[Output]) -> tuple[Jobs, Librarian, dict[str, Desk]]:
+def _jobs(
+    config: Config, folder: Path, outputs: list[Output], spotify: Spotify | None
+) -> tuple[Jobs, Librarian, dict[str, Desk]]:
     """Return the thread for what takes long, and what the command line can ask of it; adds the history's output."""
     regular: list[Callable[[], None]] = []
     jobs = Jobs(regular)
-    librarian = build_librarian(config, folder, jobs.breathe)
+    librarian = build_librarian(config, folder, jobs.breathe, spotify)
     regular.append(librarian.tick)
+    if spotify is not None:
+        regular.append(spotify.warn)
     book, counts = history.HistoryBook(folder / history.FOLDER), None
     if config.history.enabled:
         counts = history.HistoryOutput(book, config.history.keep_days)
@@ -230,7 +229,7 @@ def _mqtt(
     brain: Brain,
 ) -> MqttOutput:
     started = datetime.now().astimezone()
-    facts = {
+    facts = player_facts(config) | {
         name
         for name, value in (("temperature", health.temperature_c()), ("throttled", health.throttled()))
         if value is not None

@@ -5,25 +5,29 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from musicond.core.bias import CLASSES, Bias, bounded
 from musicond.core.controls import MAX_MINUTES, NOTHING
-from musicond.core.messages import Controls, Emotion, Policy
+from musicond.core.messages import Controls, Emotion, Next, Play, Policy, SetAutoplay, SetVolume, Stop
+from musicond.core.ports import CommandError
 from musicond.runtime.health import Meter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from musicond.core.messages import Command, Frame, Outcome
+    from musicond.core.messages import Command, Frame, Outcome, Track
     from musicond.core.pace import Pace
     from musicond.core.pipeline import Pipeline
+    from musicond.core.ports import Player
     from musicond.runtime.settings import Settings, SettingsStore
 
 log = logging.getLogger(__name__)
+
+NO_PLAYER = "no player is configured: set playback.backend to spotify or mpd, see docs/spotify.md"
 
 
 def controls_from(settings: Settings) -> Controls:
@@ -63,6 +67,12 @@ def _amount(low: float, high: float) -> Callable[[Any], float]:
     return understood
 
 
+def _yes_or_no(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(value)
+    return value
+
+
 def _bias(text: Any) -> Bias:
     """Understand seven numbers in one text."""
     shifts = tuple(float(each) for each in text.split())
@@ -81,6 +91,8 @@ FORMS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "sensitivity": (_amount(0, 100), float),
     "manual_mood": (Emotion, str),
     "manual_until": (_time, datetime.isoformat),
+    "autoplay": (_yes_or_no, bool),
+    "volume": (_amount(0, 100), float),
     "bias": (_bias, lambda bias: " ".join(map(str, bias.shifts))),
 }
 """How each field of Controls is understood from settings.json and stored there."""
@@ -104,9 +116,9 @@ class Retune:
 class Brain:
     """What the watch loop runs; used in its thread alone."""
 
-    def __init__(self, pipeline: Pipeline, pace: Pace, store: SettingsStore) -> None:
+    def __init__(self, pipeline: Pipeline, pace: Pace, store: SettingsStore, player: Player | None = None) -> None:
         self.pace = pace
-        self._pipeline, self._store = pipeline, store
+        self._pipeline, self._store, self._player = pipeline, store, player
         self._last: Outcome | None = None
         self._stored = pipeline.controls
         self.meter = Meter()
@@ -114,7 +126,7 @@ class Brain:
     def step(self, frame: Frame) -> Outcome:
         """Take one frame through the pipeline."""
         before = self._pipeline.controls
-        self._last = self._pipeline.step(frame)
+        self._last = self._with_playback(self._pipeline.step(frame))
         self.meter.count()
         if self._pipeline.controls is not before:  # a calibration has ended
             try:
@@ -125,7 +137,7 @@ class Brain:
 
     def idle(self) -> Outcome:
         """Tell why no frame is read."""
-        self._last = self._pipeline.idle(time.monotonic(), datetime.now().astimezone())
+        self._last = self._with_playback(self._pipeline.idle(time.monotonic(), datetime.now().astimezone()))
         return self._last
 
     def handle(self, command: Command | Retune) -> None:
@@ -136,7 +148,37 @@ class Brain:
         if isinstance(command, Retune):
             command.apply()
             return
-        self._keep(self._pipeline.handle(command, datetime.now().astimezone()))
+        if not isinstance(command, Next):
+            self._order(command)
+        controls = self._pipeline.handle(command, datetime.now().astimezone())
+        if isinstance(command, Next):  # only once there are other songs
+            self._order(command)
+        self._keep(controls)
+
+    def _order(self, command: Command) -> None:
+        """Hand the player what is meant for it; it does not wait for the player."""
+        if not isinstance(command, Play | Stop | SetVolume | SetAutoplay | Next):
+            return
+        if self._player is None:
+            if not isinstance(command, Next):
+                raise CommandError(NO_PLAYER)
+            return
+        if not isinstance(command, SetAutoplay):
+            self._player.order(command, self._songs(command.track_id) if isinstance(command, Play) else ())
+
+    def _songs(self, track_id: str | None) -> tuple[Track, ...]:
+        """Return the songs to play: what is recommended, from this one on."""
+        found = self._last.recommendation if self._last else None
+        tracks = found.tracks if found else ()
+        if track_id is None:
+            return ()
+        places = [place for place, track in enumerate(tracks) if track.track_id == track_id]
+        if not places:
+            raise CommandError(f"{track_id!r} is not among the songs that are recommended now")
+        return tracks[places[0] :]
+
+    def _with_playback(self, outcome: Outcome) -> Outcome:
+        return outcome if self._player is None else replace(outcome, playback=self._player.now())
 
     def wants_camera(self) -> bool:
         """Return whether the device may be open: not while private."""

@@ -26,6 +26,7 @@ COMMANDS = {
     "catalogue": "look at and change the songs that can be recommended, and say what they are worth",
     "history": "show, export or delete the minutes of each mood and day, where they are kept",
     "calibrate": "learn what a neutral face looks like here",
+    "spotify": "sign in at Spotify and out, and see its speakers",
     "privacy": "close the camera, or let it be opened again",
     "pause": "recommend nothing for a while",
     "settings": "forget what was switched, so that the configuration holds again",
@@ -42,6 +43,8 @@ EXIT_CODES = {
     "musicond.core.ports.CatalogueError": UNAVAILABLE,
     "musicond.core.ports.ListError": UNAVAILABLE,
     "musicond.core.ports.OutputError": UNAVAILABLE,
+    "musicond.core.ports.CommandError": UNAVAILABLE,
+    "musicond.core.ports.SpeakerError": UNAVAILABLE,
     "musicond.runtime.settings.StateDirError": UNAVAILABLE,
     "musicond.web.client.ControlError": UNAVAILABLE,
 }

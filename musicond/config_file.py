@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from musicond.config import PASSWORD_VARIABLE, Config, ConfigError
-from musicond.config_music import Section
+from musicond.config import Config, ConfigError
+from musicond.config_mqtt import PASSWORD_VARIABLE
+from musicond.config_music import SPOTIFY, Section
 from musicond.config_yaml import MAX_BYTES, Document, Fault, Place, brief, dotted, parse
 from musicond.config_yaml import Path as KeyPath
 from musicond.credentials import password_source
@@ -31,7 +32,7 @@ PATH_KEYS = (
     ("state_dir",),
 )
 RESERVED = {
-    "": ("playback", "spotify", "mpd", "indicator"),
+    "": ("indicator",),
     "web": ("preview",),
 }
 """Keys that are planned: naming one is no slip of the pen."""
@@ -152,7 +153,7 @@ def _items(value: Any) -> dict[str, Any]:
 
 def _anchored(name: Any, folder: Path) -> Any:
     """Make the path of a list of songs absolute; what has a name or a scheme is left."""
-    if not isinstance(name, str) or not name or name == "starter" or name.startswith("spotify:"):
+    if not isinstance(name, str) or not name or name == "starter" or name.startswith(SPOTIFY):
         return name
     return _absolute(name, folder)
 

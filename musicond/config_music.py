@@ -10,6 +10,8 @@ from musicond.core.hours import Hours
 from musicond.core.messages import Emotion, Policy
 from musicond.core.schedule import Schedule
 
+SPOTIFY = ("spotify:", "https://open.spotify.com/")
+"""How the name of a list at Spotify begins."""
 PolicyName = Literal["match", "lift", "steady"]
 
 
@@ -24,16 +26,15 @@ class MoodMusic(Section):
 
     lists: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
         ("starter",),
-        description="Lists of songs: starter, a .csv, .json, .m3u or .m3u8 file, or a folder of audio files.",
+        description="Lists of songs: starter, a .csv, .json, .m3u or .m3u8 file, a folder of audio files, "
+        "or at Spotify spotify:playlist:ID, a playlist's link or name (spotify:NAME), spotify:liked or "
+        "spotify:search:WORDS.",
     )
     policy: PolicyName | None = Field(None, description="How the music follows this mood. Unset: as music.policy says.")
 
     @field_validator("lists")
     @classmethod
     def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for name in value:
-            if name.startswith("spotify:"):
-                raise ValueError(f"{name}: Spotify playlists are not available in this version yet; remove it")
         if len(set(value)) < len(value):
             raise ValueError("a list is named twice; remove one")
         return value
@@ -102,6 +103,11 @@ class Music(Section):
     def wanted(self) -> dict[Emotion, tuple[str, ...]]:
         """The lists of each mood."""
         return {emotion: self.moods.of(emotion).lists for emotion in Emotion}
+
+    @property
+    def spotify_lists(self) -> tuple[str, ...]:
+        """The lists at Spotify."""
+        return tuple(name for names in self.wanted.values() for name in names if name.startswith(SPOTIFY))
 
     @property
     def policies(self) -> dict[Emotion, Policy]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from musicond.config import MIN_TOKEN, PASSWORD_VARIABLE, ConfigError
+from musicond.config import MIN_TOKEN, ConfigError
+from musicond.config_mqtt import PASSWORD_VARIABLE
 
 if TYPE_CHECKING:
     from musicond.config import Config

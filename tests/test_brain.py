@@ -13,26 +13,33 @@ from musicond.core.messages import (
     Emotion,
     Faces,
     Frame,
+    Next,
     Pause,
+    Play,
     Policy,
     Rate,
     Resume,
+    SetAutoplay,
     SetPolicy,
     SetPrivacy,
+    SetVolume,
+    Stop,
     Verdict,
     Watching,
 )
 from musicond.core.mood import Rules
 from musicond.core.pace import Pace
 from musicond.core.pipeline import Pipeline
+from musicond.core.playing import Playback
 from musicond.core.ports import CatalogueError, CommandError
 from musicond.core.recommend import Taste
 from musicond.runtime.settings import SettingsStore
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from musicond.core.messages import EmotionEstimate, Occasion, Recommendation
+    from musicond.core.messages import Command, EmotionEstimate, Occasion, Recommendation, Track
 
 
 class Nothing:
@@ -166,3 +173,46 @@ def test_feedback_writes_no_settings_and_what_makes_no_sense_is_the_sender_s_err
     assert list(tmp_path.iterdir()) == []
     mind.handle(SetPolicy(Policy.STEADY))
     assert controls_from(SettingsStore(tmp_path / "settings.json").load({})).policy is Policy.STEADY
+
+
+class Listening:
+    """A player that remembers its orders."""
+
+    def __init__(self) -> None:
+        self.orders: list[tuple[object, int]] = []
+
+    def order(self, command: Command, tracks: Sequence[Track] = ()) -> None:
+        self.orders.append((command, len(tracks)))
+
+    def now(self) -> Playback:
+        return Playback("mpd")
+
+
+def test_orders_go_to_the_player_and_what_is_switched_is_kept(tmp_path: Path) -> None:
+    player = Listening()
+    pipeline = Pipeline(Nothing(), Nothing(), Nothing(), Rules(0.4, 0.3, 1, 5, 1))
+    store = SettingsStore(tmp_path / "settings.json")
+    mind = Brain(pipeline, Pace(8, 2), store, player)
+    assert mind.idle().playback == Playback("mpd")
+    mind.handle(Play())
+    mind.handle(Stop())
+    mind.handle(SetVolume(30))
+    mind.handle(SetAutoplay(on=True))
+    assert [command for command, _ in player.orders] == [Play(), Stop(), SetVolume(30)]
+    assert controls_from(store.load({})) == Controls(autoplay=True, volume=30)
+    with pytest.raises(CommandError, match="not among the songs"):
+        mind.handle(Play("t:1"))
+    with pytest.raises(CommandError):
+        mind.handle(Next())
+    assert len(player.orders) == 3, "there are no other songs"
+
+
+@pytest.mark.parametrize("command", [Play(), Stop(), SetVolume(3), SetAutoplay(on=True)])
+def test_without_a_player_orders_are_refused(tmp_path: Path, command: Command) -> None:
+    with pytest.raises(CommandError, match=r"playback\.backend"):
+        brain(tmp_path).handle(command)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_switches_that_were_stored_wrong_are_off() -> None:
+    assert controls_from({"autoplay": "yes", "volume": True}) == Controls()

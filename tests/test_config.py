@@ -9,7 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from musicond import config as settings
-from musicond.config import Config, ConfigError, Mqtt, Web, runtime_dir, split_address, state_dir
+from musicond.config import Config, ConfigError, Web, runtime_dir, split_address, state_dir
+from musicond.config_mqtt import Mqtt
 from musicond.credentials import mqtt_password, page_token
 
 VARIABLES = (

@@ -107,7 +107,7 @@ def test_relative_paths_start_from_the_files_folder(tmp_path: Path, monkeypatch:
 FAULTS = {
     "camera:\n  sorce: demo\n": "2:3: camera.sorce: unknown key; did you mean camera.source?",
     "camra: {}\n": "1:1: camra: unknown key; did you mean camera?",
-    "port: 3\n": "1:1: port: unknown key here; did you mean mqtt.port?",
+    "port: 3\n": "1:1: port: unknown key here; did you mean mpd.port or mqtt.port?",
     "web: {zzz: 1}\n": "1:7: web.zzz: unknown key; known here: listen, token_file",
     "off: 1\n": "1:1: off: unknown key; known here:",
     "mqtt:\n  port: 99999\n": "2:9: mqtt.port: 99999 is too large; give a whole number, 1 to 65535",

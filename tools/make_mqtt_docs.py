@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from musicond.core.messages import (
     Track,
     Watching,
 )
+from musicond.core.playing import Account, Playback, PlayState
 from musicond.outputs import meanings, payloads
 from musicond.outputs.things import THINGS
 
@@ -57,6 +58,17 @@ OUTCOME = Outcome(
     change=MoodChange(Mood.NEUTRAL, Mood.HAPPY, 0.81, 312.4, 1.0, NOW),
     controls=Controls(paused=True, paused_until=NOW.replace(hour=19, minute=0), paused_minutes=30),
     present=True,
+    playback=Playback(
+        "spotify",
+        PlayState.PLAYING,
+        ours=True,
+        track=SONG,
+        device="Kitchen",
+        volume=40,
+        volume_max=80,
+        autoplay=True,
+        account=Account(signed_in=True, user="Ann", expires_on=date(2027, 5, 23), days_left=181),
+    ),
 )
 HEALTH = payloads.Health(
     version="0.1.0",
@@ -82,6 +94,9 @@ STATES: dict[str, tuple[str, list[str] | None]] = {
     "pause/state": ("`on`: nothing is looked at or recommended", ["on", "off"]),
     "policy/state": ("`auto`: as the configuration says", [*meanings.POLICIES]),
     "sensitivity/state": ("a number from 0 to 100; 50 unless somebody touched it", None),
+    "playback/state": ("one of the words; only with a player, as the next two", [*PlayState]),
+    "autoplay/state": ("`on`: music starts by itself when the mood changes", ["on", "off"]),
+    "volume/state": ("a number from 0 to 100, or `None` where it is unknown", None),
     "mood/state": ("the mood that a person set; `auto`: what is read", [*meanings.MANUAL_MOODS]),
 }
 """The plain topics: what they say, and the words that there are."""
@@ -93,6 +108,11 @@ COMMANDS = {
     "sensitivity/set": "a number from 0 to 100",
     "mood/set": f"an emotion, for {MANUAL_MINUTES} minutes; `auto` ends it; "
     '`{"mood": "happy", "minutes": 30}` for another time',
+    "play/set": "`PRESS` or nothing: what is recommended, or go on with what is paused; "
+    '`{"track_id": "spotify:track:..."}` from that song of the recommendation on',
+    "stop/set": "`PRESS` or nothing",
+    "autoplay/set": "`on`, `off`, or `auto`: as the configuration says",
+    "volume/set": "a number from 0 to 100; never above playback.volume_max",
     "next/set": "`PRESS` or nothing: other songs for this mood",
     "like/set": '`PRESS` or nothing: the first song shown; `{"track_id": "spotify:track:..."}` another one',
     "dislike/set": "the same",
@@ -104,11 +124,13 @@ def examples() -> dict[str, payloads.Payload]:
     """Return a payload of each JSON topic."""
     event = payloads.event(OUTCOME)
     assert event is not None
+    assert OUTCOME.playback is not None
     return {
         "state": payloads.state(OUTCOME, "0.1.0"),
         "recommendation/attributes": payloads.attributes(OUTCOME),
         "event": event,
         "pause/attributes": payloads.pause(OUTCOME),
+        "playback/attributes": payloads.playback(OUTCOME.playback),
         "health": HEALTH,
     }
 

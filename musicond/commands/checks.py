@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from musicond.config import Mqtt
+    from musicond.config_mqtt import Mqtt
 
 PI_CAMERA = "sudo apt install --no-install-recommends python3-picamera2; in a venv, make it with --system-site-packages"
 
@@ -57,6 +57,8 @@ PACKAGES = (
     Package("pydantic", "pydantic", "model_validator", "pip install 'pydantic>=2.10,<3'"),
     Package("mutagen", "mutagen", "File", "pip install 'mutagen>=1.46'; sudo apt install python3-mutagen"),
     Package("PyYAML", "yaml", "compose", "pip install 'pyyaml>=6.0'"),
+    Package("spotipy", "spotipy", "SpotifyPKCE", "for Spotify only: pip install 'spotipy>=2.26,<3'", optional=True),
+    Package("python-mpd2", "mpd", "MPDClient", "for mpd only: sudo apt install python3-mpd", optional=True),
     Package(
         "systemd", "systemd.daemon", "notify", "none needed; sudo apt install python3-systemd adds it", optional=True
     ),

@@ -105,6 +105,33 @@ class Reset:
     """One of `core.controls.SWITCHES`; None: everything."""
 
 
+@dataclass(frozen=True, slots=True)
+class Play:
+    """Play what is recommended, from this song on."""
+
+    track_id: str | None = None
+    """None: the recommendation from its beginning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Stop what plays on the speaker."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetVolume:
+    """Set the speaker's volume; never above `playback.volume_max`."""
+
+    percent: float
+
+
+@dataclass(frozen=True, slots=True)
+class SetAutoplay:
+    """Let music start by itself when the mood changes, or not; None: as the configuration says."""
+
+    on: bool | None
+
+
 Command = (
     SetPrivacy
     | Pause
@@ -117,5 +144,9 @@ Command = (
     | SetSensitivity
     | SetManualMood
     | Reset
+    | Play
+    | Stop
+    | SetVolume
+    | SetAutoplay
 )
 """What a person asks for, whoever sent it: page, MQTT or the command line."""

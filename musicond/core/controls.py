@@ -12,10 +12,12 @@ from musicond.core.messages import (
     Pause,
     Reset,
     Resume,
+    SetAutoplay,
     SetManualMood,
     SetPolicy,
     SetPrivacy,
     SetSensitivity,
+    SetVolume,
 )
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ SWITCHES: Mapping[str, tuple[str, ...]] = {
     "policy": ("policy",),
     "sensitivity": ("sensitivity",),
     "mood": ("manual_mood", "manual_until"),
+    "autoplay": ("autoplay",),
+    "volume": ("volume",),
 }
 """What a person can switch and reset, and the fields of Controls that hold it."""
 
@@ -45,28 +49,37 @@ NOTHING = Controls()
 
 def switched(controls: Controls, command: Command, wall: datetime) -> Controls:
     """Return the controls after a command; those that switch nothing leave them as they are."""
-    new = controls
     match command:
-        case SetPrivacy(on):
-            new = replace(controls, private=on)
         case Pause(minutes, until_tomorrow):
             until = morning(wall) if until_tomorrow else None
             if minutes is not None:
                 until = wall + timedelta(minutes=minutes)
-            new = replace(controls, paused=True, paused_until=until, paused_minutes=minutes)
+            return replace(controls, paused=True, paused_until=until, paused_minutes=minutes)
         case Resume():
-            new = reset(controls, "pause")
-        case SetPolicy(policy):
-            new = replace(controls, policy=policy)
-        case SetSensitivity(percent):
-            new = replace(controls, sensitivity=percent)
+            return reset(controls, "pause")
         case SetManualMood(mood=None):
-            new = reset(controls, "mood")
+            return reset(controls, "mood")
         case SetManualMood(mood, minutes):
-            new = replace(controls, manual_mood=mood, manual_until=wall + timedelta(minutes=minutes))
+            return replace(controls, manual_mood=mood, manual_until=wall + timedelta(minutes=minutes))
         case Reset(key):
-            new = reset(controls, key)
-    return new
+            return reset(controls, key)
+    return _set(controls, command)
+
+
+def _set(controls: Controls, command: Command) -> Controls:
+    """Return the controls with the one field that a command sets."""
+    match command:
+        case SetPrivacy(on):
+            return replace(controls, private=on)
+        case SetPolicy(policy):
+            return replace(controls, policy=policy)
+        case SetSensitivity(percent):
+            return replace(controls, sensitivity=percent)
+        case SetAutoplay(on):
+            return replace(controls, autoplay=on)
+        case SetVolume(percent):
+            return replace(controls, volume=percent)
+    return controls
 
 
 def reset(controls: Controls, key: str | None) -> Controls:

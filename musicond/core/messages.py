@@ -12,14 +12,18 @@ from musicond.core.commands import (
     Command,
     Next,
     Pause,
+    Play,
     Policy,
     Rate,
     Reset,
     Resume,
+    SetAutoplay,
     SetManualMood,
     SetPolicy,
     SetPrivacy,
     SetSensitivity,
+    SetVolume,
+    Stop,
     Verdict,
     WrongMood,
 )
@@ -30,20 +34,26 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from musicond.core.playing import Playback
+
 
 __all__ = [
     "Calibrate",
     "Command",
     "Next",
     "Pause",
+    "Play",
     "Policy",
     "Rate",
     "Reset",
     "Resume",
+    "SetAutoplay",
     "SetManualMood",
     "SetPolicy",
     "SetPrivacy",
     "SetSensitivity",
+    "SetVolume",
+    "Stop",
     "Verdict",
     "WrongMood",
 ]
@@ -230,6 +240,10 @@ class Controls:
     """None: what the configuration says."""
     bias: Bias = field(default_factory=Bias)
     """How the reading is corrected for this household."""
+    autoplay: bool | None = None
+    """Music starts by itself; None: as the configuration says."""
+    volume: float | None = None
+    """Percent at which music starts; None: as the configuration says."""
 
     @property
     def sensitivity_percent(self) -> float:
@@ -269,3 +283,5 @@ class Outcome:
     """A plain sentence on what does not work for the time being, such as the catalogue."""
     calibration: Progress | None = None
     """Of the last one asked for."""
+    playback: Playback | None = None
+    """What plays; None where no player is configured."""

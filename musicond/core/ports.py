@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from musicond.core.choice import Heard, Pool
-    from musicond.core.messages import Emotion, EmotionEstimate, Faces, Frame, Outcome, Track, Verdict
+    from musicond.core.choice import Heard as Remembered
+    from musicond.core.choice import Pool
+    from musicond.core.messages import Command, Emotion, EmotionEstimate, Faces, Frame, Outcome, Track, Verdict
+    from musicond.core.playing import Account, Heard, Playback
     from musicond.core.songs import Song
 
 
@@ -31,9 +33,25 @@ class CommandError(Exception):
 class ListError(Exception):
     """A list of songs can't be read; the text says where, why and what to do."""
 
+    def __init__(self, text: str, *, wait_s: float | None = None) -> None:
+        super().__init__(text)
+        self.wait_s = wait_s
+        """Seconds after which it may go better; None: it does not say."""
+
 
 class OutputError(Exception):
     """An output can't start (a taken port, say); the text says what to do."""
+
+
+class SpeakerError(Exception):
+    """The speaker, its service or its account can't do it now; the text says why and what to do."""
+
+    def __init__(self, text: str, *, wait_s: float | None = None, sign_in: bool = False) -> None:
+        super().__init__(text)
+        self.wait_s = wait_s
+        """Seconds before which it must not be asked again; None: it does not say."""
+        self.sign_in = sign_in
+        """A person has to sign in first."""
 
 
 class FrameSource(Protocol):
@@ -79,7 +97,7 @@ class Catalogue(Protocol):
     def pool(self, emotion: Emotion) -> Pool:
         """Return the tracks of an emotion's list."""
 
-    def heard(self, mood: Emotion) -> Mapping[int, Heard]:
+    def heard(self, mood: Emotion) -> Mapping[int, Remembered]:
         """Return what is remembered in a mood, by the number of the track."""
 
     def tracks(self, keys: Sequence[int]) -> Sequence[Track]:
@@ -103,6 +121,51 @@ class ListSource(Protocol):
 
     def songs(self) -> Iterator[Song]:
         """Yield its songs in order, reading as it goes; raise ListError."""
+
+
+class Speaker(Protocol):
+    """What plays music, and can be asked what it plays; for one thread. Constructing it connects to nothing.
+
+    Everything but `account` and `close` raises SpeakerError, and returns within a bounded time.
+    """
+
+    @property
+    def name(self) -> str:
+        """As in `playback.backend`."""
+
+    def look(self) -> Heard:
+        """Return what plays now."""
+
+    def begin(self, tracks: Sequence[Track]) -> tuple[str, ...]:
+        """Play these songs instead of what plays; return by what names each can be known in `Heard.names`."""
+
+    def go_on(self) -> None:
+        """Go on with what is paused."""
+
+    def halt(self) -> None:
+        """Pause what plays on this speaker; nothing elsewhere."""
+
+    def level(self, percent: int) -> None:
+        """Set the volume."""
+
+    def account(self) -> Account | None:
+        """Return the account as far as it is known, asking nobody; None where there is none."""
+
+    def close(self) -> None:
+        """Let go of connections. May be called twice."""
+
+
+class Player(Protocol):
+    """Plays what is recommended, by `core.manners`, in a thread of its own."""
+
+    def order(self, command: Command, tracks: Sequence[Track] = ()) -> None:
+        """Take a person's order: Play (of `tracks`), Stop, SetVolume or Next. Returns at once.
+
+        Raises CommandError for what can't be done before a person does something else.
+        """
+
+    def now(self) -> Playback:
+        """Return what plays, as far as is known; at once."""
 
 
 class Output(Protocol):

@@ -53,6 +53,8 @@ class Librarian:
         self._asked = False
         self._running: Refresh | None = None
         self._failed_at: float | None = None
+        self._again_at: float | None = None
+        """When a list that asked for a rest may be read."""
         self._report: dict[str, object] | None = None
 
     def tick(self) -> None:
@@ -70,6 +72,8 @@ class Librarian:
         """Whether the schedule says that it is time."""
         if self._failed_at is not None and time.monotonic() - self._failed_at < RETRY_S:
             return False
+        if self._again_at is not None and time.monotonic() >= self._again_at:
+            return True
         return self._schedule.due(self._refreshed(), self._now(), self._jitter_s)
 
     def refresh(self, tell: Callable[[Refresh], None] = lambda _: None) -> Report | None:
@@ -94,6 +98,7 @@ class Librarian:
         finally:
             self._running = None
         self._save({"refreshed": self._now().isoformat(), "done": None, "mark": None})
+        self._again_at = None if report.again_s is None else time.monotonic() + report.again_s
         self._report = report.as_json()
         remedy = "; musicond catalogue refresh names them" if report.faults else ""
         log.log(logging.WARNING if report.faults else logging.INFO, "refreshed: %s%s", report.summary(), remedy)

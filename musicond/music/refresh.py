@@ -51,6 +51,8 @@ class Report:
     """By emotion and list."""
     faults: list[str] = field(default_factory=list)
     """Lists that could not be read; they stay as they were."""
+    again_s: float | None = None
+    """Seconds after which some of them may be readable; None: nothing says so."""
 
     def summary(self) -> str:
         """Return one line that names no song and no emotion, for the log."""
@@ -105,6 +107,8 @@ class Refresh:
                         report.changes[emotion.value, name] = change
                 except ListError as fault:
                     report.faults.append(str(fault))
+                    if fault.wait_s is not None:
+                        report.again_s = max(fault.wait_s, report.again_s or 0.0)
                 except Stopped:
                     with folded(lists.name):
                         shelf.flush()

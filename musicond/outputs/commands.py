@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from musicond.core.messages import Command
     from musicond.outputs.client import Received
-    from musicond.outputs.things import Thing
+    from musicond.outputs.thing import Thing
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from musicond.outputs.things import Thing
+    from musicond.outputs.thing import Thing
 
 TOPIC_KEYS = ("json_attributes_topic",)
 """Options of a row that hold a topic below the node."""

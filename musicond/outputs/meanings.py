@@ -12,13 +12,17 @@ from musicond.core.messages import (
     Emotion,
     Next,
     Pause,
+    Play,
     Policy,
     Rate,
     Resume,
+    SetAutoplay,
     SetManualMood,
     SetPolicy,
     SetPrivacy,
     SetSensitivity,
+    SetVolume,
+    Stop,
     Verdict,
     WrongMood,
 )
@@ -112,6 +116,32 @@ def another(text: str) -> Command:
     return Next()
 
 
+def play(text: str) -> Command:
+    """Play what is recommended, or that from one of its songs on."""
+    if _pressed(text):
+        return Play()
+    right = f'{PRESS}, or {{"track_id": "..."}} with an id of recommendation/attributes'
+    return Play(_track_id(text, right))
+
+
+def stop(text: str) -> Command:
+    """Stop the music."""
+    if not _pressed(text):
+        raise ValueError(f"send {PRESS}")
+    return Stop()
+
+
+def autoplay(text: str) -> Command:
+    """Let music start by itself, or not, or as the configuration says."""
+    word = _word(text, ("on", "off", AUTO), "on, off or auto")
+    return SetAutoplay(None if word == AUTO else word == "on")
+
+
+def volume(text: str) -> Command:
+    """Set the volume."""
+    return SetVolume(_number(text, 0, 100, "a number from 0 to 100"))
+
+
 def rate(verdict: Verdict) -> Callable[[str], Command]:
     """Return what understands the feedback of one verdict."""
 
@@ -119,12 +149,16 @@ def rate(verdict: Verdict) -> Callable[[str], Command]:
         if _pressed(text):
             return Rate(verdict)
         right = f'{PRESS}, or {{"track_id": "..."}} with an id of recommendation/attributes'
-        track = _object(text, {"track_id"}, right)["track_id"]
-        if not isinstance(track, str):
-            raise ValueError(f"send {right}")  # noqa: TRY004 - all that is malformed is one error
-        return Rate(verdict, track)
+        return Rate(verdict, _track_id(text, right))
 
     return means
+
+
+def _track_id(text: str, right: str) -> str:
+    track = _object(text, {"track_id"}, right)["track_id"]
+    if not isinstance(track, str):
+        raise ValueError(f"send {right}")  # noqa: TRY004 - all that is malformed is one error
+    return track
 
 
 def wrong_mood(text: str) -> Command:

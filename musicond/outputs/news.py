@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from musicond.core.messages import Outcome, Recommendation
-    from musicond.outputs.things import Thing
+    from musicond.outputs.thing import Thing
 
 STEP = 0.05
 GAP_S = 10.0
@@ -49,6 +49,8 @@ class News:
         for topic, says in self._rows:
             yield from self._changed(topic, says(outcome))
         yield from self._changed("pause/attributes", payloads.pause(outcome).text())
+        if outcome.playback is not None:
+            yield from self._changed("playback/attributes", payloads.playback(outcome.playback).text())
         if "recommendation/attributes" not in self._sent or outcome.recommendation is not self._recommendation:
             self._recommendation = outcome.recommendation
             yield from self._changed("recommendation/attributes", payloads.attributes(outcome).text())

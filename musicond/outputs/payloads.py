@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from musicond.core.messages import EMOTIONS, Emotion, Mood, Watching
+from musicond.core.playing import PlayState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from musicond.core.messages import Outcome, Recommendation
+    from musicond.core.playing import Playback as NowPlaying
 
 PLAIN_LIMIT = 255
 """Characters that a state may have in Home Assistant."""
@@ -95,6 +97,24 @@ class PauseAttributes(Payload):
     )
 
 
+class Playback(Payload):
+    """Topic `playback/attributes`: what plays, where, and what does not work."""
+
+    backend: str = Field(description="As in playback.backend.")
+    state: PlayState
+    ours: bool = Field(description="What plays was started by musicond.")
+    track: Song | None = Field(description="What plays or is paused, whoever started it.")
+    device: str | None = Field(description="The speaker; where something plays elsewhere, that.")
+    volume: int | None = Field(ge=0, le=100, description="Percent; null where it is unknown or can't be set.")
+    volume_max: int = Field(ge=0, le=100, description="Percent that musicond never goes beyond.")
+    autoplay: bool = Field(description="Music starts by itself when the mood changes.")
+    holding: str | None = Field(description="Why nothing starts by itself now, in plain words.")
+    trouble: str | None = Field(description="What does not work, with its remedy; or that a sign-in ends soon.")
+    signed_in: bool | None = Field(description="Somebody is signed in at the music service; null where there is none.")
+    expires_on: date | None = Field(description="When a person has to sign in again.")
+    days_left: int | None = Field(description="Days until then.")
+
+
 class Health(Payload):
     """Topic `health`: how the daemon and the machine are, every five minutes."""
 
@@ -115,6 +135,7 @@ TOPICS: Mapping[str, type[Payload]] = {
     "recommendation/attributes": Attributes,
     "event": Event,
     "pause/attributes": PauseAttributes,
+    "playback/attributes": Playback,
     "health": Health,
 }
 
@@ -176,6 +197,26 @@ def pause(outcome: Outcome) -> PauseAttributes:
     """Return the payload of `pause/attributes`."""
     controls = outcome.controls
     return PauseAttributes(minutes=controls.paused_minutes or 0, until=controls.paused_until)
+
+
+def playback(found: NowPlaying) -> Playback:
+    """Return the payload of `playback/attributes`."""
+    account, track = found.account, found.track
+    return Playback(
+        backend=found.backend,
+        state=found.state,
+        ours=found.ours,
+        track=Song(id=track.track_id, title=track.title, artist=track.artist, link=track.link) if track else None,
+        device=found.device,
+        volume=found.volume,
+        volume_max=found.volume_max,
+        autoplay=found.autoplay,
+        holding=found.holding,
+        trouble=found.trouble,
+        signed_in=account.signed_in if account else None,
+        expires_on=account.expires_on if account else None,
+        days_left=account.days_left if account else None,
+    )
 
 
 def plain(found: Recommendation | None) -> str:

@@ -6,50 +6,18 @@ the facts of this installation is neither announced nor obeyed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from musicond.core.controls import MAX_MINUTES
 from musicond.core.messages import EMOTIONS, Mood, Verdict, Watching
 from musicond.outputs import meanings, payloads
+from musicond.outputs import playback_things as playback
+from musicond.outputs.thing import CONFIG, DIAGNOSTIC, MEASURED, ON_OFF, PERCENT, SWITCH, Thing, button, of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Collection
 
-    from musicond.core.messages import Command, Outcome
-
-ON_OFF = {True: "on", False: "off"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Thing:
-    """A row. Topics stand below `<base>/<node>/`."""
-
-    key: str
-    """Its name in discovery, unique within the device; entity ids end in it."""
-    kind: str
-    """Home Assistant's platform."""
-    name: str
-    needs: str | None = None
-    """The fact without which it does not exist."""
-    state: str | None = None
-    """Topic of its state."""
-    says: Callable[[Outcome], str] | None = None
-    """The state's payload; None where the topic is another row's or one of `payloads.TOPICS`."""
-    command: str | None = None
-    """Topic of its commands."""
-    means: Callable[[str], Command] | None = None
-    """What a payload asks for; raises ValueError with what would be right."""
-    feedback: bool = False
-    """Each command counts, and none is lost while the link is down for a moment."""
-    more: Mapping[str, Any] = field(default_factory=dict)
-    """The rest of its discovery message."""
-
-    @property
-    def topics(self) -> tuple[str, ...]:
-        """The topics of its commands: a button also obeys its bare name."""
-        bare = (self.key,) if self.kind == "button" else ()
-        return (self.command, *bare) if self.command else ()
+    from musicond.core.messages import Outcome
 
 
 def _manual(outcome: Outcome) -> str:
@@ -62,18 +30,6 @@ def _followed(outcome: Outcome) -> str:
     return policy.value if policy else meanings.AUTO
 
 
-CONFIG: dict[str, Any] = {"entity_category": "config"}
-DIAGNOSTIC: dict[str, Any] = {"entity_category": "diagnostic"}
-SWITCH: dict[str, Any] = {"payload_on": "on", "payload_off": "off"}
-MEASURED: dict[str, Any] = {"state_class": "measurement"}
-PERCENT: dict[str, Any] = {**MEASURED, "unit_of_measurement": "%", "suggested_display_precision": 0}
-
-
-def _of(key: str) -> str:
-    """Return the template for a key of a JSON topic; Home Assistant shows None as unknown."""
-    return f"{{{{ value_json.{key} }}}}"
-
-
 def _on_off(key: str) -> str:
     return f"{{{{ none if value_json.{key} is none else 'ON' if value_json.{key} else 'OFF' }}}}"
 
@@ -82,14 +38,9 @@ def _percent(value: str, known: str) -> str:
     return f"{{{{ (100 * {value}) | round if {known} else none }}}}"
 
 
-def _button(key: str, name: str, means: Callable[[str], Command], icon: str, *, feedback: bool = False) -> Thing:
-    more = {"icon": icon}
-    return Thing(key=key, kind="button", name=name, command=f"{key}/set", means=means, feedback=feedback, more=more)
-
-
 def _vital(key: str, name: str, field_: str, kind: dict[str, Any], *, needs: str | None = None, **more: Any) -> Thing:
     """Return a diagnostic sensor of a field of `health`."""
-    options = {**DIAGNOSTIC, **kind, "value_template": _of(field_), **more}
+    options = {**DIAGNOSTIC, **kind, "value_template": of(field_), **more}
     return Thing(key=key, kind="sensor", name=name, needs=needs, state="health", more=options)
 
 
@@ -206,7 +157,7 @@ THINGS: tuple[Thing, ...] = (
             "mode": "box",
             "unit_of_measurement": "min",
             "icon": "mdi:timer-pause-outline",
-            "value_template": _of("minutes"),
+            "value_template": of("minutes"),
         },
     ),
     Thing(
@@ -221,7 +172,7 @@ THINGS: tuple[Thing, ...] = (
         kind="sensor",
         name="Paused until",
         state="pause/attributes",
-        more={**DIAGNOSTIC, "device_class": "timestamp", "value_template": _of("until")},
+        more={**DIAGNOSTIC, "device_class": "timestamp", "value_template": of("until")},
     ),
     Thing(
         key="policy",
@@ -253,10 +204,11 @@ THINGS: tuple[Thing, ...] = (
         means=meanings.mood,
         more={"options": [*meanings.MANUAL_MOODS], "icon": "mdi:emoticon-cool-outline"},
     ),
-    _button("next", "Next", meanings.another, "mdi:skip-next"),
-    _button("like", "Like", meanings.rate(Verdict.LIKE), "mdi:thumb-up-outline", feedback=True),
-    _button("dislike", "Dislike", meanings.rate(Verdict.DISLIKE), "mdi:thumb-down-outline", feedback=True),
-    _button("wrong_mood", "Wrong mood", meanings.wrong_mood, "mdi:emoticon-confused-outline", feedback=True),
+    *playback.THINGS,
+    button("next", "Next", meanings.another, "mdi:skip-next"),
+    button("like", "Like", meanings.rate(Verdict.LIKE), "mdi:thumb-up-outline", feedback=True),
+    button("dislike", "Dislike", meanings.rate(Verdict.DISLIKE), "mdi:thumb-down-outline", feedback=True),
+    button("wrong_mood", "Wrong mood", meanings.wrong_mood, "mdi:emoticon-confused-outline", feedback=True),
     _vital("frames_per_s", "Frame rate", "frames_per_s", MEASURED, unit_of_measurement="fps", icon="mdi:filmstrip"),
     _vital(
         "temperature",

@@ -23,9 +23,10 @@ MOST_WAITING = 16
 class Jobs:
     """A service of the supervisor. Long jobs look at `stopping` and end when it is set."""
 
-    name = "jobs"
-
-    def __init__(self, regular: Sequence[Callable[[], None]] = (), tick_s: float = TICK_S) -> None:
+    def __init__(
+        self, regular: Sequence[Callable[[], None]] = (), tick_s: float = TICK_S, *, name: str = "jobs"
+    ) -> None:
+        self.name = name
         self._regular, self._tick_s = regular, tick_s
         self._queue: queue.Queue[Callable[[], None] | None] = queue.Queue(MOST_WAITING)
         self.stopping = threading.Event()
@@ -34,7 +35,7 @@ class Jobs:
 
     def start(self) -> None:
         """Begin; what is regular is looked after at once."""
-        self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
         self._thread.start()
 
     def submit(self, job: Callable[[], T]) -> Future[T]:

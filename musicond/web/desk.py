@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from musicond.core.ports import CatalogueError, ListError
+from musicond.core.ports import CatalogueError, CommandError, ListError, SpeakerError
 from musicond.web.guard import Refused, by_unix_socket
 
 if TYPE_CHECKING:
@@ -24,12 +24,14 @@ ANSWER_WAIT_S = 25.0
 class Desk:
     """Passes on what is asked; `ask` takes an action and its arguments, and does it in another thread."""
 
-    def __init__(self, ask: Callable[[str, Mapping[str, Any]], Future[Mapping[str, object]]]) -> None:
-        self._ask = ask
+    def __init__(
+        self, ask: Callable[[str, Mapping[str, Any]], Future[Mapping[str, object]]], *, page: bool = False
+    ) -> None:
+        self._ask, self._page = ask, page
 
     async def answer(self, request: web.Request) -> web.Response:
         """Do one action."""
-        if not by_unix_socket(request):
+        if not self._page and not by_unix_socket(request):
             raise Refused(403, "this is for the command line: musicond catalogue and musicond history")
         arguments = await _body(request)
         done = asyncio.shield(asyncio.wrap_future(self._ask(request.match_info["action"], arguments)))
@@ -42,6 +44,10 @@ class Desk:
             raise Refused(503, "too much waits already; try again in a moment") from None
         except (ListError, LookupError) as fault:
             raise Refused(400, str(fault)) from fault
+        except CommandError as fault:
+            raise Refused(409, str(fault)) from fault
+        except SpeakerError as fault:
+            raise Refused(502 if fault.wait_s is None else 503, str(fault)) from fault
         except CatalogueError as fault:
             raise Refused(500, str(fault)) from fault
         except OSError as fault:

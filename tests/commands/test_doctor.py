@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from musicond.commands import checks, checks_machine
-from musicond.config import Mqtt, models_dir
+from musicond.config import models_dir
+from musicond.config_mqtt import Mqtt
 
 if TYPE_CHECKING:
     from collections.abc import Callable

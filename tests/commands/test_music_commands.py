@@ -191,7 +191,7 @@ def test_ten_seconds_of_the_demo_calibrate_and_last(tmp_path: Path) -> None:
         ("music: {moods: {sad: {list: []}}}\n", "did you mean music.moods.sad.lists?"),
         (
             "music: {moods: {sad: {lists: ['spotify:playlist:1']}}}\n",
-            "Spotify playlists are not available in this version",
+            "the list spotify:playlist:1 needs spotify.client_id",
         ),
         ("music: {moods: {sad: {lists: [starter, starter]}}}\n", "a list is named twice"),
         ("music: {policy: loud}\n", "music.policy: 'loud' does not fit; give match, lift or steady"),

@@ -17,10 +17,12 @@ from musicond.core.messages import (
     Policy,
     Reset,
     Resume,
+    SetAutoplay,
     SetManualMood,
     SetPolicy,
     SetPrivacy,
     SetSensitivity,
+    SetVolume,
 )
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -31,6 +33,8 @@ COMMANDS = st.one_of(
     st.builds(Resume),
     st.builds(SetPolicy, st.none() | st.sampled_from(Policy)),
     st.builds(SetSensitivity, st.floats(0, 100)),
+    st.builds(SetAutoplay, st.none() | st.booleans()),
+    st.builds(SetVolume, st.floats(0, 100)),
     st.builds(SetManualMood, st.none() | st.sampled_from(Emotion), MINUTES),
 )
 EVERYTHING = Controls(
@@ -42,6 +46,8 @@ EVERYTHING = Controls(
     manual_mood=Emotion.SAD,
     manual_until=NOON,
     policy=Policy.LIFT,
+    autoplay=True,
+    volume=30,
 )
 
 
@@ -92,7 +98,7 @@ def test_what_is_over_ends_and_nothing_else() -> None:
     early = NOON - timedelta(seconds=1)
     assert expired(EVERYTHING, early) == EVERYTHING
     over = expired(EVERYTHING, NOON)
-    assert in_force(over) == ("privacy", "policy", "sensitivity")
+    assert in_force(over) == ("privacy", "policy", "sensitivity", "autoplay", "volume")
     assert expired(Controls(paused=True), NOON + timedelta(days=400)) == Controls(paused=True), "until resumed"
 
 

@@ -33,6 +33,10 @@ class Daemon:
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
 
+    def program(self) -> list[str]:
+        """Return how musicond is started."""
+        return [sys.executable, "-m", "musicond"]
+
     def __enter__(self) -> Self:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         path = self.folder / "notify"
@@ -43,7 +47,8 @@ class Daemon:
         env |= {"NOTIFY_SOCKET": str(path), "RUNTIME_DIRECTORY": str(self.folder / "run")}
         if self.watchdog_s:
             env["WATCHDOG_USEC"] = str(int(self.watchdog_s * 1e6))
-        command = [sys.executable, "-m", "musicond", "run", "--config", str(self.config), "--log-level", "debug"]
+        self.env = env
+        command = [*self.program(), "run", "--config", str(self.config), "--log-level", "debug"]
         self.process = subprocess.Popen(
             [*command, *self.args], env=env, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         )
@@ -136,7 +141,7 @@ class Daemon:
         """Run another musicond command with the same configuration."""
         env = {**os.environ, "RUNTIME_DIRECTORY": str(self.folder / "run")}
         return subprocess.run(
-            [sys.executable, "-m", "musicond", args[0], "--config", str(self.config), *args[1:]],
+            [*self.program(), args[0], "--config", str(self.config), *args[1:]],
             env=env,
             capture_output=True,
             text=True,

@@ -49,10 +49,22 @@ def test_what_the_package_brings_along_is_pinned_for_both_releases() -> None:
     assert names - pinned["py313"] == {"tflite-runtime"}
     # All else comes from apt: each is a dependency, or belongs to one of them.
     depends = (DEB / "control").read_text("utf-8")
-    apt = {"aiohttp", "mutagen", "numpy", "pyyaml", "segno", "systemd-python", "tqdm"}
+    apt = {
+        "aiohttp",
+        "mutagen",
+        "numpy",
+        "python-mpd2",
+        "pyyaml",
+        "requests",
+        "redis",
+        "segno",
+        "systemd-python",
+        "tqdm",
+    }
     of_aiohttp = {"aiohappyeyeballs", "aiosignal", "attrs", "frozenlist", "idna", "multidict", "propcache", "yarl"}
-    assert pinned["py313"] - names - of_aiohttp - {"setuptools"} == apt
-    debian = {"pyyaml": "python3-yaml", "systemd-python": "python3-systemd"}
+    of_requests = {"certifi", "charset-normalizer", "urllib3"}
+    assert pinned["py313"] - names - of_aiohttp - of_requests - {"setuptools"} == apt
+    debian = {"python-mpd2": "python3-mpd", "pyyaml": "python3-yaml", "systemd-python": "python3-systemd"}
     assert [name for name in apt if debian.get(name, f"python3-{name}") not in depends] == []
 
 

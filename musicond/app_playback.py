@@ -1,0 +1,168 @@
+"""The part of the composition root that joins the player and Spotify; what is not configured is not imported."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import dataclass
+from importlib import import_module
+from threading import Timer
+from typing import TYPE_CHECKING, Any
+
+from musicond.config_playback import ANY_DEVICE
+from musicond.core.ordering import Rules
+from musicond.core.ports import SpeakerError
+from musicond.outputs.playback import PlaybackOutput, Wanted
+from musicond.runtime.clock import kernel_synchronised
+from musicond.runtime.jobs import Jobs
+from musicond.web.desk import Desk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from musicond.config import Config
+    from musicond.core.messages import Emotion
+    from musicond.core.ports import ListSource, Speaker
+    from musicond.runtime.supervisor import Service
+    from musicond.spotify.access import Access
+    from musicond.spotify.signin import SignIn
+
+PATIENCE_S = 3.0
+"""How long a page waits for what Spotify has to be asked."""
+QUICK = ("status", "begin")
+"""What a sign-in needs nobody for."""
+SLOW = "Spotify takes its time; the sign-in goes on by itself, look again in a moment"
+
+
+@dataclass
+class Spotify:
+    """What there is of Spotify in this process."""
+
+    access: Access
+    sign_in: SignIn
+    told: int | None = None
+
+    def lists(self) -> dict[str, Callable[[str, Emotion], ListSource]]:
+        """Return what reads its lists, by the beginnings of their names."""
+        client = import_module("musicond.spotify.client").Client(self.access)
+        kind = import_module("musicond.spotify.lists").SpotifyList
+
+        def build(name: str, _: Emotion) -> ListSource:
+            made: ListSource = kind(name, client)
+            return made
+
+        return {"spotify": build, "https": build}
+
+    def speaker(self, device: str | None) -> Speaker:
+        """Return the speaker with this name."""
+        client = import_module("musicond.spotify.client").Client(self.access)
+        kind = import_module("musicond.spotify.speaker").SpotifySpeaker
+        made: Speaker = kind(client, self.access, device, anywhere=device == ANY_DEVICE)
+        return made
+
+    def warn(self) -> None:
+        """Log when the end of the sign-in comes near; for a regular job."""
+        self.told = import_module("musicond.spotify.signin").warn(self.access, self.told)
+
+    def open(self, desks: dict[str, Desk], changed: Callable[[], None]) -> Service:
+        """Add the desk of the sign-in; return the thread in which it asks Spotify."""
+        jobs = Jobs(name="sign-in")
+        self.sign_in.changed = changed
+        desks["spotify"] = Desk(lambda action, args: _asked(self.sign_in, jobs, action, args), page=True)
+        return jobs
+
+
+def build_spotify(config: Config, folder: Path) -> Spotify | None:
+    """Return what there is of Spotify; None where no client id is configured."""
+    client_id = config.spotify.client_id
+    if client_id is None:
+        return None
+    access = import_module("musicond.spotify.access")
+    store = import_module("musicond.spotify.store")
+    lists = access.LIST_SCOPES if config.music.spotify_lists else ()
+    scopes = (*(access.PLAYBACK_SCOPES if config.playback.backend == "spotify" or not lists else ()), *lists)
+    redirect = f"http://127.0.0.1:{config.spotify.redirect_port}/callback"
+    made = access.Access(store.GrantStore(folder / store.FILE_NAME), client_id, redirect, scopes)
+    return Spotify(made, import_module("musicond.spotify.signin").SignIn(made))
+
+
+def build_player(config: Config, spotify: Spotify | None, more: Callable[[], object]) -> PlaybackOutput | None:
+    """Return the player that `playback.backend` names, None for none; `more` asks for more songs of the mood."""
+    backend = config.playback.backend
+    if backend not in SPEAKERS:
+        return None
+    speaker = SPEAKERS[backend](config, spotify)
+    return PlaybackOutput(speaker, manners(config), wanted(config), more, synchronised=kernel_synchronised)
+
+
+def manners(config: Config) -> Rules:
+    """Return the rules of playing that are configured."""
+    playback, music = config.playback, config.music
+    return Rules(
+        song_end=playback.when == "song-end",
+        volume=playback.volume,
+        volume_max=playback.volume_max,
+        cool_down_s=music.cool_down_s,
+        away_s=playback.away_s,
+        silence_s=playback.silence_s,
+        quiet_hours=music.hours,
+    )
+
+
+def wanted(config: Config) -> Wanted:
+    """Return what else is configured of playing."""
+    return Wanted(config.playback.autoplay, config.playback.device if config.playback.backend == "spotify" else None)
+
+
+def player_facts(config: Config) -> set[str]:
+    """Return what there is to show and to switch."""
+    facts = {"playback"} if config.playback.backend in SPEAKERS else set()
+    return facts | {"account"} if config.playback.backend == "spotify" else facts
+
+
+def _asked(sign_in: SignIn, jobs: Jobs, action: str, arguments: Mapping[str, Any]) -> Future[Mapping[str, object]]:
+    """Do at once what needs nobody; for the rest, give an answer within PATIENCE_S, be it that it takes longer."""
+    answer: Future[Mapping[str, object]] = Future()
+
+    def settle(found: Mapping[str, object] | None, fault: BaseException | None) -> None:
+        if answer.set_running_or_notify_cancel() and not answer.done():
+            answer.set_exception(fault) if fault else answer.set_result(found or {})
+
+    if action in QUICK:
+        settle(*_result(lambda: sign_in.do(action, arguments)))
+        return answer
+    done = jobs.submit(lambda: sign_in.do(action, arguments))
+    late = Timer(PATIENCE_S, lambda: settle(*_result(lambda: _late(sign_in, action))))
+    late.daemon = True
+
+    def finished(future: Future[dict[str, object]]) -> None:
+        late.cancel()
+        settle(*_result(future.result))
+
+    late.start()
+    done.add_done_callback(finished)
+    return answer
+
+
+def _late(sign_in: SignIn, action: str) -> Mapping[str, object]:
+    if action != "finish":
+        raise SpeakerError("Spotify does not answer in time; try again in a moment")
+    return {**sign_in.status(), "trouble": SLOW, "pending": True}
+
+
+def _result(act: Callable[[], Mapping[str, object]]) -> tuple[Mapping[str, object] | None, BaseException | None]:
+    try:
+        return act(), None
+    except Exception as fault:  # whoever asked decides what it means
+        return None, fault
+
+
+SPEAKERS: dict[str, Callable[[Config, Spotify | None], Speaker]] = {
+    "spotify": lambda config, spotify: _required(spotify).speaker(config.playback.device),
+    "mpd": lambda config, _: import_module("musicond.outputs.mpd").MpdSpeaker(config.mpd.host, config.mpd.port),
+}
+
+
+def _required(spotify: Spotify | None) -> Spotify:
+    assert spotify is not None, "the configuration asks for a client id"
+    return spotify

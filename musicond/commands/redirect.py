@@ -1,0 +1,75 @@
+"""Waits for the address on which a sign-in ends: caught on 127.0.0.1, or pasted, whichever comes first."""
+
+from __future__ import annotations
+
+import http.server
+import queue
+import sys
+import threading
+from contextlib import suppress
+from typing import Self
+
+DONE = b"<!doctype html><meta charset=utf-8><title>musicond</title><p>Go back to the terminal: it says more.\n"
+
+
+class Redirect:
+    """Listens on http://127.0.0.1:PORT/callback where that port is free, and reads lines from standard input."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._found: queue.Queue[str | None] = queue.Queue()
+        self._server: http.server.HTTPServer | None = None
+        self.closed = False
+        """Standard input has ended: nothing more can be pasted."""
+
+    def __enter__(self) -> Self:
+        with suppress(OSError):  # the port is taken: what is pasted must do
+            self._server = http.server.HTTPServer(("127.0.0.1", self._port), self._handler())
+            threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._read, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+
+    def wait(self, seconds: float) -> str | None:
+        """Return the next address; None after `seconds`, or when there will be none."""
+        try:
+            return self._found.get(timeout=max(0.0, seconds))
+        except queue.Empty:
+            return None
+
+    def _read(self) -> None:
+        for line in sys.stdin:
+            if line.strip():
+                self._found.put(line.strip())
+        self.closed = True
+        if self._server is None:
+            self._found.put(None)
+
+    def _handler(self) -> type[http.server.BaseHTTPRequestHandler]:
+        found, port = self._found, self._port
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            """Takes the redirect."""
+
+            timeout = 5
+
+            def do_GET(self) -> None:
+                """Take the address, if it is the callback's."""
+                if not self.path.startswith("/callback?"):
+                    self.send_error(404)
+                    return
+                self.send_response(200)
+                self.send_header("Content-Type", "text/html; charset=utf-8")
+                self.send_header("Content-Length", str(len(DONE)))
+                self.end_headers()
+                self.wfile.write(DONE)
+                found.put(f"http://127.0.0.1:{port}{self.path}")
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+                """Log nothing: the address holds the code."""
+
+        return Handler

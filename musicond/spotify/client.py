@@ -1,0 +1,123 @@
+"""The few things that are asked of the Web API, by spotipy: each returns, or raises SpeakerError, in bounded time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import requests
+import spotipy
+from spotipy.exceptions import SpotifyException
+
+from musicond.core.ports import SpeakerError
+from musicond.spotify import access as places
+from musicond.spotify.access import TIMEOUT_S, unreachable
+from musicond.spotify.faults import SIGN_IN, folded
+from musicond.spotify.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from musicond.spotify.access import Access
+
+PAGE = 50
+SEARCH_PAGE = 10
+"""The most that a search gives at once since February 2026."""
+MOST_FOUND = 50
+UNAUTHORISED = 401
+
+
+class Client:
+    """For one thread."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._session = Session()
+        # A session of our own: spotipy's sleeps through a Retry-After, be it an hour.
+        self._api = spotipy.Spotify(requests_session=self._session, requests_timeout=TIMEOUT_S)
+        self._api.prefix = places.API
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._session.close()
+
+    def me(self) -> str | None:
+        """Return the name of who is signed in."""
+        found = self._ask(self._api.current_user)
+        name = found.get("display_name") or found.get("id")
+        return None if name is None else str(name)
+
+    def devices(self) -> list[dict[str, Any]]:
+        """Return the speakers that Spotify shows."""
+        return _dicts(self._ask(self._api.devices).get("devices"))
+
+    def playback(self) -> dict[str, Any]:
+        """Return what plays; empty for nothing."""
+        return self._ask(self._api.current_playback, additional_types="track,episode")
+
+    def play(self, device: str, uris: list[str] | None) -> None:
+        """Play these on a speaker; None: go on."""
+        self._ask(self._api.start_playback, device_id=device, uris=uris)
+
+    def pause(self, device: str) -> None:
+        """Pause a speaker."""
+        self._ask(self._api.pause_playback, device_id=device)
+
+    def volume(self, device: str, percent: int) -> None:
+        """Set a speaker's volume."""
+        self._ask(self._api.volume, percent, device_id=device)
+
+    def playlists(self) -> Iterator[dict[str, Any]]:
+        """Yield the user's own and followed playlists."""
+        yield from self._pages(self._api.current_user_playlists, PAGE)
+
+    def playlist_items(self, playlist: str) -> Iterator[dict[str, Any]]:
+        """Yield the entries of a playlist, by its id."""
+        yield from self._pages(self._api.playlist_items, PAGE, playlist, additional_types=("track",))
+
+    def liked(self) -> Iterator[dict[str, Any]]:
+        """Yield the entries of the liked songs."""
+        yield from self._pages(self._api.current_user_saved_tracks, PAGE)
+
+    def search(self, words: str) -> Iterator[dict[str, Any]]:
+        """Yield tracks, MOST_FOUND at most."""
+        for offset in range(0, MOST_FOUND, SEARCH_PAGE):
+            found = self._ask(self._api.search, words, limit=SEARCH_PAGE, offset=offset, type="track").get("tracks")
+            items = _dicts(found.get("items") if isinstance(found, dict) else None)
+            yield from items
+            if len(items) < SEARCH_PAGE:
+                return
+
+    def _pages(self, ask: Callable[..., Any], limit: int, *args: object, **more: object) -> Iterator[dict[str, Any]]:
+        offset = 0
+        while True:
+            page = self._ask(ask, *args, limit=limit, offset=offset, **more)
+            items = page.get("items")
+            yield from _dicts(items)
+            offset += limit
+            if not isinstance(items, list) or not page.get("next"):
+                return
+
+    def _ask(self, call: Callable[..., Any], *args: object, **more: object) -> dict[str, Any]:
+        """Return an answer's object, empty for an answer without one; a token that has died is renewed once."""
+        for last in (False, True):
+            token = self._access.token()
+            self._api.set_auth(token)
+            try:
+                found = call(*args, **more)
+            except SpotifyException as fault:
+                if fault.http_status != UNAUTHORISED:
+                    raise self._access.rest(folded(fault)) from None
+                self._access.drop(token)
+                if last:
+                    raise SpeakerError(f"Spotify takes no token of this sign-in; {SIGN_IN}") from None
+            except requests.RequestException as fault:
+                raise unreachable(fault) from None
+            except (ValueError, TypeError, AttributeError, KeyError):
+                raise SpeakerError("Spotify's answer was broken; tried again by itself") from None
+            else:
+                return found if isinstance(found, dict) else {}
+        raise AssertionError  # pragma: no cover - the second try returns or raises
+
+
+def _dicts(found: object) -> list[dict[str, Any]]:
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []

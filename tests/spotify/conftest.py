@@ -1,0 +1,54 @@
+"""The double, and what asks it: the real client with the addresses of the double."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from musicond.spotify import access as places
+from musicond.spotify.access import LIST_SCOPES, PLAYBACK_SCOPES, Access
+from musicond.spotify.client import Client
+from musicond.spotify.signin import SignIn
+from musicond.spotify.store import FILE_NAME, GrantStore
+from tests.spotify.double import CLIENT_ID, Double
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# The broker is that of the tests of MQTT.
+from tests.outputs.conftest import broker  # noqa: F401 - a fixture is found by its name
+
+REDIRECT = "http://127.0.0.1:8888/callback"
+
+
+@pytest.fixture
+def double(monkeypatch: pytest.MonkeyPatch) -> Iterator[Double]:
+    with Double() as made:
+        monkeypatch.setattr(places, "API", f"{made.address}/v1/")
+        monkeypatch.setattr(places, "ACCOUNTS", made.address)
+        yield made
+
+
+@pytest.fixture
+def access(double: Double, tmp_path: Path) -> Access:
+    return Access(GrantStore(tmp_path / FILE_NAME), CLIENT_ID, REDIRECT, (*PLAYBACK_SCOPES, *LIST_SCOPES))
+
+
+@pytest.fixture
+def sign_in(access: Access) -> SignIn:
+    return SignIn(access)
+
+
+@pytest.fixture
+def signed_in(double: Double, sign_in: SignIn) -> SignIn:
+    sign_in.do("finish", {"redirect": double.agree(str(sign_in.do("begin", {})["url"]))})
+    return sign_in
+
+
+@pytest.fixture
+def client(access: Access, signed_in: SignIn) -> Iterator[Client]:
+    made = Client(access)
+    yield made
+    made.close()

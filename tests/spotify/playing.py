@@ -1,0 +1,53 @@
+"""What plays at the double: time passes by itself."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+
+class Player:
+    """What plays; time passes by itself."""
+
+    def __init__(self) -> None:
+        self.devices: list[dict[str, Any]] = []
+        self.uris: list[str] = []
+        self.context: str | None = None
+        self.playing = False
+        self.device: str | None = None
+        """The id of the one that is active."""
+        self.length_s = 200.0
+        self._begun_at = 0.0
+        self._position_s = 0.0
+
+    def is_playing(self) -> bool:
+        return self.playing
+
+    def play(self, uris: list[str], device: str, context: str | None = None, position_s: float = 0.0) -> None:
+        self.uris, self.context, self.device = uris, context, device
+        self._position_s, self._begun_at, self.playing = position_s, time.monotonic(), True
+
+    def position_s(self) -> float:
+        return self._position_s + (time.monotonic() - self._begun_at if self.playing else 0.0)
+
+    def pause(self) -> None:
+        self._position_s, self.playing = self.position_s(), False
+
+    def go_on(self) -> None:
+        self._begun_at, self.playing = time.monotonic(), True
+
+    def skip(self) -> None:
+        self.play(self.uris[1:] or self.uris, self.device or "", self.context)
+
+    def now(self) -> tuple[str, float] | None:
+        """Return the URI and the position of what is loaded; lists come to their end."""
+        while self.uris and self.playing and (over := self.position_s() - self.length_s) >= 0:
+            rest = self.uris[1:]
+            if not rest:
+                self.playing, self._position_s = False, 0.0
+                break
+            self.play(rest, self.device or "", self.context, over)
+        return (self.uris[0], self.position_s()) if self.uris else None
+
+    def speaker(self, device: str) -> dict[str, Any]:
+        return next(each for each in self.devices if each["id"] == device)

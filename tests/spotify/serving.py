@@ -1,0 +1,110 @@
+"""How the double answers over HTTP, and what can go wrong with that."""
+
+from __future__ import annotations
+
+import http.server
+import json
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+
+if TYPE_CHECKING:
+    from tests.spotify.double import Double
+
+
+@dataclass
+class Fault:
+    """What goes wrong with the requests whose path begins with `path`, `times` times (None: until removed)."""
+
+    path: str
+    status: int = 200
+    error: dict[str, Any] | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    times: int | None = None
+    how: str = "answer"
+    """answer, cut (half the body), drip (a byte now and then), hang (nothing), close (hangs up)."""
+
+
+@dataclass
+class Seen:
+    """One request to the Web API."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    body: dict[str, Any]
+    status: int
+
+
+def in_bytes(found: Any) -> bytes:
+    """Return the body of an answer."""
+    return b"" if found is None else json.dumps(found).encode()
+
+
+def handler(double: Double) -> type[http.server.BaseHTTPRequestHandler]:
+    """Return what serves the double."""
+
+    class Bound(Handler):
+        pass
+
+    Bound.double = double
+    return Bound
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Takes the token endpoint and the Web API."""
+
+    protocol_version = "HTTP/1.1"
+    double: Double
+
+    def do_any(self) -> None:
+        parts = urlsplit(self.path)
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        path = parts.path.strip("/").removeprefix("v1/")
+        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        fault = self.double.fault_for(path)
+        status, found = self._answer(path, query, body, fault)
+        asked = json.loads(body) if body[:1] == b"{" else {}
+        self.double.note(Seen(self.command, path, query, asked, status))
+        self._send(status, in_bytes(found), fault)
+
+    do_GET = do_PUT = do_POST = do_DELETE = do_any  # noqa: N815 - the base class's names
+
+    def _answer(self, path: str, query: dict[str, str], body: bytes, fault: Fault | None) -> tuple[int, Any]:
+        if fault is not None and fault.status >= 400:
+            return fault.status, fault.error
+        if path == "api/token":
+            return self.double.token(dict(parse_qsl(body.decode())))
+        token = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        return self.double.answer(self.command, path, query, body, token)
+
+    def _send(self, status: int, body: bytes, fault: Fault | None) -> None:
+        how = fault.how if fault else "answer"
+        if how in ("close", "hang"):
+            self.double.released.wait(60 if how == "hang" else 0)
+            self.close_connection = True
+            return
+        self.send_response(status)
+        for name, value in (fault.headers if fault else {}).items():
+            self.send_header(name, value)
+        self.send_header("Content-Type", "application/json")
+        if how == "cut":
+            self.close_connection, body = True, body[: len(body) // 2]
+        else:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        for place in range(len(body) if how == "drip" else 0):
+            self.wfile.write(body[place : place + 1])
+            if self.double.released.wait(0.2):
+                return
+        if how != "drip":
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Say nothing."""
+
+    def handle(self) -> None:
+        """Serve a connection; whoever hangs up may."""
+        with suppress(ConnectionError):
+            super().handle()

@@ -1,0 +1,259 @@
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from musicond.core.messages import Emotion, Track
+from musicond.core.ports import ListError, SpeakerError
+from musicond.spotify import session
+from musicond.spotify.lists import SpotifyList
+from musicond.spotify.speaker import SpotifySpeaker
+from tests.spotify.serving import Fault
+from tests.spotify.words import entry, track_object, track_uri
+
+if TYPE_CHECKING:
+    from musicond.spotify.access import Access
+    from musicond.spotify.client import Client
+    from tests.spotify.double import Double
+
+SONGS = tuple(Track(track_uri(name), name, "x", "") for name in ("One", "Two"))
+QUIET = "0" * 21 + "1"
+
+
+def speaker(client: Client, access: Access, device: str | None = "Kitchen", **more: bool) -> SpotifySpeaker:
+    return SpotifySpeaker(client, access, device, **more)
+
+
+def names(client: Client, name: str) -> list[str]:
+    return [each.title for each in SpotifyList(name, client).songs()]
+
+
+def test_a_playlist_is_read_page_by_page_by_id_link_and_name(double: Double, client: Client) -> None:
+    entries = [entry(f"Song {number}") for number in range(120)]
+    double.playlists[QUIET] = ("Quiet Evenings", entries)
+    double.foreign["9" * 22] = "quiet evenings"
+    expected = [f"Song {number}" for number in range(120)]
+    for name in (
+        f"spotify:playlist:{QUIET}",
+        f"https://open.spotify.com/playlist/{QUIET}?si=abc",
+        "spotify:Quiet Evenings",
+        "spotify:playlist:quiet EVENINGS",
+    ):
+        assert names(client, name) == expected
+    assert double.violations == []
+
+
+def test_what_can_not_be_played_is_skipped(double: Double, client: Client) -> None:
+    double.playlists[QUIET] = (
+        "Odd",
+        [
+            entry("Good"),
+            entry("Gone", item=None),
+            entry("Local", is_local=True),
+            entry("Local too", item=track_object("Local too", is_local=True)),
+            entry("Not here", item=track_object("Not here", is_playable=False)),
+            entry("Talk", item=track_object("spotify:episode:1", type="episode")),
+            entry("Old wrapper", wrapper="track"),
+        ],
+    )
+    assert names(client, f"spotify:playlist:{QUIET}") == ["Good", "Old wrapper"]
+
+
+def test_liked_songs_and_a_search_of_ten_at_a_time(double: Double, client: Client) -> None:
+    double.liked = [entry(f"Liked {number}", wrapper="track") for number in range(60)]
+    double.found = [track_object(f"Found {number}") for number in range(25)]
+    assert len(names(client, "spotify:liked")) == 60
+    assert len(names(client, "spotify:search:rainy days")) == 25
+    assert {each.query["limit"] for each in double.seen if each.path == "search"} == {"10"}
+    assert double.violations == []
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("spotify:No such list", "none of your playlists is called"),
+        ("https://open.spotify.com/album/1", "no link of a playlist"),
+        (f"spotify:playlist:{'9' * 22}", "Spotify forbids this"),
+    ],
+)
+def test_a_list_that_can_not_be_read_says_why(double: Double, client: Client, name: str, why: str) -> None:
+    with pytest.raises(ListError, match=why):
+        names(client, name)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "why"),
+    [
+        ({"message": "x", "reason": "PREMIUM_REQUIRED"}, 403, "Premium accounts"),
+        (
+            {"message": "Active premium subscription required for the owner of the app"},
+            403,
+            "owner of your Spotify app",
+        ),
+        ({"message": "User not registered in the Developer Dashboard"}, 403, "app's list"),
+        ({"message": "Insufficient client scope"}, 403, "more permissions"),
+        (
+            {"message": "Player command failed: No active device found", "reason": "NO_ACTIVE_DEVICE"},
+            404,
+            "not visible",
+        ),
+        ({"message": "x"}, 500, "trouble of its own"),
+        ({"message": "x"}, 503, "trouble of its own"),
+        ({"message": "API rate limit exceeded", "reason": "QUOTA_EXCEEDED"}, 429, "quota"),
+        ({"message": "API rate limit exceeded"}, 429, "asks for a rest"),
+        ("a text", 400, "broken"),
+    ],
+)
+def test_each_refusal_is_a_plain_sentence_at_once(
+    double: Double, client: Client, error: object, status: int, why: str
+) -> None:
+    double.faults.append(Fault("me/player", status, {"error": error}))
+    started = time.monotonic()
+    with pytest.raises(SpeakerError, match=why):
+        client.playback()
+    assert time.monotonic() - started < 3
+    assert len([each for each in double.seen if each.path == "me/player"]) == 1, "it is not asked again by itself"
+
+
+def test_after_429_nobody_asks_until_the_time_is_over(double: Double, client: Client, access: Access) -> None:
+    double.faults.append(Fault("me/player", 429, {"error": {"status": 429}}, {"Retry-After": "3600"}))
+    with pytest.raises(SpeakerError) as caught:
+        client.playback()
+    assert caught.value.wait_s == 3600
+    asked = len(double.seen)
+    with pytest.raises(ListError, match="60 min") as refused:
+        names(client, "spotify:liked")
+    assert refused.value.wait_s is not None
+    assert len(double.seen) == asked
+
+
+@pytest.mark.parametrize("how", ["cut", "drip", "hang", "close"])
+def test_a_broken_or_slow_answer_is_never_taken_for_silence(
+    double: Double, client: Client, access: Access, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """spotipy takes an answer that is no JSON for an empty one, and an empty one means that nothing plays."""
+    double.player.play([track_uri("Theirs")], double.add_device("Elsewhere"))
+    monkeypatch.setattr(client._session, "_deadline_s", 1.0)
+    monkeypatch.setattr(client._api, "requests_timeout", (1.0, 1.0))
+    double.faults.append(Fault("me/player", how=how))
+    started = time.monotonic()
+    with pytest.raises(SpeakerError, match=r"broken|in time|reached"):
+        client.playback()
+    assert time.monotonic() - started < 5
+    double.faults.clear()
+    assert speaker(client, access).look().playing
+
+
+def test_the_speaker_is_found_by_its_name_on_every_play(double: Double, client: Client, access: Access) -> None:
+    double.add_device("Bedroom", active=True)
+    double.add_device("kitchen")
+    kitchen = double.add_device("Kitchen")
+    double.add_device("Kitchen", is_restricted=True)
+    assert speaker(client, access).begin(SONGS) == tuple(song.track_id for song in SONGS)
+    sent = double.last("PUT", "me/player/play")
+    assert (sent.query, sent.body) == ({"device_id": kitchen}, {"uris": [song.track_id for song in SONGS]})
+    with double.lock:
+        double.player.devices = [each for each in double.player.devices if each["id"] != kitchen]
+    again = double.add_device("KITCHEN", supports_volume=False)
+    with double.lock:
+        double.player.devices = [each for each in double.player.devices if each["name"] in ("KITCHEN", "Bedroom")]
+    speaker(client, access).begin(SONGS)
+    assert double.last("PUT", "me/player/play").query == {"device_id": again}
+    assert double.violations == []
+
+
+@pytest.mark.parametrize(
+    ("devices", "why"),
+    [
+        ([], "not visible"),
+        ([{"name": "Bedroom"}], "not visible"),
+        ([{"name": "Kitchen", "is_restricted": True}, {"name": "Bedroom"}], "takes no commands"),
+        ([{"name": "Kitchen", "id": None}, {"name": "Bedroom"}], "takes no commands"),
+    ],
+)
+def test_another_room_is_never_taken_instead(
+    double: Double, client: Client, access: Access, devices: list[dict[str, object]], why: str
+) -> None:
+    for each in devices:
+        double.add_device(**each)  # type: ignore[arg-type]
+    with pytest.raises(SpeakerError, match=why):
+        speaker(client, access).begin(SONGS)
+    with pytest.raises(SpeakerError, match=r"playback\.device"):
+        speaker(client, access, None).begin(SONGS)
+    assert double.count("PUT", "me/player/play") == 0
+
+
+def test_any_speaker_takes_the_active_one_if_told_so(double: Double, client: Client, access: Access) -> None:
+    double.add_device("Bedroom")
+    kitchen = double.add_device("Kitchen", active=True)
+    speaker(client, access, "any", anywhere=True).begin(SONGS)
+    assert double.last("PUT", "me/player/play").query == {"device_id": kitchen}
+
+
+def test_a_stale_id_is_looked_up_once_more(double: Double, client: Client, access: Access) -> None:
+    double.add_device("Kitchen")
+    double.faults.append(
+        Fault("me/player/play", 404, {"error": {"status": 404, "message": "Device not found"}}, times=1)
+    )
+    speaker(client, access).begin(SONGS)
+    assert double.count("GET", "me/player/devices") == 2
+    double.faults.append(Fault("me/player/play", 404, {"error": {"status": 404, "message": "Device not found"}}))
+    with pytest.raises(SpeakerError, match="gone"):
+        speaker(client, access).begin(SONGS)
+    assert double.count("GET", "me/player/devices") == 4, "then it gives up"
+
+
+def test_a_look_tells_what_is_ours_from_what_is_not(double: Double, client: Client, access: Access) -> None:
+    kitchen, bedroom = double.add_device("Kitchen"), double.add_device("Bedroom")
+    own = speaker(client, access)
+    assert not own.look().names
+    ours = own.begin(SONGS)
+    heard = own.look()
+    assert heard.playing
+    assert heard.here
+    assert ours[0] in heard.names
+    assert (heard.device, heard.volume, heard.length_s) == ("Kitchen", 50, 200.0)
+    double.player.play([SONGS[0].track_id], kitchen, "spotify:album:1")
+    assert not set(ours) & own.look().names, "the same song, but from an album that a person has chosen"
+    double.player.play([SONGS[0].track_id], bedroom)
+    elsewhere = own.look()
+    assert (elsewhere.here, elsewhere.volume) == (False, None)
+    own.halt()
+    assert double.player.is_playing(), "it plays in another room"
+    double.player.play([SONGS[0].track_id], kitchen)
+    own.level(30)
+    own.halt()
+    assert not double.player.is_playing()
+    own.go_on()
+    assert own.look().playing
+    assert own.look().volume == 30
+    assert double.violations == []
+
+
+def test_songs_of_other_services_can_not_be_played_there(double: Double, client: Client, access: Access) -> None:
+    double.add_device("Kitchen")
+    with pytest.raises(SpeakerError, match="none of the recommended songs"):
+        speaker(client, access).begin([Track("file:///a.mp3", "a", "b", "")])
+
+
+def test_no_secret_is_logged_even_at_debug(
+    double: Double, client: Client, access: Access, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        double.expire_access()
+        double.add_device("Kitchen")
+        speaker(client, access).begin(SONGS)
+        double.faults.append(Fault("me", 500))
+        with pytest.raises(SpeakerError):
+            client.me()
+        double.kill_tokens()
+        double.faults.clear()
+        with pytest.raises(SpeakerError):
+            client.me()
+    assert not [secret for secret in double.secrets if secret in caplog.text]
+    assert caplog.messages
+    assert session.DEADLINE_S < 25
+    assert Emotion.SAD.value not in caplog.text

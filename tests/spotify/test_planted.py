@@ -1,0 +1,66 @@
+"""Three bugs planted in the client: the double must catch each, or it proves nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from musicond.core.messages import Track
+from musicond.spotify import client as module
+from musicond.spotify.lists import SpotifyList
+from musicond.spotify.speaker import SpotifySpeaker
+from tests.spotify.words import entry, track_object, track_uri
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from musicond.spotify.access import Access
+    from musicond.spotify.client import Client
+    from tests.spotify.double import Double
+
+OWN = "1" * 22
+
+
+def holds(double: Double, client: Client, access: Access) -> None:
+    """Read a playlist, search, and play in the kitchen while the bedroom is active; raise where that goes wrong."""
+    double.playlists[OWN] = ("Own", [entry("One")])
+    double.found = [track_object("Found")]
+    kitchen = double.add_device("Kitchen")
+    double.add_device("Bedroom", active=True)
+    assert [song.title for song in SpotifyList(f"spotify:playlist:{OWN}", client).songs()] == ["One"]
+    assert [song.title for song in SpotifyList("spotify:search:found", client).songs()] == ["Found"]
+    SpotifySpeaker(client, access, "Kitchen").begin([Track(track_uri("One"), "One", "x", "")])
+    assert double.player.device == kitchen
+    assert double.violations == []
+
+
+def removed_endpoint(client: Client, playlist: str) -> Iterator[dict[str, Any]]:
+    """Ask as before February 2026: playlists/ID/tracks."""
+    page = client._ask(client._api._get, f"playlists/{playlist}/tracks", limit=50)
+    yield from page["items"]
+
+
+def no_device(client: Client, device: str, uris: list[str] | None) -> None:
+    """Forget the device: whichever is active plays."""
+    client._ask(client._api.start_playback, uris=uris)
+
+
+BUGS: dict[str, tuple[object, str, object]] = {
+    "an endpoint that was removed": (module.Client, "playlist_items", removed_endpoint),
+    "a search for fifty": (module, "SEARCH_PAGE", 50),
+    "another room's speaker": (module.Client, "play", no_device),
+}
+
+
+def test_without_a_bug_it_holds(double: Double, client: Client, access: Access) -> None:
+    holds(double, client, access)
+
+
+@pytest.mark.parametrize("name", BUGS)
+def test_each_planted_bug_is_caught(
+    double: Double, client: Client, access: Access, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(*BUGS[name])
+    with pytest.raises(Exception, match=r".*"):
+        holds(double, client, access)
