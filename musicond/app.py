@@ -86,14 +86,10 @@ def open_recording(name: str) -> Recording:
 def build_eyes(config: Config, *, tracking: bool = True, gate: bool = True) -> tuple[FaceFinder, EmotionReader]:
     """Return what finds faces and what reads them; raise ModelError."""
     cv2.setNumThreads(1)  # one core is enough, and a cool Pi with three free cores is worth more
-    finder = HaarFinder(
-        models_dir() / "haarcascade_frontalface_default.xml",
-        min_size=config.faces.min_size,
-        max_size=config.faces.max_size,
-        track=tracking,
-        motion_gate=gate,
-    )
-    return finder, TfliteReader(model_path(config), threads=config.model.threads, policy=config.faces.policy)
+    faces, cascade = config.faces, models_dir() / "haarcascade_frontalface_default.xml"
+    reader = TfliteReader(model_path(config), threads=config.model.threads, policy=faces.policy)
+    finder = HaarFinder(cascade, reader, faces.min_size, faces.max_size, track=tracking, motion_gate=gate)
+    return finder, reader
 
 
 def build_pipeline(

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """Measure the shipped model, or another, on FER2013: alone, or through the daemon's own Haar and crop.
 
-    .venv/bin/python tools/evaluate.py --data fer2013.zip [--split train|test] [--through-pipeline] [--json] [MODEL]
+    .venv/bin/python tools/evaluate.py --data fer2013.zip [--split train|test] [--through-pipeline] [--robustness]
+        [--confusion PNG] [--json] [MODEL]
 
-Runs where the daemon runs, without TensorFlow. `--through-pipeline` lays each image, 120 to 240 pixels wide,
-into a room of 640x480 with noise and changing light, has the daemon's finder find it and its reader read it.
+Runs where the daemon runs, without TensorFlow. `--robustness` reads the images again, made worse in eleven
+ways. `--confusion` draws the table of what is taken for what. `--through-pipeline` lays each image, 120 to 240
+pixels wide, into a room of 640x480 with noise and changing light, has the daemon's finder find it and its
+reader read it.
 """
 
 from __future__ import annotations
@@ -31,7 +34,8 @@ from musicond.vision.emotion import TfliteReader
 from musicond.vision.faces import HaarFinder
 from musicond.vision.preprocess import normalise
 from tools.fer2013 import DataError, Split, load
-from tools.metrics import Figures, figures, table
+from tools.metrics import Figures, drawn, figures, table
+from tools.robustness import CHANGES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -88,6 +92,15 @@ def through(reader: TfliteReader, finder: HaarFinder, images: NDArray[np.uint8])
     return Piped(found, np.array(rows).reshape(-1, 7))
 
 
+def robustness(reader: TfliteReader, data: Split) -> dict[str, float]:
+    """Return the accuracy on the images after each of the changes."""
+    found = {}
+    for name, change in CHANGES.items():
+        probabilities, _ = direct(reader, np.stack([change(image) for image in data.images]))
+        found[name] = round(figures(probabilities, data.labels).accuracy, 4)
+    return found
+
+
 def measure(args: argparse.Namespace, data: Split) -> dict[str, object]:
     """Return what is printed."""
     reader = TfliteReader(args.model)
@@ -101,16 +114,25 @@ def measure(args: argparse.Namespace, data: Split) -> dict[str, object]:
     }
     if not args.json:
         print(table(result))
+    if args.confusion and not cv2.imwrite(str(args.confusion), drawn(result)):
+        raise DataError(f"{args.confusion}: can't be written; give a .png in a folder that exists")
+    if args.robustness:
+        report["robustness"] = robustness(reader, data)
     if args.through_pipeline:
-        finder = HaarFinder(MODELS / "haarcascade_frontalface_default.xml", motion_gate=False)
-        piped = through(reader, finder, data.images)
-        report["found"] = round(float(piped.found.mean()), 4)
-        if not piped.found.any():
-            return {**report, **dict.fromkeys(("accuracy", "macro_f1", "recall", "ece", "accuracy_direct"))}
-        labels = data.labels[piped.found]
-        report |= _shown(figures(piped.probabilities, labels))
-        report["accuracy_direct"] = round(figures(probabilities[piped.found], labels).accuracy, 4)
+        report |= pipeline(reader, data, probabilities)
     return report
+
+
+def pipeline(reader: TfliteReader, data: Split, probabilities: NDArray[np.float64]) -> dict[str, object]:
+    """Return what comes of the images in rooms, beside their direct probabilities (n, 7)."""
+    finder = HaarFinder(MODELS / "haarcascade_frontalface_default.xml", reader, motion_gate=False)
+    piped = through(reader, finder, data.images)
+    found: dict[str, object] = {"found": round(float(piped.found.mean()), 4)}
+    if not piped.found.any():
+        return {**found, **dict.fromkeys(("accuracy", "macro_f1", "recall", "ece", "accuracy_direct"))}
+    labels = data.labels[piped.found]
+    same = round(figures(probabilities[piped.found], labels).accuracy, 4)
+    return {**found, **_shown(figures(piped.probabilities, labels)), "accuracy_direct": same}
 
 
 def _shown(result: Figures) -> dict[str, object]:
@@ -129,6 +151,8 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True, help="FER2013: a zip or a folder in the Kaggle layout")
     parser.add_argument("--split", choices=("train", "test"), default="test")
     parser.add_argument("--through-pipeline", action="store_true", help="find and crop the faces as the daemon does")
+    parser.add_argument("--robustness", action="store_true", help="read the images made worse, too")
+    parser.add_argument("--confusion", type=Path, metavar="PNG", help="draw the table of what is taken for what")
     parser.add_argument("--first", type=int, metavar="N", help="take N images only, spread over the split")
     parser.add_argument("--json", action="store_true", help="print JSON")
     args = parser.parse_args()
@@ -137,7 +161,7 @@ def main() -> int:
         data = load(args.data, args.split)
         if args.first:
             chosen = np.linspace(0, len(data.labels) - 1, min(args.first, len(data.labels))).astype(int)
-            data = Split(data.images[chosen], data.labels[chosen])
+            data = data.only(chosen)
         report = measure(args, data)
     except DataError as fault:
         print(f"evaluate: {fault}", file=sys.stderr)
@@ -149,7 +173,10 @@ def main() -> int:
         print(json.dumps(report, indent=1))
     else:
         for key, value in report.items():
-            print(f"{key:17} {value}")
+            if isinstance(value, dict) and key == "robustness":
+                print(*(f"  {name:28} {share:.4f}" for name, share in value.items()), sep="\n")
+            else:
+                print(f"{key:17} {value}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""FER2013 in the Kaggle layout (a zip or a folder), read, cleaned of duplicates and augmented."""
+"""FER2013 in the Kaggle layout (a zip or a folder), read, cleaned of duplicates, and a part held out."""
 
 from __future__ import annotations
 
@@ -22,14 +22,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LABELS = [emotion.value for emotion in EMOTIONS]
+ALIKE = 0.95
+"""Correlation from which two images are one picture: looked at, pairs above it are the same photograph."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """Images uint8 (n, 48, 48) and labels int64 (n,), indices into `LABELS`."""
+    """Images uint8 (n, 48, 48), labels int64 (n,) as indices into `LABELS`, and places in the order of names."""
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
+    numbers: NDArray[np.int64]
+
+    def only(self, chosen: NDArray[Any]) -> Split:
+        """Return the images that an index or mask array chooses."""
+        return Split(self.images[chosen], self.labels[chosen], self.numbers[chosen])
 
 
 class DataError(Exception):
@@ -50,7 +57,7 @@ def load(path: Path, split: str) -> Split:
     if not images:
         msg = f"{path}: no images below {split}/<{'|'.join(LABELS)}>/; give FER2013 in the Kaggle layout"
         raise DataError(msg)
-    return Split(np.stack(images), np.array(labels, np.int64))
+    return Split(np.stack(images), np.array(labels, np.int64), np.arange(len(labels)))
 
 
 def _files(path: Path, split: str) -> Iterator[tuple[str, bytes]]:
@@ -75,62 +82,62 @@ def _files(path: Path, split: str) -> Iterator[tuple[str, bytes]]:
 def clean(train: Split, test: Split) -> tuple[Split, dict[str, int]]:
     """Drop training images that also stand in the test split, and repeats within training.
 
-    Repeats are images with the same pixels. Of repeats whose labels differ, the majority's label
-    stays; where there is a tie, all go. Returns the cleaned split and what was dropped, by reason.
+    An image also stands in the test split where its correlation with one of those is at least `ALIKE`. Repeats
+    are images with the same pixels: of those whose labels differ, the majority's label stays; where there is a
+    tie, all go. Returns the cleaned split and what was dropped, by reason.
     """
-    held_out = {_key(image) for image in test.images}
+    in_test = likeness(train.images, test.images) >= ALIKE
     groups: dict[bytes, list[int]] = defaultdict(list)
-    for index, image in enumerate(train.images):
-        groups[_key(image)].append(index)
+    for index in np.flatnonzero(~in_test):
+        groups[hashlib.sha256(train.images[index].tobytes()).digest()].append(int(index))
     kept: list[int] = []
-    dropped: Counter[str] = Counter()
-    for key, members in groups.items():
-        if key in held_out:
-            dropped["also in test"] += len(members)
-            continue
+    dropped = Counter({"also in test": int(in_test.sum())})
+    for members in groups.values():
         votes = Counter(int(train.labels[index]) for index in members).most_common(2)
         if len(votes) > 1 and votes[0][1] == votes[1][1]:
             dropped["repeated with differing labels"] += len(members)
             continue
         kept.append(next(index for index in members if train.labels[index] == votes[0][0]))
         dropped["repeated"] += len(members) - 1
-    order = np.array(sorted(kept))
-    return Split(train.images[order], train.labels[order]), dict(dropped)
+    return train.only(np.array(sorted(kept))), dict(dropped)
 
 
-def _key(image: NDArray[np.uint8]) -> bytes:
-    return hashlib.sha256(image.tobytes()).digest()
+def hold_out(train: Split, count: int, seed: int = 11) -> tuple[Split, Split]:
+    """Take up to `count` images out that resemble no other; return (rest, held out).
+
+    They fit what training must not: the temperature, and the choice between settings.
+    """
+    alone = np.flatnonzero(likeness(train.images, train.images, itself=True) < ALIKE)
+    chosen = np.zeros(len(train.labels), bool)
+    chosen[np.random.default_rng(seed).permutation(alone)[:count]] = True
+    return train.only(~chosen), train.only(chosen)
+
+
+def likeness(images: NDArray[np.uint8], others: NDArray[np.uint8], *, itself: bool = False) -> NDArray[np.float32]:
+    """Return for each image (n,) its greatest correlation with one of `others`, both at 24x24 pixels.
+
+    `itself`: both are the same, and an image is not held against itself.
+    """
+    ours, theirs = _vectors(images), _vectors(others)
+    best = np.empty(len(ours), np.float32)
+    for start in range(0, len(ours), 2000):
+        products = ours[start : start + 2000] @ theirs.T
+        if itself:
+            rows = np.arange(len(products))
+            products[rows, start + rows] = -1
+        best[start : start + 2000] = products.max(axis=1)
+    return best
+
+
+def _vectors(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    small = [cv2.resize(image, (24, 24), interpolation=cv2.INTER_AREA) for image in images]
+    rows = np.stack(small).reshape(len(images), -1).astype(np.float32)
+    rows -= rows.mean(axis=1, keepdims=True)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True) + 1e-6
+    return np.asarray(rows, np.float32)
 
 
 def model_input(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Turn uint8 (n, 48, 48) into the float model's input (n, 48, 48, 1)."""
     levels = np.stack([normalise(image) for image in images])
     return levels[..., None].astype(np.float32) * np.float32(MODEL_SCALE)
-
-
-def jitter(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Vary one training image as a Haar box, a camera and a living room would.
-
-    Mirror, turn +-18 degrees, scale 0.8..1.2, shift +-12 % (Haar's boxes are about that loose),
-    gamma, blur or coarse pixels (a small face), noise, and one erased rectangle.
-    """
-    if rng.random() < 0.5:
-        image = np.ascontiguousarray(image[:, ::-1])
-    centre = (INPUT_SIZE - 1) / 2
-    matrix: NDArray[Any] = cv2.getRotationMatrix2D((centre, centre), rng.uniform(-18, 18), rng.uniform(0.8, 1.2))
-    matrix[:, 2] += rng.uniform(-0.12, 0.12, 2) * INPUT_SIZE
-    out: NDArray[Any] = cv2.warpAffine(image, matrix, (INPUT_SIZE, INPUT_SIZE), borderMode=cv2.BORDER_REPLICATE).astype(
-        np.float32
-    )
-    if rng.random() < 0.4:
-        out = 255.0 * (out / 255.0) ** np.float32(np.exp(rng.uniform(-0.6, 0.6)))
-    if rng.random() < 0.25:
-        small = int(rng.integers(20, 40))
-        out = cv2.resize(cv2.resize(out, (small, small), interpolation=cv2.INTER_AREA), (INPUT_SIZE, INPUT_SIZE))
-    if rng.random() < 0.3:
-        out = out + rng.normal(0, rng.uniform(2, 14), out.shape).astype(np.float32)
-    if rng.random() < 0.4:
-        height, width = rng.integers(6, 18, 2)
-        top, left = rng.integers(0, INPUT_SIZE - height), rng.integers(0, INPUT_SIZE - width)
-        out[top : top + height, left : left + width] = rng.uniform(0, 255)
-    return np.clip(out, 0, 255).astype(np.uint8)

@@ -171,7 +171,7 @@ class Judge:
 
     def seen(self, face: NDArray[np.uint8], label: int) -> float:
         """Return the least score of the label over some frames of a moving head; 0 where no face is found."""
-        finder, noise = HaarFinder(CASCADE, motion_gate=False), np.random.default_rng(3)
+        finder, noise = HaarFinder(CASCADE, self.reader, motion_gate=False), np.random.default_rng(3)
         picture, scores = with_face(face), []
         for number in range(8):
             shift = np.array([[1, 0, 5 * np.sin(0.9 * number)], [0, 1, 3 * np.sin(0.6 * number)]], np.float32)
@@ -184,7 +184,7 @@ class Judge:
 
     def box(self, face: NDArray[np.uint8]) -> Box | None:
         """Return where the finder sees the face."""
-        finder, picture = HaarFinder(CASCADE, motion_gate=False), np.asarray(with_face(face), np.uint8)
+        finder, picture = HaarFinder(CASCADE, self.reader, motion_gate=False), np.asarray(with_face(face), np.uint8)
         for number in range(3):
             found = finder.find(Frame(picture, number / 8, datetime(2026, 1, 1, tzinfo=UTC))).confirmed
         return found[0] if found else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 
 from tools.fer2013 import LABELS
@@ -86,3 +87,27 @@ def table(result: Figures) -> str:
         share = 100 * row / max(1, row.sum())
         lines.append(f"{label:9}" + "".join(f"{value:9.1f}" for value in share) + f"{row.sum():9d}")
     return "\n".join(lines)
+
+
+def drawn(result: Figures) -> NDArray[np.uint8]:
+    """Return the confusion matrix as a picture, uint8 (height, width, 3): the darker, the more of the row."""
+    cell, margin, ink = 64, 110, (60, 40, 20)
+    side = margin + cell * len(LABELS) + 12
+    picture = np.full((side, side, 3), 255, np.uint8)
+
+    def write(text: str, x: int, y: int, colour: tuple[int, int, int] = ink) -> None:
+        cv2.putText(picture, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, 1, cv2.LINE_AA)
+
+    write("label / read as, in percent of the label", 6, margin - 48)
+    for row, label in enumerate(LABELS):
+        y = margin + row * cell
+        write(label, 6, y + cell // 2 + 4)
+        write(label, margin + row * cell, margin - 12)
+        counts = result.confusion[row]
+        for column, share in enumerate(counts / max(1, int(counts.sum()))):
+            x = margin + column * cell
+            shade = tuple(int(255 - share * (255 - full)) for full in (150, 90, 30))
+            cv2.rectangle(picture, (x, y), (x + cell - 2, y + cell - 2), shade, -1)
+            colour = (255, 255, 255) if share > 0.5 else ink
+            write(f"{100 * share:.0f}", x + cell // 2 - 10, y + cell // 2 + 4, colour)
+    return picture

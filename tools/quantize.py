@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Turn a trained Keras model into the daemon's full-int8 TFLite model and its sidecar.
 
-    script/train-env && .train-env/bin/python tools/quantize.py build/train/best.keras --data fer2013.zip --out models/
+    script/train-env
+    .train-env/bin/python tools/quantize.py build/train/averaged.keras --data fer2013.zip --out models/
 
-Writes fer_int8.tflite, fer_int8.json (labels, temperature, crop scale, checksum) and fer_student.npz (the
-float weights as float16). Only training images calibrate ranges, temperature and crop scale.
+Writes fer_int8.tflite, fer_int8.json (labels, temperature, crop scale, checksum) and fer_student.npz (the float
+weights as float16; tools/train.py --start goes on from them). Only training images calibrate ranges and crop scale
+and fit the face output; the temperature is fitted on those that were held out of the training.
 """
 
 from __future__ import annotations
@@ -29,29 +31,51 @@ import tensorflow as tf
 from tensorflow.lite.tools import flatbuffer_utils
 from tqdm import tqdm
 
-from musicond.vision.preprocess import MODEL_SCALE
-from tools.fer2013 import LABELS, DataError, Split, clean, jitter, load, model_input
+from musicond.vision.preprocess import INPUT_SIZE, MODEL_SCALE
+from tools import face_unit
+from tools.augment import jitter
+from tools.fer2013 import LABELS, DataError, Split, clean, hold_out, load, model_input
 from tools.metrics import figures, fit_temperature, softmax
+from tools.network import load_student
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
-MAX_OP_VERSIONS = {"CONV_2D": 3, "FULLY_CONNECTED": 4, "MAX_POOL_2D": 2, "MEAN": 2}
+MAX_OP_VERSIONS = {"CONV_2D": 3, "FULLY_CONNECTED": 4, "MAX_POOL_2D": 2, "MEAN": 2, "ADD": 2}
 """Newest versions that tflite-runtime 2.14.0, the oldest runtime served, knows of the ops in use."""
 SEED = 7
 
 
+def whole(model: keras.Model, train: Split, faces: int, scenes: int) -> tuple[keras.Model, dict[str, float]]:
+    """Return the model for 48x48 with the face output beside the logits, and how good that is at fresh pictures."""
+    fixed = keras.models.clone_model(model, input_tensors=keras.Input((INPUT_SIZE, INPUT_SIZE, 1), name="face"))
+    fixed.set_weights(model.get_weights())
+    body = keras.Model(fixed.input, fixed.layers[-1].input)
+    pictures, is_face = face_unit.pictures(train, faces, scenes, SEED)
+    features = np.asarray(body.predict(model_input(pictures), batch_size=256, verbose=0))
+    weights, bias = face_unit.fit(features, is_face)
+    unit = keras.layers.Dense(1, name="is_face")
+    outputs = [fixed.output, unit(body.output)]
+    unit.set_weights([weights[:, None], np.array([bias], np.float32)])
+    fresh, truth = face_unit.pictures(train, max(1, faces // 4), scenes // 4, SEED + 1)
+    odds = np.asarray(body.predict(model_input(fresh), batch_size=256, verbose=0)) @ weights + bias
+    good = {"of faces": float(np.mean(odds[truth == 1] > 0)), "of others": float(np.mean(odds[truth == 0] <= 0))}
+    return keras.Model(fixed.input, outputs), good
+
+
 def representative(train: Split, count: int) -> NDArray[np.float32]:
-    """Return (count, 48, 48, 1) model inputs of training images, half of them jittered."""
+    """Return (count, 48, 48, 1) model inputs: training images, half of them jittered, and a tenth no faces."""
     rng = np.random.default_rng(SEED)
-    chosen = train.images[rng.choice(len(train.images), count, replace=False)]
-    half = count // 2
-    return model_input(np.concatenate([chosen[:half], np.stack([jitter(image, rng) for image in chosen[half:]])]))
+    chosen = train.images[rng.choice(len(train.images), min(count, len(train.images)), replace=False)]
+    half = len(chosen) // 2
+    jittered = [jitter(image, rng) for image in chosen[half:]]
+    scenes = [cv2.resize(face_unit.scene(rng, 96), (INPUT_SIZE, INPUT_SIZE)) for _ in range(count // 10)]
+    return model_input(np.stack([*chosen[:half], *jittered, *scenes]).astype(np.uint8))
 
 
 def convert(model: keras.Model, samples: NDArray[np.float32]) -> bytes:
-    """Quantise weights (per channel) and activations to int8; raise ValueError if a float tensor stays."""
+    """Quantise weights (per channel) and activations to int8."""
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: ([sample[None]] for sample in samples)
@@ -89,21 +113,23 @@ class Runner:
     def __init__(self, content: bytes) -> None:
         self.interpreter = tf.lite.Interpreter(model_content=content, num_threads=1)
         self.interpreter.allocate_tensors()
-        self.input, self.output = self.interpreter.get_input_details()[0], self.interpreter.get_output_details()[0]
+        self.input = self.interpreter.get_input_details()[0]
+        outputs = self.interpreter.get_output_details()
+        self.output = next(each for each in outputs if each["shape"][-1] == len(LABELS))
 
     def logits(self, inputs: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
-        """Return real-valued logits (n, 7) and the milliseconds of one invoke."""
+        """Return real-valued logits (n, 7) and the median milliseconds of one invoke."""
         scale, zero = self.output["quantization"]
         out = np.empty((len(inputs), len(LABELS)), np.float32)
-        spent = 0.0
+        spent = []
         for row, image in enumerate(tqdm(inputs, desc="int8", leave=False)):
             levels = np.rint(image / MODEL_SCALE).astype(np.int8)
             self.interpreter.set_tensor(self.input["index"], levels[None])
             started = time.perf_counter()
             self.interpreter.invoke()
-            spent += time.perf_counter() - started
+            spent.append(time.perf_counter() - started)
             out[row] = (self.interpreter.get_tensor(self.output["index"])[0].astype(np.float32) - zero) * scale
-        return out, 1000 * spent / len(inputs)
+        return out, 1000 * float(np.median(spent))
 
 
 def measure_crop(train: Split, cascade: Path, count: int) -> tuple[float, float]:
@@ -118,59 +144,42 @@ def measure_crop(train: Split, cascade: Path, count: int) -> tuple[float, float]
         raise DataError(msg)
     rng = np.random.default_rng(SEED)
     ratios: list[float] = []
-    for index in tqdm(rng.choice(len(train.images), count, replace=False), desc="crop scale", leave=False):
+    for index in tqdm(rng.permutation(len(train.images))[:count], desc="crop scale", leave=False):
         image = cv2.resize(train.images[index], (160, 160), interpolation=cv2.INTER_CUBIC)
         canvas = np.full((320, 320), round(float(image.mean())), np.uint8)
         canvas[80:240, 80:240] = image
         boxes = finder.detectMultiScale(canvas, 1.05, 5, minSize=(70, 70), maxSize=(240, 240))
         if len(boxes) == 1:
             ratios.append(160 / float(boxes[0][2]))
-    return float(np.median(ratios)), len(ratios) / count
+    return (float(np.median(ratios)) if ratios else 1.0), len(ratios) / count
 
 
-def student(model: keras.Model, path: Path) -> None:
-    """Keep the float weights as float16, in the order of `get_weights`."""
-    np.savez_compressed(path, **{f"w{i:02}": w.astype(np.float16) for i, w in enumerate(model.get_weights())})
-
-
-def _settings(settings: dict[str, Any]) -> dict[str, Any]:
-    """Leave out the width of a training that went on from another model: it took over that one's."""
-    started = settings.get("start") not in (None, "None")
-    return {key: value for key, value in settings.items() if not (started and key == "width")}
-
-
-def _epoch(model: Path, epochs: list[dict[str, Any]]) -> int | None:
-    """Return the epoch whose weights these are: averaged.keras holds the last one's, best.keras the best one's."""
-    if not epochs:
-        return None
-    return (
-        len(epochs) if model.stem == "averaged" else int(max(epochs, key=lambda each: each["test_accuracy"])["epoch"])
-    )
+def student(model: keras.Model, size: str, path: Path) -> None:
+    """Keep the float weights as float16, in the order of `get_weights`, and the name of the network's size."""
+    weights = {f"w{i:03}": w.astype(np.float16) for i, w in enumerate(model.get_weights())}
+    np.savez_compressed(path, size=size, **weights)
 
 
 def quantize(args: argparse.Namespace) -> None:
     """Convert, measure, write."""
-    model = keras.models.load_model(args.model, compile=False)
+    model, size = load_student(args.model)
     test = load(args.data, "test")
     train, _ = clean(load(args.data, "train"), test)
-    content = convert(model, representative(train, args.samples))
-    facts = inspect(content)
+    train, held_out = hold_out(train, args.hold_out)
+    complete, face = whole(model, train, args.faces, args.scenes)
+    content = convert(complete, representative(train, args.samples))
     runner = Runner(content)
-    rng = np.random.default_rng(SEED + 1)
-    fit = rng.choice(len(train.images), args.fit, replace=False)
-    jittered = model_input(np.stack([jitter(train.images[i], rng) for i in fit]))
-    temperature = fit_temperature(runner.logits(jittered)[0], train.labels[fit])
+    temperature = fit_temperature(runner.logits(model_input(held_out.images))[0], held_out.labels)
     crop, found = measure_crop(train, args.cascade, args.crops)
-
-    inputs = model_input(test.images)
-    floats = np.asarray(model.predict(inputs, batch_size=256, verbose=0))
-    ints, milliseconds = runner.logits(inputs)
-    result = figures(softmax(ints, temperature), test.labels)
-    args.out.mkdir(parents=True, exist_ok=True)
-    (args.out / "fer_int8.tflite").write_bytes(content)
-    student(model, args.out / "fer_student.npz")
-    log = args.model.parent / "log.json"
-    trained = json.loads(log.read_text()) if log.exists() else {"settings": {}, "epochs": []}
+    report = {
+        **measured(complete, runner, test, temperature),
+        **{key: value for key, value in inspect(content).items() if key != "operators"},
+        "temperature": f"{temperature:.4f} (fitted on {len(held_out.labels)} held-out images)",
+        "face output": ", ".join(f"{share:.1%} {whose}" for whose, share in face.items()) + " told right",
+        "crop scale": f"{crop:.3f} (a face found in {found:.0%} of {args.crops})",
+        "bytes": len(content),
+        "weights": complete.count_params(),
+    }
     sidecar = {
         "labels": LABELS,
         "temperature": round(temperature, 4),
@@ -179,41 +188,56 @@ def quantize(args: argparse.Namespace) -> None:
         "trained": {
             "data": "FER2013 training split without repeats and without images of the test split",
             "images": len(train.labels),
-            **_settings(trained["settings"]),
-            "epoch": _epoch(args.model, trained["epochs"]),
+            **_trained(args.model),
         },
     }
+    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out / "fer_int8.tflite").write_bytes(content)
     (args.out / "fer_int8.json").write_text(json.dumps(sidecar, indent=2) + "\n")
-    report = {
-        "float accuracy": round(float(np.mean(floats.argmax(1) == test.labels)), 4),
-        "int8 accuracy": round(result.accuracy, 4),
-        "agreement": round(float(np.mean(floats.argmax(1) == ints.argmax(1))), 4),
-        "ece": round(result.ece, 4),
-        "temperature": sidecar["temperature"],
-        "crop scale": f"{crop:.3f} (a face found in {found:.0%} of {args.crops})",
-        "bytes": len(content),
-        "weights": model.count_params(),
-        "MACs": facts["macs"],
-        "ops": facts["ops"],
-        "tensor types": facts["types"],
-        "input": runner.input["quantization"],
-        "output": runner.output["quantization"],
-        "invoke ms": round(milliseconds, 3),
-    }
+    student(model, size, args.out / "fer_student.npz")
     for key, value in report.items():
         print(f"{key:15} {value}")
     print(f"next: .venv/bin/python tools/evaluate.py --data {args.data} {args.out / 'fer_int8.tflite'}")
 
 
+def measured(model: keras.Model, runner: Runner, test: Split, temperature: float) -> dict[str, object]:
+    """Return what the int8 model is worth on the test split beside the float one."""
+    inputs = model_input(test.images)
+    floats = np.asarray(model.predict(inputs, batch_size=256, verbose=0)[0])
+    ints, milliseconds = runner.logits(inputs)
+    result = figures(softmax(ints, temperature), test.labels)
+    return {
+        "float accuracy": round(float(np.mean(floats.argmax(1) == test.labels)), 4),
+        "int8 accuracy": round(result.accuracy, 4),
+        "agreement": round(float(np.mean(floats.argmax(1) == ints.argmax(1))), 4),
+        "macro-F1": round(result.macro_f1, 4),
+        "ece": round(result.ece, 4),
+        "input": runner.input["quantization"],
+        "output": runner.output["quantization"],
+        "invoke ms": f"{milliseconds:.3f} (median, one thread, TensorFlow's runtime)",
+    }
+
+
+def _trained(model: Path) -> dict[str, Any]:
+    """Return how the model was trained, from the log beside it."""
+    log = model.parent / "log.json"
+    if not log.exists():
+        return {}
+    found = json.loads(log.read_text())
+    return {**found["settings"], "epochs": len(found["epochs"])}
+
+
 def main() -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path, help="best.keras of tools/train.py")
+    parser.add_argument("model", type=Path, help="averaged.keras of tools/train.py, or a fer_student.npz")
     parser.add_argument("--data", type=Path, required=True, help="FER2013: a zip or a folder in the Kaggle layout")
     parser.add_argument("--out", type=Path, default=MODELS, help="folder for the model and its sidecar")
     parser.add_argument("--cascade", type=Path, default=MODELS / "haarcascade_frontalface_default.xml")
+    parser.add_argument("--hold-out", type=int, default=1000, help="as tools/train.py was told")
     parser.add_argument("--samples", type=int, default=500, help="training images that calibrate the ranges")
-    parser.add_argument("--fit", type=int, default=6000, help="training images that fit the temperature")
+    parser.add_argument("--faces", type=int, default=4000, help="training images that fit the face output")
+    parser.add_argument("--scenes", type=int, default=8000, help="drawn scenes likewise")
     parser.add_argument("--crops", type=int, default=1500, help="training images that measure the crop scale")
     args = parser.parse_args()
     if not args.model.is_file():

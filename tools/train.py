@@ -3,9 +3,9 @@
 
     script/train-env && .train-env/bin/python tools/train.py --data fer2013.zip --out build/train
 
-One code for the CPU and GPU backends: set KERAS_BACKEND to tensorflow, torch or jax. Writes
-last.keras (the running state), best.keras (averaged weights, chosen on the test split), log.json
-and curve.png into --out. `tools/quantize.py` turns best.keras into models/fer_int8.tflite.
+One code for the CPU and GPU backends: set KERAS_BACKEND to tensorflow, torch or jax. Writes state.npz (the
+running state, after each epoch), averaged.keras (the averaged weights), log.json and curve.png into --out; the same
+command goes on from there. `tools/quantize.py` turns averaged.keras into models/fer_int8.tflite.
 """
 
 from __future__ import annotations
@@ -13,13 +13,16 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import keras
 import matplotlib as mpl
 import numpy as np
 from tqdm import tqdm
@@ -27,106 +30,77 @@ from tqdm import tqdm
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
-from tools.fer2013 import LABELS, DataError, Split, clean, jitter, load, model_input
+from tools.augment import Batches, Phase, targets
+from tools.fer2013 import LABELS, DataError, Split, clean, hold_out, load, model_input
+from tools.rounds import Alone, Job, Recipe, State, Team, Trainer, Workers
 
-EMA = 0.995
-"""Decay per step of the averaged weights: a memory of about 200 steps, one epoch."""
-WARMUP_EPOCHS = 1
-LABEL_SMOOTHING = 0.1
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-
-def build_model(width: float) -> keras.Model:
-    """Build the plain convolutional net: float32 (n, 48, 48, 1) in, seven logits out.
-
-    Convolution, batch norm and ReLU only, so that it folds into integer convolutions without
-    a float tensor. `width` multiplies the channels.
-    """
-
-    def channels(base: int) -> int:
-        return 8 * math.ceil(base * width / 8)
-
-    def conv(x: keras.KerasTensor, filters: int, kernel: int = 3, stride: int = 1) -> keras.KerasTensor:
-        x = keras.layers.Conv2D(filters, kernel, stride, padding="same", use_bias=False)(x)
-        return keras.layers.ReLU()(keras.layers.BatchNormalization(momentum=0.9)(x))
-
-    inputs = keras.Input((48, 48, 1))
-    x = conv(inputs, channels(32), kernel=5, stride=2)
-    x = conv(x, channels(48))
-    for base in (96, 160):
-        x = conv(keras.layers.MaxPooling2D()(x), channels(base))
-        x = conv(keras.layers.Dropout(0.1)(x), channels(base))
-    x = conv(keras.layers.MaxPooling2D()(x), channels(224))
-    x = keras.layers.GlobalAveragePooling2D()(x)
-    return keras.Model(inputs, keras.layers.Dense(len(LABELS))(keras.layers.Dropout(0.3)(x)))
+SIZE_NAMES = ("small", "medium", "large")
+ROUND = 50
+"""Batches of a round: the learning rate moves, and weights are averaged, after each."""
+EMA = 0.85
+"""Decay per round of the averaged weights: a memory of about seven rounds, a quarter or so of them an epoch."""
+WARM_UP = 0.03
+"""Part of the training in which the learning rate rises."""
+MEASURE_EVERY = 3
+"""Epochs from one measurement to the next."""
+FINISH = 0.75
+"""Part of the training after which images are whole, jitter is weaker and nothing is mixed."""
 
 
-class Batches(keras.utils.PyDataset):
-    """Jittered and mixed training batches; the seed and the epoch fix every one of them."""
-
-    def __init__(self, data: Split, batch: int, seed: int, mixup: float) -> None:
-        super().__init__(workers=2, use_multiprocessing=False, max_queue_size=8)
-        self.data, self.batch, self.seed, self.mixup, self.epoch = data, batch, seed, mixup, 0
-
-    def __len__(self) -> int:
-        return len(self.data.labels) // self.batch
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.data.labels))
-        chosen = order[index * self.batch : (index + 1) * self.batch]
-        rng = np.random.default_rng([self.seed, self.epoch, index])
-        x = model_input(np.stack([jitter(self.data.images[i], rng) for i in chosen]))
-        y = np.eye(len(LABELS), dtype=np.float32)[self.data.labels[chosen]]
-        share = np.float32(rng.beta(self.mixup, self.mixup) if self.mixup else 1)
-        return share * x + (1 - share) * x[::-1], share * y + (1 - share) * y[::-1]
+def learning_rate(progress: float, peak: float) -> float:
+    """Return a linear warm-up, then half a cosine down to 0.2 % of `peak` (Loshchilov & Hutter 2017)."""
+    if progress < WARM_UP:
+        return peak * (0.1 + 0.9 * progress / WARM_UP)
+    done = min(1.0, (progress - WARM_UP) / (1 - WARM_UP))
+    return peak * (0.002 + 0.998 * 0.5 * (1 + math.cos(math.pi * done)))
 
 
-@keras.saving.register_keras_serializable("musicond")
-class AdjustedCrossentropy(keras.losses.Loss):
-    """Cross-entropy of logits to which `shifts` (7,) are added while training only.
-
-    With shifts of tau * log(prior) a rare class is not given up for its rarity (logit adjustment, Menon et al. 2021).
-    """
-
-    def __init__(self, shifts: list[float], **more: object) -> None:
-        super().__init__(**more)
-        self.shifts = [float(shift) for shift in shifts]
-
-    def call(self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
-        """Return the mean loss of a batch."""
-        shifted = y_pred + keras.ops.convert_to_tensor(self.shifts, dtype=y_pred.dtype)
-        return keras.losses.categorical_crossentropy(y_true, shifted, from_logits=True, label_smoothing=LABEL_SMOOTHING)
-
-    def get_config(self) -> dict[str, object]:
-        """Return what a resumed training needs."""
-        return {**super().get_config(), "shifts": self.shifts}
+def phase(progress: float, args: argparse.Namespace) -> Phase:
+    """Return how hard the images are by now."""
+    if progress < FINISH:
+        return Phase(args.crop, args.strength, args.mixup)
+    return Phase(strength=0.75 * args.strength, mixup=0.0)
 
 
-class Averaging(keras.callbacks.Callback):
-    """Keep an exponential average of all weights, batch-norm statistics included."""
+class Progress:
+    """How far the training has come, 0..1: by epochs, or by the minutes that it may take."""
 
-    def __init__(self, start: list[np.ndarray]) -> None:
-        super().__init__()
-        self.average = start
+    def __init__(self, args: argparse.Namespace, spent_s: float) -> None:
+        self._epochs, self._budget_s = args.epochs, 60.0 * args.minutes
+        self._began = time.monotonic() - spent_s
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Take one step of the average."""
-        del batch, logs
-        now = self.model.get_weights()
-        self.average = [EMA * old + (1 - EMA) * new for old, new in zip(self.average, now, strict=True)]
+    @property
+    def spent_s(self) -> float:
+        """Seconds trained so far, those before a kill included."""
+        return time.monotonic() - self._began
 
-
-def learning_rate(epoch: float, epochs: int, peak: float) -> float:
-    """Return a linear warm-up, then half a cosine down to 1 % of `peak` (Loshchilov & Hutter 2017)."""
-    if epoch < WARMUP_EPOCHS:
-        return peak * (epoch + 0.1) / (WARMUP_EPOCHS + 0.1)
-    done = (epoch - WARMUP_EPOCHS) / max(1, epochs - WARMUP_EPOCHS)
-    return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
+    def at(self, epoch: float) -> float:
+        """Return the progress after so many epochs."""
+        return self.spent_s / self._budget_s if self._budget_s else epoch / self._epochs
 
 
-def accuracy(model: keras.Model, data: Split) -> float:
-    """Share of images whose most probable class is the label."""
-    logits = model.predict(model_input(data.images), batch_size=256, verbose=0)
-    return float(np.mean(logits.argmax(axis=1) == data.labels))
+class Judge:
+    """Measures averaged weights, in float32."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        import keras  # noqa: PLC0415 - loaded where it is used: workers set their threads first
+
+        from tools.network import build_model  # noqa: PLC0415
+
+        keras.mixed_precision.set_global_policy("float32")
+        self.model = build_model(recipe.size)
+
+    def accuracy(self, weights: State, data: Split) -> float:
+        """Share of images whose most probable class is the label."""
+        self.model.set_weights(weights)
+        return float(np.mean(self.logits(data.images).argmax(axis=1) == data.labels)) if len(data.labels) else 0.0
+
+    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the logits (n, 7) of the model as it is."""
+        return np.asarray(self.model.predict(model_input(images), batch_size=256, verbose=0), np.float32)
 
 
 def plot(log: list[dict[str, float]], path: Path) -> None:
@@ -135,67 +109,131 @@ def plot(log: list[dict[str, float]], path: Path) -> None:
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.5))
     left.plot(epochs, [entry["loss"] for entry in log])
     left.set(xlabel="epoch", ylabel="training loss (mixed, smoothed)")
-    right.plot(epochs, [entry["test_accuracy"] for entry in log])
-    right.set(xlabel="epoch", ylabel="test accuracy (averaged weights)")
+    for key in ("test_accuracy", "held_out_accuracy"):
+        measured = [entry for entry in log if key in entry]
+        right.plot([entry["epoch"] for entry in measured], [entry[key] for entry in measured], label=key)
+    right.set(xlabel="epoch", ylabel="averaged weights")
+    right.legend()
     figure.tight_layout()
     figure.savefig(path)
     plt.close(figure)
 
 
-def train(args: argparse.Namespace) -> float:
-    """Train or go on training; return the best test accuracy."""
+def save(out: Path, judge: Judge, state: State, average: State, record: dict[str, Any]) -> None:
+    """Write a checkpoint; the log last, and each file in one move: a kill between costs one epoch at most."""
+    judge.model.set_weights(average)
+    judge.model.save(out / "new.keras")
+    (out / "new.keras").replace(out / "averaged.keras")
+    done = len(record["epochs"])
+    arrays = {f"s{i:03}": value for i, value in enumerate(state)} | {f"a{i:03}": v for i, v in enumerate(average)}
+    np.savez(out / "new.npz", done=done, **arrays)
+    (out / "new.npz").replace(out / "state.npz")
+    (out / "new.json").write_text(json.dumps(record, indent=1) + "\n")
+    (out / "new.json").replace(out / "log.json")
+    plot(record["epochs"], out / "curve.png")
+
+
+def resume(out: Path, epochs: list[dict[str, float]]) -> tuple[State, State] | None:
+    """Return state and average of an earlier run into `out`, and add its epochs to the list."""
+    if not (out / "state.npz").exists() or not (out / "log.json").exists():
+        return None
+    with np.load(out / "state.npz") as found:
+        done = int(found["done"])
+        state, average = ([found[k] for k in sorted(found) if k.startswith(kind) and k != "done"] for kind in "sa")
+    epochs += json.loads((out / "log.json").read_text())["epochs"][:done]
+    print(f"resuming after epoch {done}")
+    return state, average
+
+
+def prepare(args: argparse.Namespace) -> tuple[Batches, Split, Split, dict[str, int]]:
+    """Load, clean and hold out; return the batches, the test split, the held-out images and what was dropped."""
     test = load(args.data, "test")
-    data, dropped = clean(load(args.data, "train"), test)
-    print(f"{len(data.labels)} training images, dropped: {dropped}; {len(test.labels)} test images")
+    everything = load(args.data, "train")
+    train, dropped = clean(everything, test)
+    train, held_out = hold_out(train, args.hold_out)
+    print(f"{len(train.labels)} images to train on, {len(held_out.labels)} held out; dropped: {dropped}")
+    teacher = None
+    if args.teacher:
+        with np.load(args.teacher) as found:
+            logits = found["logits"]
+        if logits.shape != (len(everything.labels), len(LABELS)):
+            msg = f"{args.teacher}: logits of shape {logits.shape}; made for other data, make it anew"
+            raise DataError(msg)
+        teacher = logits[train.numbers].astype(np.float32) / args.teacher_temperature
+    learnt = targets(train.labels, args.smoothing, teacher, args.teacher_weight)
+    return Batches(train, learnt, args.batch, args.seed), test, held_out, dropped
+
+
+def train(args: argparse.Namespace) -> float:
+    """Train or go on training; return the last accuracy on the test split."""
+    from tools.network import SIZES  # noqa: PLC0415
+
+    batches, test, held_out, dropped = prepare(args)
     args.out.mkdir(parents=True, exist_ok=True)
-    state, log_file = args.out / "last.keras", args.out / "log.json"
-    log: list[dict[str, float]] = []
+    settings = {key: str(value) for key, value in vars(args).items() if key not in {"data", "out"}}
+    epochs: list[dict[str, float]] = []
+    record = {"settings": settings, "dropped": dropped, "images": len(batches.data.labels), "epochs": epochs}
+    recipe = Recipe(SIZES[args.size], args.momentum, args.decay, args.bfloat16)
+    with ExitStack() as stack:
+        workers = stack.enter_context(Workers(args.workers, recipe, batches)) if args.workers > 1 else None
+        judge = Judge(recipe)
+        state, average, team = begin(args, recipe, batches, workers, epochs)
+        progress = Progress(args, epochs[-1]["spent_s"] if epochs else 0.0)
+        while progress.at(len(epochs)) < 1:
+            state, average, loss = run_epoch(args, team, batches, progress, len(epochs), state, average)
+            after = progress.at(len(epochs) + 1)
+            entry = {"epoch": len(epochs) + 1, "progress": round(after, 4), "loss": round(loss, 4)}
+            if len(epochs) % MEASURE_EVERY == 0 or after >= 1:
+                entry["test_accuracy"] = round(judge.accuracy(average, test), 4)
+                entry["held_out_accuracy"] = round(judge.accuracy(average, held_out), 4)
+            entry["spent_s"] = round(progress.spent_s, 1)
+            print(json.dumps(entry), flush=True)
+            epochs.append(entry)
+            save(args.out, judge, state, average, record)
+    return float(epochs[-1].get("test_accuracy", math.nan))
+
+
+def begin(
+    args: argparse.Namespace, recipe: Recipe, batches: Batches, workers: Workers | None, epochs: list[dict[str, float]]
+) -> tuple[State, State, Team]:
+    """Return state, averaged weights and team to train with: an earlier run's, those of --start, or new ones."""
+    import keras  # noqa: PLC0415
+
+    from tools.network import load_student  # noqa: PLC0415
+
     keras.utils.set_random_seed(args.seed)
-    if state.exists() and log_file.exists():
-        model = keras.models.load_model(state)
-        log = json.loads(log_file.read_text())["epochs"]
-        averaged = keras.models.load_model(args.out / "averaged.keras", compile=False)
-        print(f"resuming after epoch {len(log)}")
-    else:
-        model = keras.models.load_model(args.start, compile=False) if args.start else build_model(args.width)
-        averaged = keras.models.clone_model(model)
-        averaged.set_weights(model.get_weights())
-        model.compile(
-            keras.optimizers.AdamW(args.rate, weight_decay=args.decay),
-            AdjustedCrossentropy((args.balance * np.log(np.bincount(data.labels) / len(data.labels))).tolist()),
-        )
-    batches = Batches(data, args.batch, args.seed, args.mixup)
-    averaging = Averaging(averaged.get_weights())
-    for epoch in range(len(log), args.epochs):
-        batches.epoch = epoch
-        started = time.monotonic()
-        with tqdm(total=len(batches), desc=f"epoch {epoch + 1}/{args.epochs}", mininterval=5) as bar:
+    trainer = Trainer(recipe, batches)
+    team: Team = workers or Alone(trainer)
+    found = resume(args.out, epochs)
+    if found:
+        return *found, team
+    if args.start:
+        trainer.model.set_weights(load_student(args.start)[0].get_weights())
+    return trainer.state(), trainer.model.get_weights(), team
 
-            def step(batch: int, logs: dict[str, float] | None, bar: tqdm = bar, epoch: int = epoch) -> None:
-                model.optimizer.learning_rate = learning_rate(epoch + batch / len(batches), args.epochs, args.rate)
-                bar.update()
-                bar.set_postfix(loss=f"{(logs or {}).get('loss', math.nan):.3f}", refresh=False)
 
-            steps = keras.callbacks.LambdaCallback(on_train_batch_end=step)
-            history = model.fit(batches, epochs=1, verbose=0, shuffle=False, callbacks=[averaging, steps])
-        averaged.set_weights(averaging.average)
-        result = {
-            "epoch": epoch + 1,
-            "loss": float(history.history["loss"][0]),
-            "test_accuracy": accuracy(averaged, test),
-            "seconds": round(time.monotonic() - started, 1),
-        }
-        print(json.dumps(result), flush=True)
-        if result["test_accuracy"] > max((entry["test_accuracy"] for entry in log), default=0.0):
-            averaged.save(args.out / "best.keras")
-        log.append(result)
-        # The log is written last: a kill between these lines repeats one epoch and loses nothing.
-        averaged.save(args.out / "averaged.keras")
-        model.save(state)
-        settings = {key: str(value) for key, value in vars(args).items() if key not in {"data", "out"}}
-        log_file.write_text(json.dumps({"settings": settings, "dropped": dropped, "epochs": log}, indent=1) + "\n")
-        plot(log, args.out / "curve.png")
-    return max(entry["test_accuracy"] for entry in log)
+def run_epoch(
+    args: argparse.Namespace,
+    team: Team,
+    batches: Batches,
+    progress: Progress,
+    epoch: int,
+    state: State,
+    average: State,
+) -> tuple[State, State, float]:
+    """Train one epoch; return state, averaged weights and loss."""
+    losses = []
+    starts = range(0, len(batches), ROUND)
+    bar = tqdm(starts, desc=f"epoch {epoch + 1}", unit="round", mininterval=10)
+    for first in bar:
+        now = progress.at(epoch + first / len(batches))
+        indices = list(range(first, min(first + ROUND, len(batches))))
+        team.start(Job(state, epoch, indices, learning_rate(now, args.rate), phase(now, args)))
+        state, loss = team.result()
+        average = [EMA * old + (1 - EMA) * new for old, new in zip(average, state, strict=False)]
+        losses.append(loss)
+        bar.set_postfix(loss=f"{loss:.3f}", done=f"{now:.1%}", refresh=False)
+    return state, average, float(np.mean(losses))
 
 
 def main() -> int:
@@ -203,16 +241,26 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="FER2013: a zip or a folder in the Kaggle layout")
     parser.add_argument("--out", type=Path, required=True, help="folder for the checkpoints, log and curve")
-    parser.add_argument("--epochs", type=int, default=24)
+    parser.add_argument("--size", choices=SIZE_NAMES, default="large")
+    parser.add_argument("--epochs", type=int, default=80)
+    parser.add_argument("--minutes", type=float, default=0.0, help="end after so long, instead of after --epochs")
     parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--rate", type=float, default=2e-3, help="peak learning rate")
-    parser.add_argument("--decay", type=float, default=2e-3, help="weight decay")
-    parser.add_argument("--width", type=float, default=1.0, help="multiplies the channels")
-    parser.add_argument("--mixup", type=float, default=0.2, help="alpha of mixup's beta distribution; 0: none")
+    parser.add_argument("--rate", type=float, default=0.1, help="peak learning rate")
+    parser.add_argument("--momentum", type=float, default=0.9)
+    parser.add_argument("--decay", type=float, default=5e-3, help="weight decay, decoupled, per step and rate")
+    parser.add_argument("--smoothing", type=float, default=0.1, help="label smoothing")
+    parser.add_argument("--mixup", type=float, default=0.2, help="alpha of the shares of mixed images; 0: none")
+    parser.add_argument("--strength", type=float, default=0.8, help="scales turn, scale and shift of the jitter")
+    parser.add_argument("--crop", type=int, default=40, help="pixels cut out of the images in the first 3/4")
+    parser.add_argument("--hold-out", type=int, default=1000, help="training images kept for the temperature")
+    parser.add_argument("--teacher", type=Path, help="logits of a teacher on the training split (tools/teach.py)")
+    parser.add_argument("--teacher-weight", type=float, default=0.7, help="its share in what is learnt")
+    parser.add_argument("--teacher-temperature", type=float, default=1.5)
     parser.add_argument(
-        "--balance", type=float, default=0.0, help="0: as frequent as in the data; 1: all classes alike"
+        "--start", type=Path, help="model to go on from, instead of a new one: a .keras file or a fer_student.npz"
     )
-    parser.add_argument("--start", type=Path, help="model to go on from, instead of a new one of --width")
+    parser.add_argument("--workers", type=int, default=1, help="processes of one thread each, averaged every round")
+    parser.add_argument("--bfloat16", action="store_true", help="mixed precision: twice as fast where the CPU has it")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     try:
@@ -223,7 +271,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\ninterrupted; the same command goes on after the last finished epoch", file=sys.stderr)
         return 130
-    print(f"best accuracy on the test split: {best:.4f}")
+    print(f"accuracy on the test split: {best:.4f}")
     return 0
 
 

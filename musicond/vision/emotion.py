@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from musicond.core.messages import Box, Faces, Frame
 
-SHAPES = ((1, INPUT_SIZE, INPUT_SIZE, 1), (1, len(EMOTIONS)))
+INPUT_SHAPE, SCORES_SHAPE, FACE_SHAPE = (1, INPUT_SIZE, INPUT_SIZE, 1), (1, len(EMOTIONS)), (1, 1)
 
 MIN_SHARPNESS = 30.0
 """Least variance of the Laplacian of a normalised chip (grey levels squared): below, nothing can be read.
@@ -53,14 +53,10 @@ class TfliteReader:
             self._interpreter = make_interpreter(content, threads)
         except (ValueError, RuntimeError) as fault:
             raise ModelError(f"{path}: not a TFLite model that can be loaded ({fault}); install it anew") from None
-        self._input = self._interpreter.get_input_details()[0]
-        self._output = self._interpreter.get_output_details()[0]
-        for details, shape in zip((self._input, self._output), SHAPES, strict=True):
-            if tuple(details["shape"]) != shape or details["dtype"] is not np.int8:
-                raise ModelError(
-                    f"{path}: wants int8 {shape}, the model has {details['dtype'].__name__} "
-                    f"{tuple(details['shape'])}; give a model made by tools/quantize.py"
-                )
+        self._input = _tensor(path, self._interpreter.get_input_details(), INPUT_SHAPE)
+        outputs = self._interpreter.get_output_details()
+        self._output = _tensor(path, outputs, SCORES_SHAPE)
+        self._face = _tensor(path, outputs, FACE_SHAPE)
 
     @property
     def crop_scale(self) -> float:
@@ -90,12 +86,24 @@ class TfliteReader:
 
     def logits(self, levels: NDArray[np.int8]) -> NDArray[np.float64]:
         """Return the model's seven outputs for a normalised chip, int8 (48, 48)."""
+        self._invoke(levels)
+        return self._dequantised(self._output)
+
+    def face_logit(self, grey: NDArray[np.uint8], box: Box) -> float:
+        """Return the log odds that `box` of uint8 (height, width) frames a face (an `Opinion`)."""
+        self._invoke(normalise(chip(grey, box, self._sidecar.crop_scale)))
+        return float(self._dequantised(self._face)[0])
+
+    def _invoke(self, levels: NDArray[np.int8]) -> None:
         self._interpreter.set_tensor(self._input["index"], self._quantised(levels)[None, :, :, None])
         self._interpreter.invoke()
-        raw = self._interpreter.get_tensor(self._output["index"])[0].astype(np.float64)
-        scale, zero = self._output["quantization"]
-        logits: NDArray[np.float64] = (raw - zero) * scale
-        return logits
+
+    def _dequantised(self, details: dict[str, Any]) -> NDArray[np.float64]:
+        scale, zero = details["quantization"]
+        values: NDArray[np.float64] = (
+            self._interpreter.get_tensor(details["index"])[0].astype(np.float64) - zero
+        ) * scale
+        return values
 
     def _quantised(self, levels: NDArray[np.int8]) -> NDArray[np.int8]:
         scale, zero = self._input["quantization"]
@@ -104,6 +112,14 @@ class TfliteReader:
         steps = np.rint(levels.astype(np.float32) * (MODEL_SCALE / scale)) + zero
         quantised: NDArray[np.int8] = np.clip(steps, -128, 127).astype(np.int8)
         return quantised
+
+
+def _tensor(path: Path, tensors: list[dict[str, Any]], shape: tuple[int, ...]) -> dict[str, Any]:
+    for details in tensors:
+        if tuple(details["shape"]) == shape and details["dtype"] is np.int8:
+            return details
+    has = ", ".join(f"{details['dtype'].__name__} {tuple(int(n) for n in details['shape'])}" for details in tensors)
+    raise ModelError(f"{path}: wants int8 {shape}, the model has {has}; give a model made by tools/quantize.py")
 
 
 def sharpness(levels: NDArray[np.int8]) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from musicond.core.messages import Faces
 from musicond.vision.gate import DarkGate, MotionGate, Thumb, thumbnail
@@ -12,7 +12,11 @@ from musicond.vision.tracks import Track, merged, same
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from musicond.core.messages import Box, Frame
+    from musicond.vision.haar import Sighting
 
 COAST_S = 0.6
 """Seconds for which a face that was missed is kept."""
@@ -24,17 +28,26 @@ HOLD_S = 5.0
 """Longest time in seconds for which a still and empty room is not searched."""
 
 
+class Opinion(Protocol):
+    """A second opinion on what the cascade takes for a face."""
+
+    def face_logit(self, grey: NDArray[np.uint8], box: Box) -> float:
+        """Return the log odds that `box` of uint8 (height, width) frames a face."""
+
+
 class HaarFinder:
     """A `FaceFinder`. Of each new face it wants proof; known faces it follows.
 
     `xml` is OpenCV's frontal face cascade; `min_size` and `max_size` are fractions of the frame's
     height. With `track` off each frame is searched as a whole; with `motion_gate` off an empty room
-    is searched in each frame too. Raises ModelError where the cascade can't be loaded.
+    is searched in each frame too. `opinion` is asked about new faces. Raises ModelError where the
+    cascade can't be loaded.
     """
 
     def __init__(
         self,
         xml: Path,
+        opinion: Opinion,
         min_size: float = 0.12,
         max_size: float = 1.0,
         *,
@@ -42,6 +55,7 @@ class HaarFinder:
         motion_gate: bool = True,
     ) -> None:
         self._cascade = Cascade(xml)
+        self._opinion = opinion
         self._sizes = (min_size, max_size)
         self._tracking = track
         self._dark = DarkGate()
@@ -83,8 +97,7 @@ class HaarFinder:
             sighting = self._cascade.look(frame.grey, track.box)
             if sighting:
                 track.see(sighting, frame.captured_at)
-                if not track.is_face:
-                    track.judge(self._cascade.weigh(frame.grey, sighting))
+                self._judge(track, frame, sighting)
 
     def _search_is_due(self, at: float) -> bool:
         if not self._tracking or not self._tracks or self._searched_at is None:
@@ -105,8 +118,12 @@ class HaarFinder:
                 known = Track(sighting.box, born_at=at, seen_at=at, sure_at=at)
                 self._tracks.append(known)
             known.see(sighting, at)
-            if not known.is_face:
-                known.judge(self._cascade.weigh(frame.grey, sighting))
+            self._judge(known, frame, sighting)
+
+    def _judge(self, track: Track, frame: Frame, sighting: Sighting) -> None:
+        if not track.is_face:
+            opinion = self._opinion.face_logit(frame.grey, sighting.box)
+            track.judge(self._cascade.weigh(frame.grey, sighting), opinion)
 
     def _note_emptiness(self, thumb: Thumb, at: float) -> None:
         if self._motion is None:

@@ -20,7 +20,13 @@ WINDOW = 24
 """Side in pixels of the cascade's window: no smaller face can be found."""
 
 FACE = 48
-"""Side in pixels to which a face is brought for the fine search."""
+"""Side in pixels to which a face is brought for the quick fine search."""
+
+CAREFUL_FACE = 64
+"""The same for the careful one, which also tries twice as many sizes: three times the work."""
+
+COARSE_STEP, COARSE_NEIGHBOURS = 1.2, 1
+"""Ratio of the sizes that the coarse search tries, and how many hits on one place it wants."""
 
 MARGIN = 0.3
 """How far the fine search looks beyond the face on each side, as a fraction of its side."""
@@ -59,13 +65,23 @@ class Cascade:
         )
         least, most = (max(WINDOW, round(size * height * shrink)) for size in (min_size, max_size))
         found = self._cascade.detectMultiScale(
-            small, scaleFactor=1.2, minNeighbors=3, minSize=(least, least), maxSize=(most, most)
+            small, scaleFactor=COARSE_STEP, minNeighbors=COARSE_NEIGHBOURS, minSize=(least, least), maxSize=(most, most)
         )
         boxes = [_box(rectangle, 0, 0, 1 / shrink) for rectangle in np.asarray(found).reshape(-1, 4)]
         return sorted(boxes, key=lambda box: box.area, reverse=True)
 
-    def look(self, grey: NDArray[np.uint8], near: Box, face: int = FACE, *, mirror: bool = False) -> Sighting | None:
-        """Find the face at or close to `near` in uint8 (height, width), brought to `face` pixels."""
+    def look(self, grey: NDArray[np.uint8], near: Box) -> Sighting | None:
+        """Find the face at or close to `near` in uint8 (height, width): quickly, else carefully."""
+        return self._fine(grey, near, FACE, 1.1) or self._fine(grey, near, CAREFUL_FACE, 1.05)
+
+    def weigh(self, grey: NDArray[np.uint8], sighting: Sighting) -> float:
+        """Look again carefully, and once more at the mirror image; return the mean weight of the two looks."""
+        looks = (self._fine(grey, sighting.box, CAREFUL_FACE, 1.05, mirror=mirror) for mirror in (False, True))
+        return sum(look.weight if look else 0.0 for look in looks) / 2
+
+    def _fine(
+        self, grey: NDArray[np.uint8], near: Box, face: int, step: float, *, mirror: bool = False
+    ) -> Sighting | None:
         height, width = grey.shape
         margin = round(near.w * MARGIN)
         left, top = max(0, near.x - margin), max(0, near.y - margin)
@@ -80,7 +96,7 @@ class Cascade:
         least, most = (round(face * part) for part in RANGE)
         found, _, weights = self._cascade.detectMultiScale3(
             window,
-            scaleFactor=1.1,
+            scaleFactor=step,
             minNeighbors=3,
             minSize=(least, least),
             maxSize=(most, most),
@@ -93,14 +109,6 @@ class Cascade:
         if mirror:
             rectangle[0] = size[0] - rectangle[0] - rectangle[2]
         return Sighting(_box(rectangle, left, top, 1 / scale), float(np.ravel(weights)[best]))
-
-    def weigh(self, grey: NDArray[np.uint8], sighting: Sighting) -> float:
-        """Look again, mirrored and larger; return the mean weight of the three looks.
-
-        A face survives that; most curtains, posters and shelves do not.
-        """
-        looks = (self.look(grey, sighting.box, mirror=True), self.look(grey, sighting.box, face=FACE * 4 // 3))
-        return (sighting.weight + sum(again.weight if again else 0.0 for again in looks)) / (1 + len(looks))
 
 
 def _box(rectangle: NDArray[np.int32], left: int, top: int, scale: float) -> Box:

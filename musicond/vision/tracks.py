@@ -9,11 +9,14 @@ if TYPE_CHECKING:
     from musicond.core.messages import Box
     from musicond.vision.haar import Sighting
 
-CLEAR = 5.5
-"""Mean weight (see `Cascade.weigh`) at which a face counts from its first frame."""
+CLEAR = 8.5
+"""Proof at which a face counts from its first frame."""
 
-LIKELY = 4.4
-"""Mean weight over at least two frames at which a face counts."""
+LIKELY = 6.5
+"""Mean proof over at least two frames at which a face counts."""
+
+OPINION = 0.5
+"""What a log odd of the emotion model's second output is worth in proof, beside the cascade's mean weight."""
 
 SURE = 2.5
 """Weight that a face must reach again and again to be kept."""
@@ -36,8 +39,8 @@ class Track:
     born_at: float
     seen_at: float
     sure_at: float
-    weights: float = 0.0
-    """Sum of the weights while it was a candidate."""
+    proof: float = 0.0
+    """Sum over the frames in which it was a candidate."""
     looks: int = 0
     is_face: bool = False
 
@@ -47,11 +50,15 @@ class Track:
         if sighting.weight >= SURE:
             self.sure_at = at
 
-    def judge(self, weight: float) -> None:
-        """Count a candidate's mean weight in this frame, and say whether it is a face by now."""
-        self.weights += weight
+    def judge(self, weight: float, opinion: float) -> None:
+        """Count what speaks for a candidate in this frame, and say whether it is a face by now.
+
+        `weight` is what the cascade gives it (`Cascade.weigh`), `opinion` the log odds of `Opinion`.
+        """
+        proof = weight + OPINION * opinion
+        self.proof += proof
         self.looks += 1
-        self.is_face = weight >= CLEAR or (self.looks > 1 and self.weights >= LIKELY * self.looks)
+        self.is_face = proof >= CLEAR or (self.looks > 1 and self.proof >= LIKELY * self.looks)
 
     def is_over(self, at: float, coast_s: float) -> bool:
         """Whether it is to be forgotten: unseen for too long, doubtful for too long, or never a face."""

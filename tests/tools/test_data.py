@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import io
 import json
 import subprocess
 import sys
@@ -11,8 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-from tools.fer2013 import LABELS, DataError, Split, clean, jitter, load, model_input
+from tools.fer2013 import LABELS, DataError, Split, clean, hold_out, load, model_input
 from tools.metrics import calibration_error, figures, fit_temperature, softmax
+from tools.robustness import CHANGES
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -58,22 +58,34 @@ def test_what_is_no_data_set_is_said_in_one_line(tmp_path: Path) -> None:
         load(tmp_path / "broken.zip", "train")
 
 
+def split(pictures: list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]], labels: list[int]) -> Split:
+    return Split(np.stack(pictures), np.array(labels), np.arange(len(labels)))
+
+
 def test_repeats_and_images_of_the_test_split_are_dropped() -> None:
-    pictures = [image(seed) for seed in (1, 1, 1, 2, 2, 3, 4)]
-    train = Split(np.stack(pictures), np.array([0, 0, 5, 1, 2, 3, 4]))
-    test = Split(np.stack([image(3)]), np.array([6]))
-    kept, dropped = clean(train, test)
+    train = split([image(seed) for seed in (1, 1, 1, 2, 2, 3, 4)], [0, 0, 5, 1, 2, 3, 4])
+    kept, dropped = clean(train, split([image(3)], [6]))
     assert kept.labels.tolist() == [0, 4], "the majority's label; a tie goes altogether"
+    assert kept.numbers.tolist() == [0, 6], "their places among all, where a teacher's logits are found"
     assert dropped == {"repeated": 2, "repeated with differing labels": 2, "also in test": 1}
 
 
-def test_jitter_is_of_the_seed_and_varies() -> None:
-    face = image(1)
-    one, again = (jitter(face, np.random.default_rng(5)) for _ in range(2))
-    assert (one == again).all()
-    assert one.dtype == np.uint8
-    assert one.shape == (48, 48)
-    assert (jitter(face, np.random.default_rng(6)) != one).any()
+def test_a_brighter_noisier_copy_also_stands_in_the_test_split() -> None:
+    smooth = cv2.GaussianBlur(image(1), (0, 0), 2)
+    copy = np.clip(smooth * 1.1 + np.random.default_rng(9).normal(0, 3, smooth.shape), 0, 255).astype(np.uint8)
+    kept, dropped = clean(split([copy, image(2)], [0, 1]), split([np.asarray(smooth, np.uint8)], [0]))
+    assert dropped["also in test"] == 1
+    assert kept.numbers.tolist() == [1]
+
+
+def test_images_that_resemble_others_are_not_held_out() -> None:
+    train = split([image(seed) for seed in (1, 1, 2, 3, 4)], [0, 1, 2, 3, 4])
+    rest, held_out = hold_out(train, 2)
+    assert len(held_out.labels) == 2
+    assert not {0, 1} & set(held_out.numbers.tolist())
+    assert sorted([*rest.numbers, *held_out.numbers]) == [0, 1, 2, 3, 4]
+    again = hold_out(train, 2)[1]
+    assert again.numbers.tolist() == held_out.numbers.tolist()
 
 
 def test_the_model_s_input_is_what_the_daemon_makes() -> None:
@@ -134,14 +146,29 @@ def test_evaluate_says_what_is_wrong(tmp_path: Path, archive: Path) -> None:
     assert "none.tflite" in err
 
 
-def test_through_the_pipeline_names_what_was_found(archive: Path) -> None:
+def test_evaluate_tells_what_was_asked_for(archive: Path, tmp_path: Path) -> None:
     command = [
         sys.executable,
         str(ROOT / "tools" / "evaluate.py"),
         "--json",
         "--through-pipeline",
+        "--robustness",
+        "--confusion",
+        str(tmp_path / "confusion.png"),
         "--data",
         str(archive),
     ]
     out = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-    assert json.loads(io.StringIO(out.stdout).read())["found"] == 0, "noise has no face"
+    found = json.loads(out.stdout)
+    assert found["found"] == 0, "noise has no face"
+    assert set(found["robustness"]) == set(CHANGES)
+    picture = cv2.imread(str(tmp_path / "confusion.png"))
+    assert picture is not None
+    assert picture.std() > 5
+
+
+def test_compare_names_the_model_that_is_not_there(tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "tools" / "compare.py"), "--other", str(tmp_path / "none.tflite")]
+    out = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert out.returncode == 69
+    assert "none.tflite" in out.stderr.splitlines()[-1]

@@ -162,3 +162,22 @@ def test_the_shipped_model_is_integer_from_end_to_end_and_fits_the_preprocessing
     [given] = interpreter.get_input_details()
     assert given["quantization"] == pytest.approx((MODEL_SCALE, 0), rel=0.02, abs=1.01)
     assert MODEL.stat().st_size < 1_000_000
+
+
+def test_a_composite_is_a_face_and_its_room_is_none() -> None:
+    frame, faces = picture("neutral")
+    reader = TfliteReader(MODEL)
+    assert reader.face_logit(frame.grey, faces.confirmed[0]) > 2
+    noise = np.random.default_rng(1).integers(0, 256, (200, 200)).astype(np.uint8)
+    assert reader.face_logit(noise, Box(0, 0, 200, 200)) < -1
+
+
+def test_upside_down_most_faces_are_none(shared: Path) -> None:
+    from tools.fer2013 import load  # noqa: PLC0415 - only where the data is
+
+    images = load(shared / "data" / "fer2013.zip", "test").images[::20]
+    reader, whole = TfliteReader(MODEL), Box(0, 0, 48, 48)
+    upright = np.array([reader.face_logit(image, whole) > 0 for image in images])
+    turned = np.array([reader.face_logit(np.ascontiguousarray(image[::-1]), whole) > 0 for image in images])
+    assert upright.mean() >= 0.85
+    assert turned.mean() <= 0.35

@@ -1,0 +1,93 @@
+"""Training and conversion on a handful of drawn pictures; only where script/train-env has made .train-env."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import zipfile
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pytest
+
+from musicond.vision.emotion import TfliteReader
+from tools.fer2013 import LABELS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PYTHON = ROOT / ".train-env" / "bin" / "python"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Seven textures, an emotion each: 12 images to train on, 3 to test."""
+    if not PYTHON.exists():
+        pytest.skip("no .train-env; script/train-env makes it")
+    path = tmp_path_factory.mktemp("data") / "fer.zip"
+    rng = np.random.default_rng(1)
+    with zipfile.ZipFile(path, "w") as out:
+        for number, label in enumerate(LABELS):
+            for copy in range(15):
+                coarse = rng.integers(0, 256, (3 + 2 * number, 3 + 2 * number)).astype(np.uint8)
+                picture = cv2.resize(coarse, (48, 48), interpolation=cv2.INTER_CUBIC)
+                name = f"train/{label}/Training_{copy}.jpg" if copy < 12 else f"test/{label}/PublicTest_{copy}.jpg"
+                out.writestr(name, cv2.imencode(".jpg", picture)[1].tobytes())
+    return path
+
+
+def command(data: Path, out: Path, *more: str) -> list[str]:
+    return [
+        *(str(PYTHON), str(ROOT / "tools" / "train.py"), "--data", str(data), "--out", str(out)),
+        *("--size", "small", "--batch", "16", "--hold-out", "14", *more),
+    ]
+
+
+def lines(stream: IO[str]) -> Iterator[dict[str, float]]:
+    for line in stream:
+        if line.startswith("{"):
+            yield json.loads(line)
+
+
+@pytest.mark.slow
+def test_a_killed_training_goes_on_after_its_last_epoch_and_its_model_converts(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with subprocess.Popen(command(data, out, "--epochs", "60"), stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None
+        told = lines(first.stdout)
+        assert next(told)["epoch"] == 1
+        next(told)  # said before the second is saved: the first is on the disk by now
+        first.kill()
+    done = len(json.loads((out / "log.json").read_text())["epochs"])
+    assert 1 <= done < 60
+    again = subprocess.run(
+        command(data, out, "--epochs", str(done + 2)), capture_output=True, text=True, check=True, timeout=400
+    )
+    assert f"resuming after epoch {done}" in again.stdout
+    epochs = json.loads((out / "log.json").read_text())["epochs"]
+    assert [entry["epoch"] for entry in epochs] == list(range(1, done + 3))
+    assert (out / "curve.png").stat().st_size > 1000
+
+    made = tmp_path / "models"
+    subprocess.run(
+        [
+            *(str(PYTHON), str(ROOT / "tools" / "quantize.py"), str(out / "averaged.keras"), "--data", str(data)),
+            *("--out", str(made), "--samples", "20", "--faces", "40", "--scenes", "40", "--crops", "4"),
+            *("--hold-out", "14"),
+        ],
+        capture_output=True,
+        check=True,
+        timeout=400,
+    )
+    assert TfliteReader(made / "fer_int8.tflite").logits(np.zeros((48, 48), np.int8)).shape == (7,)
+    assert (made / "fer_student.npz").stat().st_size < 2_000_000
+
+    teacher = tmp_path / "teacher.npz"
+    taught = [str(PYTHON), str(ROOT / "tools" / "teach.py"), str(made / "fer_student.npz"), "--data", str(data)]
+    subprocess.run([*taught, "--out", str(teacher)], capture_output=True, check=True, timeout=400)
+    student = command(data, tmp_path / "student", "--epochs", "1", "--teacher", str(teacher), "--workers", "2")
+    learnt = subprocess.run(student, capture_output=True, text=True, check=True, timeout=400)
+    assert "accuracy on the test split" in learnt.stdout
