@@ -14,6 +14,7 @@ from zlib import crc32
 import cv2
 
 from musicond import __version__
+from musicond.app_page import build_desks, build_page, build_preview
 from musicond.app_playback import build_player, build_spotify, manners, player_facts, wanted
 from musicond.app_reload import reloader
 from musicond.brain import Brain, Retune, load_controls
@@ -22,14 +23,14 @@ from musicond.capture.demo import DemoClip
 from musicond.capture.picamera import PiCamera
 from musicond.capture.recorded import RecordedSource, open_clip
 from musicond.capture.v4l2 import Webcam
-from musicond.config import model_path, models_dir, own_socket, state_dir
+from musicond.config import model_path, models_dir, state_dir
 from musicond.core.messages import Command, Next, Policy
 from musicond.core.mood import Rules
 from musicond.core.pace import Pace
 from musicond.core.pipeline import Pipeline
 from musicond.core.ports import CatalogueError, CommandError, SourceLost
 from musicond.core.recommend import Recommender, Taste
-from musicond.credentials import mqtt_password, page_token
+from musicond.credentials import mqtt_password
 from musicond.music.catalogue import SqliteCatalogue, Tender
 from musicond.music.librarian import JITTER_S, Librarian
 from musicond.music.schema import FILE_NAME
@@ -45,18 +46,18 @@ from musicond.runtime.supervisor import Supervisor
 from musicond.runtime.systemd import Notifier
 from musicond.vision.emotion import TfliteReader
 from musicond.vision.faces import HaarFinder
-from musicond.web.desk import Desk
-from musicond.web.server import WebOutput
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from musicond.app_page import Checks
     from musicond.app_playback import Spotify
     from musicond.capture.recorded import Recording
     from musicond.config import Config
     from musicond.core.messages import Frame, Outcome
     from musicond.core.ports import Catalogue, EmotionReader, FaceFinder, FrameSource, Output
     from musicond.runtime.supervisor import Service
+    from musicond.web.desk import Desk
 
 log = logging.getLogger(__name__)
 
@@ -128,10 +129,11 @@ def build_librarian(
 
 
 @contextmanager
-def build(config: Config, read_again: Callable[[], Config]) -> Iterator[App]:
+def build(config: Config, read_again: Callable[[], Config], examine: Callable[[], Checks] = list) -> Iterator[App]:
     """Hold the state directory and yield the app, wired; nothing runs before `App.run`.
 
-    `read_again` returns the configuration anew when a reload is asked for, or raises ConfigError.
+    `read_again` returns the configuration anew when a reload is asked for, or raises ConfigError; `examine` does the
+    checks of musicond doctor that the page shows.
     """
     folder = state_dir(config)
     with state_lock(folder), SqliteCatalogue.open(folder / FILE_NAME) as catalogue:
@@ -142,7 +144,8 @@ def build(config: Config, read_again: Callable[[], Config]) -> Iterator[App]:
         pipeline.controls = load_controls(store)
         spotify = build_spotify(config, folder)
         player = build_player(config, spotify, lambda: inbox.put(Next()))
-        brain = Brain(pipeline, pace(config), store, player)
+        preview = build_preview(config)
+        brain = Brain(pipeline, pace(config), store, player, preview)
         source = build_source(config)
         outputs: list[Output] = [StatusOutput(notifier.status), Tender(catalogue)]
         loop: WatchLoop[Frame, Command | Retune, Outcome] = WatchLoop(
@@ -156,19 +159,13 @@ def build(config: Config, read_again: Callable[[], Config]) -> Iterator[App]:
             max_wait_s=(notifier.watchdog_s or 60) / 4,
         )
         services: list[Service] = []
-        jobs, librarian, desks = _jobs(config, folder, outputs, spotify)
+        jobs, librarian, desks = _jobs(config, folder, outputs, spotify, examine)
         if player is not None:
             outputs.append(player)
         if spotify is not None:
             services.append(spotify.open(desks, player.wake if player else lambda: None))
-        page = WebOutput(
-            config.web.listen,
-            own_socket(config),
-            page_token(config),
-            inbox.put,
-            lambda: {"name": config.device.name, **_health(source, loop, brain, outputs)},
-            desks,
-        )
+        named = {"name": config.device.name, "model": model_path(config).name}
+        page = build_page(config, inbox.put, lambda: {**named, **_health(source, loop, brain, outputs)}, desks, preview)
         outputs.append(page)
         if config.mqtt.host:
             outputs.append(_mqtt(config, inbox, source, loop, brain))
@@ -196,7 +193,7 @@ def pace(config: Config) -> Pace:
 
 
 def _jobs(
-    config: Config, folder: Path, outputs: list[Output], spotify: Spotify | None
+    config: Config, folder: Path, outputs: list[Output], spotify: Spotify | None, examine: Callable[[], Checks]
 ) -> tuple[Jobs, Librarian, dict[str, Desk]]:
     """Return the thread for what takes long, and what the command line can ask of it; adds the history's output."""
     regular: list[Callable[[], None]] = []
@@ -210,11 +207,7 @@ def _jobs(
         counts = history.HistoryOutput(book, config.history.keep_days)
         outputs.append(counts)
         regular.append(counts.tick)
-    desks = {
-        "catalogue": Desk(lambda action, args: jobs.submit(lambda: librarian.do(action, args))),
-        "history": Desk(lambda action, args: jobs.submit(lambda: history.do(book, counts, action, args))),
-    }
-    return jobs, librarian, desks
+    return jobs, librarian, build_desks(jobs, librarian, book, counts, examine)
 
 
 def _mqtt(

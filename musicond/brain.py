@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from musicond.core.bias import CLASSES, Bias, bounded
 from musicond.core.controls import MAX_MINUTES, NOTHING
@@ -113,11 +113,29 @@ class Retune:
     apply: Callable[[], None]
 
 
+class Shows(Protocol):
+    """Shows the newest frame to who looks; `web.preview.Preview` does. Both calls return at once."""
+
+    def show(self, frame: Frame, outcome: Outcome) -> None:
+        """Keep this frame and no other."""
+
+    def clear(self) -> None:
+        """Keep none."""
+
+
 class Brain:
     """What the watch loop runs; used in its thread alone."""
 
-    def __init__(self, pipeline: Pipeline, pace: Pace, store: SettingsStore, player: Player | None = None) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        pace: Pace,
+        store: SettingsStore,
+        player: Player | None = None,
+        preview: Shows | None = None,
+    ) -> None:
         self.pace = pace
+        self._preview = preview
         self._pipeline, self._store, self._player = pipeline, store, player
         self._last: Outcome | None = None
         self._stored = pipeline.controls
@@ -128,6 +146,8 @@ class Brain:
         before = self._pipeline.controls
         self._last = self._with_playback(self._pipeline.step(frame))
         self.meter.count()
+        if self._preview is not None:
+            self._preview.show(frame, self._last)
         if self._pipeline.controls is not before:  # a calibration has ended
             try:
                 self._store.save(settings_from(self._pipeline.controls))
@@ -137,6 +157,8 @@ class Brain:
 
     def idle(self) -> Outcome:
         """Tell why no frame is read."""
+        if self._preview is not None:
+            self._preview.clear()
         self._last = self._with_playback(self._pipeline.idle(time.monotonic(), datetime.now().astimezone()))
         return self._last
 

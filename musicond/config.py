@@ -149,6 +149,9 @@ class Web(Section):
         description="File that holds, in its first line, the token that opens the page: 16 characters or more. "
         "musicond page-link --lan makes one.",
     )
+    preview: bool = Field(
+        default=False, description="Let the page show the live picture, with the faces framed, to who opens it."
+    )
 
     @field_validator("listen")
     @classmethod

@@ -33,7 +33,6 @@ PATH_KEYS = (
 )
 RESERVED = {
     "": ("indicator",),
-    "web": ("preview",),
 }
 """Keys that are planned: naming one is no slip of the pen."""
 

@@ -68,6 +68,10 @@ class DemoClip:
         for number in range(round(self.duration_s * self.fps)):
             yield number / self.fps, self.frame_at(number / self.fps)
 
+    def pictures(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+        """Yield the same: the composites have no colours."""
+        return self.frames()
+
     def frame_at(self, t: float) -> NDArray[np.uint8]:
         """Draw the picture at `t` seconds; equal times give equal pictures."""
         number = min(int(t / HOLD_S), len(ORDER))

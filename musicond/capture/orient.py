@@ -13,20 +13,20 @@ if TYPE_CHECKING:
 TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 
-def orient(grey: NDArray[np.uint8], rotation: int = 0, *, mirror: bool = False) -> NDArray[np.uint8]:
-    """Return uint8 (h, w) turned clockwise by `rotation` degrees (0, 90, 180, 270), then mirrored."""
+def orient(picture: NDArray[np.uint8], rotation: int = 0, *, mirror: bool = False) -> NDArray[np.uint8]:
+    """Return uint8 (h, w) or (h, w, 3) turned clockwise by `rotation` degrees (0, 90, 180, 270), then mirrored."""
     if rotation in TURNS:
-        grey = np.asarray(cv2.rotate(grey, TURNS[rotation]), np.uint8)
+        picture = np.asarray(cv2.rotate(picture, TURNS[rotation]), np.uint8)
     if mirror:
-        grey = np.asarray(cv2.flip(grey, 1), np.uint8)
-    return grey
+        picture = np.asarray(cv2.flip(picture, 1), np.uint8)
+    return picture
 
 
-def fit(grey: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Return uint8 shrunk, its shape kept, so that it is no larger than `size` (width, height)."""
-    height, width = grey.shape
+def fit(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return uint8 (h, w) or (h, w, 3) shrunk, its shape kept, so that it is no larger than `size` (width, height)."""
+    height, width = picture.shape[:2]
     scale = min(size[0] / width, size[1] / height)
     if scale >= 1:
-        return grey
+        return picture
     target = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(grey, target, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(picture, target, interpolation=cv2.INTER_AREA), np.uint8)

@@ -8,6 +8,7 @@ from datetime import datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 
 from musicond.capture.orient import orient
@@ -17,8 +18,8 @@ from musicond.core.ports import SourceLost
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FORMATS = ("YUV420", "NV12")
-"""Formats whose first rows are the Y plane; libcamera may adjust one to the other."""
+FORMATS = {"YUV420": cv2.COLOR_YUV2BGR_I420, "NV12": cv2.COLOR_YUV2BGR_NV12}
+"""Formats whose first rows are the Y plane, with OpenCV's way to colours; libcamera may adjust one to the other."""
 REMEDY = "check the ribbon cable, and that `rpicam-hello --list-cameras` shows the camera"
 
 
@@ -56,7 +57,7 @@ class PiCamera:
 
     def _start(self) -> None:
         wanted = self._camera.create_video_configuration(
-            main={"size": self._size, "format": FORMATS[0]},
+            main={"size": self._size, "format": "YUV420"},
             controls={"FrameRate": float(self._rate)},
             buffer_count=4,
             queue=False,
@@ -67,6 +68,7 @@ class PiCamera:
             raise SourceLost(f"the Pi camera gives {main['format']}, which has no Y plane; give another camera.size")
         # What libcamera has settled on: the rows in memory are longer.
         self._real = int(main["size"][0]), int(main["size"][1])
+        self._format = str(main["format"])
         self._camera.start()
 
     def read(self, wait_s: float) -> Frame:
@@ -83,7 +85,13 @@ class PiCamera:
             raise SourceLost(f"the Pi camera stalled: no picture for {wait_s:.0f} s; {REMEDY}") from None
         except RuntimeError as fault:
             raise SourceLost(_explained(fault)) from None
-        return Frame(orient(grey, self._rotation, mirror=self._mirror), captured_at, wall)
+        return Frame(orient(grey, self._rotation, mirror=self._mirror), captured_at, wall, lambda: self._colour(array))
+
+    def _colour(self, array: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the BGR picture of a whole YUV array, whose rows are as long as in memory."""
+        width, height = self._real
+        picture = np.asarray(cv2.cvtColor(array, FORMATS[self._format]), np.uint8)
+        return orient(picture[:height, :width], self._rotation, mirror=self._mirror)
 
     def close(self) -> None:
         """Stop and close, whatever state it is in."""

@@ -22,6 +22,8 @@ FOLDER_FPS = 10.0
 """Images of a folder follow one another at this rate."""
 CATCH_UP_S = 0.5
 """Seconds for which one read may decode frames that are overdue; a clip too heavy for that plays slower."""
+COLOURED = 3
+"""Dimensions of a picture in colour."""
 IMAGES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".pgm"}
 
 
@@ -39,6 +41,9 @@ class Recording(Protocol):
     def frames(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         """Yield (seconds from the start, grey uint8 (h, w)); raise SourceLost."""
 
+    def pictures(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+        """Yield the same, in colour (BGR, uint8 (h, w, 3)) where it has colours; raise SourceLost."""
+
 
 class Clip:
     """A video file, decoded by OpenCV's FFmpeg."""
@@ -51,14 +56,18 @@ class Clip:
 
     def frames(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         """Yield every frame, evenly spaced at the clip's rate."""
+        for at, picture in self.pictures():
+            yield at, to_grey(picture)
+
+    def pictures(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+        """Yield every frame in colour, if it has colours."""
         with _Capture(self.path) as capture:
             number = 0
             while True:
                 found, picture = capture.read()
                 if not found:
                     break
-                grey = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)  # noqa: PLR2004 - grey already
-                yield number / self.fps, np.asarray(grey, np.uint8)
+                yield number / self.fps, np.asarray(picture, np.uint8)
                 number += 1
         if number == 0:
             raise SourceLost(f"{self.path}: no picture could be decoded; give another clip")
@@ -80,14 +89,28 @@ class Folder:
 
     def frames(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         """Yield every image."""
+        return self._decoded(cv2.IMREAD_GRAYSCALE)
+
+    def pictures(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+        """Yield every image, in colour if it has colours."""
+        return self._decoded(cv2.IMREAD_ANYCOLOR)
+
+    def _decoded(self, how: int) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         for number, file in enumerate(self._files):
             try:
-                grey = cv2.imdecode(np.frombuffer(file.read_bytes(), np.uint8), cv2.IMREAD_GRAYSCALE)
+                picture = cv2.imdecode(np.frombuffer(file.read_bytes(), np.uint8), how)
             except (OSError, cv2.error):
-                grey = None
-            if grey is None:
+                picture = None
+            if picture is None:
                 raise SourceLost(f"{file}: not an image that can be decoded; remove or replace it")
-            yield number / self.fps, np.asarray(grey, np.uint8)
+            yield number / self.fps, np.asarray(picture, np.uint8)
+
+
+def to_grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return uint8 (h, w) of a picture that is grey or BGR."""
+    if picture.ndim != COLOURED:
+        return picture
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
 def open_clip(path: Path) -> Clip | Folder:
@@ -129,7 +152,9 @@ class RecordedSource:
             if time.monotonic() > until:
                 self._began = time.monotonic() - self._next[0]
                 break
-        return Frame(latest[1], time.monotonic(), datetime.now().astimezone())
+        picture = latest[1]
+        colour = (lambda: picture) if picture.ndim == COLOURED else None
+        return Frame(to_grey(picture), time.monotonic(), datetime.now().astimezone(), colour)
 
     def close(self) -> None:
         """Stop."""
@@ -137,7 +162,7 @@ class RecordedSource:
 
     def _restart(self, began: float) -> None:
         assert self._recording is not None
-        self._began, self._frames = began, self._recording.frames()
+        self._began, self._frames = began, self._recording.pictures()
         self._next = next(self._frames, None)
 
     def _advance(self) -> None:

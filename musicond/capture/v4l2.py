@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -14,6 +15,9 @@ import numpy as np
 from musicond.capture.orient import fit, orient
 from musicond.core.messages import Frame
 from musicond.core.ports import SourceLost
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 # The driver's own wait for a frame is 10 s by default; a lost camera is to be noticed sooner.
 os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
@@ -75,8 +79,12 @@ class Webcam:
         found, picture = self._capture.retrieve()
         if not found or picture is None or picture.size == 0:
             raise SourceLost(f"{self.name} gives no pictures; check its cable")
-        grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
-        return Frame(orient(fit(grey, self._size), self._rotation, mirror=self._mirror), captured_at, wall)
+        found_picture = np.asarray(picture, np.uint8)
+        grey = np.asarray(cv2.cvtColor(found_picture, cv2.COLOR_BGR2GRAY), np.uint8)
+        return Frame(self._turned(grey), captured_at, wall, lambda: self._turned(found_picture))
+
+    def _turned(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return orient(fit(picture, self._size), self._rotation, mirror=self._mirror)
 
     def close(self) -> None:
         """Close the device."""

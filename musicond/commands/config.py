@@ -94,6 +94,8 @@ SAYS: dict[str, Callable[[Controls], str]] = {
     "pause": lambda controls: f"on{_until(controls.paused_until)}",
     "policy": lambda controls: str(controls.policy),
     "sensitivity": lambda controls: f"{controls.sensitivity:g}",
+    "autoplay": lambda controls: "on" if controls.autoplay else "off",
+    "volume": lambda controls: f"{controls.volume:g}",
     "mood": lambda controls: f"{controls.manual_mood}{_until(controls.manual_until)}",
 }
 """For each of `core.controls.SWITCHES` what it is switched to."""

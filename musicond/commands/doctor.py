@@ -67,7 +67,13 @@ def examine(args: argparse.Namespace) -> Iterator[Check]:
     yield check_power()
 
 
-def _configured(path: Path | None) -> Iterator[Check]:
+def page_checks(path: Path | None) -> list[dict[str, str]]:
+    """Return the checks for the page of the running daemon: not of what it runs on, as it runs."""
+    checks = [*_configured(path, running=True), check_clock(), check_temperature(), check_power()]
+    return [asdict(check) for check in checks]
+
+
+def _configured(path: Path | None, *, running: bool = False) -> Iterator[Check]:
     """Yield the checks that depend on the configuration."""
     # Imported here, as the doctor must be able to say that pydantic is missing.
     from musicond import config as settings  # noqa: PLC0415 - see above
@@ -85,9 +91,10 @@ def _configured(path: Path | None) -> Iterator[Check]:
         remedy = "correct it; the checks below use the defaults where it can't be read"
         yield Check("config", "failed", "; ".join(error.faults), remedy)
     folder = settings.stored_state_dir(config)
-    yield check_camera(config.camera.source)
-    yield check_model(settings.model_path(config), settings.models_dir() / CASCADE)
+    if not running:
+        yield check_camera(config.camera.source)
+        yield check_model(settings.model_path(config), settings.models_dir() / CASCADE)
+        yield check_page(config.web.address, settings.control_socket(config))
     yield check_catalogue(folder / "catalogue.sqlite")
     yield check_broker(config.mqtt, password)
-    yield check_page(config.web.address, settings.control_socket(config))
     yield check_state_dir(folder)

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from musicond.app import build
+from musicond.commands.doctor import page_checks
 from musicond.commands.options import add_config, load_config, source
 from musicond.runtime import logs
 
@@ -31,5 +32,8 @@ def run(args: argparse.Namespace) -> int:
     logs.setup(args.log_level)
     loaded = load_config(args, camera_source=args.source)
     log.info("configuration: %s", loaded.path or "defaults")
-    with build(loaded.config, lambda: load_config(args, camera_source=args.source).config) as app:
+
+    with build(
+        loaded.config, lambda: load_config(args, camera_source=args.source).config, lambda: page_checks(args.config)
+    ) as app:
         return app.run()

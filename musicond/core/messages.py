@@ -29,6 +29,7 @@ from musicond.core.commands import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     import numpy as np
@@ -112,6 +113,8 @@ class Frame:
     """Monotonic seconds of the source; only differences mean anything."""
     wall: datetime
     """The same instant with its time zone, for hours of the day."""
+    colour: Callable[[], NDArray[np.uint8]] | None = field(default=None, repr=False, compare=False)
+    """Makes the same picture in colour, BGR, uint8 of shape (height, width, 3); None where there is only grey."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +185,8 @@ class Track:
     artist: str
     link: str
     """Web address that a person can open."""
+    album: str = ""
+    """Empty where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)

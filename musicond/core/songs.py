@@ -30,6 +30,7 @@ class Song:
     """0 to 100."""
     source: str = ""
     """Where this is known from, for a person."""
+    album: str | None = None
 
     @property
     def identifier(self) -> str:

@@ -24,6 +24,7 @@ AUDIO = frozenset(
 NAMES = {
     "title": ("TIT2", "Title"),
     "artist": ("TPE1", "Author"),
+    "album": ("TALB", "WM/AlbumTitle"),
     "date": ("TDRC", "WM/Year"),
     "genre": ("TCON", "WM/Genre"),
     "bpm": ("TBPM", "WM/BeatsPerMinute"),
@@ -120,13 +121,14 @@ def song_of(path: Path, shelf: Shelf, told: str = "") -> Song:
         link=path.as_uri(),
         year=int(year[0]) if year else None,
         genre=tags.get("genre") or None,
+        album=tags.get("album") or None,
         tempo=_tempo(tags.get("bpm", "")),
         source=str(path.parent),
     )
 
 
 def read_tags(path: Path) -> dict[str, str]:
-    """Return title, artist, date, genre and bpm of an audio file, as far as it has them; raise OSError."""
+    """Return title, artist, album, date, genre and bpm of an audio file, as far as it has them; raise OSError."""
     try:
         found = mutagen.File(path, easy=True)
     except mutagen.MutagenError as fault:

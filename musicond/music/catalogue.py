@@ -89,7 +89,7 @@ class SqliteCatalogue:
 
     def tracks(self, keys: Sequence[int]) -> Sequence[Track]:
         """Return tracks by their numbers, in the same order; raise CatalogueError."""
-        query = "SELECT track_id, title, artist, link FROM tracks WHERE track = ?"
+        query = "SELECT track_id, title, artist, link, coalesce(album, '') FROM tracks WHERE track = ?"
         with folded(self._name):
             rows = [self._connection.execute(query, (key,)).fetchone() for key in keys]
         return tuple(Track(*row) for row in rows)

@@ -1,4 +1,4 @@
-"""What the command line does with the catalogue, in the daemon or without one: an action, arguments and an answer."""
+"""What is done with the catalogue, in the daemon or without one: an action, arguments and an answer."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ def do(path: Path | str, action: str, arguments: Mapping[str, Any]) -> Answer:
 
 
 def _add(lists: Lists, arguments: Mapping[str, Any]) -> Answer:
-    rows = [read_row(each, f"song {number}") for number, each in enumerate(arguments.get("rows", []), start=1)]
+    given = arguments.get("rows", [])
+    if not isinstance(given, list) or not all(isinstance(each, dict) for each in given):
+        raise ListError("rows is no list of songs; send objects with emotion, title and artist")
+    rows = [read_row(each, f"song {number}") for number, each in enumerate(given, start=1)]
     songs = [(row.emotion, row.song, row.said) for row in rows if row.emotion is not None]
     if len(songs) < len(rows):
         raise ListError("a song without an emotion; say for which list it is")
@@ -36,11 +39,18 @@ def _add(lists: Lists, arguments: Mapping[str, Any]) -> Answer:
 
 
 def _remove(lists: Lists, arguments: Mapping[str, Any]) -> Answer:
-    return {"lists": lists.remove(str(arguments.get("id")), _emotion(arguments))}
+    return {"lists": lists.remove(str(arguments.get("id")), emotion_of(arguments))}
+
+
+def _reorder(lists: Lists, arguments: Mapping[str, Any]) -> Answer:
+    emotion, ids = emotion_of(arguments), arguments.get("ids")
+    if emotion is None or not isinstance(ids, list) or not all(isinstance(each, str) for each in ids):
+        raise ListError("say for which emotion, and give the songs' track_id in order as ids")
+    return {"songs": lists.reorder(emotion, ids)}
 
 
 def _list(lists: Lists, arguments: Mapping[str, Any]) -> Answer:
-    return {"entries": [asdict(each) for each in lists.entries(_emotion(arguments))]}
+    return {"entries": [asdict(each) for each in lists.entries(emotion_of(arguments))]}
 
 
 def _verify(lists: Lists, _: Mapping[str, Any]) -> Answer:
@@ -56,7 +66,8 @@ def _forget(lists: Lists, arguments: Mapping[str, Any]) -> Answer:
     return {"songs": lists.forget(None if track_id is None else str(track_id))}
 
 
-def _emotion(arguments: Mapping[str, Any]) -> Emotion | None:
+def emotion_of(arguments: Mapping[str, Any]) -> Emotion | None:
+    """Return the emotion that is named, None for none; raise ListError for what is no emotion."""
     name = arguments.get("emotion")
     if name is None:
         return None
@@ -68,6 +79,7 @@ def _emotion(arguments: Mapping[str, Any]) -> Emotion | None:
 ACTIONS: Mapping[str, tuple[Callable[[Lists, Mapping[str, Any]], Answer], bool]] = {
     "add": (_add, False),
     "remove": (_remove, False),
+    "reorder": (_reorder, False),
     "list": (_list, True),
     "verify": (_verify, True),
     "said": (_said, True),

@@ -8,11 +8,13 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from musicond.core.ports import CatalogueError
-from musicond.music.desk import do
+from musicond.core.ports import CatalogueError, ListError
+from musicond.music.chosen import FILE_NAME, ChosenLists
+from musicond.music.desk import do, emotion_of
 from musicond.music.lists import Lists
 from musicond.music.refresh import Refresh, Stopped
 from musicond.music.schema import BACKUP, back_up, folded
+from musicond.runtime.settings import SettingsStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from musicond.core.messages import Emotion
     from musicond.core.schedule import Schedule
     from musicond.music.refresh import Builders, Report
-    from musicond.runtime.settings import SettingsStore
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,8 @@ class Librarian:
         breathe: Callable[[], bool] = lambda: False,
         now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
     ) -> None:
-        self._path, self._wanted, self._others = path, wanted, others
+        self._path, self._others = path, others
+        self._lists = ChosenLists(wanted, SettingsStore(store.path.with_name(FILE_NAME)), tuple(others or ()))
         self._schedule, self._jitter_s, self._store = schedule, jitter_s, store
         self._breathe, self._now = breathe, now
         self._asked = False
@@ -66,7 +68,7 @@ class Librarian:
 
     def follow(self, wanted: Mapping[Emotion, Sequence[str]], schedule: Schedule) -> None:
         """Take over a changed configuration: what is due is decided by it from now on."""
-        self._wanted, self._schedule = wanted, schedule
+        self._lists.configured, self._schedule = wanted, schedule
 
     def due(self) -> bool:
         """Whether the schedule says that it is time."""
@@ -78,7 +80,7 @@ class Librarian:
 
     def refresh(self, tell: Callable[[Refresh], None] = lambda _: None) -> Report | None:
         """Refresh all lists, or those left of a refresh that was cut off; None where it was cut off itself."""
-        refresh = Refresh(self._wanted, self._others)
+        refresh = Refresh(self._lists.wanted(), self._others)
         kept = self._state()
         first = int(kept.get("done") or 0) if kept.get("mark") == refresh.mark else 0
         self._running, self._failed_at = refresh, None
@@ -110,6 +112,10 @@ class Librarian:
             return self._ask_for_refresh(if_due=bool(arguments.get("if_due")))
         if action == "progress":
             return self._progress()
+        if action == "sources":
+            return self._lists.told()
+        if action == "source":
+            return self._choose(arguments)
         return do(self._path, action, arguments)
 
     def _ask_for_refresh(self, *, if_due: bool) -> dict[str, object]:
@@ -118,6 +124,14 @@ class Librarian:
         if self._running is None and wanted:
             self._asked, self._report = True, None
         return {"started": wanted}
+
+    def _choose(self, arguments: Mapping[str, Any]) -> dict[str, object]:
+        """Take other lists for a mood, and read them in a moment."""
+        if (emotion := emotion_of(arguments)) is None:
+            raise ListError("say for which emotion")
+        self._lists.choose(emotion, arguments.get("lists"))
+        self._asked, self._report = True, None
+        return self._lists.told()
 
     def _progress(self) -> dict[str, object]:
         running = self._running
@@ -136,7 +150,7 @@ class Librarian:
         return found if found.tzinfo else found.astimezone()
 
     def _cut_off(self) -> bool:
-        return self._failed_at is None and self._state().get("mark") == Refresh(self._wanted, self._others).mark
+        return self._failed_at is None and self._state().get("mark") == Refresh(self._lists.wanted(), self._others).mark
 
     def _save(self, state: dict[str, Any]) -> None:
         try:

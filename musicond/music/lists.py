@@ -40,6 +40,7 @@ class Entry:
     popularity: int | None
     source: str
     """Where the row comes from, for a person."""
+    album: str | None
     origin: str
     """The list that it came by: starter, own, or one of music.moods."""
     state: str
@@ -96,7 +97,7 @@ class Lists:
             "FROM lists l JOIN tracks t USING (track) "
             "LEFT JOIN plays p ON p.mood = l.emotion AND p.track = l.track "
             "LEFT JOIN feedback f ON f.mood = l.emotion AND f.track = l.track "
-            "WHERE l.emotion = ? AND l.state <> 'removed' ORDER BY l.origin <> 'starter', l.origin, l.position"
+            "WHERE l.emotion = ? AND l.state <> 'removed' ORDER BY l.position, l.origin <> 'starter', l.origin"
         )
         names = ("emotion", "track_id", *SONG_COLUMNS, "origin", "state", *COUNTS)
         with folded(self.name):
@@ -129,7 +130,7 @@ class Lists:
         """
         new = 0
         with folded(self.name), transaction(self.connection):
-            positions = {emotion: count(self._next_position(emotion, OWN)) for emotion in Emotion}
+            positions = {emotion: count(self._next_position(emotion)) for emotion in Emotion}
             for emotion, song, said in songs:
                 key = self._upsert(song)
                 position = next(positions[emotion])
@@ -162,6 +163,19 @@ class Lists:
             self.connection.execute(f"UPDATE lists SET state = 'removed' {where}", values)  # noqa: S608 - likewise
         return int(lists)
 
+    def reorder(self, emotion: Emotion, ids: Sequence[str]) -> int:
+        """Put a list into this order, songs that are not named after those; return how many were found."""
+        query = "SELECT track_id, track FROM lists JOIN tracks USING (track) WHERE emotion = ? ORDER BY position"
+        with folded(self.name), transaction(self.connection):
+            keys = dict(self.connection.execute(query, (emotion.value,)).fetchall())
+            named = [each for each in dict.fromkeys(ids) if each in keys]
+            order = [*named, *(each for each in keys if each not in set(named))]
+            self.connection.executemany(
+                "UPDATE lists SET position = ? WHERE emotion = ? AND track = ?",
+                [(place, emotion.value, keys[each]) for place, each in enumerate(order)],
+            )
+        return len(named)
+
     def merge(self, emotion: Emotion, origin: str, songs: Sequence[Song]) -> Change:
         """Bring a list up to date with its source: append what is new, mark what is gone, drop what was replaced."""
         query = "SELECT track, state FROM lists WHERE emotion = ? AND origin = ? ORDER BY position"
@@ -174,7 +188,7 @@ class Lists:
             waiting = [key for key, state in known.items() if state == "gone" and key not in listed]
             dropped = (waiting + vanished)[: len(added)]
             self._set_state(emotion, origin, [key for key in vanished if key not in dropped], "gone")
-            first = self._next_position(emotion, origin)
+            first = self._next_position(emotion)
             self.connection.executemany(
                 "INSERT INTO lists VALUES (?, ?, ?, ?, 'listed')",
                 [(emotion.value, key, origin, first + number) for number, key in enumerate(added)],
@@ -234,9 +248,9 @@ class Lists:
         found = self.connection.execute("SELECT track FROM tracks WHERE track_id = ?", (song.identifier,)).fetchone()
         return int(found[0])
 
-    def _next_position(self, emotion: Emotion, origin: str) -> int:
-        query = "SELECT coalesce(max(position) + 1, 0) FROM lists WHERE emotion = ? AND origin = ?"
-        return int(self.connection.execute(query, (emotion.value, origin)).fetchone()[0])
+    def _next_position(self, emotion: Emotion) -> int:
+        query = "SELECT coalesce(max(position) + 1, 0) FROM lists WHERE emotion = ?"
+        return int(self.connection.execute(query, (emotion.value,)).fetchone()[0])
 
     def _set_state(self, emotion: Emotion, origin: str, keys: Sequence[int], state: str) -> None:
         self.connection.executemany(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +19,14 @@ if TYPE_CHECKING:
     from musicond.music.lists import Entry
 
 COLUMNS = (
-    "emotion", "track_id", "title", "artist", "link", "year", "genre", "valence", "energy", "tempo", "mode",
+    "emotion", "track_id", "title", "artist", "album", "link", "year", "genre", "valence", "energy", "tempo", "mode",
     "popularity", "source", "likes", "dislikes", "skips",
 )  # fmt: skip
 MOST_BYTES = 32 * 2**20
 LONGEST = 1000
 """Characters of a text."""
 SPOTIFY_PAGE = "https://open.spotify.com/track/"
+TRACK_PAGE = re.compile(r"https://open\.spotify\.com/(?:intl-[a-z]+/)?track/([A-Za-z0-9]{22})\b")
 RANGES: Mapping[str, tuple[type, float, float]] = {
     "year": (int, 1000, 3000),
     "valence": (float, 0, 1),
@@ -88,6 +90,8 @@ def read_row(fields: Mapping[str, Any], place: str) -> Row:
     kind, _, rest = texts["track_id"].rpartition(":")
     if kind == "spotify:track" and not texts["link"]:
         texts["link"] = SPOTIFY_PAGE + rest
+    if not texts["track_id"] and (page := TRACK_PAGE.match(texts["link"])):
+        texts["track_id"], texts["link"] = f"spotify:track:{page[1]}", SPOTIFY_PAGE + page[1]
     numbers = {name: _number(fields.get(name), name, place) for name in RANGES}
     mode = _text(fields.get("mode"), "mode", place).lower()
     if mode not in ("", "major", "minor"):
@@ -95,8 +99,8 @@ def read_row(fields: Mapping[str, Any], place: str) -> Row:
     emotion = _text(fields.get("emotion"), "emotion", place).lower()
     if emotion and emotion not in tuple(Emotion):
         raise ListError(f"{place}: {emotion!r} is no emotion; give one of {', '.join(Emotion)}")
-    genre = _text(fields.get("genre"), "genre", place) or None
-    song = Song(**texts, genre=genre, mode=mode or None, **numbers)
+    genre, album = (_text(fields.get(name), name, place) or None for name in ("genre", "album"))
+    song = Song(**texts, genre=genre, album=album, mode=mode or None, **numbers)
     likes, dislikes, skips = (_count(fields.get(name), name, place) for name in COUNTS)
     return Row(song, Emotion(emotion) if emotion else None, (likes, dislikes, skips))
 

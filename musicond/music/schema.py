@@ -221,5 +221,10 @@ def _make_version_2(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS = (_make_version_1, _make_version_2)
+def _make_version_3(connection: sqlite3.Connection) -> None:
+    connection.execute("ALTER TABLE tracks ADD COLUMN album TEXT")
+    connection.execute("DELETE FROM scanned")  # tags kept without the album are to be read again
+
+
+MIGRATIONS = (_make_version_1, _make_version_2, _make_version_3)
 """Step n leads from schema n to n + 1; PRAGMA user_version says where a file stands."""

@@ -128,7 +128,13 @@ def _track(song: dict[str, Any]) -> Track | None:
     file = song.get("file")
     if not file:
         return None
-    return Track(str(file), _first(song.get("title")) or PurePath(str(file)).stem, _first(song.get("artist")), "")
+    return Track(
+        str(file),
+        _first(song.get("title")) or PurePath(str(file)).stem,
+        _first(song.get("artist")),
+        "",
+        _first(song.get("album")),
+    )
 
 
 def _first(value: Any) -> str:

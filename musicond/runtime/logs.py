@@ -5,9 +5,18 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections import deque
+from datetime import datetime
 from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 LEVELS = ("debug", "info", "warning", "error")
+
+KEPT = 200
+"""Lines that are kept for the page."""
 
 QUIET = ("aiohttp.access", "asyncio")
 """Libraries that log noise below WARNING."""
@@ -26,7 +35,7 @@ def setup(level: str) -> None:
         handler.setFormatter(
             _Prefixed(pattern, "%H:%M:%S") if _under_journal() else logging.Formatter(pattern, "%H:%M:%S")
         )
-    root.handlers[:] = [handler]
+    root.handlers[:] = [handler, RECENT]
 
 
 def _under_journal() -> bool:
@@ -45,6 +54,30 @@ def _journal() -> logging.Handler | None:
     except (ImportError, OSError):
         return None
     return handler
+
+
+class Recent(logging.Handler):
+    """Keeps the latest lines from INFO on, whatever else is logged: below it more may be told than people like."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self._lines: deque[Mapping[str, str]] = deque(maxlen=KEPT)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep one line."""
+        at = datetime.fromtimestamp(record.created).astimezone().isoformat(timespec="seconds")
+        self._lines.append({"at": at, "level": record.levelname, "text": record.getMessage()})
+
+    def lines(self) -> list[Mapping[str, str]]:
+        """Return them, oldest first; each with `at` (ISO 8601), `level` and `text`."""
+        self.acquire()
+        try:
+            return list(self._lines)
+        finally:
+            self.release()
+
+
+RECENT = Recent()
 
 
 class _Prefixed(logging.Formatter):

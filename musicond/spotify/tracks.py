@@ -20,8 +20,8 @@ def song(found: Mapping[str, Any] | None, source: str) -> Song | None:
     uri, title = str(found.get("uri") or ""), str(found.get("name") or "")
     if not uri.startswith(URI) or not title:
         return None
-    album = found.get("album")
-    year = str(album.get("release_date") or "")[:4] if isinstance(album, dict) else ""
+    record = found.get("album")
+    year = str(record.get("release_date") or "")[:4] if isinstance(record, dict) else ""
     popularity = found.get("popularity")
     return Song(
         title=title,
@@ -31,7 +31,14 @@ def song(found: Mapping[str, Any] | None, source: str) -> Song | None:
         year=int(year) if year.isascii() and year.isdigit() and int(year) > 0 else None,
         popularity=popularity if isinstance(popularity, int) and 0 <= popularity <= 100 else None,  # noqa: PLR2004
         source=source,
+        album=album(found) or None,
     )
+
+
+def album(found: Mapping[str, Any]) -> str:
+    """Return the name of the album of a track's object, empty where there is none."""
+    record = found.get("album")
+    return str(record.get("name") or "") if isinstance(record, dict) else ""
 
 
 def artist(found: Mapping[str, Any]) -> str:
@@ -49,7 +56,7 @@ def track(found: Mapping[str, Any] | None) -> Track | None:
         return None
     uri = str(found.get("uri") or "")
     link = f"https://open.spotify.com/track/{uri.removeprefix(URI)}" if uri.startswith(URI) else ""
-    return Track(uri, str(found["name"]), artist(found), link)
+    return Track(uri, str(found["name"]), artist(found), link, album(found))
 
 
 def names(found: Mapping[str, Any] | None) -> set[str]:

@@ -1,40 +1,49 @@
-"""What the command line alone may ask of the catalogue and the history: only the control socket answers it."""
+"""What takes a while, asked of the catalogue, the history, the doctor or Spotify, and done in another thread."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import queue
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
+from pydantic_core import from_json
 
 from musicond.core.ports import CatalogueError, CommandError, ListError, SpeakerError
 from musicond.web.guard import Refused, by_unix_socket
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from concurrent.futures import Future
 
 BODY_LIMIT = 64 * 2**20
+PAGE_LIMIT = 2**16
+"""Bytes of a body that comes from the page."""
 BODY_WAIT_S = 20.0
 ANSWER_WAIT_S = 25.0
 
 
 class Desk:
-    """Passes on what is asked; `ask` takes an action and its arguments, and does it in another thread."""
+    """Passes on what is asked; `ask` takes an action and its arguments, and does it in another thread.
+
+    The control socket may ask everything; `page` says what the page may: all, nothing, or these actions.
+    """
 
     def __init__(
-        self, ask: Callable[[str, Mapping[str, Any]], Future[Mapping[str, object]]], *, page: bool = False
+        self,
+        ask: Callable[[str, Mapping[str, Any]], Future[Mapping[str, object]]],
+        *,
+        page: bool | Collection[str] = False,
     ) -> None:
         self._ask, self._page = ask, page
 
     async def answer(self, request: web.Request) -> web.Response:
         """Do one action."""
-        if not self._page and not by_unix_socket(request):
+        action, outside = request.match_info["action"], not by_unix_socket(request)
+        if outside and not (self._page if isinstance(self._page, bool) else action in self._page):
             raise Refused(403, "this is for the command line: musicond catalogue and musicond history")
-        arguments = await _body(request)
-        done = asyncio.shield(asyncio.wrap_future(self._ask(request.match_info["action"], arguments)))
+        arguments = await _body(request, PAGE_LIMIT if outside else BODY_LIMIT)
+        done = asyncio.shield(asyncio.wrap_future(self._ask(action, arguments)))
         try:
             async with asyncio.timeout(ANSWER_WAIT_S):
                 found = await done
@@ -55,18 +64,18 @@ class Desk:
         return web.json_response(found)
 
 
-async def _body(request: web.Request) -> dict[str, Any]:
+async def _body(request: web.Request, limit: int) -> dict[str, Any]:
     content = bytearray()
     try:
         async with asyncio.timeout(BODY_WAIT_S):
             async for part in request.content.iter_chunked(2**16):
                 content += part
-                if len(content) > BODY_LIMIT:
-                    raise Refused(413, f"more than {BODY_LIMIT // 2**20} MiB at once; import it in parts")
-        found = json.loads(bytes(content))
+                if len(content) > limit:
+                    raise Refused(413, f"more than {limit // 2**10} KiB at once; import it in parts")
+        found = from_json(bytes(content), allow_inf_nan=False)  # unlike json.loads, it takes no half of a surrogate
     except TimeoutError:
         raise Refused(408, "the body did not arrive in time") from None
-    except (ValueError, RecursionError):
+    except ValueError:
         raise Refused(400, "this is not JSON") from None
     if not isinstance(found, dict):
         raise Refused(400, "send a JSON object")

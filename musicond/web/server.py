@@ -17,13 +17,14 @@ from musicond.web.doors import open_tcp, open_unix, split_listen
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from pydantic import SecretStr
 
     from musicond.core.messages import Command, Outcome
     from musicond.web.desk import Desk
+    from musicond.web.preview import Preview
 
 STOP_S = 1.0
 """How long `stop` waits for the thread."""
@@ -38,7 +39,8 @@ class WebOutput:
     `submit` puts a command into the one inbox and returns a future that is resolved once it has taken effect.
     `health` is called in the web thread, must return quickly, and holds any of: `name` (the device's), `camera`
     (its name), `trouble` (why it gives nothing, or None), `frames_per_s`, `temperature_c`, `throttled`, `memory_mib`,
-    `outputs` (a status line for each name). `desks` answer the command line, by the first part of their addresses.
+    `outputs` (a status line for each name). `desks` answer the command line and some the page, by the first part of
+    their addresses. `preview` holds the live picture, where it may be seen; `recent` returns lines of the log.
     """
 
     def __init__(
@@ -49,11 +51,14 @@ class WebOutput:
         submit: Callable[[Command], Future[None]],
         health: Callable[[], Mapping[str, object]],
         desks: Mapping[str, Desk] | None = None,
+        *,
+        preview: Preview | None = None,
+        recent: Callable[[], Sequence[Mapping[str, str]]] = tuple,
     ) -> None:
         self._listen, self._path = listen, socket_path
         self._access = Access(token) if token else None
         self._board = Board()
-        self._api = Api(self._board, submit, health, desks)
+        self._api = Api(self._board, submit, health, desks or {}, preview, recent)
         self._thread: threading.Thread | None = None
         self._end: Callable[[], None] | None = None
         self._address: str | None = None
@@ -92,7 +97,7 @@ class WebOutput:
         """Return one plain line."""
         if self._thread is None:
             return "not started"
-        return f"{self.address}, {self._api.streams} open"
+        return f"{self.address}, {self._api.events.open} open"
 
     def stop(self) -> None:
         """Close the doors and end the streams, within a second."""

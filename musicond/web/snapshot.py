@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from musicond.core.messages import Outcome, Progress, Recommendation
+    from musicond.core.messages import Outcome, Progress, Recommendation, Track
+    from musicond.core.playing import Playback
 
 STALE_S = 15.0
 """Seconds without an outcome after which the watch loop counts as stuck; a turn waits at most 5 s."""
@@ -20,7 +21,7 @@ STALE_S = 15.0
 STARTING = "Starting: nothing has been looked at yet."
 
 
-def state(outcome: Outcome | None, health: Mapping[str, object]) -> dict[str, object]:
+def state(outcome: Outcome | None, health: Mapping[str, object], *, preview: bool = False) -> dict[str, object]:
     """Return what `GET /api/v1/state` answers; without an outcome yet, a start with no camera."""
     if outcome is None:
         return {
@@ -32,9 +33,11 @@ def state(outcome: Outcome | None, health: Mapping[str, object]) -> dict[str, ob
             "faces": 0,
             "present": None,
             "recommendation": None,
+            "playback": None,
             "controls": _controls(Controls()),
             "notice": STARTING,
             "calibration": None,
+            "preview": preview,
             "health": dict(health),
             "version": __version__,
         }
@@ -48,9 +51,11 @@ def state(outcome: Outcome | None, health: Mapping[str, object]) -> dict[str, ob
         "faces": faces,
         "present": faces > 0 if outcome.watching is Watching.YES else None,
         "recommendation": _recommendation(outcome.recommendation),
+        "playback": _playback(outcome.playback),
         "controls": _controls(outcome.controls),
         "notice": outcome.notice,
         "calibration": _calibration(outcome.calibration),
+        "preview": preview,
         "health": dict(health),
         "version": __version__,
     }
@@ -81,14 +86,46 @@ def _scores(scores: tuple[float, ...] | None) -> dict[str, float] | None:
     return {emotion.value: round(score, 4) for emotion, score in zip(EMOTIONS, scores, strict=True)}
 
 
+def _track(track: Track) -> dict[str, object]:
+    return {
+        "id": track.track_id,
+        "title": track.title,
+        "artist": track.artist,
+        "album": track.album,
+        "link": track.link,
+    }
+
+
 def _recommendation(found: Recommendation | None) -> dict[str, object] | None:
     if found is None:
         return None
-    tracks = [
-        {"id": track.track_id, "title": track.title, "artist": track.artist, "link": track.link}
-        for track in found.tracks
-    ]
-    return {"mood": found.mood, "reason": found.reason, "tracks": tracks}
+    return {"mood": found.mood, "reason": found.reason, "tracks": [_track(track) for track in found.tracks]}
+
+
+def _playback(found: Playback | None) -> dict[str, object] | None:
+    if found is None:
+        return None
+    account = found.account
+    return {
+        "backend": found.backend,
+        "state": found.state,
+        "ours": found.ours,
+        "track": _track(found.track) if found.track else None,
+        "device": found.device,
+        "volume": found.volume,
+        "volume_max": found.volume_max,
+        "autoplay": found.autoplay,
+        "holding": found.holding,
+        "trouble": found.trouble,
+        "account": {
+            "signed_in": account.signed_in,
+            "user": account.user,
+            "expires_on": account.expires_on.isoformat() if account.expires_on else None,
+            "days_left": account.days_left,
+        }
+        if account
+        else None,
+    }
 
 
 def _calibration(found: Progress | None) -> dict[str, object] | None:

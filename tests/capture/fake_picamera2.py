@@ -1,7 +1,8 @@
 """A double of picamera2 0.3.38 at the driver's edge: the calls that the adapter makes, with their real traps.
 
 Rows are padded to multiples of 64 bytes as the Pi's ISP does, a missing camera is an IndexError in older releases
-and a RuntimeError in newer ones, and `captured_request(wait=...)` raises TimeoutError.
+and a RuntimeError in newer ones, `captured_request(wait=...)` raises TimeoutError, and
+`make_array` copies.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Request:
 
     def make_array(self, name: str) -> NDArray[np.uint8]:
         assert name == "main"
-        return self._picture
+        return self._picture.copy()
 
 
 def module(board: Board) -> Any:  # noqa: C901 - one class with the calls of the real one

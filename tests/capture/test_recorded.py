@@ -120,6 +120,9 @@ class Heavy:
     fps = 100.0
 
     def frames(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+        return self.pictures()
+
+    def pictures(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         given_up = time.monotonic() + 5
         for number in range(500):
             assert time.monotonic() < given_up, "a read does not come back"

@@ -269,7 +269,7 @@ def test_a_foreign_file_is_refused_and_left_alone(path: Path) -> None:
 
 def test_a_newer_file_is_refused(path: Path) -> None:
     edited(made(path), f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
-    assert "newer musicond (schema 3, this one knows 2)" in refusal(path)
+    assert "newer musicond (schema 4, this one knows 3)" in refusal(path)
 
 
 def test_damage_met_later_is_a_catalogue_error(path: Path) -> None:
@@ -323,7 +323,7 @@ def test_schema_1_is_brought_up_to_date_after_a_backup(path: Path, monkeypatch: 
         assert number is not None
         assert catalogue.heard(Emotion.SAD) == {number: Heard(shown=3, turn=3)}
         assert [len(catalogue.pool(emotion)) for emotion in EMOTIONS] == [25] * 7
-        assert catalogue._connection.execute("PRAGMA user_version").fetchone() == (2,)
+        assert catalogue._connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
         assert catalogue._connection.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
         first, second = catalogue.pool(Emotion.SAD).keys[:2]
         assert [each.track_id for each in catalogue.tracks([int(first), int(second)])] == [shown, other], "in order"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 SONGS = (
-    Track("t:1", "Sunny Side", "The Bright", "https://open.example/track/1"),
+    Track("t:1", "Sunny Side", "The Bright", "https://open.example/track/1", "Hits"),
     Track("t:2", "Up <b>&amp;</b> Away", "Ann & Ben", "http://plain.example/track/2"),
     Track("t:3", "Odd", "Trick", "javascript:alert(1)"),
 )

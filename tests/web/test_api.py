@@ -14,25 +14,30 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from musicond.core.messages import (
+    Calibrate,
     Controls,
     Emotion,
     Faces,
     Mood,
     Next,
     Pause,
+    Play,
     Policy,
     Rate,
     Reset,
     Resume,
+    SetAutoplay,
     SetPolicy,
     SetPrivacy,
+    SetVolume,
+    Stop,
     Verdict,
     Watching,
     WrongMood,
 )
 from musicond.core.ports import CatalogueError, CommandError, OutputError
 from musicond.runtime.mailbox import InboxFull
-from musicond.web import api, snapshot
+from musicond.web import api, snapshot, static_files, streams
 from tests.web.conftest import HAPPY, NOON, Rig, make_rig, without_face
 
 if TYPE_CHECKING:
@@ -115,6 +120,7 @@ def test_the_state_holds_all_of_an_outcome(rig: Rig) -> None:
         "id": "t:1",
         "title": "Sunny Side",
         "artist": "The Bright",
+        "album": "Hits",
         "link": "https://open.example/track/1",
     }
     assert found["controls"] == {
@@ -154,6 +160,13 @@ def test_presence_is_unknown_while_nothing_is_watched() -> None:
         ("policy", {"policy": "lift"}, SetPolicy(Policy.LIFT)),
         ("policy", {"policy": None}, SetPolicy(None)),
         ("next", {}, Next()),
+        ("calibrate", {}, Calibrate()),
+        ("calibrate", {"reset": True}, Calibrate(reset=True)),
+        ("play", {}, Play()),
+        ("play", {"id": "t:1"}, Play("t:1")),
+        ("stop", {}, Stop()),
+        ("volume", {"percent": 35}, SetVolume(35.0)),
+        ("autoplay", {"on": True}, SetAutoplay(on=True)),
     ],
 )
 def test_commands_reach_the_inbox(rig: Rig, path: str, body: object, command: object) -> None:
@@ -192,6 +205,13 @@ def test_commands_reach_the_inbox(rig: Rig, path: str, body: object, command: ob
         ("policy", "{}"),
         ("policy", '{"policy": "loud"}'),
         ("next", '{"now": true}'),
+        ("calibrate", '{"reset": null}'),
+        ("play", '{"id": ""}'),
+        ("play", r'{"id": "\ud800"}'),
+        ("volume", '{"percent": 101}'),
+        ("volume", '{"percent": "50"}'),
+        ("volume", "{}"),
+        ("autoplay", '{"on": null}'),
     ],
 )
 def test_malformed_bodies_are_told_what_would_be_right(rig: Rig, path: str, body: str) -> None:
@@ -265,8 +285,8 @@ def test_files_are_sent_again_only_when_they_changed(rig: Rig) -> None:
 
 def test_the_page_is_small() -> None:
     folder = Path(api.__file__).with_name("static")
-    assert sum(file.stat().st_size for file in folder.iterdir()) < 40_000
-    assert {file.name for file in folder.iterdir()} == {name for name, _ in api.STATIC.values()}
+    assert sum(file.stat().st_size for file in folder.iterdir()) < 80_000
+    assert {file.name for file in folder.iterdir()} == set(static_files.NAMES)
 
 
 def test_a_full_inbox_and_a_full_disk_are_told(rig: Rig) -> None:
@@ -340,17 +360,17 @@ def test_a_stream_gets_the_latest_and_not_every_one(rig: Rig) -> None:
         events = 1
         while reader.state()["confidence"] != 0.999:
             events += 1
-        assert events <= 2 + (time.monotonic() - started) / api.PACE_S
+        assert events <= 2 + (time.monotonic() - started) / streams.PACE_S
 
 
 def test_a_silent_stream_is_pinged(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "PING_S", 0.05)
+    monkeypatch.setattr(streams, "PING_S", 0.05)
     with stream(rig) as reader:
         assert reader.line(b": ping")
 
 
 def test_pages_above_the_cap_are_refused_and_a_closed_one_makes_room(rig: Rig) -> None:
-    readers = [Stream(rig.port) for _ in range(api.MAX_STREAMS)]
+    readers = [Stream(rig.port) for _ in range(streams.MAX_STREAMS)]
     try:
         assert {reader.status for reader in readers} == {200}
         assert rig.output.status().endswith(", 50 open")
@@ -371,8 +391,8 @@ def test_pages_above_the_cap_are_refused_and_a_closed_one_makes_room(rig: Rig) -
 
 
 def test_a_slow_reader_holds_up_nobody_and_is_cut_off(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "WRITE_WAIT_S", 0.2)
-    monkeypatch.setattr(api, "PACE_S", 0.0)
+    monkeypatch.setattr(streams, "WRITE_WAIT_S", 0.2)
+    monkeypatch.setattr(streams, "PACE_S", 0.0)
     rig.health["padding"] = "x" * 400_000
     with stream(rig), stream(rig) as reader:  # the first never reads
         deadline, count, slowest = time.monotonic() + 20, 0, 0.0

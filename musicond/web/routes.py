@@ -1,0 +1,238 @@
+"""Every address of the API in one table: the routes and the OpenAPI document are made from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter
+
+from musicond.core.controls import MAX_MINUTES, SWITCHES
+from musicond.core.messages import Emotion, Policy, Verdict
+from musicond.web import bodies
+from musicond.web.schemas import CHECKS, DAYS, DEVICES, ENTRIES, JSON, LOG, OBJECT, SIGN_IN, STATE, WELL
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from enum import StrEnum
+
+API = "/api/v1"
+ON_OFF = '{"on": true} or {"on": false}'
+EMOTION = {"type": "string", "enum": [each.value for each in Emotion]}
+ID = {"type": "string", "minLength": 1, "maxLength": bodies.MAX_ID}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Something to read; `name` is the method of the API that answers."""
+
+    path: str
+    name: str
+    summary: str
+    kind: str = JSON
+    """Media type of the answer."""
+    answer: Mapping[str, Any] | None = None
+    """JSON Schema of the answer, where it is JSON."""
+    faults: tuple[int, ...] = ()
+    head: bool = True
+    """HEAD is answered too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A command."""
+
+    path: str
+    summary: str
+    body: TypeAdapter[Any]
+    right: str
+    """What to send, for whoever sent something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """An action of a desk, as far as the page may ask for it."""
+
+    desk: str
+    action: str
+    summary: str
+    takes: Mapping[str, Any]
+    """JSON Schema of what is sent."""
+    answer: Mapping[str, Any]
+    page: bool = True
+    """False: only the command line may ask, by the control socket."""
+
+
+def _takes(required: tuple[str, ...] = (), **properties: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {"type": "object", "properties": properties}
+    return found | ({"required": list(required)} if required else {})
+
+
+def _either(names: type[StrEnum]) -> str:
+    """Return the values of an enumeration as JSON alternatives."""
+    return " | ".join(f'"{each}"' for each in names)
+
+
+LOOKS = (
+    Look(f"{API}/state", "state", "Everything that the page shows.", answer=STATE),
+    Look(
+        f"{API}/events",
+        "events",
+        "Server-sent events: `state` with the whole state, at once and then whenever it changes.",
+        "text/event-stream",
+        faults=(503,),
+        head=False,
+    ),
+    Look(
+        f"{API}/preview",
+        "preview",
+        "The live picture as motion JPEG; only with web.preview.",
+        "multipart/x-mixed-replace",
+        faults=(404, 409, 503),
+        head=False,
+    ),
+    Look(f"{API}/log", "log", "The latest lines of the log, from INFO on.", answer=LOG),
+    Look(f"{API}/openapi.json", "openapi", "This description.", answer=OBJECT),
+    Look(
+        "/healthz",
+        "healthz",
+        "200 while frames are analysed or not wanted, else 503 and the reason.",
+        answer=WELL,
+        faults=(503,),
+    ),
+    Look("/metrics", "metrics", "Figures of the machine and the daemon for Prometheus.", "text/plain"),
+)
+
+ORDERS = (
+    Order(
+        "privacy",
+        "Close the camera, or let it be opened again.",
+        TypeAdapter(bodies.PrivacyBody),
+        ON_OFF,
+    ),
+    Order(
+        "pause",
+        "Recommend and play nothing for a while.",
+        TypeAdapter(bodies.PauseFor | bodies.PauseUntil),
+        f'{{"minutes": N}} with N above 0 and up to {MAX_MINUTES}, {{"until": "tomorrow"}}, '
+        'or {"minutes": null} until resumed',
+    ),
+    Order("resume", "End a pause.", TypeAdapter(bodies.ResumeBody), "{}"),
+    Order(
+        "settings/reset",
+        "Forget what was switched: the configuration holds again.",
+        TypeAdapter(bodies.ResetBody),
+        f'{{"key": {" | ".join(f"{chr(34)}{each}{chr(34)}" for each in SWITCHES)}}}, or {{"key": null}} for everything',
+    ),
+    Order(
+        "rate",
+        "Say what a song is worth in the mood that it was recommended for.",
+        TypeAdapter(bodies.RateBody),
+        f'{{"verdict": {_either(Verdict)}, "id": TRACK}}; without "id" the first song shown is meant',
+    ),
+    Order(
+        "wrong_mood",
+        "The mood announced now is wrong.",
+        TypeAdapter(bodies.WrongMoodBody),
+        f'{{"right": {_either(Emotion)}}}, or {{}} where that is not known',
+    ),
+    Order(
+        "policy",
+        "Choose how the music follows the mood.",
+        TypeAdapter(bodies.PolicyBody),
+        f'{{"policy": {_either(Policy)}}}, or {{"policy": null}} for what the configuration says',
+    ),
+    Order("next", "Offer other songs now, and play them where ours play.", TypeAdapter(bodies.NextBody), "{}"),
+    Order(
+        "calibrate",
+        "Learn from the neutral face shown for the next ten seconds, or forget what was learnt.",
+        TypeAdapter(bodies.CalibrateBody),
+        '{} or {"reset": true}',
+    ),
+    Order(
+        "play",
+        "Play what is recommended.",
+        TypeAdapter(bodies.PlayBody),
+        '{"id": TRACK}; without "id" the recommendation from its beginning',
+    ),
+    Order("stop", "Stop what plays.", TypeAdapter(bodies.StopBody), "{}"),
+    Order("volume", "Set the speaker's volume.", TypeAdapter(bodies.VolumeBody), '{"percent": N} with N from 0 to 100'),
+    Order(
+        "autoplay",
+        "Let music start by itself when the mood changes, or not.",
+        TypeAdapter(bodies.AutoplayBody),
+        ON_OFF,
+    ),
+)
+
+SONG = {
+    "type": "object",
+    "properties": {
+        "emotion": EMOTION,
+        "title": {"type": "string"},
+        "artist": {"type": "string"},
+        "link": {"type": "string"},
+    },
+    "required": ["emotion", "title", "artist"],
+}
+NAMES = {"type": "array", "items": {"type": "string"}}
+"""Names of lists, as in music.moods.<emotion>.lists."""
+
+ERRANDS = (
+    Errand("catalogue", "list", "The songs of one mood, or of all.", _takes(emotion=EMOTION), ENTRIES),
+    Errand(
+        "catalogue",
+        "add",
+        "Add songs to the own lists.",
+        _takes(("rows",), rows={"type": "array", "items": SONG}),
+        OBJECT,
+    ),
+    Errand(
+        "catalogue",
+        "remove",
+        "Take a song out of one list or all, for good.",
+        _takes(("id",), id=ID, emotion=EMOTION),
+        OBJECT,
+    ),
+    Errand(
+        "catalogue",
+        "reorder",
+        "Put a list into this order; songs that are not named follow.",
+        _takes(("emotion", "ids"), emotion=EMOTION, ids={"type": "array", "items": ID}),
+        OBJECT,
+    ),
+    Errand("catalogue", "sources", "From where each mood's songs come.", _takes(), OBJECT),
+    Errand(
+        "catalogue",
+        "source",
+        "Say from where a mood's songs come; null: as the configuration says.",
+        _takes(("emotion", "lists"), emotion=EMOTION, lists={"anyOf": [NAMES, {"type": "null"}]}),
+        OBJECT,
+    ),
+    Errand("catalogue", "refresh", "Read the lists anew.", _takes(if_due={"type": "boolean"}), OBJECT),
+    Errand("catalogue", "progress", "How far the refresh is.", _takes(), OBJECT),
+    Errand("catalogue", "verify", "What is wrong or weak in the catalogue.", _takes(), OBJECT, page=False),
+    Errand("catalogue", "said", "What was said of songs.", _takes(), OBJECT, page=False),
+    Errand("catalogue", "forget", "Forget what was said of a song, or of all.", _takes(id=ID), OBJECT, page=False),
+    Errand("history", "days", "Minutes of each mood and day, where they are kept.", _takes(), DAYS),
+    Errand("history", "delete", "Delete all that is kept.", _takes(), OBJECT),
+    Errand(
+        "doctor", "check", "What musicond doctor finds, but for the camera: the state tells of that.", _takes(), CHECKS
+    ),
+    Errand("spotify", "status", "Who is signed in, and until when.", _takes(), SIGN_IN),
+    Errand("spotify", "begin", "Begin a sign-in: the address to open.", _takes(), OBJECT),
+    Errand(
+        "spotify",
+        "finish",
+        "End a sign-in by the address on which the browser has ended.",
+        _takes(("redirect",), redirect={"type": "string"}),
+        SIGN_IN,
+    ),
+    Errand("spotify", "logout", "Forget the sign-in.", _takes(), SIGN_IN),
+    Errand("spotify", "devices", "The speakers that Spotify shows now.", _takes(), DEVICES),
+)
+
+
+def page_actions(desk: str) -> frozenset[str]:
+    """Return what the page may ask of a desk."""
+    return frozenset(each.action for each in ERRANDS if each.desk == desk and each.page)

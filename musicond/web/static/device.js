@@ -1,0 +1,167 @@
+// The views Device and Welcome: how the machine is, what is to be done, the sign-in at Spotify, and the log.
+import { $, announce, ask, duration, element, fullDay, number, redraw, set, show, sign, t } from "./page.js";
+
+const SIGNS = { ok: "ok", warning: "warning", failed: "warning" };
+
+let current = null;
+let checks = null;
+let account = null;
+
+function rows(state) {
+	const { health } = state;
+	const found = [[t("camera"), health.camera]];
+	if (health.trouble && !state.controls.private) found.push([t("camera"), health.trouble, "wide bad"]);
+	found.push([t("model"), health.model]);
+	if (health.frames_per_s !== undefined) found.push([t("frames"), t("per_second", { n: number(health.frames_per_s, 1) })]);
+	if (health.temperature_c) {
+		const hot = health.throttled ? `, ${t("throttled")}` : "";
+		found.push([t("temperature"), `${number(health.temperature_c)} °C${hot}`, hot && "bad"]);
+	}
+	if (health.memory_mib) found.push([t("memory"), `${number(health.memory_mib)} MiB`]);
+	if (health.uptime_s !== undefined) found.push([t("running"), health.uptime_s < 60 ? t("under_a_minute") : duration(health.uptime_s)]);
+	found.push([t("version"), state.version]);
+	const broker = health.outputs?.mqtt;
+	found.push([t("broker"), broker || t("broker_off"), broker && "wide"]);
+	return found.filter(([, value]) => value);
+}
+
+export function showDevice(state) {
+	current = state;
+	const found = rows(state);
+	redraw($("health"), found, () => found.map(([name, value, className]) => {
+		const row = element("div", undefined, className);
+		row.append(element("dt", name), element("dd", value));
+		return row;
+	}));
+	showSteps();
+}
+
+function line(mark, label, title, text, remedy) {
+	const item = element("li", undefined, mark);
+	const icon = element("span", undefined, "mark");
+	icon.append(sign(SIGNS[mark] || "open"));
+	const told = element("div");
+	const head = element("b", `${title} `);
+	head.append(element("span", label, "tag"));
+	told.append(head, element("span", text, "soft"));
+	if (remedy) told.append(element("span", `→ ${remedy}`, "soft"));
+	item.append(icon, told);
+	return item;
+}
+
+function cameraStep() {
+	const { watching, health } = current;
+	if (watching === "private") return ["ok", "step_done", t("step_camera_private")];
+	if (watching === "no_camera") return ["failed", "step_bad", t("step_camera_bad", { trouble: health.trouble || current.notice || "" })];
+	return ["ok", "step_done", `${t("step_camera_ok")} ${health.camera || ""}`];
+}
+
+function brokerStep() {
+	const found = checks?.find((each) => each.name === "broker");
+	if (!current.health.outputs?.mqtt) return ["optional", "step_optional", t("step_broker_off")];
+	if (!found) return ["optional", "step_open", current.health.outputs.mqtt];
+	return [found.state, found.state === "ok" ? "step_done" : "step_bad", found.found, found.remedy];
+}
+
+function spotifyStep() {
+	if (!account) return ["optional", "step_optional", t("step_spotify_off")];
+	if (!account.signed_in) return ["warning", "step_open", account.trouble || t("step_spotify_out")];
+	return ["ok", "step_done", t("step_spotify_in", { user: account.user || "", date: fullDay(account.expires_on) })];
+}
+
+function showSteps() {
+	if (!current) return;
+	const found = [["camera", cameraStep()], ["broker", brokerStep()], ["spotify", spotifyStep()]];
+	redraw($("steps"), found, () => found.map(([name, [mark, label, text, remedy]]) => {
+		const item = line(mark, t(label), t(name), text, remedy);
+		if (name === "spotify" && account && !account.signed_in) {
+			const way = element("a", t("signin"), "button");
+			way.href = "#device";
+			item.lastChild.append(way);
+		}
+		return item;
+	}));
+}
+
+export async function openStart() {
+	await Promise.all([check(), spotify("status", {}, true)]);
+}
+
+export async function openDevice() {
+	await Promise.all([openStart(), loadLog()]);
+}
+
+async function check() {
+	redraw($("checks"), "checking", () => [element("li", t("checking"), "soft")]);
+	const found = await ask("doctor/check", {}, { quietly: true });
+	checks = found ? found.checks : null;
+	redraw($("checks"), checks, () => (checks || []).map((each) => line(each.state, t(`check_${each.state}`), each.name, each.found, each.remedy)));
+	showSteps();
+}
+
+async function loadLog() {
+	const answer = await fetch("/api/v1/log").catch(() => null);
+	const lines = answer?.ok ? (await answer.json()).lines : [];
+	redraw($("log"), lines, () => (lines.length ? lines.slice().reverse().map(logItem) : [element("li", t("log_none"), "soft")]));
+}
+
+function logItem({ at, level, text }) {
+	const item = element("li", undefined, level === "INFO" ? "" : "bad");
+	const when = element("time", new Date(at).toLocaleTimeString());
+	when.dateTime = at;
+	item.append(when, " ", text);
+	return item;
+}
+
+async function spotify(action, body = {}, quietly = false) {
+	const found = await ask(`spotify/${action}`, body, { quietly });
+	if (found && "signed_in" in found) account = found;
+	showSpotify();
+	return found;
+}
+
+function showSpotify() {
+	show("spotify", Boolean(account));
+	if (account) {
+		const { signed_in: inside, user, expires_on: until, days_left: left } = account;
+		set("spotify-text", inside ? t("signin_until", { user: user || "", date: fullDay(until), n: left }) : t("signin_out"));
+		show("spotify-trouble", Boolean(account.trouble));
+		set("spotify-trouble", account.trouble || "");
+		set("signin", inside ? t("signin_again") : t("signin"));
+		show("signout", inside);
+		show("speakers-show", inside);
+	}
+	showSteps();
+}
+
+$("check").addEventListener("click", check);
+$("signin").addEventListener("click", async () => {
+	const found = await spotify("begin");
+	if (!found?.url?.startsWith("https://")) return;
+	$("signin-open").href = found.url;
+	set("signin-result", "");
+	show("signin-steps", true);
+	$("signin-open").focus();
+});
+$("signin-form").addEventListener("submit", async (event) => {
+	event.preventDefault();
+	const found = await spotify("finish", { redirect: $("signin-address").value.trim() });
+	if (!found?.signed_in) return;
+	event.target.reset();
+	show("signin-steps", false);
+	set("signin-result", t("signin_done"));
+});
+$("signout").addEventListener("click", async () => {
+	await spotify("logout");
+	$("speakers").replaceChildren();
+	announce(t("signin_out"));
+});
+$("speakers-show").addEventListener("click", async () => {
+	const found = await spotify("devices");
+	if (!found) return;
+	const items = found.devices.map((each) => {
+		const notes = [each.type, each.active && t("speaker_active"), !each.usable && t("speaker_unusable")].filter(Boolean);
+		return element("li", `${each.name} (${notes.join(", ")})`);
+	});
+	$("speakers").replaceChildren(...(items.length ? items : [element("li", t("speakers_none"))]));
+});

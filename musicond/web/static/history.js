@@ -1,0 +1,104 @@
+// The view History: a bar for each day, its moods stacked, and the same as a table.
+import { $, announce, ask, day, drawn, element, fullDay, number, set, show, t } from "./page.js";
+
+const MOODS = ["happy", "surprise", "neutral", "sad", "fear", "angry", "disgust", "unsure"];
+const DAYS = innerWidth < 600 ? 14 : 30;
+const HEIGHT = 180, SLOT = 20, LEFT = 40, TOP = 8;
+
+let enabled = false;
+
+export function showHistory({ health }) {
+	const now = Boolean(health.outputs && "history" in health.outputs);
+	if (now === enabled && $("history-text").textContent) return;
+	enabled = now;
+	openHistory();
+}
+
+export async function openHistory() {
+	const found = await ask("history/days", {}, { quietly: true });
+	const days = found ? found.days : {};
+	const some = Object.keys(days).length > 0;
+	const why = enabled ? t("history_none") : t("history_off");
+	set("history-text", some ? t("history_hint") : why);
+	show("history-details", some);
+	show("history-delete", some);
+	const span = some ? lastDays(Object.keys(days)) : [];
+	$("chart").replaceChildren(...(some ? [chart(days, span)] : []));
+	$("legend").replaceChildren(...(some ? MOODS.map(legendItem) : []));
+	$("history-table").replaceChildren(...(some ? table(days) : []));
+}
+
+function lastDays(known) {
+	const last = new Date(`${known.at(-1)}T12:00Z`);
+	return Array.from({ length: DAYS }, (_, index) => {
+		const date = new Date(last);
+		date.setUTCDate(date.getUTCDate() - (DAYS - 1 - index));
+		return date.toISOString().slice(0, 10);
+	});
+}
+
+function chart(days, span) {
+	const total = (name) => Object.values(days[name] || {}).reduce((sum, each) => sum + each, 0);
+	const most = Math.max(60, ...span.map(total));
+	const width = LEFT + SLOT * span.length;
+	const made = drawn("svg", { viewBox: `0 0 ${width} ${TOP + HEIGHT + 24}`, role: "img", "aria-label": t("history_chart", { n: DAYS }) });
+	for (const share of [0, 0.5, 1]) {
+		const y = TOP + HEIGHT * (1 - share);
+		made.append(drawn("line", { x1: LEFT, x2: width, y1: y, y2: y, class: "grid" }));
+		made.append(label(LEFT - 6, y + 4, number(most * share), "end"));
+	}
+	span.forEach((name, index) => {
+		let y = TOP + HEIGHT;
+		for (const mood of MOODS) {
+			const tall = (HEIGHT * (days[name]?.[mood] || 0)) / most;
+			if (tall <= 0) continue;
+			y -= tall;
+			const bar = drawn("rect", { x: LEFT + SLOT * index + 2, y, width: SLOT - 4, height: tall, class: "part", "data-mood": mood });
+			const title = drawn("title", {});
+			title.textContent = `${fullDay(name)}, ${t(mood)}: ${t("minutes", { n: number(days[name][mood]) })}`;
+			bar.append(title);
+			made.append(bar);
+		}
+		if (index % 7 === 1) made.append(label(LEFT + SLOT * index, TOP + HEIGHT + 18, day(name), "middle"));
+	});
+	return made;
+}
+
+function label(x, y, text, anchor) {
+	const made = drawn("text", { x, y, "text-anchor": anchor });
+	made.textContent = text;
+	return made;
+}
+
+function legendItem(mood) {
+	const item = element("li", t(mood));
+	item.dataset.mood = mood;
+	return item;
+}
+
+function table(days) {
+	const head = element("thead");
+	const names = element("tr");
+	for (const text of [t("day"), ...MOODS.map((mood) => t(mood)), t("sum")]) {
+		const cell = element("th", text);
+		cell.scope = "col";
+		names.append(cell);
+	}
+	head.append(names);
+	const body = element("tbody");
+	for (const [name, moods] of Object.entries(days).reverse()) {
+		const row = element("tr");
+		const first = element("th", fullDay(name));
+		first.scope = "row";
+		const sum = MOODS.reduce((all, mood) => all + (moods[mood] || 0), 0);
+		row.append(first, ...MOODS.map((mood) => element("td", number(moods[mood] || 0))), element("td", number(sum)));
+		body.append(row);
+	}
+	return [head, body];
+}
+
+$("history-delete").addEventListener("click", async () => {
+	if (!confirm(t("history_sure")) || !(await ask("history/delete"))) return;
+	announce(t("history_deleted"));
+	await openHistory();
+});

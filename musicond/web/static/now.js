@@ -1,0 +1,188 @@
+// The view Now: the mood, the player, what is recommended, the reading, and the live picture.
+import {
+	$, EMOTIONS, announce, command, duration, element, linked, percent, redraw, secure, set, show, signButton, t, time,
+} from "./page.js";
+
+let looking = false; // the live picture is wanted
+let dragging = false; // a hand is on the volume
+let current = null;
+
+function sentence(text) {
+	return text ? text[0].toUpperCase() + text.slice(1) : text;
+}
+
+function detailOf(state) {
+	const { watching, mood, controls, health } = state;
+	if (watching === "no_camera") return state.since ? sentence(health.trouble) || t("no_camera_detail") : state.notice;
+	if (watching === "paused") {
+		const until = controls.paused_until;
+		return `${t("paused_detail")} ${until ? t("goes_on_at", { time: time(new Date(until)) }) : t("goes_on")}`;
+	}
+	if (watching !== "yes") return t(`${watching}_detail`);
+	if (mood === "unsure" || mood === "nobody") return t(`${mood}_detail`);
+	return t("confident", { share: percent(state.confidence) });
+}
+
+function showHero(state) {
+	const off = state.watching !== "yes";
+	const kind = off ? state.watching : state.mood;
+	const word = off ? t(`link_${kind}`) : t(kind);
+	const detail = detailOf(state);
+	const hero = $("hero");
+	if (hero.dataset.kind !== kind) {
+		hero.dataset.kind = kind;
+		hero.dataset.mood = off ? "nobody" : state.mood;
+		$("face").setAttribute("href", `#face-${kind}`);
+		const face = $("face").parentNode;
+		face.classList.remove("arrive");
+		void face.getBoundingClientRect();
+		face.classList.add("arrive");
+		announce(off ? `${word}. ${detail}` : t("mood_is", { mood: word }));
+	}
+	set("word", word);
+	set("detail", detail);
+	const count = state.faces > 1 ? "n" : state.faces;
+	set("faces", off ? "" : t(`faces_${count}`, { n: state.faces }));
+}
+
+export function tick(state) {
+	if (!state.since || state.watching !== "yes") return set("since", "");
+	const since = new Date(state.since);
+	return set("since", t("since", { time: time(since), age: duration((Date.now() - since) / 1000) }));
+}
+
+function showBars({ scores }) {
+	const values = scores || {};
+	const top = EMOTIONS.reduce((best, one) => ((values[one] || 0) > (values[best] || 0) ? one : best));
+	for (const emotion of EMOTIONS) {
+		const row = $(`bar-${emotion}`);
+		row.className = scores && emotion === top ? "top" : "";
+		row.style.setProperty("--p", (values[emotion] || 0).toFixed(3));
+		set(`value-${emotion}`, scores ? percent(values[emotion]) : "–");
+	}
+}
+
+async function rate(verdict, track) {
+	if (await command("rate", { verdict, id: track.id })) announce(t(`${verdict}d`, { title: track.title }));
+}
+
+function trackItem(track, plays) {
+	const item = element("li");
+	const text = element("div", undefined, "song");
+	text.append(element("b", track.title), element("span", [track.artist, track.album].filter(Boolean).join(" · "), "soft"));
+	item.append(text);
+	if (plays) item.append(signButton("play", t("play_song", { title: track.title }), () => command("play", { id: track.id })));
+	if (secure(track.link)) item.append(linked(track.link, t("open_song", { title: track.title })));
+	for (const verdict of ["like", "dislike"]) {
+		item.append(signButton(verdict, t(`${verdict}_song`, { title: track.title }), () => rate(verdict, track)));
+	}
+	return item;
+}
+
+function showTracks({ recommendation: found, playback }) {
+	set("reason", found ? found.reason : t("no_songs"));
+	show("no-player", !playback);
+	redraw($("tracks"), [found, Boolean(playback)], () => (found ? found.tracks.map((track) => trackItem(track, Boolean(playback))) : []));
+}
+
+function showPlayer({ playback, recommendation }) {
+	show("player", Boolean(playback));
+	show("player-title", Boolean(playback));
+	if (!playback) return;
+	const { track, device } = playback;
+	const playing = playback.state === "playing";
+	$("play-sign").setAttribute("href", playing ? "#sign-stop" : "#sign-play");
+	$("play").setAttribute("aria-label", playing ? t("stop") : t("play"));
+	$("play").dataset.does = playing ? "stop" : "play";
+	const silent = recommendation ? t("ready_to_play") : t("no_songs");
+	set("playing-title", track && playback.state !== "stopped" ? `${track.title} – ${track.artist}` : silent);
+	const what = { playing: t("playing"), paused: t("was_paused") }[playback.state] || "";
+	const where = device ? t("on_device", { device }) : "";
+	const theirs = playing && !playback.ours ? ` · ${t("not_ours")}` : "";
+	set("playing-where", sentence(`${what} ${where}`.trim()) + theirs);
+	show("player-trouble", Boolean(playback.trouble));
+	set("player-trouble", playback.trouble || "");
+	show("player-holding", Boolean(playback.holding));
+	set("player-holding", sentence(playback.holding) || "");
+	$("autoplay").setAttribute("aria-checked", String(playback.autoplay));
+	$("volume").max = playback.volume_max;
+	if (!dragging && playback.volume !== null) showVolume(playback.volume);
+}
+
+function showVolume(value) {
+	$("volume").value = value;
+	set("volume-value", `${Math.round(value)} %`);
+}
+
+function showLive({ preview, watching }) {
+	show("live", preview);
+	const open = watching === "yes" || watching === "dark";
+	show("live-closed", preview && looking && !open);
+	const visible = preview && looking && open;
+	$("live-show").setAttribute("aria-expanded", String(looking));
+	set("live-show", looking ? t("live_hide") : t("live_show"));
+	if (visible === !$("picture").hidden) return;
+	show("picture", visible);
+	if (visible) $("picture").src = `/api/v1/preview?${Date.now()}`;
+	else $("picture").removeAttribute("src"); // ends the stream: nothing is drawn for nobody
+}
+
+export function showNow(state) {
+	current = state;
+	showHero(state);
+	tick(state);
+	showBars(state);
+	showPlayer(state);
+	showTracks(state);
+	showLive(state);
+	show("notice", Boolean(state.notice && state.since));
+	set("notice", state.notice || "");
+}
+
+export function leaveNow() {
+	show("picture", false);
+	$("picture").removeAttribute("src");
+}
+
+for (const emotion of EMOTIONS) {
+	const row = element("li");
+	row.id = `bar-${emotion}`;
+	row.dataset.mood = emotion;
+	const bar = element("div", undefined, "bar");
+	bar.append(element("span"));
+	const value = element("span", "–", "value");
+	value.id = `value-${emotion}`;
+	row.append(element("span", t(emotion)), bar, value);
+	$("bars").append(row);
+}
+const answers = [["", t("wrong_right")], ["?", t("wrong_wrong")], ...EMOTIONS.map((one) => [one, t("wrong_is", { mood: t(one) })])];
+for (const [value, text] of answers) {
+	const option = element("option", text);
+	option.value = value;
+	$("wrong").append(option);
+}
+$("wrong").addEventListener("change", async () => {
+	const right = $("wrong").value;
+	$("wrong").value = "";
+	if (right && (await command("wrong_mood", right === "?" ? {} : { right }))) announce(t("thanks"));
+});
+$("play").addEventListener("click", () => command($("play").dataset.does, {}));
+$("next").addEventListener("click", () => command("next", {}));
+$("others").addEventListener("click", () => command("next", {}));
+$("autoplay").addEventListener("click", () => command("autoplay", { on: !current.playback.autoplay }));
+$("volume").addEventListener("input", () => {
+	dragging = true;
+	set("volume-value", `${$("volume").value} %`);
+});
+$("volume").addEventListener("change", async () => {
+	await command("volume", { percent: Number($("volume").value) });
+	dragging = false;
+});
+$("live-show").addEventListener("click", () => {
+	looking = !looking;
+	showLive(current);
+});
+$("picture").addEventListener("error", () => {
+	looking = looking && !$("picture").hasAttribute("src");
+	if (current) showLive(current);
+});

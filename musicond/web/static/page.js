@@ -1,0 +1,133 @@
+// What every view uses: texts in the person's language, elements made without markup, and what is sent to the daemon.
+import { LANGUAGES, TEXTS } from "./texts.js";
+
+export const EMOTIONS = ["happy", "surprise", "neutral", "sad", "fear", "angry", "disgust"];
+
+export const $ = (id) => document.getElementById(id);
+const kept = (key) => { try { return localStorage.getItem(key); } catch { return null; } };
+export const keep = (key, value) => { try { localStorage.setItem(key, value); } catch { /* private window */ } };
+export const remembered = kept;
+
+const wished = [kept("language"), ...navigator.languages].map((tag) => String(tag).slice(0, 2));
+export const language = wished.find((tag) => LANGUAGES.includes(tag)) || "en";
+
+export function t(key, values = {}) {
+	return TEXTS[key][LANGUAGES.indexOf(language)].replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+}
+
+export const percent = (share) => `${Math.round(share * 100)} %`;
+export const time = (date) => date.toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
+export const day = (text) => new Date(`${text}T12:00`).toLocaleDateString(language, { day: "numeric", month: "short" });
+export const fullDay = (text) => new Date(`${text}T12:00`).toLocaleDateString(language, { dateStyle: "medium" });
+export const number = (value, digits = 0) => value.toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+
+export function duration(seconds) {
+	const minutes = Math.floor(seconds / 60);
+	if (minutes < 1) return t("just_now");
+	if (minutes < 60) return t("minutes", { n: minutes });
+	const hours = Math.floor(minutes / 60);
+	return hours < 48 ? t("hours", { h: hours, m: minutes % 60 }) : t("days", { n: Math.floor(hours / 24) });
+}
+
+export function set(id, text) {
+	if ($(id).textContent !== text) $(id).textContent = text;
+}
+
+export function show(id, visible) {
+	if ($(id).hidden === visible) $(id).hidden = !visible;
+}
+
+// All text from outside goes in as text, never as markup.
+export function element(tag, text, className) {
+	const made = document.createElement(tag);
+	if (text !== undefined && text !== null) made.textContent = text;
+	if (className) made.className = className;
+	return made;
+}
+
+export function drawn(tag, attributes) {
+	const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+	for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+	return made;
+}
+
+export function sign(name) {
+	const made = drawn("svg", { "aria-hidden": "true" });
+	made.append(drawn("use", { href: `#sign-${name}` }));
+	return made;
+}
+
+export function signButton(name, label, act, className = "thumb") {
+	const made = element("button", undefined, className);
+	made.type = "button";
+	made.setAttribute("aria-label", label);
+	made.title = label;
+	made.append(sign(name));
+	made.addEventListener("click", act);
+	return made;
+}
+
+export const secure = (link) => /^https:\/\//i.test(link);
+
+export function linked(link, label) {
+	const made = element("a", undefined, "thumb");
+	made.href = link;
+	made.target = "_blank";
+	made.rel = "noopener noreferrer";
+	made.setAttribute("aria-label", label);
+	made.title = label;
+	made.append(sign("open"));
+	return made;
+}
+
+// Draws anew only when what is to be shown has changed, so that focus and selection stay.
+export function redraw(node, key, make) {
+	const text = JSON.stringify([language, key]);
+	if (node.dataset.key === text) return;
+	node.dataset.key = text;
+	node.replaceChildren(...make());
+}
+
+export function announce(text) {
+	set("announce", text);
+}
+
+export function complain(text) {
+	show("error", Boolean(text));
+	set("error", text || "");
+}
+
+// Returns the answer, or null after having said why there is none.
+export async function ask(what, body = {}, { quietly = false } = {}) {
+	if (!quietly) complain("");
+	try {
+		const answer = await fetch(`/api/v1/${what}`, {
+			method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+		});
+		const found = await answer.json();
+		if (!answer.ok) throw new Error(found.error);
+		return found;
+	} catch (fault) {
+		if (!quietly) complain(t("failed", { why: fault instanceof TypeError ? t("no_answer") : fault.message }));
+		return null;
+	}
+}
+
+// One command at a time; not disabled meanwhile, as that would take the keyboard's focus away.
+let busy = false;
+export async function command(what, body) {
+	if (busy) return null;
+	busy = true;
+	$("controls").setAttribute("aria-busy", "true");
+	const done = await ask(what, body);
+	busy = false;
+	$("controls").setAttribute("aria-busy", "false");
+	return done;
+}
+
+export function translate() {
+	document.documentElement.lang = language;
+	for (const node of document.querySelectorAll("[data-t]")) node.textContent = t(node.dataset.t);
+	for (const node of document.querySelectorAll("[data-t-label]")) node.setAttribute("aria-label", t(node.dataset.tLabel));
+	for (const node of document.querySelectorAll("[data-t-alt]")) node.alt = t(node.dataset.tAlt);
+}
