@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from musicond.core.messages import Command, EmotionEstimate, Occasion, Recommendation, Track
+    from musicond.core.messages import Command, EmotionEstimate, Occasion, Outcome, Recommendation, Track
 
 
 class Nothing:
@@ -216,3 +216,25 @@ def test_without_a_player_orders_are_refused(tmp_path: Path, command: Command) -
 
 def test_switches_that_were_stored_wrong_are_off() -> None:
     assert controls_from({"autoplay": "yes", "volume": True}) == Controls()
+
+
+class Watched:
+    """Counts what is shown and when it is cleared."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def show(self, frame: Frame, outcome: Outcome) -> None:
+        self.seen.append(f"frame {outcome.seq}")
+
+    def clear(self) -> None:
+        self.seen.append("clear")
+
+
+def test_the_preview_gets_each_frame_and_is_cleared_when_none_is_read(tmp_path: Path) -> None:
+    watched = Watched()
+    pipeline = Pipeline(Nothing(), Nothing(), Nothing(), Rules(0.4, 0.3, 1, 5, 1))
+    mind = Brain(pipeline, Pace(8, 2), SettingsStore(tmp_path / "settings.json"), preview=watched)
+    mind.step(Frame(np.zeros((4, 4), np.uint8), 1.0, datetime.now(UTC)))
+    mind.idle()
+    assert watched.seen == ["frame 1", "clear"]

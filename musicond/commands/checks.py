@@ -56,6 +56,7 @@ PACKAGES = (
     Package("aiohttp", "aiohttp.web", "AppRunner", "pip install 'aiohttp>=3.8.4,<4'"),
     Package("pydantic", "pydantic", "model_validator", "pip install 'pydantic>=2.10,<3'"),
     Package("mutagen", "mutagen", "File", "pip install 'mutagen>=1.46'; sudo apt install python3-mutagen"),
+    Package("prometheus", "prometheus_client", "ProcessCollector", "pip install 'prometheus-client>=0.16'"),
     Package("PyYAML", "yaml", "compose", "pip install 'pyyaml>=6.0'"),
     Package("spotipy", "spotipy", "SpotifyPKCE", "for Spotify only: pip install 'spotipy>=2.26,<3'", optional=True),
     Package("python-mpd2", "mpd", "MPDClient", "for mpd only: sudo apt install python3-mpd", optional=True),

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from musicond.commands.options import add_config, load_config
-from musicond.commands.stored import read_stored
+from musicond.commands.stored import read_chosen, read_stored
 from musicond.config import model_path, state_dir
 from musicond.config_file import leaves
 from musicond.core.controls import NOTHING, in_force
+from musicond.core.messages import Emotion
 from musicond.core.mood import Rules
 from musicond.credentials import password_source
 from musicond.runtime.settings import StateDirError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from musicond.config import Config
@@ -37,17 +38,17 @@ def run(args: argparse.Namespace) -> int:
     """Print the configuration; raise ConfigError."""
     loaded = load_config(args)
     try:
-        controls, trouble = read_stored(loaded.config), None
+        controls, chosen, trouble = read_stored(loaded.config), read_chosen(loaded.config), None
     except StateDirError as fault:
-        controls, trouble = NOTHING, str(fault)
-    for line in lines(loaded, controls):
+        controls, chosen, trouble = NOTHING, {}, str(fault)
+    for line in lines(loaded, controls, chosen):
         print(line)
     if trouble:
         print(f"# what was switched is not known: {trouble}")
     return 0
 
 
-def lines(loaded: Loaded, controls: Controls) -> Iterator[str]:
+def lines(loaded: Loaded, controls: Controls, chosen: Mapping[Emotion, Sequence[str]]) -> Iterator[str]:
     """Yield a YAML file that gives the same configuration, each value with its origin, then what was switched."""
     yield f"# {loaded.path or 'no file: defaults'}"
     values = loaded.config.model_dump(mode="json")
@@ -66,6 +67,9 @@ def lines(loaded: Loaded, controls: Controls) -> Iterator[str]:
         origin = loaded.origin[key] + _moved(key, loaded.config, controls)
         if key == "music.policy" and controls.policy:
             value, origin = controls.policy.value, f"switched by a person; {origin} says {value}"
+        if name == "lists" and parents[-1] in chosen:
+            value = list(chosen[Emotion(parents[-1])])
+            origin = "chosen on the page, in the view Music"
         text = f"{'  ' * len(parents)}{name}: {written(value)}"
         yield f"{text:{ORIGIN_COLUMN}}  # {origin}"
         if name == "password_file" and password_source(loaded.config):

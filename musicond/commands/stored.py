@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 from musicond.brain import controls_from, load_controls, settings_from
 from musicond.config import stored_state_dir
+from musicond.music.chosen import FILE_NAME as CHOSEN
+from musicond.music.chosen import chosen_from
 from musicond.runtime.settings import SettingsStore, StateDirError, state_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from musicond.config import Config
-    from musicond.core.messages import Controls
+    from musicond.core.messages import Controls, Emotion
 
 FILE_NAME = "settings.json"
 
@@ -30,6 +32,11 @@ def change_stored(config: Config, change: Callable[[Controls], Controls]) -> Non
             store.save(settings_from(change(load_controls(store))))
         except OSError as fault:
             raise StateDirError(f"{store.path}: {fault.strerror}; nothing was switched") from None
+
+
+def read_chosen(config: Config) -> dict[Emotion, tuple[str, ...]]:
+    """Return the lists that were chosen on the page, touching nothing; raise StateDirError where that can't be read."""
+    return chosen_from(SettingsStore(stored_state_dir(config) / CHOSEN).peek())
 
 
 def read_stored(config: Config) -> Controls:

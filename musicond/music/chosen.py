@@ -13,7 +13,7 @@ from musicond.music.sources import STARTER
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from musicond.runtime.settings import SettingsStore
+    from musicond.runtime.settings import Settings, SettingsStore
 
 Wanted = dict[Emotion, tuple[str, ...]]
 
@@ -74,13 +74,17 @@ class ChosenLists:
         return tuple(names)
 
     def _chosen(self) -> Wanted:
-        kept = self._store.load(if_damaged={})
-        found: Wanted = {}
-        for emotion in Emotion:
-            try:
-                names = json.loads(str(kept[emotion.value]))
-            except (KeyError, ValueError):
-                continue
-            if isinstance(names, list) and all(isinstance(each, str) for each in names):
-                found[emotion] = tuple(names)
-        return found
+        return chosen_from(self._store.load(if_damaged={}))
+
+
+def chosen_from(kept: Settings) -> Wanted:
+    """Return the lists that were kept; what can't be understood is left out."""
+    found: Wanted = {}
+    for emotion in Emotion:
+        try:
+            names = json.loads(str(kept[emotion.value]))
+        except (KeyError, ValueError):
+            continue
+        if isinstance(names, list) and all(isinstance(each, str) for each in names):
+            found[emotion] = tuple(names)
+    return found

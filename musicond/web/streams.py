@@ -25,8 +25,8 @@ WRITE_WAIT_S = 10.0
 """A reader that takes nothing for so long is cut off."""
 MAX_STREAMS = 50
 BOUNDARY = "picture"
-NO_PICTURE_S = 20.0
-"""After so long without an outcome the live picture ends."""
+GONE_S = 1.0
+"""How soon it is noticed, where no picture comes, that nobody looks any more."""
 
 
 class Events:
@@ -88,7 +88,7 @@ async def pictures(request: web.Request, preview: Preview | None, board: Board) 
     response = web.StreamResponse(headers={"Content-Type": f"multipart/x-mixed-replace; boundary={BOUNDARY}"})
     try:
         await response.prepare(request)
-        await _pictures(response, preview, board)
+        await _pictures(request, response, preview, board)
     except (ConnectionError, TimeoutError):
         _cut_off(request)
     finally:
@@ -96,19 +96,19 @@ async def pictures(request: web.Request, preview: Preview | None, board: Board) 
     return response
 
 
-async def _pictures(response: web.StreamResponse, preview: Preview, board: Board) -> None:
-    # A browser shows a part once the boundary after it has come, so that goes out at once.
-    await response.write(f"--{BOUNDARY}\r\n".encode())
+async def _pictures(request: web.Request, response: web.StreamResponse, preview: Preview, board: Board) -> None:
+    # A browser shows a part once the head of the next one has come, so that goes out at once.
+    head = f"\r\n--{BOUNDARY}\r\nContent-Type: image/jpeg\r\n\r\n".encode()
+    await response.write(head)
     seen, posted = -1, board.latest
-    while _pictured(posted):
+    while _pictured(posted) and request.transport is not None and not request.transport.is_closing():
         if (found := preview.jpeg(seen)) is not None:
             seen, jpeg = found
-            head = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n".encode()
             async with asyncio.timeout(WRITE_WAIT_S):
-                await response.write(head + jpeg + f"\r\n--{BOUNDARY}\r\n".encode())
+                await response.write(jpeg + head)
             await asyncio.sleep(1 / RATE)
-        elif not await board.news(posted, NO_PICTURE_S):
-            return
+        else:
+            await board.news(posted, GONE_S)
         posted = board.latest
 
 

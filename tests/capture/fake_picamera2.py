@@ -28,6 +28,7 @@ class Board:
     stalled: bool = False
     adjusted_format: str | None = None
     adjusted_size: tuple[int, int] | None = None
+    chroma: int = 99
     calls: list[str] = field(default_factory=list)
     wanted: dict[str, Any] = field(default_factory=dict)
     close_fault: Exception | None = None
@@ -76,7 +77,7 @@ def module(board: Board) -> Any:  # noqa: C901 - one class with the calls of the
                 raise TimeoutError
             width, height = self._main["size"]
             stride = -(-width // 64) * 64
-            rows = np.full((height * 3 // 2, stride), 99, np.uint8)
+            rows = np.full((height * 3 // 2, stride), board.chroma, np.uint8)
             rows[:height, :width] = np.arange(width, dtype=np.uint8)
             yield Request(rows)
             rows[:] = 0  # the buffer goes back to the camera when the request is released

@@ -45,6 +45,20 @@ def test_what_libcamera_adjusts_is_followed(board: Board) -> None:
     assert (grey[100] == 100).all()
 
 
+@pytest.mark.parametrize("kind", ["YUV420", "NV12"])
+def test_the_colours_are_made_when_asked_for_and_lie_as_the_grey_picture(board: Board, kind: str) -> None:
+    board.adjusted_format, board.chroma = kind, 128
+    camera = PiCamera((700, 480), 8, rotation=90, mirror=True)
+    camera.open()
+    frame = camera.read(2)
+    assert frame.colour is not None
+    picture = frame.colour()
+    assert picture.shape == (*frame.grey.shape, 3)
+    # With both chroma planes in their middle, blue, green and red follow the Y plane (BT.601, 16 to 235).
+    wanted = np.clip((frame.grey.astype(float) - 16) * 255 / 219, 0, 255)
+    assert np.abs(picture.mean(axis=2) - wanted).max() < 3
+
+
 def test_a_format_without_a_y_plane_is_refused_and_the_camera_closed(board: Board) -> None:
     board.adjusted_format = "RGB888"
     with pytest.raises(SourceLost, match="RGB888"):

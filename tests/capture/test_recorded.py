@@ -54,6 +54,24 @@ def test_a_clip_gives_every_frame_with_its_time(clip: Path) -> None:
     assert [round(float(grey.mean())) for _, grey in frames] == pytest.approx([10 * n for n in range(20)], abs=4)
 
 
+def test_colours_are_kept_for_who_asks(tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    red = np.zeros((48, 64, 3), np.uint8)
+    red[:, :, 2] = 200
+    cv2.imwrite(str(folder / "1.png"), red)
+    cv2.imwrite(str(folder / "2.png"), np.full((48, 64), 7, np.uint8))
+    source = RecordedSource("images", lambda: Folder(folder))
+    source.open()
+    frame = source.read(1)
+    assert frame.grey.shape == (48, 64)
+    assert frame.colour is not None
+    assert (frame.colour() == red).all()
+    later = next(each for each in (source.read(1) for _ in range(50)) if each.colour is None)
+    assert (later.grey == 7).all(), "a grey picture has no colours"
+    source.close()
+
+
 def test_a_folder_gives_its_images_by_name(folder: Path) -> None:
     found = open_clip(folder)
     assert isinstance(found, Folder)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from musicond.commands.config import SAYS
 from musicond.config import model_path, state_dir
 from musicond.config_file import leaves, load
+from musicond.core.controls import SWITCHES
 from tests.commands.test_cli import musicond
 
 if TYPE_CHECKING:
@@ -47,3 +49,21 @@ def test_a_wrong_file_is_78(tmp_path: Path) -> None:
     done = musicond("config", "--config", "f.yaml", folder=tmp_path)
     assert done.returncode == 78
     assert done.stderr.startswith("f.yaml:2:1: ")
+
+
+def test_what_was_switched_and_chosen_is_told(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "settings.json").write_text('{"autoplay": true, "volume": 30.0}', "utf-8")
+    (state / "lists.json").write_text('{"sad": "[\\"spotify:liked\\"]"}', "utf-8")
+    (tmp_path / "f.yaml").write_text(f"state_dir: {state}\n", "utf-8")
+    done = musicond("config", "--config", "f.yaml", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "# autoplay: on" in done.stdout
+    assert "# volume: 30" in done.stdout
+    assert "lists: ['spotify:liked']" in done.stdout
+    assert "chosen on the page" in done.stdout
+
+
+def test_every_switch_can_be_told() -> None:
+    assert set(SAYS) == set(SWITCHES)

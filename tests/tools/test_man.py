@@ -53,6 +53,7 @@ def test_what_the_package_brings_along_is_pinned_for_both_releases() -> None:
         "aiohttp",
         "mutagen",
         "numpy",
+        "prometheus-client",
         "python-mpd2",
         "pyyaml",
         "requests",

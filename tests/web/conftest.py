@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
+    from musicond.web.desk import Desk
+    from musicond.web.preview import Preview
+
 NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 SONGS = (
     Track("t:1", "Sunny Side", "The Bright", "https://open.example/track/1", "Hits"),
@@ -79,6 +82,8 @@ class Rig:
     health: dict[str, object] = field(default_factory=good_health)
     arrived: threading.Event = field(default_factory=threading.Event)
     token: SecretStr | None = None
+    desks: dict[str, Desk] = field(default_factory=dict)
+    preview: Preview | None = None
 
     def __post_init__(self) -> None:
         self.output = self.again("127.0.0.1:0")
@@ -101,7 +106,16 @@ class Rig:
 
     def again(self, listen: str) -> WebOutput:
         """Return an output, not started, with this inbox."""
-        return WebOutput(listen, self.path, self.token, self.submit, lambda: self.health)
+        return WebOutput(
+            listen,
+            self.path,
+            self.token,
+            self.submit,
+            lambda: self.health,
+            self.desks,
+            preview=self.preview,
+            recent=lambda: [{"at": NOON.isoformat(), "level": "WARNING", "text": "demo lost: unplugged; retrying"}],
+        )
 
 
 def make_rig(folder: Path) -> Rig:

@@ -9,10 +9,12 @@ import time
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
+from musicond.core.controls import SWITCHES
 from musicond.core.messages import (
     Calibrate,
     Controls,
@@ -37,7 +39,7 @@ from musicond.core.messages import (
 )
 from musicond.core.ports import CatalogueError, CommandError, OutputError
 from musicond.runtime.mailbox import InboxFull
-from musicond.web import api, snapshot, static_files, streams
+from musicond.web import api, bodies, snapshot, static_files, streams
 from tests.web.conftest import HAPPY, NOON, Rig, make_rig, without_face
 
 if TYPE_CHECKING:
@@ -491,3 +493,32 @@ def test_a_path_that_is_too_long_is_one_line(tmp_path: Path) -> None:
     rig = make_rig(tmp_path / ("long" * 40))
     with pytest.raises(OutputError, match="can't be made"):
         rig.output.start()
+
+
+def test_the_metrics_are_of_the_machine_and_not_of_a_mood(rig: Rig) -> None:
+    rig.health |= {"throttled": True, "temperature_c": None}
+    status, found, headers = ask(rig, "GET", "/metrics")
+    assert (status, headers.get_content_type()) == (200, "text/plain")
+    families = {family.name: family for family in text_string_to_metric_families(found.decode())}
+    assert families["musicond_healthy"].samples[0].value == 0, "nothing has been looked at yet"
+    rig.output.accept(HAPPY)
+    found = ask(rig, "GET", "/metrics")[1]
+    families = {family.name: family for family in text_string_to_metric_families(found.decode())}
+    values = {name: family.samples[0].value for name, family in families.items()}
+    assert values["musicond_healthy"] == 1
+    assert values["musicond_frames_per_second"] == 8
+    assert values["musicond_memory_bytes"] == 92.4 * 2**20
+    assert values["musicond_throttled"] == 1
+    assert values["process_cpu_seconds"] > 0
+    assert "musicond_temperature_celsius" not in values, "a machine that does not tell"
+    for word in ("happy", "mood", "Sunny"):
+        assert word not in found.decode()
+
+
+def test_the_recent_log_is_told(rig: Rig) -> None:
+    status, found, _ = ask(rig, "GET", "/api/v1/log")
+    assert (status, found["lines"][0]["level"]) == (200, "WARNING")
+
+
+def test_what_the_api_takes_is_what_the_core_knows() -> None:
+    assert set(get_args(bodies.Switch)) == set(SWITCHES)

@@ -16,6 +16,7 @@ from musicond.web.client import ControlClient, ControlError
 from musicond.web.desk import Desk
 from musicond.web.server import WebOutput
 from tests.web.conftest import Rig, make_rig
+from tests.web.test_api import JSON, ask, post
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -65,6 +66,24 @@ def test_the_port_is_not(counter: Counter) -> None:
     assert (answer.status, "command line" in json.loads(answer.read())["error"]) == (403, True)
     connection.close()
     assert counter.asked == []
+
+
+def test_the_page_may_ask_what_it_is_allowed_to(tmp_path: Path) -> None:
+    rig = make_rig(tmp_path)
+    found = Counter(rig)
+    rig.desks = {"catalogue": Desk(found.ask, page={"list"}), "spotify": Desk(found.ask, page=True)}
+    rig.output = rig.again("127.0.0.1:0")
+    rig.output.start()
+    try:
+        statuses = [post(rig, path, {})[0] for path in ("/api/v1/catalogue/list", "/api/v1/catalogue/forget")]
+        assert statuses == [200, 403]
+        assert post(rig, "/api/v1/spotify/status", {})[0] == 200
+        assert post(rig, "/api/v1/catalogue/list", {"x": "y" * module.PAGE_LIMIT})[0] == 413
+        status, _, _ = ask(rig, "POST", "/api/v1/catalogue/list", r'{"x": "\ud800"}', JSON)
+        assert status == 400
+        assert post(rig, "/api/v1/catalogue/list", {}, {"Origin": "https://evil.example"})[0] == 403
+    finally:
+        rig.output.stop()
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ $("language").addEventListener("click", () => {
 });
 document.querySelector(".skip").addEventListener("click", (event) => {
 	event.preventDefault();
-	$(`view-${view}`).querySelector("h1").focus();
+	$("main").focus();
 });
 
 addEventListener("hashchange", () => open(named(), true));

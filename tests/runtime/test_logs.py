@@ -1,0 +1,24 @@
+"""What is kept of the log for the page."""
+
+from __future__ import annotations
+
+import logging
+
+from musicond.runtime.logs import KEPT, Recent
+
+
+def test_the_latest_lines_from_info_on_are_kept() -> None:
+    log = logging.getLogger("tests.recent")
+    log.propagate = False
+    recent = Recent()
+    log.addHandler(recent)
+    log.setLevel(logging.DEBUG)
+    log.debug("not this")
+    for number in range(KEPT + 5):
+        log.info("line %d", number)
+    log.warning("last")
+    lines = recent.lines()
+    assert len(lines) == KEPT
+    assert (lines[0]["text"], lines[-1]["level"], lines[-1]["text"]) == ("line 6", "WARNING", "last")
+    assert "T" in lines[0]["at"]
+    assert lines[0]["at"][-6] in "+-", "with its zone"

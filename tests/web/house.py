@@ -1,0 +1,114 @@
+"""A page with all its desks: a real catalogue and a real history in a thread, and a double of Spotify's answers."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from musicond.app_page import build_desks
+from musicond.core.messages import Emotion
+from musicond.core.ports import CommandError
+from musicond.core.schedule import Schedule
+from musicond.music.catalogue import SqliteCatalogue
+from musicond.music.librarian import Librarian
+from musicond.outputs.history import HistoryBook, HistoryOutput
+from musicond.runtime.jobs import Jobs
+from musicond.runtime.settings import SettingsStore
+from musicond.web.desk import Desk
+from musicond.web.openapi import document
+from musicond.web.preview import Preview
+from tests.web.conftest import HAPPY, Rig
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+CHECKS = [
+    {"name": "broker", "state": "failed", "found": "mqtt.example:1883 refuses", "remedy": "correct mqtt.username"},
+    {"name": "clock", "state": "ok", "found": "synchronised", "remedy": ""},
+]
+
+
+class Account:
+    """What the desk of Spotify answers, step by step as the real one."""
+
+    def __init__(self) -> None:
+        self.signed_in = False
+        self.redirects: list[str] = []
+
+    def ask(self, action: str, arguments: Mapping[str, Any]) -> Future[Mapping[str, object]]:
+        future: Future[Mapping[str, object]] = Future()
+        try:
+            future.set_result(self._do(action, arguments))
+        except CommandError as fault:
+            future.set_exception(fault)
+        return future
+
+    def _do(self, action: str, arguments: Mapping[str, Any]) -> dict[str, object]:
+        if action == "begin":
+            return {"url": "https://accounts.example/authorize?state=x"}
+        if action == "devices":
+            speaker = {"name": "Kitchen", "type": "Speaker", "active": True, "restricted": False, "usable": True}
+            return {"devices": [speaker]}
+        if action == "finish":
+            self.redirects.append(str(arguments.get("redirect")))
+            if "code=" not in self.redirects[-1]:
+                raise CommandError("this address belongs to another sign-in; begin again")
+            self.signed_in = True
+        if action == "logout":
+            self.signed_in = False
+        return {
+            "configured": True,
+            "signed_in": self.signed_in,
+            "user": "Ann" if self.signed_in else None,
+            "scopes": [],
+            "signed_in_on": "2026-05-01T12:00:00+02:00" if self.signed_in else None,
+            "expires_on": "2026-10-28" if self.signed_in else None,
+            "days_left": 180 if self.signed_in else None,
+            "trouble": None,
+        }
+
+
+class House:
+    """A rig with desks; `start` it after a change of what it has."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        path = folder / "catalogue.sqlite"
+        SqliteCatalogue.open(path).close()
+        self.jobs = Jobs()
+        wanted = dict.fromkeys(Emotion, ("starter",))
+        store = SettingsStore(folder / "refresh.json")
+        self.librarian = Librarian(path, wanted, Schedule.parse("never"), store, others={"spotify": _nothing})
+        self.book = HistoryBook(folder / "history")
+        self.counts = HistoryOutput(self.book, 365)
+        self.account = Account()
+        self.jobs = Jobs([self.librarian.tick])
+        desks = build_desks(self.jobs, self.librarian, self.book, self.counts, lambda: CHECKS)
+        desks["spotify"] = Desk(self.account.ask, page=True)
+        self.rig = Rig(folder / "run" / "control.sock", desks=desks, preview=Preview())
+        self.output = self.rig.output
+
+    def document(self) -> dict[str, Any]:
+        return document(self.rig.desks)
+
+
+def _nothing(name: str, _: Emotion) -> Any:
+    class Nothing:
+        def songs(self) -> Iterator[Any]:
+            yield from ()
+
+    return Nothing()
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    made = House(tmp_path)
+    made.jobs.start()
+    made.output.start()
+    made.output.accept(HAPPY)
+    yield made
+    made.output.stop()
+    made.jobs.stop()

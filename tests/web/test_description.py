@@ -1,0 +1,108 @@
+"""The OpenAPI document: valid, complete, and true of what is answered."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from openapi_spec_validator import validate
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
+
+from musicond.core.bias import Bias
+from musicond.core.messages import Controls, Progress, Watching
+from musicond.core.playing import Account, Playback, PlayState
+from musicond.web import snapshot
+from musicond.web.openapi import document
+from musicond.web.routes import ERRANDS, LOOKS, ORDERS
+from musicond.web.schemas import STATE
+from tests.web.conftest import HAPPY, SONGS, Rig, good_health, without_face
+from tests.web.house import House, house
+from tests.web.test_api import ask
+
+if TYPE_CHECKING:
+    from musicond.core.messages import Outcome
+
+__all__ = ["house"]
+
+CHECKS = [not_a_server_error, status_code_conformance, response_schema_conformance]
+HURRY = settings(
+    max_examples=15,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+DESKS = {each.desk for each in ERRANDS}
+FULL = Playback(
+    "spotify",
+    state=PlayState.PLAYING,
+    ours=True,
+    track=SONGS[0],
+    device="kitchen",
+    volume=40,
+    account=Account(signed_in=True, user="me", days_left=3),
+)
+
+
+def test_the_document_is_valid_and_names_every_address() -> None:
+    made = document(DESKS)
+    validate(made)
+    assert len(made["paths"]) == len(LOOKS) + len(ORDERS) + len(ERRANDS)
+    names = [each["operationId"] for path in made["paths"].values() for each in path.values()]
+    assert len(names) == len(set(names))
+
+
+def test_it_is_served_as_it_is_made(rig: Rig) -> None:
+    status, found, _ = ask(rig, "GET", "/api/v1/openapi.json")
+    assert (status, found) == (200, json.loads(json.dumps(document({}))))
+    assert not [path for path in found["paths"] if path.startswith("/api/v1/catalogue")], "only what there is"
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        None,
+        HAPPY,
+        without_face(Watching.PRIVATE, controls=Controls(private=True, paused=True, bias=Bias((0.1,) * 7))),
+        replace(HAPPY, playback=FULL, calibration=Progress(0.5, "nobody there"), notice="disk full"),
+    ],
+)
+def test_the_state_is_as_described(outcome: Outcome | None) -> None:
+    found = json.loads(snapshot.to_json(snapshot.state(outcome, good_health())))
+    jsonschema.Draft202012Validator(STATE).validate(found)
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode))
+def test_no_request_that_is_described_and_none_that_is_not_meets_a_bug(house: House, mode: GenerationMode) -> None:
+    """No 500, and no answer of a status or form that the document does not name."""
+    made = house.document()
+    for path in ("/api/v1/events", "/api/v1/preview"):  # they do not end by themselves
+        del made["paths"][path]
+    schema = schemathesis.openapi.from_dict(made)
+    schema.config.base_url = house.output.address
+    asked: set[str] = set()
+    for found in schema.get_all_operations():
+        operation: Any = found.ok()  # type: ignore[union-attr]  # a fault fails the test
+        if mode is GenerationMode.NEGATIVE and not operation.body:
+            continue
+
+        @settings(HURRY)
+        @given(case=operation.as_strategy(generation_mode=mode))
+        def one(case: Any) -> None:
+            case.call_and_validate(checks=CHECKS)
+            asked.add(case.operation.label)
+
+        one()
+    assert len(asked) == sum(
+        mode is GenerationMode.POSITIVE or "requestBody" in each
+        for path in made["paths"].values()
+        for each in path.values()
+    )

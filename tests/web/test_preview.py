@@ -1,0 +1,176 @@
+"""The live picture: only where it is switched on, only while someone looks, and never longer than the newest frame."""
+
+from __future__ import annotations
+
+import http.client
+import time
+import weakref
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pytest
+
+from musicond.core.messages import Box, Controls, Faces, Mood, Watching
+from musicond.web import streams
+from musicond.web.preview import MAX_WATCHERS, RATE, WIDTH, Preview, drawn
+from tests.web.conftest import HAPPY, Rig, make_rig, without_face
+from tests.web.pictures import frame, wait_for
+from tests.web.test_api import ask
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+FACE = replace(HAPPY, faces=Faces(confirmed=(Box(100, 80, 90, 90),)))
+
+
+@pytest.fixture
+def shown(tmp_path: Path) -> Iterator[Rig]:
+    rig = make_rig(tmp_path)
+    rig.preview = Preview()
+    rig.output = rig.again("127.0.0.1:0")
+    rig.output.start()
+    rig.output.accept(HAPPY)
+    yield rig
+    rig.output.stop()
+
+
+class Viewer:
+    """Reads the parts of a motion JPEG."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.connection = http.client.HTTPConnection("127.0.0.1", rig.port, timeout=10)
+        self.connection.request("GET", "/api/v1/preview")
+        self.answer = self.connection.getresponse()
+
+    def picture(self) -> NDArray[np.uint8]:
+        content = b""
+        while not content.endswith(b"--picture\r\n") or b"\xff\xd9" not in content:
+            line = self.answer.readline()
+            assert line, "the stream has ended"
+            content += line
+        start, end = content.index(b"\xff\xd8"), content.rindex(b"\xff\xd9") + 2
+        found = cv2.imdecode(np.frombuffer(content[start:end], np.uint8), cv2.IMREAD_COLOR)
+        assert found is not None
+        return np.asarray(found, np.uint8)
+
+    def close(self) -> None:
+        self.answer.close()
+        self.connection.close()
+
+
+def picture(jpeg: bytes) -> NDArray[np.uint8]:
+    found = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert found is not None
+    return np.asarray(found, np.uint8)
+
+
+def test_without_the_switch_there_is_none(rig: Rig) -> None:
+    rig.output.accept(HAPPY)
+    status, found, _ = ask(rig, "GET", "/api/v1/preview")
+    assert (status, "web.preview: true" in found["error"]) == (404, True)
+    assert ask(rig, "GET", "/api/v1/state")[1]["preview"] is False
+
+
+def test_the_newest_frame_is_sent_and_never_cached(shown: Rig) -> None:
+    assert shown.preview is not None
+    assert ask(shown, "GET", "/api/v1/state")[1]["preview"] is True
+    viewer = Viewer(shown)
+    wait_for(lambda: shown.preview is not None and shown.preview.watchers == 1)
+    assert viewer.answer.headers["Cache-Control"] == "no-store"
+    shown.preview.show(frame(), HAPPY)
+    shown.output.accept(replace(HAPPY, seq=2))
+    assert viewer.picture().shape == (240, 320, 3)
+    shown.output.accept(without_face(Watching.PRIVATE, controls=Controls(private=True)))
+    assert viewer.answer.read() is not None, "it ends"
+    viewer.close()
+    wait_for(lambda: shown.preview is not None and shown.preview.watchers == 0)
+
+
+@pytest.mark.parametrize("watching", [Watching.PRIVATE, Watching.PAUSED, Watching.NO_CAMERA])
+def test_nothing_is_shown_while_nothing_is_looked_at(shown: Rig, watching: Watching) -> None:
+    shown.output.accept(without_face(watching))
+    assert ask(shown, "GET", "/api/v1/preview")[0] == 409
+
+
+def test_a_viewer_that_goes_is_noticed_and_too_many_are_refused(shown: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "GONE_S", 0.05)
+    preview = shown.preview
+    assert preview is not None
+    viewers = [Viewer(shown) for _ in range(MAX_WATCHERS)]
+    wait_for(lambda: preview.watchers == MAX_WATCHERS)
+    status, _, headers = ask(shown, "GET", "/api/v1/preview")
+    assert (status, headers["Retry-After"]) == (503, "10")
+    for viewer in viewers:
+        viewer.close()
+    wait_for(lambda: preview.watchers == 0)
+
+
+def test_the_rate_is_capped(shown: Rig) -> None:
+    preview = shown.preview
+    assert preview is not None
+    viewer = Viewer(shown)
+    wait_for(lambda: preview.watchers == 1)
+    started, seq = time.monotonic(), 1
+    for _ in range(4):
+        seq += 1
+        preview.show(frame(), replace(HAPPY, seq=seq))
+        shown.output.accept(replace(HAPPY, seq=seq))
+        viewer.picture()
+    assert time.monotonic() - started >= 3 / RATE
+    viewer.close()
+
+
+def test_nobody_looks_so_nothing_is_kept_or_drawn() -> None:
+    preview, asked = Preview(), [0]
+    preview.show(frame(coloured=True, asked=asked), HAPPY)
+    assert preview.jpeg(-1) is None
+    assert asked == [0]
+
+
+def test_only_the_newest_frame_is_kept_and_none_when_private_or_alone() -> None:
+    preview = Preview()
+    assert preview.enter()
+    first, second, third = frame(), frame(), frame()
+    kept = [weakref.ref(each.grey) for each in (first, second, third)]
+    preview.show(first, HAPPY)
+    del first
+    preview.show(second, replace(HAPPY, seq=2))
+    del second
+    assert kept[0]() is None
+    assert kept[1]() is not None
+    preview.clear()
+    assert kept[1]() is None
+    preview.show(third, replace(HAPPY, seq=3))
+    del third
+    preview.leave()
+    assert kept[2]() is None
+
+
+def test_a_frame_is_drawn_once_for_a_viewer() -> None:
+    preview = Preview()
+    preview.enter()
+    preview.show(frame(), HAPPY)
+    found = preview.jpeg(-1)
+    assert found is not None
+    assert preview.jpeg(found[0]) is None
+
+
+def test_faces_are_framed_and_labelled_in_colour_where_there_is_some() -> None:
+    plain = picture(drawn(frame(), without_face(Watching.YES)))
+    assert (plain.max(axis=2) - plain.min(axis=2)).max() < 8, "grey"
+    framed = picture(drawn(frame(), FACE))
+    assert int(framed[125, 100, 1]) > int(framed[125, 100, 2]) + 40, "a green frame"
+    assert framed[60:79, 100:190].mean() < plain[60:79, 100:190].mean(), "a dark label"
+    red = picture(drawn(frame(coloured=True), FACE))
+    assert int(red[10, 10, 2]) > 150 > int(red[10, 10, 0]) + 60
+    coasted = picture(drawn(frame(), replace(FACE, faces=Faces(coasted=(Box(100, 2, 90, 90),)), mood=Mood.UNSURE)))
+    assert coasted[2:22, 104:150].mean() < 80, "the label stays within the picture"
+
+
+def test_a_wide_picture_is_shrunk() -> None:
+    assert picture(drawn(frame(width=1280), FACE)).shape[1] == WIDTH

@@ -1,0 +1,238 @@
+"""The views behind the first one, in a real browser with a real catalogue and history; and the live picture."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import replace
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from musicond.core.messages import Controls, Emotion, Watching
+from musicond.music.lists import Lists
+from tests.web.conftest import HAPPY, without_face
+from tests.web.house import House, house
+from tests.web.pictures import frame, wait_for
+from tests.web.test_page import PLAYING, go, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["house"]
+
+pytestmark = pytest.mark.browser
+
+VIEWS = ("start", "now", "music", "history", "device", "about")
+
+
+@pytest.fixture
+def page(house: House, chromium: Any) -> Iterator[Any]:
+    context = chromium.new_context(viewport={"width": 390, "height": 844}, reduced_motion="reduce", locale="en-GB")
+    context.set_default_timeout(15_000)
+    found = context.new_page()
+    faults: list[str] = []
+    found.on("pageerror", lambda error: faults.append(str(error)))
+    found.goto(f"{house.output.address}/#now")
+    found.wait_for_selector("#hero[data-kind=happy]")
+    yield found
+    context.close()
+    assert faults == []
+
+
+def order(house: House) -> list[str]:
+    with Lists.open(house.folder / "catalogue.sqlite") as lists:
+        return [each.title for each in lists.entries(Emotion.HAPPY)]
+
+
+def songs(page: Any) -> list[str]:
+    return [str(each) for each in page.locator("#songs b").all_inner_texts()]
+
+
+def test_songs_are_added_moved_removed_and_brought_back(house: House, page: Any) -> None:
+    before = order(house)
+    go(page, "music")
+    page.wait_for_selector("#moods [data-mood=happy][aria-pressed=true]")
+    page.locator("#songs b").nth(9).wait_for()
+    assert songs(page) == before[:10]
+    assert text(page, "#count") == "25 songs."
+    page.locator("#songs li").nth(1).get_by_role("button", name="up").click()
+    page.locator(f"#songs li:first-child b:text-is({before[1]!r})").wait_for()
+    assert order(house)[:3] == [before[1], before[0], before[2]]
+    page.locator("#songs li").nth(0).get_by_role("button", name="Remove").click()
+    page.wait_for_selector("#undo-line:not([hidden])")
+    page.locator("#count:text-is('24 songs.')").wait_for()
+    assert before[1] not in order(house)
+    page.click("#undo")
+    page.locator("#count:text-is('25 songs.')").wait_for()
+    assert sorted(order(house)) == sorted(before)
+    page.fill("#song-title", "Mine")
+    page.fill("#song-artist", "Me")
+    page.fill("#song-link", "https://open.spotify.com/intl-de/track/4uLU6hMCjMI75M1A2tKUQC?si=x")
+    page.click("#song-form button")
+    page.locator("#count:text-is('26 songs.')").wait_for()
+    page.click("#more")
+    page.locator("#songs li:last-child b:text-is('Mine')").wait_for()
+    with Lists.open(house.folder / "catalogue.sqlite") as lists:
+        made = lists.entries(Emotion.HAPPY)[-1]
+    assert (made.track_id, made.origin) == ("spotify:track:4uLU6hMCjMI75M1A2tKUQC", "own")
+
+
+def test_each_mood_has_its_list_and_its_sources(house: House, page: Any) -> None:
+    go(page, "music")
+    page.click("#moods [data-mood=sad]")
+    page.wait_for_selector("#moods [data-mood=sad][aria-pressed=true]")
+    page.locator("#sources b:text-is('The list that comes with musicond')").wait_for()
+    page.fill("#source-name", "Rainy days")
+    page.click("#source-form button")
+    page.locator("#sources li:nth-child(2) b:text-is('spotify:Rainy days')").wait_for()
+    page.locator("#progress:has-text('no songs in it')").wait_for()
+    told = house.librarian.do("sources", {})
+    assert told["lists"][Emotion.SAD] == ("starter", "spotify:Rainy days")  # type: ignore[index]
+    assert told["lists"][Emotion.HAPPY] == ("starter",)  # type: ignore[index]
+    page.get_by_role("button", name="Move spotify:Rainy days up").click()
+    page.locator("#sources li:nth-child(1) b:text-is('spotify:Rainy days')").wait_for()
+    page.click("#source-reset")
+    page.wait_for_selector("#source-reset", state="hidden")
+    assert house.librarian.do("sources", {})["chosen"] == []
+
+
+def test_the_history_is_a_chart_and_a_table_and_can_be_deleted(house: House, page: Any) -> None:
+    house.book.add({("2026-04-30", "happy"): 50.0, ("2026-05-01", "sad"): 12.0}, date(2026, 1, 1))
+    house.rig.health["outputs"] = {"history": "kept for 365 days"}
+    house.output.accept(replace(HAPPY, seq=2))
+    go(page, "history")
+    page.locator("#chart svg[role=img]").wait_for()
+    assert page.locator("#chart .part").count() == 2
+    page.click("#history-details summary")
+    assert page.locator("#history-table tbody tr").count() == 2
+    assert "50" in text(page, "#history-table")
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.click("#history-delete")
+    page.wait_for_selector("#history-delete", state="hidden")
+    assert house.book.days() == {}
+
+
+def test_without_a_history_it_is_said_how_to_have_one(page: Any) -> None:
+    go(page, "history")
+    page.locator("#history-text:has-text('history.enabled: true')").wait_for()
+
+
+def test_the_device_shows_figures_checks_and_the_log(page: Any) -> None:
+    go(page, "device")
+    for part in ("demo", "8.0 per second", "51 °C", "92 MiB", "1 h 6 min", "0.1.0", "connected to mqtt.example:1883"):
+        page.locator(f"#health dd:has-text('{part}')").first.wait_for()
+    page.locator("#checks li.failed:has-text('correct mqtt.username')").wait_for()
+    page.locator("#log:has-text('unplugged')").wait_for()
+    assert page.locator("#log .bad").count() == 1
+
+
+def test_the_welcome_ticks_off_the_next_steps(house: House, page: Any) -> None:
+    page.click("footer a[href='#start']")
+    page.locator("#steps li.ok:has-text('It gives pictures')").wait_for()
+    page.locator("#steps li.failed:has-text('correct mqtt.username')").wait_for()
+    page.locator("#steps li.warning:has-text('not signed in')").wait_for()
+    house.rig.health["trouble"] = "no camera; plug one in"
+    house.output.accept(without_face(Watching.NO_CAMERA))
+    page.locator("#steps li.failed:has-text('plug one in')").wait_for()
+    page.get_by_role("link", name="Sign in at Spotify").click()
+    page.wait_for_selector("#view-device:not([hidden])")
+
+
+def test_a_person_signs_in_at_spotify_by_pasting_an_address(house: House, page: Any) -> None:
+    go(page, "device")
+    page.click("#signin")
+    page.wait_for_selector("#signin-steps:not([hidden])")
+    assert page.get_attribute("#signin-open", "href") == "https://accounts.example/authorize?state=x"
+    assert page.get_attribute("#signin-open", "target") == "_blank"
+    page.fill("#signin-address", "http://127.0.0.1:8888/callback?state=y")
+    page.click("#signin-form button")
+    page.locator("#error:has-text('another sign-in')").wait_for()
+    page.fill("#signin-address", " http://127.0.0.1:8888/callback?code=abc&state=x ")
+    page.click("#signin-form button")
+    page.locator("#spotify-text:has-text('Signed in as Ann')").wait_for()
+    assert house.account.redirects[-1] == "http://127.0.0.1:8888/callback?code=abc&state=x"
+    page.click("#speakers-show")
+    page.locator("#speakers li:text-is('Kitchen (Speaker, active)')").wait_for()
+    page.click("#signout")
+    page.locator("#spotify-text:text-is('Not signed in.')").wait_for()
+    assert not house.account.signed_in
+
+
+def test_the_live_picture_is_drawn_while_it_is_looked_at(house: House, page: Any) -> None:
+    preview = house.rig.preview
+    assert preview is not None
+    assert "can see this room" in text(page, "#live .notice")
+    assert preview.watchers == 0
+    page.click("#live-show")
+    wait_for(lambda: preview.watchers == 1)
+    preview.show(frame(), HAPPY)
+    house.output.accept(replace(HAPPY, seq=2))
+    page.wait_for_selector("#picture:not([hidden])")
+    shown = "document.getElementById('picture').naturalWidth"
+    wait_for(lambda: page.evaluate(shown) == 320)
+    preview.clear()
+    house.output.accept(without_face(Watching.PRIVATE, controls=Controls(private=True)))
+    page.wait_for_selector("#live-closed:not([hidden])")
+    assert page.is_hidden("#picture")
+    wait_for(lambda: preview.watchers == 0)
+    house.output.accept(replace(HAPPY, seq=3))
+    wait_for(lambda: preview.watchers == 1)
+    go(page, "about")
+    wait_for(lambda: preview.watchers == 0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 800)])
+def test_axe_finds_no_serious_fault(house: House, chromium: Any, scheme: str, width: int, height: int) -> None:
+    house.book.add({("2026-04-30", "happy"): 50.0}, date(2026, 1, 1))
+    house.account.signed_in = True
+    house.output.accept(replace(HAPPY, seq=2, playback=PLAYING, notice="the disk is full; make room"))
+    axe = importlib.import_module("axe_playwright_python.sync_playwright").Axe()
+    context = chromium.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme=scheme,
+        reduced_motion="reduce",
+        bypass_csp=True,
+        locale="en",
+    )
+    context.set_default_timeout(15_000)
+    page = context.new_page()
+    faults = []
+    for view in VIEWS:
+        page.goto(f"{house.output.address}/#{view}")
+        page.wait_for_selector(f"#view-{view}:not([hidden])")
+        page.wait_for_load_state("networkidle") if view != "now" else page.wait_for_selector("#player:not([hidden])")
+        found = axe.run(page).response["violations"]
+        faults += [
+            f"{view}: {each['id']}: {each['nodes'][0]['html'][:120]}"
+            for each in found
+            if each["impact"] in ("serious", "critical", "moderate")
+        ]
+    context.close()
+    assert not faults, "\n".join(faults)
+
+
+def test_the_keyboard_reaches_everything(house: House, page: Any) -> None:
+    house.output.accept(replace(HAPPY, seq=2, playback=PLAYING))
+    page.wait_for_selector("#player:not([hidden])")
+    reached: set[str] = set()
+    page.evaluate("document.activeElement.blur()")
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.id || document.activeElement.getAttribute('href') || ''"))
+    for name in (
+        "#now",
+        "privacy",
+        "pause",
+        "#music",
+        "#about",
+        "play",
+        "next",
+        "volume",
+        "autoplay",
+        "others",
+        "wrong",
+    ):
+        assert name in reached, name
+    assert {"live-show", "language", "#start"} <= reached
