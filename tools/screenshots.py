@@ -3,24 +3,29 @@
 
     script/screenshots [FOLDER]
 
-Writes now.png and now-dark.png (desktop), phone.png and phone-dark.png (phone) when the demo shows MOOD.
-Needs Chromium: apt install chromium.
+Phone and desktop, light and dark. The player is a real Music Player Daemon that makes no sound; the days of the history
+are drawn, not lived. Needs Chromium and mpd: apt install chromium mpd.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import random
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from playwright.sync_api import sync_playwright
+
+from musicond.outputs.history import FOLDER, HistoryBook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,12 +37,30 @@ CYCLE_MS = 180_000
 """Longer than the demo needs for all its moods, on a slow machine too."""
 DESKTOP: ViewportSize = {"width": 1280, "height": 800}
 PHONE: ViewportSize = {"width": 390, "height": 844}
-PICTURES: tuple[tuple[str, ViewportSize, Literal["light", "dark"]], ...] = (
-    ("now.png", DESKTOP, "light"),
-    ("now-dark.png", DESKTOP, "dark"),
-    ("phone.png", PHONE, "light"),
-    ("phone-dark.png", PHONE, "dark"),
+PICTURES: tuple[tuple[str, str, ViewportSize, Literal["light", "dark"]], ...] = (
+    ("now", "now", DESKTOP, "light"),
+    ("now-dark", "now", DESKTOP, "dark"),
+    ("phone", "now", PHONE, "light"),
+    ("phone-dark", "now", PHONE, "dark"),
+    ("welcome", "start", PHONE, "light"),
+    ("music", "music", PHONE, "light"),
+    ("music-dark", "music", DESKTOP, "dark"),
+    ("history", "history", DESKTOP, "light"),
+    ("history-dark", "history", PHONE, "dark"),
+    ("device", "device", DESKTOP, "light"),
+    ("device-dark", "device", PHONE, "dark"),
+    ("about", "about", PHONE, "light"),
 )
+"""Name of the file, view, size and theme."""
+READY = {
+    "start": "#steps li",
+    "music": "#songs li",
+    "history": "#chart svg",
+    "device": "#checks li.ok",
+    "about": "#view-about .card",
+}
+"""What a view shows once it is complete; the view Now is taken when the demo shows MOOD."""
+DAYS = 30
 FLAGS = (
     "no-sandbox disable-gpu disable-quic no-first-run disable-background-networking disable-component-update "
     "disable-sync"
@@ -54,35 +77,78 @@ def main() -> int:
         print("screenshots: Chromium is missing; apt install chromium", file=sys.stderr)
         return 69
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch, demo(Path(scratch)) as address, sync_playwright() as playwright:
+    with (
+        tempfile.TemporaryDirectory(prefix="musicond-") as scratch,
+        demo(Path(scratch)) as address,
+        sync_playwright() as playwright,
+    ):
         browser = playwright.chromium.launch(executable_path=program, args=[f"--{flag}" for flag in FLAGS.split()])
-        pages = []
-        for name, viewport, scheme in PICTURES:
-            context = browser.new_context(viewport=viewport, color_scheme=scheme, reduced_motion="reduce")
+        for name, view, viewport, scheme in PICTURES:
+            context = browser.new_context(
+                viewport=viewport, color_scheme=scheme, reduced_motion="reduce", locale="en-GB"
+            )
             page = context.new_page()
-            page.goto(address)
-            pages.append((name, page))
-        for name, page in pages:
-            page.wait_for_selector(f"#hero[data-mood={MOOD}]", timeout=CYCLE_MS)
-            page.screenshot(path=folder / name, full_page=True)
-            print(folder / name)
+            page.goto(f"{address}/#{view}")
+            page.wait_for_selector(READY.get(view, f"#hero[data-mood={MOOD}]"), timeout=CYCLE_MS)
+            page.screenshot(path=folder / f"{name}.png")
+            print(folder / f"{name}.png")
+            context.close()
         browser.close()
     return 0
 
 
 @contextmanager
 def demo(scratch: Path) -> Iterator[str]:
-    """Run the daemon on its demo with fresh state; yield the page's address."""
+    """Run the daemon on its demo with fresh state and a silent player; yield the page's address."""
+    state = scratch / "state"
+    draw_history(state / FOLDER)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
     config = scratch / "musicon.yaml"
-    config.write_text(f"web: {{listen: '127.0.0.1:0'}}\nstate_dir: {scratch / 'state'}\n", "utf-8")
+    config.write_text(
+        f"web: {{listen: '127.0.0.1:0'}}\nstate_dir: {state}\nhistory: {{enabled: true}}\n"
+        f"playback: {{backend: mpd, volume: 40}}\nmpd: {{port: {port}}}\n",
+        "utf-8",
+    )
     environment = {key: value for key, value in os.environ.items() if key not in ("STATE_DIRECTORY", "JOURNAL_STREAM")}
     environment["RUNTIME_DIRECTORY"] = str(scratch)
     command = [sys.executable, "-m", "musicond", "run", "--source", "demo", "--config", str(config)]
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as daemon:  # noqa: S603 - our own program
+    with (
+        silent_player(scratch, port),
+        subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as daemon,  # noqa: S603 - our own program
+    ):
         try:
             yield page_address(daemon)
         finally:
             daemon.terminate()
+
+
+@contextmanager
+def silent_player(scratch: Path, port: int) -> Iterator[None]:
+    """Run an mpd without music that plays into nothing."""
+    (scratch / "songs").mkdir()
+    (scratch / "mpd.conf").write_text(
+        f'music_directory "{scratch}/songs"\ndb_file "{scratch}/db"\nbind_to_address "127.0.0.1"\nport "{port}"\n'
+        'audio_output {\n type "null"\n name "Living room"\n mixer_type "software"\n}\n',
+        "utf-8",
+    )
+    command = [shutil.which("mpd") or "/usr/bin/mpd", "--no-daemon", str(scratch / "mpd.conf")]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as player:  # noqa: S603 - our own arguments
+        try:
+            yield
+        finally:
+            player.terminate()
+
+
+def draw_history(folder: Path) -> None:
+    """Draw minutes for a month of days."""
+    draw, today = random.Random(1), datetime.now().astimezone().date()
+    minutes = {
+        ((today - timedelta(days=day)).isoformat(), mood): draw.expovariate(1 / mean)
+        for day in range(DAYS)
+        for mood, mean in (("happy", 60), ("neutral", 90), ("surprise", 8), ("sad", 20), ("angry", 8), ("unsure", 15))
+    }
+    HistoryBook(folder).add(minutes, today - timedelta(days=365))
 
 
 def page_address(daemon: subprocess.Popen[str]) -> str:

@@ -18,7 +18,7 @@ LEVELS = ("debug", "info", "warning", "error")
 KEPT = 200
 """Lines that are kept for the page."""
 
-QUIET = ("aiohttp.access", "asyncio")
+QUIET = ("aiohttp.access", "asyncio", "mpd")
 """Libraries that log noise below WARNING."""
 
 

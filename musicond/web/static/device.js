@@ -1,5 +1,5 @@
 // The views Device and Welcome: how the machine is, what is to be done, the sign-in at Spotify, and the log.
-import { $, announce, ask, duration, element, fullDay, number, redraw, set, show, sign, t } from "./page.js";
+import { $, announce, ask, duration, element, fullDay, number, redraw, set, show, sign, t, time } from "./page.js";
 
 const SIGNS = { ok: "ok", warning: "warning", failed: "warning" };
 
@@ -39,7 +39,7 @@ export function showDevice(state) {
 function line(mark, label, title, text, remedy) {
 	const item = element("li", undefined, mark);
 	const icon = element("span", undefined, "mark");
-	icon.append(sign(SIGNS[mark] || "open"));
+	icon.append(sign(SIGNS[mark] || "about"));
 	const told = element("div");
 	const head = element("b", `${title} `);
 	head.append(element("span", label, "tag"));
@@ -107,7 +107,7 @@ async function loadLog() {
 
 function logItem({ at, level, text }) {
 	const item = element("li", undefined, level === "INFO" ? "" : "bad");
-	const when = element("time", new Date(at).toLocaleTimeString());
+	const when = element("time", time(new Date(at)));
 	when.dateTime = at;
 	item.append(when, " ", text);
 	return item;

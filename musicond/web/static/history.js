@@ -39,7 +39,7 @@ function lastDays(known) {
 
 function chart(days, span) {
 	const total = (name) => Object.values(days[name] || {}).reduce((sum, each) => sum + each, 0);
-	const most = Math.max(60, ...span.map(total));
+	const most = 60 * Math.max(1, Math.ceil(Math.max(...span.map(total)) / 60));
 	const width = LEFT + SLOT * span.length;
 	const made = drawn("svg", { viewBox: `0 0 ${width} ${TOP + HEIGHT + 24}`, role: "img", "aria-label": t("history_chart", { n: DAYS }) });
 	for (const share of [0, 0.5, 1]) {

@@ -15,11 +15,12 @@ export function t(key, values = {}) {
 	return TEXTS[key][LANGUAGES.indexOf(language)].replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
+const locale = navigator.languages.find((tag) => tag.startsWith(language)) || language;
 export const percent = (share) => `${Math.round(share * 100)} %`;
-export const time = (date) => date.toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
-export const day = (text) => new Date(`${text}T12:00`).toLocaleDateString(language, { day: "numeric", month: "short" });
-export const fullDay = (text) => new Date(`${text}T12:00`).toLocaleDateString(language, { dateStyle: "medium" });
-export const number = (value, digits = 0) => value.toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+export const time = (date) => date.toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit" });
+export const day = (text) => new Date(`${text}T12:00`).toLocaleDateString(locale, { day: "numeric", month: "short" });
+export const fullDay = (text) => new Date(`${text}T12:00`).toLocaleDateString(locale, { dateStyle: "medium" });
+export const number = (value, digits = 0) => value.toLocaleString(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
 export function duration(seconds) {
 	const minutes = Math.floor(seconds / 60);

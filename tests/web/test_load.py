@@ -1,0 +1,22 @@
+"""What many open pages cost: the short form of tools/measure_page.py."""
+
+from __future__ import annotations
+
+import pytest
+
+from tools.measure_page import measure
+
+TRIES = 3
+"""A machine that is busy with something else may spoil one or two."""
+
+
+@pytest.mark.slow
+def test_fifty_pages_half_of_them_slow_do_not_hold_up_the_watch_loop() -> None:
+    ratios = []
+    for _ in range(TRIES):
+        found = measure(seconds=2.0, rounds=2)
+        assert found["memory_after_mib"] < found["memory_before_mib"] + 20, "no growth"
+        ratios.append(found["ratio"])
+        if found["ratio"] <= 1.1:
+            return
+    pytest.fail(f"a step takes {ratios} times as long as without them")

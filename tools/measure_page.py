@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""Measure what fifty open pages cost the watch loop: its step time with them and without, in turns, in one run.
+
+    .venv/bin/python tools/measure_page.py [--seconds S] [--rounds N]
+
+The real pipeline steps the demo in one thread while the real page serves in another. The readers are a process of their
+own; half of them read all, half take nothing. Prints the medians,
+their ratio and the memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import selectors
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import Future
+from datetime import datetime
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from musicond.app import build_eyes, build_pipeline
+from musicond.capture.demo import DemoClip
+from musicond.config import Config, models_dir
+from musicond.core.messages import Frame
+from musicond.music.catalogue import SqliteCatalogue
+from musicond.music.schema import MEMORY
+from musicond.runtime.health import memory_mib
+from musicond.web.server import WebOutput
+from musicond.web.streams import MAX_STREAMS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from musicond.core.pipeline import Pipeline
+
+RATE = 15.0
+"""Steps per second: nearly twice the default."""
+
+
+def main() -> int:
+    """Measure and print; return 1 where the pages cost more than a tenth."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=8.0, help="length of a phase (default: 8)")
+    parser.add_argument("--rounds", type=int, default=4, help="quiet and busy phases (default: 4)")
+    parser.add_argument("--read", type=int, metavar="PORT", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.read:
+        read(args.read)
+    found = measure(args.seconds, args.rounds)
+    print(json.dumps(found))
+    return 0 if found["ratio"] <= 1.1 else 1
+
+
+def measure(seconds: float, rounds: int) -> dict[str, float]:
+    """Return the median milliseconds of a step in quiet and in busy phases, their ratio, and MiB before and after."""
+    quiet: list[float] = []
+    busy: list[float] = []
+    with tempfile.TemporaryDirectory() as folder, SqliteCatalogue.open(MEMORY) as catalogue:
+        pipeline = build_pipeline(Config(), *build_eyes(Config()), catalogue, seed=1)
+        page = WebOutput("127.0.0.1:0", Path(folder) / "control.sock", None, lambda _: Future(), dict)
+        page.start()
+        clip = DemoClip(models_dir())
+        try:
+            steps(pipeline, page, clip, 2.0)  # warm
+            before = memory_mib()
+            for _ in range(rounds):
+                quiet += steps(pipeline, page, clip, seconds)
+                with readers(page):
+                    busy += steps(pipeline, page, clip, seconds)
+            after = memory_mib()
+        finally:
+            page.stop()
+    return {
+        "quiet_ms": round(median(quiet), 3),
+        "busy_ms": round(median(busy), 3),
+        "ratio": round(median(busy) / median(quiet), 3),
+        "streams": MAX_STREAMS,
+        "memory_before_mib": round(before, 1),
+        "memory_after_mib": round(after, 1),
+    }
+
+
+def steps(pipeline: Pipeline, page: WebOutput, clip: DemoClip, seconds: float) -> list[float]:
+    """Step the demo's first face for so long; return the milliseconds of each step with its telling."""
+    taken = []
+    for number in range(round(seconds * RATE)):
+        grey = clip.frame_at(2.0 + number % 30 / 15)
+        due = time.monotonic() + 1 / RATE
+        frame = Frame(grey, time.monotonic(), datetime.now().astimezone())
+        began = time.perf_counter()
+        page.accept(pipeline.step(frame))
+        taken.append(1000 * (time.perf_counter() - began))
+        time.sleep(max(0.0, due - time.monotonic()))
+    return taken
+
+
+@contextlib.contextmanager
+def readers(page: WebOutput) -> Iterator[None]:
+    """Have MAX_STREAMS readers in another process, from when all are there."""
+    port = page.address.rpartition(":")[2]
+    with subprocess.Popen([sys.executable, __file__, "--read", port], stdout=subprocess.PIPE) as process:  # noqa: S603 - ourselves
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"all are there\n"
+            deadline = time.monotonic() + 10
+            while not page.status().endswith(f", {MAX_STREAMS} open"):
+                assert time.monotonic() < deadline, page.status()
+                time.sleep(0.01)
+            yield
+        finally:
+            process.kill()
+
+
+def read(port: int) -> None:
+    """Open the streams, read every second one of them and take nothing from the others, for ever."""
+    selector = selectors.DefaultSelector()
+    slow = []
+    for number in range(MAX_STREAMS):
+        door = socket.socket()
+        if number % 2:
+            door.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)  # full after the first event
+            slow.append(door)
+        else:
+            selector.register(door, selectors.EVENT_READ)
+        door.connect(("127.0.0.1", port))
+        door.sendall(f"GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+    print("all are there", flush=True)
+    while True:
+        for key, _ in selector.select():
+            door = key.fileobj  # type: ignore[assignment]  # what was registered above
+            door.recv(65536)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
