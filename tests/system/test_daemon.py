@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -364,3 +365,55 @@ def test_the_page_in_the_network_opens_with_its_link_alone(tmp_path: Path) -> No
         assert daemon.get(f"/?token={token}")[0] == 303
         assert token not in "\n".join(daemon.lines)
         assert daemon.command("privacy", "on").returncode == 0
+
+
+def test_the_page_is_wired_to_all_that_it_shows(tmp_path: Path) -> None:
+    daemon = Daemon(tmp_path, "--source", "demo", config="history: {enabled: true}\n")
+    daemon.config.write_text(daemon.config.read_text().replace("listen:", "preview: true, listen:"))
+    with daemon:
+        state = daemon.ready().wait_state(lambda state: state["recommendation"] is not None)
+        assert state["preview"] is True
+        assert state["playback"] is None
+        assert state["health"]["model"] == "fer_int8.tflite"
+        checks = {check["name"]: check["state"] for check in asked(daemon, "doctor/check")["checks"]}
+        assert checks["catalogue"] == checks["broker"] == checks["state"] == "ok"
+        songs = asked(daemon, "catalogue/list", {"emotion": "sad"})["entries"]
+        assert asked(daemon, "catalogue/remove", {"id": songs[0]["track_id"], "emotion": "sad"}) == {"lists": 1}
+        assert len(asked(daemon, "catalogue/list", {"emotion": "sad"})["entries"]) == len(songs) - 1
+        assert asked(daemon, "catalogue/sources")["lists"]["sad"] == ["starter"]
+        assert asked(daemon, "history/days")["days"] is not None
+        assert "demo opened" in daemon.get("/api/v1/log")[1].decode()
+        assert "musicond_healthy 1.0" in daemon.get("/metrics")[1].decode()
+        assert picture(daemon).startswith(b"\xff\xd8"), "a JPEG"
+        status, found = asked_with_status(daemon, "play", {})
+        assert (status, "playback.backend" in found["error"]) == (409, True)
+
+
+def asked_with_status(daemon: Daemon, what: str, body: dict[str, object]) -> tuple[int, dict[str, Any]]:
+    connection = http.client.HTTPConnection("127.0.0.1", daemon.port(), timeout=30)
+    try:
+        connection.request("POST", f"/api/v1/{what}", json.dumps(body), {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+    finally:
+        connection.close()
+
+
+def asked(daemon: Daemon, what: str, body: dict[str, object] | None = None) -> dict[str, Any]:
+    status, found = asked_with_status(daemon, what, body or {})
+    assert status == 200, found
+    return found
+
+
+def picture(daemon: Daemon) -> bytes:
+    """Return the first bytes of the live picture."""
+    connection = http.client.HTTPConnection("127.0.0.1", daemon.port(), timeout=20)
+    try:
+        connection.request("GET", "/api/v1/preview")
+        answer = connection.getresponse()
+        while answer.readline().strip() != b"Content-Type: image/jpeg":
+            pass
+        answer.readline()
+        return answer.read(2)
+    finally:
+        connection.close()

@@ -127,6 +127,13 @@ def test_the_device_shows_figures_checks_and_the_log(page: Any) -> None:
     assert page.locator("#log .bad").count() == 1
 
 
+def test_a_lost_broker_is_shown(house: House, page: Any) -> None:
+    go(page, "device")
+    house.rig.health["outputs"] = {"mqtt": "not connected to mqtt.example:1883: refused; trying again"}
+    house.output.accept(replace(HAPPY, seq=2))
+    page.locator("#health dd:has-text('not connected to mqtt.example')").wait_for()
+
+
 def test_the_welcome_ticks_off_the_next_steps(house: House, page: Any) -> None:
     page.click("footer a[href='#start']")
     page.locator("#steps li.ok:has-text('It gives pictures')").wait_for()
