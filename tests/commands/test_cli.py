@@ -251,6 +251,7 @@ def test_a_reader_who_has_seen_enough_is_no_fault(tmp_path: Path) -> None:
     assert out.stdout.count("\n") == 1
 
 
+@pytest.mark.alone
 def test_bench_prints_what_a_frame_costs() -> None:
     out = musicond("bench", "demo", "--json")
     assert out.returncode == 0, out.stderr

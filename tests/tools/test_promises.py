@@ -37,6 +37,7 @@ def test_some_kills_of_the_real_daemon_lose_no_like_and_damage_nothing() -> None
     assert int(out.split()[2]) > 0, "likes were acknowledged"
 
 
+@pytest.mark.alone
 def test_a_choice_from_fifty_thousand_songs_costs_less_than_a_pass_of_the_pipeline() -> None:
     found = json.loads(tool("measure_choice.py", "--json"))
     assert found["songs"] == 50_000

@@ -10,6 +10,7 @@ TRIES = 3
 """A machine that is busy with something else may spoil one or two."""
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_fifty_pages_half_of_them_slow_do_not_hold_up_the_watch_loop() -> None:
     ratios = []
