@@ -112,9 +112,9 @@ def _login(config: Config) -> int:
 def _settled(config: Config, found: dict[str, Any]) -> dict[str, Any]:
     """Wait a little for a sign-in that goes on; raise CommandError where it comes to nothing."""
     end = time.monotonic() + PENDING_S
-    while found.get("pending") and not found["signed_in"] and time.monotonic() < end:
+    while found["pending"] and time.monotonic() < end:
         time.sleep(1)
-        found = {"pending": True, **_ask(config, "status")}
+        found = _ask(config, "status")
     if not found["signed_in"]:
         raise CommandError(str(found["trouble"]))
     return found

@@ -75,8 +75,9 @@ def holding(state: State, rules: Rules, at: float) -> str | None:
     if room is None or not room.autoplay:
         return None
     since = "somebody's music, or a pause"
-    if state.silent_until and at < state.silent_until[0]:
-        return f"silent until {state.silent_until[1]:%H:%M}: a person has stopped our music; play ends it"
+    if _silent(state, at):
+        until = room.wall + timedelta(seconds=(state.silent_until or at) - room.at)
+        return f"silent until {until:%H:%M}: a person has stopped our music; play ends it"
     if _others_play(state):
         return "somebody else's music is playing"
     if (forbidden := _forbidden(room, rules)) is not None:
@@ -202,10 +203,9 @@ def _fulfil(state: State, rules: Rules, event: Listened) -> Step:
     wish, room, at = state.wish, state.room, event.at
     if wish is None or room is None:
         return state, ()
-    silent = state.silent_until is not None and at < state.silent_until[0]
     disturbed = at < state.others_at + rules.cool_down_s
     playing = _ours_plays(state)
-    if not room.autoplay or _forbidden(room, rules) or silent or disturbed or _others_play(state):
+    if not room.autoplay or _forbidden(room, rules) or _silent(state, at) or disturbed or _others_play(state):
         return replace(state, wish=None), ()
     if at < state.begun_at + rules.cool_down_s:
         return state, ()
@@ -228,10 +228,11 @@ def _meddled(state: State, rules: Rules, at: float) -> State:
 
 
 def _silenced(state: State, rules: Rules, at: float) -> State:
-    if state.room is None:
-        return state
-    until = state.room.wall + timedelta(seconds=at - state.room.at + rules.silence_s)
-    return replace(state, silent_until=(at + rules.silence_s, until), meddled=())
+    return replace(state, silent_until=at + rules.silence_s, meddled=())
+
+
+def _silent(state: State, at: float) -> bool:
+    return state.silent_until is not None and at < state.silent_until
 
 
 def _ours_plays(state: State) -> bool:

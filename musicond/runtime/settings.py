@@ -65,7 +65,7 @@ class SettingsStore:
     def save(self, settings: Settings) -> None:
         """Store; on return it is on the disk. Raises OSError."""
         new = self.path.with_suffix(".new")
-        with new.open("w", encoding="utf-8") as out:
+        with open(new, "w", encoding="utf-8", opener=_for_its_owner) as out:
             json.dump(settings, out)
             out.flush()
             os.fsync(out.fileno())
@@ -75,6 +75,10 @@ class SettingsStore:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _for_its_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 @contextmanager

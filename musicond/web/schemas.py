@@ -109,6 +109,7 @@ DAYS = _object(
 SIGN_IN = _object(
     closed=False,
     configured=YES_NO,
+    pending={**YES_NO, "description": "A sign-in is on its way: look again in a moment."},
     signed_in=YES_NO,
     user=_maybe(TEXT),
     scopes=_list(TEXT),

@@ -61,13 +61,14 @@ class Account:
             self.signed_in = False
         return {
             "configured": True,
+            "pending": False,
             "signed_in": self.signed_in,
             "user": "Ann" if self.signed_in else None,
             "scopes": [],
             "signed_in_on": "2026-05-01T12:00:00+02:00" if self.signed_in else None,
             "expires_on": "2026-10-28" if self.signed_in else None,
             "days_left": 180 if self.signed_in else None,
-            "trouble": None,
+            "trouble": None if self.signed_in else "nobody is signed in at Spotify; sign in: musicond spotify login",
         }
 
 

@@ -12,7 +12,8 @@ const wished = [kept("language"), ...navigator.languages].map((tag) => String(ta
 export const language = wished.find((tag) => LANGUAGES.includes(tag)) || "en";
 
 export function t(key, values = {}) {
-	return TEXTS[key][LANGUAGES.indexOf(language)].replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+	const text = TEXTS[key][LANGUAGES.indexOf(language)] || TEXTS[key][0];
+	return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
 const locale = navigator.languages.find((tag) => tag.startsWith(language)) || language;
@@ -58,12 +59,17 @@ export function sign(name) {
 	return made;
 }
 
-export function signButton(name, label, act, className = "thumb") {
-	const made = element("button", undefined, className);
-	made.type = "button";
+function signed(tag, name, label) {
+	const made = element(tag, undefined, "thumb");
 	made.setAttribute("aria-label", label);
 	made.title = label;
 	made.append(sign(name));
+	return made;
+}
+
+export function signButton(name, label, act) {
+	const made = signed("button", name, label);
+	made.type = "button";
 	made.addEventListener("click", act);
 	return made;
 }
@@ -71,13 +77,10 @@ export function signButton(name, label, act, className = "thumb") {
 export const secure = (link) => /^https:\/\//i.test(link);
 
 export function linked(link, label) {
-	const made = element("a", undefined, "thumb");
+	const made = signed("a", "open", label);
 	made.href = link;
 	made.target = "_blank";
 	made.rel = "noopener noreferrer";
-	made.setAttribute("aria-label", label);
-	made.title = label;
-	made.append(sign("open"));
 	return made;
 }
 
