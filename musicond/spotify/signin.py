@@ -199,7 +199,7 @@ def warn(access: Access, told_at: int | None) -> int | None:
 
 
 def _code(redirect: str, state: str) -> str:
-    """Return the code of the address; raise ListError for one that can't be it, CommandError for a refusal."""
+    """Return the code of the address; raise ListError for one that can't be it, CommandError where Spotify refused."""
     try:
         found = parse_qs(urlsplit(redirect.strip()).query) if len(redirect) <= MOST else {}
     except ValueError:
@@ -208,7 +208,7 @@ def _code(redirect: str, state: str) -> str:
     if not given or not (found.get("code") or found.get("error")):
         raise ListError(WHOLE)
     if not hmac.compare_digest(given.encode(), state.encode()):
-        raise CommandError(f"this address belongs to another sign-in; {AGAIN}")
+        raise ListError(f"this address belongs to another sign-in; open the link of this one, or {AGAIN}")
     if found.get("error"):
         refused = "it was not allowed there" if found["error"][0] == "access_denied" else "Spotify refused"
         raise CommandError(f"{refused}; {AGAIN}")

@@ -70,7 +70,7 @@ def test_a_sign_in_by_a_pasted_address_is_kept_for_its_owner_alone(
 
 def test_another_state_is_refused_and_the_right_address_still_works(double: Double, sign_in: SignIn) -> None:
     address = double.agree(begin(sign_in))
-    with pytest.raises(CommandError, match="another sign-in"):
+    with pytest.raises(ListError, match="another sign-in"):
         sign_in.do("finish", {"redirect": re.sub("state=[^&]*", "state=forged", address)})
     assert sign_in.do("finish", {"redirect": address})["signed_in"] is True
 
