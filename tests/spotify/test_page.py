@@ -200,3 +200,27 @@ def test_a_sign_in_that_spotify_is_slow_with_ends_on_the_page_by_itself(home: Ho
     double.released.set()
     phone.locator("#spotify-text:has-text('Signed in as Ann')").wait_for()
     phone.locator("#signin-result:text-is('Signed in.')").wait_for()
+
+
+def test_a_playlist_chosen_on_the_page_is_read_and_a_wrong_one_is_told(home: Home, double: Double, phone: Any) -> None:
+    home.sign_in(double)
+    open_page(home, phone, "#music")
+    phone.locator("#moods [data-mood=fear]").tap()
+    phone.locator("#sources b:text-is('The list that comes with musicond')").wait_for()
+    for name in ("No such list", "Sunny Days"):
+        phone.fill("#source-name", name)
+        phone.locator("#source-form button").tap()
+        phone.locator(f"#sources b:text-is('spotify:{name}')").wait_for()
+        phone.locator("#progress:has-text('none of your playlists is called')").wait_for()
+    phone.locator("#more").tap()
+    for title in ("Sunny", "Bright", "Gold"):
+        phone.locator(f"#songs b:text-is('{title}')").wait_for()
+    phone.get_by_role("button", name="Remove spotify:No such list").tap()
+    phone.locator("#progress:text-matches('could not be read')").wait_for(state="detached")
+    with double.lock:
+        double.faults.append(
+            Fault("me/playlists", 429, {"error": {"status": 429, "message": "x"}}, {"Retry-After": "3600"})
+        )
+    phone.locator("#refresh").tap()
+    phone.locator("#progress:has-text('tried again in 60 min')").wait_for()
+    phone.locator("#songs b:text-is('Gold')").wait_for()

@@ -102,7 +102,7 @@ function showPlayer({ playback, recommendation }) {
 	set("playing-where", sentence(`${what} ${where}`.trim()) + theirs);
 	show("player-trouble", Boolean(playback.trouble));
 	set("player-trouble", playback.trouble || "");
-	show("player-signin", playback.account?.signed_in === false);
+	show("player-signin", playback.account && !(playback.account.days_left > 30));
 	show("player-holding", Boolean(playback.holding));
 	set("player-holding", sentence(playback.holding) || "");
 	$("autoplay").setAttribute("aria-checked", String(playback.autoplay));
