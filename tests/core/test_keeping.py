@@ -55,7 +55,7 @@ def test_silence_and_cool_down_go_on_and_end_in_their_time() -> None:
     assert kept(state, rules, 7210.0) == Kept(OURS)
     state = resumed(kept(state, rules, 20.0))
     state = step(state, rules, Room(30.0, NOON, autoplay=True))[0]
-    assert holding(state, rules, 30.0) == "silent until 13:59: a person has stopped our music; play ends it"
+    assert str(holding(state, rules, 30.0)) == "silent until 13:59: a person has stopped our music; play ends it"
     found = Recommendation(Mood.HAPPY, SONGS, "", NOON)
     state = step(state, rules, Room(31.0, NOON, autoplay=True, recommendation=found, recommended=True))[0]
     assert not step(state, rules, Listened(32.0, Heard()))[1]

@@ -84,7 +84,7 @@ class Speaker:
 
     @property
     def why(self) -> str:
-        return holding(self.state, self.rules, self.at) or ""
+        return str(holding(self.state, self.rules, self.at) or "")
 
 
 def test_a_new_mood_starts_music_right_after_a_look() -> None:

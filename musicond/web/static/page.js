@@ -16,6 +16,9 @@ export function t(key, values = {}) {
 	return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
+// What the daemon says in English, in the person's language where there is a text for it.
+export const said = (key, text, values) => (key in TEXTS && t(key, values)) || text;
+
 const locale = navigator.languages.find((tag) => tag.startsWith(language)) || language;
 export const percent = (share) => `${Math.round(share * 100)} %`;
 export const time = (date) => date.toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit" });
@@ -131,6 +134,7 @@ export async function command(what, body) {
 
 export function translate() {
 	document.documentElement.lang = language;
+	for (const node of document.querySelectorAll("svg:not([role])")) node.setAttribute("aria-hidden", "true");
 	for (const node of document.querySelectorAll("[data-t]")) node.textContent = t(node.dataset.t);
 	for (const node of document.querySelectorAll("[data-t-label]")) node.setAttribute("aria-label", t(node.dataset.tLabel));
 	for (const node of document.querySelectorAll("[data-t-alt]")) node.alt = t(node.dataset.tAlt);
