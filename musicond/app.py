@@ -143,7 +143,7 @@ def build(config: Config, read_again: Callable[[], Config], examine: Callable[[]
         pipeline = build_pipeline(config, *build_eyes(config), catalogue, seed=secrets.randbits(32))
         pipeline.controls = load_controls(store)
         spotify = build_spotify(config, folder)
-        player = build_player(config, spotify, lambda: inbox.put(Next()))
+        player = build_player(config, folder, spotify, lambda: inbox.put(Next()))
         preview = build_preview(config)
         brain = Brain(pipeline, pace(config), store, player, preview)
         source = build_source(config)

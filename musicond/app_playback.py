@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 from musicond.config_playback import ANY_DEVICE
 from musicond.core.ordering import Rules
 from musicond.core.ports import SpeakerError
+from musicond.outputs.memory import FILE_NAME, Memory
 from musicond.outputs.playback import PlaybackOutput, Wanted
 from musicond.runtime.clock import kernel_synchronised
 from musicond.runtime.jobs import Jobs
+from musicond.runtime.settings import SettingsStore
 from musicond.web.desk import Desk
 
 if TYPE_CHECKING:
@@ -31,7 +33,6 @@ PATIENCE_S = 3.0
 """How long a page waits for what Spotify has to be asked."""
 QUICK = ("status", "begin")
 """What a sign-in needs nobody for."""
-SLOW = "Spotify takes its time; the sign-in goes on by itself, look again in a moment"
 
 
 @dataclass
@@ -79,20 +80,29 @@ def build_spotify(config: Config, folder: Path) -> Spotify | None:
         return None
     access = import_module("musicond.spotify.access")
     store = import_module("musicond.spotify.store")
-    lists = access.LIST_SCOPES if config.music.spotify_lists else ()
-    scopes = (*(access.PLAYBACK_SCOPES if config.playback.backend == "spotify" or not lists else ()), *lists)
+    # Lists can be chosen on the page at any time, and the speakers be shown before one is named.
+    scopes = (*access.LOOK_SCOPES, *(access.PLAY_SCOPES if config.playback.backend == "spotify" else ()))
     redirect = f"http://127.0.0.1:{config.spotify.redirect_port}/callback"
     made = access.Access(store.GrantStore(folder / store.FILE_NAME), client_id, redirect, scopes)
     return Spotify(made, import_module("musicond.spotify.signin").SignIn(made))
 
 
-def build_player(config: Config, spotify: Spotify | None, more: Callable[[], object]) -> PlaybackOutput | None:
-    """Return the player that `playback.backend` names, None for none; `more` asks for more songs of the mood."""
+def build_player(
+    config: Config, folder: Path, spotify: Spotify | None, more: Callable[[], object]
+) -> PlaybackOutput | None:
+    """Return the player that `playback.backend` names, None for none.
+
+    What it keeps is in the state directory `folder`; `more` asks for more songs of the mood.
+    """
     backend = config.playback.backend
     if backend not in SPEAKERS:
         return None
     speaker = SPEAKERS[backend](config, spotify)
-    return PlaybackOutput(speaker, manners(config), wanted(config), more, synchronised=kernel_synchronised)
+    where = config.playback.device if backend == "spotify" else f"{config.mpd.host}:{config.mpd.port}"
+    memory = Memory(SettingsStore(folder / FILE_NAME), f"{backend} {where}")
+    return PlaybackOutput(
+        speaker, manners(config), wanted(config), more, synchronised=kernel_synchronised, memory=memory
+    )
 
 
 def manners(config: Config) -> Rules:
@@ -147,7 +157,7 @@ def _asked(sign_in: SignIn, jobs: Jobs, action: str, arguments: Mapping[str, Any
 def _late(sign_in: SignIn, action: str) -> Mapping[str, object]:
     if action != "finish":
         raise SpeakerError("Spotify does not answer in time; try again in a moment")
-    return {**sign_in.status(), "trouble": SLOW, "pending": True}
+    return sign_in.status()
 
 
 def _result(act: Callable[[], Mapping[str, object]]) -> tuple[Mapping[str, object] | None, BaseException | None]:

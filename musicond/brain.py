@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from musicond.core.messages import Command, Frame, Outcome, Track
     from musicond.core.pace import Pace
     from musicond.core.pipeline import Pipeline
+    from musicond.core.playing import Playback
     from musicond.core.ports import Player
     from musicond.runtime.settings import Settings, SettingsStore
 
@@ -186,13 +187,16 @@ class Brain:
                 raise CommandError(NO_PLAYER)
             return
         if not isinstance(command, SetAutoplay):
-            self._player.order(command, self._songs(command.track_id) if isinstance(command, Play) else ())
+            songs = self._songs(command.track_id, self._player.now()) if isinstance(command, Play) else ()
+            self._player.order(command, songs)
 
-    def _songs(self, track_id: str | None) -> tuple[Track, ...]:
-        """Return the songs to play: what is recommended, from this one on."""
+    def _songs(self, track_id: str | None, now: Playback) -> tuple[Track, ...]:
+        """Return the songs to play: what is recommended, from this one on; none leaves it to the player."""
         found = self._last.recommendation if self._last else None
         tracks = found.tracks if found else ()
         if track_id is None:
+            if not tracks and not now.ours:
+                raise CommandError("no song is recommended yet: songs come with the first mood")
             return ()
         places = [place for place, track in enumerate(tracks) if track.track_id == track_id]
         if not places:

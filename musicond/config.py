@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from musicond.config_mqtt import Mqtt
-from musicond.config_music import History, Music, Section
+from musicond.config_music import SPOTIFY, History, Music, Section
 from musicond.config_playback import MpdSection, PlaybackSection, SpotifySection
 
 SOURCE_PATTERN = r"^(auto|pi|demo|v4l2(:/dev/.+)?|file:.+)$"
@@ -37,6 +37,14 @@ class ConfigError(Exception):
     def __init__(self, *faults: str) -> None:
         super().__init__("\n".join(faults))
         self.faults = faults
+
+
+class MisfitError(ValueError):
+    """Values of several sections that do not go together: for each the path of its key, and what is wrong."""
+
+    def __init__(self, *found: tuple[tuple[str | int, ...], str]) -> None:
+        super().__init__("; ".join(f"{'.'.join(map(str, path))}: {text}" for path, text in found))
+        self.found = found
 
 
 class Device(Section):
@@ -197,12 +205,16 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _signed_up(self) -> Config:
-        if self.spotify.client_id is None:
+        wanting: dict[tuple[str | int, ...], str] = {}
+        if self.playback.backend == "spotify":
+            wanting["playback", "backend"] = "spotify"
+        for emotion, lists in self.music.wanted.items():
+            for place, name in enumerate(lists):
+                if name.startswith(SPOTIFY):
+                    wanting["music", "moods", emotion.value, "lists", place] = f"the list {name}"
+        if wanting and self.spotify.client_id is None:
             how = "needs spotify.client_id, the client id of your app at Spotify: see docs/spotify.md"
-            if self.playback.backend == "spotify":
-                raise ValueError(f"playback.backend: spotify {how}")
-            if self.music.spotify_lists:
-                raise ValueError(f"the list {self.music.spotify_lists[0]} {how}")
+            raise MisfitError(*((path, f"{what} {how}") for path, what in wanting.items()))
         return self
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from musicond.config import Config, ConfigError
+from musicond.config import Config, ConfigError, MisfitError
 from musicond.config_mqtt import PASSWORD_VARIABLE
 from musicond.config_music import SPOTIFY, Section
 from musicond.config_yaml import MAX_BYTES, Document, Fault, Place, brief, dotted, parse
@@ -114,7 +114,8 @@ def _validate(document: Document, folder: Path) -> tuple[Config | None, list[Fau
         # As JSON and strict: "8080" is no number, and on is none either, just as the schema says.
         return Config.model_validate_json(json.dumps(data), strict=True), faults
     except ValidationError as errors:
-        faults += [_fault(error, document) for error in errors.errors(include_url=False)]
+        for error in errors.errors(include_url=False):
+            faults += _faults(error, document)
         return None, faults
 
 
@@ -162,8 +163,19 @@ def _absolute(text: str, folder: Path) -> str:
     return str(folder / os.path.expanduser(text))  # noqa: PTH111 - see above
 
 
+def _faults(error: ErrorDetails, document: Document) -> list[Fault]:
+    """Turn one of pydantic's errors into words, each with its place in the file."""
+    cause = error.get("ctx", {}).get("error")
+    if not isinstance(cause, MisfitError):
+        return [_fault(error, document)]
+    found = []
+    for path, text in cause.found:
+        place = document.values.get(path, Place(1, 1))
+        found.append(Fault(place.line, place.column, dotted(path), text))
+    return found
+
+
 def _fault(error: ErrorDetails, document: Document) -> Fault:
-    """Turn one of pydantic's errors into words, with its place in the file."""
     path: KeyPath = error["loc"]
     if error["type"] == "extra_forbidden":
         place = document.keys.get(path, Place(1, 1))

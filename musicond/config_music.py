@@ -12,6 +12,8 @@ from musicond.core.schedule import Schedule
 
 SPOTIFY = ("spotify:", "https://open.spotify.com/")
 """How the name of a list at Spotify begins."""
+SEARCH = "spotify:search:"
+"""How the name of a search begins, which stands in for the mood's other lists at Spotify."""
 PolicyName = Literal["match", "lift", "steady"]
 
 
@@ -28,7 +30,7 @@ class MoodMusic(Section):
         ("starter",),
         description="Lists of songs: starter, a .csv, .json, .m3u or .m3u8 file, a folder of audio files, "
         "or at Spotify spotify:playlist:ID, a playlist's link or name (spotify:NAME), spotify:liked or "
-        "spotify:search:WORDS.",
+        "spotify:search:WORDS, which is read only while none of the mood's other lists at Spotify has songs.",
     )
     policy: PolicyName | None = Field(None, description="How the music follows this mood. Unset: as music.policy says.")
 
@@ -103,11 +105,6 @@ class Music(Section):
     def wanted(self) -> dict[Emotion, tuple[str, ...]]:
         """The lists of each mood."""
         return {emotion: self.moods.of(emotion).lists for emotion in Emotion}
-
-    @property
-    def spotify_lists(self) -> tuple[str, ...]:
-        """The lists at Spotify."""
-        return tuple(name for names in self.wanted.values() for name in names if name.startswith(SPOTIFY))
 
     @property
     def policies(self) -> dict[Emotion, Policy]:

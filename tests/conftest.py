@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +21,19 @@ def shared() -> Path:
     if not folder:
         pytest.skip("MUSICOND_TEST_DATA is not set: no shared test data (clips, FER2013) to test on")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    sync_api = importlib.import_module("playwright.sync_api")
+    program = os.environ.get("MUSICOND_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.fail("Chromium is not installed: script/test installs it, or: apt install chromium")
+    flags = (
+        "no-sandbox disable-gpu disable-quic no-first-run disable-background-networking disable-component-update "
+        "disable-sync"
+    )
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=[f"--{flag}" for flag in flags.split()])
+        yield browser
+        browser.close()

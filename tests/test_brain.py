@@ -30,7 +30,7 @@ from musicond.core.messages import (
 from musicond.core.mood import Rules
 from musicond.core.pace import Pace
 from musicond.core.pipeline import Pipeline
-from musicond.core.playing import Playback
+from musicond.core.playing import Playback, PlayState
 from musicond.core.ports import CatalogueError, CommandError
 from musicond.core.recommend import Taste
 from musicond.runtime.settings import SettingsStore
@@ -180,12 +180,13 @@ class Listening:
 
     def __init__(self) -> None:
         self.orders: list[tuple[object, int]] = []
+        self.playback = Playback("mpd")
 
     def order(self, command: Command, tracks: Sequence[Track] = ()) -> None:
         self.orders.append((command, len(tracks)))
 
     def now(self) -> Playback:
-        return Playback("mpd")
+        return self.playback
 
 
 def test_orders_go_to_the_player_and_what_is_switched_is_kept(tmp_path: Path) -> None:
@@ -194,6 +195,9 @@ def test_orders_go_to_the_player_and_what_is_switched_is_kept(tmp_path: Path) ->
     store = SettingsStore(tmp_path / "settings.json")
     mind = Brain(pipeline, Pace(8, 2), store, player)
     assert mind.idle().playback == Playback("mpd")
+    with pytest.raises(CommandError, match="no song is recommended yet"):
+        mind.handle(Play())
+    player.playback = Playback("mpd", PlayState.PAUSED, ours=True)
     mind.handle(Play())
     mind.handle(Stop())
     mind.handle(SetVolume(30))

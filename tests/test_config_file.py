@@ -120,6 +120,9 @@ FAULTS = {
     "mqtt: {host: off}\n": "1:14: mqtt.host: off means false in YAML; give text (Host name or address of the broker), "
     'or "off" in quotes',
     "mqtt: {protocol: 4}\n": "1:18: mqtt.protocol: 4 does not fit; give 5 or 3.1.1",
+    "device: {name: den}\nplayback:\n  backend: spotify\n": "3:12: playback.backend: spotify needs spotify.client_id",
+    "music:\n  moods:\n    sad:\n      lists: [starter, 'spotify:liked']\n": "4:24: music.moods.sad.lists: "
+    "the list spotify:liked needs spotify.client_id, the client id of your app at Spotify: see docs/spotify.md",
     "mqtt: {ca: a.pem}\n": "1:1: mqtt: ca needs tls: true",
     "mqtt:\n  tls: true\n  key: a.pem\n": "1:1: mqtt: key needs cert",
     "mqtt: {status_topic: '#'}\n": "1:22: mqtt.status_topic: '#' does not fit; give text",
@@ -192,6 +195,21 @@ def test_all_faults_come_at_once_in_the_files_order(tmp_path: Path) -> None:
     )
     places = [fault.split(": ")[0] for fault in found]
     assert places == ["2:9", "3:3", "4:3", "5:16", "5:28", "6:15"]
+
+
+def test_what_needs_another_section_is_told_once_for_each_key(tmp_path: Path) -> None:
+    file = tmp_path / "musicon.yaml"
+    file.write_text(
+        "music: {moods: {happy: {lists: ['spotify:liked', starter]}}}\nplayback: {backend: spotify}\n"
+        "spotify: {client_id: null}\n",
+        "utf-8",
+    )
+    with pytest.raises(ConfigError) as caught:
+        load(file)
+    assert [each.removeprefix(f"{file}:").split(" ")[0] for each in caught.value.faults] == [
+        "1:33:",
+        "2:21:",
+    ]
 
 
 @pytest.mark.parametrize("key", [".".join(filter(None, (section, k))) for section, ks in RESERVED.items() for k in ks])

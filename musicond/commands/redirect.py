@@ -18,13 +18,18 @@ class Redirect:
     def __init__(self, port: int) -> None:
         self._port = port
         self._found: queue.Queue[str | None] = queue.Queue()
-        self._server: http.server.HTTPServer | None = None
-        self.closed = False
-        """Standard input has ended: nothing more can be pasted."""
+        self._server: http.server.ThreadingHTTPServer | None = None
+
+    @property
+    def listens(self) -> bool:
+        """Whether the address can be caught."""
+        return self._server is not None
 
     def __enter__(self) -> Self:
         with suppress(OSError):  # the port is taken: what is pasted must do
-            self._server = http.server.HTTPServer(("127.0.0.1", self._port), self._handler())
+            # A browser may open a connection ahead and say nothing on it: that must not keep the other one waiting.
+            self._server = http.server.ThreadingHTTPServer(("127.0.0.1", self._port), self._handler())
+            self._server.daemon_threads = True
             threading.Thread(target=self._server.serve_forever, daemon=True).start()
         threading.Thread(target=self._read, daemon=True).start()
         return self
@@ -45,8 +50,7 @@ class Redirect:
         for line in sys.stdin:
             if line.strip():
                 self._found.put(line.strip())
-        self.closed = True
-        if self._server is None:
+        if self._server is None:  # nothing more can come
             self._found.put(None)
 
     def _handler(self) -> type[http.server.BaseHTTPRequestHandler]:

@@ -14,7 +14,7 @@ from musicond.commands.redirect import Redirect
 from musicond.config import ConfigError, control_socket, stored_state_dir
 from musicond.core.ports import CommandError, ListError
 from musicond.runtime.settings import StateDirError
-from musicond.web.client import ControlClient, ControlError, NotRunning
+from musicond.web.client import ControlClient, NotRunning, NotUnderstood
 
 if TYPE_CHECKING:
     import argparse
@@ -30,6 +30,7 @@ WORDS = {
     "devices": "list the speakers that Spotify shows now",
 }
 LOGIN_S = 600.0
+PASTE = "Paste it here, and press Enter: "
 PENDING_S = 60.0
 """How long a sign-in that Spotify is slow with is waited for."""
 
@@ -96,14 +97,14 @@ def _login(config: Config) -> int:
     )
     with Redirect(config.spotify.redirect_port) as redirect:
         end = time.monotonic() + LOGIN_S
-        print("Paste it here, and press Enter: ", end="", flush=True)
+        if not redirect.listens:
+            print(f"Another program uses port {config.spotify.redirect_port}: the address can't be caught here.")
+        print(PASTE, end="", flush=True)
         while (address := redirect.wait(end - time.monotonic())) is not None:
             try:
                 _show_status(_settled(config, _ask(config, "finish", {"redirect": address})))
-            except (ListError, ControlError) as fault:
-                if redirect.closed:
-                    raise
-                print(f"{fault}\nPaste it here, and press Enter: ", end="", flush=True)
+            except (ListError, NotUnderstood) as fault:  # another address may still be the right one
+                print(f"\n{fault}\n{PASTE}", end="", flush=True)
             else:
                 return 0
     raise CommandError("nothing was pasted; nobody is signed in. Try again: musicond spotify login")
@@ -112,9 +113,9 @@ def _login(config: Config) -> int:
 def _settled(config: Config, found: dict[str, Any]) -> dict[str, Any]:
     """Wait a little for a sign-in that goes on; raise CommandError where it comes to nothing."""
     end = time.monotonic() + PENDING_S
-    while found.get("pending") and not found["signed_in"] and time.monotonic() < end:
+    while found["pending"] and time.monotonic() < end:
         time.sleep(1)
-        found = {"pending": True, **_ask(config, "status")}
+        found = _ask(config, "status")
     if not found["signed_in"]:
         raise CommandError(str(found["trouble"]))
     return found

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from musicond.core.hours import quiet_for_playback
 from musicond.core.listening import judge, judge_first, left_s, mine
 from musicond.core.ordering import Ask, AskNext, AskStop, AskVolume, Event, Listened, Room, Rules, State, Wish
-from musicond.core.playing import Begin, GoOn, Halt, Heard, Level, More
+from musicond.core.playing import Begin, GoOn, Halt, Heard, Hold, Holding, Level, More
 
 if TYPE_CHECKING:
     from musicond.core.messages import Track
@@ -69,23 +69,25 @@ def step(state: State, rules: Rules, event: Event) -> Step:
     return done
 
 
-def holding(state: State, rules: Rules, at: float) -> str | None:
-    """Return why nothing starts by itself now, in plain words; None where something may, or autoplay is off."""
+def holding(state: State, rules: Rules, at: float) -> Holding | None:
+    """Return why nothing starts by itself now; None where something may, or autoplay is off."""
     room = state.room
     if room is None or not room.autoplay:
         return None
-    since = "somebody's music, or a pause"
-    if state.silent_until and at < state.silent_until[0]:
-        return f"silent until {state.silent_until[1]:%H:%M}: a person has stopped our music; play ends it"
+    if _silent(state, at):
+        return Holding(Hold.SILENT, _clock(room, state.silent_until or at))
     if _others_play(state):
-        return "somebody else's music is playing"
+        return Holding(Hold.OTHERS)
     if (forbidden := _forbidden(room, rules)) is not None:
         return forbidden
-    for moment, what in ((state.others_at, since), (state.begun_at, "music last began")):
+    for moment, why in ((state.others_at, Hold.AFTER), (state.begun_at, Hold.COOL)):
         if at < moment + rules.cool_down_s:
-            until = room.wall + timedelta(seconds=moment + rules.cool_down_s - room.at)
-            return f"cool-down after {what}, until {until:%H:%M}" if what is since else f"cool-down until {until:%H:%M}"
+            return Holding(why, _clock(room, moment + rules.cool_down_s))
     return None
+
+
+def _clock(room: Room, at: float) -> str:
+    return f"{room.wall + timedelta(seconds=at - room.at):%H:%M}"
 
 
 def look_in_s(state: State, at: float) -> float | None:
@@ -128,18 +130,18 @@ def _seen(state: State, rules: Rules, room: Room) -> Step:
     return replace(state, wish=Wish(tracks, room.at, during), look=True), ()
 
 
-def _forbidden(room: Room, rules: Rules) -> str | None:
+def _forbidden(room: Room, rules: Rules) -> Holding | None:
     """Return why nothing may start by itself, by what is known of the room alone."""
     if room.paused:
-        return "paused"
+        return Holding(Hold.PAUSED)
     if not room.watching:
-        return "nothing is read now"
+        return Holding(Hold.BLIND)
     if not room.present:
-        return "nobody is in the room"
+        return Holding(Hold.EMPTY)
     if quiet_for_playback(rules.quiet_hours, room.wall, synchronised=room.synchronised):
         if not room.synchronised or rules.quiet_hours is None:
-            return "the clock is not set yet, and there are quiet hours"
-        return "quiet hours until {:02}:{:02}".format(*divmod(rules.quiet_hours.end, 60))
+            return Holding(Hold.CLOCK)
+        return Holding(Hold.QUIET, "{:02}:{:02}".format(*divmod(rules.quiet_hours.end, 60)))
     return None
 
 
@@ -202,10 +204,9 @@ def _fulfil(state: State, rules: Rules, event: Listened) -> Step:
     wish, room, at = state.wish, state.room, event.at
     if wish is None or room is None:
         return state, ()
-    silent = state.silent_until is not None and at < state.silent_until[0]
     disturbed = at < state.others_at + rules.cool_down_s
     playing = _ours_plays(state)
-    if not room.autoplay or _forbidden(room, rules) or silent or disturbed or _others_play(state):
+    if not room.autoplay or _forbidden(room, rules) or _silent(state, at) or disturbed or _others_play(state):
         return replace(state, wish=None), ()
     if at < state.begun_at + rules.cool_down_s:
         return state, ()
@@ -228,10 +229,11 @@ def _meddled(state: State, rules: Rules, at: float) -> State:
 
 
 def _silenced(state: State, rules: Rules, at: float) -> State:
-    if state.room is None:
-        return state
-    until = state.room.wall + timedelta(seconds=at - state.room.at + rules.silence_s)
-    return replace(state, silent_until=(at + rules.silence_s, until), meddled=())
+    return replace(state, silent_until=at + rules.silence_s, meddled=())
+
+
+def _silent(state: State, at: float) -> bool:
+    return state.silent_until is not None and at < state.silent_until
 
 
 def _ours_plays(state: State) -> bool:

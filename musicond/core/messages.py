@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from musicond.core.playing import Playback
+    from musicond.core.reasons import Why
 
 
 __all__ = [
@@ -197,6 +198,8 @@ class Recommendation:
     tracks: tuple[Track, ...]
     reason: str
     wall: datetime
+    why: Why | None = None
+    """The same reason in parts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,5 +130,5 @@ class State:
     """When a person last paused or skipped ours, or somebody's music was last heard."""
     meddled: tuple[float, ...] = ()
     """When persons paused or skipped our music."""
-    silent_until: tuple[float, datetime] | None = None
+    silent_until: float | None = None
     away_since: float | None = None

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import date
 
     from musicond.core.messages import Track
@@ -20,6 +21,45 @@ class PlayState(StrEnum):
     STOPPED = "stopped"
     UNAVAILABLE = "unavailable"
     """No speaker, no account or no network: `Playback.trouble` says which, and what to do."""
+
+
+class Hold(StrEnum):
+    """Why nothing starts by itself."""
+
+    SILENT = "silent"
+    OTHERS = "others"
+    PAUSED = "paused"
+    BLIND = "blind"
+    EMPTY = "empty"
+    CLOCK = "clock"
+    QUIET = "quiet"
+    AFTER = "after"
+    COOL = "cool"
+
+
+HOLDS: Mapping[Hold, str] = {
+    Hold.SILENT: "silent until {}: a person has stopped our music; play ends it",
+    Hold.OTHERS: "somebody else's music is playing",
+    Hold.PAUSED: "paused",
+    Hold.BLIND: "nothing is read now",
+    Hold.EMPTY: "nobody is in the room",
+    Hold.CLOCK: "the clock is not set yet, and there are quiet hours",
+    Hold.QUIET: "quiet hours until {}",
+    Hold.AFTER: "cool-down after somebody's music, or a pause, until {}",
+    Hold.COOL: "cool-down until {}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """Why nothing starts by itself now, and until when; `str` says it in plain words."""
+
+    why: Hold
+    until: str = ""
+    """HH:MM; empty where no time is set."""
+
+    def __str__(self) -> str:
+        return HOLDS[self.why].format(self.until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +91,8 @@ class Playback:
     volume_max: int = 100
     autoplay: bool = False
     """Music starts by itself when the mood changes."""
-    holding: str | None = None
-    """Why nothing is started by itself now, in plain words ("quiet hours until 07:00")."""
+    holding: Holding | None = None
+    """Why nothing is started by itself now."""
     trouble: str | None = None
     """What does not work, with its remedy, in one plain sentence."""
     account: Account | None = None

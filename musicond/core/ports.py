@@ -33,10 +33,12 @@ class CommandError(Exception):
 class ListError(Exception):
     """A list of songs can't be read; the text says where, why and what to do."""
 
-    def __init__(self, text: str, *, wait_s: float | None = None) -> None:
+    def __init__(self, text: str, *, wait_s: float | None = None, gone: bool = False) -> None:
         super().__init__(text)
         self.wait_s = wait_s
         """Seconds after which it may go better; None: it does not say."""
+        self.gone = gone
+        """It is not there, or nothing is in it: to ask again is of no use before a person changes something."""
 
 
 class OutputError(Exception):
@@ -46,12 +48,14 @@ class OutputError(Exception):
 class SpeakerError(Exception):
     """The speaker, its service or its account can't do it now; the text says why and what to do."""
 
-    def __init__(self, text: str, *, wait_s: float | None = None, sign_in: bool = False) -> None:
+    def __init__(self, text: str, *, wait_s: float | None = None, sign_in: bool = False, gone: bool = False) -> None:
         super().__init__(text)
         self.wait_s = wait_s
         """Seconds before which it must not be asked again; None: it does not say."""
         self.sign_in = sign_in
         """A person has to sign in first."""
+        self.gone = gone
+        """What was asked for is not there, or not for us."""
 
 
 class FrameSource(Protocol):

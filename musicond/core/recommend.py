@@ -11,7 +11,7 @@ from musicond.core.choice import Draw, calmer, empty, shortlist, union
 from musicond.core.messages import Emotion, Mood, Policy, Recommendation, Verdict
 from musicond.core.policies import Guide
 from musicond.core.ports import CatalogueError, CommandError
-from musicond.core.reasons import reason
+from musicond.core.reasons import reason, why
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,8 +79,9 @@ class Recommender:
             # Which list it is would tell the log the mood.
             raise CatalogueError("catalogue: a list is empty; see musicond catalogue verify")
         counts, known = [len(pool) for pool in drawn], [heard.get(key) for key in songs]
-        words = reason(emotion, plan, counts, known, turn, quiet=self._quiet(occasion.wall))
-        new = Recommendation(Mood(emotion.value), tuple(self._catalogue.tracks(songs)), words, occasion.wall)
+        found = why(plan, counts, known, turn, quiet=self._quiet(occasion.wall))
+        tracks, words = tuple(self._catalogue.tracks(songs)), reason(emotion, found, counts)
+        new = Recommendation(Mood(emotion.value), tracks, words, occasion.wall, found)
         self._catalogue.offered(emotion, songs, turn)
         self._turn[emotion] = turn
         self._guide.done(occasion, plan, union(drawn))

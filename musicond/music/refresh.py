@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from zlib import crc32
 
+from musicond.config_music import SEARCH, SPOTIFY
 from musicond.core.ports import ListError
 from musicond.music.lists import OWN, Change, Lists
 from musicond.music.schema import folded
@@ -73,11 +74,19 @@ class Report:
 
 
 class Refresh:
-    """One refresh of all lists that are wanted."""
+    """One refresh of all lists that are wanted.
+
+    A search stands in: it is read only where every other list of the mood at Spotify is gone or empty. While one of
+    them can be read, its songs leave; while one could merely not be reached, all stays as it is.
+    """
 
     def __init__(self, wanted: Mapping[Emotion, Sequence[str]], others: Builders | None = None) -> None:
         self._wanted = wanted
-        self._todo = [(emotion, name) for emotion, names in wanted.items() for name in names]
+        self._todo = [(emotion, name) for emotion, names in wanted.items() for name in sorted(names, key=_is_search)]
+        self._found: dict[tuple[Emotion, str], bool] = {}
+        """Whether a list gave songs (True) or is gone or empty (False); one that failed otherwise is missing here."""
+        self._resting: set[tuple[Emotion, str]] = set()
+        """Searches that are not needed."""
         self._others = others or {}
         self.progress = Progress(0, len(self._todo), "", 0)
         """Swapped as a whole; other threads may look."""
@@ -97,26 +106,58 @@ class Refresh:
         report = Report()
         with Lists.open(path) as lists:
             shelf = TagShelf(lists.connection)
+            self._look_back(lists, first)
             for number, (emotion, name) in enumerate(self._todo[first:], start=first):
                 self.progress = Progress(number, len(self._todo), name, 0)
-                try:
-                    with folded(lists.name):
-                        songs = list(self._read(find(name, emotion, shelf, self._others), name, stopped))
-                        shelf.flush()
-                    if change := lists.merge(emotion, name, songs):
-                        report.changes[emotion.value, name] = change
-                except ListError as fault:
-                    report.faults.append(str(fault))
-                    if fault.wait_s is not None:
-                        report.again_s = max(fault.wait_s, report.again_s or 0.0)
-                except Stopped:
-                    with folded(lists.name):
-                        shelf.flush()
-                    raise
+                if self._wanted_now(emotion, name):
+                    self._bring(lists, shelf, emotion, name, report, stopped)
                 finished(number + 1)
             self._drop_unwanted(lists, report)
         self.progress = Progress(len(self._todo), len(self._todo), "", 0)
         return report
+
+    def _bring(
+        self,
+        lists: Lists,
+        shelf: TagShelf,
+        emotion: Emotion,
+        name: str,
+        report: Report,
+        stopped: Callable[[], bool],
+    ) -> None:
+        """Read one list into the catalogue; raise Stopped, CatalogueError."""
+        try:
+            with folded(lists.name):
+                songs = list(self._read(find(name, emotion, shelf, self._others), name, stopped))
+                shelf.flush()
+            self._found[emotion, name] = True
+            if change := lists.merge(emotion, name, songs):
+                report.changes[emotion.value, name] = change
+        except ListError as fault:
+            report.faults.append(str(fault))
+            if fault.gone:
+                self._found[emotion, name] = False
+            if fault.wait_s is not None:
+                report.again_s = max(fault.wait_s, report.again_s or 0.0)
+        except Stopped:
+            with folded(lists.name):
+                shelf.flush()
+            raise
+
+    def _wanted_now(self, emotion: Emotion, name: str) -> bool:
+        others = [each for each in self._wanted[emotion] if each.startswith(SPOTIFY) and not _is_search(each)]
+        if not _is_search(name) or not others:
+            return True
+        found = [self._found.get((emotion, each)) for each in others]
+        if any(found):
+            self._resting.add((emotion, name))
+        return all(each is False for each in found)
+
+    def _look_back(self, lists: Lists, first: int) -> None:
+        """Take what a refresh that was cut off has left no songs of for gone."""
+        for emotion, name in self._todo[:first]:
+            if not any(entry.origin == name for entry in lists.entries(emotion)):
+                self._found[emotion, name] = False
 
     def _read(self, source: ListSource, name: str, stopped: Callable[[], bool]) -> Iterator[Song]:
         count = 0
@@ -130,11 +171,16 @@ class Refresh:
                 self.progress = Progress(self.progress.done, self.progress.total, name, count)
             yield song
         if count == 0:
-            raise ListError(f"{name}: no songs in it; the list stays as it was")
+            raise ListError(f"{name}: no songs in it; the list stays as it was", gone=True)
 
     def _drop_unwanted(self, lists: Lists, report: Report) -> None:
-        for emotion, names in self._wanted.items():
+        for emotion, wanted in self._wanted.items():
+            names = [name for name in wanted if (emotion, name) not in self._resting]
             # A list whose new sources can't be read keeps its old songs.
             present = {entry.origin for entry in lists.entries(emotion)}
             if present & set(names or [OWN]) and (gone := lists.keep_only(emotion, names)):
                 report.changes[emotion.value, "no longer configured"] = Change(replaced=gone)
+
+
+def _is_search(name: str) -> bool:
+    return name.startswith(SEARCH)

@@ -211,7 +211,7 @@ def playback(found: NowPlaying) -> Playback:
         volume=found.volume,
         volume_max=found.volume_max,
         autoplay=found.autoplay,
-        holding=found.holding,
+        holding=str(found.holding) if found.holding else None,
         trouble=found.trouble,
         signed_in=account.signed_in if account else None,
         expires_on=account.expires_on if account else None,

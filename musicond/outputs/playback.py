@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from musicond.core.expiry import due, told
+from musicond.core.keeping import kept, resumed
 from musicond.core.manners import holding, look_in_s, ours_is, step
 from musicond.core.messages import Next, Play, SetVolume, Stop, Watching
 from musicond.core.ordering import Ask, AskNext, AskStop, AskVolume, Listened, Room, Started, State
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from musicond.core.ordering import Event, Rules
     from musicond.core.playing import Action, Heard
     from musicond.core.ports import Speaker
+    from musicond.outputs.memory import Memory
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +56,8 @@ class Wanted:
 class PlaybackOutput:
     """Implements `core.ports.Output` and `core.ports.Player`.
 
-    `synchronised` tells whether the clock is right (None: unknown, which is trusted), `more` asks for more songs.
+    `synchronised` tells whether the clock is right (None: unknown, which is trusted), `more` asks for more songs,
+    `memory` keeps over restarts what is ours.
     """
 
     name = "playback"
@@ -67,9 +70,11 @@ class PlaybackOutput:
         more: Callable[[], object] = lambda: None,
         *,
         synchronised: Callable[[], bool | None] = lambda: True,
+        memory: Memory | None = None,
     ) -> None:
         self.rules, self.wanted = rules, wanted
         self._speaker, self._more, self._synchronised = speaker, more, synchronised
+        self._memory = memory
         self._state = State()
         self._retries = Retries()
         self._fade = Fade(speaker.level, self._stop_ours)
@@ -77,6 +82,8 @@ class PlaybackOutput:
         self._events: deque[Event] = deque(maxlen=MOST_EVENTS)
         """Orders, and rooms that bring something new, as they came."""
         self._room: Room | None = None
+        self._woken = False
+        """What is known of the account is out of date."""
         self._stopping = False
         self._thread: threading.Thread | None = None
         self._looked_at = float("-inf")
@@ -123,7 +130,7 @@ class PlaybackOutput:
         """Look again at once: somebody has signed in or out."""
         with self._changed:
             self._retries.forget()
-            self._looked_at = float("-inf")
+            self._looked_at, self._woken = float("-inf"), True
             self._changed.notify_all()
 
     def status(self) -> str:
@@ -162,6 +169,8 @@ class PlaybackOutput:
 
     def _run(self) -> None:
         try:
+            if self._memory is not None:
+                self._state = resumed(self._memory.load())
             while not self._stopping:
                 self._turn()
         finally:
@@ -169,9 +178,12 @@ class PlaybackOutput:
 
     def _turn(self) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: bool(self._events or self._stopping), self._wait_s())
-            events, room = list(self._events), self._room
+            self._changed.wait_for(lambda: bool(self._events or self._woken or self._stopping), self._wait_s())
+            events, room, woken = list(self._events), self._room, self._woken
             self._events.clear()
+            self._woken = False
+        if woken:
+            self._tell()  # before a look, which may take its time
         if room is not None:
             events.append(replace(room, recommended=False))  # what is new in it has been taken already
         for event in events:
@@ -179,6 +191,8 @@ class PlaybackOutput:
         self._fade.turn(time.monotonic())
         if not self._stopping and self._look_due(time.monotonic()) <= 0:
             self._look()
+        if self._memory is not None:
+            self._memory.keep(kept(self._state, self.rules, time.monotonic()))
         self._tell()
 
     def _take(self, event: Event) -> None:

@@ -70,7 +70,8 @@ class Retries:
         self._again_at = now + wait
 
     def forget(self) -> None:
-        """Ask again at once, unless that is forbidden."""
+        """Ask again at once, unless that is forbidden; what was wrong is over with the next thing that goes well."""
+        self._acting = False
         if self._forbidden_until is None:
             self._again_at, self._count = None, 0
 

@@ -3,9 +3,42 @@
 from __future__ import annotations
 
 import ctypes
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
 
 TIME_ERROR = 5
 """What adjtimex(2) returns while the clock is not synchronised."""
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A point in time that another process, even after a reboot, can tell the distance of."""
+
+    boot: str
+    """Of which start of the machine; empty: not known."""
+    at: float
+    """Monotonic seconds since then."""
+    wall: datetime
+
+    def after_s(self, other: Moment) -> float:
+        """Return the seconds since another moment, 0 at least.
+
+        Within one start of the machine the wall clock may jump; after a reboot it is all there is.
+        """
+        same = self.boot != "" and self.boot == other.boot
+        return max(0.0, self.at - other.at if same else (self.wall - other.wall).total_seconds())
+
+
+def moment() -> Moment:
+    """Return the moment that is now."""
+    try:
+        boot = BOOT_ID.read_text("ascii").strip()
+    except OSError:
+        boot = ""
+    return Moment(boot, time.monotonic(), datetime.now().astimezone())
 
 
 def kernel_synchronised() -> bool | None:

@@ -63,12 +63,17 @@ class SettingsStore:
         return found
 
     def save(self, settings: Settings) -> None:
-        """Store; on return it is on the disk. Raises OSError."""
+        """Store, for the folder's owner alone, whoever does it; on return it is on the disk. Raises OSError."""
         new = self.path.with_suffix(".new")
-        with new.open("w", encoding="utf-8") as out:
+        new.unlink(missing_ok=True)
+        number = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(number, "w", encoding="utf-8") as out:
+            if os.geteuid() == 0:
+                owner = self.path.parent.stat()
+                os.fchown(number, owner.st_uid, owner.st_gid)
             json.dump(settings, out)
             out.flush()
-            os.fsync(out.fileno())
+            os.fsync(number)
         new.replace(self.path)
         folder = os.open(self.path.parent, os.O_RDONLY)
         try:

@@ -36,8 +36,13 @@ EARLY_S = 60.0
 """A token is renewed so long before its end."""
 LOCK_S = 20.0
 """Longer than a renewal takes: another thread's."""
-PLAYBACK_SCOPES = ("user-read-playback-state", "user-modify-playback-state")
-LIST_SCOPES = ("playlist-read-private", "playlist-read-collaborative", "user-library-read")
+LOOK_SCOPES = (
+    "playlist-read-private",
+    "playlist-read-collaborative",
+    "user-library-read",
+    "user-read-playback-state",
+)
+PLAY_SCOPES = ("user-modify-playback-state",)
 
 
 class Memory(CacheHandler):  # type: ignore[misc]  # spotipy ships no types
@@ -67,7 +72,7 @@ def pkce(client_id: str, redirect_uri: str, scopes: Collection[str]) -> tuple[Sp
         requests_timeout=TIMEOUT_S,
         requests_session=session,
     )
-    made.OAUTH_AUTHORIZE_URL, made.OAUTH_TOKEN_URL = f"{ACCOUNTS}/authorize", f"{ACCOUNTS}/api/token"
+    made.OAUTH_TOKEN_URL = f"{ACCOUNTS}/api/token"
     return made, session
 
 

@@ -43,9 +43,9 @@ def folded(fault: SpotifyException) -> SpeakerError:
         return limited(_retry_after(fault), quota="QUOTA" in reason.upper() or "quota" in message)
     if status >= 500:  # noqa: PLR2004 - the server's own faults
         return SpeakerError(f"Spotify has trouble of its own ({status}); tried again by itself")
-    text = REASONS.get(reason) or next((words for sign, words in WORDS.items() if sign in message), None)
-    text = text or STATUSES.get(status) or f"Spotify refuses ({status}); see docs/spotify.md"
-    return SpeakerError(text, sign_in="permissions" in text)
+    known = REASONS.get(reason) or next((words for sign, words in WORDS.items() if sign in message), None)
+    text = known or STATUSES.get(status) or f"Spotify refuses ({status}); see docs/spotify.md"
+    return SpeakerError(text, sign_in="permissions" in text, gone=known is None and status in (403, 404))
 
 
 def limited(wait_s: float | None, *, quota: bool = False) -> SpeakerError:

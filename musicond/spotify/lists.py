@@ -34,7 +34,7 @@ class SpotifyList:
                 if (made := song(found, self._name)) is not None:
                     yield made
         except SpeakerError as fault:
-            raise ListError(f"{self._name}: {fault}", wait_s=fault.wait_s) from None
+            raise ListError(f"{self._name}: {fault}", wait_s=fault.wait_s, gone=fault.gone) from None
 
     def _tracks(self) -> Iterator[dict[str, Any]]:
         name = self._name
@@ -62,7 +62,7 @@ class SpotifyList:
         for playlist in (*exact, *near):
             if ID.fullmatch(playlist):
                 return playlist
-        raise ListError(f"{self._name}: none of your playlists is called {wanted!r}; {RIGHT}")
+        raise ListError(f"{self._name}: none of your playlists is called {wanted!r}; {RIGHT}", gone=True)
 
 
 def _inner(entries: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:

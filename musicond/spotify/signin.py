@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 LASTS_S = 600.0
 """Between the two steps."""
 MOST = 4096
+SLOW = "Spotify takes its time; the sign-in goes on by itself"
 AGAIN = "begin again: musicond spotify login, or on the page"
 WHOLE = "paste the whole address that the browser shows after the sign-in: it begins with http://127.0.0.1"
 
@@ -49,6 +50,8 @@ class SignIn:
         self._begun: tuple[SpotifyPKCE, Session, str, float] | None = None
         self._failed: str | None = None
         """Why the last sign-in came to nothing."""
+        self._pending = False
+        """The second step is being done."""
 
     def do(self, action: str, arguments: Mapping[str, Any]) -> dict[str, object]:
         """Do one of `status`, `begin`, `finish`, `logout`, `devices`.
@@ -56,26 +59,37 @@ class SignIn:
         Raises ListError for what makes no sense, CommandError for a wrong moment, SpeakerError where Spotify refuses.
         """
         if action == "finish":
+            self._failed, self._pending = None, True
             try:
-                return self.finish(str(arguments.get("redirect") or ""))
+                self.finish(str(arguments.get("redirect") or ""))
             except (ListError, CommandError, SpeakerError) as fault:
                 self._failed = str(fault)
                 raise
+            finally:
+                self._pending = False
+            return self.status()
         acts = {"status": self.status, "begin": self.begin, "logout": self.logout, "devices": self.devices}
         if action not in acts:
             raise ListError(f"there is no action {action!r}; give one of {', '.join(acts)}, finish")
         return acts[action]()
 
     def status(self) -> dict[str, object]:
-        """Return who is signed in and until when, asking nobody."""
+        """Return who is signed in and until when, asking nobody; `pending` while a sign-in is on its way."""
+        pending = self._pending
         found: dict[str, object] = {
             "configured": True,
+            "pending": pending,
             **dict.fromkeys(("user", "signed_in_on", "expires_on", "days_left")),
         }
         try:
             grant = self._access.grant()
         except SpeakerError as fault:
-            return {**found, "signed_in": False, "scopes": [], "trouble": self._failed or str(fault)}
+            return {
+                **found,
+                "signed_in": False,
+                "scopes": [],
+                "trouble": SLOW if pending else self._failed or str(fault),
+            }
         days = (grant.expires_on - datetime.now().astimezone().date()).days
         return {
             **found,
@@ -85,7 +99,7 @@ class SignIn:
             "signed_in_on": grant.signed_in_on.isoformat(),
             "expires_on": grant.expires_on.isoformat(),
             "days_left": days,
-            "trouble": told(grant.expires_on) if due(days) is not None else self._resting(),
+            "trouble": SLOW if pending else told(grant.expires_on) if due(days) is not None else self._resting(),
         }
 
     def begin(self) -> dict[str, object]:
@@ -95,8 +109,8 @@ class SignIn:
         self._begun = (made, session, state, time.monotonic())
         return {"url": made.get_authorize_url(state)}
 
-    def finish(self, redirect: str) -> dict[str, object]:
-        """Sign in by the address on which the browser has ended; return the status."""
+    def finish(self, redirect: str) -> None:
+        """Sign in by the address on which the browser has ended."""
         begun = self._begun
         if begun is None or time.monotonic() - begun[3] > LASTS_S:
             self._begun = None
@@ -125,7 +139,6 @@ class SignIn:
         self._failed = None
         self._name(grant)
         self.changed()
-        return self.status()
 
     def logout(self) -> dict[str, object]:
         """Forget the sign-in."""
@@ -186,7 +199,7 @@ def warn(access: Access, told_at: int | None) -> int | None:
 
 
 def _code(redirect: str, state: str) -> str:
-    """Return the code of the address; raise ListError for one that can't be it, CommandError for a refusal."""
+    """Return the code of the address; raise ListError for one that can't be it, CommandError where Spotify refused."""
     try:
         found = parse_qs(urlsplit(redirect.strip()).query) if len(redirect) <= MOST else {}
     except ValueError:
@@ -195,7 +208,7 @@ def _code(redirect: str, state: str) -> str:
     if not given or not (found.get("code") or found.get("error")):
         raise ListError(WHOLE)
     if not hmac.compare_digest(given.encode(), state.encode()):
-        raise CommandError(f"this address belongs to another sign-in; {AGAIN}")
+        raise ListError(f"this address belongs to another sign-in; open the link of this one, or {AGAIN}")
     if found.get("error"):
         refused = "it was not allowed there" if found["error"][0] == "access_denied" else "Spotify refused"
         raise CommandError(f"{refused}; {AGAIN}")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from musicond.core.expiry import ends_on
 from musicond.core.ports import SpeakerError
+from musicond.runtime.settings import SettingsStore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,22 +61,8 @@ class GrantStore:
 
     def save(self, grant: Grant) -> None:
         """Keep it; on return it is on the disk. Raises SpeakerError."""
-        new = self.path.with_suffix(".new")
         try:
-            with suppress(FileNotFoundError):
-                new.unlink()
-            number = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-            with os.fdopen(number, "w", encoding="utf-8") as out:
-                self._give_to_owner(number)
-                json.dump(asdict(grant), out)
-                out.flush()
-                os.fsync(number)
-            new.replace(self.path)
-            folder = os.open(self.path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            SettingsStore(self.path).save(asdict(grant))
         except OSError as fault:
             raise SpeakerError(
                 f"{self.path}: {fault.strerror}; the sign-in is not kept; make room or put sudo before"
@@ -89,8 +74,3 @@ class GrantStore:
             self.path.unlink(missing_ok=True)
         except OSError as fault:
             raise SpeakerError(f"{self.path}: {fault.strerror}; put sudo -u musicond before the command") from None
-
-    def _give_to_owner(self, number: int) -> None:
-        if os.geteuid() == 0:
-            owner = self.path.parent.stat()
-            os.fchown(number, owner.st_uid, owner.st_gid)

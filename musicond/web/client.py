@@ -25,6 +25,10 @@ class NotRunning(ControlError):  # noqa: N818 - a state of the daemon, not a fau
     """No daemon answers on the control socket."""
 
 
+class NotUnderstood(ControlError):  # noqa: N818 - says what it is
+    """The daemon can make no sense of what was sent: send something else."""
+
+
 class ControlClient:
     """Asks the daemon whose control socket is `path`; every call raises ControlError where it can't."""
 
@@ -108,7 +112,8 @@ class ControlClient:
         finally:
             connection.close()
         if status != http.client.OK:
-            raise ControlError(f"musicond refuses: {found.get('error', status)}")
+            kind = NotUnderstood if status == http.client.BAD_REQUEST else ControlError
+            raise kind(f"musicond refuses: {found.get('error', status)}")
         return dict(found)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from musicond.core.messages import EMOTIONS, Mood, Policy, Watching
-from musicond.core.playing import PlayState
+from musicond.core.playing import Hold, PlayState
+from musicond.core.reasons import How, Known
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -66,6 +67,7 @@ PLAYBACK = _object(
     volume_max=PERCENT,
     autoplay=YES_NO,
     holding=_maybe(TEXT),
+    held=_maybe(_object(why=_names(Hold), until=TEXT)),
     trouble=_maybe(TEXT),
     account=_maybe(ACCOUNT),
 )
@@ -76,6 +78,15 @@ CONTROLS = _object(
     policy=_maybe(_names(Policy)),
     bias=_maybe(SHIFTS),
 )
+WHY = _object(
+    how=_names(How),
+    known=_names(Known),
+    liked=WHOLE,
+    first=WHOLE,
+    last=WHOLE,
+    other=_maybe(_names(EMOTIONS)),
+    quiet=YES_NO,
+)
 STATE = _object(
     watching=_names(Watching),
     mood=_names(Mood),
@@ -84,7 +95,7 @@ STATE = _object(
     scores=_maybe(SCORES),
     faces={**WHOLE, "minimum": 0},
     present=_maybe(YES_NO),
-    recommendation=_maybe(_object(mood=_names(Mood), reason=TEXT, tracks=_list(TRACK))),
+    recommendation=_maybe(_object(mood=_names(Mood), reason=TEXT, why=_maybe(WHY), tracks=_list(TRACK))),
     playback=_maybe(PLAYBACK),
     controls=CONTROLS,
     notice=_maybe(TEXT),
@@ -109,6 +120,7 @@ DAYS = _object(
 SIGN_IN = _object(
     closed=False,
     configured=YES_NO,
+    pending={**YES_NO, "description": "A sign-in is on its way: look again in a moment."},
     signed_in=YES_NO,
     user=_maybe(TEXT),
     scopes=_list(TEXT),

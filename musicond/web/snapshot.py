@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from musicond import __version__
@@ -99,7 +100,8 @@ def _track(track: Track) -> dict[str, object]:
 def _recommendation(found: Recommendation | None) -> dict[str, object] | None:
     if found is None:
         return None
-    return {"mood": found.mood, "reason": found.reason, "tracks": [_track(track) for track in found.tracks]}
+    tracks, why = [_track(track) for track in found.tracks], found.why
+    return {"mood": found.mood, "reason": found.reason, "why": asdict(why) if why else None, "tracks": tracks}
 
 
 def _playback(found: Playback | None) -> dict[str, object] | None:
@@ -115,7 +117,8 @@ def _playback(found: Playback | None) -> dict[str, object] | None:
         "volume": found.volume,
         "volume_max": found.volume_max,
         "autoplay": found.autoplay,
-        "holding": found.holding,
+        "holding": str(found.holding) if found.holding else None,
+        "held": {"why": found.holding.why, "until": found.holding.until} if found.holding else None,
         "trouble": found.trouble,
         "account": {
             "signed_in": account.signed_in,

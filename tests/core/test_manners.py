@@ -84,7 +84,7 @@ class Speaker:
 
     @property
     def why(self) -> str:
-        return holding(self.state, self.rules, self.at) or ""
+        return str(holding(self.state, self.rules, self.at) or "")
 
 
 def test_a_new_mood_starts_music_right_after_a_look() -> None:
@@ -110,7 +110,7 @@ def test_an_order_without_anything_to_play_does_nothing() -> None:
     state, actions = step(State(), Rules(), Ask(0.0))
     assert not actions
     assert holding(state, Rules(), 0.0) is None
-    assert step(State(), Rules(), AskStop(0.0))[0].silent_until is None
+    assert step(State(), Rules(), AskStop(1.0))[0].silent_until == 1.0 + Rules().silence_s
 
 
 @pytest.mark.parametrize("here", [True, False])

@@ -51,6 +51,8 @@ def test_a_missing_sign_in_is_looked_for_often_and_a_new_one_at_once() -> None:
     assert retries.wait_s() == SIGN_IN_S
     retries.forget()
     assert retries.wait_s() is None
+    retries.good(looked=True)
+    assert retries.trouble is None, "somebody has signed in: nothing more is asked for"
 
 
 def test_what_could_not_be_done_stays_told_although_a_look_succeeds() -> None:

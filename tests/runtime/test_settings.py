@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -19,6 +20,18 @@ def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
     store.save({"privacy": True, "pause_until": None})
     assert SettingsStore(tmp_path / "settings.json").load({}) == {"privacy": True, "pause_until": None}
     assert [file.name for file in tmp_path.iterdir()] == ["settings.json"]
+
+
+def test_it_is_for_the_owner_of_the_folder_alone_whoever_saves(tmp_path: Path) -> None:
+    file, elsewhere = tmp_path / "settings.json", tmp_path / "elsewhere"
+    elsewhere.write_text("theirs")
+    (tmp_path / "settings.new").symlink_to(elsewhere)
+    if os.geteuid() == 0:
+        os.chown(tmp_path, 12345, 12345)
+    SettingsStore(file).save({"privacy": True})
+    found, folder = file.stat(), tmp_path.stat()
+    assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (folder.st_uid, folder.st_gid, 0o600)
+    assert elsewhere.read_text() == "theirs", "a link that lies in the way is not followed"
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", "\x00\x01", "null"])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from musicond.spotify import access as places
-from musicond.spotify.access import LIST_SCOPES, PLAYBACK_SCOPES, Access
+from musicond.spotify.access import LOOK_SCOPES, PLAY_SCOPES, Access
 from musicond.spotify.client import Client
 from musicond.spotify.signin import SignIn
 from musicond.spotify.store import FILE_NAME, GrantStore
@@ -33,7 +33,7 @@ def double(monkeypatch: pytest.MonkeyPatch) -> Iterator[Double]:
 
 @pytest.fixture
 def access(double: Double, tmp_path: Path) -> Access:
-    return Access(GrantStore(tmp_path / FILE_NAME), CLIENT_ID, REDIRECT, (*PLAYBACK_SCOPES, *LIST_SCOPES))
+    return Access(GrantStore(tmp_path / FILE_NAME), CLIENT_ID, REDIRECT, (*LOOK_SCOPES, *PLAY_SCOPES))
 
 
 @pytest.fixture

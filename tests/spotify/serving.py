@@ -23,7 +23,7 @@ class Fault:
     headers: dict[str, str] = field(default_factory=dict)
     times: int | None = None
     how: str = "answer"
-    """answer, cut (half the body), drip (a byte now and then), hang (nothing), close (hangs up)."""
+    """answer, late (once released), cut (half the body), drip (a byte now and then), hang (nothing), close (hangs up)."""
 
 
 @dataclass
@@ -85,6 +85,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.double.released.wait(60 if how == "hang" else 0)
             self.close_connection = True
             return
+        if how == "late":
+            self.double.released.wait(60)
         self.send_response(status)
         for name, value in (fault.headers if fault else {}).items():
             self.send_header(name, value)

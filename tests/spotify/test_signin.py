@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from musicond.app_playback import build_spotify
+from musicond.config import Config
 from musicond.core.expiry import ends_on
 from musicond.core.ports import CommandError, ListError, SpeakerError
 from musicond.spotify import signin as module
@@ -24,6 +26,8 @@ from tests.spotify.double import CLIENT_ID
 from tests.spotify.serving import Fault
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.spotify.double import Double
 
 
@@ -41,6 +45,7 @@ def test_a_sign_in_by_a_pasted_address_is_kept_for_its_owner_alone(
     today = datetime.now().astimezone().date()
     assert found == {
         "configured": True,
+        "pending": False,
         "signed_in": True,
         "user": "Ann",
         "scopes": sorted(access.scopes),
@@ -65,7 +70,7 @@ def test_a_sign_in_by_a_pasted_address_is_kept_for_its_owner_alone(
 
 def test_another_state_is_refused_and_the_right_address_still_works(double: Double, sign_in: SignIn) -> None:
     address = double.agree(begin(sign_in))
-    with pytest.raises(CommandError, match="another sign-in"):
+    with pytest.raises(ListError, match="another sign-in"):
         sign_in.do("finish", {"redirect": re.sub("state=[^&]*", "state=forged", address)})
     assert sign_in.do("finish", {"redirect": address})["signed_in"] is True
 
@@ -203,3 +208,13 @@ def test_root_keeps_it_for_the_daemons_user(tmp_path: object, access: Access) ->
     GrantStore(access.store.path).save(Grant("refresh-x", "2026-01-01T00:00:00+00:00", "", CLIENT_ID))
     found = access.store.path.stat()
     assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (12345, 12345, 0o600)
+
+
+def test_lists_may_be_chosen_on_the_page_without_signing_in_again(tmp_path: Path) -> None:
+    found = {"client_id": CLIENT_ID}
+    player = build_spotify(Config.model_validate({"spotify": found, "playback": {"backend": "spotify"}}), tmp_path)
+    lists = build_spotify(Config.model_validate({"spotify": found}), tmp_path)
+    assert player is not None
+    assert lists is not None
+    assert {"playlist-read-private", "user-library-read", "user-modify-playback-state"} <= set(player.access.scopes)
+    assert set(player.access.scopes) - set(lists.access.scopes) == {"user-modify-playback-state"}

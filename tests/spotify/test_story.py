@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,72 +11,29 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.outputs.conftest import Broker, Listener
-from tests.spotify.double import CLIENT_ID, Double, tracks
+from tests.spotify.home import LISTS, Home, with_lists
 from tests.spotify.serving import Fault
-from tests.spotify.words import entry, track_uri
-from tests.system.daemon import Daemon
+from tests.spotify.words import track_uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.spotify.double import Double
+
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
-
-LISTS = {
-    "happy": (f"spotify:playlist:{'1' * 22}", ("Sunny", "Bright", "Gold")),
-    "sad": ("spotify:rainy days", ("Rain", "Fog", "Grey")),
-    "angry": ("spotify:liked", ("Storm", "Thunder", "Fire")),
-}
-LAUNCH = """
-import sys
-from musicond.spotify import access
-access.API, access.ACCOUNTS = "{0}/v1/", "{0}"
-from musicond.cli import main
-sys.exit(main(sys.argv[1:]))
-"""
-
-
-class Home(Daemon):
-    """The daemon, whose Spotify is the double."""
-
-    def __init__(self, folder: Path, double: Double, broker: Broker) -> None:
-        moods = ", ".join(f'{mood}: {{lists: ["{name}"]}}' for mood, (name, _) in LISTS.items())
-        super().__init__(
-            folder,
-            "--source",
-            "demo",
-            config=f"music: {{cool_down_s: 0, refresh: never, moods: {{{moods}}}}}\n"
-            "playback: {backend: spotify, device: Kitchen, autoplay: true, when: now, volume: 40}\n"
-            f"spotify: {{client_id: {CLIENT_ID}}}\nmqtt: {{host: 127.0.0.1, port: {broker.port}}}\n"
-            "device: {node: den}\n",
-        )
-        self.launch = LAUNCH.format(double.address)
-
-    def program(self) -> list[str]:
-        return [sys.executable, "-c", self.launch]
-
-    def post(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        """POST to the page, as a phone does."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port(), timeout=10)
-        try:
-            connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
-            answer = connection.getresponse()
-            return answer.status, json.loads(answer.read())
-        finally:
-            connection.close()
 
 
 @pytest.fixture
 def double() -> Iterator[Double]:
-    with Double() as made:
-        made.playlists["1" * 22] = ("Sunny days", tracks(*LISTS["happy"][1]))
-        made.playlists["2" * 22] = ("Rainy Days", tracks(*LISTS["sad"][1]))
-        made.liked = [entry(name, wrapper="track") for name in LISTS["angry"][1]]
+    with with_lists() as made:
         yield made
 
 
 @pytest.fixture
 def home(tmp_path: Path, double: Double, broker: Broker) -> Iterator[Home]:
-    with Home(tmp_path, double, broker) as made:
+    playback = "device: Kitchen, autoplay: true, when: now, volume: 40"
+    more = f"mqtt: {{host: 127.0.0.1, port: {broker.port}}}\ndevice: {{node: den}}\n"
+    with Home(tmp_path, double, playback, more) as made:
         yield made.ready()
 
 
@@ -161,8 +116,8 @@ def test_the_whole_story(home: Home, double: Double, broker: Broker) -> None:
     listener.send("musicond/den/mood/set", "angry")
     wait_told(listener, "trouble", "sign in again")
     wait_told(listener, "signed_in", "False")
-    state = home.wait_state(lambda state: "sign in" in str(state["health"]["outputs"]["playback"]))
-    assert state["mood"]
+    shown = home.wait_state(lambda state: not state["playback"]["account"]["signed_in"])["playback"]
+    assert (shown["state"], "sign in again" in shown["trouble"]) == ("unavailable", True), shown
     status = home.post("/api/v1/spotify/status", {})
     assert (status[0], status[1]["signed_in"]) == (200, False)
 
@@ -175,6 +130,8 @@ def test_the_whole_story(home: Home, double: Double, broker: Broker) -> None:
         double.player.pause()
     change_moods(home, listener, double, "me/player/play")
     wait_told(listener, "ours", "True")
+    shown = home.wait_state(lambda state: state["playback"]["ours"])["playback"]
+    assert (shown["account"]["signed_in"], shown["trouble"], shown["device"]) == (True, None, "Kitchen"), shown
 
     # A person's order goes through at once.
     listener.send("musicond/den/stop/set", "PRESS")
@@ -214,8 +171,7 @@ FAULTS = {
 @pytest.mark.parametrize("name", FAULTS)
 def test_whatever_spotify_does_no_turn_and_no_page_waits(home: Home, double: Double, broker: Broker, name: str) -> None:
     double.add_device("Kitchen")
-    url = home.post("/api/v1/spotify/begin", {})[1]["url"]
-    assert home.post("/api/v1/spotify/finish", {"redirect": double.agree(url)})[1]["signed_in"]
+    home.sign_in(double)
     with double.lock:
         double.faults.append(FAULTS[name])
     listener = Listener(broker.port)

@@ -1,10 +1,7 @@
-"""A page on a free port with real sockets, and a browser."""
+"""A page on a free port with real sockets."""
 
 from __future__ import annotations
 
-import importlib
-import os
-import shutil
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
@@ -129,19 +126,3 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
     made.output.start()
     yield made
     made.output.stop()
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    sync_api = importlib.import_module("playwright.sync_api")
-    program = os.environ.get("MUSICOND_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        pytest.fail("Chromium is not installed: script/test installs it, or: apt install chromium")
-    flags = (
-        "no-sandbox disable-gpu disable-quic no-first-run disable-background-networking disable-component-update "
-        "disable-sync"
-    )
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=[f"--{flag}" for flag in flags.split()])
-        yield browser
-        browser.close()

@@ -9,7 +9,7 @@ import pytest
 
 from musicond.app_page import build_desks
 from musicond.core.messages import Emotion
-from musicond.core.ports import CommandError
+from musicond.core.ports import ListError
 from musicond.core.schedule import Schedule
 from musicond.music.catalogue import SqliteCatalogue
 from musicond.music.librarian import Librarian
@@ -42,7 +42,7 @@ class Account:
         future: Future[Mapping[str, object]] = Future()
         try:
             future.set_result(self._do(action, arguments))
-        except CommandError as fault:
+        except ListError as fault:
             future.set_exception(fault)
         return future
 
@@ -55,19 +55,20 @@ class Account:
         if action == "finish":
             self.redirects.append(str(arguments.get("redirect")))
             if "code=" not in self.redirects[-1]:
-                raise CommandError("this address belongs to another sign-in; begin again")
+                raise ListError("this address belongs to another sign-in; begin again")
             self.signed_in = True
         if action == "logout":
             self.signed_in = False
         return {
             "configured": True,
+            "pending": False,
             "signed_in": self.signed_in,
             "user": "Ann" if self.signed_in else None,
             "scopes": [],
             "signed_in_on": "2026-05-01T12:00:00+02:00" if self.signed_in else None,
             "expires_on": "2026-10-28" if self.signed_in else None,
             "days_left": 180 if self.signed_in else None,
-            "trouble": None,
+            "trouble": None if self.signed_in else "nobody is signed in at Spotify; sign in: musicond spotify login",
         }
 
 

@@ -138,7 +138,7 @@ def test_the_welcome_ticks_off_the_next_steps(house: House, page: Any) -> None:
     page.click("footer a[href='#start']")
     page.locator("#steps li.ok:has-text('It gives pictures')").wait_for()
     page.locator("#steps li.failed:has-text('correct mqtt.username')").wait_for()
-    page.locator("#steps li.warning:has-text('not signed in')").wait_for()
+    page.locator("#steps li.warning:has-text('nobody is signed in')").wait_for()
     house.rig.health["trouble"] = "no camera; plug one in"
     house.output.accept(without_face(Watching.NO_CAMERA))
     page.locator("#steps li.failed:has-text('plug one in')").wait_for()

@@ -1,5 +1,5 @@
 // Opens the stream of the state, shows the view that the address names, and what is always at hand.
-import { $, announce, command, keep, language, remembered, set, show, t, time, translate } from "./page.js";
+import { $, command, keep, language, remembered, set, show, t, time, translate } from "./page.js";
 import { showNow, tick, leaveNow } from "./now.js";
 import { openMusic, showMusic } from "./music.js";
 import { openHistory, showHistory } from "./history.js";
@@ -146,6 +146,5 @@ setInterval(() => {
 translate();
 set("link-text", t("connecting"));
 set("pause-text", t("pause"));
-announce("");
 open(named(), false);
 if (!document.hidden) connect();

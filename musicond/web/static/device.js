@@ -6,6 +6,7 @@ const SIGNS = { ok: "ok", warning: "warning", failed: "warning" };
 let current = null;
 let checks = null;
 let account = null;
+let told = null; // whether somebody is signed in, by the state
 
 function rows(state) {
 	const { health } = state;
@@ -33,6 +34,9 @@ export function showDevice(state) {
 		row.append(element("dt", name), element("dd", value));
 		return row;
 	}));
+	const inside = state.playback?.account?.signed_in;
+	if (account && inside !== told && inside !== account.signed_in) spotify("status", {}, true);
+	told = inside;
 	showSteps();
 }
 
@@ -65,7 +69,7 @@ function brokerStep() {
 
 function spotifyStep() {
 	if (!account) return ["optional", "step_optional", t("step_spotify_off")];
-	if (!account.signed_in) return ["warning", "step_open", account.trouble || t("step_spotify_out")];
+	if (!account.signed_in) return ["warning", "step_open", account.trouble];
 	return ["ok", "step_done", t("step_spotify_in", { user: account.user || "", date: fullDay(account.expires_on) })];
 }
 
@@ -145,7 +149,11 @@ $("signin").addEventListener("click", async () => {
 });
 $("signin-form").addEventListener("submit", async (event) => {
 	event.preventDefault();
-	const found = await spotify("finish", { redirect: $("signin-address").value.trim() });
+	let found = await spotify("finish", { redirect: $("signin-address").value.trim() });
+	while (found?.pending) {
+		await new Promise((done) => setTimeout(done, 1000));
+		found = await spotify("status", {}, true);
+	}
 	if (!found?.signed_in) return;
 	event.target.reset();
 	show("signin-steps", false);

@@ -78,23 +78,26 @@ function legendItem(mood) {
 
 function table(days) {
 	const head = element("thead");
-	const names = element("tr");
-	for (const text of [t("day"), ...MOODS.map((mood) => t(mood)), t("sum")]) {
-		const cell = element("th", text);
-		cell.scope = "col";
-		names.append(cell);
-	}
-	head.append(names);
 	const body = element("tbody");
+	head.append(row([t("day"), ...MOODS.map((mood) => t(mood)), t("sum")].map((text) => heading(text, "col"))));
 	for (const [name, moods] of Object.entries(days).reverse()) {
-		const row = element("tr");
-		const first = element("th", fullDay(name));
-		first.scope = "row";
-		const sum = MOODS.reduce((all, mood) => all + (moods[mood] || 0), 0);
-		row.append(first, ...MOODS.map((mood) => element("td", number(moods[mood] || 0))), element("td", number(sum)));
-		body.append(row);
+		const minutes = MOODS.map((mood) => moods[mood] || 0);
+		const sum = minutes.reduce((all, each) => all + each, 0);
+		body.append(row([heading(fullDay(name), "row"), ...[...minutes, sum].map((each) => element("td", number(each)))]));
 	}
 	return [head, body];
+}
+
+function heading(text, scope) {
+	const made = element("th", text);
+	made.scope = scope;
+	return made;
+}
+
+function row(cells) {
+	const made = element("tr");
+	made.append(...cells);
+	return made;
 }
 
 $("history-delete").addEventListener("click", async () => {

@@ -1,6 +1,6 @@
 // The view Now: the mood, the player, what is recommended, the reading, and the live picture.
 import {
-	$, EMOTIONS, announce, command, duration, element, linked, percent, redraw, secure, set, show, signButton, t, time,
+	$, EMOTIONS, announce, command, duration, element, linked, percent, redraw, said, secure, set, show, signButton, t, time,
 } from "./page.js";
 
 let looking = false; // the live picture is wanted
@@ -79,8 +79,14 @@ function trackItem(track, plays) {
 	return item;
 }
 
+function reason({ mood, reason: text, tracks, why }) {
+	if (!why) return text;
+	const values = { ...why, mood: t(mood), n: tracks.length, known: t(`why_${why.known}`, why), other: why.other && t(why.other) };
+	return [said(`why_${why.how}`, text, values), why.quiet && t("why_quiet")].filter(Boolean).join(" ");
+}
+
 function showTracks({ recommendation: found, playback }) {
-	set("reason", found ? found.reason : t("no_songs"));
+	set("reason", found ? reason(found) : t("no_songs"));
 	show("no-player", !playback);
 	redraw($("tracks"), [found, Boolean(playback)], () => (found ? found.tracks.map((track) => trackItem(track, Boolean(playback))) : []));
 }
@@ -89,7 +95,7 @@ function showPlayer({ playback, recommendation }) {
 	show("player", Boolean(playback));
 	show("player-title", Boolean(playback));
 	if (!playback) return;
-	const { track, device } = playback;
+	const { track, device, held } = playback;
 	const playing = playback.state === "playing";
 	$("play-sign").setAttribute("href", playing ? "#sign-stop" : "#sign-play");
 	$("play").setAttribute("aria-label", playing ? t("stop") : t("play"));
@@ -102,8 +108,9 @@ function showPlayer({ playback, recommendation }) {
 	set("playing-where", sentence(`${what} ${where}`.trim()) + theirs);
 	show("player-trouble", Boolean(playback.trouble));
 	set("player-trouble", playback.trouble || "");
-	show("player-holding", Boolean(playback.holding));
-	set("player-holding", sentence(playback.holding) || "");
+	show("player-signin", playback.account && !(playback.account.days_left > 30));
+	show("player-holding", Boolean(held));
+	set("player-holding", held ? said(`hold_${held.why}`, sentence(playback.holding), held) : "");
 	$("autoplay").setAttribute("aria-checked", String(playback.autoplay));
 	$("volume").max = playback.volume_max;
 	if (!dragging && playback.volume !== null) showVolume(playback.volume);

@@ -12,8 +12,12 @@ const wished = [kept("language"), ...navigator.languages].map((tag) => String(ta
 export const language = wished.find((tag) => LANGUAGES.includes(tag)) || "en";
 
 export function t(key, values = {}) {
-	return TEXTS[key][LANGUAGES.indexOf(language)].replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+	const text = TEXTS[key][LANGUAGES.indexOf(language)] || TEXTS[key][0];
+	return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
+
+// What the daemon says in English, in the person's language where there is a text for it.
+export const said = (key, text, values) => (key in TEXTS && t(key, values)) || text;
 
 const locale = navigator.languages.find((tag) => tag.startsWith(language)) || language;
 export const percent = (share) => `${Math.round(share * 100)} %`;
@@ -58,12 +62,17 @@ export function sign(name) {
 	return made;
 }
 
-export function signButton(name, label, act, className = "thumb") {
-	const made = element("button", undefined, className);
-	made.type = "button";
+function signed(tag, name, label) {
+	const made = element(tag, undefined, "thumb");
 	made.setAttribute("aria-label", label);
 	made.title = label;
 	made.append(sign(name));
+	return made;
+}
+
+export function signButton(name, label, act) {
+	const made = signed("button", name, label);
+	made.type = "button";
 	made.addEventListener("click", act);
 	return made;
 }
@@ -71,13 +80,10 @@ export function signButton(name, label, act, className = "thumb") {
 export const secure = (link) => /^https:\/\//i.test(link);
 
 export function linked(link, label) {
-	const made = element("a", undefined, "thumb");
+	const made = signed("a", "open", label);
 	made.href = link;
 	made.target = "_blank";
 	made.rel = "noopener noreferrer";
-	made.setAttribute("aria-label", label);
-	made.title = label;
-	made.append(sign("open"));
 	return made;
 }
 
@@ -128,6 +134,7 @@ export async function command(what, body) {
 
 export function translate() {
 	document.documentElement.lang = language;
+	for (const node of document.querySelectorAll("svg:not([role])")) node.setAttribute("aria-hidden", "true");
 	for (const node of document.querySelectorAll("[data-t]")) node.textContent = t(node.dataset.t);
 	for (const node of document.querySelectorAll("[data-t-label]")) node.setAttribute("aria-label", t(node.dataset.tLabel));
 	for (const node of document.querySelectorAll("[data-t-alt]")) node.alt = t(node.dataset.tAlt);

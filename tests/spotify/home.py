@@ -1,0 +1,73 @@
+"""The real daemon whose Spotify is the double, as a process with a page."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from tests.spotify.double import CLIENT_ID, Double, tracks
+from tests.spotify.words import entry
+from tests.system.daemon import Daemon
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LISTS = {
+    "happy": (f"spotify:playlist:{'1' * 22}", ("Sunny", "Bright", "Gold")),
+    "sad": ("spotify:rainy days", ("Rain", "Fog", "Grey")),
+    "angry": ("spotify:liked", ("Storm", "Thunder", "Fire")),
+}
+LAUNCH = """
+import sys
+from musicond.spotify import access
+access.API, access.ACCOUNTS = "{0}/v1/", "{0}"
+from musicond.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def with_lists() -> Double:
+    """Return a double, not started, that knows LISTS."""
+    made = Double()
+    made.playlists["1" * 22] = ("Sunny days", tracks(*LISTS["happy"][1]))
+    made.playlists["2" * 22] = ("Rainy Days", tracks(*LISTS["sad"][1]))
+    made.liked = [entry(name, wrapper="track") for name in LISTS["angry"][1]]
+    return made
+
+
+class Home(Daemon):
+    """The daemon with a configuration of `playback` and what else is given; the moods have LISTS."""
+
+    def __init__(self, folder: Path, double: Double, playback: str, more: str = "") -> None:
+        moods = ", ".join(f'{mood}: {{lists: ["{name}"]}}' for mood, (name, _) in LISTS.items())
+        super().__init__(
+            folder,
+            "--source",
+            "demo",
+            config=f"music: {{cool_down_s: 0, refresh: never, moods: {{{moods}}}}}\n"
+            f"playback: {{backend: spotify, {playback}}}\n"
+            f"spotify: {{client_id: {CLIENT_ID}}}\n{more}",
+        )
+        self.launch = LAUNCH.format(double.address)
+
+    def program(self) -> list[str]:
+        """Return how musicond is started."""
+        return [sys.executable, "-c", self.launch]
+
+    def post(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """POST to the page, as a phone does."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port(), timeout=10)
+        try:
+            connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
+        finally:
+            connection.close()
+
+    def sign_in(self, double: Double) -> None:
+        """Sign in by the page's API."""
+        url = self.post("/api/v1/spotify/begin", {})[1]["url"]
+        status, found = self.post("/api/v1/spotify/finish", {"redirect": double.agree(url)})
+        assert (status, found["signed_in"]) == (200, True), found

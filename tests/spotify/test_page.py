@@ -1,0 +1,226 @@
+"""The page on a phone, in a real browser, with the real daemon, its real desk and player, and the double of Spotify."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.spotify.home import Home, with_lists
+from tests.spotify.serving import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.spotify.double import Double
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+TALL = 844
+
+
+@pytest.fixture
+def double() -> Iterator[Double]:
+    with with_lists() as made:
+        yield made
+
+
+@pytest.fixture
+def home(tmp_path: Path, double: Double) -> Iterator[Home]:
+    with Home(tmp_path, double, "device: Kitchen, volume_max: 70") as made:
+        yield made.ready()
+
+
+@pytest.fixture
+def phone(home: Home, double: Double, chromium: Any) -> Iterator[Any]:
+    """A phone that has never seen the page; Spotify's own page agrees at once, and sends it on to 127.0.0.1."""
+    context = chromium.new_context(
+        viewport={"width": 390, "height": TALL}, has_touch=True, is_mobile=True, reduced_motion="reduce", locale="en-GB"
+    )
+    context.set_default_timeout(20_000)
+    context.route(
+        "https://accounts.spotify.com/**",
+        lambda route: route.fulfill(status=302, headers={"Location": double.agree(route.request.url)}),
+    )
+    found = context.new_page()
+    faults: list[str] = []
+    found.on("pageerror", lambda error: faults.append(str(error)))
+    yield found
+    context.close()
+    assert faults == []
+    assert double.violations == []
+
+
+def open_page(home: Home, phone: Any, view: str = "") -> None:
+    phone.goto("about:blank")
+    phone.goto(f"http://127.0.0.1:{home.port()}/{view}")
+
+
+def ended_at(phone: Any) -> str:
+    """Open Spotify as a person does; return the address on which the browser ends, which it can't reach."""
+    with (
+        phone.expect_popup() as popup,
+        phone.context.expect_event("requestfailed", lambda request: "127.0.0.1" in request.url) as failed,
+    ):
+        phone.locator("#signin-open").tap()
+    address = str(failed.value.url)
+    popup.value.close()
+    return address
+
+
+def sign_in(phone: Any) -> None:
+    phone.locator("#signin").tap()
+    address = ended_at(phone)
+    phone.fill("#signin-address", f" {address}\n")
+    phone.locator("#signin-form button").tap()
+    phone.locator("#spotify-text:has-text('Signed in as Ann')").wait_for()
+
+
+def paste(phone: Any, address: str, answer: str) -> None:
+    phone.fill("#signin-address", address)
+    phone.locator("#signin-form button").tap()
+    phone.locator(f"#error:has-text('{answer}')").wait_for()
+
+
+def test_a_person_signs_in_and_a_dead_sign_in_is_asked_for_anew(home: Home, double: Double, phone: Any) -> None:
+    double.add_device("Kitchen")
+    open_page(home, phone)
+    phone.locator("#steps li.warning:has-text('nobody is signed in')").get_by_role("link").tap()
+    phone.locator("#spotify-text:text-is('Not signed in.')").wait_for()
+    phone.locator("#signin").tap()
+    phone.wait_for_selector("#signin-steps:not([hidden])")
+    first = phone.get_attribute("#signin-open", "href")
+    assert first.startswith("https://accounts.spotify.com/authorize?")
+    paste(phone, "https://open.spotify.com/", "paste the whole address")
+    paste(phone, double.agree(first).replace("state=", "state=x"), "belongs to another sign-in")
+    paste(phone, double.agree(first, refuse=True), "it was not allowed there")
+    sign_in(phone)
+    phone.locator("#spotify-text:has-text('days')").wait_for()
+    assert phone.is_hidden("#signin-steps")
+    assert phone.is_hidden("#error")
+    phone.locator("#speakers-show").tap()
+    phone.locator("#speakers li:text-is('Kitchen (Speaker)')").wait_for()
+
+    # The sign-in dies while the page is open: both views ask for another without a reload.
+    home.wait_state(lambda state: state["recommendation"] is not None)
+    double.kill_tokens()
+    assert home.post("/api/v1/play", {})[0] == 200
+    phone.locator("#spotify-trouble:has-text('sign in')").wait_for()
+    phone.locator("#spotify-text:text-is('Not signed in.')").wait_for()
+    phone.locator("nav a[href='#now']").tap()
+    phone.locator("#player-trouble:has-text('sign in')").wait_for()
+    phone.locator("#player-signin").tap()
+    phone.wait_for_selector("#view-device:not([hidden])")
+    sign_in(phone)
+    phone.locator("nav a[href='#now']").tap()
+    phone.wait_for_selector("#player-trouble", state="hidden")
+    phone.wait_for_selector("#player-signin", state="hidden")
+    phone.locator("nav a[href='#device']").tap()
+    phone.locator("#signout").tap()
+    phone.locator("#spotify-text:text-is('Not signed in.')").wait_for()
+
+
+def test_from_the_opening_page_to_music_in_at_most_three_taps_and_every_button_reaches_the_player(
+    home: Home, double: Double, phone: Any
+) -> None:
+    kitchen = double.add_device("Kitchen")
+    home.sign_in(double)
+    home.wait_state(lambda state: state["recommendation"] is not None)
+    open_page(home, phone)
+    taps = 0
+    for selector in ("a[href='#now'].main", "#play"):
+        target = phone.locator(selector)
+        target.wait_for()
+        box = target.bounding_box()
+        assert box["y"] + box["height"] <= TALL, "in sight, without scrolling"
+        target.tap()
+        taps += 1
+    assert taps <= 3
+    assert double.until(lambda: double.player.playing)
+    assert double.last("PUT", "me/player/play").query == {"device_id": kitchen}
+    phone.locator("#play[aria-label=Stop]").wait_for()
+    phone.locator("#playing-where:text-is('Playing on Kitchen')").wait_for()
+    title = double.last("PUT", "me/player/play").body["uris"][0]
+    assert title.startswith("spotify:track:")
+
+    phone.focus("#volume")
+    assert phone.get_attribute("#volume", "max") == "70"
+    phone.keyboard.press("ArrowRight")
+    assert double.until(lambda: double.count("PUT", "me/player/volume") > 0)
+    phone.locator("#volume-value:text-is('51 %')").wait_for()
+    plays = double.count("PUT", "me/player/play")
+    phone.locator("#next").tap()
+    assert double.until(lambda: double.count("PUT", "me/player/play") > plays)
+    phone.locator("#autoplay").tap()
+    phone.locator("#autoplay[aria-checked=true]").wait_for()
+    phone.locator("#autoplay").tap()
+    phone.locator("#autoplay[aria-checked=false]").wait_for()
+    phone.locator("#play[aria-label=Stop]").tap()
+    assert double.until(lambda: not double.player.playing)
+    phone.locator("#play[aria-label=Play]").wait_for()
+    plays = double.count("PUT", "me/player/play")
+    phone.locator("#tracks li:nth-child(2)").get_by_role("button", name="Play").tap()
+    assert double.until(lambda: double.count("PUT", "me/player/play") > plays)
+    phone.locator("#play[aria-label=Stop]").wait_for()
+
+
+def test_what_does_not_work_is_said_with_what_to_do(home: Home, double: Double, phone: Any) -> None:
+    home.wait_state(lambda state: state["recommendation"] is not None)
+    open_page(home, phone, "#now")
+    phone.locator("#player-trouble:has-text('nobody is signed in')").wait_for()
+    phone.locator("#play").tap()
+    phone.locator("#error:has-text('nobody is signed in')").wait_for()
+    home.sign_in(double)
+    phone.wait_for_selector("#player-trouble", state="hidden")
+    phone.locator("#play").tap()
+    phone.locator("#player-trouble:has-text('Kitchen is not visible')").wait_for()
+    assert phone.is_hidden("#player-signin")
+    assert phone.is_hidden("#error")
+    with double.lock:
+        double.premium = False
+    double.add_device("Kitchen")
+    again = phone.locator("#player-trouble:has-text('Premium')")
+    end = time.monotonic() + 20
+    while not again.is_visible():  # an order just after one that failed may be let pass
+        assert time.monotonic() < end
+        phone.locator("#play").tap()
+        phone.wait_for_selector("#controls[aria-busy=false]")
+
+
+def test_a_sign_in_that_spotify_is_slow_with_ends_on_the_page_by_itself(home: Home, double: Double, phone: Any) -> None:
+    open_page(home, phone, "#device")
+    with double.lock:
+        double.faults.append(Fault("api/token", how="late"))
+    phone.locator("#signin").tap()
+    phone.fill("#signin-address", ended_at(phone))
+    phone.locator("#signin-form button").tap()
+    phone.locator("#spotify-trouble:has-text('takes its time')").wait_for()
+    double.released.set()
+    phone.locator("#spotify-text:has-text('Signed in as Ann')").wait_for()
+    phone.locator("#signin-result:text-is('Signed in.')").wait_for()
+
+
+def test_a_playlist_chosen_on_the_page_is_read_and_a_wrong_one_is_told(home: Home, double: Double, phone: Any) -> None:
+    home.sign_in(double)
+    open_page(home, phone, "#music")
+    phone.locator("#moods [data-mood=fear]").tap()
+    phone.locator("#sources b:text-is('The list that comes with musicond')").wait_for()
+    for name in ("No such list", "Sunny Days"):
+        phone.fill("#source-name", name)
+        phone.locator("#source-form button").tap()
+        phone.locator(f"#sources b:text-is('spotify:{name}')").wait_for()
+        phone.locator("#progress:has-text('none of your playlists is called')").wait_for()
+    phone.locator("#more").tap()
+    for title in ("Sunny", "Bright", "Gold"):
+        phone.locator(f"#songs b:text-is('{title}')").wait_for()
+    phone.get_by_role("button", name="Remove spotify:No such list").tap()
+    phone.locator("#progress:text-matches('could not be read')").wait_for(state="detached")
+    with double.lock:
+        double.faults.append(
+            Fault("me/playlists", 429, {"error": {"status": 429, "message": "x"}}, {"Retry-After": "3600"})
+        )
+    phone.locator("#refresh").tap()
+    phone.locator("#progress:has-text('tried again in 60 min')").wait_for()
+    phone.locator("#songs b:text-is('Gold')").wait_for()
