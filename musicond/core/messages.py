@@ -197,6 +197,8 @@ class Recommendation:
     tracks: tuple[Track, ...]
     reason: str
     wall: datetime
+    playlist: str | None = None
+    """URI of a playlist that holds all the songs; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,9 +101,10 @@ class Refresh:
                 self.progress = Progress(number, len(self._todo), name, 0)
                 try:
                     with folded(lists.name):
-                        songs = list(self._read(find(name, emotion, shelf, self._others), name, stopped))
+                        source = find(name, emotion, shelf, self._others)
+                        songs = list(self._read(source, name, stopped))
                         shelf.flush()
-                    if change := lists.merge(emotion, name, songs):
+                    if change := lists.merge(emotion, name, songs, source.address):
                         report.changes[emotion.value, name] = change
                 except ListError as fault:
                     report.faults.append(str(fault))

@@ -13,7 +13,7 @@ from musicond.core.playing import PlayState
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from musicond.core.messages import Outcome, Recommendation
+    from musicond.core.messages import Outcome, Recommendation, Track
     from musicond.core.playing import Playback as NowPlaying
 
 PLAIN_LIMIT = 255
@@ -59,7 +59,15 @@ class Song(Payload):
     id: str = Field(description="Identifier in the catalogue, such as spotify:track:...; `like` and `dislike` take it.")
     title: str
     artist: str
+    album: str | None = Field(description="null where it is not known.")
     link: str = Field(description="Web address.")
+
+    @classmethod
+    def of(cls, track: Track) -> Song:
+        """Return what is told of a track."""
+        return cls(
+            id=track.track_id, title=track.title, artist=track.artist, album=track.album or None, link=track.link
+        )
 
 
 class Attributes(Payload):
@@ -72,7 +80,10 @@ class Attributes(Payload):
     since: datetime | None = Field(description="When it was made.")
     reason: str | None = Field(description="Why these songs, in plain words.")
     tracks: list[Song]
-    playlist: str | None = Field(description="URI of a playlist that holds the songs; null where there is none.")
+    playlist: str | None = Field(
+        description="URI of the playlist that holds all these songs (spotify:playlist:..., or file:///... of an .m3u); "
+        "null where none does."
+    )
 
 
 class Event(Payload):
@@ -170,11 +181,8 @@ def attributes(outcome: Outcome) -> Attributes:
         faces=_faces(outcome),
         since=found.wall if found else None,
         reason=found.reason if found else None,
-        tracks=[
-            Song(id=track.track_id, title=track.title, artist=track.artist, link=track.link)
-            for track in (found.tracks if found else ())
-        ],
-        playlist=None,
+        tracks=[Song.of(track) for track in (found.tracks if found else ())],
+        playlist=found.playlist if found else None,
     )
 
 
@@ -201,12 +209,12 @@ def pause(outcome: Outcome) -> PauseAttributes:
 
 def playback(found: NowPlaying) -> Playback:
     """Return the payload of `playback/attributes`."""
-    account, track = found.account, found.track
+    account = found.account
     return Playback(
         backend=found.backend,
         state=found.state,
         ours=found.ours,
-        track=Song(id=track.track_id, title=track.title, artist=track.artist, link=track.link) if track else None,
+        track=Song.of(found.track) if found.track else None,
         device=found.device,
         volume=found.volume,
         volume_max=found.volume_max,

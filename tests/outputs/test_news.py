@@ -104,6 +104,16 @@ def test_the_plain_recommendation_fits_and_ends_at_a_song() -> None:
     assert payloads.plain(Recommendation(Mood.SAD, (), "", NOON)) == ""
 
 
+def test_the_attributes_name_albums_and_the_playlist_where_they_are_known() -> None:
+    songs = (replace(SONGS[0], album="Bagatelles"), SONGS[1])
+    found = payloads.attributes(
+        replace(HAPPY, recommendation=Recommendation(Mood.HAPPY, songs, "", NOON, "spotify:playlist:1"))
+    )
+    assert [song.album for song in found.tracks] == ["Bagatelles", None]
+    assert found.playlist == "spotify:playlist:1"
+    assert payloads.attributes(HAPPY).playlist is None
+
+
 def test_before_the_first_recommendation_the_attributes_are_empty() -> None:
     none = payloads.attributes(replace(HAPPY, recommendation=None))
     assert (none.emotion, none.tracks, none.reason, none.since) == (None, [], None, None)
