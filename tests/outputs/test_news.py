@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from musicond.core.messages import Box, Controls, Emotion, Faces, Mood, Outcome, Recommendation, Track, Watching
+from musicond.core.playing import Playback
 from musicond.outputs import payloads
 from musicond.outputs.news import BURST, GAP_S, REFILL_S, STEP, News
 from musicond.outputs.things import present
@@ -48,6 +49,28 @@ def test_an_ordinary_hour_has_at_most_sixty_messages() -> None:
     assert sent["event"] == sent["mood"] == 7, "somebody comes twice, and the mood changes thrice more"
     assert sent["state"] > sent["mood"], "confidence is told too"
     assert sent.total() <= 60
+
+
+def test_in_an_hour_with_music_only_what_plays_is_told_besides() -> None:
+    sent = ordinary_hour(rate=4.0, music=True)
+    assert sent["playback/attributes"] >= 15, "songs of three and a half minutes"
+    assert sent.total() - sent["playback/attributes"] <= 60
+    assert sent.total() <= 80
+
+
+def test_why_nothing_plays_is_told_seldom_and_what_plays_at_once() -> None:
+    def at(when: float, holding: str | None, track: Track | None = None) -> Outcome:
+        return replace(HAPPY, captured_at=when, playback=Playback("mpd", holding=holding, track=track))
+
+    outcomes = [at(1 + step, "paused" if step % 2 else None) for step in range(60)]
+    times = [when for when, topic in told(outcomes) if topic == "playback/attributes"]
+    assert all(later - before >= GAP_S for before, later in pairwise(times))
+    assert 2 <= len(times) <= 1 + BURST
+    news = News(present(("playback",)), "0")
+    list(news.due(at(1, None)))
+    assert "playback/attributes" not in dict(news.due(at(2, "paused")))
+    assert '"holding":"paused"' in dict(news.due(at(3, "paused", SONGS[0])))["playback/attributes"]
+    assert '"holding":null' in dict(news.due(at(30, None, SONGS[0])))["playback/attributes"], "it is not forgotten"
 
 
 @given(st.lists(st.tuples(st.floats(0.1, 30), st.floats(0, 1), st.integers(0, 3)), max_size=200))
