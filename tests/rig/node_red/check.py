@@ -24,7 +24,7 @@ from musicond.core.messages import Mood
 from musicond.music.lists import Lists
 from musicond.music.schema import FILE_NAME
 from tests.outputs.conftest import Broker, Listener, free_port
-from tests.rig.ha.check import mosquitto_version
+from tests.rig.checks import check, faults, mosquitto_version
 from tests.system.daemon import Daemon
 
 if TYPE_CHECKING:
@@ -37,14 +37,6 @@ module.exports = {
   editorTheme: {tours: false, projects: {enabled: false}}, diagnostics: {enabled: true}, logging: {console: {level: "info"}}
 }
 """
-faults: list[str] = []
-
-
-def check(true: object, what: str) -> None:
-    """Note a fault and go on."""
-    print(f"{'ok  ' if true else 'FAIL'} {what}", flush=True)
-    if not true:
-        faults.append(what)
 
 
 class NodeRed:
