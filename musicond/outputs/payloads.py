@@ -39,6 +39,7 @@ class State(Payload):
     mood: Mood = Field(description="The announced mood.")
     emotion: Emotion | None = Field(description="The mood's emotion; null for unsure and nobody.")
     manual: bool = Field(description="The mood was set by a person and not read.")
+    manual_until: datetime | None = Field(description="When a mood that a person set ends by itself.")
     watching: Watching = Field(description="Whether faces are read, and if not, why not.")
     presence: bool | None = Field(description="Somebody is there; null while not watching.")
     confidence: float | None = Field(
@@ -154,11 +155,13 @@ TOPICS: Mapping[str, type[Payload]] = {
 def state(outcome: Outcome, version: str, *, running: bool = True) -> State:
     """Return the payload of `state`."""
     nobody = outcome.mood is Mood.NOBODY
+    manual = not nobody and outcome.controls.manual_mood is not None
     return State(
         status="running" if running else "stopped",
         mood=outcome.mood,
         emotion=outcome.mood.emotion,
-        manual=not nobody and outcome.controls.manual_mood is not None,
+        manual=manual,
+        manual_until=outcome.controls.manual_until if manual else None,
         watching=outcome.watching,
         presence=outcome.present,
         confidence=None if nobody else round(outcome.confidence, 2),

@@ -109,10 +109,11 @@ def test_after_a_new_connection_all_is_told_again() -> None:
 
 def test_a_manual_mood_says_so() -> None:
     manual = replace(HAPPY, confidence=1.0, controls=Controls(manual_mood=Emotion.HAPPY, manual_until=NOON))
-    assert payloads.state(manual, "0").manual
-    assert not payloads.state(HAPPY, "0").manual
+    assert (payloads.state(manual, "0").manual, payloads.state(manual, "0").manual_until) == (True, NOON)
+    assert (payloads.state(HAPPY, "0").manual, payloads.state(HAPPY, "0").manual_until) == (False, None)
     private = replace(manual, watching=Watching.PRIVATE, mood=Mood.NOBODY, present=None)
-    assert not payloads.state(private, "0").manual, "it is not announced now"
+    hidden = payloads.state(private, "0")
+    assert (hidden.manual, hidden.manual_until) == (False, None), "it is not announced now"
 
 
 def test_the_plain_recommendation_fits_and_ends_at_a_song() -> None:

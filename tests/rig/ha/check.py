@@ -12,6 +12,7 @@ import shutil
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 from musicond import __version__
@@ -57,6 +58,9 @@ def commands(ha: HomeAssistant, daemon: Daemon) -> None:
     """Check that what is done in Home Assistant reaches the daemon, and its answer Home Assistant."""
     ha.call("select.select_option", "select.musicond_manual_mood", option="surprise")
     ha.becomes("sensor.musicond_mood", "the manual mood is announced", "surprise")
+    until = ha.attribute("sensor.musicond_mood", "manual_until")
+    left = (datetime.fromisoformat(until) - datetime.now(UTC)).total_seconds() / 60 if until else 0.0
+    check(55 <= left <= 60, f"for {left:.1f} minutes more")
     ha.call("button.press", "button.musicond_like")
     before = ha.ask("states")["entities"]["sensor.musicond_recommendation"]["state"]
     ha.call("button.press", "button.musicond_next")

@@ -60,6 +60,15 @@ class HomeAssistant:
         answer = self.ask("wait", entity=entity, seconds=seconds, **wish)
         check("error" not in answer, f"{what}{': ' + answer['error'] if 'error' in answer else ''}")
 
+    def attribute(self, entity: str, name: str, seconds: float = 5) -> Any:
+        """Return an attribute, waiting until it is not None."""
+        end = time.monotonic() + seconds
+        while (found := self.ask("states")["entities"][entity]["attributes"].get(name)) is None:
+            if time.monotonic() > end:
+                break
+            self.ask("wait", entity="none", state="none", seconds=0.1)
+        return found
+
     def call(self, service: str, entity: str, **data: Any) -> None:
         answer = self.ask("call", service=service, data={"entity_id": entity, **data})
         check("error" not in answer, f"{service} {entity}{': ' + answer['error'] if 'error' in answer else ''}")
