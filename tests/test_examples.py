@@ -1,4 +1,4 @@
-"""What examples/ says fits what the daemon says and understands; tests/rig/homeassistant runs the blueprints."""
+"""What examples/ says fits what the daemon says and understands; tests/rig/homeassistant runs the blueprints, nodered the flow."""
 
 from __future__ import annotations
 

@@ -163,9 +163,10 @@ def main() -> None:
     )
     parser.add_argument("--rate", type=float, default=4, metavar="R", help="frames per second of each device")
     parser.add_argument("--hour", action="store_true", help="count the messages of an ordinary hour instead")
+    parser.add_argument("--music", action="store_true", help="with --hour: a player plays whenever somebody is there")
     args = parser.parse_args()
     if args.hour:
-        sent = ordinary_hour()
+        sent = ordinary_hour(music=args.music)
         found: dict[str, Any] = {"total": sent.total(), **dict(sorted(sent.items()))}
     else:
         logging.disable()  # each device would tell of the broker's absence

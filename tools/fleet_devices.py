@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,7 +20,7 @@ sys.path.insert(0, str(ROOT))
 
 from musicond.config import Config
 from musicond.config_mqtt import Mqtt
-from musicond.core.messages import EMOTIONS, Box, Command, Emotion, EmotionEstimate, Faces, Frame
+from musicond.core.messages import EMOTIONS, Box, Command, Emotion, EmotionEstimate, Faces, Frame, Next
 from musicond.core.mood import Rules
 from musicond.core.pipeline import Pipeline
 from musicond.core.recommend import Recommender
@@ -29,6 +30,7 @@ from musicond.outputs import payloads
 from musicond.outputs.mqtt import HEALTH_S, MqttOutput
 from musicond.outputs.news import News
 from musicond.outputs.things import present
+from tools.fleet_player import Music
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 PICTURE = np.zeros((60, 80), np.uint8)
@@ -76,18 +78,25 @@ def core(seed: int, catalogue: SqliteCatalogue) -> tuple[Face, Pipeline]:
     return face, Pipeline(face, face, Recommender(catalogue, seed), rules)
 
 
-def ordinary_hour(seed: int = 1, rate: float = 8.0) -> Counter[str]:
-    """Return how many messages of each topic one device sends in the hour of the script, already connected."""
+def ordinary_hour(seed: int = 1, rate: float = 8.0, *, music: bool = False) -> Counter[str]:
+    """Return how many messages of each topic one device sends in the hour of the script, already connected.
+
+    With `music` a player is configured, with autoplay on.
+    """
     with SqliteCatalogue.open(MEMORY) as catalogue:
-        return _count(*core(seed, catalogue), rate)
+        return _count(*core(seed, catalogue), rate, music=music)
 
 
-def _count(face: Face, pipeline: Pipeline, rate: float) -> Counter[str]:
-    news, sent = News(present(("temperature", "throttled")), "0"), Counter[str]()
+def _count(face: Face, pipeline: Pipeline, rate: float, *, music: bool) -> Counter[str]:
+    facts = ("temperature", "throttled", *(("playback",) if music else ()))
+    news, sent = News(present(facts), "0"), Counter[str]()
+    player = Music(lambda: pipeline.handle(Next(), NOON)) if music else None
     for step in range(round(3600 * rate)):
         at = step / rate
         face.emotion = next(emotion for minute, emotion in reversed(HOUR) if at >= 60 * minute)
         outcome = pipeline.step(Frame(PICTURE, at, NOON + timedelta(seconds=at)))
+        if player is not None:
+            outcome = replace(outcome, playback=player.beside(outcome))
         due = [topic for topic, _ in news.due(outcome)]
         if step:  # what the first one brings belongs to the connection
             sent.update(due)

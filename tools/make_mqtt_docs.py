@@ -42,6 +42,7 @@ SONG = Track(
     "Shape of You",
     "Ed Sheeran",
     "https://open.spotify.com/track/7qiZfU4dY1lWllzX7mPBI3",
+    "÷ (Deluxe)",
 )
 OUTCOME = Outcome(
     seq=1,
@@ -54,7 +55,14 @@ OUTCOME = Outcome(
     scores=(0.02, 0.01, 0.02, 0.81, 0.08, 0.03, 0.03),
     raw_scores=None,
     faces=Faces(confirmed=(Box(0, 0, 1, 1),)),
-    recommendation=Recommendation(Mood.HAPPY, (SONG,), "Happy: one bright, lively song, not offered before.", NOW),
+    recommendation=Recommendation(
+        Mood.HAPPY,
+        (SONG,),
+        "Happy: one bright, lively song, not offered before.",
+        NOW,
+        None,
+        "spotify:playlist:4hOKQuZbraPDIfaGbM3lKI",
+    ),
     change=MoodChange(Mood.NEUTRAL, Mood.HAPPY, 0.81, 312.4, 1.0, NOW),
     controls=Controls(paused=True, paused_until=NOW.replace(hour=19, minute=0), paused_minutes=30),
     present=True,

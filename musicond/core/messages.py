@@ -200,6 +200,8 @@ class Recommendation:
     wall: datetime
     why: Why | None = None
     """The same reason in parts."""
+    playlist: str | None = None
+    """URI of a playlist that holds all the songs; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)

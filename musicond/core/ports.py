@@ -107,6 +107,9 @@ class Catalogue(Protocol):
     def tracks(self, keys: Sequence[int]) -> Sequence[Track]:
         """Return tracks by their numbers, in the same order."""
 
+    def playlist(self, tracks: Sequence[Track]) -> str | None:
+        """Return the URI of a playlist that holds all these; None where there is none."""
+
     def offered(self, mood: Emotion, keys: Sequence[int], turn: int) -> None:
         """Remember that these were offered in the mood's recommendation number `turn`; may be stored later."""
 
@@ -122,6 +125,10 @@ class Catalogue(Protocol):
 
 class ListSource(Protocol):
     """A list of songs outside the catalogue: a file, a folder, a playlist. Constructing it opens nothing."""
+
+    @property
+    def address(self) -> str | None:
+        """URI by which players find it as a whole, known once it has been read; None where there is none."""
 
     def songs(self) -> Iterator[Song]:
         """Yield its songs in order, reading as it goes; raise ListError."""

@@ -81,7 +81,7 @@ class Recommender:
         counts, known = [len(pool) for pool in drawn], [heard.get(key) for key in songs]
         found = why(plan, counts, known, turn, quiet=self._quiet(occasion.wall))
         tracks, words = tuple(self._catalogue.tracks(songs)), reason(emotion, found, counts)
-        new = Recommendation(Mood(emotion.value), tracks, words, occasion.wall, found)
+        new = Recommendation(Mood(emotion.value), tracks, words, occasion.wall, found, self._catalogue.playlist(tracks))
         self._catalogue.offered(emotion, songs, turn)
         self._turn[emotion] = turn
         self._guide.done(occasion, plan, union(drawn))
@@ -148,7 +148,8 @@ class Recommender:
         chosen = Draw(heard, turn, self.taste.count, self._rng).pick(pool, (target,), taken).keys.tolist()
         self._catalogue.offered(emotion, chosen, max(1, turn))
         kept = tuple(track for track in shown.tracks if track.track_id != track_id)
-        new = replace(shown, tracks=(*kept, *self._catalogue.tracks(chosen)), wall=wall)
+        tracks = (*kept, *self._catalogue.tracks(chosen))
+        new = replace(shown, tracks=tracks, wall=wall, playlist=self._catalogue.playlist(tracks))
         if made:
             self._made[emotion] = made[0], new, made[2]
         return new

@@ -47,6 +47,8 @@ class Shelf(Protocol):
 class Folder:
     """All audio files below a folder, in the order of their paths; implements core.ports.ListSource."""
 
+    address = None
+
     def __init__(self, path: Path, shelf: Shelf) -> None:
         self._path, self._shelf = path, shelf
 
@@ -69,6 +71,11 @@ class M3u:
 
     def __init__(self, path: Path, shelf: Shelf) -> None:
         self._path, self._shelf = path, shelf
+
+    @property
+    def address(self) -> str:
+        """URI of the file."""
+        return self._path.absolute().as_uri()
 
     def songs(self) -> Iterator[Song]:
         """Yield its songs; what EXTINF says is taken where a file has no tags. Raise ListError."""

@@ -94,6 +94,19 @@ class SqliteCatalogue:
             rows = [self._connection.execute(query, (key,)).fetchone() for key in keys]
         return tuple(Track(*row) for row in rows)
 
+    def playlist(self, tracks: Sequence[Track]) -> str | None:
+        """Return the URI of a playlist that holds all these; None where there is none. Raise CatalogueError."""
+        marks, moods = ", ".join("?" * len(tracks)), ", ".join("?" * len(Emotion))
+        query = (
+            "SELECT min(uri) FROM playlists WHERE ? = (SELECT count(DISTINCT track) FROM lists "  # noqa: S608 - only marks
+            f"WHERE emotion IN ({moods}) AND track IN (SELECT track FROM tracks WHERE track_id IN ({marks})) "
+            "AND lists.origin = playlists.origin AND state = 'listed')"
+        )
+        values = (len(tracks), *Emotion, *(track.track_id for track in tracks))
+        with folded(self._name):
+            found = self._connection.execute(query, values).fetchone()[0] if tracks else None
+        return None if found is None else str(found)
+
     def offered(self, mood: Emotion, keys: Sequence[int], turn: int) -> None:
         """Remember that these were offered in the mood's recommendation number `turn`; stored later, by `tend`."""
         heard = self._remembered(mood)

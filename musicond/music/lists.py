@@ -176,11 +176,15 @@ class Lists:
             )
         return len(named)
 
-    def merge(self, emotion: Emotion, origin: str, songs: Sequence[Song]) -> Change:
-        """Bring a list up to date with its source: append what is new, mark what is gone, drop what was replaced."""
+    def merge(self, emotion: Emotion, origin: str, songs: Sequence[Song], address: str | None = None) -> Change:
+        """Bring a list up to date with its source: append what is new, mark what is gone, drop what was replaced.
+
+        `address` is the URI of a list that is a playlist.
+        """
         query = "SELECT track, state FROM lists WHERE emotion = ? AND origin = ? ORDER BY position"
         with folded(self.name), transaction(self.connection):
             known = dict(self.connection.execute(query, (emotion.value, origin)).fetchall())
+            self._set_address(origin, address)
             listed = {self._upsert(song): song for song in songs}
             added = [key for key in listed if key not in known]
             self._set_state(emotion, origin, [key for key in listed if known.get(key) == "gone"], "listed")
@@ -216,6 +220,7 @@ class Lists:
             titles = tuple(self._titles(keys))
             if keys:
                 self.connection.execute(f"DELETE FROM lists {where}", values)  # noqa: S608 - likewise
+                self.connection.execute("DELETE FROM playlists WHERE origin NOT IN (SELECT origin FROM lists)")
                 self._sweep(keys)
         return titles
 
@@ -257,6 +262,11 @@ class Lists:
             "UPDATE lists SET state = ? WHERE emotion = ? AND origin = ? AND track = ?",
             [(state, emotion.value, origin, key) for key in keys],
         )
+
+    def _set_address(self, origin: str, address: str | None) -> None:
+        self.connection.execute("DELETE FROM playlists WHERE origin = ?1 AND uri IS NOT ?2", (origin, address))
+        if address is not None:
+            self.connection.execute("INSERT OR IGNORE INTO playlists VALUES (?, ?)", (origin, address))
 
     def _titles(self, keys: Sequence[int]) -> list[str]:
         query = "SELECT title, artist FROM tracks WHERE track = ?"

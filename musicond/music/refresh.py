@@ -128,10 +128,11 @@ class Refresh:
         """Read one list into the catalogue; raise Stopped, CatalogueError."""
         try:
             with folded(lists.name):
-                songs = list(self._read(find(name, emotion, shelf, self._others), name, stopped))
+                source = find(name, emotion, shelf, self._others)
+                songs = list(self._read(source, name, stopped))
                 shelf.flush()
             self._found[emotion, name] = True
-            if change := lists.merge(emotion, name, songs):
+            if change := lists.merge(emotion, name, songs, source.address):
                 report.changes[emotion.value, name] = change
         except ListError as fault:
             report.faults.append(str(fault))

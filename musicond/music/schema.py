@@ -226,5 +226,10 @@ def _make_version_3(connection: sqlite3.Connection) -> None:
     connection.execute("DELETE FROM scanned")  # tags kept without the album are to be read again
 
 
-MIGRATIONS = (_make_version_1, _make_version_2, _make_version_3)
+def _make_version_4(connection: sqlite3.Connection) -> None:
+    # What a list of `lists.origin` is called by players, where it is a playlist.
+    connection.execute("CREATE TABLE playlists (origin TEXT PRIMARY KEY, uri TEXT NOT NULL) STRICT, WITHOUT ROWID")
+
+
+MIGRATIONS = (_make_version_1, _make_version_2, _make_version_3, _make_version_4)
 """Step n leads from schema n to n + 1; PRAGMA user_version says where a file stands."""

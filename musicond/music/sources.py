@@ -26,6 +26,8 @@ STARTER = "starter"
 class Starter:
     """The list that comes with musicond."""
 
+    address = None
+
     def __init__(self, emotion: Emotion) -> None:
         self._emotion = emotion
 
@@ -39,6 +41,8 @@ class Starter:
 
 class Table:
     """A CSV or JSON file; of its rows those that name the emotion, or none."""
+
+    address = None
 
     def __init__(self, path: Path, emotion: Emotion) -> None:
         self._path, self._emotion = path, emotion

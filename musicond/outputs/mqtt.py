@@ -19,7 +19,7 @@ from musicond.outputs import homeassistant, payloads
 from musicond.outputs.commands import Commands
 from musicond.outputs.link import Link
 from musicond.outputs.news import News
-from musicond.outputs.things import present
+from musicond.outputs.things import THINGS, present
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -99,6 +99,8 @@ class MqttOutput:
         """When everything is to be published: after a connection, and after Home Assistant's birth."""
         self._earlier: dict[str, dict[str, str]] = {}
         """What was announced once and is no more."""
+        self._stale = {thing.state for thing in THINGS if thing.state} - {thing.state for thing in things}
+        """Topics that the broker may keep of a time when there was a player, say."""
         self._health_at = 0.0
 
     def start(self) -> None:
@@ -154,6 +156,8 @@ class MqttOutput:
         if self._all_at is not None and now >= self._all_at:
             self._all_at = None
             self._announce()
+            while self._stale:
+                self._send(self._stale.pop(), "")
             self._news.forget()
             self._told, self._health_at = None, 0.0
         if self._all_at is None or self._told is not None:

@@ -2,9 +2,10 @@
 
 The rules
   1. A topic is sent when its payload changes; after a new connection all are.
-  2. `state` also holds what wavers all the time: confidence, scores and the number of faces. For these alone it is sent
-     only when the confidence has moved by `STEP` or the number of faces has changed, `GAP_S` after it was sent before,
-     and while the allowance lasts: `BURST` messages, one more every `REFILL_S`.
+  2. `state` also holds what wavers all the time: confidence, scores and the number of faces; `playback/attributes` also
+     holds why nothing starts by itself. For these alone a topic is sent only when the confidence has moved by `STEP`,
+     or the number of faces or the reason has changed, `GAP_S` after it was sent before, and while the allowance of both
+     topics lasts: `BURST` messages, one more every `REFILL_S`.
   3. `recommendation/attributes` follows the recommendation; what was read then stays as it was.
 """
 
@@ -35,6 +36,8 @@ class News:
         self._sent: dict[str, str] = {}
         self._state: payloads.State | None = None
         self._state_at = 0.0
+        self._playback: payloads.Playback | None = None
+        self._playback_at = 0.0
         self._allowance = float(BURST)
         self._counted_at = 0.0
         self._recommendation: Recommendation | None = None
@@ -42,7 +45,7 @@ class News:
     def forget(self) -> None:
         """Send everything with the next outcome."""
         self._sent.clear()
-        self._state = None
+        self._state = self._playback = None
 
     def due(self, outcome: Outcome) -> Iterator[tuple[str, str]]:
         """Yield the topics to be sent now, each with its payload."""
@@ -50,7 +53,7 @@ class News:
             yield from self._changed(topic, says(outcome))
         yield from self._changed("pause/attributes", payloads.pause(outcome).text())
         if outcome.playback is not None:
-            yield from self._changed("playback/attributes", payloads.playback(outcome.playback).text())
+            yield from self._plays(payloads.playback(outcome.playback), outcome.captured_at)
         if "recommendation/attributes" not in self._sent or outcome.recommendation is not self._recommendation:
             self._recommendation = outcome.recommendation
             yield from self._changed("recommendation/attributes", payloads.attributes(outcome).text())
@@ -68,19 +71,28 @@ class News:
             self._sent[topic] = payload
             yield topic, payload
 
+    def _plays(self, new: payloads.Playback, at: float) -> Iterator[tuple[str, str]]:
+        old = self._playback
+        same = old is not None and old.model_copy(update={"holding": new.holding}) == new
+        if not same or (old != new and self._may(at, self._playback_at)):
+            self._playback, self._playback_at = new, at
+            yield "playback/attributes", new.text()
+
     def _worth_it(self, new: payloads.State, at: float) -> bool:
-        """Apply rule 2."""
         old = self._state
-        self._allowance = min(BURST, self._allowance + max(0.0, at - self._counted_at) / REFILL_S)
-        self._counted_at = at
         if old is None:
             return True
         wavering = {"confidence": new.confidence, "scores": new.scores, "faces": new.faces}
         if old.model_copy(update=wavering) != new:
             return True
         step = round(abs((new.confidence or 0) - (old.confidence or 0)), 2)
-        moved = new.faces != old.faces or step >= STEP
-        if not moved or at - self._state_at < GAP_S or self._allowance < 1:
+        return (new.faces != old.faces or step >= STEP) and self._may(at, self._state_at)
+
+    def _may(self, at: float, sent_at: float) -> bool:
+        """Whether what wavers may be told now, by rule 2; if so, that takes from the allowance."""
+        self._allowance = min(BURST, self._allowance + max(0.0, at - self._counted_at) / REFILL_S)
+        self._counted_at = at
+        if at - sent_at < GAP_S or self._allowance < 1:
             return False
         self._allowance -= 1
         return True

@@ -13,7 +13,7 @@ from musicond.core.playing import PlayState
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from musicond.core.messages import Outcome, Recommendation
+    from musicond.core.messages import Outcome, Recommendation, Track
     from musicond.core.playing import Playback as NowPlaying
 
 PLAIN_LIMIT = 255
@@ -39,6 +39,7 @@ class State(Payload):
     mood: Mood = Field(description="The announced mood.")
     emotion: Emotion | None = Field(description="The mood's emotion; null for unsure and nobody.")
     manual: bool = Field(description="The mood was set by a person and not read.")
+    manual_until: datetime | None = Field(description="When a mood that a person set ends by itself.")
     watching: Watching = Field(description="Whether faces are read, and if not, why not.")
     presence: bool | None = Field(description="Somebody is there; null while not watching.")
     confidence: float | None = Field(
@@ -59,7 +60,15 @@ class Song(Payload):
     id: str = Field(description="Identifier in the catalogue, such as spotify:track:...; `like` and `dislike` take it.")
     title: str
     artist: str
+    album: str | None = Field(description="null where it is not known.")
     link: str = Field(description="Web address.")
+
+    @classmethod
+    def of(cls, track: Track) -> Song:
+        """Return what is told of a track."""
+        return cls(
+            id=track.track_id, title=track.title, artist=track.artist, album=track.album or None, link=track.link
+        )
 
 
 class Attributes(Payload):
@@ -72,7 +81,10 @@ class Attributes(Payload):
     since: datetime | None = Field(description="When it was made.")
     reason: str | None = Field(description="Why these songs, in plain words.")
     tracks: list[Song]
-    playlist: str | None = Field(description="URI of a playlist that holds the songs; null where there is none.")
+    playlist: str | None = Field(
+        description="URI of the playlist that holds all these songs (spotify:playlist:..., or file:///... of an .m3u); "
+        "null where none does."
+    )
 
 
 class Event(Payload):
@@ -143,11 +155,13 @@ TOPICS: Mapping[str, type[Payload]] = {
 def state(outcome: Outcome, version: str, *, running: bool = True) -> State:
     """Return the payload of `state`."""
     nobody = outcome.mood is Mood.NOBODY
+    manual = not nobody and outcome.controls.manual_mood is not None
     return State(
         status="running" if running else "stopped",
         mood=outcome.mood,
         emotion=outcome.mood.emotion,
-        manual=not nobody and outcome.controls.manual_mood is not None,
+        manual=manual,
+        manual_until=outcome.controls.manual_until if manual else None,
         watching=outcome.watching,
         presence=outcome.present,
         confidence=None if nobody else round(outcome.confidence, 2),
@@ -170,11 +184,8 @@ def attributes(outcome: Outcome) -> Attributes:
         faces=_faces(outcome),
         since=found.wall if found else None,
         reason=found.reason if found else None,
-        tracks=[
-            Song(id=track.track_id, title=track.title, artist=track.artist, link=track.link)
-            for track in (found.tracks if found else ())
-        ],
-        playlist=None,
+        tracks=[Song.of(track) for track in (found.tracks if found else ())],
+        playlist=found.playlist if found else None,
     )
 
 
@@ -201,12 +212,12 @@ def pause(outcome: Outcome) -> PauseAttributes:
 
 def playback(found: NowPlaying) -> Playback:
     """Return the payload of `playback/attributes`."""
-    account, track = found.account, found.track
+    account = found.account
     return Playback(
         backend=found.backend,
         state=found.state,
         ours=found.ours,
-        track=Song(id=track.track_id, title=track.title, artist=track.artist, link=track.link) if track else None,
+        track=Song.of(found.track) if found.track else None,
         device=found.device,
         volume=found.volume,
         volume_max=found.volume_max,

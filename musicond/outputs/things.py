@@ -58,7 +58,7 @@ THINGS: tuple[Thing, ...] = (
             "json_attributes_topic": "state",
             "json_attributes_template": "{{ {'emotion': value_json.emotion, 'confidence': value_json.confidence, "
             "'scores': value_json.scores, 'faces': value_json.faces, 'since': value_json.since, "
-            "'manual': value_json.manual} | tojson }}",
+            "'manual': value_json.manual, 'manual_until': value_json.manual_until} | tojson }}",
         },
     ),
     Thing(

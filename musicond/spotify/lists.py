@@ -26,6 +26,8 @@ class SpotifyList:
 
     def __init__(self, name: str, client: Client) -> None:
         self._name, self._client = name, client
+        self.address: str | None = None
+        """The playlist's URI, once it has been read; None for the liked songs and a search."""
 
     def songs(self) -> Iterator[Song]:
         """Yield its songs that can be played; raise ListError."""
@@ -39,7 +41,7 @@ class SpotifyList:
     def _tracks(self) -> Iterator[dict[str, Any]]:
         name = self._name
         if match := LINK.fullmatch(name):
-            yield from _inner(self._client.playlist_items(match[1]))
+            yield from self._playlist(match[1])
             return
         if not name.startswith("spotify:"):
             raise ListError(f"{name}: no link of a playlist; {RIGHT}")
@@ -50,7 +52,11 @@ class SpotifyList:
             yield from self._client.search(rest.strip())
         else:
             wanted = rest if kind == "playlist" and colon else name.removeprefix("spotify:")
-            yield from _inner(self._client.playlist_items(self._found(wanted)))
+            yield from self._playlist(self._found(wanted))
+
+    def _playlist(self, playlist: str) -> Iterator[dict[str, Any]]:
+        self.address = f"spotify:playlist:{playlist}"
+        yield from _inner(self._client.playlist_items(playlist))
 
     def _found(self, wanted: str) -> str:
         """Return the id of a playlist: its own, or that of the user's playlist with this name."""

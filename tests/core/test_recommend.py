@@ -47,6 +47,10 @@ class Lists:
     def tracks(self, keys: Sequence[int]) -> list[Track]:
         return [Track(f"t:{key}", f"Title {key}", f"Artist {key}", f"https://example.org/{key}") for key in keys]
 
+    def playlist(self, tracks: Sequence[Track]) -> str | None:
+        """Return an address for songs of odd numbers."""
+        return "spotify:playlist:odd" if all(int(track.track_id[2:]) % 2 for track in tracks) else None
+
     def offered(self, mood: Emotion, keys: Sequence[int], turn: int) -> None:
         self.offers.append((mood, list(keys), turn))
         for key in keys:
@@ -300,6 +304,19 @@ def test_a_song_that_is_disliked_or_skipped_gives_its_place_to_another(verdict: 
     assert catalogue.offers[-1] == (Emotion.SAD, [int(ids(new)[-1][2:])], 1)
     recommender.for_mood(for_(Emotion.HAPPY, 1010))
     assert recommender.for_mood(for_(Emotion.SAD, 1020)) is new, "what comes back is without it too"
+
+
+def test_a_recommendation_names_the_playlist_that_holds_all_its_songs() -> None:
+    catalogue = Lists()
+    catalogue.keys[Emotion.SAD] = list(range(501, 521, 2))
+    recommender = Recommender(catalogue, 1)
+    shown = recommender.for_mood(for_(Emotion.SAD, 1))
+    assert shown is not None
+    assert shown.playlist == "spotify:playlist:odd"
+    catalogue.keys[Emotion.SAD] = list(range(502, 522, 2))
+    changed = recommender.rate(Rate(Verdict.SKIP), shown, NOON)
+    assert changed is not None
+    assert changed.playlist is None, "one of its songs is of another list now"
 
 
 def test_a_recommendation_made_by_an_earlier_run_can_be_changed() -> None:

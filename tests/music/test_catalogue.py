@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from musicond.core.choice import Heard
-from musicond.core.messages import EMOTIONS, Emotion, Verdict
+from musicond.core.messages import EMOTIONS, Emotion, Track, Verdict
 from musicond.core.ports import CatalogueError
+from musicond.core.songs import Song
 from musicond.music import catalogue as module
 from musicond.music import schema
 from musicond.music.catalogue import SqliteCatalogue, Tender
@@ -69,6 +70,44 @@ def test_a_new_catalogue_holds_the_starter() -> None:
             assert port.key_of(track.track_id) == pool.keys[3]
             assert port.emotions_of(int(pool.keys[3])) == (emotion,)
         assert port.key_of("unknown") is None
+
+
+def test_the_playlist_that_holds_all_songs_is_found_and_no_other(path: Path) -> None:
+    def songs(*titles: str) -> list[Song]:
+        return [Song(title, "x", f"t:{title}") for title in titles]
+
+    def tracks(*titles: str) -> list[Track]:
+        return [Track(song.track_id, song.title, song.artist, "") for song in songs(*titles)]
+
+    def refreshed(*rounds: tuple[Emotion, str, str, str | None]) -> None:
+        with Lists.open(path) as lists:
+            for emotion, origin, titles, uri in rounds:
+                lists.merge(emotion, origin, songs(*titles), uri)
+
+    with SqliteCatalogue.open(path) as catalogue:
+        assert catalogue.playlist(()) is None
+        first = catalogue.tracks(catalogue.pool(Emotion.SAD).keys[:5].tolist())
+        assert catalogue.playlist(first) is None, "the starter is none"
+        refreshed(
+            (Emotion.SAD, "spotify:Rain", "abcd", "p:rain"),
+            (Emotion.SAD, "spotify:liked", "aef", None),
+            (Emotion.HAPPY, "spotify:Sun", "aeg", "p:sun"),
+        )
+        assert catalogue.playlist(tracks(*"bac")) == "p:rain"
+        assert catalogue.playlist(tracks(*"ag")) == "p:sun"
+        assert catalogue.playlist(tracks("a")) == "p:rain", "of two that hold it, always the same one"
+        assert catalogue.playlist(tracks(*"bg")) is None, "of two lists"
+        assert catalogue.playlist(tracks(*"af")) is None, "liked songs have no address"
+        assert catalogue.playlist([*tracks("b"), first[0]]) is None
+        assert catalogue.playlist(tracks("b", "unknown")) is None
+        refreshed((Emotion.SAD, "spotify:Rain", "ab", "p:renamed"))
+        assert catalogue.playlist(tracks(*"ab")) == "p:renamed"
+        assert catalogue.playlist(tracks(*"bc")) is None, "the playlist names c no longer"
+        refreshed((Emotion.SAD, "spotify:Rain", "ab", None))
+        assert catalogue.playlist(tracks(*"ab")) is None
+    with Lists.open(path) as lists:
+        lists.keep_only(Emotion.HAPPY, ())
+        assert lists.connection.execute("SELECT * FROM playlists").fetchall() == []
 
 
 def test_counts_are_kept_and_no_times(path: Path) -> None:
@@ -269,7 +308,7 @@ def test_a_foreign_file_is_refused_and_left_alone(path: Path) -> None:
 
 def test_a_newer_file_is_refused(path: Path) -> None:
     edited(made(path), f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
-    assert "newer musicond (schema 4, this one knows 3)" in refusal(path)
+    assert "newer musicond (schema 5, this one knows 4)" in refusal(path)
 
 
 def test_damage_met_later_is_a_catalogue_error(path: Path) -> None:

@@ -68,9 +68,9 @@ def test_a_list_never_shrinks_and_holds_all_that_is_listed(rounds: list[list[int
 
 def test_what_is_unchanged_is_not_written(tmp_path: Path) -> None:
     with Lists.open(tmp_path / "c.sqlite") as lists:
-        lists.merge(Emotion.SAD, "x", songs("a", "b"))
+        lists.merge(Emotion.SAD, "x", songs("a", "b"), "file:///x.m3u")
         before = lists.connection.total_changes
-        lists.merge(Emotion.SAD, "x", songs("a", "b"))
+        lists.merge(Emotion.SAD, "x", songs("a", "b"), "file:///x.m3u")
         assert lists.connection.total_changes == before
 
 

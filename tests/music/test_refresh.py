@@ -21,6 +21,7 @@ from musicond.core.schedule import Schedule
 from musicond.core.songs import Song
 from musicond.music import refresh as module
 from musicond.music.audio import Folder, M3u
+from musicond.music.catalogue import SqliteCatalogue
 from musicond.music.librarian import Librarian
 from musicond.music.lists import Lists
 from musicond.music.refresh import Refresh, Stopped
@@ -163,6 +164,8 @@ def test_names_of_lists(tmp_path: Path, shelf: TagShelf) -> None:
 
 def test_another_kind_of_list_plugs_in_by_its_prefix(shelf: TagShelf) -> None:
     class Playlist:
+        address = None
+
         def __init__(self, name: str) -> None:
             self.name = name
 
@@ -278,6 +281,19 @@ def test_a_change_of_the_configuration_is_not_gone_on_with(tmp_path: Path) -> No
     house.stops_after = None
     house.librarian(str(house.list)).tick()
     assert not house.titles()
+
+
+def test_songs_of_an_m3u_file_lead_to_it(tmp_path: Path) -> None:
+    house = House(tmp_path, "never")
+    m3u = tmp_path / "quiet evenings.m3u8"
+    m3u.write_text("#EXTINF:1,Ann - One\nhttps://radio.example/1\n#EXTINF:1,Ann - Two\nhttps://radio.example/2\n")
+    assert house.librarian(str(m3u)).refresh() is not None
+    with SqliteCatalogue.open(house.path) as catalogue:
+        numbers = [catalogue.key_of(f"https://radio.example/{number}") for number in (1, 2)]
+        tracks = catalogue.tracks([number for number in numbers if number])
+        assert catalogue.playlist(tracks) == m3u.as_uri()
+        assert len(tracks) == 2
+        assert catalogue.playlist(catalogue.tracks(catalogue.pool(Emotion.SAD).keys[:2].tolist())) is None
 
 
 def test_lists_taken_out_of_the_configuration_go(tmp_path: Path) -> None:

@@ -50,6 +50,19 @@ def test_everything_is_told_and_retained_but_the_event(house: House, listen: Cal
     assert house.output.status() == f"connected to 127.0.0.1:{house.output.status().rpartition(':')[2]}"
 
 
+def test_what_is_no_longer_there_leaves_no_state_on_the_broker(
+    tmp_path: Path, broker: Broker, listen: Callable[[], Listener]
+) -> None:
+    listener = listen()
+    topics = {f"musicond/den/{topic}" for topic in ("playback/state", "playback/attributes", "autoplay/state")}
+    for topic in topics:
+        listener.send(topic, "of a player", retain=True)
+    assert listener.until(lambda: topics <= listener.retained.keys())
+    with House(tmp_path / "house", broker.port) as house:
+        assert house.settled(listener)
+        assert listener.until(lambda: not topics & listener.retained.keys())
+
+
 def test_the_order_of_a_connection_is_truth_first_available_last(house: House, listen: Callable[[], Listener]) -> None:
     listener = listen()
     assert listener.wait_for("musicond/den/availability", "online")

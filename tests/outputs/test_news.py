@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from musicond.core.messages import Box, Controls, Emotion, Faces, Mood, Outcome, Recommendation, Track, Watching
+from musicond.core.playing import Hold, Holding, Playback
 from musicond.outputs import payloads
 from musicond.outputs.news import BURST, GAP_S, REFILL_S, STEP, News
 from musicond.outputs.things import present
@@ -50,6 +51,28 @@ def test_an_ordinary_hour_has_at_most_sixty_messages() -> None:
     assert sent.total() <= 60
 
 
+def test_in_an_hour_with_music_only_what_plays_is_told_besides() -> None:
+    sent = ordinary_hour(rate=4.0, music=True)
+    assert sent["playback/attributes"] >= 15, "songs of three and a half minutes"
+    assert sent.total() - sent["playback/attributes"] <= 60
+    assert sent.total() <= 80
+
+
+def test_why_nothing_plays_is_told_seldom_and_what_plays_at_once() -> None:
+    def at(when: float, holding: Holding | None, track: Track | None = None) -> Outcome:
+        return replace(HAPPY, captured_at=when, playback=Playback("mpd", holding=holding, track=track))
+
+    outcomes = [at(1 + step, Holding(Hold.PAUSED) if step % 2 else None) for step in range(60)]
+    times = [when for when, topic in told(outcomes) if topic == "playback/attributes"]
+    assert all(later - before >= GAP_S for before, later in pairwise(times))
+    assert 2 <= len(times) <= 1 + BURST
+    news = News(present(("playback",)), "0")
+    list(news.due(at(1, None)))
+    assert "playback/attributes" not in dict(news.due(at(2, Holding(Hold.PAUSED))))
+    assert '"holding":"paused"' in dict(news.due(at(3, Holding(Hold.PAUSED), SONGS[0])))["playback/attributes"]
+    assert '"holding":null' in dict(news.due(at(30, None, SONGS[0])))["playback/attributes"], "it is not forgotten"
+
+
 @given(st.lists(st.tuples(st.floats(0.1, 30), st.floats(0, 1), st.integers(0, 3)), max_size=200))
 def test_what_wavers_is_told_seldom(steps: list[tuple[float, float, int]]) -> None:
     at, outcomes = 1.0, [HAPPY]
@@ -86,10 +109,11 @@ def test_after_a_new_connection_all_is_told_again() -> None:
 
 def test_a_manual_mood_says_so() -> None:
     manual = replace(HAPPY, confidence=1.0, controls=Controls(manual_mood=Emotion.HAPPY, manual_until=NOON))
-    assert payloads.state(manual, "0").manual
-    assert not payloads.state(HAPPY, "0").manual
+    assert (payloads.state(manual, "0").manual, payloads.state(manual, "0").manual_until) == (True, NOON)
+    assert (payloads.state(HAPPY, "0").manual, payloads.state(HAPPY, "0").manual_until) == (False, None)
     private = replace(manual, watching=Watching.PRIVATE, mood=Mood.NOBODY, present=None)
-    assert not payloads.state(private, "0").manual, "it is not announced now"
+    hidden = payloads.state(private, "0")
+    assert (hidden.manual, hidden.manual_until) == (False, None), "it is not announced now"
 
 
 def test_the_plain_recommendation_fits_and_ends_at_a_song() -> None:
@@ -102,6 +126,16 @@ def test_the_plain_recommendation_fits_and_ends_at_a_song() -> None:
     assert payloads.plain(Recommendation(Mood.SAD, (huge,), "", NOON)) == "x" * 254 + "…"
     assert payloads.plain(None) == ""
     assert payloads.plain(Recommendation(Mood.SAD, (), "", NOON)) == ""
+
+
+def test_the_attributes_name_albums_and_the_playlist_where_they_are_known() -> None:
+    songs = (replace(SONGS[0], album="Bagatelles"), SONGS[1])
+    found = payloads.attributes(
+        replace(HAPPY, recommendation=Recommendation(Mood.HAPPY, songs, "", NOON, None, "spotify:playlist:1"))
+    )
+    assert [song.album for song in found.tracks] == ["Bagatelles", None]
+    assert found.playlist == "spotify:playlist:1"
+    assert payloads.attributes(HAPPY).playlist is None
 
 
 def test_before_the_first_recommendation_the_attributes_are_empty() -> None:

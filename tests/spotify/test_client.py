@@ -42,7 +42,9 @@ def test_a_playlist_is_read_page_by_page_by_id_link_and_name(double: Double, cli
         "spotify:Quiet Evenings",
         "spotify:playlist:quiet EVENINGS",
     ):
-        assert names(client, name) == expected
+        found = SpotifyList(name, client)
+        assert [each.title for each in found.songs()] == expected
+        assert found.address == f"spotify:playlist:{QUIET}"
     assert double.violations == []
 
 
@@ -65,7 +67,9 @@ def test_what_can_not_be_played_is_skipped(double: Double, client: Client) -> No
 def test_liked_songs_and_a_search_of_ten_at_a_time(double: Double, client: Client) -> None:
     double.liked = [entry(f"Liked {number}", wrapper="track") for number in range(60)]
     double.found = [track_object(f"Found {number}") for number in range(25)]
-    assert len(names(client, "spotify:liked")) == 60
+    liked = SpotifyList("spotify:liked", client)
+    assert len(list(liked.songs())) == 60
+    assert liked.address is None
     assert len(names(client, "spotify:search:rainy days")) == 25
     assert {each.query["limit"] for each in double.seen if each.path == "search"} == {"10"}
     assert double.violations == []

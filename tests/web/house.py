@@ -98,6 +98,8 @@ class House:
 
 def _nothing(name: str, _: Emotion) -> Any:
     class Nothing:
+        address = None
+
         def songs(self) -> Iterator[Any]:
             yield from ()
 

@@ -9,137 +9,58 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from musicond import __version__
-from musicond.core.messages import Mood
 from musicond.music.lists import Lists
 from musicond.music.schema import FILE_NAME
-from musicond.outputs.things import THINGS, present
-from musicond.runtime import health
 from tests.outputs.conftest import Broker, Listener
 from tests.outputs.relay import Relay
+from tests.rig.checks import check, faults, mosquitto_version
+from tests.rig.ha.home import HomeAssistant, entities
+from tests.rig.ha.player import player
 from tests.system.daemon import Daemon
 
 ROOT = Path(__file__).resolve().parents[3]
 
-ENTER = """
-mount -t proc proc "$1/proc"
-mount --rbind /dev "$1/dev"
-mount -t tmpfs tmpfs "$1/tmp"
-mkdir "$1/tmp/config" "$1/tmp/rig"
-mount --bind "$3" "$1/tmp/config"
-mount --bind "$2" "$1/tmp/rig"
-exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp LC_ALL=C.UTF-8 TZ=UTC \\
-  chroot "$1" /opt/ha/bin/python /tmp/rig/inside.py /tmp/config "$4"
-"""
 CONFIGURATION = """
 homeassistant: {name: Rig, unit_system: metric, time_zone: UTC}
 logger: {default: warning, logs: {homeassistant.components.mqtt: info}}
 automation: !include automations.yaml
 """
-AUTOMATIONS: dict[str, dict[str, object]] = {
-    "lights-by-mood": {"mood": "sensor.musicond_mood", "lights": {"entity_id": "light.lamp"}, "only_lit": False},
-    "play-the-recommendation": {
-        "recommendation": "sensor.musicond_recommendation",
-        "player": {"entity_id": "media_player.box"},
-    },
-    "notify-the-recommendation": {
-        "recommendation": "sensor.musicond_recommendation",
-        "notifier": {"entity_id": "notify.phone"},
-    },
+SONGS, LIGHTS = "sensor.musicond_recommendation", "lights-by-mood"
+AUTOMATIONS: dict[str, tuple[str, dict[str, object]]] = {
+    "lamp": (LIGHTS, {"mood": "sensor.musicond_mood", "lights": {"entity_id": "light.lamp"}, "only_lit": False}),
+    "lit": (LIGHTS, {"mood": "sensor.musicond_mood", "lights": {"entity_id": ["light.desk", "light.dark"]}}),
+    "box": ("play-the-recommendation", {"recommendation": SONGS, "player": {"entity_id": "media_player.box"}}),
+    "words": (
+        "play-the-recommendation",
+        {"recommendation": SONGS, "player": {"entity_id": "media_player.words"}, "content": "words"},
+    ),
+    "busy": (
+        "play-the-recommendation",
+        {
+            "recommendation": SONGS,
+            "player": {"entity_id": "media_player.busy"},
+            "busy": ["media_player.busy"],
+        },
+    ),
+    "phone": ("notify-the-recommendation", {"recommendation": SONGS, "notifier": {"entity_id": "notify.phone"}}),
 }
-"""The blueprints of examples/ with what a person would choose; the rig notes what they do to lamp, box and phone."""
-faults: list[str] = []
-
-
-def check(true: object, what: str) -> None:
-    """Note a fault and go on."""
-    print(f"{'ok  ' if true else 'FAIL'} {what}", flush=True)
-    if not true:
-        faults.append(what)
-
-
-class HomeAssistant:
-    """The process in its system; `ask` sends one request and returns the answer."""
-
-    def __init__(self, system: Path, config: Path, port: int) -> None:
-        places = (system, Path(__file__).resolve().parent, config, port)
-        self._process = subprocess.Popen(
-            ["unshare", "--mount", "--propagation", "private", "sh", "-euc", ENTER, "sh", *map(str, places)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=(config / "stderr").open("w"),
-            text=True,
-        )
-
-    def ask(self, do: str, **more: Any) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"do": do, **more}) + "\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        if not line:
-            raise SystemExit("Home Assistant ended; what it said stands in its configuration's file stderr")
-        return dict(json.loads(line))
-
-    def becomes(self, entity: str, what: str, state: str, seconds: float = 10) -> None:
-        """Check that an entity gets a state, or with a ! before it loses it."""
-        wish = {"not": state[1:]} if state.startswith("!") else {"state": state}
-        answer = self.ask("wait", entity=entity, seconds=seconds, **wish)
-        check("error" not in answer, f"{what}{': ' + answer['error'] if 'error' in answer else ''}")
-
-    def call(self, service: str, entity: str, **data: Any) -> None:
-        answer = self.ask("call", service=service, data={"entity_id": entity, **data})
-        check("error" not in answer, f"{service} {entity}{': ' + answer['error'] if 'error' in answer else ''}")
-
-    def stop(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write('{"do": "stop"}\n')
-        self._process.stdin.close()
-        self._process.wait(60)
-
-
-def entities(ha: HomeAssistant) -> dict[str, Any]:
-    """Check that every thing of the table is there with a state, and nothing besides."""
-    facts = {
-        name
-        for name, value in (("temperature", health.temperature_c()), ("throttled", health.throttled()))
-        if value is not None
-    }
-    wanted = {f"{thing.kind}.musicond_{thing.key}": thing for thing in present(facts)}
-    end = time.monotonic() + 15
-    while len((found := ha.ask("states"))["entities"]) < len(wanted) and time.monotonic() < end:
-        ha.ask("wait", entity="none", state="none", seconds=0.2)
-    check(found["entities"].keys() == wanted.keys(), f"{len(wanted)} of {len(THINGS)} things are announced and there")
-    check(not found["issues"], f"nothing to repair {found['issues']}")
-    for entity_id, entity in sorted(found["entities"].items()):
-        thing, state = wanted.get(entity_id), entity["state"]
-        score = entity_id.startswith("sensor.musicond_score_")
-        # A button and an event have no state before they are first used, a pause no end before there is one.
-        may_be_unknown = thing is None or thing.kind in ("button", "event") or thing.key == "paused_until"
-        good = (
-            entity["disabled"]
-            if score
-            else state not in (None, "unavailable") and (state != "unknown" or may_be_unknown)
-        )
-        check(
-            good and not entity["dropped"], f"{entity_id}: {'disabled' if score else state} {entity['dropped'] or ''}"
-        )
-    options = found["entities"]["sensor.musicond_mood"]["attributes"].get("options")
-    check(options == [*Mood], "the mood's options are the contract's words")
-    return found
+"""The blueprints of examples/ with what a person would choose; the rig notes what they do to lamps, players and phone."""
 
 
 def commands(ha: HomeAssistant, daemon: Daemon) -> None:
     """Check that what is done in Home Assistant reaches the daemon, and its answer Home Assistant."""
-    ha.call("select.select_option", "select.musicond_manual_mood", option="happy")
-    ha.becomes("sensor.musicond_mood", "the manual mood is announced", "happy")
+    ha.call("select.select_option", "select.musicond_manual_mood", option="surprise")
+    ha.becomes("sensor.musicond_mood", "the manual mood is announced", "surprise")
+    until = ha.attribute("sensor.musicond_mood", "manual_until")
+    left = (datetime.fromisoformat(until) - datetime.now(UTC)).total_seconds() / 60 if until else 0.0
+    check(55 <= left <= 60, f"for {left:.1f} minutes more")
     ha.call("button.press", "button.musicond_like")
     before = ha.ask("states")["entities"]["sensor.musicond_recommendation"]["state"]
     ha.call("button.press", "button.musicond_next")
@@ -169,13 +90,24 @@ def commands(ha: HomeAssistant, daemon: Daemon) -> None:
 def blueprints(ha: HomeAssistant) -> None:
     """Check what the examples have done by now."""
     done = ha.ask("done")["calls"]
-    for service, key in (
-        ("light.turn_on", "rgb_color"),
-        ("media_player.play_media", "media_content_id"),
-        ("notify.send_message", "message"),
-    ):
-        values = [call["data"].get(key) for call in done if call["service"] == service]
-        check(values and all(values), f"a blueprint calls {service} with {key} {values[:1]}")
+
+    def told(service: str, entity: str, key: str) -> list[object]:
+        calls = [call["data"] for call in done if call["service"] == service and entity in call["data"]["entity_id"]]
+        return [call[key] for call in calls]
+
+    colours = told("light.turn_on", "light.lamp", "rgb_color")
+    check([255, 120, 200] in colours, f"lights by mood: a lamp gets the colour of the mood {colours[:1]}")
+    check(told("light.turn_on", "light.desk", "transition"), "lights by mood: so does a lamp that is on")
+    check(not told("light.turn_on", "light.dark", "transition"), "lights by mood: one that is off stays off")
+    songs = told("media_player.play_media", "media_player.box", "media_content_id")
+    check(songs and all(str(song).startswith("spotify:track:") for song in songs), f"play: by identifier {songs[:1]}")
+    kinds = told("media_player.play_media", "media_player.box", "enqueue")
+    check(kinds[:5] == ["replace", *["add"] * 4], f"play: the first now, the rest after it {kinds[:5]}")
+    words = told("media_player.play_media", "media_player.words", "media_content_id")
+    check(words and all(" - " in str(song) for song in words), f"play: by artist and title {words[:1]}")
+    check(not told("media_player.play_media", "media_player.busy", "enqueue"), "play: who plays is not interrupted")
+    messages = told("notify.send_message", "notify.phone", "message")
+    check(len(messages) == 1 and "https://" in str(messages[0]), f"notify: the songs, once in a while {messages}")
 
 
 def first_life(ha: HomeAssistant, daemon: Daemon) -> None:
@@ -186,7 +118,7 @@ def first_life(ha: HomeAssistant, daemon: Daemon) -> None:
     found = entities(ha)
     check(found["devices"] == [["musicond", "musicond", "Speaker companion", __version__]], "the device")
     for name in AUTOMATIONS:
-        ha.becomes(f"automation.{name.replace('-', '_')}", f"the blueprint {name} is taken", "on")
+        ha.becomes(f"automation.{name}", f"the blueprint {AUTOMATIONS[name][0]} is taken", "on")
     commands(ha, daemon)
     blueprints(ha)
     daemon.process.terminate()
@@ -225,8 +157,8 @@ def prepared(folder: Path) -> Path:
     (config / "configuration.yaml").write_text(CONFIGURATION)
     shutil.copytree(ROOT / "examples/homeassistant", config / "blueprints/automation/musicond")
     used = [
-        {"alias": name, "use_blueprint": {"path": f"musicond/{name}.yaml", "input": inputs}}
-        for name, inputs in AUTOMATIONS.items()
+        {"alias": name, "use_blueprint": {"path": f"musicond/{blueprint}.yaml", "input": inputs}}
+        for name, (blueprint, inputs) in AUTOMATIONS.items()
     ]
     (config / "automations.yaml").write_text(json.dumps(used))
     return config
@@ -259,9 +191,10 @@ def run(system: Path, folder: Path) -> None:
             ha.becomes("switch.musicond_privacy", "a reset reaches Home Assistant", "off")
             ha.becomes("number.musicond_sensitivity", "likewise", "50")
             half_open(ha, daemon, relay)
-            lines += ha.ask("log")["lines"]
-            ha.stop()
-            check(not lines, "Home Assistant has logged no warning" + "".join(f"\n     {line}" for line in lines))
+        player(ha, folder, listener, mqtt)
+        lines += ha.ask("log")["lines"]
+        ha.stop()
+        check(not lines, "Home Assistant has logged no warning" + "".join(f"\n     {line}" for line in lines))
     finally:
         listener.close()
         relay.cut()
@@ -282,12 +215,6 @@ def main() -> int:
     shutil.rmtree(folder)
     print(f"all is well, in {seconds:.0f} s")
     return 0
-
-
-def mosquitto_version() -> str:
-    """Return what the broker calls itself."""
-    text = subprocess.run(["mosquitto", "-h"], capture_output=True, text=True, check=False).stdout
-    return text.partition("\n")[0]
 
 
 if __name__ == "__main__":

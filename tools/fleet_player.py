@@ -1,0 +1,88 @@
+"""The simulated speaker of tools/fleet.py: songs of one length, steered by the real rules of `core.manners`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from musicond.app_playback import manners
+from musicond.config import Config
+from musicond.core.manners import holding, look_in_s, ours_is, step
+from musicond.core.messages import Watching
+from musicond.core.ordering import Listened, Room, Started, State
+from musicond.core.playing import Begin, GoOn, Halt, Heard, More, Playback, PlayState
+from musicond.outputs.playback import IDLE_LOOK_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from musicond.core.messages import Outcome, Track
+    from musicond.core.ordering import Event
+    from musicond.core.playing import Action
+
+SONG_S = 210.0
+"""Length of every song."""
+
+
+class Music:
+    """What plays beside a room, with autoplay on and the default configuration; `more` asks for other songs."""
+
+    def __init__(self, more: Callable[[], object]) -> None:
+        self._more, self._rules, self._state = more, manners(Config()), State()
+        self._tracks: tuple[Track, ...] = ()
+        self._position_s = self._at = 0.0
+        self._playing = False
+        self._looked_at = float("-inf")
+
+    def beside(self, outcome: Outcome) -> Playback:
+        """Return what plays, once the rules have heard of an outcome and, when it is time, of the speaker."""
+        at = outcome.captured_at
+        self._position_s += at - self._at if self._playing else 0.0
+        self._at, self._playing = at, self._playing and self._position_s < SONG_S * len(self._tracks)
+        watching = outcome.watching is Watching.YES
+        found, new = outcome.recommendation, outcome.recommended
+        self._take(Room(at, outcome.wall, watching, False, outcome.present, True, True, None, found, new))  # noqa: FBT003 - a row
+        soon = look_in_s(self._state, at)
+        if at - self._looked_at >= min(IDLE_LOOK_S, IDLE_LOOK_S if soon is None else soon):
+            self._looked_at = at
+            self._take(Listened(at, self._heard()))
+        heard = self._heard()
+        state = PlayState.STOPPED if not heard.names else PlayState.PLAYING if heard.playing else PlayState.PAUSED
+        return Playback(
+            "mpd",
+            state,
+            ours=ours_is(self._state, heard),
+            track=heard.track,
+            volume=heard.volume,
+            volume_max=self._rules.volume_max,
+            autoplay=True,
+            holding=holding(self._state, self._rules, at),
+        )
+
+    def _take(self, event: Event) -> None:
+        self._state, actions = step(self._state, self._rules, event)
+        for action in actions:
+            self._do(action)
+
+    def _do(self, action: Action) -> None:
+        match action:
+            case Begin(tracks, by_itself, _):
+                self._tracks, self._position_s, self._playing = tracks, 0.0, True
+                self._take(Started(self._at, tuple(track.track_id for track in tracks), by_itself))
+            case GoOn():
+                self._playing = True
+            case Halt():
+                self._playing = False
+            case More():
+                self._more()
+
+    def _heard(self) -> Heard:
+        number, position_s = divmod(self._position_s, SONG_S)
+        if number >= len(self._tracks):
+            return Heard(here=True, volume=40)
+        track = self._tracks[int(number)]
+        return Heard(self._playing, True, frozenset({track.track_id}), track, position_s, SONG_S, None, 40)  # noqa: FBT003 - a row
