@@ -8,17 +8,12 @@ import keras
 import numpy as np
 
 from tools.fer2013 import LABELS
+from tools.sizes import SIZES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-Shape = tuple[int, tuple[int, ...], tuple[int, ...]]
-SIZES: dict[str, Shape] = {
-    "small": (8, (24, 48, 88), (1, 1, 1)),
-    "medium": (16, (32, 64, 120), (1, 1, 1)),
-    "large": (16, (40, 96, 168), (1, 1, 1)),
-}
-"""Channels of the stem; channels and residual blocks at each of 24x24, 12x12 and 6x6."""
+    from tools.sizes import Shape
 
 
 @keras.saving.register_keras_serializable("musicond")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tools.augment import Batches, Phase
-    from tools.network import Shape
+    from tools.sizes import Shape
 
 State = list["NDArray[np.float32]"]
 """The weights of the model, then those of its optimiser."""

@@ -23,14 +23,11 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import matplotlib as mpl
 import numpy as np
 from tqdm import tqdm
 
-mpl.use("Agg")
-from matplotlib import pyplot as plt
-
 from tools.augment import Batches, Phase, targets
+from tools.curve import plot
 from tools.fer2013 import LABELS, DataError, Split, clean, hold_out, load, model_input
 from tools.rounds import Alone, Job, Recipe, State, Team, Trainer, Workers
 
@@ -103,22 +100,6 @@ class Judge:
         return np.asarray(self.model.predict(model_input(images), batch_size=256, verbose=0), np.float32)
 
 
-def plot(log: list[dict[str, float]], path: Path) -> None:
-    """Draw loss and accuracy over the epochs."""
-    epochs = [entry["epoch"] for entry in log]
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.5))
-    left.plot(epochs, [entry["loss"] for entry in log])
-    left.set(xlabel="epoch", ylabel="training loss (mixed, smoothed)")
-    for key in ("test_accuracy", "held_out_accuracy"):
-        measured = [entry for entry in log if key in entry]
-        right.plot([entry["epoch"] for entry in measured], [entry[key] for entry in measured], label=key)
-    right.set(xlabel="epoch", ylabel="averaged weights")
-    right.legend()
-    figure.tight_layout()
-    figure.savefig(path)
-    plt.close(figure)
-
-
 def save(out: Path, judge: Judge, state: State, average: State, record: dict[str, Any]) -> None:
     """Write a checkpoint; the log last, and each file in one move: a kill between costs one epoch at most."""
     judge.model.set_weights(average)
@@ -166,7 +147,7 @@ def prepare(args: argparse.Namespace) -> tuple[Batches, Split, Split, dict[str, 
 
 def train(args: argparse.Namespace) -> float:
     """Train or go on training; return the last accuracy on the test split."""
-    from tools.network import SIZES  # noqa: PLC0415
+    from tools.sizes import SIZES  # noqa: PLC0415
 
     batches, test, held_out, dropped = prepare(args)
     args.out.mkdir(parents=True, exist_ok=True)
