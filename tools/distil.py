@@ -19,6 +19,7 @@ import json
 import math
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,14 +34,14 @@ from tools.augment import Phase, targets
 from tools.curve import plot
 from tools.fer2013 import DataError, Split, clean, hold_out, load
 from tools.sizes import SIZES
-from tools.torch_augment import batch, model_input
+from tools.torch_augment import mixed, model_input, vary
 from tools.torch_network import TEACHER, Network
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
+Loss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+"""Takes inputs, logits and targets."""
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 EMA = 0.998
 """Decay per step of the averaged weights."""
@@ -48,6 +49,8 @@ WARM_UP = 0.03
 FINISH = 0.8
 """Part of a training after which pictures are whole, jitter is weaker and nothing is mixed."""
 MEASURE_EVERY = 10
+VARIED = 8
+"""Batches that are jittered at a time: launching so many small kernels takes longer than running them."""
 TEACHERS_SHARE = 0.48
 """Part of the time that goes to the teachers."""
 
@@ -90,11 +93,61 @@ def opinion(teachers: list[Network], temperature: float) -> Callable[[torch.Tens
     return of
 
 
+class Passes:
+    """Passes forward and back of a network, which leave gradients.
+
+    On a GPU they are recorded once for each size of input, and replayed: launching their kernels one by one
+    takes twice as long as running them.
+    """
+
+    def __init__(self, network: Network, loss_of: Loss) -> None:
+        self._network, self._loss_of = network, loss_of
+        self._recorded: tuple[torch.cuda.CUDAGraph, torch.Tensor, torch.Tensor, torch.Tensor] | None = None
+
+    def run(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """Take inputs (n, 1, side, side) and targets (n, 7); return the loss."""
+        if DEVICE.type != "cuda":
+            return self._pass(x, y)
+        if self._recorded is None or self._recorded[1].shape != x.shape:
+            self._recorded = None
+            self._recorded = self._record(x.contiguous(memory_format=torch.channels_last).clone(), y.clone())
+        graph, held_x, held_y, loss = self._recorded
+        held_x.copy_(x)
+        held_y.copy_(y)
+        graph.replay()
+        return loss
+
+    def _pass(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        for parameter in self._network.parameters():
+            parameter.grad = None
+        with torch.autocast(DEVICE.type, torch.bfloat16, cache_enabled=False):
+            loss = self._loss_of(x, self._network(x), y)
+        loss.backward()
+        return loss.detach()
+
+    def _record(
+        self, x: torch.Tensor, y: torch.Tensor
+    ) -> tuple[torch.cuda.CUDAGraph, torch.Tensor, torch.Tensor, torch.Tensor]:
+        aside = torch.cuda.Stream()
+        aside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(aside):
+            for _ in range(3):
+                self._pass(x, y)
+        torch.cuda.current_stream().wait_stream(aside)
+        graph = torch.cuda.CUDAGraph()
+        for parameter in self._network.parameters():
+            parameter.grad = None
+        with torch.cuda.graph(graph):
+            loss = self._pass(x, y)
+        return graph, x, y, loss
+
+
 class Course:
     """One training: network, averaged network, optimiser, and how far it has come."""
 
     def __init__(self, args: argparse.Namespace, network: Network, decay: float, minutes: float, seed: int) -> None:
-        self.args, self.network, self.budget_s, self.spent_s = args, network, 60 * minutes, 0.0
+        self.args, self.network, self.budget_s = args, network, 60 * minutes
+        self.spent_s, self.steps = 0.0, 0
         self.average = copy.deepcopy(network).eval()
         plain = [p for p in network.parameters() if p.ndim < 2]
         heavy = [p for p in network.parameters() if p.ndim >= 2]
@@ -104,6 +157,9 @@ class Course:
             momentum=0.9,
             nesterov=True,
         )
+        self._moving = [
+            [each for each in of.state_dict().values() if each.is_floating_point()] for of in (self.average, network)
+        ]
         self.rng = np.random.default_rng(seed)
         self.epochs: list[dict[str, float]] = []
 
@@ -120,22 +176,25 @@ class Course:
         judged: dict[str, Pictures],
         peak: float,
         phases: tuple[Phase, Phase],
-        loss_of: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor],
+        loss_of: Loss,
         saved: Callable[[], None] = lambda: None,
     ) -> None:
-        """Train until the time is over; `loss_of` takes inputs, logits and targets."""
-        began, size = time.monotonic() - self.spent_s, self.args.batch
+        """Train until the time is over."""
+        began, passes = time.monotonic() - self.spent_s, Passes(self.network, loss_of)
         bar = tqdm(total=100, unit="%", mininterval=5, initial=round(100 * self.spent_s / self.budget_s))
         while self.spent_s < self.budget_s:
             self.network.train()
-            order = torch.randperm(len(data), device=DEVICE)
-            losses = torch.zeros((), device=DEVICE)
-            steps = max(1, len(data) // size)
-            for step in range(steps):
+            losses, steps = torch.zeros((), device=DEVICE), 0
+            for chosen in torch.randperm(len(data), device=DEVICE).split(self.args.batch * VARIED):
                 progress = min(1.0, (time.monotonic() - began) / self.budget_s)
                 for group in self.optimizer.param_groups:
                     group["lr"] = self.rate(progress, peak)
-                losses += self.step(data, order[step * size : (step + 1) * size], phases[progress >= FINISH], loss_of)
+                phase = phases[progress >= FINISH]
+                inputs = model_input(vary(data.grey[chosen].float(), phase.strength)).split(self.args.batch)
+                for x, y in zip(inputs, data.learnt[chosen].split(self.args.batch), strict=True):
+                    if len(y) == self.args.batch or not steps:
+                        losses += self.step(passes, *mixed(x, y, phase, self.rng))
+                        steps += 1
             mean = float(losses) / steps
             self.spent_s = time.monotonic() - began
             self.note(mean, judged)
@@ -143,28 +202,15 @@ class Course:
             saved()
         bar.close()
 
-    def step(
-        self,
-        data: Pictures,
-        chosen: torch.Tensor,
-        phase: Phase,
-        loss_of: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor],
-    ) -> torch.Tensor:
+    def step(self, passes: Passes, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """Train one batch and move the average; return the loss."""
-        x, y = batch(data.grey[chosen].float(), data.learnt[chosen], phase, self.rng)
-        x = x.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(DEVICE.type, torch.bfloat16):
-            loss = loss_of(x, self.network(x), y)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss = passes.run(x, y)
         self.optimizer.step()
+        self.steps += 1
+        # A mean of few steps at first: what the network began as is soon forgotten.
         with torch.no_grad():
-            new = [each for each in self.network.state_dict().values() if each.is_floating_point()]
-            old = [each for each in self.average.state_dict().values() if each.is_floating_point()]
-            # A mean of few steps at first: what the network began as is soon forgotten.
-            seen = len(self.epochs) * max(1, len(data) // self.args.batch) + 1
-            torch._foreach_lerp_(old, new, 1 - min(EMA, seen / (seen + 10)))
-        return loss.detach()
+            torch._foreach_lerp_(*self._moving, 1 - min(EMA, self.steps / (self.steps + 10)))
+        return loss
 
     def note(self, loss: float, judged: dict[str, Pictures]) -> None:
         """Add an epoch to the log, measured now and then and at the end."""
@@ -178,7 +224,7 @@ class Course:
         """Write all that `resume` takes."""
         state = {name: getattr(self, name).state_dict() for name in ("network", "average", "optimizer")}
         torch.save(
-            {**state, "epochs": self.epochs, "spent_s": self.spent_s, "budget_s": self.budget_s},
+            {**state, **{name: getattr(self, name) for name in ("epochs", "spent_s", "budget_s", "steps")}},
             path.with_suffix(".new"),
         )
         path.with_suffix(".new").replace(path)
@@ -189,7 +235,8 @@ class Course:
             found = torch.load(path, map_location=DEVICE, weights_only=True)
             for name in ("network", "average", "optimizer"):
                 getattr(self, name).load_state_dict(found[name])
-            self.epochs, self.spent_s, self.budget_s = found["epochs"], found["spent_s"], found["budget_s"]
+            for name in ("epochs", "spent_s", "budget_s", "steps"):
+                setattr(self, name, found[name])
             print(f"resuming after epoch {len(self.epochs)}")
 
 

@@ -49,14 +49,10 @@ def vary(images: torch.Tensor, strength: float) -> torch.Tensor:
     return torch.where(hole, uniform(0, 255, 1, 1, 1), out).clamp(0, 255).round()
 
 
-def batch(
-    images: torch.Tensor, targets: torch.Tensor, phase: Phase, rng: np.random.Generator
+def mixed(
+    x: torch.Tensor, targets: torch.Tensor, phase: Phase, rng: np.random.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return model inputs (n, 1, side, side) and targets (n, 7) of grey levels (n, 1, 48, 48), varied and mixed.
-
-    Mixing as in `tools.augment.mixed`: each image with its opposite in the batch.
-    """
-    x = model_input(vary(images, phase.strength))
+    """Cut model inputs (n, 1, 48, 48) to the phase's side and mix each with its opposite, as `tools.augment.mixed`."""
     top, left = rng.integers(0, INPUT_SIZE - phase.side + 1, 2)
     x = x[:, :, top : top + phase.side, left : left + phase.side]
     if not phase.mixup:
@@ -65,9 +61,9 @@ def batch(
     if rng.random() < CUTMIX:
         edge = round(phase.side * np.sqrt(1 - share))
         top, left = rng.integers(0, phase.side - edge + 1, 2)
-        mixed = x.clone()
-        mixed[:, :, top : top + edge, left : left + edge] = x.flip(0)[:, :, top : top + edge, left : left + edge]
+        out = x.clone()
+        out[:, :, top : top + edge, left : left + edge] = x.flip(0)[:, :, top : top + edge, left : left + edge]
         share = 1 - edge * edge / phase.side**2
     else:
-        mixed = share * x + (1 - share) * x.flip(0)
-    return mixed, share * targets + (1 - share) * targets.flip(0)
+        out = share * x + (1 - share) * x.flip(0)
+    return out, share * targets + (1 - share) * targets.flip(0)
