@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import socket
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
+
+from aiohttp import web
 
 from musicond.core.ports import OutputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from aiohttp.typedefs import Middleware
+
+    from musicond.web.guard import Handler
 
 ANSWER_S = 0.5
 """How long a daemon that may own the control socket has to take a connection."""
+MOST = 200
+"""Connections to the TCP port at a time: fifty pages and what they fetch, and files to spare for everything else."""
+FIRST_S = 10.0
+"""How long a connection has to bring its first request."""
 
 
 def split_listen(listen: str) -> tuple[str, int]:
@@ -61,6 +73,76 @@ def open_unix(path: Path) -> socket.socket:
         door.close()
         raise
     return door
+
+
+class Doorkeeper:
+    """Keeps those out who would hold the TCP port's connections without asking anything; used in the loop's thread.
+
+    As a factory it makes the protocol of each new connection; its `middleware` tells it of the requests.
+    """
+
+    def __init__(self) -> None:
+        self.server: Callable[[], asyncio.Protocol] | None = None
+        """Makes the protocol that serves a connection; to be set before the first one."""
+        self.open = 0
+        """How many connections there are."""
+        self._waiting: dict[int, asyncio.TimerHandle] = {}
+
+    def __call__(self) -> asyncio.Protocol:
+        """Return the protocol of a connection that has just been made."""
+        assert self.server is not None
+        return cast("asyncio.Protocol", _Counted(self, self.server()))
+
+    def enter(self, inner: asyncio.BaseProtocol, transport: asyncio.BaseTransport) -> bool:
+        """Let a connection in, for a while; False where there are too many."""
+        if self.open >= MOST:
+            return False
+        self.open += 1
+        end = cast("asyncio.Transport", transport).abort
+        self._waiting[id(inner)] = asyncio.get_running_loop().call_later(FIRST_S, end)
+        return True
+
+    def leave(self, inner: asyncio.BaseProtocol) -> None:
+        """Forget a connection."""
+        self.open -= 1
+        self._heard(inner)
+
+    @property
+    def middleware(self) -> Middleware:
+        """What notes that a connection brought a request."""
+
+        @web.middleware
+        async def note(request: web.Request, handler: Handler) -> web.StreamResponse:
+            self._heard(request.protocol)
+            return await handler(request)
+
+        return note
+
+    def _heard(self, inner: asyncio.BaseProtocol) -> None:
+        if timer := self._waiting.pop(id(inner), None):
+            timer.cancel()
+
+
+class _Counted:
+    """A connection: passes everything on to the server's own protocol."""
+
+    def __init__(self, keeper: Doorkeeper, inner: asyncio.Protocol) -> None:
+        self._keeper, self._inner, self._inside = keeper, inner, False
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._inner, name)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._inside = self._keeper.enter(self._inner, transport)
+        if self._inside:
+            self._inner.connection_made(transport)
+        else:
+            cast("asyncio.Transport", transport).abort()
+
+    def connection_lost(self, fault: Exception | None) -> None:
+        if self._inside:
+            self._keeper.leave(self._inner)
+            self._inner.connection_lost(fault)
 
 
 def _clear(path: Path) -> None:

@@ -13,7 +13,7 @@ from aiohttp import web
 from musicond.web.access import Access
 from musicond.web.api import Api
 from musicond.web.board import Board
-from musicond.web.doors import open_tcp, open_unix, split_listen
+from musicond.web.doors import Doorkeeper, open_tcp, open_unix, split_listen
 
 if TYPE_CHECKING:
     import socket
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 STOP_S = 1.0
 """How long `stop` waits for the thread."""
+KEEP_S = 20.0
+"""How long a connection may wait for its next request."""
 CLEAN_S = 0.4
 """How long open connections may take to close."""
 
@@ -126,15 +128,23 @@ class WebOutput:
 
         self._end = end
         self._board.attach(loop)
-        runner = web.AppRunner(self._api.app(host, self._access), access_log=None)
+        app = self._api.app(host, self._access)
+        runner = web.AppRunner(app, access_log=None, keepalive_timeout=KEEP_S)
+        keeper = Doorkeeper()
+        app.middlewares.insert(0, keeper.middleware)
+        page: asyncio.Server | None = None
         try:
             await runner.setup()
-            for door in doors:
-                await web.SockSite(runner, door).start()
+            keeper.server = runner.server
+            tcp, unix = doors
+            page = await loop.create_server(keeper, sock=tcp)
+            await web.SockSite(runner, unix).start()
             ready.set_result(None)
             await ending.wait()
         finally:
             self._board.attach(None)
+            if page is not None:
+                page.close()
             await _hang_up()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CLEAN_S):
