@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import time
 from typing import TYPE_CHECKING
 
 from musicond.config import own_socket
 from musicond.credentials import page_token
+from musicond.music.desk import from_page
 from musicond.outputs import history
 from musicond.runtime import logs
 from musicond.web.desk import Desk
@@ -23,6 +26,20 @@ if TYPE_CHECKING:
     from musicond.runtime.jobs import Jobs
 
 Checks = list[dict[str, str]]
+KEPT_S = 30.0
+
+
+class Doctor:
+    """Does the doctor's checks for the page, at most once in KEPT_S: some ask the network, and each page asks."""
+
+    def __init__(self, examine: Callable[[], Checks]) -> None:
+        self._examine, self._found, self._at = examine, Checks(), -math.inf
+
+    def told(self) -> dict[str, object]:
+        """Return `checks`, made now or a moment ago; in one thread alone."""
+        if time.monotonic() - self._at > KEPT_S:
+            self._found, self._at = self._examine(), time.monotonic()
+        return {"checks": self._found}
 
 
 def build_preview(config: Config) -> Preview | None:
@@ -38,15 +55,18 @@ def build_desks(
     examine: Callable[[], Checks],
 ) -> dict[str, Desk]:
     """Return what the command line and the page can ask of the thread `jobs`."""
+    doctor = Doctor(examine)
     return {
         "catalogue": Desk(
-            lambda action, args: jobs.submit(lambda: librarian.do(action, args)), page=page_actions("catalogue")
+            lambda action, args: jobs.submit(lambda: librarian.do(action, args)),
+            page=page_actions("catalogue"),
+            vet=from_page,
         ),
         "history": Desk(
             lambda action, args: jobs.submit(lambda: history.do(book, counts, action, args)),
             page=page_actions("history"),
         ),
-        "doctor": Desk(lambda _action, _args: jobs.submit(lambda: {"checks": examine()}), page=page_actions("doctor")),
+        "doctor": Desk(lambda _action, _args: jobs.submit(doctor.told), page=page_actions("doctor")),
     }
 
 

@@ -17,6 +17,7 @@ from musicond.runtime.clock import kernel_synchronised
 from musicond.runtime.jobs import Jobs
 from musicond.runtime.settings import SettingsStore
 from musicond.web.desk import Desk
+from musicond.web.routes import page_actions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -69,7 +70,9 @@ class Spotify:
         """Add the desk of the sign-in; return the thread in which it asks Spotify."""
         jobs = Jobs(name="sign-in")
         self.sign_in.changed = changed
-        desks["spotify"] = Desk(lambda action, args: _asked(self.sign_in, jobs, action, args), page=True)
+        desks["spotify"] = Desk(
+            lambda action, args: _asked(self.sign_in, jobs, action, args), page=page_actions("spotify")
+        )
         return jobs
 
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from math import isfinite
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from musicond.core.bias import CLASSES, Bias, bounded
 from musicond.core.controls import MAX_MINUTES, NOTHING
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from musicond.core.pace import Pace
     from musicond.core.pipeline import Pipeline
     from musicond.core.playing import Playback
-    from musicond.core.ports import Player
+    from musicond.core.ports import Player, Shows
     from musicond.runtime.settings import Settings, SettingsStore
 
 log = logging.getLogger(__name__)
@@ -112,16 +112,6 @@ class Retune:
     """A changed configuration: `apply` gives the parts their new figures, in the watch loop's thread."""
 
     apply: Callable[[], None]
-
-
-class Shows(Protocol):
-    """Shows the newest frame to who looks; `web.preview.Preview` does. Both calls return at once."""
-
-    def show(self, frame: Frame, outcome: Outcome) -> None:
-        """Keep this frame and no other."""
-
-    def clear(self) -> None:
-        """Keep none."""
 
 
 class Brain:

@@ -179,6 +179,16 @@ class Player(Protocol):
         """Return what plays, as far as is known; at once."""
 
 
+class Shows(Protocol):
+    """Shows the newest frame to who looks; `web.preview.Preview` does. Both calls return at once."""
+
+    def show(self, frame: Frame, outcome: Outcome) -> None:
+        """Keep this frame and no other."""
+
+    def clear(self) -> None:
+        """Keep none."""
+
+
 class Output(Protocol):
     """Tells the world. Slow or remote outputs keep a mailbox of one and a thread of their own."""
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Answer = dict[str, object]
+WEB = ("https://", "http://", "spotify:track:")
+"""How the link of a song begins that the page may add."""
 
 
 def do(path: Path | str, action: str, arguments: Mapping[str, Any]) -> Answer:
@@ -28,7 +30,7 @@ def do(path: Path | str, action: str, arguments: Mapping[str, Any]) -> Answer:
 
 
 def _add(lists: Lists, arguments: Mapping[str, Any]) -> Answer:
-    given = arguments.get("rows", [])
+    given = arguments.get("rows")
     if not isinstance(given, list) or not all(isinstance(each, dict) for each in given):
         raise ListError("rows is no list of songs; send objects with emotion, title and artist")
     rows = [read_row(each, f"song {number}") for number, each in enumerate(given, start=1)]
@@ -74,6 +76,17 @@ def emotion_of(arguments: Mapping[str, Any]) -> Emotion | None:
     if name not in tuple(Emotion):
         raise ListError(f"{name!r} is no emotion; give one of {', '.join(Emotion)}")
     return Emotion(name)
+
+
+def from_page(action: str, arguments: Mapping[str, Any]) -> None:
+    """Raise ListError for what the page must not have done: songs that link to anything but the web."""
+    rows = arguments.get("rows")
+    if action != "add" or not isinstance(rows, list):
+        return
+    for number, row in enumerate(rows, start=1):
+        link = row.get("link") if isinstance(row, dict) else None
+        if link and not str(link).strip().lower().startswith(WEB):
+            raise ListError(f"song {number}: the link is no web address; give one that begins with https://")
 
 
 ACTIONS: Mapping[str, tuple[Callable[[Lists, Mapping[str, Any]], Answer], bool]] = {

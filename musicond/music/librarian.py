@@ -129,6 +129,8 @@ class Librarian:
         """Take other lists for a mood, and read them in a moment."""
         if (emotion := emotion_of(arguments)) is None:
             raise ListError("say for which emotion")
+        if "lists" not in arguments:
+            raise ListError("say which lists; null stands for those of the configuration")
         self._lists.choose(emotion, arguments.get("lists"))
         self._asked, self._report = True, None
         return self._lists.told()

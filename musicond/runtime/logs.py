@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import textwrap
 from collections import deque
 from datetime import datetime
 from importlib import import_module
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 LEVELS = ("debug", "info", "warning", "error")
 
 KEPT = 200
+LONGEST = 1000
+"""Characters of a line kept."""
 """Lines that are kept for the page."""
 
 QUIET = ("aiohttp.access", "asyncio", "mpd")
@@ -64,9 +67,13 @@ class Recent(logging.Handler):
         self._lines: deque[Mapping[str, str]] = deque(maxlen=KEPT)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep one line."""
-        at = datetime.fromtimestamp(record.created).astimezone().isoformat(timespec="seconds")
-        self._lines.append({"at": at, "level": record.levelname, "text": record.getMessage()})
+        """Keep one line, of what is too long the beginning."""
+        try:
+            at = datetime.fromtimestamp(record.created).astimezone().isoformat(timespec="seconds")
+            text = textwrap.shorten(record.getMessage(), LONGEST, placeholder=" …")
+            self._lines.append({"at": at, "level": record.levelname, "text": text})
+        except Exception:  # as every handler of the library does
+            self.handleError(record)
 
     def lines(self) -> list[Mapping[str, str]]:
         """Return them, oldest first; each with `at` (ISO 8601), `level` and `text`."""

@@ -26,25 +26,29 @@ ANSWER_WAIT_S = 25.0
 class Desk:
     """Passes on what is asked; `ask` takes an action and its arguments, and does it in another thread.
 
-    The control socket may ask everything; `page` says what the page may: all, nothing, or these actions.
+    The control socket may ask everything, the page the actions that `page` names and, of these, what `vet` lets
+    pass: it raises ListError for the rest.
     """
 
     def __init__(
         self,
         ask: Callable[[str, Mapping[str, Any]], Future[Mapping[str, object]]],
         *,
-        page: bool | Collection[str] = False,
+        page: Collection[str] = (),
+        vet: Callable[[str, Mapping[str, Any]], None] | None = None,
     ) -> None:
-        self._ask, self._page = ask, page
+        self._ask, self._page, self._vet = ask, page, vet
 
     async def answer(self, request: web.Request) -> web.Response:
         """Do one action."""
         action, outside = request.match_info["action"], not by_unix_socket(request)
-        if outside and not (self._page if isinstance(self._page, bool) else action in self._page):
+        if outside and action not in self._page:
             raise Refused(403, "this is for the command line: musicond catalogue and musicond history")
         arguments = await _body(request, PAGE_LIMIT if outside else BODY_LIMIT)
-        done = asyncio.shield(asyncio.wrap_future(self._ask(action, arguments)))
         try:
+            if outside and self._vet is not None:
+                self._vet(action, arguments)
+            done = asyncio.shield(asyncio.wrap_future(self._ask(action, arguments)))
             async with asyncio.timeout(ANSWER_WAIT_S):
                 found = await done
         except TimeoutError:

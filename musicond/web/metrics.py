@@ -18,7 +18,6 @@ TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
 """What `Metrics.text` is."""
 GAUGES: Mapping[str, tuple[str, str, float]] = {
     # By key of the health: the metric, what it is, and what one unit of the key is of the metric's.
-    "frames_per_s": ("musicond_frames_per_second", "Frames analysed per second, lately", 1),
     "temperature_c": ("musicond_temperature_celsius", "Temperature of the processor", 1),
     "throttled": ("musicond_throttled", "1 while the machine is slowed down by heat or low voltage", 1),
     "memory_mib": ("musicond_memory_bytes", "Resident memory of the daemon", 2**20),

@@ -31,6 +31,7 @@ class Preview:
         self._lock = threading.Lock()
         self._watchers = 0
         self._newest: tuple[Frame, Outcome] | None = None
+        self._made: tuple[int, bytes] | None = None
 
     @property
     def watchers(self) -> int:
@@ -45,7 +46,7 @@ class Preview:
 
     def clear(self) -> None:
         """Let go of the frame: none is read now."""
-        self._newest = None
+        self._newest = self._made = None
 
     def enter(self) -> bool:
         """Begin to look; False where too many do."""
@@ -60,15 +61,22 @@ class Preview:
         with self._lock:
             self._watchers -= 1
             if not self._watchers:
-                self._newest = None
+                self._newest = self._made = None
 
     def jpeg(self, seen: int) -> tuple[int, bytes] | None:
-        """Return the number of the newest frame and its JPEG; None where there is none other than `seen`."""
+        """Return the number of the newest frame and its JPEG, made once for all who look.
+
+        None where there is none other than `seen`. In one thread alone.
+        """
         newest = self._newest
         if newest is None or newest[1].seq == seen:
             return None
         frame, outcome = newest
-        return outcome.seq, drawn(frame, outcome)
+        made = self._made
+        if made is None or made[0] != outcome.seq:
+            made = (outcome.seq, drawn(frame, outcome))
+            self._made = made if self._newest is newest else None
+        return made
 
 
 def drawn(frame: Frame, outcome: Outcome) -> bytes:

@@ -197,6 +197,8 @@ def test_clock(tmp_path: Path) -> None:
     assert checks_machine.check_clock(now, tmp_path / "none", lambda: True).state == "ok"
     assert checks_machine.check_clock(now, tmp_path, lambda: False).state == "ok"
     assert checks_machine.check_clock(now, tmp_path / "none", lambda: False).state == "warning"
+    untold = checks_machine.check_clock(now, tmp_path / "none", lambda: None)
+    assert (untold.state, "not told here" in untold.found) == ("ok", True)
     assert checks_machine.check_clock(datetime(1970, 1, 1, tzinfo=UTC), tmp_path, lambda: True).state == "failed"
 
 

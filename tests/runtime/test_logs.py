@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
-from musicond.runtime.logs import KEPT, Recent
+from musicond.runtime.logs import KEPT, LONGEST, Recent
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def test_the_latest_lines_from_info_on_are_kept() -> None:
@@ -22,3 +26,12 @@ def test_the_latest_lines_from_info_on_are_kept() -> None:
     assert (lines[0]["text"], lines[-1]["level"], lines[-1]["text"]) == ("line 6", "WARNING", "last")
     assert "T" in lines[0]["at"]
     assert lines[0]["at"][-6] in "+-", "with its zone"
+
+
+def test_a_long_line_is_cut_and_one_that_can_not_be_made_hurts_nobody(capsys: pytest.CaptureFixture[str]) -> None:
+    recent = Recent()
+    recent.handle(logging.makeLogRecord({"levelno": logging.INFO, "msg": "word " * 1000}))
+    assert len(recent.lines()[0]["text"]) <= LONGEST
+    recent.handle(logging.makeLogRecord({"levelno": logging.INFO, "msg": "%d", "args": ("x",)}))
+    assert len(recent.lines()) == 1
+    assert "Logging error" in capsys.readouterr().err

@@ -19,6 +19,7 @@ from musicond.runtime.settings import SettingsStore
 from musicond.web.desk import Desk
 from musicond.web.openapi import document
 from musicond.web.preview import Preview
+from musicond.web.routes import page_actions
 from tests.web.conftest import HAPPY, Rig
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class House:
         self.account = Account()
         self.jobs = Jobs([self.librarian.tick])
         desks = build_desks(self.jobs, self.librarian, self.book, self.counts, lambda: CHECKS)
-        desks["spotify"] = Desk(self.account.ask, page=True)
+        desks["spotify"] = Desk(self.account.ask, page=page_actions("spotify"))
         self.rig = Rig(folder / "run" / "control.sock", desks=desks, preview=Preview())
         self.output = self.rig.output
 

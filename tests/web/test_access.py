@@ -101,7 +101,10 @@ def test_the_link_sets_a_cookie_and_takes_the_token_out_of_the_address(closed: R
     assert get(closed, "/?token=whatever", Cookie=shown)[0] == 303, "an old link of somebody who is in"
 
 
-@pytest.mark.parametrize("path", ["/", "/app.js", "/api/v1/state", "/api/v1/events", "/healthz", "/nothing"])
+API = [f"/api/v1/{name}" for name in ("state", "events", "log", "preview", "openapi.json")]
+
+
+@pytest.mark.parametrize("path", ["/", "/app.js", *API, "/metrics", "/healthz", "/nothing"])
 def test_without_it_nothing_is_answered(closed: Rig, path: str) -> None:
     status, text, _ = get(closed, path)
     assert status == 401

@@ -506,7 +506,7 @@ def test_the_metrics_are_of_the_machine_and_not_of_a_mood(rig: Rig) -> None:
     families = {family.name: family for family in text_string_to_metric_families(found.decode())}
     values = {name: family.samples[0].value for name, family in families.items()}
     assert values["musicond_healthy"] == 1
-    assert values["musicond_frames_per_second"] == 8
+    assert not [name for name in values if "frames" in name], "how often is looked at tells whether someone is there"
     assert values["musicond_memory_bytes"] == 92.4 * 2**20
     assert values["musicond_throttled"] == 1
     assert values["process_cpu_seconds"] > 0

@@ -71,7 +71,7 @@ def test_the_port_is_not(counter: Counter) -> None:
 def test_the_page_may_ask_what_it_is_allowed_to(tmp_path: Path) -> None:
     rig = make_rig(tmp_path)
     found = Counter(rig)
-    rig.desks = {"catalogue": Desk(found.ask, page={"list"}), "spotify": Desk(found.ask, page=True)}
+    rig.desks = {"catalogue": Desk(found.ask, page={"list"}), "spotify": Desk(found.ask, page={"status"})}
     rig.output = rig.again("127.0.0.1:0")
     rig.output.start()
     try:

@@ -158,6 +158,12 @@ def test_a_frame_is_drawn_once_for_a_viewer() -> None:
     found = preview.jpeg(-1)
     assert found is not None
     assert preview.jpeg(found[0]) is None
+    again = preview.jpeg(-1)
+    assert again is not None
+    assert again[1] is found[1], "a second viewer is sent the same bytes"
+    preview.leave()
+    preview.enter()
+    assert preview.jpeg(-1) is None, "nothing is kept once nobody looks"
 
 
 def test_faces_are_framed_and_labelled_in_colour_where_there_is_some() -> None:

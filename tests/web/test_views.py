@@ -33,6 +33,7 @@ def page(house: House, chromium: Any) -> Iterator[Any]:
     found = context.new_page()
     faults: list[str] = []
     found.on("pageerror", lambda error: faults.append(str(error)))
+    found.on("request", lambda sent: sent.url.startswith(house.output.address) or faults.append(f"asks {sent.url}"))
     found.goto(f"{house.output.address}/#now")
     found.wait_for_selector("#hero[data-kind=happy]")
     yield found
