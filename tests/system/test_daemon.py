@@ -3,6 +3,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 
 from musicond.capture.demo import DemoClip
 from musicond.config import models_dir
+from musicond.core.messages import Emotion
 from tests.outputs.conftest import Broker, Listener
 from tests.system.daemon import Daemon
 
@@ -382,7 +384,9 @@ def test_the_page_is_wired_to_all_that_it_shows(tmp_path: Path) -> None:
         assert len(asked(daemon, "catalogue/list", {"emotion": "sad"})["entries"]) == len(songs) - 1
         assert asked(daemon, "catalogue/sources")["lists"]["sad"] == ["starter"]
         assert asked(daemon, "history/days")["days"] is not None
-        assert "demo opened" in daemon.get("/api/v1/log")[1].decode()
+        log = daemon.get("/api/v1/log")[1].decode()
+        assert "demo opened" in log
+        assert not re.search(rf"\b({'|'.join(Emotion)})\b", log), "no line names a mood"
         assert "musicond_healthy 1.0" in daemon.get("/metrics")[1].decode()
         assert picture(daemon).startswith(b"\xff\xd8"), "a JPEG"
         status, found = asked_with_status(daemon, "play", {})
