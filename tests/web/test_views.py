@@ -33,12 +33,14 @@ def page(house: House, chromium: Any) -> Iterator[Any]:
     found = context.new_page()
     faults: list[str] = []
     found.on("pageerror", lambda error: faults.append(str(error)))
-    found.on("request", lambda sent: sent.url.startswith(house.output.address) or faults.append(f"asks {sent.url}"))
+    asked: list[str] = []
+    found.on("request", lambda sent: asked.append(sent.url))
     found.goto(f"{house.output.address}/#now")
     found.wait_for_selector("#hero[data-kind=happy]")
     yield found
     context.close()
     assert faults == []
+    assert not [url for url in asked if not url.startswith(house.output.address)], "nothing is fetched from elsewhere"
 
 
 def order(house: House) -> list[str]:
