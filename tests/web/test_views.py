@@ -11,10 +11,10 @@ import pytest
 
 from musicond.core.messages import Controls, Emotion, Watching
 from musicond.music.lists import Lists
+from tests.web.browser import PLAYING, go, opened, text
 from tests.web.conftest import HAPPY, without_face
 from tests.web.house import House, house
 from tests.web.pictures import frame, wait_for
-from tests.web.test_page import PLAYING, go, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,19 +28,8 @@ VIEWS = ("start", "now", "music", "history", "device", "about")
 
 @pytest.fixture
 def page(house: House, chromium: Any) -> Iterator[Any]:
-    context = chromium.new_context(viewport={"width": 390, "height": 844}, reduced_motion="reduce", locale="en-GB")
-    context.set_default_timeout(15_000)
-    found = context.new_page()
-    faults: list[str] = []
-    found.on("pageerror", lambda error: faults.append(str(error)))
-    asked: list[str] = []
-    found.on("request", lambda sent: asked.append(sent.url))
-    found.goto(f"{house.output.address}/#now")
-    found.wait_for_selector("#hero[data-kind=happy]")
-    yield found
-    context.close()
-    assert faults == []
-    assert not [url for url in asked if not url.startswith(house.output.address)], "nothing is fetched from elsewhere"
+    with opened(chromium, house.output.address) as found:
+        yield found
 
 
 def order(house: House) -> list[str]:
