@@ -71,7 +71,7 @@ def test_every_reason_of_the_daemon_has_german_words() -> None:
 
 def texts() -> dict[str, list[str]]:
     raw = (STATIC / "texts.js").read_text("utf-8").partition("TEXTS = ")[2].strip().removesuffix(";")
-    found: dict[str, list[str]] = json.loads(re.sub(r"^(\w+): ", r'"\1": ', raw, flags=re.MULTILINE))
+    found: dict[str, list[str]] = json.loads(re.sub(r"^(\w+):", r'"\1": ', raw, flags=re.MULTILINE))
     return found
 
 

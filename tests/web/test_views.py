@@ -161,7 +161,7 @@ def test_a_person_signs_in_at_spotify_by_pasting_an_address(house: House, page: 
 def test_the_live_picture_is_drawn_while_it_is_looked_at(house: House, page: Any) -> None:
     preview = house.rig.preview
     assert preview is not None
-    assert "can see this room" in text(page, "#live .notice")
+    assert "can see this room" in text(page, "#live-notice")
     assert preview.watchers == 0
     page.click("#live-show")
     wait_for(lambda: preview.watchers == 1)

@@ -1,5 +1,5 @@
 // Opens the stream of the state, shows the view that the address names, and what is always at hand.
-import { $, command, keep, language, remembered, set, show, t, time, translate } from "./page.js";
+import { $, all, ask, element, keep, language, on, refusal, remembered, set, show, sign, t, time, translate } from "./page.js";
 import { showNow, tick, leaveNow } from "./now.js";
 import { openMusic, showMusic } from "./music.js";
 import { openHistory, showHistory } from "./history.js";
@@ -26,7 +26,7 @@ let view = "";
 
 function named() {
 	const name = location.hash.slice(1);
-	if (name in VIEWS) return name;
+	if (Object.hasOwn(VIEWS, name)) return name;
 	return remembered("seen") ? "now" : "start";
 }
 
@@ -35,7 +35,7 @@ function open(name, focus) {
 	view = name;
 	if (name !== "start") keep("seen", "1");
 	for (const each of Object.keys(VIEWS)) show(`view-${each}`, each === name);
-	for (const link of document.querySelectorAll("nav a")) {
+	for (const link of all("nav a")) {
 		if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
 		else link.removeAttribute("aria-current");
 	}
@@ -48,7 +48,7 @@ function open(name, focus) {
 	}
 }
 
-function showAlways({ watching, controls, health }) {
+function showAlways({ watching, controls, health, preview }) {
 	const { private: closed, paused, paused_until: until } = controls;
 	$("link").dataset.link = LINKS[watching];
 	set("link-text", t(`link_${watching}`));
@@ -58,6 +58,7 @@ function showAlways({ watching, controls, health }) {
 	$("pause").classList.toggle("on", paused);
 	$("pause-sign").setAttribute("href", paused ? "#sign-play" : "#sign-pause");
 	set("pause-text", paused ? t("resume") : t("pause"));
+	show("live-notice", preview);
 	$("pause").title = paused && until ? t("goes_on_at", { time: time(new Date(until)) }) : "";
 }
 
@@ -70,7 +71,7 @@ function shown(state) {
 
 function enable() {
 	const off = document.body.classList.contains("stale") || !last;
-	for (const node of document.querySelectorAll("#privacy, #pause, #play, #next, #others, #autoplay, #volume, #wrong, #policies button, .tracks button")) {
+	for (const node of all("#privacy, #pause, #play, #next, #others, #autoplay, #volume, #wrong, #policies button, .tracks button")) {
 		node.disabled = off;
 	}
 }
@@ -82,12 +83,15 @@ function connected() {
 	show("offline", false);
 }
 
-function lost() {
+function lost(refused) {
+	const first = !document.body.classList.contains("stale");
 	disconnect();
+	VIEWS[view].leave?.(); // a picture that stands still would look alive
 	document.body.classList.add("stale");
 	$("link").dataset.link = "lost";
 	set("link-text", t("lost"));
-	set("offline", t("offline"));
+	if (first || !refused) set("offline", t("offline"));
+	if (refused) refusal("events").then((why) => set("offline", why || t("offline")));
 	show("offline", true);
 	enable();
 	retry = setTimeout(connect, RETRY_MS[Math.min(tries, RETRY_MS.length - 1)]);
@@ -109,20 +113,20 @@ function connect() {
 		shown(JSON.parse(event.data));
 		enable();
 	});
-	source.onerror = lost; // also where the server refuses, which EventSource would not try again
+	source.onerror = ({ target }) => lost(target.readyState === EventSource.CLOSED); // then EventSource would not try again
 }
 
-$("privacy").addEventListener("click", () => command("privacy", { on: !last.controls.private }));
-$("pause").addEventListener("click", () => (last.controls.paused ? command("resume", {}) : $("pausing").showModal()));
-$("pause-cancel").addEventListener("click", () => $("pausing").close());
-for (const button of document.querySelectorAll(".lengths button")) {
+on("privacy", "click", () => ask("privacy", { on: !last.controls.private }));
+on("pause", "click", () => (last.controls.paused ? ask("resume") : $("pausing").showModal()));
+on("pause-cancel", "click", () => $("pausing").close());
+for (const button of all(".lengths button")) {
 	button.addEventListener("click", () => {
 		$("pausing").close();
 		const { minutes, until } = button.dataset;
-		command("pause", until ? { until } : { minutes: minutes ? Number(minutes) : null });
+		ask("pause", until ? { until } : { minutes: minutes ? Number(minutes) : null });
 	});
 }
-$("language").addEventListener("click", () => {
+on("language", "click", () => {
 	keep("language", language === "de" ? "en" : "de");
 	location.reload();
 });
@@ -143,6 +147,12 @@ setInterval(() => {
 	if (source && Date.now() - heardAt > SILENCE_MS) lost();
 }, 1000);
 
+for (const name of ["now", "music", "history", "device", "about"]) {
+	const link = element("a");
+	link.href = `#${name}`;
+	link.append(sign(name), element("span", t(name)));
+	$("nav").append(link);
+}
 translate();
 set("link-text", t("connecting"));
 set("pause-text", t("pause"));

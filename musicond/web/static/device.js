@@ -1,5 +1,5 @@
 // The views Device and Welcome: how the machine is, what is to be done, the sign-in at Spotify, and the log.
-import { $, announce, ask, duration, element, fullDay, number, redraw, set, show, sign, t, time } from "./page.js";
+import { $, announce, ask, duration, element, fullDay, number, on, redraw, set, show, sign, t, tell, time } from "./page.js";
 
 const SIGNS = { ok: "ok", warning: "warning", failed: "warning" };
 
@@ -57,7 +57,7 @@ function cameraStep() {
 	const { watching, health } = current;
 	if (watching === "private") return ["ok", "step_done", t("step_camera_private")];
 	if (watching === "no_camera") return ["failed", "step_bad", t("step_camera_bad", { trouble: health.trouble || current.notice || "" })];
-	return ["ok", "step_done", `${t("step_camera_ok")} ${health.camera || ""}`];
+	return ["ok", "step_done", t("step_camera_ok", health)];
 }
 
 function brokerStep() {
@@ -104,8 +104,7 @@ async function check() {
 }
 
 async function loadLog() {
-	const answer = await fetch("/api/v1/log").catch(() => null);
-	const lines = answer?.ok ? (await answer.json()).lines : [];
+	const lines = (await ask("log", null, { quietly: true }))?.lines || [];
 	redraw($("log"), lines, () => (lines.length ? lines.slice().reverse().map(logItem) : [element("li", t("log_none"), "soft")]));
 }
 
@@ -129,8 +128,7 @@ function showSpotify() {
 	if (account) {
 		const { signed_in: inside, user, expires_on: until, days_left: left } = account;
 		set("spotify-text", inside ? t("signin_until", { user: user || "", date: fullDay(until), n: left }) : t("signin_out"));
-		show("spotify-trouble", Boolean(account.trouble));
-		set("spotify-trouble", account.trouble || "");
+		tell("spotify-trouble", account.trouble);
 		set("signin", inside ? t("signin_again") : t("signin"));
 		show("signout", inside);
 		show("speakers-show", inside);
@@ -138,8 +136,8 @@ function showSpotify() {
 	showSteps();
 }
 
-$("check").addEventListener("click", check);
-$("signin").addEventListener("click", async () => {
+on("check", "click", check);
+on("signin", "click", async () => {
 	const found = await spotify("begin");
 	if (!found?.url?.startsWith("https://")) return;
 	$("signin-open").href = found.url;
@@ -147,7 +145,7 @@ $("signin").addEventListener("click", async () => {
 	show("signin-steps", true);
 	$("signin-open").focus();
 });
-$("signin-form").addEventListener("submit", async (event) => {
+on("signin-form", "submit", async (event) => {
 	event.preventDefault();
 	let found = await spotify("finish", { redirect: $("signin-address").value.trim() });
 	while (found?.pending) {
@@ -159,12 +157,12 @@ $("signin-form").addEventListener("submit", async (event) => {
 	show("signin-steps", false);
 	set("signin-result", t("signin_done"));
 });
-$("signout").addEventListener("click", async () => {
+on("signout", "click", async () => {
 	await spotify("logout");
 	$("speakers").replaceChildren();
 	announce(t("signin_out"));
 });
-$("speakers-show").addEventListener("click", async () => {
+on("speakers-show", "click", async () => {
 	const found = await spotify("devices");
 	if (!found) return;
 	const items = found.devices.map((each) => {

@@ -1,5 +1,5 @@
 // The view History: a bar for each day, its moods stacked, and the same as a table.
-import { $, announce, ask, day, drawn, element, fullDay, number, set, show, t } from "./page.js";
+import { $, ask, day, drawn, element, fullDay, noon, number, on, set, show, t, toast } from "./page.js";
 
 const MOODS = ["happy", "surprise", "neutral", "sad", "fear", "angry", "disgust", "unsure"];
 const DAYS = innerWidth < 600 ? 14 : 30;
@@ -59,7 +59,7 @@ function chart(days, span) {
 			bar.append(title);
 			made.append(bar);
 		}
-		if (index % 7 === 1) made.append(label(LEFT + SLOT * index, TOP + HEIGHT + 18, day(name), "middle"));
+		if (index % 7 === 1) made.append(label(LEFT + SLOT * index, TOP + HEIGHT + 18, day(noon(name)), "middle"));
 	});
 	return made;
 }
@@ -100,8 +100,8 @@ function row(cells) {
 	return made;
 }
 
-$("history-delete").addEventListener("click", async () => {
+on("history-delete", "click", async () => {
 	if (!confirm(t("history_sure")) || !(await ask("history/delete"))) return;
-	announce(t("history_deleted"));
+	toast(t("history_deleted"));
 	await openHistory();
 });

@@ -1,5 +1,5 @@
 // The view Music: how it follows the mood, the songs of each mood, and from where they come.
-import { $, EMOTIONS, announce, ask, command, element, linked, redraw, secure, set, show, signButton, t } from "./page.js";
+import { $, EMOTIONS, announce, ask, command, element, lineItem, on, redraw, set, show, signButton, t, toast } from "./page.js";
 
 const POLICIES = ["", "match", "lift", "steady"];
 const FIRST = 10; // songs shown before a person asks for all
@@ -7,7 +7,7 @@ const POLL_MS = 700;
 
 let mood = "happy";
 let songs = [];
-let all = false;
+let whole = false;
 let removed = null;
 let watching = false; // a refresh is under way
 let lists = {};
@@ -18,7 +18,6 @@ function chosen(button, on) {
 
 function choice(text, act) {
 	const made = element("button", text, "choice");
-	made.type = "button";
 	made.addEventListener("click", act);
 	return made;
 }
@@ -36,6 +35,7 @@ export async function openMusic(state) {
 
 async function load() {
 	for (const button of $("moods").children) chosen(button, button.dataset.mood === mood);
+	for (const key of ["song_add", "sources"]) set(`${key}-title`, t(key, { mood: t(mood) }));
 	const wanted = mood;
 	const found = await ask("catalogue/list", { emotion: wanted });
 	if (!found || wanted !== mood) return;
@@ -45,45 +45,42 @@ async function load() {
 }
 
 function draw() {
-	const part = all ? songs : songs.slice(0, FIRST);
+	const part = whole ? songs : songs.slice(0, FIRST);
 	set("count", songs.length ? `${t("songs_n", { n: songs.length })}.` : t("no_list"));
 	show("more", songs.length > part.length);
-	redraw($("songs"), [mood, part], () => part.map(songItem));
+	redraw($("songs"), [mood, part, songs.length], () => part.map(songItem));
 }
 
-// A line with a title and a link, which can be moved and removed.
-function lineItem({ title, soft, link }, index, count, { move: shift, remove: drop }) {
-	const item = element("li");
-	const text = element("div", undefined, "song");
-	text.append(element("b", title), element("span", soft, "soft"));
-	item.append(text);
-	if (secure(link)) item.append(linked(link, t("open_song", { title })));
-	const up = signButton("up", t("move_up", { title }), () => shift(-1));
-	const down = signButton("down", t("move_down", { title }), () => shift(1));
+function movable(song, index, count, shift, drop) {
+	const item = lineItem(song);
+	const up = signButton("up", t("move_up", song), () => shift(-1));
+	const down = signButton("down", t("move_down", song), () => shift(1));
 	up.disabled = index === 0;
 	down.disabled = index === count - 1;
-	item.append(up, down, signButton("remove", t("remove", { title }), drop));
+	item.append(up, down, signButton("remove", t("remove", song), drop));
 	return item;
 }
 
 function songItem(song, index) {
-	const soft = [song.artist, song.album].filter(Boolean).join(" · ");
-	return lineItem({ ...song, soft }, index, songs.length, { move: (by) => move(song, by), remove: () => remove(song) });
+	return movable(song, index, songs.length, (by) => move(song, by), () => remove(song));
 }
 
 async function move(song, by) {
-	const from = songs.indexOf(song);
-	const ids = songs.map((each) => each.track_id);
+	const ids = songs.map((each) => each.track_id); // loaded anew since the line was drawn, perhaps
+	const from = ids.indexOf(song.track_id);
+	if (from < 0 || !(from + by in ids)) return load();
 	[ids[from], ids[from + by]] = [ids[from + by], ids[from]];
 	if (!(await ask("catalogue/reorder", { emotion: mood, ids: ids.slice(0, Math.max(from, from + by) + 1) }))) return;
+	if (from + by >= FIRST) whole = true;
 	await load();
-	const buttons = [...$("songs").children[from + by].querySelectorAll("button:not(:disabled)")];
-	(buttons.find((each) => each.title.includes(by < 0 ? t("move_up", song) : t("move_down", song))) || buttons[0]).focus();
+	const buttons = [...($("songs").children[from + by]?.querySelectorAll("button:not(:disabled)") || [])];
+	(buttons.find((each) => each.title === t(by < 0 ? "move_up" : "move_down", song)) || buttons[0])?.focus();
 }
 
 async function remove(song) {
-	if (!(await ask("catalogue/remove", { id: song.track_id, emotion: mood }))) return;
-	removed = { ...song, emotion: mood };
+	const emotion = mood;
+	if (!(await ask("catalogue/remove", { id: song.track_id, emotion }))) return;
+	removed = { ...song, emotion };
 	set("undo-text", t("removed", song));
 	show("undo-line", true);
 	announce(t("removed", song));
@@ -93,7 +90,7 @@ async function remove(song) {
 
 async function add(song) {
 	if (!(await ask("catalogue/add", { rows: [song] }))) return false;
-	announce(t("added", song));
+	toast(t("added", song));
 	await load();
 	return true;
 }
@@ -121,7 +118,7 @@ function titled(name) {
 function sourceItem(names, name, index) {
 	const shift = (by) => choose(names.map((_, at) => names[{ [index]: index + by, [index + by]: index }[at] ?? at]));
 	const drop = () => choose(names.filter((each) => each !== name));
-	return lineItem({ title: titled(name), soft: "", link: name }, index, names.length, { move: shift, remove: drop });
+	return movable({ title: titled(name), link: name }, index, names.length, shift, drop);
 }
 
 async function choose(names) {
@@ -156,7 +153,7 @@ for (const policy of POLICIES) {
 for (const each of EMOTIONS) {
 	const button = choice(t(each), () => {
 		mood = each;
-		all = false;
+		whole = false;
 		show("undo-line", false);
 		load();
 		loadSources();
@@ -164,24 +161,24 @@ for (const each of EMOTIONS) {
 	button.dataset.mood = each;
 	$("moods").append(button);
 }
-$("more").addEventListener("click", () => { all = true; draw(); });
-$("undo").addEventListener("click", async () => {
+on("more", "click", () => { whole = true; draw(); });
+on("undo", "click", async () => {
 	show("undo-line", false);
 	if (removed) await add(removed);
 	removed = null;
 });
-$("song-form").addEventListener("submit", async (event) => {
+on("song-form", "submit", async (event) => {
 	event.preventDefault();
 	const [title, artist, link] = ["title", "artist", "link"].map((name) => $(`song-${name}`).value.trim());
 	if (await add({ emotion: mood, title, artist, link })) event.target.reset();
 });
-$("source-form").addEventListener("submit", async (event) => {
+on("source-form", "submit", async (event) => {
 	event.preventDefault();
 	const name = $("source-name").value.trim();
 	const full = /^(spotify:|https:)/.test(name) ? name : `spotify:${name}`;
 	if (await choose([...(lists[mood] || []), full])) event.target.reset();
 });
-$("source-reset").addEventListener("click", () => choose(null));
-$("refresh").addEventListener("click", async () => {
+on("source-reset", "click", () => choose(null));
+on("refresh", "click", async () => {
 	if (await ask("catalogue/refresh")) follow();
 });

@@ -1,10 +1,14 @@
 // The view Now: the mood, the player, what is recommended, the reading, and the live picture.
 import {
-	$, EMOTIONS, announce, command, duration, element, linked, percent, redraw, said, secure, set, show, signButton, t, time,
+	$, EMOTIONS, all, announce, ask, command, complain, day, duration, element, lineItem, on, percent, redraw, refusal, said, set,
+	show, signButton, t, tell, time, toast,
 } from "./page.js";
 
 let looking = false; // the live picture is wanted
 let dragging = false; // a hand is on the volume
+let wished = null; // the latest volume that is not sent yet
+let sending = false;
+const rated = new Map(); // verdicts given on this page, by song
 let current = null;
 
 function sentence(text) {
@@ -20,7 +24,7 @@ function detailOf(state) {
 	}
 	if (watching !== "yes") return t(`${watching}_detail`);
 	if (mood === "unsure" || mood === "nobody") return t(`${mood}_detail`);
-	return t("confident", { share: percent(state.confidence) });
+	return state.confidence < 0.1 ? t("changing") : t("confident", { share: percent(state.confidence) });
 }
 
 function showHero(state) {
@@ -48,7 +52,8 @@ function showHero(state) {
 export function tick(state) {
 	if (!state.since || state.watching !== "yes") return set("since", "");
 	const since = new Date(state.since);
-	return set("since", t("since", { time: time(since), age: duration((Date.now() - since) / 1000) }));
+	const age = Date.now() - since;
+	return set("since", t("since", { time: age < 864e5 ? time(since) : day(since), age: duration(age / 1000) }));
 }
 
 function showBars({ scores }) {
@@ -63,18 +68,25 @@ function showBars({ scores }) {
 }
 
 async function rate(verdict, track) {
-	if (await command("rate", { verdict, id: track.id })) announce(t(`${verdict}d`, { title: track.title }));
+	if (!(await command("rate", { verdict, id: track.id }))) return;
+	rated.set(track.id, verdict);
+	showRated();
+	toast(t(`${verdict}d`, track));
+}
+
+function showRated() {
+	for (const button of all("[data-verdict]")) {
+		button.setAttribute("aria-pressed", rated.get(button.parentNode.dataset.id) === button.dataset.verdict);
+	}
 }
 
 function trackItem(track, plays) {
-	const item = element("li");
-	const text = element("div", undefined, "song");
-	text.append(element("b", track.title), element("span", [track.artist, track.album].filter(Boolean).join(" · "), "soft"));
-	item.append(text);
-	if (plays) item.append(signButton("play", t("play_song", { title: track.title }), () => command("play", { id: track.id })));
-	if (secure(track.link)) item.append(linked(track.link, t("open_song", { title: track.title })));
+	const item = lineItem(track, ...(plays ? [signButton("play", t("play_song", track), () => command("play", { id: track.id }))] : []));
+	item.dataset.id = track.id;
 	for (const verdict of ["like", "dislike"]) {
-		item.append(signButton(verdict, t(`${verdict}_song`, { title: track.title }), () => rate(verdict, track)));
+		const button = signButton(verdict, t(`${verdict}_song`, track), () => rate(verdict, track));
+		button.dataset.verdict = verdict;
+		item.append(button);
 	}
 	return item;
 }
@@ -89,6 +101,7 @@ function showTracks({ recommendation: found, playback }) {
 	set("reason", found ? reason(found) : t("no_songs"));
 	show("no-player", !playback);
 	redraw($("tracks"), [found, Boolean(playback)], () => (found ? found.tracks.map((track) => trackItem(track, Boolean(playback))) : []));
+	showRated();
 }
 
 function showPlayer({ playback, recommendation }) {
@@ -106,14 +119,12 @@ function showPlayer({ playback, recommendation }) {
 	const where = device ? t("on_device", { device }) : "";
 	const theirs = playing && !playback.ours ? ` · ${t("not_ours")}` : "";
 	set("playing-where", sentence(`${what} ${where}`.trim()) + theirs);
-	show("player-trouble", Boolean(playback.trouble));
-	set("player-trouble", playback.trouble || "");
+	tell("player-trouble", playback.trouble);
 	show("player-signin", playback.account && !(playback.account.days_left > 30));
-	show("player-holding", Boolean(held));
-	set("player-holding", held ? said(`hold_${held.why}`, sentence(playback.holding), held) : "");
+	tell("player-holding", held && said(`hold_${held.why}`, sentence(playback.holding), held));
 	$("autoplay").setAttribute("aria-checked", String(playback.autoplay));
 	$("volume").max = playback.volume_max;
-	if (!dragging && playback.volume !== null) showVolume(playback.volume);
+	if (!dragging && !sending && playback.volume !== null) showVolume(playback.volume);
 }
 
 function showVolume(value) {
@@ -142,8 +153,7 @@ export function showNow(state) {
 	showPlayer(state);
 	showTracks(state);
 	showLive(state);
-	show("notice", Boolean(state.notice && state.since));
-	set("notice", state.notice || "");
+	tell("notice", state.since && state.notice);
 }
 
 export function leaveNow() {
@@ -168,28 +178,41 @@ for (const [value, text] of answers) {
 	option.value = value;
 	$("wrong").append(option);
 }
-$("wrong").addEventListener("change", async () => {
+on("wrong", "change", async () => {
 	const right = $("wrong").value;
 	$("wrong").value = "";
-	if (right && (await command("wrong_mood", right === "?" ? {} : { right }))) announce(t("thanks"));
+	if (right && (await command("wrong_mood", right === "?" ? {} : { right }))) toast(t("thanks"));
 });
-$("play").addEventListener("click", () => command($("play").dataset.does, {}));
-$("next").addEventListener("click", () => command("next", {}));
-$("others").addEventListener("click", () => command("next", {}));
-$("autoplay").addEventListener("click", () => command("autoplay", { on: !current.playback.autoplay }));
-$("volume").addEventListener("input", () => {
+on("play", "click", () => command($("play").dataset.does, {}));
+on("next", "click", () => command("next", {}));
+on("others", "click", () => command("next", {}));
+on("autoplay", "click", () => command("autoplay", { on: !current.playback.autoplay }));
+on("volume", "input", () => {
 	dragging = true;
 	set("volume-value", `${$("volume").value} %`);
 });
-$("volume").addEventListener("change", async () => {
-	await command("volume", { percent: Number($("volume").value) });
+on("volume", "change", async () => {
 	dragging = false;
+	wished = Number($("volume").value);
+	if (sending) return;
+	sending = true;
+	while (wished !== null) {
+		const percent = wished;
+		wished = null;
+		await ask("volume", { percent });
+	}
+	sending = false;
 });
-$("live-show").addEventListener("click", () => {
+on("live-show", "click", () => {
 	looking = !looking;
 	showLive(current);
 });
-$("picture").addEventListener("error", () => {
-	looking = looking && !$("picture").hasAttribute("src");
-	if (current) showLive(current);
+on("picture", "error", async () => {
+	if (!$("picture").hasAttribute("src")) return;
+	leaveNow(); // the next state asks again, unless it is refused
+	const why = await refusal("preview");
+	if (!why) return;
+	looking = false;
+	complain(t("failed", { why }));
+	showLive(current);
 });

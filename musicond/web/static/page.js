@@ -4,11 +4,12 @@ import { LANGUAGES, TEXTS } from "./texts.js";
 export const EMOTIONS = ["happy", "surprise", "neutral", "sad", "fear", "angry", "disgust"];
 
 export const $ = (id) => document.getElementById(id);
-const kept = (key) => { try { return localStorage.getItem(key); } catch { return null; } };
+export const all = (css) => document.querySelectorAll(css);
+export const on = (id, event, act) => $(id).addEventListener(event, act);
+export const remembered = (key) => { try { return localStorage.getItem(key); } catch { return null; } };
 export const keep = (key, value) => { try { localStorage.setItem(key, value); } catch { /* private window */ } };
-export const remembered = kept;
 
-const wished = [kept("language"), ...navigator.languages].map((tag) => String(tag).slice(0, 2));
+const wished = [remembered("language"), ...navigator.languages].map((tag) => String(tag).slice(0, 2));
 export const language = wished.find((tag) => LANGUAGES.includes(tag)) || "en";
 
 export function t(key, values = {}) {
@@ -22,8 +23,9 @@ export const said = (key, text, values) => (key in TEXTS && t(key, values)) || t
 const locale = navigator.languages.find((tag) => tag.startsWith(language)) || language;
 export const percent = (share) => `${Math.round(share * 100)} %`;
 export const time = (date) => date.toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit" });
-export const day = (text) => new Date(`${text}T12:00`).toLocaleDateString(locale, { day: "numeric", month: "short" });
-export const fullDay = (text) => new Date(`${text}T12:00`).toLocaleDateString(locale, { dateStyle: "medium" });
+export const noon = (day) => new Date(`${day}T12:00`);
+export const day = (date) => date.toLocaleDateString(locale, { day: "numeric", month: "short" });
+export const fullDay = (text) => noon(text).toLocaleDateString(locale, { dateStyle: "medium" });
 export const number = (value, digits = 0) => value.toLocaleString(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
 export function duration(seconds) {
@@ -72,19 +74,24 @@ function signed(tag, name, label) {
 
 export function signButton(name, label, act) {
 	const made = signed("button", name, label);
-	made.type = "button";
 	made.addEventListener("click", act);
 	return made;
 }
 
-export const secure = (link) => /^https:\/\//i.test(link);
-
-export function linked(link, label) {
-	const made = signed("a", "open", label);
-	made.href = link;
-	made.target = "_blank";
-	made.rel = "noopener noreferrer";
-	return made;
+// A line with a song or a list, and its link where that is safe.
+export function lineItem({ title, artist, album, link }, ...first) {
+	const item = element("li");
+	const text = element("div", undefined, "song");
+	text.append(element("b", title), element("span", [artist, album].filter(Boolean).join(" · "), "soft"));
+	item.append(text, ...first);
+	if (/^https:\/\//i.test(link)) {
+		const way = signed("a", "open", t("open_song", { title }));
+		way.href = link;
+		way.target = "_blank";
+		way.rel = "noopener noreferrer";
+		item.append(way);
+	}
+	return item;
 }
 
 // Draws anew only when what is to be shown has changed, so that focus and selection stay.
@@ -95,35 +102,60 @@ export function redraw(node, key, make) {
 	node.replaceChildren(...make());
 }
 
+// What there is to say, and nothing where there is not.
+export function tell(id, text) {
+	show(id, Boolean(text));
+	set(id, text || "");
+}
+
 export function announce(text) {
 	set("announce", text);
 }
 
-export function complain(text) {
-	show("error", Boolean(text));
-	set("error", text || "");
+// What a person has just done is shown too, for a moment.
+let toasted = 0;
+export function toast(text) {
+	announce(text);
+	clearTimeout(toasted);
+	$("announce").className = "toast";
+	toasted = setTimeout(() => { $("announce").className = "unseen"; }, 5000);
 }
 
-// Returns the answer, or null after having said why there is none.
+export const complain = (text) => tell("error", text);
+
+// Returns the answer, or null after having said why there is none; without a body it only reads.
 export async function ask(what, body = {}, { quietly = false } = {}) {
 	if (!quietly) complain("");
 	try {
-		const answer = await fetch(`/api/v1/${what}`, {
-			method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
-		});
+		const signal = AbortSignal.timeout(what.includes("/") ? 30000 : 10000); // longer than the daemon takes to say that it is busy
+		const sent = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+		const answer = await fetch(`/api/v1/${what}`, { signal, ...(body && sent) });
 		const found = await answer.json();
 		if (!answer.ok) throw new Error(found.error);
 		return found;
 	} catch (fault) {
-		if (!quietly) complain(t("failed", { why: fault instanceof TypeError ? t("no_answer") : fault.message }));
+		if (!quietly) complain(t("failed", { why: fault.constructor === Error ? fault.message : t("no_answer") }));
 		return null;
 	}
+}
+
+// Why a stream is refused; "" where it is not, not for long (409), or nobody answers.
+export async function refusal(what) {
+	try {
+		const answer = await fetch(`/api/v1/${what}`, { signal: AbortSignal.timeout(10000) });
+		if (!answer.ok && answer.status !== 409) return (await answer.json()).error;
+		await answer.body.cancel();
+	} catch { /* the next try tells */ }
+	return "";
 }
 
 // One command at a time; not disabled meanwhile, as that would take the keyboard's focus away.
 let busy = false;
 export async function command(what, body) {
-	if (busy) return null;
+	if (busy) {
+		toast(t("busy"));
+		return null;
+	}
 	busy = true;
 	$("controls").setAttribute("aria-busy", "true");
 	const done = await ask(what, body);
@@ -134,8 +166,8 @@ export async function command(what, body) {
 
 export function translate() {
 	document.documentElement.lang = language;
-	for (const node of document.querySelectorAll("svg:not([role])")) node.setAttribute("aria-hidden", "true");
-	for (const node of document.querySelectorAll("[data-t]")) node.textContent = t(node.dataset.t);
-	for (const node of document.querySelectorAll("[data-t-label]")) node.setAttribute("aria-label", t(node.dataset.tLabel));
-	for (const node of document.querySelectorAll("[data-t-alt]")) node.alt = t(node.dataset.tAlt);
+	for (const node of all("svg:not([role])")) node.setAttribute("aria-hidden", "true");
+	for (const node of all("[data-t]")) node.textContent = t(node.dataset.t);
+	for (const node of all("[data-t-label]")) node.setAttribute("aria-label", t(node.dataset.tLabel));
+	for (const node of all("[data-t-alt]")) node.alt = t(node.dataset.tAlt);
 }

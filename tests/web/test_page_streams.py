@@ -1,0 +1,142 @@
+"""The live picture and the stream of the state: they come back by themselves, and say why they are refused."""
+
+from __future__ import annotations
+
+import http.client
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pydantic import SecretStr
+
+from musicond.core.messages import Mood
+from musicond.web.preview import MAX_WATCHERS, Preview
+from musicond.web.streams import MAX_STREAMS
+from tests.web.browser import go, opened, page, text
+from tests.web.conftest import HAPPY, Rig, make_rig
+from tests.web.pictures import frame, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["page"]
+
+pytestmark = pytest.mark.browser
+
+TOKEN = "a-token-of-24-characters"
+
+
+@pytest.fixture
+def shown(tmp_path: Path) -> Iterator[Rig]:
+    """Return a daemon whose live picture is on."""
+    rig = make_rig(tmp_path)
+    rig.preview = Preview()
+    rig.output = rig.again("127.0.0.1:0")
+    rig.output.start()
+    rig.output.accept(HAPPY)
+    yield rig
+    rig.output.stop()
+
+
+@pytest.fixture
+def live(shown: Rig, chromium: Any) -> Iterator[Any]:
+    with opened(chromium, shown.output.address) as found:
+        yield found
+
+
+def width(page: Any) -> int:
+    return int(page.evaluate("document.getElementById('picture').naturalWidth"))
+
+
+def test_the_live_picture_comes_back_with_the_daemon(shown: Rig, live: Any) -> None:
+    preview = shown.preview
+    assert preview is not None
+    live.click("#live-show")
+    wait_for(lambda: preview.watchers == 1)
+    preview.show(frame(), HAPPY)
+    shown.output.accept(replace(HAPPY, seq=2))
+    wait_for(lambda: width(live) == 320)
+    listen = f"127.0.0.1:{shown.port}"
+    shown.output.stop()
+    live.wait_for_selector("#offline:not([hidden])")
+    assert live.is_hidden("#picture"), "a picture that stands still would look alive"
+    wait_for(lambda: preview.watchers == 0)
+    shown.output = shown.again(listen)
+    shown.output.start()
+    shown.output.accept(replace(HAPPY, seq=3))
+    live.wait_for_selector("#offline", state="hidden")
+    wait_for(lambda: preview.watchers == 1)
+    preview.show(frame(width=160), replace(HAPPY, seq=4))
+    shown.output.accept(replace(HAPPY, seq=4))
+    wait_for(lambda: width(live) == 160)
+
+
+def test_a_viewer_too_many_is_told_why(shown: Rig, live: Any) -> None:
+    preview = shown.preview
+    assert preview is not None
+    for _ in range(MAX_WATCHERS):
+        assert preview.enter()
+    live.click("#live-show")
+    live.wait_for_selector(f"#error:has-text('{MAX_WATCHERS} look already; close one and try again')")
+    assert text(live, "#live-show") == "Show"
+    preview.leave()
+    live.click("#live-show")
+    wait_for(lambda: preview.watchers == MAX_WATCHERS)
+    assert text(live, "#live-show") == "Hide"
+
+
+@pytest.mark.parametrize("view", ["now", "start", "about"])
+def test_that_the_live_picture_is_on_is_said_where_privacy_is_promised(live: Any, view: str) -> None:
+    live.click(f"nav a[href='#{view}'], footer a[href='#{view}']")
+    live.wait_for_selector(f"#view-{view}:not([hidden])")
+    live.wait_for_selector("#live-notice:has-text('whoever can open this page can see this room')")
+    box = live.locator("#live-notice").bounding_box()
+    assert box["y"] + box["height"] < 250, "at the top"
+
+
+def test_no_live_picture_no_notice(page: Any) -> None:
+    for view in ("now", "about"):
+        go(page, view)
+        assert page.is_hidden("#live-notice")
+    never = text(page, "#view-about .never")
+    assert "send one anywhere but to this page, and there only if you switch the live picture on" in never
+    assert "unless you switch the live picture on" in text(page, "#view-about")
+
+
+def test_a_page_too_many_is_told_why_and_comes_in_later(rig: Rig, page: Any) -> None:
+    with ExitStack() as stack:
+        for _ in range(MAX_STREAMS - 1):
+            connection = http.client.HTTPConnection("127.0.0.1", rig.port, timeout=10)
+            stack.enter_context(closing(connection))
+            connection.request("GET", "/api/v1/events")
+            assert connection.getresponse().status == 200
+        late = page.context.new_page()
+        late.goto(f"{rig.output.address}/#now")
+        late.wait_for_selector(f"#offline:has-text('{MAX_STREAMS} pages are open already; close one')")
+    rig.output.accept(replace(HAPPY, seq=2, mood=Mood.SAD))
+    late.wait_for_selector("#hero[data-mood=sad]", timeout=30_000)
+    late.wait_for_selector("#offline", state="hidden")
+
+
+def test_a_page_whose_link_is_void_says_how_to_get_a_new_one(tmp_path: Path, chromium: Any) -> None:
+    rig = make_rig(tmp_path)
+    rig.token = SecretStr(TOKEN)
+    rig.output = rig.again("127.0.0.1:0")
+    rig.output.start()
+    rig.output.accept(HAPPY)
+    context = chromium.new_context(locale="en")
+    context.set_default_timeout(15_000)
+    found = context.new_page()
+    found.goto(f"{rig.output.address}/?token={TOKEN}")
+    found.wait_for_selector("#link:has-text('Watching')")
+    listen = f"127.0.0.1:{rig.port}"
+    rig.output.stop()
+    found.wait_for_selector("#offline:has-text('tries again by itself')")
+    rig.token = SecretStr(TOKEN[::-1])
+    rig.output = rig.again(listen)
+    rig.output.start()
+    found.wait_for_selector("#offline:has-text('musicond page-link')", timeout=30_000)
+    context.close()
+    rig.output.stop()
