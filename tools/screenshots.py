@@ -30,7 +30,7 @@ from musicond.outputs.history import FOLDER, HistoryBook
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import ViewportSize
+    from playwright.sync_api import Browser, ViewportSize
 
 MOOD = "happy"
 CYCLE_MS = 180_000
@@ -52,6 +52,8 @@ PICTURES: tuple[tuple[str, str, ViewportSize, Literal["light", "dark"]], ...] = 
     ("about", "about", PHONE, "light"),
 )
 """Name of the file, view, size and theme."""
+LIVE = "live"
+"""The file of the live picture, taken from a second daemon that has it switched on."""
 READY = {
     "start": "#steps li",
     "music": "#songs li",
@@ -77,28 +79,43 @@ def main() -> int:
         print("screenshots: Chromium is missing; apt install chromium", file=sys.stderr)
         return 69
     folder.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory(prefix="musicond-") as scratch,
-        demo(Path(scratch)) as address,
-        sync_playwright() as playwright,
-    ):
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=[f"--{flag}" for flag in FLAGS.split()])
-        for name, view, viewport, scheme in PICTURES:
-            context = browser.new_context(
-                viewport=viewport, color_scheme=scheme, reduced_motion="reduce", locale="en-GB"
-            )
-            page = context.new_page()
-            page.goto(f"{address}/#{view}")
-            page.wait_for_selector(READY.get(view, f"#hero[data-mood={MOOD}]"), timeout=CYCLE_MS)
-            page.screenshot(path=folder / f"{name}.png")
-            print(folder / f"{name}.png")
-            context.close()
+        with tempfile.TemporaryDirectory(prefix="musicond-") as scratch, demo(Path(scratch)) as address:
+            for name, view, viewport, scheme in PICTURES:
+                take(browser, f"{address}/#{view}", folder / f"{name}.png", viewport, scheme)
+        with tempfile.TemporaryDirectory(prefix="musicond-") as scratch, demo(Path(scratch), preview=True) as address:
+            take(browser, f"{address}/#now", folder / f"{LIVE}.png", PHONE, "light", live=True)
         browser.close()
     return 0
 
 
+def take(
+    browser: Browser,
+    url: str,
+    file: Path,
+    viewport: ViewportSize,
+    scheme: Literal["light", "dark"],
+    *,
+    live: bool = False,
+) -> None:
+    """Take the picture of one view, once it is complete."""
+    context = browser.new_context(viewport=viewport, color_scheme=scheme, reduced_motion="reduce", locale="en-GB")
+    page = context.new_page()
+    page.goto(url)
+    page.wait_for_selector(READY.get(url.partition("#")[2], f"#hero[data-mood={MOOD}]"), timeout=CYCLE_MS)
+    if live:
+        page.click("#live-show")
+        page.wait_for_selector("#picture")  # visible once it has a height
+        page.locator("#live").scroll_into_view_if_needed()
+        page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    page.screenshot(path=file)
+    print(file)
+    context.close()
+
+
 @contextmanager
-def demo(scratch: Path) -> Iterator[str]:
+def demo(scratch: Path, *, preview: bool = False) -> Iterator[str]:
     """Run the daemon on its demo with fresh state and a silent player; yield the page's address."""
     state = scratch / "state"
     draw_history(state / FOLDER)
@@ -106,8 +123,8 @@ def demo(scratch: Path) -> Iterator[str]:
         port = free.getsockname()[1]
     config = scratch / "musicon.yaml"
     config.write_text(
-        f"web: {{listen: '127.0.0.1:0'}}\nstate_dir: {state}\nhistory: {{enabled: true}}\n"
-        f"playback: {{backend: mpd, volume: 40}}\nmpd: {{port: {port}}}\n",
+        f"web: {{listen: '127.0.0.1:0', preview: {str(preview).lower()}}}\nstate_dir: {state}\n"
+        f"history: {{enabled: true}}\nplayback: {{backend: mpd, volume: 40}}\nmpd: {{port: {port}}}\n",
         "utf-8",
     )
     environment = {key: value for key, value in os.environ.items() if key not in ("STATE_DIRECTORY", "JOURNAL_STREAM")}

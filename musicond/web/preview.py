@@ -20,6 +20,8 @@ QUALITY = 75
 """Of the JPEG, 1 to 100."""
 WIDTH = 640
 """Pixels; a wider picture is shrunk."""
+CHANGING = 0.1
+"""Confidence below which a mood is about to change: "sad 0%" would be absurd."""
 FOUND, KEPT = (120, 220, 90), (150, 150, 150)
 """Colours (BGR) of a face found in this frame, and of one kept from a moment ago."""
 
@@ -92,12 +94,8 @@ def drawn(frame: Frame, outcome: Outcome) -> bytes:
         _frame(picture, box, scale, FOUND)
     faces = (*outcome.faces.confirmed, *outcome.faces.coasted)
     if faces:
-        _label(
-            picture,
-            faces[0],
-            scale,
-            f"{outcome.mood} {outcome.confidence:.0%}" if outcome.mood.emotion else outcome.mood,
-        )
+        sure = outcome.mood.emotion is not None and outcome.confidence >= CHANGING
+        _label(picture, faces[0], scale, f"{outcome.mood} {outcome.confidence:.0%}" if sure else outcome.mood)
     return bytes(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1])
 
 

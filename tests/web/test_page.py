@@ -255,6 +255,8 @@ def test_nothing_overflows_and_all_can_be_reached(rig: Rig, page: Any, width: in
     page.wait_for_selector(f"#view-{view}:not([hidden])")
     over = "[...document.querySelectorAll('main *, header *')].filter((e) => e.getBoundingClientRect().right > innerWidth + 1)"
     assert page.evaluate(f"{over}.map((e) => e.id || e.className || e.tagName)") == []
+    beside = "document.getElementById('link-text').getBoundingClientRect().right"
+    assert page.evaluate(f"{beside} <= document.getElementById('privacy').getBoundingClientRect().left")
     low = "[...document.querySelectorAll('button, select, input:not([type=range]), nav a')]"
     assert page.evaluate(f"{low}.filter((e) => e.offsetParent && e.offsetHeight < 44).map((e) => e.id)") == []
 

@@ -180,3 +180,9 @@ def test_faces_are_framed_and_labelled_in_colour_where_there_is_some() -> None:
 
 def test_a_wide_picture_is_shrunk() -> None:
     assert picture(drawn(frame(width=1280), FACE)).shape[1] == WIDTH
+
+
+def test_a_mood_that_is_about_to_change_is_labelled_without_a_share() -> None:
+    labels = {share: drawn(frame(), replace(FACE, confidence=share)) for share in (0.0, 0.05, 0.1, 0.8)}
+    assert labels[0.0] == labels[0.05]
+    assert len(set(labels.values())) == 3

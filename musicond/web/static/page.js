@@ -127,7 +127,7 @@ export const complain = (text) => tell("error", text);
 export async function ask(what, body = {}, { quietly = false } = {}) {
 	if (!quietly) complain("");
 	try {
-		const signal = AbortSignal.timeout(what.includes("/") ? 30000 : 10000); // longer than the daemon takes to say that it is busy
+		const signal = AbortSignal.timeout?.(what.includes("/") ? 30000 : 10000); // longer than the daemon takes to say that it is busy
 		const sent = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
 		const answer = await fetch(`/api/v1/${what}`, { signal, ...(body && sent) });
 		const found = await answer.json();
@@ -142,7 +142,7 @@ export async function ask(what, body = {}, { quietly = false } = {}) {
 // Why a stream is refused; "" where it is not, not for long (409), or nobody answers.
 export async function refusal(what) {
 	try {
-		const answer = await fetch(`/api/v1/${what}`, { signal: AbortSignal.timeout(10000) });
+		const answer = await fetch(`/api/v1/${what}`, { signal: AbortSignal.timeout?.(10000) });
 		if (!answer.ok && answer.status !== 409) return (await answer.json()).error;
 		await answer.body.cancel();
 	} catch { /* the next try tells */ }
