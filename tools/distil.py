@@ -47,7 +47,7 @@ EMA = 0.998
 """Decay per step of the averaged weights."""
 WARM_UP = 0.03
 FINISH = 0.8
-"""Part of a training after which pictures are whole, jitter is weaker and nothing is mixed."""
+"""Part of a training after which pictures are whole; for the student, jittered and mixed less, too."""
 MEASURE_EVERY = 10
 VARIED = 8
 """Batches that are jittered at a time: launching so many small kernels takes longer than running them."""
@@ -83,12 +83,16 @@ def accuracy(network: Network, data: Pictures) -> float:
     return float((logits(network, data.grey).argmax(1) == data.labels).float().mean()) if len(data) else 0.0
 
 
-def opinion(teachers: list[Network], temperature: float) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Return what tells the teachers' mean probabilities (n, 7) of model inputs."""
+def opinion(
+    teachers: list[Network], temperature: float, *, mirrored: bool = False
+) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return what tells the teachers' mean probabilities (n, 7) of inputs, and of their mirror images if asked."""
 
     def of(x: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
-            return torch.stack([tf.softmax(each(x).float() / temperature, dim=1) for each in teachers]).mean(0)
+            seen = [x, x.flip(3)] if mirrored else [x]
+            said = [tf.softmax(each(view).float() / temperature, dim=1) for each in teachers for view in seen]
+            return torch.stack(said).mean(0)
 
     return of
 
@@ -250,7 +254,7 @@ def teach(args: argparse.Namespace, data: Pictures, judged: dict[str, Pictures])
             network = Network(args.teacher_shape, dropout=0.3, squeeze=number % 2 == 1).to(DEVICE)
             network = network.to(memory_format=torch.channels_last)
             course = Course(args, network, 5e-4, args.minutes * TEACHERS_SHARE / args.teachers, args.seed + number)
-            phases = Phase(args.crop, args.strength, args.mixup), Phase(strength=0.7 * args.strength, mixup=0.0)
+            phases = Phase(args.crop, args.strength, args.mixup), Phase(strength=args.strength, mixup=args.mixup)
             course.run(data, judged, args.teacher_rate, phases, lambda _, out, y: tf.cross_entropy(out.float(), y))
             torch.save({"weights": course.average.state_dict(), "epochs": course.epochs}, path.with_suffix(".new"))
             path.with_suffix(".new").replace(path)
@@ -270,17 +274,28 @@ def networks(args: argparse.Namespace, made: list[dict[str, Any]]) -> list[Netwo
     return found
 
 
+def read_students(args: argparse.Namespace) -> list[Network]:
+    """Return the students of --learn-from."""
+    return [started(args, path).to(memory_format=torch.channels_last).eval() for path in args.learn_from]
+
+
+def started(args: argparse.Namespace, path: Path | None) -> Network:
+    """Return a student, with the weights of a .npz if there is one."""
+    network = Network(SIZES[args.size], dropout=args.dropout)
+    if path:
+        with np.load(path) as found:
+            network.set_weights([found[key] for key in sorted(found.files) if key.startswith("w")])
+    return network.to(DEVICE)
+
+
 def learn(args: argparse.Namespace, teachers: list[Network], data: Pictures, judged: dict[str, Pictures]) -> Course:
     """Train the student on what the teachers say."""
     torch.manual_seed(args.seed + 100)
-    network = Network(SIZES[args.size], dropout=args.dropout)
-    if args.start:
-        with np.load(args.start) as found:
-            network.set_weights([found[key] for key in sorted(found.files) if key.startswith("w")])
-    network = network.to(DEVICE).to(memory_format=torch.channels_last)
+    network = started(args, args.start).to(memory_format=torch.channels_last)
     course = Course(args, network, args.decay, left(args), args.seed + 100)
     course.resume(args.out / "state.pt")
-    says, heat = opinion(teachers, args.temperature), args.temperature
+    heat = args.temperature
+    says = opinion(teachers, heat, mirrored=bool(args.learn_from))
 
     def loss_of(x: torch.Tensor, out: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         soft = heat * tf.cross_entropy(out.float() / heat, says(x))
@@ -325,8 +340,8 @@ def distil(args: argparse.Namespace) -> None:
     judged = {"test": Pictures(test, 0.0), "held_out": Pictures(held_out, 0.0)}
     for folder in (args.out, args.work):
         folder.mkdir(parents=True, exist_ok=True)
-    made = teach(args, data, judged)
-    teachers = networks(args, made)
+    made = [] if args.learn_from else teach(args, data, judged)
+    teachers = read_students(args) if args.learn_from else networks(args, made)
     team = sum(tf.softmax(logits(each, judged["test"].grey), dim=1) for each in teachers)
     together = float((team.argmax(1) == judged["test"].labels).float().mean())
     print(f"teachers together: {together:.4f}", flush=True)
@@ -358,6 +373,9 @@ def main() -> int:
     parser.add_argument("--size", choices=list(SIZES), default="large")
     parser.add_argument("--start", type=Path, help="student to go on from: a .npz of this or of tools/quantize.py")
     parser.add_argument("--teachers", type=int, default=3)
+    parser.add_argument(
+        "--learn-from", type=Path, nargs="+", help="students (.npz) to learn from, with mirror images, in their stead"
+    )
     parser.add_argument("--teacher-rate", type=float, default=0.1, help="peak learning rate of the teachers")
     parser.add_argument("--rate", type=float, default=0.1, help="peak learning rate of the student")
     parser.add_argument("--decay", type=float, default=2e-4, help="weight decay of the student")
