@@ -183,10 +183,10 @@ class Course:
         loss_of: Loss,
         saved: Callable[[], None] = lambda: None,
     ) -> None:
-        """Train until the time is over."""
+        """Train until the time is over, one epoch at the least."""
         began, passes = time.monotonic() - self.spent_s, Passes(self.network, loss_of)
         bar = tqdm(total=100, unit="%", mininterval=5, initial=round(100 * self.spent_s / self.budget_s))
-        while self.spent_s < self.budget_s:
+        while not self.epochs or self.spent_s < self.budget_s:
             self.network.train()
             losses, steps = torch.zeros((), device=DEVICE), 0
             for chosen in torch.randperm(len(data), device=DEVICE).split(self.args.batch * VARIED):
@@ -319,8 +319,8 @@ def learn(args: argparse.Namespace, teachers: list[Network], data: Pictures, jud
 
 
 def left(args: argparse.Namespace) -> float:
-    """Minutes that are left of --minutes for the student."""
-    return float(args.minutes) - (time.monotonic() - args.began) / 60
+    """Minutes that are left of --minutes for the student, a moment at the least."""
+    return max(0.01, float(args.minutes) - (time.monotonic() - args.began) / 60)
 
 
 def write_student(args: argparse.Namespace, course: Course) -> None:
@@ -359,7 +359,7 @@ def distil(args: argparse.Namespace) -> None:
         "teachers_together": round(together, 4),
         "epochs": course.epochs,
     }
-    (args.out / "log.json").write_text(json.dumps(record, indent=1) + "\n")
+    (args.out / "log.json").write_text(json.dumps(record) + "\n")
     plot(course.epochs, args.out / "curve.png")
 
 

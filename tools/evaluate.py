@@ -118,6 +118,10 @@ def measure(args: argparse.Namespace, data: Split) -> dict[str, object]:
         raise DataError(f"{args.confusion}: can't be written; give a .png in a folder that exists")
     if args.robustness:
         report["robustness"] = robustness(reader, data)
+    if args.mirrored:
+        other, _ = direct(reader, np.ascontiguousarray(data.images[:, :, ::-1]))
+        both = np.sqrt(probabilities * other)  # the mean of the logits
+        report["mirrored"] = _shown(figures(both / both.sum(axis=1, keepdims=True), data.labels))
     if args.through_pipeline:
         report |= pipeline(reader, data, probabilities)
     return report
@@ -151,6 +155,9 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True, help="FER2013: a zip or a folder in the Kaggle layout")
     parser.add_argument("--split", choices=("train", "test"), default="test")
     parser.add_argument("--through-pipeline", action="store_true", help="find and crop the faces as the daemon does")
+    parser.add_argument(
+        "--mirrored", action="store_true", help="read the mirror images, too, and what both say together"
+    )
     parser.add_argument("--robustness", action="store_true", help="read the images made worse, too")
     parser.add_argument("--confusion", type=Path, metavar="PNG", help="draw the table of what is taken for what")
     parser.add_argument("--first", type=int, metavar="N", help="take N images only, spread over the split")

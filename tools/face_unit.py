@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from tools.fer2013 import Split
 
 CASCADE = Path(__file__).resolve().parent.parent / "models" / "haarcascade_frontalface_default.xml"
+TIGHTER = 0.824
+"""Faces are cut tighter than FER2013's are: it costs nothing there, and helps in films (docs/model-experiments.md)."""
+CROP_SCALE = 0.85
+"""Sides of Haar's box that this comes to, about."""
 RIDGE = 3.0
 """Weight of the squared coefficients against the sum of log losses."""
 
@@ -35,7 +39,7 @@ def pictures(train: Split, count: int, scenes: int, seed: int) -> tuple[NDArray[
     """
     rng = np.random.default_rng(seed)
     chosen = train.images[rng.choice(len(train.images), 2 * count, replace=2 * count > len(train.images))]
-    faces = [jitter(image, rng, 0.6) for image in chosen[:count]]
+    faces = [tighter(jitter(image, rng, 0.6), rng) for image in chosen[:count]]
     others = [
         spoilt(image, rng) if n % 3 == 0 else cv2.resize(scene(rng, 2 * INPUT_SIZE), (INPUT_SIZE, INPUT_SIZE))
         for n, image in enumerate(chosen[count:])
@@ -45,6 +49,13 @@ def pictures(train: Split, count: int, scenes: int, seed: int) -> tuple[NDArray[
     return np.stack([*faces, *others]).astype(np.uint8), np.repeat([1.0, 0.0], [count, len(others)])
 
 
+def tighter(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Cut a face of FER2013 as tight as the daemon does, or somewhat looser."""
+    edge = int(rng.integers(0, round(INPUT_SIZE * (1 - TIGHTER) / 2) + 2))
+    inner = image[edge : INPUT_SIZE - edge, edge : INPUT_SIZE - edge]
+    return np.asarray(cv2.resize(inner, (INPUT_SIZE, INPUT_SIZE), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
 def mined(scenes: int, rng: np.random.Generator) -> list[NDArray[np.uint8]]:
     """Return what the cascade finds in drawn scenes, where there is no face: the hardest of examples."""
     cascade = cv2.CascadeClassifier(str(CASCADE))
@@ -52,7 +63,7 @@ def mined(scenes: int, rng: np.random.Generator) -> list[NDArray[np.uint8]]:
     for _ in tqdm(range(scenes), desc="looking for what the cascade mistakes", leave=False):
         picture = scene(rng, 160)
         boxes = cascade.detectMultiScale(picture, 1.15, 1, minSize=(30, 30))
-        found += [chip(picture, Box(*(int(value) for value in box)), 1.03) for box in boxes]
+        found += [chip(picture, Box(*(int(value) for value in box)), CROP_SCALE) for box in boxes]
     return found
 
 

@@ -91,3 +91,40 @@ def test_a_killed_training_goes_on_after_its_last_epoch_and_its_model_converts(d
     student = command(data, tmp_path / "student", "--epochs", "1", "--teacher", str(teacher), "--workers", "2")
     learnt = subprocess.run(student, capture_output=True, text=True, check=True, timeout=400)
     assert "accuracy on the test split" in learnt.stdout
+
+
+@pytest.mark.slow
+def test_a_student_learns_from_a_teacher_and_a_second_run_goes_on_from_both(data: Path, tmp_path: Path) -> None:
+    if subprocess.run([PYTHON, "-c", "import torch"], capture_output=True, check=False).returncode:
+        pytest.skip("no torch in .train-env; script/train-env torch brings it")
+    out, work = tmp_path / "out", tmp_path / "work"
+    distil = [
+        str(PYTHON),
+        str(ROOT / "tools" / "distil.py"),
+        "--data",
+        str(data),
+        "--out",
+        str(out),
+        "--work",
+        str(work),
+    ]
+    distil += ["--teachers", "1", "--size", "small", "--batch", "16", "--hold-out", "14", "--minutes", "0.4"]
+    first = subprocess.run(distil, capture_output=True, text=True, check=True, timeout=400)
+    assert "resuming" not in first.stdout
+    with np.load(out / "teacher.npz") as said:
+        assert said["logits"].shape == (84, 7)
+        assert said["logits"].dtype == np.float16
+    log = json.loads((out / "log.json").read_text())
+    assert log["epochs"][-1]["test_accuracy"] >= 0
+    teacher = (work / "teacher-0.pt").stat().st_mtime_ns
+
+    keras = [
+        *(str(PYTHON), str(ROOT / "tools" / "teach.py"), str(out / "student.npz"), "--data", str(data)),
+        *("--out", str(tmp_path / "said.npz")),
+    ]
+    subprocess.run(keras, capture_output=True, check=True, timeout=400)
+
+    again = [*distil, "--learn-from", str(out / "student.npz"), "--start", str(out / "student.npz")]
+    subprocess.run(again, capture_output=True, check=True, timeout=400)
+    subprocess.run(distil, capture_output=True, text=True, check=True, timeout=400)
+    assert (work / "teacher-0.pt").stat().st_mtime_ns == teacher, "a teacher that is there is not trained again"
