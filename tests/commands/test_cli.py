@@ -34,9 +34,9 @@ def musicond(*arguments: str, folder: Path = ROOT, **environment: str) -> subpro
 def command(folder: Path, body: str) -> dict[str, str]:
     """Put a command `doctor` of our own before the real one; return the environment for it."""
     package = folder / "musicond"
-    for part in ("cli.py", "__init__.py", "__main__.py", "config.py", "config_music.py"):
-        (package / part).parent.mkdir(exist_ok=True)
-        (package / part).write_bytes((ROOT / "musicond" / part).read_bytes())
+    package.mkdir()
+    for part in (ROOT / "musicond").glob("*.py"):
+        (package / part.name).write_bytes(part.read_bytes())
     (package / "core").symlink_to(ROOT / "musicond/core")
     (package / "commands").mkdir()
     (package / "commands/__init__.py").touch()
