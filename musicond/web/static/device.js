@@ -6,7 +6,7 @@ const SIGNS = { ok: "ok", warning: "warning", failed: "warning" };
 let current = null;
 let checks = null;
 let account = null;
-let told = null; // whether somebody is signed in, by the state
+let doubted = null; // the account with which the state did not agree
 
 function rows(state) {
 	const { health } = state;
@@ -35,8 +35,10 @@ export function showDevice(state) {
 		return row;
 	}));
 	const inside = state.playback?.account?.signed_in;
-	if (account && inside !== told && inside !== account.signed_in) spotify("status", {}, true);
-	told = inside;
+	if (account !== doubted && inside === !account.signed_in) {
+		doubted = account;
+		spotify("status", {}, true);
+	}
 	showSteps();
 }
 
