@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 LEVELS = ("debug", "info", "warning", "error")
 
 KEPT = 200
-LONGEST = 1000
-"""Characters of a line kept."""
 """Lines that are kept for the page."""
+LONGEST = 1000
+"""Characters that are kept of a line."""
 
 QUIET = ("aiohttp.access", "asyncio", "mpd")
 """Libraries that log noise below WARNING."""

@@ -48,7 +48,8 @@ class Preview:
 
     def clear(self) -> None:
         """Let go of the frame: none is read now."""
-        self._newest = self._made = None
+        with self._lock:
+            self._newest = self._made = None
 
     def enter(self) -> bool:
         """Begin to look; False where too many do."""
@@ -77,7 +78,10 @@ class Preview:
         made = self._made
         if made is None or made[0] != outcome.seq:
             made = (outcome.seq, drawn(frame, outcome))
-            self._made = made if self._newest is newest else None
+            with self._lock:
+                if self._newest is None:  # cleared meanwhile: privacy is on, or nobody looks any more
+                    return None
+                self._made = made if self._newest is newest else None
         return made
 
 

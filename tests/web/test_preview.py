@@ -97,6 +97,19 @@ def test_nothing_is_shown_while_nothing_is_looked_at(shown: Rig, watching: Watch
     assert ask(shown, "GET", "/api/v1/preview")[0] == 409
 
 
+def test_a_picture_that_was_being_made_when_privacy_came_is_not_shown() -> None:
+    preview = Preview()
+    assert preview.enter()
+    coloured = frame(coloured=True)
+
+    def colour() -> NDArray[np.uint8]:
+        preview.clear()
+        return np.zeros((240, 320, 3), np.uint8)
+
+    preview.show(replace(coloured, colour=colour), HAPPY)
+    assert preview.jpeg(0) is None
+
+
 def test_a_viewer_that_goes_is_noticed_and_too_many_are_refused(shown: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "GONE_S", 0.05)
     preview = shown.preview
