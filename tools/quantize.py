@@ -4,9 +4,10 @@
     script/train-env
     .train-env/bin/python tools/quantize.py build/train/averaged.keras --data fer2013.zip --out models/
 
-Writes fer_int8.tflite, fer_int8.json (labels, temperature, crop scale, checksum) and fer_student.npz (the float
-weights as float16; tools/train.py --start goes on from them). Only training images calibrate ranges and crop scale
-and fit the face output; the temperature is fitted on those that were held out of the training.
+Several trainings that went on from the same weights are averaged, weight by weight (Wortsman et al. 2022, *Model
+soups*). Writes fer_int8.tflite, fer_int8.json (labels, temperature, crop scale, checksum) and fer_student.npz (the
+float weights as float16; tools/train.py --start goes on from them). Only training images calibrate ranges and crop
+scale and fit the face output; the temperature is fitted on those that were held out of the training.
 """
 
 from __future__ import annotations
@@ -160,9 +161,21 @@ def student(model: keras.Model, size: str, path: Path) -> None:
     np.savez_compressed(path, size=size, **weights)
 
 
+def averaged(paths: list[Path]) -> tuple[keras.Model, str]:
+    """Return the mean of models of one size, and its name; raise ValueError where they differ in size."""
+    students = [load_student(path) for path in paths]
+    model, size = students[0]
+    for path, (_, other) in zip(paths, students, strict=True):
+        if other != size:
+            msg = f"{path}: a {other} network, {paths[0]} a {size} one; only networks of one size have an average"
+            raise ValueError(msg)
+    model.set_weights([np.mean(each, axis=0) for each in zip(*(one.get_weights() for one, _ in students), strict=True)])
+    return model, size
+
+
 def quantize(args: argparse.Namespace) -> None:
     """Convert, measure, write."""
-    model, size = load_student(args.model)
+    model, size = averaged(args.models)
     test = load(args.data, "test")
     train, _ = clean(load(args.data, "train"), test)
     train, held_out = hold_out(train, args.hold_out)
@@ -181,6 +194,7 @@ def quantize(args: argparse.Namespace) -> None:
         "bytes": len(content),
         "weights": complete.count_params(),
     }
+    how = [_trained(path) for path in args.models]
     sidecar = {
         "labels": LABELS,
         "temperature": round(temperature, 4),
@@ -189,7 +203,7 @@ def quantize(args: argparse.Namespace) -> None:
         "trained": {
             "data": "FER2013 training split without repeats and without images of the test split",
             "images": len(train.labels),
-            **_trained(args.model),
+            **(how[0] if len(how) == 1 else {"average_of": how}),
         },
     }
     args.out.mkdir(parents=True, exist_ok=True)
@@ -231,7 +245,12 @@ def _trained(model: Path) -> dict[str, Any]:
 def main() -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path, help="averaged.keras of tools/train.py, or a fer_student.npz")
+    parser.add_argument(
+        "models",
+        type=Path,
+        nargs="+",
+        help="averaged.keras of tools/train.py, or a fer_student.npz; of several, the average",
+    )
     parser.add_argument("--data", type=Path, required=True, help="FER2013: a zip or a folder in the Kaggle layout")
     parser.add_argument("--out", type=Path, default=MODELS, help="folder for the model and its sidecar")
     parser.add_argument("--cascade", type=Path, default=MODELS / "haarcascade_frontalface_default.xml")
@@ -241,8 +260,9 @@ def main() -> int:
     parser.add_argument("--scenes", type=int, default=8000, help="drawn scenes likewise")
     parser.add_argument("--crops", type=int, default=1500, help="training images that measure the crop scale")
     args = parser.parse_args()
-    if not args.model.is_file():
-        print(f"quantize: {args.model}: no such file; run tools/train.py first", file=sys.stderr)
+    missing = [path for path in args.models if not path.is_file()]
+    if missing:
+        print(f"quantize: {missing[0]}: no such file; run tools/train.py or tools/distil.py first", file=sys.stderr)
         return 2
     try:
         quantize(args)

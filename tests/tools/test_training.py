@@ -128,3 +128,87 @@ def test_a_student_learns_from_a_teacher_and_a_second_run_goes_on_from_both(data
     subprocess.run(again, capture_output=True, check=True, timeout=400)
     subprocess.run(distil, capture_output=True, text=True, check=True, timeout=400)
     assert (work / "teacher-0.pt").stat().st_mtime_ns == teacher, "a teacher that is there is not trained again"
+
+
+def distil(data: Path, out: Path, *more: str) -> list[str]:
+    return [
+        *(str(PYTHON), str(ROOT / "tools" / "distil.py"), "--data", str(data), "--out", str(out)),
+        *("--size", "small", "--batch", "16", "--hold-out", "14", "--threads", "1", *more),
+    ]
+
+
+@pytest.fixture
+def learnt(data: Path, tmp_path: Path) -> Path:
+    """A small student that has learnt next to nothing."""
+    if subprocess.run([PYTHON, "-c", "import torch"], capture_output=True, check=False).returncode:
+        pytest.skip("no torch in .train-env; script/train-env torch brings it")
+    first = distil(data, tmp_path / "first", "--teachers", "1", "--minutes", "0.4")
+    subprocess.run(first, capture_output=True, check=True, timeout=400)
+    return tmp_path / "first" / "student.npz"
+
+
+@pytest.mark.slow
+def test_students_hear_views_that_were_written_once_and_their_average_converts(
+    data: Path, learnt: Path, tmp_path: Path
+) -> None:
+    views = tmp_path / "views"
+    shared = ["--work", str(views), "--start", str(learnt), "--learn-from", str(learnt), "--views", "3"]
+    written: list[dict[str, int]] = []
+    for seed in ("1", "2"):
+        trained = distil(data, tmp_path / seed, *shared, "--minutes", "0.3", "--seed", seed)
+        subprocess.run(trained, capture_output=True, check=True, timeout=400)
+        written.append({path.name: path.stat().st_mtime_ns for path in views.iterdir()})
+        log = json.loads((tmp_path / seed / "log.json").read_text())
+        assert "teachers" not in log["settings"], "no teachers were trained"
+        assert len(log["epochs"]) > 6, "each view is heard more than once"
+    assert sorted(written[0]) == ["view-0.npz", "view-1.npz", "view-2.npz", "view-late-0.npz", "views.json"]
+    assert written[1] == written[0], "the second student hears what the first wrote down"
+    pictures = []
+    for name in ("view-0", "view-1", "view-late-0"):
+        with np.load(views / f"{name}.npz") as view:
+            pictures.append(view["levels"])
+            assert np.allclose(view["learnt"][:, :7].sum(axis=1), 1, atol=0.01)
+            assert np.allclose(view["learnt"][:, 7:].sum(axis=1), 1, atol=0.01)
+    assert [each.shape[2] for each in pictures] == [40, 40, 48]
+    assert not np.array_equal(pictures[0], pictures[1])
+
+    (views / "view-1.npz").unlink()
+    again = distil(data, tmp_path / "again", *shared, "--minutes", "0.3", "--seed", "3")
+    subprocess.run(again, capture_output=True, check=True, timeout=400)
+    with np.load(views / "view-1.npz") as view:
+        assert np.array_equal(view["levels"], pictures[1]), "a lost view comes back as it was"
+
+    other = distil(data, tmp_path / "other", *shared, "--minutes", "0.3", "--temperature", "3")
+    refused = subprocess.run(other, capture_output=True, text=True, check=False, timeout=400)
+    assert refused.returncode == 2
+    assert f"distil: {views}: holds views of other settings (temperature); give another --work" in refused.stderr
+
+    made = tmp_path / "models"
+    students = [tmp_path / seed / "student.npz" for seed in ("1", "2")]
+    quantize = [
+        *(str(PYTHON), str(ROOT / "tools" / "quantize.py"), *map(str, students), "--data", str(data)),
+        *("--out", str(made), "--samples", "20", "--faces", "40", "--scenes", "40", "--crops", "4", "--hold-out", "14"),
+    ]
+    subprocess.run(quantize, capture_output=True, check=True, timeout=400)
+    assert TfliteReader(made / "fer_int8.tflite").logits(np.zeros((48, 48), np.int8)).shape == (7,)
+    assert len(json.loads((made / "fer_int8.json").read_text())["trained"]["average_of"]) == 2
+    with np.load(students[0]) as one, np.load(students[1]) as two, np.load(made / "fer_student.npz") as mean:
+        assert not np.allclose(one["w000"], two["w000"])
+        for key in one.files:
+            assert np.allclose((one[key] + two[key]) / 2, mean[key], rtol=0.002, atol=0.002)
+
+
+@pytest.mark.slow
+def test_a_student_of_another_size_is_told_with_its_file(data: Path, learnt: Path, tmp_path: Path) -> None:
+    large = distil(data, tmp_path / "large", "--size", "large", "--start", str(learnt), "--learn-from", str(learnt))
+    found = subprocess.run(large, capture_output=True, text=True, check=False, timeout=400)
+    assert found.returncode == 2
+    assert f"distil: {learnt}: not the weights of a large network" in found.stderr
+    quantize = [
+        *(str(PYTHON), str(ROOT / "tools" / "quantize.py"), str(ROOT / "models" / "fer_student.npz"), str(learnt)),
+        *("--data", str(data), "--out", str(tmp_path / "models")),
+    ]
+    found = subprocess.run(quantize, capture_output=True, text=True, check=False, timeout=400)
+    assert found.returncode == 2
+    assert f"quantize: {learnt}: a small network, " in found.stderr
+    assert not (tmp_path / "models").exists()

@@ -1,0 +1,135 @@
+"""The pictures that tools/distil.py trains on: made as they are needed, or once and kept with what teachers say."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from musicond.vision.preprocess import MODEL_SCALE
+from tools.augment import Phase, targets
+from tools.fer2013 import DataError, Split
+from tools.torch_augment import mixed, model_input, vary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+VARIED = 8
+"""Batches that are jittered at a time: launching so many small kernels takes longer than running them."""
+LATE_SHARE = 3
+"""So many views are for most of a training for each that is for its end."""
+
+
+class Pictures:
+    """A split on the device: grey levels (n, 1, 48, 48), what is learnt (n, 7), labels (n,)."""
+
+    def __init__(self, data: Split, smoothing: float) -> None:
+        self.grey = torch.from_numpy(data.images[:, None]).to(DEVICE)
+        self.labels = torch.from_numpy(data.labels).to(DEVICE)
+        self.learnt = torch.from_numpy(targets(data.labels, smoothing)).to(DEVICE)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+class Live:
+    """Epochs of pictures that are jittered and mixed as they are needed; seed and number fix each of them."""
+
+    def __init__(self, data: Pictures, phases: tuple[Phase, Phase], batch: int, seed: int) -> None:
+        self._data, self._phases, self._batch, self._seed = data, phases, batch, seed
+
+    def epoch(self, number: int, *, late: bool) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Yield batches of inputs (n, 1, side, side) and targets (n, 7) for most of a training, or for its end."""
+        rng = _rng(self._seed, number, late)
+        phase, first = self._phases[1 if late else 0], True
+        for chosen in torch.randperm(len(self._data), device=DEVICE).split(self._batch * VARIED):
+            inputs = model_input(vary(self._data.grey[chosen].float(), phase.strength)).split(self._batch)
+            for x, y in zip(inputs, self._data.learnt[chosen].split(self._batch), strict=True):
+                if len(y) == self._batch or first:
+                    yield mixed(x, y, phase, rng)
+                first = False
+
+
+class Views:
+    """Epochs out of a folder of pictures that were jittered, mixed and judged once: all that is left is to mirror them.
+
+    A view is one epoch of `Live` with what the teachers say of it beside its targets, 40 to 60 MB of FER2013, in a file
+    and, once used, in memory. Trainings that run side by side share a folder and the work of filling it. Raises
+    DataError for a folder that was filled with other `settings`.
+    """
+
+    def __init__(self, folder: Path, count: int, batch: int, seed: int, settings: dict[str, Any]) -> None:
+        self._folder, self._batch, self._seed = folder, batch, seed
+        self._counts = count, max(1, count // LATE_SHARE)
+        self._held: dict[Path, tuple[torch.Tensor, torch.Tensor]] = {}
+        made = folder / "views.json"
+        if made.exists():
+            before = json.loads(made.read_text())
+            other = sorted(key for key in settings if before.get(key) != settings[key])
+            if other:
+                msg = f"{folder}: holds views of other settings ({', '.join(other)}); give another --work"
+                raise DataError(msg)
+        else:
+            new = made.with_suffix(f".{os.getpid()}")
+            new.write_text(json.dumps(settings) + "\n")
+            new.replace(made)
+
+    def write(self, data: Pictures, phases: tuple[Phase, Phase], says: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        """Write the views that are not there yet, with what `says` of their inputs, probabilities (n, 7)."""
+        live = Live(data, phases, self._batch, seed=0)
+        wanted = [(number, late) for late in (False, True) for number in range(self._counts[1 if late else 0])]
+        order = np.random.default_rng(self._seed).permutation(len(wanted))
+        for number, late in tqdm([wanted[at] for at in order], desc="views", unit="view", mininterval=5):
+            path, levels, learnt = self._path(number, late=late), [], []
+            if path.exists():
+                continue
+            for x, y in live.epoch(number, late=late):
+                shown = (x / MODEL_SCALE).round().clamp(-128, 127)
+                levels.append(shown.to(torch.int8).cpu())
+                learnt.append(torch.cat([y, says(shown * MODEL_SCALE).float()], dim=1).half().cpu())
+            keep(path, levels=torch.cat(levels).numpy(), learnt=torch.cat(learnt).numpy())
+
+    def epoch(self, number: int, *, late: bool) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Yield batches of inputs (n, 1, side, side) and targets (n, 14): the labels', then what was said."""
+        count = self._counts[1 if late else 0]
+        turn = np.random.default_rng([self._seed, number // count]).permutation(count)[number % count]
+        levels, learnt = self._view(self._path(int(turn), late=late))
+        _rng(self._seed, number, late)
+        for chosen in torch.randperm(len(learnt)).split(self._batch):
+            if len(chosen) == self._batch or len(learnt) < self._batch:
+                x = levels[chosen].float() * MODEL_SCALE
+                x = torch.where(torch.rand(len(chosen), 1, 1, 1) < 0.5, x.flip(3), x)
+                yield x.to(DEVICE), learnt[chosen].float().to(DEVICE)
+
+    def _path(self, number: int, *, late: bool) -> Path:
+        return self._folder / f"view-{'late-' if late else ''}{number}.npz"
+
+    def _view(self, path: Path) -> tuple[torch.Tensor, torch.Tensor]:
+        if path not in self._held:
+            with np.load(path) as found:
+                self._held[path] = torch.from_numpy(found["levels"]), torch.from_numpy(found["learnt"])
+        return self._held[path]
+
+
+def keep(path: Path, **arrays: Any) -> None:
+    """Write arrays into a .npz, whole or not at all."""
+    new = path.with_suffix(f".{os.getpid()}")
+    try:
+        with new.open("wb") as file:
+            np.savez(file, **arrays)
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _rng(seed: int, number: int, late: bool) -> np.random.Generator:
+    """Return a generator for one epoch, and seed torch's."""
+    rng = np.random.default_rng([seed, number, late])
+    torch.manual_seed(int(rng.integers(2**31)))
+    return rng
