@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from tqdm import tqdm
 
+from tools.atomic import replacing
 from tools.fer2013 import DataError
 from tools.torch_augment import model_input
 from tools.views import DEVICE
@@ -171,11 +172,10 @@ class Course:
     def keep(self, path: Path) -> None:
         """Write all that `resume` takes."""
         state = {name: getattr(self, name).state_dict() for name in ("network", "average", "optimizer")}
-        torch.save(
-            {**state, **{name: getattr(self, name) for name in ("epochs", "spent_s", "budget_s", "steps")}},
-            path.with_suffix(".new"),
-        )
-        path.with_suffix(".new").replace(path)
+        with replacing(path) as new:
+            torch.save(
+                {**state, **{name: getattr(self, name) for name in ("epochs", "spent_s", "budget_s", "steps")}}, new
+            )
 
     def resume(self, path: Path) -> None:
         """Go on from what `keep` wrote, if it did."""

@@ -24,33 +24,33 @@ import hashlib
 import json
 import sys
 import time
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import numpy as np
 import torch
 from torch.nn import functional as tf
 
+from tools.atomic import replacing
 from tools.augment import Phase
 from tools.course import Course, logits
 from tools.curve import plot
 from tools.fer2013 import LABELS, DataError, clean, hold_out, load
-from tools.sizes import SIZES
+from tools.sizes import SIZES, read_weights
 from tools.torch_network import TEACHER, Network
 from tools.views import DEVICE, Live, Pictures, Views, keep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy as np
     from numpy.typing import NDArray
 
 TEACHERS_SHARE = 0.48
 """Part of the time that goes to the teachers."""
 MOMENT = 0.01
-"""Minutes."""
+"""Minutes that a student trains at the least."""
 
 
 def opinion(teachers: list[Network], temperature: float) -> Callable[[torch.Tensor], torch.Tensor]:
@@ -77,8 +77,8 @@ def teach(args: argparse.Namespace, data: Pictures, judged: dict[str, Pictures])
             phases = Phase(args.crop, args.strength, args.mixup), Phase(strength=args.strength, mixup=args.mixup)
             source = Live(data, phases, args.batch, args.seed + number)
             course.run(source, judged, args.teacher_rate, lambda _, out, y: tf.cross_entropy(out.float(), y))
-            torch.save({"weights": course.average.state_dict(), "epochs": course.epochs}, path.with_suffix(".new"))
-            path.with_suffix(".new").replace(path)
+            with replacing(path) as new:
+                torch.save({"weights": course.average.state_dict(), "epochs": course.epochs}, new)
         found = torch.load(path, map_location=DEVICE, weights_only=True)
         print(f"teacher {number}: {found['epochs'][-1]}", flush=True)
         made.append(found)
@@ -105,10 +105,9 @@ def started(args: argparse.Namespace, path: Path | None) -> Network:
     network = Network(SIZES[args.size], dropout=args.dropout)
     if path:
         try:
-            with np.load(path) as found:
-                network.set_weights([found[key] for key in sorted(found.files) if key.startswith("w")])
-        except (zipfile.BadZipFile, RuntimeError, StopIteration) as fault:
-            msg = f"{path}: not the weights of a {args.size} network ({fault}); give another file or --size"
+            network.set_weights(read_weights(path))
+        except (RuntimeError, StopIteration):
+            msg = f"{path}: not the weights of a {args.size} network; give another file or --size"
             raise DataError(msg) from None
     return network.to(DEVICE)
 
@@ -216,9 +215,8 @@ def distil(args: argparse.Namespace) -> None:
 
 def settings(args: argparse.Namespace) -> dict[str, str]:
     """Return the options that this training was made with."""
-    unused = {"data", "out", "work", "began", "learn_from" if not args.learn_from else ""}
-    if args.learn_from:
-        unused |= {"teachers", "teacher_rate", "teacher_shape", "mixup"}
+    unused = {"data", "out", "work", "began"}
+    unused |= {"teachers", "teacher_rate", "teacher_shape", "mixup"} if args.learn_from else {"learn_from"}
     told = {key: value for key, value in vars(args).items() if key not in unused}
     return {key: " ".join(map(str, value)) if isinstance(value, list) else str(value) for key, value in told.items()}
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import keras
-import numpy as np
 
 from tools.fer2013 import LABELS
-from tools.sizes import SIZES
+from tools.sizes import SIZES, read_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,8 +101,7 @@ def load_student(path: Path) -> tuple[keras.Model, str]:
     Raise ValueError where the file holds no network of one of `SIZES`.
     """
     if path.suffix == ".npz":
-        with np.load(path) as found:
-            weights = [found[key].astype(np.float32) for key in sorted(found.files) if key.startswith("w")]
+        weights = read_weights(path)
     else:
         weights = keras.models.load_model(path, compile=False).get_weights()
     for name, size in SIZES.items():

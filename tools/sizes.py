@@ -1,6 +1,16 @@
-"""The sizes of the network that tools/network.py builds in Keras and tools/torch_network.py in torch."""
+"""The sizes of the network that tools/network.py builds in Keras and tools/torch_network.py in torch, and its files."""
 
 from __future__ import annotations
+
+import zipfile
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
 
 Shape = tuple[int, tuple[int, ...], tuple[int, ...]]
 SIZES: dict[str, Shape] = {
@@ -9,3 +19,16 @@ SIZES: dict[str, Shape] = {
     "large": (16, (40, 96, 168), (1, 1, 1)),
 }
 """Channels of the stem; channels and residual blocks at each of 24x24, 12x12 and 6x6."""
+
+
+def read_weights(path: Path) -> list[NDArray[np.float32]]:
+    """Return the weights of a .npz of tools/quantize.py or tools/distil.py, in the order of Keras's `get_weights`.
+
+    Raise ValueError where the file is no .npz.
+    """
+    try:
+        with np.load(path) as found:
+            return [found[key].astype(np.float32) for key in sorted(found.files) if key.startswith("w")]
+    except (zipfile.BadZipFile, ValueError, EOFError):
+        msg = f"{path}: no weights in it; give a student.npz of tools/distil.py or a fer_student.npz"
+        raise ValueError(msg) from None

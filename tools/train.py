@@ -189,7 +189,11 @@ def begin(
     if found:
         return *found, team
     if args.start:
-        trainer.model.set_weights(load_student(args.start)[0].get_weights())
+        model, size = load_student(args.start)
+        if size != args.size:
+            msg = f"{args.start}: a {size} network; give --size {size}"
+            raise DataError(msg)
+        trainer.model.set_weights(model.get_weights())
     return trainer.state(), trainer.model.get_weights(), team
 
 
@@ -246,7 +250,7 @@ def main() -> int:
     args = parser.parse_args()
     try:
         best = train(args)
-    except DataError as fault:
+    except (DataError, ValueError) as fault:
         print(f"train: {fault}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import torch
 from tqdm import tqdm
 
 from musicond.vision.preprocess import MODEL_SCALE
+from tools.atomic import replacing
 from tools.augment import Phase, targets
 from tools.fer2013 import DataError, Split
 from tools.torch_augment import mixed, model_input, vary
@@ -76,9 +76,8 @@ class Views:
                 msg = f"{folder}: holds views of other settings ({', '.join(other)}); give another --work"
                 raise DataError(msg)
         else:
-            new = made.with_suffix(f".{os.getpid()}")
-            new.write_text(json.dumps(settings) + "\n")
-            new.replace(made)
+            with replacing(made) as new:
+                new.write_text(json.dumps(settings) + "\n")
 
     def write(self, data: Pictures, phases: tuple[Phase, Phase], says: Callable[[torch.Tensor], torch.Tensor]) -> None:
         """Write the views that are not there yet, with what `says` of their inputs, probabilities (n, 7)."""
@@ -119,13 +118,8 @@ class Views:
 
 def keep(path: Path, **arrays: Any) -> None:
     """Write arrays into a .npz, whole or not at all."""
-    new = path.with_suffix(f".{os.getpid()}")
-    try:
-        with new.open("wb") as file:
-            np.savez(file, **arrays)
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
+    with replacing(path) as new, new.open("wb") as file:
+        np.savez(file, **arrays)
 
 
 def _rng(seed: int, number: int, late: bool) -> np.random.Generator:

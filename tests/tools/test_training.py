@@ -39,10 +39,25 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def with_torch(data: Path) -> Path:
+    """The data, where torch is there."""
+    if subprocess.run([PYTHON, "-c", "import torch"], capture_output=True, check=False).returncode:
+        pytest.skip("no torch in .train-env; script/train-env torch brings it")
+    return data
+
+
 def command(data: Path, out: Path, *more: str) -> list[str]:
     return [
         *(str(PYTHON), str(ROOT / "tools" / "train.py"), "--data", str(data), "--out", str(out)),
         *("--size", "small", "--batch", "16", "--hold-out", "14", *more),
+    ]
+
+
+def distil(data: Path, out: Path, *more: str) -> list[str]:
+    return [
+        *(str(PYTHON), str(ROOT / "tools" / "distil.py"), "--data", str(data), "--out", str(out)),
+        *("--size", "small", "--batch", "16", "--hold-out", "14", "--threads", "1", *more),
     ]
 
 
@@ -94,22 +109,10 @@ def test_a_killed_training_goes_on_after_its_last_epoch_and_its_model_converts(d
 
 
 @pytest.mark.slow
-def test_a_student_learns_from_a_teacher_and_a_second_run_goes_on_from_both(data: Path, tmp_path: Path) -> None:
-    if subprocess.run([PYTHON, "-c", "import torch"], capture_output=True, check=False).returncode:
-        pytest.skip("no torch in .train-env; script/train-env torch brings it")
+def test_a_student_learns_from_a_teacher_and_a_second_run_goes_on_from_both(with_torch: Path, tmp_path: Path) -> None:
     out, work = tmp_path / "out", tmp_path / "work"
-    distil = [
-        str(PYTHON),
-        str(ROOT / "tools" / "distil.py"),
-        "--data",
-        str(data),
-        "--out",
-        str(out),
-        "--work",
-        str(work),
-    ]
-    distil += ["--teachers", "1", "--size", "small", "--batch", "16", "--hold-out", "14", "--minutes", "0.4"]
-    first = subprocess.run(distil, capture_output=True, text=True, check=True, timeout=400)
+    asked = distil(with_torch, out, "--work", str(work), "--teachers", "1", "--minutes", "0.4")
+    first = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=400)
     assert "resuming" not in first.stdout
     with np.load(out / "teacher.npz") as said:
         assert said["logits"].shape == (84, 7)
@@ -119,30 +122,21 @@ def test_a_student_learns_from_a_teacher_and_a_second_run_goes_on_from_both(data
     teacher = (work / "teacher-0.pt").stat().st_mtime_ns
 
     keras = [
-        *(str(PYTHON), str(ROOT / "tools" / "teach.py"), str(out / "student.npz"), "--data", str(data)),
+        *(str(PYTHON), str(ROOT / "tools" / "teach.py"), str(out / "student.npz"), "--data", str(with_torch)),
         *("--out", str(tmp_path / "said.npz")),
     ]
     subprocess.run(keras, capture_output=True, check=True, timeout=400)
 
-    again = [*distil, "--learn-from", str(out / "student.npz"), "--start", str(out / "student.npz")]
+    again = [*asked, "--learn-from", str(out / "student.npz"), "--start", str(out / "student.npz")]
     subprocess.run(again, capture_output=True, check=True, timeout=400)
-    subprocess.run(distil, capture_output=True, text=True, check=True, timeout=400)
+    subprocess.run(asked, capture_output=True, text=True, check=True, timeout=400)
     assert (work / "teacher-0.pt").stat().st_mtime_ns == teacher, "a teacher that is there is not trained again"
 
 
-def distil(data: Path, out: Path, *more: str) -> list[str]:
-    return [
-        *(str(PYTHON), str(ROOT / "tools" / "distil.py"), "--data", str(data), "--out", str(out)),
-        *("--size", "small", "--batch", "16", "--hold-out", "14", "--threads", "1", *more),
-    ]
-
-
 @pytest.fixture
-def learnt(data: Path, tmp_path: Path) -> Path:
+def learnt(with_torch: Path, tmp_path: Path) -> Path:
     """A small student that has learnt next to nothing."""
-    if subprocess.run([PYTHON, "-c", "import torch"], capture_output=True, check=False).returncode:
-        pytest.skip("no torch in .train-env; script/train-env torch brings it")
-    first = distil(data, tmp_path / "first", "--teachers", "1", "--minutes", "0.4")
+    first = distil(with_torch, tmp_path / "first", "--teachers", "1", "--minutes", "0.4")
     subprocess.run(first, capture_output=True, check=True, timeout=400)
     return tmp_path / "first" / "student.npz"
 
@@ -199,16 +193,28 @@ def test_students_hear_views_that_were_written_once_and_their_average_converts(
 
 
 @pytest.mark.slow
-def test_a_student_of_another_size_is_told_with_its_file(data: Path, learnt: Path, tmp_path: Path) -> None:
-    large = distil(data, tmp_path / "large", "--size", "large", "--start", str(learnt), "--learn-from", str(learnt))
+def test_a_student_of_another_size_is_told_with_its_file(with_torch: Path, learnt: Path, tmp_path: Path) -> None:
+    large = distil(
+        with_torch, tmp_path / "large", "--size", "large", "--start", str(learnt), "--learn-from", str(learnt)
+    )
     found = subprocess.run(large, capture_output=True, text=True, check=False, timeout=400)
     assert found.returncode == 2
     assert f"distil: {learnt}: not the weights of a large network" in found.stderr
     quantize = [
         *(str(PYTHON), str(ROOT / "tools" / "quantize.py"), str(ROOT / "models" / "fer_student.npz"), str(learnt)),
-        *("--data", str(data), "--out", str(tmp_path / "models")),
+        *("--data", str(with_torch), "--out", str(tmp_path / "models")),
     ]
     found = subprocess.run(quantize, capture_output=True, text=True, check=False, timeout=400)
     assert found.returncode == 2
     assert f"quantize: {learnt}: a small network, " in found.stderr
     assert not (tmp_path / "models").exists()
+    broken = tmp_path / "broken.npz"
+    broken.write_bytes(learnt.read_bytes()[:1000])
+    cut = distil(with_torch, tmp_path / "cut", "--start", str(broken), "--learn-from", str(learnt))
+    found = subprocess.run(cut, capture_output=True, text=True, check=False, timeout=400)
+    assert found.returncode == 2
+    assert f"distil: {broken}: no weights in it" in found.stderr
+    keras = [*command(with_torch, tmp_path / "keras", "--start", str(learnt)), "--size", "large"]
+    found = subprocess.run(keras, capture_output=True, text=True, check=False, timeout=400)
+    assert found.returncode == 2
+    assert f"train: {learnt}: a small network; give --size small" in found.stderr
