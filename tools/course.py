@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
+from torch import nn
 from tqdm import tqdm
 
 from tools.atomic import replacing
@@ -20,7 +21,6 @@ from tools.views import DEVICE
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tools.torch_network import Network
     from tools.views import Live, Pictures, Views
 
 Loss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
@@ -30,10 +30,9 @@ EMA = 0.998
 WARM_UP = 0.03
 FINISH = 0.8
 """Part of a training after which epochs show what comes late."""
-MEASURE_EVERY = 10
 
 
-def logits(network: Network, grey: torch.Tensor, *, mirrored: bool = False) -> torch.Tensor:
+def logits(network: nn.Module, grey: torch.Tensor, *, mirrored: bool = False) -> torch.Tensor:
     """Return (n, 7) of grey levels (n, 1, 48, 48); `mirrored`: averaged with those of the mirror images."""
     network.eval()
     found = []
@@ -44,9 +43,19 @@ def logits(network: Network, grey: torch.Tensor, *, mirrored: bool = False) -> t
     return torch.cat(found).float()
 
 
-def accuracy(network: Network, data: Pictures) -> float:
+def accuracy(network: nn.Module, data: Pictures, *, mirrored: bool = False) -> float:
     """Share of pictures whose most probable class is the label."""
-    return float((logits(network, data.grey).argmax(1) == data.labels).float().mean()) if len(data) else 0.0
+    if not len(data):
+        return 0.0
+    return float((logits(network, data.grey, mirrored=mirrored).argmax(1) == data.labels).float().mean())
+
+
+def sgd(network: nn.Module, decay: float) -> torch.optim.Optimizer:
+    """Return SGD with Nesterov's momentum; biases and norms do not decay."""
+    plain = [p for p in network.parameters() if p.ndim < 2]
+    heavy = [p for p in network.parameters() if p.ndim >= 2]
+    groups = [{"params": heavy, "weight_decay": decay}, {"params": plain, "weight_decay": 0.0}]
+    return torch.optim.SGD(groups, lr=0.1, momentum=0.9, nesterov=True)
 
 
 class Passes:
@@ -56,7 +65,7 @@ class Passes:
     takes twice as long as running them.
     """
 
-    def __init__(self, network: Network, loss_of: Loss) -> None:
+    def __init__(self, network: nn.Module, loss_of: Loss) -> None:
         self._network, self._loss_of = network, loss_of
         self._recorded: tuple[torch.cuda.CUDAGraph, torch.Tensor, torch.Tensor, torch.Tensor] | None = None
 
@@ -101,18 +110,19 @@ class Passes:
 class Course:
     """One training: network, averaged network, optimiser, and how far it has come."""
 
-    def __init__(self, network: Network, decay: float, minutes: float) -> None:
-        self.network, self.budget_s = network, 60 * minutes
+    def __init__(
+        self,
+        network: nn.Module,
+        minutes: float,
+        optimizer: torch.optim.Optimizer,
+        *,
+        measure_every: int = 10,
+        clip: float = 0.0,
+    ) -> None:
+        self.network, self.budget_s, self.optimizer = network, 60 * minutes, optimizer
         self.spent_s, self.steps = 0.0, 0
         self.average = copy.deepcopy(network).eval()
-        plain = [p for p in network.parameters() if p.ndim < 2]
-        heavy = [p for p in network.parameters() if p.ndim >= 2]
-        self.optimizer = torch.optim.SGD(
-            [{"params": heavy, "weight_decay": decay}, {"params": plain, "weight_decay": 0.0}],
-            lr=0.1,
-            momentum=0.9,
-            nesterov=True,
-        )
+        self._measure_every, self._clip = measure_every, clip
         self._moving = [
             [each for each in of.state_dict().values() if each.is_floating_point()] for of in (self.average, network)
         ]
@@ -133,7 +143,7 @@ class Course:
         loss_of: Loss,
         saved: Callable[[], None] = lambda: None,
     ) -> None:
-        """Train until the time is over, one epoch at the least."""
+        """Train until the time is over, one epoch at the least; the last one may be cut short."""
         began, passes = time.monotonic() - self.spent_s, Passes(self.network, loss_of)
         bar = tqdm(total=100, unit="%", mininterval=5, initial=round(100 * self.spent_s / self.budget_s))
         while not self.epochs or self.spent_s < self.budget_s:
@@ -141,9 +151,12 @@ class Course:
             losses, steps = torch.zeros((), device=DEVICE), 0
             for x, y in source.epoch(len(self.epochs), late=self.spent_s >= FINISH * self.budget_s):
                 for group in self.optimizer.param_groups:
-                    group["lr"] = self.rate(min(1.0, (time.monotonic() - began) / self.budget_s), peak)
+                    now = self.rate(min(1.0, (time.monotonic() - began) / self.budget_s), peak)
+                    group["lr"] = group.get("share", 1.0) * now
                 losses += self.step(passes, x.contiguous(memory_format=torch.channels_last), y)
                 steps += 1
+                if self.epochs and time.monotonic() - began >= self.budget_s:
+                    break
             mean = float(losses) / steps
             self.spent_s = time.monotonic() - began
             self.note(mean, judged)
@@ -154,6 +167,8 @@ class Course:
     def step(self, passes: Passes, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """Train one batch and move the average; return the loss."""
         loss = passes.run(x, y)
+        if self._clip:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self._clip)
         self.optimizer.step()
         self.steps += 1
         # A mean of few steps at first: what the network began as is soon forgotten.
@@ -164,7 +179,7 @@ class Course:
     def note(self, loss: float, judged: dict[str, Pictures]) -> None:
         """Add an epoch to the log, measured now and then and at the end."""
         entry = {"epoch": len(self.epochs) + 1, "loss": round(loss, 4), "spent_s": round(self.spent_s, 1)}
-        if len(self.epochs) % MEASURE_EVERY == 0 or self.spent_s >= self.budget_s:
+        if len(self.epochs) % self._measure_every == 0 or self.spent_s >= self.budget_s:
             entry |= {f"{name}_accuracy": round(accuracy(self.average, data), 4) for name, data in judged.items()}
             print(json.dumps(entry), flush=True)
         self.epochs.append(entry)

@@ -30,19 +30,21 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import torch
+from torch import nn
 from torch.nn import functional as tf
 
 from tools.atomic import replacing
 from tools.augment import Phase
-from tools.course import Course, logits
+from tools.course import Course, logits, sgd
 from tools.curve import plot
+from tools.face_networks import read_tuned
 from tools.fer2013 import LABELS, DataError, clean, hold_out, load
 from tools.sizes import SIZES, read_weights
 from tools.torch_network import TEACHER, Network
 from tools.views import DEVICE, Live, Pictures, Views, keep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -53,12 +55,15 @@ MOMENT = 0.01
 """Minutes that a student trains at the least."""
 
 
-def opinion(teachers: list[Network], temperature: float) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Return what tells the teachers' mean probabilities (n, 7) of inputs and their mirror images."""
+def opinion(
+    teachers: Sequence[nn.Module], temperature: float, *, mirrored: bool
+) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return what tells the teachers' mean probabilities (n, 7) of inputs, and of their mirror images."""
 
     def of(x: torch.Tensor) -> torch.Tensor:
+        views = (x, x.flip(3)) if mirrored else (x,)
         with torch.no_grad(), torch.autocast(DEVICE.type, torch.bfloat16, cache_enabled=False):
-            said = [tf.softmax(each(view).float() / temperature, dim=1) for each in teachers for view in (x, x.flip(3))]
+            said = [tf.softmax(each(view).float() / temperature, dim=1) for each in teachers for view in views]
             return torch.stack(said).mean(0)
 
     return of
@@ -73,7 +78,7 @@ def teach(args: argparse.Namespace, data: Pictures, judged: dict[str, Pictures])
             torch.manual_seed(args.seed + number)
             network = Network(args.teacher_shape, dropout=0.3, squeeze=number % 2 == 1).to(DEVICE)
             network = network.to(memory_format=torch.channels_last)
-            course = Course(network, 5e-4, args.minutes * TEACHERS_SHARE / args.teachers)
+            course = Course(network, args.minutes * TEACHERS_SHARE / args.teachers, sgd(network, 5e-4))
             phases = Phase(args.crop, args.strength, args.mixup), Phase(strength=args.strength, mixup=args.mixup)
             source = Live(data, phases, args.batch, args.seed + number)
             course.run(source, judged, args.teacher_rate, lambda _, out, y: tf.cross_entropy(out.float(), y))
@@ -95,9 +100,10 @@ def networks(args: argparse.Namespace, made: list[dict[str, Any]]) -> list[Netwo
     return found
 
 
-def read_students(args: argparse.Namespace) -> list[Network]:
-    """Return the students of --learn-from."""
-    return [started(args, path).to(memory_format=torch.channels_last).eval() for path in args.learn_from]
+def read_teachers(args: argparse.Namespace) -> list[nn.Module]:
+    """Return the students and the tuned networks of --learn-from."""
+    found = [read_tuned(path).to(DEVICE) if path.suffix == ".pt" else started(args, path) for path in args.learn_from]
+    return [each.to(memory_format=torch.channels_last).eval() for each in found]
 
 
 def started(args: argparse.Namespace, path: Path | None) -> Network:
@@ -112,12 +118,14 @@ def started(args: argparse.Namespace, path: Path | None) -> Network:
     return network.to(DEVICE)
 
 
-def learn(args: argparse.Namespace, teachers: list[Network], data: Pictures, judged: dict[str, Pictures]) -> Course:
+def learn(
+    args: argparse.Namespace, teachers: Sequence[nn.Module], data: Pictures, judged: dict[str, Pictures]
+) -> Course:
     """Train the student on what the teachers say."""
     source, says = source_of(args, teachers, data)
     torch.manual_seed(args.seed + 100)
     network = started(args, args.start).to(memory_format=torch.channels_last)
-    course = Course(network, args.decay, left(args))
+    course = Course(network, left(args), sgd(network, args.decay))
     course.resume(args.out / "state.pt")
     heat = args.temperature
 
@@ -140,17 +148,17 @@ def learn(args: argparse.Namespace, teachers: list[Network], data: Pictures, jud
 
 
 def source_of(
-    args: argparse.Namespace, teachers: list[Network], data: Pictures
+    args: argparse.Namespace, teachers: Sequence[nn.Module], data: Pictures
 ) -> tuple[Live | Views, Callable[[torch.Tensor], torch.Tensor]]:
     """Return the student's pictures and what tells the teachers' opinion; the views are written on return."""
-    says = opinion(teachers, args.temperature)
+    says = opinion(teachers, args.temperature, mirrored=args.mirrored)
     phases = (
         Phase(args.crop, args.strength, args.student_mixup),
         Phase(strength=0.7 * args.strength, mixup=args.student_mixup / 4),
     )
     if not args.views:
         return Live(data, phases, args.batch, args.seed + 100), says
-    names = ("temperature", "smoothing", "strength", "crop", "student_mixup", "hold_out", "batch")
+    names = ("temperature", "smoothing", "strength", "crop", "student_mixup", "hold_out", "batch", "mirrored")
     told = {name: getattr(args, name) for name in names}
     told["teachers"] = [digest(path) for path in args.learn_from or sorted(args.work.glob("teacher-*.pt"))]
     views = Views(args.work, args.views, args.batch, args.seed, told | {"images": len(data)})
@@ -191,14 +199,10 @@ def distil(args: argparse.Namespace) -> None:
     for folder in (args.out, args.work):
         folder.mkdir(parents=True, exist_ok=True)
     made = [] if args.learn_from else teach(args, data, judged)
-    teachers = read_students(args) if args.learn_from else networks(args, made)
+    teachers = read_teachers(args) if args.learn_from else networks(args, made)
     team = sum(tf.softmax(logits(each, judged["test"].grey), dim=1) for each in teachers)
     together = float((team.argmax(1) == judged["test"].labels).float().mean())
     print(f"teachers together: {together:.4f}", flush=True)
-    if not (args.out / "teacher.npz").exists():
-        grey = torch.from_numpy(everything.images[:, None]).to(DEVICE)
-        said = torch.stack([logits(each, grey, mirrored=True) for each in teachers]).mean(0)
-        keep(args.out / "teacher.npz", logits=said.half().cpu().numpy())
     course = learn(args, teachers, data, judged)
     write_student(args, course)
     record = {
@@ -211,6 +215,10 @@ def distil(args: argparse.Namespace) -> None:
     }
     (args.out / "log.json").write_text(json.dumps(record) + "\n")
     plot(course.epochs, args.out / "curve.png")
+    if not (args.out / "teacher.npz").exists():
+        grey = torch.from_numpy(everything.images[:, None]).to(DEVICE)
+        said = torch.stack([logits(each, grey, mirrored=args.mirrored) for each in teachers]).mean(0)
+        keep(args.out / "teacher.npz", logits=said.half().cpu().numpy())
 
 
 def settings(args: argparse.Namespace) -> dict[str, str]:
@@ -231,13 +239,21 @@ def main() -> int:
     parser.add_argument("--size", choices=list(SIZES), default="large")
     parser.add_argument("--start", type=Path, help="student to go on from: a .npz of this or of tools/quantize.py")
     parser.add_argument("--teachers", type=int, default=3)
-    parser.add_argument("--learn-from", type=Path, nargs="+", help="students (.npz) to learn from in their stead")
+    parser.add_argument(
+        "--learn-from", type=Path, nargs="+", help="learn from these instead: students (.npz), tuned.pt"
+    )
     parser.add_argument(
         "--views",
         type=int,
         default=0,
         help="so many epochs' pictures, and a third as many for the end, are judged once, kept (40 to 60 MB each, on "
         "the disk and in memory) and used again; 0: each epoch makes its own",
+    )
+    parser.add_argument(
+        "--mirrored",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="the teachers look at the mirror images too, at twice the time",
     )
     parser.add_argument("--threads", type=int, default=0, help="of torch on a processor; 0: one for each core")
     parser.add_argument("--teacher-rate", type=float, default=0.1, help="peak learning rate of the teachers")

