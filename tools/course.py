@@ -1,4 +1,4 @@
-"""One training of a network of tools/torch_network.py: steps, schedule, averaged weights, and where it stands."""
+"""One training of a network in torch: steps, schedule, averaged weights, and where it stands."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ class Course:
             for x, y in source.epoch(len(self.epochs), late=self.spent_s >= FINISH * self.budget_s):
                 for group in self.optimizer.param_groups:
                     now = self.rate(min(1.0, (time.monotonic() - began) / self.budget_s), peak)
-                    group["lr"] = group.get("share", 1.0) * now
+                    group["lr"] = group.get("lr_scale", 1.0) * now
                 losses += self.step(passes, x.contiguous(memory_format=torch.channels_last), y)
                 steps += 1
                 if self.epochs and time.monotonic() - began >= self.budget_s:
@@ -184,24 +184,25 @@ class Course:
             print(json.dumps(entry), flush=True)
         self.epochs.append(entry)
 
-    def keep(self, path: Path) -> None:
+    def keep(self, path: Path, settings: dict[str, str]) -> None:
         """Write all that `resume` takes."""
         state = {name: getattr(self, name).state_dict() for name in ("network", "average", "optimizer")}
+        told = {name: getattr(self, name) for name in ("epochs", "spent_s", "budget_s", "steps")}
         with replacing(path) as new:
-            torch.save(
-                {**state, **{name: getattr(self, name) for name in ("epochs", "spent_s", "budget_s", "steps")}}, new
-            )
+            torch.save({**state, **told, "settings": settings}, new)
 
-    def resume(self, path: Path) -> None:
-        """Go on from what `keep` wrote, if it did."""
-        if path.exists():
-            found = torch.load(path, map_location=DEVICE, weights_only=True)
-            try:
-                for name in ("network", "average", "optimizer"):
-                    getattr(self, name).load_state_dict(found[name])
-            except (RuntimeError, ValueError):
-                msg = f"{path}: the state of a network of another --size; give another --out"
-                raise DataError(msg) from None
-            for name in ("epochs", "spent_s", "budget_s", "steps"):
-                setattr(self, name, found[name])
-            print(f"resuming after epoch {len(self.epochs)}")
+    def resume(self, path: Path, settings: dict[str, str]) -> None:
+        """Go on from what `keep` wrote, if it did. Raises DataError where that had other `settings`."""
+        if not path.exists():
+            return
+        found = torch.load(path, map_location=DEVICE, weights_only=True)
+        before = found.get("settings", {})
+        other = sorted(key for key in settings.keys() | before.keys() if before.get(key) != settings.get(key))
+        if other:
+            msg = f"{path}: a training of other settings ({', '.join(other)}); give another --out"
+            raise DataError(msg)
+        for name in ("network", "average", "optimizer"):
+            getattr(self, name).load_state_dict(found[name])
+        for name in ("epochs", "spent_s", "budget_s", "steps"):
+            setattr(self, name, found[name])
+        print(f"resuming after epoch {len(self.epochs)}")

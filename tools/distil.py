@@ -4,17 +4,19 @@ r"""Train larger teachers, and the student on what they say of every picture tha
     python3 tools/distil.py --data fer2013.zip --out build/distil --minutes 9.5 --start models/fer_student.npz
 
 Needs torch, and nothing of Keras. Teachers and student see the same jittered and mixed pictures, and the student learns
-what the teachers think of just these and their mirror images (Beyer et al. 2022, *Knowledge distillation: A good
-teacher is patient and consistent*). On a CPU the teachers would take days; there a student can learn from another,
-whose opinion is written down once and used again, on each core with a seed of its own, in one --work:
+what the teachers think of just these and, without --no-mirrored, their mirror images (Beyer et al. 2022, *Knowledge
+distillation: A good teacher is patient and consistent*). On a CPU such teachers would take days; there a student can
+learn from others and from what tools/tune.py made. Their opinion is written down once and used again, on each core
+with a seed of its own, in one --work:
 
     python3 tools/distil.py --data fer2013.zip --out build/one --work build/views --start models/fer_student.npz \
-      --learn-from models/fer_student.npz --views 24 --threads 1 --seed 1 --minutes 73
+      --learn-from models/fer_student.npz build/mobile/tuned.pt --views 10 --no-mirrored \
+      --threads 1 --seed 1 --minutes 69
 
-Writes student.npz, teacher.npz (the teachers' logits of the training images and their mirror images, averaged, as
-tools/teach.py does), log.json, curve.png and state.pt into --out, teacher-N.pt and view-N.npz into --work: the same
-command goes on from there. tools/quantize.py turns student.npz into models/fer_int8.tflite, or the average of
-several, and tools/train.py --start goes on from it.
+Writes student.npz, teacher.npz (the teachers' logits of the training images, averaged, as tools/teach.py does),
+log.json, curve.png and state.pt into --out, teacher-N.pt and view-N.npz into --work: the same command goes on from
+there. tools/quantize.py turns student.npz into models/fer_int8.tflite, or the average of several, and tools/train.py
+--start goes on from it.
 """
 
 from __future__ import annotations
@@ -58,7 +60,7 @@ MOMENT = 0.01
 def opinion(
     teachers: Sequence[nn.Module], temperature: float, *, mirrored: bool
 ) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Return what tells the teachers' mean probabilities (n, 7) of inputs, and of their mirror images."""
+    """Return what tells the teachers' mean probabilities (n, 7) of inputs, and of their mirror images if asked for."""
 
     def of(x: torch.Tensor) -> torch.Tensor:
         views = (x, x.flip(3)) if mirrored else (x,)
@@ -126,7 +128,8 @@ def learn(
     torch.manual_seed(args.seed + 100)
     network = started(args, args.start).to(memory_format=torch.channels_last)
     course = Course(network, left(args), sgd(network, args.decay))
-    course.resume(args.out / "state.pt")
+    told = settings(args)
+    course.resume(args.out / "state.pt", told)
     heat = args.temperature
 
     def loss_of(x: torch.Tensor, out: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -140,10 +143,12 @@ def learn(
         nonlocal kept
         if time.monotonic() - kept > 20:
             kept = time.monotonic()
-            course.keep(args.out / "state.pt")
+            course.keep(args.out / "state.pt", told)
             write_student(args, course)
 
     course.run(source, judged, args.rate, loss_of, saved)
+    course.keep(args.out / "state.pt", told)
+    write_student(args, course)
     return course
 
 
@@ -204,7 +209,6 @@ def distil(args: argparse.Namespace) -> None:
     together = float((team.argmax(1) == judged["test"].labels).float().mean())
     print(f"teachers together: {together:.4f}", flush=True)
     course = learn(args, teachers, data, judged)
-    write_student(args, course)
     record = {
         "settings": settings(args),
         "dropped": dropped,

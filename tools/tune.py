@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -30,10 +31,11 @@ from tools.fer2013 import DataError, clean, hold_out, load
 from tools.torch_augment import model_input
 from tools.views import DEVICE, Live, Pictures
 
-SETTLED_BY = 512
+CALIBRATED_BY = 256
 """Pictures whose statistics the batch norms begin with."""
-HEAD = 5.0
-"""The last layer begins at nothing, and learns so many times faster than the rest."""
+SIZE = 128
+HEAD_LR_SCALE = 5.0
+"""The last layer begins untrained, and learns so many times faster than the rest."""
 
 
 def course_of(args: argparse.Namespace, network: FaceNetwork) -> Course:
@@ -44,56 +46,72 @@ def course_of(args: argparse.Namespace, network: FaceNetwork) -> Course:
     groups: list[dict[str, Any]] = [
         {"params": [each for each in rest if each.ndim > 1], "weight_decay": args.decay},
         {"params": [each for each in rest if each.ndim == 1], "weight_decay": 0.0},
-        {"params": head, "weight_decay": args.decay, "share": HEAD},
+        {"params": head, "weight_decay": args.decay, "lr_scale": HEAD_LR_SCALE},
     ]
     return Course(network, args.minutes, torch.optim.AdamW(groups), measure_every=1, clip=2.0)
 
 
 def tune(args: argparse.Namespace) -> None:
     """Do it all."""
+    torch.manual_seed(args.seed)
+    network = begun(args)
+    network.freeze(args.freeze)
     test = load(args.data, "test")
     train, dropped = clean(load(args.data, "train"), test)
     train, held_out = hold_out(train, args.hold_out)
     data = Pictures(train, args.smoothing)
     judged = {"test": Pictures(test, 0.0), "held_out": Pictures(held_out, 0.0)}
     args.out.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(args.seed)
-    if args.start:
-        network = read_tuned(args.start).to(DEVICE)
-        network.size = args.size
-    else:
-        network = from_package(args.kind, args.size, args.package).to(DEVICE)
-        chosen = np.random.default_rng(args.seed).permutation(len(data))[:SETTLED_BY]
-        network.settle(model_input(data.grey[torch.from_numpy(chosen).to(DEVICE)].float()))
-    network.freeze(args.freeze)
+    network = network.to(DEVICE)
+    if not args.start:
+        chosen = np.random.default_rng(args.seed).permutation(len(data))[:CALIBRATED_BY]
+        network.calibrate_norms(model_input(data.grey[torch.from_numpy(chosen).to(DEVICE)].float()))
     network = network.to(memory_format=torch.channels_last)
-    course = course_of(args, network)
-    course.resume(args.out / "state.pt")
+    course, told = course_of(args, network), settings(args, network)
+    course.resume(args.out / "state.pt", told)
     if args.compile:
         network.compile()
 
     def saved() -> None:
-        course.keep(args.out / "state.pt")
-        write(args, course)
+        course.keep(args.out / "state.pt", told)
+        write(args, course, network)
 
     phase = Phase(strength=args.strength, mixup=args.mixup)
     source = Live(data, (phase, phase), args.batch, args.seed)
     course.run(source, judged, args.rate, lambda _, out, y: tf.cross_entropy(out.float(), y), saved)
-    write(args, course)
+    write(args, course, network)
     mirrored = {name: round(accuracy(course.average, data, mirrored=True), 4) for name, data in judged.items()}
     print(f"with the mirror images: {mirrored}", flush=True)
-    told = {key: str(value) for key, value in vars(args).items() if key not in {"data", "out", "package", "start"}}
     record = {"settings": told, "dropped": dropped, "images": len(data), "epochs": course.epochs, "mirrored": mirrored}
     (args.out / "log.json").write_text(json.dumps(record) + "\n")
 
 
-def write(args: argparse.Namespace, course: Course) -> None:
+def begun(args: argparse.Namespace) -> FaceNetwork:
+    """Return the network that --start or --package holds, at --size if that is given."""
+    if not args.start:
+        return from_package(args.kind, args.size or SIZE, args.package)
+    network = read_tuned(args.start)
+    if network.kind != args.kind:
+        msg = f"{args.start}: a {network.kind} network; give {network.kind} instead of {args.kind}"
+        raise DataError(msg)
+    network.size = args.size or network.size
+    return network
+
+
+def settings(args: argparse.Namespace, network: FaceNetwork) -> dict[str, str]:
+    """Return the options that decide what comes out, and the files' names that it began with."""
+    unused = {"data", "out", "threads", "compile"}
+    told = {key: str(value) for key, value in vars(args).items() if key not in unused}
+    names = {key: value.name for key, value in (("package", args.package), ("start", args.start)) if value}
+    return told | names | {"size": str(network.size)}
+
+
+def write(args: argparse.Namespace, course: Course, network: FaceNetwork) -> None:
     """Write tuned.pt."""
-    weights = {
-        name: each.half() if each.is_floating_point() else each for name, each in course.average.state_dict().items()
-    }
+    held = course.average.state_dict()
+    weights = {name: each.half() if each.is_floating_point() else each for name, each in held.items()}
     with replacing(args.out / "tuned.pt") as new:
-        torch.save({"kind": args.kind, "size": args.size, "weights": weights, "epochs": course.epochs}, new)
+        torch.save({"kind": network.kind, "size": network.size, "weights": weights, "epochs": course.epochs}, new)
 
 
 def main() -> int:
@@ -105,7 +123,9 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True, help="FER2013: a zip or a folder in the Kaggle layout")
     parser.add_argument("--out", type=Path, required=True, help="folder for the results")
     parser.add_argument("--minutes", type=float, default=50.0)
-    parser.add_argument("--size", type=int, default=128, help="pixels that the images' 48 are enlarged to")
+    parser.add_argument(
+        "--size", type=int, help=f"pixels that the images' 48 are enlarged to; else {SIZE}, or that of --start"
+    )
     parser.add_argument("--freeze", type=int, default=0, help="so many of the first layers stay as they are")
     parser.add_argument("--rate", type=float, default=6e-4, help="peak learning rate")
     parser.add_argument("--decay", type=float, default=0.05, help="weight decay")
@@ -120,6 +140,10 @@ def main() -> int:
     args = parser.parse_args()
     if not (args.package or args.start):
         parser.error("give --package or --start")
+    if args.minutes <= 0:
+        parser.error("--minutes must be more than 0")
+    if args.compile and not shutil.which("g++"):
+        parser.error("--compile needs g++, which is not there; install it or leave --compile out")
     if args.threads:
         torch.set_num_threads(args.threads)
     try:

@@ -1,4 +1,4 @@
-"""The pictures that tools/distil.py trains on: made as they are needed, or once and kept with what teachers say."""
+"""The pictures that trainings in torch see: made as they are needed, or once and kept with what teachers say."""
 
 from __future__ import annotations
 

@@ -127,9 +127,16 @@ def test_a_student_learns_from_a_teacher_and_a_second_run_goes_on_from_both(with
     ]
     subprocess.run(keras, capture_output=True, check=True, timeout=400)
 
-    again = [*asked, "--learn-from", str(out / "student.npz"), "--start", str(out / "student.npz")]
+    own = ["--learn-from", str(out / "student.npz"), "--start", str(out / "student.npz")]
+    refused = subprocess.run([*asked, *own], capture_output=True, text=True, check=False, timeout=400)
+    assert refused.returncode == 2
+    assert "state.pt: a training of other settings (learn_from, mixup, start, " in refused.stderr
+    again = [*distil(with_torch, tmp_path / "again", "--work", str(work), "--minutes", "0.1"), *own]
     subprocess.run(again, capture_output=True, check=True, timeout=400)
-    subprocess.run(asked, capture_output=True, text=True, check=True, timeout=400)
+    finished = (out / "student.npz").read_bytes()
+    second = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=400)
+    assert f"resuming after epoch {len(log['epochs'])}\n" in second.stdout
+    assert (out / "student.npz").read_bytes() == finished, "a finished training stays as it is"
     assert (work / "teacher-0.pt").stat().st_mtime_ns == teacher, "a teacher that is there is not trained again"
 
 

@@ -32,13 +32,14 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 import torch
-from tools.face_networks import from_package, read_package
+from tools.face_networks import from_package
 
 kind, package = sys.argv[1], Path(sys.argv[2])
+a = dict(np.load(package.with_suffix(".npz")))
 x = np.random.default_rng(1).normal(0, 0.4, (6, 1, 128, 128)).astype(np.float32)
 if kind == "mobile":
-    a, brightness = read_package(package, "faceres-deep"), 128.0
-    y = tf.repeat(tf.transpose(x * brightness, (0, 2, 3, 1)), 3, axis=3)
+    scale = 128.0
+    y = tf.repeat(tf.transpose(x * scale, (0, 2, 3, 1)), 3, axis=3)
     y = tf.nn.conv2d(y, a["conv1/convolution/merged_input"], 2, "SAME") + a["conv1_bn/batchnorm_1/sub"]
     for at in range(1, 14):
         stride = 2 if at in (2, 4, 6, 12) else 1
@@ -48,13 +49,13 @@ if kind == "mobile":
         y = tf.nn.conv2d(tf.nn.relu6(y), kernel, 1, "SAME") + shift
     y = tf.nn.relu6(y)
 else:
-    a, brightness = read_package(package, "face_recognition_model"), 128.0 / 255
+    scale = 128.0 / 255
 
     def conv(y, name, stride=1):
         y = tf.nn.conv2d(y, a[f"{name}/conv/filters"], stride, "SAME" if stride == 1 else "VALID")
         return (y + a[f"{name}/conv/bias"]) * a[f"{name}/scale/weights"] + a[f"{name}/scale/biases"]
 
-    y = tf.repeat(tf.transpose(x * brightness, (0, 2, 3, 1)), 3, axis=3)
+    y = tf.repeat(tf.transpose(x * scale, (0, 2, 3, 1)), 3, axis=3)
     y = tf.nn.max_pool2d(tf.nn.relu(conv(y, "conv32_down", 2)), 3, 2, "VALID")
     for name in "32_1 32_2 32_3 64_down 64_1 64_2 64_3 128_down 128_1 128_2 256_down 256_1 256_2 256_down_out".split():
         stride = 2 if "down" in name else 1
@@ -67,10 +68,10 @@ else:
 wanted = np.transpose(y.numpy(), (0, 3, 1, 2))
 network = from_package(kind, 48, package)
 with torch.no_grad():
-    for settled in (False, True):
-        if settled:
-            network.settle(torch.from_numpy(x[:4]))
-        found = network.eval().features(torch.from_numpy(x) * network.brightness).numpy()
+    for calibrated in (False, True):
+        if calibrated:
+            network.calibrate_norms(torch.from_numpy(x[:4]))
+        found = network.eval().features(torch.from_numpy(x) * network.input_scale).numpy()
         assert found.shape == wanted.shape, (found.shape, wanted.shape)
         assert np.abs(wanted).max() > 0.1, "the picture says something"
         np.testing.assert_allclose(found, wanted, rtol=2e-3, atol=2e-3 * np.abs(wanted).max())
@@ -78,6 +79,27 @@ with torch.no_grad():
     network.train()
     states = [layer.training for layer in network.layers()]
     assert not any(states[:3]) and all(states[3:])
+"""
+
+
+HEARD = """
+import sys
+from pathlib import Path
+import numpy as np
+import torch
+from tools.course import logits
+from tools.face_networks import from_package, read_tuned
+from tools.fer2013 import load
+
+data, package, said, *tuned = (Path(each) for each in sys.argv[1:])
+networks = [read_tuned(each).eval() for each in tuned]
+pairs = list(zip(networks[0].layers(), from_package("mobile", 128, package).layers(), strict=True))
+same = [torch.allclose(a.conv.weight, b.conv.weight, rtol=1e-3, atol=1e-4) for a, b in pairs]
+assert all(same[:7]) and not any(same[20:]), same
+images = torch.from_numpy(load(data, "train").images[:, None])
+with torch.no_grad():
+    wanted = torch.stack([logits(each, images) for each in networks]).mean(0).numpy()
+np.testing.assert_allclose(np.load(said)["logits"], wanted, atol=0.02 * np.abs(wanted).max())
 """
 
 
@@ -117,14 +139,17 @@ def residual(rng: np.random.Generator) -> dict[str, NDArray[np.float32]]:
 
 
 def packed(path: Path, name: str, arrays: dict[str, NDArray[np.float32]], *, levels: bool) -> Path:
-    """Write a package as npm does: a model of TensorFlow.js, as it is or, as `levels`, in bytes."""
-    listed, held = [], b""
+    """Write a package as npm does: a model of TensorFlow.js, as it is or, as `levels`, in bytes, and beside it a .npz with what it holds."""
+    listed, held, truth = [], b"", {}
     for key, values in arrays.items():
         entry: dict[str, Any] = {"name": key, "shape": list(values.shape), "dtype": "float32"}
+        truth[key] = values
         if levels:
             low, scale = float(values.min()), float(np.ptp(values)) / 255
             entry["quantization"] = {"dtype": "uint8", "scale": scale, "min": low}
-            held += np.round((values - low) / scale).astype(np.uint8).tobytes()
+            steps = np.round((values - low) / scale).astype(np.uint8)
+            truth[key] = (steps * scale + low).astype(np.float32)
+            held += steps.tobytes()
         else:
             held += values.astype("<f4").tobytes()
         listed.append(entry)
@@ -136,6 +161,7 @@ def packed(path: Path, name: str, arrays: dict[str, NDArray[np.float32]], *, lev
             entry_of = tarfile.TarInfo(file)
             entry_of.size = len(content)
             archive.addfile(entry_of, io.BytesIO(content))
+    np.savez(path.with_suffix(".npz"), **truth)
     return path
 
 
@@ -173,17 +199,32 @@ def test_tuned_networks_teach_a_student(with_torch: Path, packages: dict[str, Pa
         first = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=400)
         assert "with the mirror images: {'test': " in first.stdout
         log = json.loads((tmp_path / kind / "log.json").read_text())
-        assert 0 <= log["epochs"][-1]["test_accuracy"] <= 1
+        assert log["settings"]["package"] == packages[kind].name
         again = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=400)
         assert f"resuming after epoch {len(log['epochs'])}" in again.stdout
     tuned = [str(tmp_path / kind / "tuned.pt") for kind in ("mobile", "residual")]
     further = tune(with_torch, tmp_path / "further", "mobile", "--start", tuned[0])
     subprocess.run(further, capture_output=True, check=True, timeout=400)
     heard = distil(with_torch, tmp_path / "student", "--learn-from", *tuned, "--views", "1", "--no-mirrored")
-    heard += ["--minutes", "0.6"]
-    subprocess.run(heard, capture_output=True, check=True, timeout=400)
-    with np.load(tmp_path / "student" / "teacher.npz") as said:
-        assert said["logits"].shape == (84, 7)
+    subprocess.run([*heard, "--minutes", "0.6"], capture_output=True, check=True, timeout=400)
+    said = str(tmp_path / "student" / "teacher.npz")
+    check = [str(PYTHON), "-c", HEARD, str(with_torch), str(packages["mobile"]), said, *tuned]
+    found = subprocess.run(check, capture_output=True, text=True, check=False, timeout=400, cwd=ROOT)
+    assert found.returncode == 0, found.stderr[-2000:]
+
+    def told(command: list[str]) -> str:
+        refused = subprocess.run(command, capture_output=True, text=True, check=False, timeout=400)
+        assert refused.returncode == 2
+        return refused.stderr
+
+    other = tune(with_torch, tmp_path / "further", "mobile", "--start", tuned[0], "--decay", "0.1")
+    assert "state.pt: a training of other settings (decay); give another --out" in told(other)
+    other = tune(with_torch, tmp_path / "kind", "residual", "--start", tuned[0])
+    assert f"tune: {tuned[0]}: a mobile network; give mobile instead of residual" in told(other)
+    other = tune(with_torch, tmp_path / "small", "residual", "--start", tuned[1], "--size", "96")
+    assert "tune: pictures of 48 pixels are too small for residual at size 96; it needs 103" in told(other)
+    other = tune(with_torch, tmp_path / "frozen", "mobile", "--start", tuned[0], "--freeze", "99")
+    assert "tune: 99 layers of mobile cannot be frozen; it has 27" in told(other)
 
 
 @pytest.mark.slow
@@ -196,12 +237,24 @@ def test_what_is_no_such_package_or_network_is_told(
         return found.stderr
 
     other = tune(with_torch, tmp_path / "a", "mobile", "--package", str(packages["residual"]))
-    assert f"tune: {packages['residual']}: no package with the model faceres-deep" in told(other)
-    cut = tmp_path / "cut.tgz"
-    cut.write_bytes(packages["mobile"].read_bytes()[:100_000])
-    assert f"tune: {cut}: " in told(tune(with_torch, tmp_path / "b", "mobile", "--package", str(cut)))
+    assert f"tune: {packages['residual']}: no model faceres-deep in it; fetch the package" in told(other)
+    whole = packages["mobile"].read_bytes()
+    for name, content in (("cut", whole[:100_000]), ("spoilt", whole[:50_000] + bytes(9) + whole[50_009:])):
+        package = tmp_path / f"{name}.tgz"
+        package.write_bytes(content)
+        asked = tune(with_torch, tmp_path / "b", "mobile", "--package", str(package))
+        found = told(asked)
+        assert f"tune: {package}: n" in found
+        assert "npm pack" in found
+    short = {key: each for key, each in mobile(np.random.default_rng(7)).items() if "pw_13" not in key}
+    package = packed(tmp_path / "short.tgz", "faceres-deep", short, levels=False)
+    asked = tune(with_torch, tmp_path / "b", "mobile", "--package", str(package))
+    assert f"tune: {package}: faceres-deep is not the network that it should be (" in told(asked)
     assert "give --package or --start" in told(tune(with_torch, tmp_path / "c", "mobile"))
-    broken = tmp_path / "broken.pt"
-    broken.write_bytes(b"no network")
-    wrong = distil(with_torch, tmp_path / "d", "--learn-from", str(broken), "--views", "1")
-    assert f"distil: {broken}: not a network of tools/tune.py" in told(wrong)
+    asked = tune(with_torch, tmp_path / "c", "mobile", "--package", str(package), "--minutes", "0")
+    assert "--minutes must be more than 0" in told(asked)
+    for content in (b"no network", b""):
+        broken = tmp_path / "broken.pt"
+        broken.write_bytes(content)
+        wrong = distil(with_torch, tmp_path / "d", "--learn-from", str(broken), "--views", "1")
+        assert f"distil: {broken}: not a network of tools/tune.py; give its tuned.pt" in told(wrong)
