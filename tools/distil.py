@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as tf
@@ -48,7 +49,6 @@ from tools.views import DEVICE, Live, Pictures, Views, keep
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
 TEACHERS_SHARE = 0.48
@@ -108,15 +108,20 @@ def read_teachers(args: argparse.Namespace) -> list[nn.Module]:
     return [each.to(memory_format=torch.channels_last).eval() for each in found]
 
 
-def started(args: argparse.Namespace, path: Path | None) -> Network:
+def started(args: argparse.Namespace, path: Path | None, *, equivariant: bool = False) -> Network:
     """Return a student, with the weights of a .npz if there is one."""
-    network = Network(SIZES[args.size], dropout=args.dropout)
+    network = Network(SIZES[args.size], dropout=args.dropout, equivariant=equivariant)
     if path:
+        weights = read_weights(path)
         try:
-            network.set_weights(read_weights(path))
+            network.set_weights(weights)
         except (RuntimeError, StopIteration):
             msg = f"{path}: not the weights of a {args.size} network; give another file or --size"
             raise DataError(msg) from None
+        pairs = zip(network.weights(), weights, strict=True)
+        if not all(np.allclose(ours, theirs, rtol=0.01, atol=0.01) for ours, theirs in pairs):
+            msg = f"{path}: not the weights of an equivariant network; leave --start or --equivariant out"
+            raise DataError(msg)
     return network.to(DEVICE)
 
 
@@ -126,7 +131,7 @@ def learn(
     """Train the student on what the teachers say."""
     source, says = source_of(args, teachers, data)
     torch.manual_seed(args.seed + 100)
-    network = started(args, args.start).to(memory_format=torch.channels_last)
+    network = started(args, args.start, equivariant=args.equivariant).to(memory_format=torch.channels_last)
     course = Course(network, left(args), sgd(network, args.decay))
     told = settings(args)
     course.resume(args.out / "state.pt", told)
@@ -242,6 +247,11 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=60.0, help="for everything")
     parser.add_argument("--size", choices=list(SIZES), default="large")
     parser.add_argument("--start", type=Path, help="student to go on from: a .npz of this or of tools/quantize.py")
+    parser.add_argument(
+        "--equivariant",
+        action="store_true",
+        help="the student's kernels come in pairs, the one the other's mirror image: half as many are learnt",
+    )
     parser.add_argument("--teachers", type=int, default=3)
     parser.add_argument(
         "--learn-from", type=Path, nargs="+", help="learn from these instead: students (.npz), tuned.pt"

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as tf
+from torch.nn.utils import parametrize
 
 from tools.fer2013 import LABELS
 
@@ -18,6 +19,40 @@ if TYPE_CHECKING:
 
 TEACHER: Shape = (32, (128, 256, 512), (2, 2, 2))
 """A teacher: 13.6 M weights, about 1.1 G multiplications of a 48x48 image."""
+
+
+class Mirrored(nn.Module):
+    """Kernels (n, before, 3, 3) become (2n, before, 3, 3): the second half answers the mirror image as the first does
+    the image (Cohen & Welling 2016, *Group equivariant convolutional networks*, of mirroring). `lifting`: what comes
+    in is a picture, not such halves.
+    """  # noqa: D205
+
+    def __init__(self, *, lifting: bool) -> None:
+        super().__init__()
+        self._lifting = lifting
+
+    def forward(self, kernels: torch.Tensor) -> torch.Tensor:
+        """Return all kernels of those that are learnt."""
+        mirrored = kernels.flip(3)
+        if not self._lifting:
+            mirrored = mirrored.roll(kernels.shape[1] // 2, 1)
+        return torch.cat([kernels, mirrored]).contiguous(memory_format=torch.channels_last)
+
+    def right_inverse(self, kernels: torch.Tensor) -> torch.Tensor:
+        """Return the kernels that are learnt of all."""
+        return kernels[: len(kernels) // 2].clone()
+
+
+class Twice(nn.Module):
+    """The same for both halves, along the last dimension."""
+
+    def forward(self, half: torch.Tensor) -> torch.Tensor:
+        """Return (..., 2n) of (..., n)."""
+        return torch.cat([half, half], dim=-1)
+
+    def right_inverse(self, whole: torch.Tensor) -> torch.Tensor:
+        """Return (..., n) of (..., 2n)."""
+        return whole[..., : whole.shape[-1] // 2].clone()
 
 
 class ConvNorm(nn.Module):
@@ -66,7 +101,8 @@ class Block(nn.Module):
 class Network(nn.Module):
     """The network: (n, 1, side, side) in, any even side from 16; seven logits out."""
 
-    def __init__(self, shape: Shape, dropout: float = 0.2, *, squeeze: bool = False) -> None:
+    def __init__(self, shape: Shape, dropout: float = 0.2, *, squeeze: bool = False, equivariant: bool = False) -> None:
+        """`equivariant`: half the weights are learnt, the rest mirrors them, but for the halving layer's padding."""
         super().__init__()
         stem, widths, blocks = shape
         self.stem = nn.ModuleList([ConvNorm(1, stem), ConvNorm(stem, widths[0], 2)])
@@ -80,6 +116,12 @@ class Network(nn.Module):
         self.stages = nn.Sequential(*stages)
         self.dropout = nn.Dropout(dropout)
         self.dense = nn.Linear(widths[-1], len(LABELS))
+        if equivariant:
+            for at, part in enumerate(self._parts()):
+                parametrize.register_parametrization(part.conv, "weight", Mirrored(lifting=at == 0))
+                for name in ("weight", "bias"):
+                    parametrize.register_parametrization(part.norm, name, Twice())
+            parametrize.register_parametrization(self.dense, "weight", Twice())
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return logits (n, 7)."""
@@ -98,16 +140,26 @@ class Network(nn.Module):
         return [np.ascontiguousarray(each.detach().float().cpu().numpy()) for each in found]
 
     def set_weights(self, weights: list[NDArray[np.float32]]) -> None:
-        """Take what `weights` or Keras's `get_weights` returned."""
+        """Take what `weights` or Keras's `get_weights` returned; of an equivariant network, half of it."""
         found = iter(torch.from_numpy(np.ascontiguousarray(each, np.float32)) for each in weights)
         with torch.no_grad():
             for part in self._parts():
-                part.conv.weight.copy_(next(found).permute(3, 2, 0, 1))
-                norm: Any = part.norm
-                for held in (norm.weight, norm.bias, norm.running_mean, norm.running_var):
-                    held.copy_(next(found))
-            self.dense.weight.copy_(next(found).T)
-            self.dense.bias.copy_(next(found))
+                _take(part.conv, "weight", next(found).permute(3, 2, 0, 1))
+                for name in ("weight", "bias", "running_mean", "running_var"):
+                    _take(part.norm, name, next(found))
+            _take(self.dense, "weight", next(found).T)
+            _take(self.dense, "bias", next(found))
 
     def _parts(self) -> list[ConvNorm]:
         return [part for part in self.modules() if isinstance(part, ConvNorm)]
+
+
+def _take(module: nn.Module, name: str, values: torch.Tensor) -> None:
+    held: torch.Tensor = getattr(module, name)
+    if held.shape != values.shape:
+        msg = f"{tuple(values.shape)} do not fit {tuple(held.shape)}"
+        raise RuntimeError(msg)
+    if parametrize.is_parametrized(module, name):
+        setattr(module, name, values.contiguous())
+    else:
+        held.copy_(values)

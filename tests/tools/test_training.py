@@ -225,3 +225,24 @@ def test_a_student_of_another_size_is_told_with_its_file(with_torch: Path, learn
     found = subprocess.run(keras, capture_output=True, text=True, check=False, timeout=400)
     assert found.returncode == 2
     assert f"train: {learnt}: a small network; give --size small" in found.stderr
+
+
+@pytest.mark.slow
+def test_an_equivariant_student_comes_in_mirrored_pairs(with_torch: Path, learnt: Path, tmp_path: Path) -> None:
+    asked = ["--learn-from", str(learnt), "--equivariant", "--minutes", "0.15"]
+    subprocess.run(distil(with_torch, tmp_path / "one", *asked), capture_output=True, check=True, timeout=400)
+    made = tmp_path / "one" / "student.npz"
+    with np.load(made) as weights:
+        stem, norm, halving, dense = (weights[name] for name in ("w000", "w001", "w005", weights.files[-2]))
+    kernels, channels = stem.shape[3] // 2, halving.shape[3] // 2
+    assert np.array_equal(stem[..., kernels:], stem[:, ::-1, :, :kernels])
+    assert np.array_equal(halving[..., channels:], np.roll(halving[:, ::-1, :, :channels], kernels, axis=2))
+    assert not np.allclose(halving[:, :, :kernels, :channels], halving[:, :, kernels:, :channels])
+    assert np.array_equal(norm[:kernels], norm[kernels:])
+    assert np.array_equal(dense[: len(dense) // 2], dense[len(dense) // 2 :])
+    further = distil(with_torch, tmp_path / "two", *asked, "--start", str(made))
+    subprocess.run(further, capture_output=True, check=True, timeout=400)
+    plain = distil(with_torch, tmp_path / "three", *asked, "--start", str(learnt))
+    refused = subprocess.run(plain, capture_output=True, text=True, check=False, timeout=400)
+    assert refused.returncode == 2
+    assert f"distil: {learnt}: not the weights of an equivariant network; leave --start or" in refused.stderr
