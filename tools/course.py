@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+import sys
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from tools.torch_augment import model_input
 from tools.views import DEVICE
 
 if TYPE_CHECKING:
+    import argparse
     from pathlib import Path
 
     from tools.views import Live, Pictures, Views
@@ -56,6 +58,21 @@ def sgd(network: nn.Module, decay: float) -> torch.optim.Optimizer:
     heavy = [p for p in network.parameters() if p.ndim >= 2]
     groups = [{"params": heavy, "weight_decay": decay}, {"params": plain, "weight_decay": 0.0}]
     return torch.optim.SGD(groups, lr=0.1, momentum=0.9, nesterov=True)
+
+
+def run_tool(name: str, do: Callable[[argparse.Namespace], None], args: argparse.Namespace) -> int:
+    """Do what a command line asks for, on `args.threads` threads; return the exit status."""
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    try:
+        do(args)
+    except (DataError, OSError, ValueError) as fault:
+        print(f"{name}: {fault}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\ninterrupted; the same command goes on", file=sys.stderr)
+        return 130
+    return 0
 
 
 class Passes:

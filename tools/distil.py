@@ -38,13 +38,13 @@ from torch.nn import functional as tf
 
 from tools.atomic import replacing
 from tools.augment import Phase
-from tools.course import Course, logits, sgd
+from tools.course import Course, logits, run_tool, sgd
 from tools.curve import plot
 from tools.face_networks import read_tuned
-from tools.fer2013 import LABELS, DataError, clean, hold_out, load
+from tools.fer2013 import LABELS, DataError, load
 from tools.sizes import SIZES, read_weights
 from tools.torch_network import TEACHER, Network
-from tools.views import DEVICE, Live, Pictures, Views, keep
+from tools.views import DEVICE, Live, Pictures, Views, keep, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -69,6 +69,12 @@ def opinion(
             return torch.stack(said).mean(0)
 
     return of
+
+
+def together(teachers: Sequence[nn.Module], data: Pictures) -> float:
+    """Return the share of pictures whose label is the most probable class in the teachers' mean."""
+    said = sum(tf.softmax(logits(each, data.grey), dim=1) for each in teachers)
+    return round(float((said.argmax(1) == data.labels).float().mean()), 4) if len(data) else 0.0
 
 
 def teach(args: argparse.Namespace, data: Pictures, judged: dict[str, Pictures]) -> list[dict[str, Any]]:
@@ -199,40 +205,33 @@ def write_student(args: argparse.Namespace, course: Course) -> None:
 
 def distil(args: argparse.Namespace) -> None:
     """Do it all."""
-    test = load(args.data, "test")
-    everything = load(args.data, "train")
-    train, dropped = clean(everything, test)
-    train, held_out = hold_out(train, args.hold_out)
-    print(f"{len(train.labels)} images to train on, {len(held_out.labels)} held out; dropped: {dropped}", flush=True)
-    data = Pictures(train, args.smoothing)
-    judged = {"test": Pictures(test, 0.0), "held_out": Pictures(held_out, 0.0)}
+    data, judged, dropped = read(args.data, args.hold_out, args.smoothing)
     for folder in (args.out, args.work):
         folder.mkdir(parents=True, exist_ok=True)
     made = [] if args.learn_from else teach(args, data, judged)
     teachers = read_teachers(args) if args.learn_from else networks(args, made)
-    team = sum(tf.softmax(logits(each, judged["test"].grey), dim=1) for each in teachers)
-    together = float((team.argmax(1) == judged["test"].labels).float().mean())
-    print(f"teachers together: {together:.4f}", flush=True)
+    team = {name: together(teachers, of) for name, of in judged.items()}
+    print(f"teachers together: {team}", flush=True)
     course = learn(args, teachers, data, judged)
     record = {
         "settings": settings(args),
         "dropped": dropped,
         "images": len(data),
         "teachers": [each["epochs"] for each in made],
-        "teachers_together": round(together, 4),
+        "teachers_together": team,
         "epochs": course.epochs,
     }
     (args.out / "log.json").write_text(json.dumps(record) + "\n")
     plot(course.epochs, args.out / "curve.png")
     if not (args.out / "teacher.npz").exists():
-        grey = torch.from_numpy(everything.images[:, None]).to(DEVICE)
+        grey = torch.from_numpy(load(args.data, "train").images[:, None]).to(DEVICE)
         said = torch.stack([logits(each, grey, mirrored=args.mirrored) for each in teachers]).mean(0)
         keep(args.out / "teacher.npz", logits=said.half().cpu().numpy())
 
 
 def settings(args: argparse.Namespace) -> dict[str, str]:
     """Return the options that this training was made with."""
-    unused = {"data", "out", "work", "began"}
+    unused = {"data", "out", "work", "began", "threads"}
     unused |= {"teachers", "teacher_rate", "teacher_shape", "mixup"} if args.learn_from else {"learn_from"}
     told = {key: value for key, value in vars(args).items() if key not in unused}
     return {key: " ".join(map(str, value)) if isinstance(value, list) else str(value) for key, value in told.items()}
@@ -287,19 +286,9 @@ def main() -> int:
     args = parser.parse_args()
     args.work = args.work or args.out
     args.began, args.teacher_shape = time.monotonic(), TEACHER
-    if args.threads:
-        torch.set_num_threads(args.threads)
     torch.backends.cudnn.benchmark = True
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
-    try:
-        distil(args)
-    except (DataError, OSError, ValueError) as fault:
-        print(f"distil: {fault}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\ninterrupted; the same command goes on from there", file=sys.stderr)
-        return 130
-    return 0
+    return run_tool("distil", distil, args)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import json
 import pickle
 import tarfile
 import zlib
+from abc import ABC, abstractmethod
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +74,7 @@ class Layer(nn.Module):
             self.norm.bias.copy_(torch.from_numpy(np.ascontiguousarray(shift)))
 
 
-class FaceNetwork(nn.Module):
+class FaceNetwork(nn.Module, ABC):
     """What both have in common: model inputs (n, 1, side, side) are enlarged; seven logits (n, 7) come out."""
 
     kind: str
@@ -100,13 +101,13 @@ class FaceNetwork(nn.Module):
         result: torch.Tensor = self.dense(self.dropout(self.features(enlarged).mean(dim=(2, 3))))
         return result
 
+    @abstractmethod
     def features(self, x: torch.Tensor) -> torch.Tensor:
         """Return (n, features, h, w) of enlarged pictures."""
-        raise NotImplementedError
 
+    @abstractmethod
     def take(self, arrays: Arrays) -> None:
         """Take what `read_package` found."""
-        raise NotImplementedError
 
     def calibrate_norms(self, x: torch.Tensor) -> None:
         """Give the batch norms the statistics of model inputs (n, 1, side, side).

@@ -22,10 +22,11 @@ TEACHER: Shape = (32, (128, 256, 512), (2, 2, 2))
 
 
 class Mirrored(nn.Module):
-    """Kernels (n, before, 3, 3) become (2n, before, 3, 3): the second half answers the mirror image as the first does
-    the image (Cohen & Welling 2016, *Group equivariant convolutional networks*, of mirroring). `lifting`: what comes
-    in is a picture, not such halves.
-    """  # noqa: D205
+    """Kernels (n, before, 3, 3) become (2n, before, 3, 3), the second half the mirror images of the first.
+
+    So one half of the results answers a mirrored picture as the other does the picture (Cohen & Welling 2016, *Group
+    equivariant convolutional networks*). `lifting`: what comes in is a picture, and not two such halves.
+    """
 
     def __init__(self, *, lifting: bool) -> None:
         super().__init__()
@@ -140,7 +141,7 @@ class Network(nn.Module):
         return [np.ascontiguousarray(each.detach().float().cpu().numpy()) for each in found]
 
     def set_weights(self, weights: list[NDArray[np.float32]]) -> None:
-        """Take what `weights` or Keras's `get_weights` returned; of an equivariant network, half of it."""
+        """Take what `weights` or Keras's `get_weights` returned; an equivariant network takes each pair's first."""
         found = iter(torch.from_numpy(np.ascontiguousarray(each, np.float32)) for each in weights)
         with torch.no_grad():
             for part in self._parts():

@@ -25,15 +25,16 @@ from torch.nn import functional as tf
 
 from tools.atomic import replacing
 from tools.augment import Phase
-from tools.course import Course, accuracy
+from tools.course import Course, accuracy, run_tool
 from tools.face_networks import NETWORKS, FaceNetwork, from_package, read_tuned
-from tools.fer2013 import DataError, clean, hold_out, load
+from tools.fer2013 import DataError
 from tools.torch_augment import model_input
-from tools.views import DEVICE, Live, Pictures
+from tools.views import DEVICE, Live, read
 
 CALIBRATED_BY = 256
 """Pictures whose statistics the batch norms begin with."""
 SIZE = 128
+"""Pixels that the images' 48 are enlarged to, where nothing else is said."""
 HEAD_LR_SCALE = 5.0
 """The last layer begins untrained, and learns so many times faster than the rest."""
 
@@ -56,11 +57,7 @@ def tune(args: argparse.Namespace) -> None:
     torch.manual_seed(args.seed)
     network = begun(args)
     network.freeze(args.freeze)
-    test = load(args.data, "test")
-    train, dropped = clean(load(args.data, "train"), test)
-    train, held_out = hold_out(train, args.hold_out)
-    data = Pictures(train, args.smoothing)
-    judged = {"test": Pictures(test, 0.0), "held_out": Pictures(held_out, 0.0)}
+    data, judged, dropped = read(args.data, args.hold_out, args.smoothing)
     args.out.mkdir(parents=True, exist_ok=True)
     network = network.to(DEVICE)
     if not args.start:
@@ -135,7 +132,7 @@ def main() -> int:
     parser.add_argument("--strength", type=float, default=0.6, help="scales turn, scale and shift of the jitter")
     parser.add_argument("--hold-out", type=int, default=1000, help="training images kept, as in tools/distil.py")
     parser.add_argument("--threads", type=int, default=0, help="of torch on a processor; 0: one for each core")
-    parser.add_argument("--compile", action="store_true", help="let torch compile it: half as fast again; needs g++")
+    parser.add_argument("--compile", action="store_true", help="let torch compile it; needs g++")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     if not (args.package or args.start):
@@ -144,17 +141,7 @@ def main() -> int:
         parser.error("--minutes must be more than 0")
     if args.compile and not shutil.which("g++"):
         parser.error("--compile needs g++, which is not there; install it or leave --compile out")
-    if args.threads:
-        torch.set_num_threads(args.threads)
-    try:
-        tune(args)
-    except (DataError, OSError, ValueError) as fault:
-        print(f"tune: {fault}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\ninterrupted; the same command goes on after its last epoch", file=sys.stderr)
-        return 130
-    return 0
+    return run_tool("tune", tune, args)
 
 
 if __name__ == "__main__":

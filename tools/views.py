@@ -12,7 +12,7 @@ from tqdm import tqdm
 from musicond.vision.preprocess import MODEL_SCALE
 from tools.atomic import replacing
 from tools.augment import Phase, targets
-from tools.fer2013 import DataError, Split
+from tools.fer2013 import DataError, Split, clean, hold_out, load
 from tools.torch_augment import mixed, model_input, vary
 
 if TYPE_CHECKING:
@@ -36,6 +36,19 @@ class Pictures:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+
+def read(path: Path, held: int, smoothing: float) -> tuple[Pictures, dict[str, Pictures], dict[str, int]]:
+    """Read FER2013 at `path`: what is trained on, what judges (`test`, `held_out`), and what was dropped.
+
+    `held` images are held out of those to train on, whose labels are smoothed. Raises DataError.
+    """
+    test = load(path, "test")
+    train, dropped = clean(load(path, "train"), test)
+    train, held_out = hold_out(train, held)
+    print(f"{len(train.labels)} images to train on, {len(held_out.labels)} held out; dropped: {dropped}", flush=True)
+    judged = {"test": Pictures(test, 0.0), "held_out": Pictures(held_out, 0.0)}
+    return Pictures(train, smoothing), judged, dropped
 
 
 class Live:
