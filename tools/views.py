@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch.nn import functional as tf
 from tqdm import tqdm
 
 from musicond.vision.preprocess import MODEL_SCALE
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 VARIED = 8
 """Batches that are jittered at a time: launching so many small kernels takes longer than running them."""
+SHIFT = 1
+"""Pixels by which a batch of kept pictures is shifted at the most, either way: none comes back just as it was."""
 LATE_SHARE = 3
 """So many views are for most of a training for each that is for its end."""
 
@@ -70,7 +73,7 @@ class Live:
 
 
 class Views:
-    """Epochs out of a folder of pictures that were jittered, mixed and judged once: all that is left is to mirror them.
+    """Epochs out of a folder of pictures jittered, mixed and judged once: all that is left is to mirror and shift them.
 
     A view is one epoch of `Live` with what the teachers say of it beside its targets, 40 to 60 MB of FER2013, in a file
     and, once used, in memory. Trainings that run side by side share a folder and the work of filling it. Raises
@@ -117,6 +120,7 @@ class Views:
             if len(chosen) == self._batch or len(learnt) < self._batch:
                 x = levels[chosen].float() * MODEL_SCALE
                 x = torch.where(torch.rand(len(chosen), 1, 1, 1) < 0.5, x.flip(3), x)
+                x = _shifted(x, *torch.randint(2 * SHIFT + 1, (2,)).tolist())
                 yield x.to(DEVICE), learnt[chosen].float().to(DEVICE)
 
     def _path(self, number: int, *, late: bool) -> Path:
@@ -127,6 +131,12 @@ class Views:
             with np.load(path) as found:
                 self._held[path] = torch.from_numpy(found["levels"]), torch.from_numpy(found["learnt"])
         return self._held[path]
+
+
+def _shifted(x: torch.Tensor, down: int, right: int) -> torch.Tensor:
+    """Return the part of (n, 1, h, w) of the same size, 0 to 2 * SHIFT pixels into what its edges are drawn out to."""
+    height, width = x.shape[2:]
+    return tf.pad(x, (SHIFT,) * 4, mode="replicate")[..., down : down + height, right : right + width]
 
 
 def keep(path: Path, **arrays: Any) -> None:
