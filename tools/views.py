@@ -24,7 +24,7 @@ DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 VARIED = 8
 """Batches that are jittered at a time: launching so many small kernels takes longer than running them."""
 SHIFT = 1
-"""Pixels by which a batch of kept pictures is shifted at the most, either way: none comes back just as it was."""
+"""Pixels by which a batch of kept pictures is shifted at the most, either way: few come back just as they were."""
 LATE_SHARE = 3
 """So many views are for most of a training for each that is for its end."""
 

@@ -48,7 +48,7 @@ def test_labelled_spans_are_read_right(shared: Path) -> None:
             span = [f for f in frames(shared) if f["clip"] == f"{clip}.mp4" and start <= f["t"] <= end]
             read = [max(f["scores"], key=f["scores"].get) if f["scores"] else None for f in span]
             shares.append(mean(emotion in accepted for emotion in read))
-    # 89.6 % were measured with the runtime of Bookworm; of the model before 88.2, and 87.9 % with that of Trixie.
+    # 89.6 % was measured with Bookworm's runtime; the model before had 88.2 %, and 87.9 % with Trixie's.
     assert mean(shares) >= 0.87, shares
 
 
