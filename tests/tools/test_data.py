@@ -116,7 +116,7 @@ def test_the_temperature_makes_too_sure_logits_honest() -> None:
     assert fit_temperature(truth * 3, labels) == pytest.approx(3, rel=0.1)
 
 
-def test_the_shipped_model_reads_at_least_60_in_100_of_publictest(shared: Path) -> None:
+def test_the_shipped_model_reads_at_least_70_in_100_of_publictest(shared: Path) -> None:
     command = [
         sys.executable,
         str(ROOT / "tools" / "evaluate.py"),
@@ -127,9 +127,12 @@ def test_the_shipped_model_reads_at_least_60_in_100_of_publictest(shared: Path) 
     out = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
     found = json.loads(out.stdout)
     assert found["images"] == 3589
-    assert found["accuracy"] >= 0.60
+    assert found["accuracy"] >= 0.70
+    assert found["macro_f1"] >= 0.675
+    assert min(found["recall"].values()) >= 0.45
+    assert found["ece"] <= 0.05
     assert found["model_bytes"] < 1_000_000
-    assert set(found) >= {"macro_f1", "recall", "ece", "ms_per_inference"}
+    assert found["ms_per_inference"] > 0
 
 
 def test_evaluate_says_what_is_wrong(tmp_path: Path, archive: Path) -> None:
