@@ -1,17 +1,15 @@
 #!/usr/bin/env python3
 r"""Train larger teachers, and the student on what they say of every picture that it sees: minutes on a GPU.
 
-    python3 tools/distil.py --data fer2013.zip --out build/distil --minutes 9.5 --start models/fer_student.npz
+    python3 tools/distil.py --data fer2013.zip --out build/distil --minutes 9.5 --equivariant
 
 Needs torch, and nothing of Keras. Teachers and student see the same jittered and mixed pictures, and the student learns
 what the teachers think of just these and, without --no-mirrored, their mirror images (Beyer et al. 2022, *Knowledge
 distillation: A good teacher is patient and consistent*). On a CPU such teachers would take days; there a student can
-learn from others and from what tools/tune.py made. Their opinion is written down once and used again, on each core
-with a seed of its own, in one --work:
+learn from others and from what tools/tune.py made. Their opinion is written down once in --work, and used again:
 
-    python3 tools/distil.py --data fer2013.zip --out build/one --work build/views --start models/fer_student.npz \
-      --learn-from models/fer_student.npz build/mobile/tuned.pt --views 10 --no-mirrored \
-      --threads 1 --seed 1 --minutes 69
+    python3 tools/distil.py --data fer2013.zip --out build/one --work build/views --equivariant --views 10 \
+      --learn-from models/fer_student.npz build/mobile/tuned.pt --batch 128 --decay 5e-4 --hard 0.1 --minutes 143
 
 Writes student.npz, teacher.npz (the teachers' logits of the training images, averaged, as tools/teach.py does),
 log.json, curve.png and state.pt into --out, teacher-N.pt and view-N.npz into --work: the same command goes on from
