@@ -288,7 +288,7 @@ class Outcome:
     controls: Controls = field(default_factory=Controls)
     """What persons have switched."""
     present: bool | None = None
-    """Somebody is there, by what is read; None while not watching."""
+    """Somebody is there, as `MoodState.present` decides, whatever mood a person set; None while not watching."""
     notice: str | None = None
     """A plain sentence on what does not work for the time being, such as the catalogue."""
     calibration: Progress | None = None

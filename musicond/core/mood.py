@@ -101,6 +101,11 @@ class MoodState:
     denied_at: float = 0.0
 
     @property
+    def present(self) -> bool:
+        """Whether somebody is there: from the first mood, `unsure` included, until no face was found for `away_s`."""
+        return self.mood is not Mood.NOBODY
+
+    @property
     def confidence(self) -> float:
         """Smoothed score of the mood's emotion, of the leading one while unsure, 0 for nobody."""
         if self.scores is None or self.mood is Mood.NOBODY:

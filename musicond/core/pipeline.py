@@ -237,7 +237,7 @@ class Pipeline:
             change=change,
             recommended=new is not None,
             controls=self.controls,
-            present=self._state.mood is not Mood.NOBODY if watching is Watching.YES else None,
+            present=self._state.present if watching is Watching.YES else None,
             notice=self._notice,
             calibration=self._progress,
         )

@@ -41,7 +41,10 @@ class State(Payload):
     manual: bool = Field(description="The mood was set by a person and not read.")
     manual_until: datetime | None = Field(description="When a mood that a person set ends by itself.")
     watching: Watching = Field(description="Whether faces are read, and if not, why not.")
-    presence: bool | None = Field(description="Somebody is there; null while not watching.")
+    presence: bool | None = Field(
+        description="Somebody is there: true from the first mood, unsure included, until mood.away_s seconds "
+        "have passed without a face; null while not watching."
+    )
     confidence: float | None = Field(
         ge=0, le=1, description="Smoothed score of the mood's emotion, 1 for a manual mood; null for nobody."
     )

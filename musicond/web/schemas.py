@@ -94,7 +94,13 @@ STATE = _object(
     confidence=SHARE,
     scores=_maybe(SCORES),
     faces={**WHOLE, "minimum": 0},
-    present=_maybe(YES_NO),
+    present=_maybe(
+        {
+            **YES_NO,
+            "description": "Somebody is there: from the first mood, unsure included, until mood.away_s seconds have "
+            "passed without a face; the same as `presence` in MQTT. `faces` is the number at this moment.",
+        }
+    ),
     recommendation=_maybe(_object(mood=_names(Mood), reason=TEXT, why=_maybe(WHY), tracks=_list(TRACK))),
     playback=_maybe(PLAYBACK),
     controls=CONTROLS,

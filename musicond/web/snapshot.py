@@ -50,7 +50,7 @@ def state(outcome: Outcome | None, health: Mapping[str, object], *, preview: boo
         "confidence": round(outcome.confidence, 4),
         "scores": _scores(outcome.scores),
         "faces": faces,
-        "present": faces > 0 if outcome.watching is Watching.YES else None,
+        "present": outcome.present,
         "recommendation": _recommendation(outcome.recommendation),
         "playback": _playback(outcome.playback),
         "controls": _controls(outcome.controls),

@@ -500,3 +500,21 @@ def test_presence_is_unknown_while_not_watching() -> None:
     assert rig.pipeline.idle(rig.at, NOON).present is None
     rig.room.faces = Faces(dark=True)
     assert rig.run(3)[-1].present is None
+
+
+def test_presence_holds_while_a_face_is_away_for_less_than_away_s() -> None:
+    rig = happy_rig()
+    rig.room.faces = Faces()
+    held, gone = rig.run(RULES.away_s - 0.125), rig.run(1)
+    assert {(each.present, each.mood) for each in held} == {(True, Mood.HAPPY)}
+    assert {(each.present, each.mood) for each in gone} == {(False, Mood.NOBODY)}
+    rig.room.faces = Faces(confirmed=(HERE,))
+    back = rig.run(3)
+    assert [each.present for each in back] == [each.mood is not Mood.NOBODY for each in back]
+    assert back[-1].present is True
+
+
+def test_presence_is_that_of_the_room_whatever_mood_a_person_set() -> None:
+    rig = Rig()
+    rig.pipeline.handle(SetManualMood(Emotion.SAD), NOON)
+    assert {(each.mood, each.present) for each in rig.run(1)} == {(Mood.SAD, False)}

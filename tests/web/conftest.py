@@ -42,12 +42,14 @@ HAPPY = Outcome(
     raw_scores=SCORES,
     faces=Faces(confirmed=(Box(10, 10, 100, 100),)),
     recommendation=Recommendation(Mood.HAPPY, SONGS, "bright and quick, to match a happy room", NOON),
+    present=True,
 )
 
 
 def without_face(watching: Watching, **changes: Any) -> Outcome:
     """Return an outcome in which nothing is read."""
     blank: dict[str, Any] = {"mood": Mood.NOBODY, "confidence": 0.0, "scores": None, "raw_scores": None}
+    blank["present"] = False if watching is Watching.YES else None
     return replace(HAPPY, watching=watching, faces=Faces(), **(blank | changes))
 
 
