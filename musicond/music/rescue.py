@@ -57,35 +57,61 @@ def _move_aside(path: Path, name: str) -> None:
             backup.unlink(missing_ok=True)
 
 
-SALVAGE = {
-    """SELECT track_id, title, artist, link, year, genre, valence, energy, tempo, mode, popularity, source
-       FROM tracks""": """INSERT OR IGNORE INTO tracks
-       (track_id, title, artist, link, year, genre, valence, energy, tempo, mode, popularity, source)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-    """SELECT emotion, track_id, origin, position, state
-       FROM lists JOIN tracks USING (track)""": """INSERT OR IGNORE INTO lists
-       SELECT ?1, track, ?3, ?4, ?5 FROM tracks WHERE track_id = ?2""",
-    """SELECT mood, track_id, likes, dislikes, skips
-       FROM feedback JOIN tracks USING (track)""": """INSERT INTO feedback
-       SELECT ?1, track, ?3, ?4, ?5 FROM tracks WHERE track_id = ?2 ON CONFLICT DO UPDATE SET
-       likes = max(likes, excluded.likes), dislikes = max(dislikes, excluded.dislikes),
-       skips = max(skips, excluded.skips)""",
-}
-"""What is read from a damaged file, and how it is put into the new one."""
-
-
 def _salvage(connection: sqlite3.Connection, path: Path) -> int:
-    """Take over what can still be read of the damaged file; return on how many songs there is feedback now."""
-    for read, write in SALVAGE.items():
-        rows: list[tuple[object, ...]] = []
-        with (
-            contextlib.suppress(sqlite3.Error),
-            contextlib.closing(sqlite3.connect(f"{_aside(path).as_uri()}?mode=rw", uri=True)) as damaged,
-        ):
-            rows.extend(damaged.execute(read))  # up to where the damage begins
-        with folded(f"catalogue {path}"), transaction(connection):
-            for row in rows:
-                with contextlib.suppress(sqlite3.IntegrityError):
-                    connection.execute(write, row)
+    """Take over what can still be read of the damaged file; return on how many songs there is feedback now.
+
+    The file is newer than what the new one was made from, so its values win.
+    """
+    numbers = _read(path, "tracks", ("track", "track_id"))
+    track_ids = {row["track"]: row["track_id"] for row in numbers}
     with folded(f"catalogue {path}"):
+        for table, columns in _schema(connection).items():
+            rows = _read(path, table, columns)
+            with transaction(connection):
+                for row in rows:
+                    _take_over(connection, table, row, track_ids)
         return int(connection.execute("SELECT count(DISTINCT track) FROM feedback").fetchone()[0])
+
+
+def _schema(connection: sqlite3.Connection) -> dict[str, tuple[str, ...]]:
+    """Return the columns of each table, `tracks` first, because the others refer to it."""
+    columns: dict[str, tuple[str, ...]] = {}
+    for table, column in connection.execute(
+        "SELECT t.name, c.name FROM sqlite_schema t JOIN pragma_table_info(t.name) c "
+        "WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%' ORDER BY t.name <> 'tracks', t.name, c.cid"
+    ):
+        columns[table] = (*columns.get(table, ()), column)
+    return columns
+
+
+def _read(path: Path, table: str, columns: tuple[str, ...]) -> list[dict[str, object]]:
+    """Return the rows of a table of the damaged file up to where the damage begins, with the columns that it has."""
+    rows: list[dict[str, object]] = []
+    with (
+        contextlib.suppress(sqlite3.Error),
+        contextlib.closing(sqlite3.connect(f"{_aside(path).as_uri()}?mode=rw", uri=True)) as damaged,
+    ):
+        there = {str(row[1]) for row in damaged.execute(f"PRAGMA table_info({table})")}
+        names = [name for name in columns if name in there]
+        for row in damaged.execute(f"SELECT {', '.join(names)} FROM {table}"):  # noqa: S608 - our own names
+            rows.append(dict(zip(names, row, strict=True)))  # noqa: PERF401 - the rows before the damage are kept
+    return rows
+
+
+def _take_over(
+    connection: sqlite3.Connection, table: str, row: dict[str, object], track_ids: dict[object, object]
+) -> None:
+    """Put a row into the new file, in which its song has another number; leave out what does not fit there."""
+    values = {name: f":{name}" for name in row}
+    if table == "tracks":
+        values.pop("track", None)  # the new file numbers its songs itself
+    elif "track" in row:
+        row = {**row, "track": track_ids.get(row["track"])}
+        values["track"] = "(SELECT track FROM tracks WHERE track_id = :track)"
+    renewed = ", ".join(f"{name} = coalesce(excluded.{name}, {name})" for name in values)
+    with contextlib.suppress(sqlite3.IntegrityError):
+        connection.execute(
+            f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(values.values())}) "  # noqa: S608 - our own names
+            f"ON CONFLICT DO UPDATE SET {renewed}",
+            row,
+        )

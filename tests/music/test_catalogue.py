@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
 from typing import TYPE_CHECKING
@@ -274,18 +275,100 @@ def test_without_a_backup_the_starter_begins_anew_with_what_the_damaged_file_sti
         song = key(catalogue, Emotion.SAD)
         catalogue.rate([Emotion.SAD], song, Verdict.LIKE)
         catalogue.rate([Emotion.SAD], song, Verdict.LIKE)
-    # One table's root page is garbage; the others can be read.
-    connection = sqlite3.connect(path)
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    root = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'plays'").fetchone()[0]
-    connection.close()
-    with path.open("r+b") as file:
-        file.seek(4096 * (root - 1))
-        file.write(b"\xa5" * 4096)
+    overwrite_root(path, "plays")
     with SqliteCatalogue.open(path) as catalogue:
         assert catalogue.heard(Emotion.SAD)[song].likes == 2
         assert len(catalogue.pool(Emotion.HAPPY)) == 25
     assert "the starter with the feedback on 1 songs" in caplog.text
+
+
+def contents(path: Path) -> dict[str, set[tuple[tuple[str, object], ...]]]:
+    """Return the rows of every table, each column with its name, and songs by their identifier and not by number."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.row_factory = sqlite3.Row
+        ids = {row["track"]: row["track_id"] for row in connection.execute("SELECT track, track_id FROM tracks")}
+        tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+        return {
+            table: {
+                tuple((name, ids[row[name]] if name == "track" else row[name]) for name in row.keys())  # noqa: SIM118 - a Row is no mapping
+                for row in connection.execute(f"SELECT * FROM {table}")
+            }
+            for table in tables
+        }
+
+
+def overwrite_root(path: Path, name: str) -> None:
+    """Overwrite the first page of a table or an index of a catalogue that is closed."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        root = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (name,)).fetchone()[0]
+    with path.open("r+b") as file:
+        file.seek(4096 * (root - 1))
+        file.write(b"\xa5" * 4096)
+
+
+def full(path: Path) -> Path:
+    """Make a catalogue in which every table holds something, with songs numbered unlike those of a new one."""
+    rain = [
+        Song(f"Rain {n}", "Ann", f"t:rain:{n}", f"https://a.example/{n}", album=f"Clouds {n % 9}") for n in range(300)
+    ]
+    with Lists.open(path) as lists:
+        lists.merge(Emotion.ANGRY, "file:gone.csv", [Song("Gone", "Bob", "t:gone")])
+        lists.merge(Emotion.SAD, "spotify:Rain", rain, "spotify:playlist:rain")
+        lists.merge(Emotion.SAD, "file:mine.csv", rain[:3])
+        lists.keep_only(Emotion.ANGRY, ["starter"])
+        lists.remove("t:rain:2", Emotion.SAD)
+        starter = lists.entries(Emotion.HAPPY)[0].track_id
+        lists.connection.execute("UPDATE tracks SET album = 'Found later' WHERE track_id = ?", (starter,))
+        lists.connection.execute("INSERT INTO scanned VALUES ('/music/a.mp3', 1, 2, '{}')")
+    with SqliteCatalogue.open(path) as catalogue:
+        for track_id in ("t:rain:1", starter):
+            song = catalogue.key_of(track_id)
+            assert song is not None
+            catalogue.offered(Emotion.SAD, [song], 4)
+            catalogue.rate([Emotion.SAD, Emotion.FEAR], song, Verdict.LIKE)
+    return path
+
+
+@pytest.mark.parametrize("broken", ["plays", "scanned", "playlists", "feedback"])
+def test_all_other_tables_and_columns_of_a_damaged_file_are_rescued(path: Path, broken: str) -> None:
+    before = contents(full(path))
+    assert all(before.values()), "every table holds something"
+    overwrite_root(path, broken)
+    SqliteCatalogue.open(path).close()
+    after = contents(path)
+    assert after.keys() == before.keys()
+    for table in before.keys() - {broken}:
+        assert before[table] <= after[table], table
+    rows: list[dict[str, object]] = [dict(row) for row in after["tracks"]]
+    albums = {row["track_id"]: row["album"] for row in rows}
+    assert albums["t:rain:13"] == "Clouds 4"
+    assert "Found later" in albums.values()
+    with SqliteCatalogue.open(path) as catalogue:
+        playlist = catalogue.playlist([Track("t:rain:7", "Rain 7", "Ann", "")])
+        assert playlist == (None if broken == "playlists" else "spotify:playlist:rain")
+
+
+def test_feedback_on_known_songs_is_rescued_though_the_songs_cannot_be_read(path: Path) -> None:
+    with SqliteCatalogue.open(path) as catalogue:
+        song = catalogue.tracks([key(catalogue, Emotion.SAD)])[0].track_id
+        catalogue.rate([Emotion.SAD], key(catalogue, Emotion.SAD), Verdict.LIKE)
+    overwrite_root(path, "tracks")
+    with SqliteCatalogue.open(path) as catalogue:
+        found = catalogue.key_of(song)
+        assert found is not None
+        assert catalogue.heard(Emotion.SAD)[found].likes == 1
+
+
+def test_a_song_that_was_removed_since_the_backup_stays_removed(path: Path) -> None:
+    with SqliteCatalogue.open(path) as catalogue:
+        back_up(catalogue._connection, path.with_name(BACKUP))
+        song = catalogue.tracks([key(catalogue, Emotion.SAD)])[0].track_id
+    with Lists.open(path) as lists:
+        lists.remove(song)
+    overwrite_root(path, "plays")
+    with SqliteCatalogue.open(path) as catalogue:
+        assert len(catalogue.pool(Emotion.SAD)) == 24
 
 
 def test_a_damaged_backup_does_not_stop_the_start(path: Path) -> None:
