@@ -23,14 +23,14 @@ from musicond.capture.demo import DemoClip
 from musicond.capture.picamera import PiCamera
 from musicond.capture.recorded import RecordedSource, open_clip
 from musicond.capture.v4l2 import Webcam
-from musicond.config import model_path, models_dir, state_dir
+from musicond.config.schema import model_path, models_dir, state_dir
+from musicond.config.secrets import mqtt_password
 from musicond.core.messages import Command, Next, Policy
 from musicond.core.mood import Rules
 from musicond.core.pace import Pace
 from musicond.core.pipeline import Pipeline
 from musicond.core.ports import CatalogueError, CommandError, SourceLost
 from musicond.core.recommend import Recommender, Taste
-from musicond.credentials import mqtt_password
 from musicond.music.catalogue import SqliteCatalogue, Tender
 from musicond.music.librarian import JITTER_S, Librarian
 from musicond.music.schema import FILE_NAME
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from musicond.app_page import Checks
     from musicond.app_playback import Spotify
     from musicond.capture.recorded import Recording
-    from musicond.config import Config
+    from musicond.config.schema import Config
     from musicond.core.messages import Frame, Outcome
     from musicond.core.ports import Catalogue, EmotionReader, FaceFinder, FrameSource, Output
     from musicond.runtime.supervisor import Service

@@ -6,8 +6,8 @@ import math
 import time
 from typing import TYPE_CHECKING
 
-from musicond.config import own_socket
-from musicond.credentials import page_token
+from musicond.config.schema import own_socket
+from musicond.config.secrets import page_token
 from musicond.music.desk import from_page
 from musicond.outputs import history
 from musicond.runtime import logs
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import Future
 
-    from musicond.config import Config
+    from musicond.config.schema import Config
     from musicond.core.messages import Command
     from musicond.music.librarian import Librarian
     from musicond.runtime.jobs import Jobs

@@ -8,7 +8,7 @@ from importlib import import_module
 from threading import Timer
 from typing import TYPE_CHECKING, Any
 
-from musicond.config_playback import ANY_DEVICE
+from musicond.config.playback_section import ANY_DEVICE
 from musicond.core.ordering import Rules
 from musicond.core.ports import SpeakerError
 from musicond.outputs.memory import FILE_NAME, Memory
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from musicond.config import Config
+    from musicond.config.schema import Config
     from musicond.core.messages import Emotion
     from musicond.core.ports import ListSource, Speaker
     from musicond.runtime.supervisor import Service

@@ -6,13 +6,13 @@ import logging
 from typing import TYPE_CHECKING
 
 from musicond.brain import Retune
-from musicond.config import LIVE, ConfigError
-from musicond.config_file import changes
+from musicond.config.loader import changes
+from musicond.config.schema import LIVE, ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from musicond.config import Config
+    from musicond.config.schema import Config
     from musicond.core.messages import Command
     from musicond.runtime.mailbox import Inbox
 

@@ -37,7 +37,7 @@ CONFIG = 78
 INTERRUPTED = 130
 # By name, so that the modules need not be imported.
 EXIT_CODES = {
-    "musicond.config.ConfigError": CONFIG,
+    "musicond.config.schema.ConfigError": CONFIG,
     "musicond.core.ports.ModelError": CONFIG,
     "musicond.core.ports.SourceLost": UNAVAILABLE,
     "musicond.core.ports.CatalogueError": UNAVAILABLE,
@@ -119,5 +119,5 @@ def _explain(error: Exception) -> int | None:
         return UNAVAILABLE
     if code is not None:
         # A fault of the configuration begins with its place, as editors like it.
-        print(error if names[0].startswith("musicond.config") else f"musicond: {error}", file=sys.stderr)
+        print(error if names[0].startswith("musicond.config.schema") else f"musicond: {error}", file=sys.stderr)
     return code

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tools.fer2013 import Split
 
-CASCADE = Path(__file__).resolve().parent.parent / "models" / "haarcascade_frontalface_default.xml"
+CASCADE = Path(__file__).resolve().parents[2] / "models" / "haarcascade_frontalface_default.xml"
 TIGHTER = 0.824
 """Faces are cut tighter than FER2013's are: it costs nothing there, and helps in films (docs/model-experiments.md)."""
 CROP_SCALE = 0.85

@@ -18,8 +18,8 @@ from tqdm import tqdm
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from musicond.config import Config
-from musicond.config_mqtt import Mqtt
+from musicond.config.mqtt_section import Mqtt
+from musicond.config.schema import Config
 from musicond.core.messages import EMOTIONS, Box, Command, Emotion, EmotionEstimate, Faces, Frame, Next
 from musicond.core.mood import Rules
 from musicond.core.pipeline import Pipeline

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from musicond.app_playback import manners
-from musicond.config import Config
+from musicond.config.schema import Config
 from musicond.core.manners import holding, look_in_s, ours_is, step
 from musicond.core.messages import Watching
 from musicond.core.ordering import Listened, Room, Started, State

@@ -17,7 +17,7 @@ from argparse_manpage.manpage import Manpage
 
 from musicond import __version__
 from musicond.cli import COMMANDS, parser
-from musicond.config import LIVE
+from musicond.config.schema import LIVE
 
 DAY = "2026-11-25"
 FILES = """\

@@ -1,4 +1,4 @@
-"""Writes config/musicon.schema.json from the models in musicond/config.py: python tools/make_schema.py."""
+"""Writes config/musicon.schema.json from the models in musicond/config/schema.py: python tools/make_schema.py."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from musicond.config_file import schema
+from musicond.config.loader import schema
 
 TARGET = ROOT / "config/musicon.schema.json"
 

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from musicond.app import open_recording
 from musicond.commands.replay import Costs, fresh_pipeline, play
-from musicond.config import Config
+from musicond.config.schema import Config
 from musicond.core.messages import Emotion, Occasion, Policy, Verdict
 from musicond.core.recommend import Recommender, Taste
 from musicond.core.songs import Song

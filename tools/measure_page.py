@@ -30,7 +30,7 @@ sys.path.insert(0, str(ROOT))
 
 from musicond.app import build_eyes, build_pipeline
 from musicond.capture.demo import DemoClip
-from musicond.config import Config, models_dir
+from musicond.config.schema import Config, models_dir
 from musicond.core.messages import Frame
 from musicond.music.catalogue import SqliteCatalogue
 from musicond.music.schema import MEMORY

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from musicond.config import Config
+from musicond.config.schema import Config
 from musicond.core.choice import window
 from musicond.core.hours import Hours
 from musicond.core.messages import EMOTIONS, Emotion, Occasion, Policy, Rate, Recommendation, Verdict

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from musicond.brain import load_controls
 from musicond.commands.options import add_config, load_config
-from musicond.config import control_socket, stored_state_dir
+from musicond.config.schema import control_socket, stored_state_dir
 from musicond.core.messages import EMOTIONS
 from musicond.runtime.settings import SettingsStore
 from musicond.web.client import ControlClient, ControlError, NotRunning
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Mapping
 
-    from musicond.config import Config
+    from musicond.config.schema import Config
 
 HELP = "look into the camera with a neutral face for ten seconds: the reading is corrected for it"
 POLL_S = 0.25

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from musicond.app import build_librarian
 from musicond.commands.catalogue_options import add_arguments
 from musicond.commands.options import load_config
-from musicond.config import control_socket, stored_state_dir
+from musicond.config.schema import control_socket, stored_state_dir
 from musicond.core.messages import Emotion
 from musicond.core.ports import ListError
 from musicond.core.songs import Song
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from musicond.config import Config
+    from musicond.config.schema import Config
 
 __all__ = ["HELP", "add_arguments", "run"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from musicond.config_file import load
+from musicond.config.loader import load
 
 if TYPE_CHECKING:
     import argparse

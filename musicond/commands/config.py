@@ -8,12 +8,12 @@ import yaml
 
 from musicond.commands.options import add_config, load_config
 from musicond.commands.stored import read_chosen, read_stored
-from musicond.config import model_path, state_dir
-from musicond.config_file import leaves
+from musicond.config.loader import leaves
+from musicond.config.schema import model_path, state_dir
+from musicond.config.secrets import password_source
 from musicond.core.controls import NOTHING, in_force
 from musicond.core.messages import Emotion
 from musicond.core.mood import Rules
-from musicond.credentials import password_source
 from musicond.runtime.settings import StateDirError
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from musicond.config import Config
-    from musicond.config_file import Loaded
+    from musicond.config.loader import Loaded
+    from musicond.config.schema import Config
     from musicond.core.messages import Controls
 
 HELP = "show every value of the configuration and where it comes from"

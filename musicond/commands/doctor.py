@@ -76,9 +76,9 @@ def page_checks(path: Path | None) -> list[dict[str, str]]:
 def _configured(path: Path | None, *, running: bool = False) -> Iterator[Check]:
     """Yield the checks that depend on the configuration."""
     # Imported here, as the doctor must be able to say that pydantic is missing.
-    from musicond import config as settings  # noqa: PLC0415 - see above
-    from musicond.config_file import load  # noqa: PLC0415 - see above
-    from musicond.credentials import mqtt_password, page_token  # noqa: PLC0415 - see above
+    from musicond.config import schema as settings  # noqa: PLC0415 - see above
+    from musicond.config.loader import load  # noqa: PLC0415 - see above
+    from musicond.config.secrets import mqtt_password, page_token  # noqa: PLC0415 - see above
 
     config, password = settings.Config(), None
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from musicond.commands.options import add_config, load_config
-from musicond.config import control_socket, stored_state_dir
+from musicond.config.schema import control_socket, stored_state_dir
 from musicond.core.ports import ListError
 from musicond.outputs.history import FOLDER, HistoryBook, do
 from musicond.outputs.history_chart import MOODS, bars, svg
@@ -18,7 +18,7 @@ from musicond.web.client import ControlClient, NotRunning
 if TYPE_CHECKING:
     import argparse
 
-    from musicond.config import Config
+    from musicond.config.schema import Config
     from musicond.outputs.history import Days
 
 HELP = "the minutes of each mood and day, where history.enabled is on"

@@ -7,8 +7,8 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from musicond.config import SOURCE_PATTERN
-from musicond.config_file import Loaded, load
+from musicond.config.loader import Loaded, load
+from musicond.config.schema import SOURCE_PATTERN
 
 
 def add_config(parser: argparse.ArgumentParser, *, action: bool = False) -> None:

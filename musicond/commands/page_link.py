@@ -15,16 +15,16 @@ from urllib.parse import quote
 import segno
 
 from musicond.commands.options import add_config, load_config
-from musicond.config import ConfigError, is_loopback, stored_state_dir
-from musicond.config_edit import edit
-from musicond.config_file import SEARCH
-from musicond.credentials import page_token
+from musicond.config.editor import edit
+from musicond.config.loader import SEARCH
+from musicond.config.schema import ConfigError, is_loopback, stored_state_dir
+from musicond.config.secrets import page_token
 from musicond.runtime.settings import StateDirError
 
 if TYPE_CHECKING:
     import argparse
 
-    from musicond.config_file import Loaded
+    from musicond.config.loader import Loaded
 
 HELP = "print the address of the page, and a QR code for the phone"
 TOKEN_BYTES = 16

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from musicond.config import Config
+    from musicond.config.schema import Config
     from musicond.core.messages import Box, EmotionEstimate, Faces, Outcome
     from musicond.core.pipeline import Pipeline
     from musicond.core.ports import EmotionReader, FaceFinder

@@ -11,7 +11,7 @@ import segno
 from musicond.app_playback import build_spotify
 from musicond.commands.options import add_config, load_config
 from musicond.commands.redirect import Redirect
-from musicond.config import ConfigError, control_socket, stored_state_dir
+from musicond.config.schema import ConfigError, control_socket, stored_state_dir
 from musicond.core.ports import CommandError, ListError
 from musicond.runtime.settings import StateDirError
 from musicond.web.client import ControlClient, NotRunning, NotUnderstood
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
-    from musicond.config import Config
+    from musicond.config.schema import Config
 
 HELP = "the account at Spotify: see docs/spotify.md"
 WORDS = {

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from musicond.brain import controls_from, load_controls, settings_from
-from musicond.config import stored_state_dir
+from musicond.config.schema import stored_state_dir
 from musicond.music.chosen import FILE_NAME as CHOSEN
 from musicond.music.chosen import chosen_from
 from musicond.runtime.settings import SettingsStore, StateDirError, state_lock
@@ -14,7 +14,7 @@ from musicond.runtime.settings import SettingsStore, StateDirError, state_lock
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from musicond.config import Config
+    from musicond.config.schema import Config
     from musicond.core.messages import Controls, Emotion
 
 FILE_NAME = "settings.json"

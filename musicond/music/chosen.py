@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from musicond.config_music import SPOTIFY
+from musicond.config.music_section import SPOTIFY
 from musicond.core.messages import Emotion
 from musicond.core.ports import CatalogueError, ListError
 from musicond.music.sources import STARTER

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from zlib import crc32
 
-from musicond.config_music import SEARCH, SPOTIFY
+from musicond.config.music_section import SEARCH, SPOTIFY
 from musicond.core.ports import ListError
 from musicond.music.lists import OWN, Change, Lists
 from musicond.music.schema import folded

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from musicond.config_mqtt import Mqtt
+    from musicond.config.mqtt_section import Mqtt
     from musicond.core.messages import Command, Outcome
     from musicond.outputs.client import Received, Timing
 

@@ -9,7 +9,7 @@ from musicond.core.ports import OutputError
 from musicond.outputs.trouble import why
 
 if TYPE_CHECKING:
-    from musicond.config_mqtt import Mqtt
+    from musicond.config.mqtt_section import Mqtt
 
 
 def tls_context(settings: Mqtt) -> ssl.SSLContext:

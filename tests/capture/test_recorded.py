@@ -13,7 +13,7 @@ from musicond.capture.demo import DemoClip
 from musicond.capture.orient import fit, orient
 from musicond.capture.recorded import Clip, Folder, RecordedSource, open_clip
 from musicond.capture.v4l2 import Webcam
-from musicond.config import models_dir
+from musicond.config.schema import models_dir
 from musicond.core.messages import Mood
 from musicond.core.ports import SourceLost
 

@@ -37,7 +37,8 @@ def command(folder: Path, body: str) -> dict[str, str]:
     package.mkdir()
     for part in (ROOT / "musicond").glob("*.py"):
         (package / part.name).write_bytes(part.read_bytes())
-    (package / "core").symlink_to(ROOT / "musicond/core")
+    for name in ("core", "config"):
+        (package / name).symlink_to(ROOT / "musicond" / name)
     (package / "commands").mkdir()
     (package / "commands/__init__.py").touch()
     lines = ["HELP = ''", "def add_arguments(parser): pass", "def run(args):", f"    {body}"]
@@ -101,7 +102,7 @@ def test_wrong_usage_is_2(capsys: pytest.CaptureFixture[str], arguments: list[st
     ("body", "code", "says"),
     [
         ("return 0", 0, ""),
-        ("from musicond.config import ConfigError; raise ConfigError('a:1:2: x', 'b')", 78, "a:1:2: x\nb\n"),
+        ("from musicond.config.schema import ConfigError; raise ConfigError('a:1:2: x', 'b')", 78, "a:1:2: x\nb\n"),
         ("from musicond.core.ports import ModelError; raise ModelError('m')", 78, "musicond: m\n"),
         ("from musicond.core.ports import SourceLost; raise SourceLost('s')", 69, "musicond: s\n"),
         ("from musicond.core.ports import CatalogueError; raise CatalogueError('c')", 69, "musicond: c\n"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from musicond.commands.config import SAYS
-from musicond.config import model_path, state_dir
-from musicond.config_file import leaves, load
+from musicond.config.loader import leaves, load
+from musicond.config.schema import model_path, state_dir
 from musicond.core.controls import SWITCHES
 from tests.commands.test_cli import musicond
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from musicond.brain import Brain, load_controls
-from musicond.config_mqtt import Mqtt
+from musicond.config.mqtt_section import Mqtt
 from musicond.core.messages import EMOTIONS, Box, Emotion, EmotionEstimate, Faces, Frame
 from musicond.core.mood import Rules
 from musicond.core.pace import Pace

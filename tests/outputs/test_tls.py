@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from musicond.commands.checks import check_broker
-from musicond.config_mqtt import Mqtt
+from musicond.config.mqtt_section import Mqtt
 from musicond.core.ports import OutputError
 from musicond.outputs.tls import tls_context
 from tests.outputs.conftest import Broker, Listener, free_port

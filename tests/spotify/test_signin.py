@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from musicond.app_playback import build_spotify
-from musicond.config import Config
+from musicond.config.schema import Config
 from musicond.core.expiry import ends_on
 from musicond.core.ports import CommandError, ListError, SpeakerError
 from musicond.spotify import signin as module

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from musicond.capture.demo import DemoClip
-from musicond.config import models_dir
+from musicond.config.schema import models_dir
 from musicond.core.messages import Emotion
 from tests.outputs.conftest import Broker, Listener
 from tests.system.daemon import Daemon

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from musicond.config import models_dir
+from musicond.config.schema import models_dir
 from musicond.core.messages import EMOTIONS, Box, Faces, Frame
 from musicond.core.ports import ModelError
 from musicond.vision.emotion import TfliteReader

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from musicond.capture.demo import DemoClip
-from musicond.config import models_dir
+from musicond.config.schema import models_dir
 from musicond.core.messages import Box, Faces, Frame
 from musicond.core.ports import ModelError
 from musicond.vision.emotion import TfliteReader

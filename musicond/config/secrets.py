@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from musicond.config import MIN_TOKEN, ConfigError
-from musicond.config_mqtt import PASSWORD_VARIABLE
+from musicond.config.mqtt_section import PASSWORD_VARIABLE
+from musicond.config.schema import MIN_TOKEN, ConfigError
 
 if TYPE_CHECKING:
-    from musicond.config import Config
+    from musicond.config.schema import Config
 
 log = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from musicond import config as settings
-from musicond.config import Config, ConfigError, Web, runtime_dir, split_address, state_dir
-from musicond.config_mqtt import Mqtt
-from musicond.credentials import mqtt_password, page_token
+from musicond.config import schema as settings
+from musicond.config.mqtt_section import Mqtt
+from musicond.config.schema import Config, ConfigError, Web, runtime_dir, split_address, state_dir
+from musicond.config.secrets import mqtt_password, page_token
 
 VARIABLES = (
     "STATE_DIRECTORY",
@@ -128,7 +128,7 @@ def test_the_control_socket_lies_with_the_systems_daemon_or_in_the_state_directo
 
 
 def test_the_models_are_beside_the_package_or_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    beside = Path(settings.__file__).resolve().parent.parent / "models"
+    beside = Path(settings.__file__).resolve().parents[2] / "models"
     assert settings.models_dir() == (beside if beside.is_dir() else Path("/usr/share/musicond/models"))
     assert settings.model_path(Config()) == settings.models_dir() / "fer_int8.tflite"
     monkeypatch.setenv("MUSICOND_MODELS", "/opt/models")
@@ -189,9 +189,9 @@ def test_a_password_that_everybody_can_read_is_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, mode: int, warnings: int
 ) -> None:
     file = tmp_path / "password"
-    file.write_text("secret\n", "utf-8")
+    file.write_text("hunter2\n", "utf-8")
     file.chmod(mode)
     with caplog.at_level(logging.WARNING):
         mqtt_password(with_file(file))
     assert len(caplog.records) == warnings
-    assert "secret" not in caplog.text
+    assert "hunter2" not in caplog.text

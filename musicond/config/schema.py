@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from musicond.config_mqtt import Mqtt
-from musicond.config_music import SPOTIFY, History, Music, Section
-from musicond.config_playback import MpdSection, PlaybackSection, SpotifySection
+from musicond.config.mqtt_section import Mqtt
+from musicond.config.music_section import SPOTIFY, History, Music, Section
+from musicond.config.playback_section import MpdSection, PlaybackSection, SpotifySection
 
 SOURCE_PATTERN = r"^(auto|pi|demo|v4l2(:/dev/.+)?|file:.+)$"
 SYSTEM_RUNTIME_DIR = Path("/run/musicond")
@@ -266,7 +266,7 @@ def models_dir() -> Path:
     given = os.environ.get("MUSICOND_MODELS", "")
     if given:
         return Path(given)
-    checkout = Path(__file__).resolve().parent.parent / "models"
+    checkout = Path(__file__).resolve().parents[2] / "models"
     installed = Path(sys.prefix) / "share/musicond/models"
     packaged = Path("/usr/share/musicond/models")
     return next((path for path in (checkout, installed) if path.is_dir()), packaged)

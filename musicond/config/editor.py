@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from musicond.config import ConfigError
-from musicond.config_file import load
+from musicond.config.loader import load
+from musicond.config.schema import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

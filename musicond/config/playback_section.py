@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from musicond.config_music import Section
+from musicond.config.music_section import Section
 
 ANY_DEVICE = "any"
 CLIENT_ID = r"^[0-9a-f]{32}$"

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from musicond.config_music import Section
+from musicond.config.music_section import Section
 
 PASSWORD_VARIABLE = "MUSICOND_MQTT_PASSWORD"  # noqa: S105 - the variable's name, not a password
 TOPIC_PATTERN = r"^[^+#/\s][^+#\s]*$"

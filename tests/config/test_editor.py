@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from musicond.config import ConfigError
-from musicond.config_edit import changed, edit
-from musicond.config_file import load
+from musicond.config.editor import changed, edit
+from musicond.config.loader import load
+from musicond.config.schema import ConfigError
 
-SHIPPED = Path(__file__).resolve().parent.parent / "config" / "musicon.yaml"
+SHIPPED = Path(__file__).resolve().parents[2] / "config" / "musicon.yaml"
 NEW = {"listen": "0.0.0.0:8080", "token_file": "/t"}
 
 

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from musicond.config import Config, ConfigError
-from musicond.config_file import RESERVED, leaves, load, schema
+from musicond.config.loader import RESERVED, leaves, load, schema
+from musicond.config.schema import Config, ConfigError
 from tools.make_schema import TARGET, text
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "config/musicon.yaml"
 KEY = re.compile(r"^( *)#([a-z_]+: .*)$", re.MULTILINE)
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from musicond.config import Config, ConfigError, MisfitError
-from musicond.config_mqtt import PASSWORD_VARIABLE
-from musicond.config_music import SPOTIFY, Section
-from musicond.config_yaml import MAX_BYTES, Document, Fault, Place, brief, dotted, parse
-from musicond.config_yaml import Path as KeyPath
-from musicond.credentials import password_source
+from musicond.config.mqtt_section import PASSWORD_VARIABLE
+from musicond.config.music_section import SPOTIFY, Section
+from musicond.config.schema import Config, ConfigError, MisfitError
+from musicond.config.secrets import password_source
+from musicond.config.yaml_source import MAX_BYTES, Document, Fault, Place, brief, dotted, parse
+from musicond.config.yaml_source import Path as KeyPath
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
