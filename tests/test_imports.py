@@ -14,9 +14,6 @@ FLOORS = {
     "__main__": 5,
     "commands": 5,
     "app": 4,
-    "app_page": 4,
-    "app_playback": 4,
-    "app_reload": 4,
     "capture": 3,
     "vision": 3,
     "music": 3,
@@ -32,9 +29,6 @@ FLOORS = {
 SAME_FLOOR_ALLOWED = {
     frozenset({"cli", "commands"}),
     frozenset({"cli", "__main__"}),
-    frozenset({"app", "app_page"}),
-    frozenset({"app", "app_playback"}),
-    frozenset({"app", "app_reload"}),
 }
 PURE = {"logging", "time", "threading", "asyncio", "random", "os", "socket", "sqlite3", "subprocess", "cv2"}
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from musicond.app_playback import manners
+from musicond.app.playback import manners
 from musicond.config.schema import Config
 from musicond.core.manners import holding, look_in_s, ours_is, step
 from musicond.core.messages import Watching

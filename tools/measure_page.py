@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from musicond.app import build_eyes, build_pipeline
+from musicond.app.build import build_eyes, build_pipeline
 from musicond.capture.demo import DemoClip
 from musicond.config.schema import Config, models_dir
 from musicond.core.messages import Frame

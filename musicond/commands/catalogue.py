@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from musicond.app import build_librarian
+from musicond.app.build import build_librarian
 from musicond.commands.catalogue_options import add_arguments
 from musicond.commands.options import load_config
 from musicond.config.schema import control_socket, stored_state_dir

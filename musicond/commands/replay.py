@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from musicond.app import build_eyes, build_pipeline, open_recording
+from musicond.app.build import build_eyes, build_pipeline, open_recording
 from musicond.commands.options import add_config, load_config
 from musicond.core.messages import EMOTIONS, Frame
 from musicond.core.pace import Pace

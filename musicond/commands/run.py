@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from musicond.app import build
+from musicond.app.build import build
 from musicond.commands.doctor import page_checks
 from musicond.commands.options import add_config, load_config, source
 from musicond.runtime import logs

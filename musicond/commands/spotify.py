@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import segno
 
-from musicond.app_playback import build_spotify
+from musicond.app.playback import build_spotify
 from musicond.commands.options import add_config, load_config
 from musicond.commands.redirect import Redirect
 from musicond.config.schema import ConfigError, control_socket, stored_state_dir

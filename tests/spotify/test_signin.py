@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from musicond.app_playback import build_spotify
+from musicond.app.playback import build_spotify
 from musicond.config.schema import Config
 from musicond.core.expiry import ends_on
 from musicond.core.ports import CommandError, ListError, SpeakerError

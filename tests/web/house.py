@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from musicond.app_page import build_desks
+from musicond.app.web import build_desks
 from musicond.core.messages import Emotion
 from musicond.core.ports import ListError
 from musicond.core.schedule import Schedule

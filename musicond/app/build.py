@@ -14,9 +14,9 @@ from zlib import crc32
 import cv2
 
 from musicond import __version__
-from musicond.app_page import build_desks, build_page, build_preview
-from musicond.app_playback import build_player, build_spotify, manners, player_facts, wanted
-from musicond.app_reload import reloader
+from musicond.app.playback import build_player, build_spotify, manners, player_facts, wanted
+from musicond.app.reload import reloader
+from musicond.app.web import build_desks, build_page, build_preview
 from musicond.brain import Brain, Retune, load_controls
 from musicond.capture.auto import AutoSource
 from musicond.capture.demo import DemoClip
@@ -50,8 +50,8 @@ from musicond.vision.faces import HaarFinder
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from musicond.app_page import Checks
-    from musicond.app_playback import Spotify
+    from musicond.app.playback import Spotify
+    from musicond.app.web import Checks
     from musicond.capture.recorded import Recording
     from musicond.config.schema import Config
     from musicond.core.messages import Frame, Outcome

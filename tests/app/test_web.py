@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from musicond.app_page import Doctor
+from musicond.app.web import Doctor
 from musicond.core.ports import ListError
 from musicond.music.desk import from_page
 from tests.web.house import House, house
