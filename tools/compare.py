@@ -31,7 +31,7 @@ from musicond.core.ports import ModelError, SourceLost
 from musicond.vision.emotion import TfliteReader
 from musicond.vision.faces import HaarFinder
 from musicond.vision.interpreter import make_interpreter
-from tools.fer2013 import LABELS
+from tools.training.fer2013 import LABELS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -34,15 +34,15 @@ import torch
 from torch import nn
 from torch.nn import functional as tf
 
-from tools.atomic import replacing
-from tools.augment import Phase
-from tools.course import Course, logits, run_tool, sgd
-from tools.curve import plot
-from tools.face_networks import read_tuned
-from tools.fer2013 import LABELS, DataError, load
-from tools.sizes import SIZES, read_weights
-from tools.torch_network import TEACHER, Network
-from tools.views import DEVICE, Live, Pictures, Views, keep, read
+from tools.training.atomic import replacing
+from tools.training.augment import Phase
+from tools.training.course import Course, logits, run_tool, sgd
+from tools.training.curve import plot
+from tools.training.face_networks import read_tuned
+from tools.training.fer2013 import LABELS, DataError, load
+from tools.training.sizes import SIZES, read_weights
+from tools.training.torch_network import TEACHER, Network
+from tools.training.views import DEVICE, Live, Pictures, Views, keep, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -33,9 +33,9 @@ from musicond.core.ports import ModelError
 from musicond.vision.emotion import TfliteReader
 from musicond.vision.faces import HaarFinder
 from musicond.vision.preprocess import normalise
-from tools.fer2013 import DataError, Split, load
-from tools.metrics import Figures, drawn, figures, table
-from tools.robustness import CHANGES
+from tools.training.fer2013 import DataError, Split, load
+from tools.training.metrics import Figures, drawn, figures, table
+from tools.training.robustness import CHANGES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -27,7 +27,7 @@ from musicond.core.messages import EMOTIONS
 from musicond.core.ports import ModelError
 from musicond.vision.emotion import TfliteReader
 from tools.evaluate import MODELS, direct
-from tools.fer2013 import DataError, Split, load
+from tools.training.fer2013 import DataError, Split, load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

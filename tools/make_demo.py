@@ -37,7 +37,7 @@ from musicond.core.ports import ModelError
 from musicond.vision.emotion import TfliteReader
 from musicond.vision.faces import HaarFinder
 from musicond.vision.preprocess import chip, normalise
-from tools.fer2013 import LABELS, DataError, clean, load
+from tools.training.fer2013 import LABELS, DataError, clean, load
 
 Image = NDArray[np.float32]
 

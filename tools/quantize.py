@@ -33,11 +33,11 @@ from tensorflow.lite.tools import flatbuffer_utils
 from tqdm import tqdm
 
 from musicond.vision.preprocess import INPUT_SIZE, MODEL_SCALE
-from tools import face_unit
-from tools.augment import jitter
-from tools.fer2013 import LABELS, DataError, Split, clean, hold_out, load, model_input
-from tools.metrics import figures, fit_temperature, softmax
-from tools.network import load_student
+from tools.training import face_unit
+from tools.training.augment import jitter
+from tools.training.fer2013 import LABELS, DataError, Split, clean, hold_out, load, model_input
+from tools.training.metrics import figures, fit_temperature, softmax
+from tools.training.network import load_student
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

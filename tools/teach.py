@@ -19,8 +19,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 
-from tools.fer2013 import DataError, load, model_input
-from tools.network import load_student
+from tools.training.fer2013 import DataError, load, model_input
+from tools.training.network import load_student
 
 
 def main() -> int:

@@ -26,10 +26,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 from tqdm import tqdm
 
-from tools.augment import Batches, Phase, targets
-from tools.curve import plot
-from tools.fer2013 import LABELS, DataError, Split, clean, hold_out, load, model_input
-from tools.rounds import Alone, Job, Recipe, State, Team, Trainer, Workers
+from tools.training.augment import Batches, Phase, targets
+from tools.training.curve import plot
+from tools.training.fer2013 import LABELS, DataError, Split, clean, hold_out, load, model_input
+from tools.training.rounds import Alone, Job, Recipe, State, Team, Trainer, Workers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,7 +85,7 @@ class Judge:
     def __init__(self, recipe: Recipe) -> None:
         import keras  # noqa: PLC0415 - loaded where it is used: workers set their threads first
 
-        from tools.network import build_model  # noqa: PLC0415
+        from tools.training.network import build_model  # noqa: PLC0415
 
         keras.mixed_precision.set_global_policy("float32")
         self.model = build_model(recipe.size)
@@ -147,7 +147,7 @@ def prepare(args: argparse.Namespace) -> tuple[Batches, Split, Split, dict[str, 
 
 def train(args: argparse.Namespace) -> float:
     """Train or go on training; return the last accuracy on the test split."""
-    from tools.sizes import SIZES  # noqa: PLC0415
+    from tools.training.sizes import SIZES  # noqa: PLC0415
 
     batches, test, held_out, dropped = prepare(args)
     args.out.mkdir(parents=True, exist_ok=True)
@@ -180,7 +180,7 @@ def begin(
     """Return state, averaged weights and team to train with: an earlier run's, those of --start, or new ones."""
     import keras  # noqa: PLC0415
 
-    from tools.network import load_student  # noqa: PLC0415
+    from tools.training.network import load_student  # noqa: PLC0415
 
     keras.utils.set_random_seed(args.seed)
     trainer = Trainer(recipe, batches)

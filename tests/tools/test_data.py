@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-from tools.fer2013 import LABELS, DataError, Split, clean, hold_out, load, model_input
-from tools.metrics import calibration_error, figures, fit_temperature, softmax
-from tools.robustness import CHANGES
+from tools.training.fer2013 import LABELS, DataError, Split, clean, hold_out, load, model_input
+from tools.training.metrics import calibration_error, figures, fit_temperature, softmax
+from tools.training.robustness import CHANGES
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from musicond.vision.emotion import TfliteReader
-from tools.fer2013 import LABELS
+from tools.training.fer2013 import LABELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

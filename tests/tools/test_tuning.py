@@ -32,7 +32,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 import torch
-from tools.face_networks import from_package
+from tools.training.face_networks import from_package
 
 kind, package = sys.argv[1], Path(sys.argv[2])
 a = dict(np.load(package.with_suffix(".npz")))
@@ -87,9 +87,9 @@ import sys
 from pathlib import Path
 import numpy as np
 import torch
-from tools.course import logits
-from tools.face_networks import from_package, read_tuned
-from tools.fer2013 import load
+from tools.training.course import logits
+from tools.training.face_networks import from_package, read_tuned
+from tools.training.fer2013 import load
 
 data, package, said, *tuned = (Path(each) for each in sys.argv[1:])
 networks = [read_tuned(each).eval() for each in tuned]

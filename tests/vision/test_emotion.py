@@ -82,7 +82,7 @@ def test_brightness_and_contrast_do_not_matter() -> None:
 
 
 def test_at_most_one_in_a_hundred_clear_faces_is_called_blurred(shared: Path) -> None:
-    from tools.fer2013 import load  # noqa: PLC0415 - only where the data is
+    from tools.training.fer2013 import load  # noqa: PLC0415 - only where the data is
 
     images = load(shared / "data" / "fer2013.zip", "test").images[::10]
     reader = TfliteReader(MODEL)
@@ -173,7 +173,7 @@ def test_a_composite_is_a_face_and_its_room_is_none() -> None:
 
 
 def test_upside_down_most_faces_are_none(shared: Path) -> None:
-    from tools.fer2013 import load  # noqa: PLC0415 - only where the data is
+    from tools.training.fer2013 import load  # noqa: PLC0415 - only where the data is
 
     images = load(shared / "data" / "fer2013.zip", "test").images[::20]
     reader, whole = TfliteReader(MODEL), Box(0, 0, 48, 48)

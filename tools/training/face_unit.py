@@ -15,12 +15,12 @@ from tqdm import tqdm
 
 from musicond.core.messages import Box
 from musicond.vision.preprocess import INPUT_SIZE, chip
-from tools.augment import jitter
+from tools.training.augment import jitter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tools.fer2013 import Split
+    from tools.training.fer2013 import Split
 
 CASCADE = Path(__file__).resolve().parents[2] / "models" / "haarcascade_frontalface_default.xml"
 TIGHTER = 0.824

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from musicond.vision.preprocess import INPUT_SIZE
-from tools.fer2013 import LABELS, Split, model_input
+from tools.training.fer2013 import LABELS, Split, model_input
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

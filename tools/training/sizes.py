@@ -1,4 +1,4 @@
-"""The sizes of the network that tools/network.py builds in Keras and tools/torch_network.py in torch, and its files."""
+"""The sizes of the network that network.py builds in Keras and torch_network.py in torch, and its files."""
 
 from __future__ import annotations
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from tools.fer2013 import LABELS
-from tools.sizes import SIZES, read_weights
+from tools.training.fer2013 import LABELS
+from tools.training.sizes import SIZES, read_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tools.sizes import Shape
+    from tools.training.sizes import Shape
 
 
 @keras.saving.register_keras_serializable("musicond")

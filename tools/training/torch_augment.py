@@ -1,4 +1,4 @@
-"""The jitter of tools/augment.py for whole batches on a GPU, and pictures too bright besides."""
+"""The jitter of tools/training/augment.py for whole batches on a GPU, and pictures too bright besides."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as tf
 
 from musicond.vision.preprocess import INPUT_SIZE, MIN_STD, MODEL_SCALE, SPREAD
-from tools.augment import CUTMIX, Phase
+from tools.training.augment import CUTMIX, Phase
 
 
 def model_input(images: torch.Tensor) -> torch.Tensor:
@@ -18,7 +18,7 @@ def model_input(images: torch.Tensor) -> torch.Tensor:
 
 
 def vary(images: torch.Tensor, strength: float) -> torch.Tensor:
-    """Vary grey levels (n, 1, 48, 48) as `tools.augment.jitter` does; one in seven is overexposed, too."""
+    """Vary grey levels (n, 1, 48, 48) as `tools.training.augment.jitter` does; one in seven is overexposed, too."""
     count, device = len(images), images.device
 
     def uniform(low: float, high: float, *shape: int) -> torch.Tensor:
@@ -52,7 +52,7 @@ def vary(images: torch.Tensor, strength: float) -> torch.Tensor:
 def mixed(
     x: torch.Tensor, targets: torch.Tensor, phase: Phase, rng: np.random.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Cut model inputs (n, 1, 48, 48) to the phase's side and mix each with its opposite, as `tools.augment.mixed`."""
+    """Cut model inputs (n, 1, 48, 48) to the phase's side and mix each with its opposite, as `augment.mixed`."""
     top, left = rng.integers(0, INPUT_SIZE - phase.side + 1, 2)
     x = x[:, :, top : top + phase.side, left : left + phase.side]
     if not phase.mixup:

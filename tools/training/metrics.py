@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from tools.fer2013 import LABELS
+from tools.training.fer2013 import LABELS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

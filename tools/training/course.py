@@ -14,16 +14,16 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from tools.atomic import replacing
-from tools.fer2013 import DataError
-from tools.torch_augment import model_input
-from tools.views import DEVICE
+from tools.training.atomic import replacing
+from tools.training.fer2013 import DataError
+from tools.training.torch_augment import model_input
+from tools.training.views import DEVICE
 
 if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
-    from tools.views import Live, Pictures, Views
+    from tools.training.views import Live, Pictures, Views
 
 Loss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 """Takes inputs, logits and targets."""

@@ -11,10 +11,10 @@ from torch.nn import functional as tf
 from tqdm import tqdm
 
 from musicond.vision.preprocess import MODEL_SCALE
-from tools.atomic import replacing
-from tools.augment import Phase, targets
-from tools.fer2013 import DataError, Split, clean, hold_out, load
-from tools.torch_augment import mixed, model_input, vary
+from tools.training.atomic import replacing
+from tools.training.augment import Phase, targets
+from tools.training.fer2013 import DataError, Split, clean, hold_out, load
+from tools.training.torch_augment import mixed, model_input, vary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tools.augment import Batches, Phase
-    from tools.sizes import Shape
+    from tools.training.augment import Batches, Phase
+    from tools.training.sizes import Shape
 
 State = list["NDArray[np.float32]"]
 """The weights of the model, then those of its optimiser."""
@@ -48,7 +48,7 @@ class Trainer:
     def __init__(self, recipe: Recipe, batches: Batches) -> None:
         import keras  # noqa: PLC0415 - a process that trains must not load it before its threads are set
 
-        from tools.network import build_model  # noqa: PLC0415
+        from tools.training.network import build_model  # noqa: PLC0415
 
         keras.mixed_precision.set_global_policy("mixed_bfloat16" if recipe.bfloat16 else "float32")
         self._batches = batches
