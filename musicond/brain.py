@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from musicond.core.bias import CLASSES, Bias, bounded
 from musicond.core.controls import MAX_MINUTES, NOTHING
 from musicond.core.messages import Controls, Emotion, Next, Play, Policy, SetAutoplay, SetVolume, Stop
-from musicond.core.ports import CommandError
+from musicond.errors import CommandError
 from musicond.runtime.health import Meter
 
 if TYPE_CHECKING:

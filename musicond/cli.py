@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from musicond import __version__
+from musicond.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,16 +38,16 @@ CONFIG = 78
 INTERRUPTED = 130
 # By name, so that the modules need not be imported.
 EXIT_CODES = {
-    "musicond.config.schema.ConfigError": CONFIG,
-    "musicond.core.ports.ModelError": CONFIG,
-    "musicond.core.ports.SourceLost": UNAVAILABLE,
-    "musicond.core.ports.CatalogueError": UNAVAILABLE,
-    "musicond.core.ports.ListError": UNAVAILABLE,
-    "musicond.core.ports.OutputError": UNAVAILABLE,
-    "musicond.core.ports.CommandError": UNAVAILABLE,
-    "musicond.core.ports.SpeakerError": UNAVAILABLE,
-    "musicond.runtime.settings.StateDirError": UNAVAILABLE,
-    "musicond.web.client.ControlError": UNAVAILABLE,
+    "musicond.errors.ConfigError": CONFIG,
+    "musicond.errors.ModelError": CONFIG,
+    "musicond.errors.SourceLost": UNAVAILABLE,
+    "musicond.errors.CatalogueError": UNAVAILABLE,
+    "musicond.errors.ListError": UNAVAILABLE,
+    "musicond.errors.OutputError": UNAVAILABLE,
+    "musicond.errors.CommandError": UNAVAILABLE,
+    "musicond.errors.SpeakerError": UNAVAILABLE,
+    "musicond.errors.StateDirError": UNAVAILABLE,
+    "musicond.errors.ControlError": UNAVAILABLE,
 }
 
 
@@ -119,5 +120,5 @@ def _explain(error: Exception) -> int | None:
         return UNAVAILABLE
     if code is not None:
         # A fault of the configuration begins with its place, as editors like it.
-        print(error if names[0].startswith("musicond.config.schema") else f"musicond: {error}", file=sys.stderr)
+        print(error if isinstance(error, ConfigError) else f"musicond: {error}", file=sys.stderr)
     return code

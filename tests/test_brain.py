@@ -31,8 +31,8 @@ from musicond.core.mood import Rules
 from musicond.core.pace import Pace
 from musicond.core.pipeline import Pipeline
 from musicond.core.playing import Playback, PlayState
-from musicond.core.ports import CatalogueError, CommandError
 from musicond.core.recommend import Taste
+from musicond.errors import CatalogueError, CommandError
 from musicond.runtime.settings import SettingsStore
 
 if TYPE_CHECKING:

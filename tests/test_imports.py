@@ -24,6 +24,7 @@ FLOORS = {
     "brain": 2,
     "core": 1,
     "runtime": 1,
+    "errors": 0,
     "__init__": 0,
 }
 SAME_FLOOR_ALLOWED = {

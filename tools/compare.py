@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from musicond.capture.recorded import open_clip
 from musicond.core.messages import Frame
-from musicond.core.ports import ModelError, SourceLost
+from musicond.errors import ModelError, SourceLost
 from musicond.vision.emotion import TfliteReader
 from musicond.vision.faces import HaarFinder
 from musicond.vision.interpreter import make_interpreter

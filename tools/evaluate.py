@@ -29,7 +29,7 @@ import numpy as np
 from tqdm import tqdm
 
 from musicond.core.messages import Frame
-from musicond.core.ports import ModelError
+from musicond.errors import ModelError
 from musicond.vision.emotion import TfliteReader
 from musicond.vision.faces import HaarFinder
 from musicond.vision.preprocess import normalise

@@ -24,7 +24,7 @@ import numpy as np
 from musicond.core.bias import REACH, bounded
 from musicond.core.calibration import NEUTRAL, for_neutral
 from musicond.core.messages import EMOTIONS
-from musicond.core.ports import ModelError
+from musicond.errors import ModelError
 from musicond.vision.emotion import TfliteReader
 from tools.evaluate import MODELS, direct
 from tools.training.fer2013 import DataError, Split, load

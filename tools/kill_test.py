@@ -29,9 +29,10 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from musicond.errors import ControlError
 from musicond.music.lists import Lists
 from musicond.music.schema import FILE_NAME
-from musicond.web.client import ControlClient, ControlError
+from musicond.web.client import ControlClient
 
 START_S = 60.0
 LONGEST_S = 1.0

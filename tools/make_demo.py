@@ -33,7 +33,7 @@ from tqdm import tqdm
 
 from musicond.capture.demo import with_face
 from musicond.core.messages import Box, Frame
-from musicond.core.ports import ModelError
+from musicond.errors import ModelError
 from musicond.vision.emotion import TfliteReader
 from musicond.vision.faces import HaarFinder
 from musicond.vision.preprocess import chip, normalise

@@ -29,8 +29,8 @@ from musicond.core.messages import Command, Next, Policy
 from musicond.core.mood import Rules
 from musicond.core.pace import Pace
 from musicond.core.pipeline import Pipeline
-from musicond.core.ports import CatalogueError, CommandError, SourceLost
 from musicond.core.recommend import Recommender, Taste
+from musicond.errors import CatalogueError, CommandError, SourceLost
 from musicond.music.catalogue import SqliteCatalogue, Tender
 from musicond.music.librarian import JITTER_S, Librarian
 from musicond.music.schema import FILE_NAME

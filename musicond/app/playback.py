@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from musicond.config.playback_section import ANY_DEVICE
 from musicond.core.ordering import Rules
-from musicond.core.ports import SpeakerError
+from musicond.errors import SpeakerError
 from musicond.outputs.memory import FILE_NAME, Memory
 from musicond.outputs.playback import PlaybackOutput, Wanted
 from musicond.runtime.clock import kernel_synchronised

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from musicond.brain import Retune
 from musicond.config.loader import changes
-from musicond.config.schema import LIVE, ConfigError
+from musicond.config.schema import LIVE
+from musicond.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

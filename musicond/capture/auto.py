@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from musicond.core.ports import SourceLost
+from musicond.errors import SourceLost
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from musicond.core.messages import EMOTIONS, Mood
-from musicond.core.ports import SourceLost
+from musicond.errors import SourceLost
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ import numpy as np
 
 from musicond.capture.orient import orient
 from musicond.core.messages import Frame
-from musicond.core.ports import SourceLost
+from musicond.errors import SourceLost
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

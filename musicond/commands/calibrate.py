@@ -12,8 +12,9 @@ from musicond.brain import load_controls
 from musicond.commands.options import add_config, load_config
 from musicond.config.schema import control_socket, stored_state_dir
 from musicond.core.messages import EMOTIONS
+from musicond.errors import ControlError, NotRunning
 from musicond.runtime.settings import SettingsStore
-from musicond.web.client import ControlClient, ControlError, NotRunning
+from musicond.web.client import ControlClient
 
 if TYPE_CHECKING:
     import argparse

@@ -15,16 +15,16 @@ from musicond.commands.catalogue_options import add_arguments
 from musicond.commands.options import load_config
 from musicond.config.schema import control_socket, stored_state_dir
 from musicond.core.messages import Emotion
-from musicond.core.ports import ListError
 from musicond.core.songs import Song
+from musicond.errors import ListError, NotRunning, StateDirError
 from musicond.music.audio import Folder, M3u
 from musicond.music.desk import ACTIONS, do
 from musicond.music.lists import Entry
 from musicond.music.rows import Row, as_message, write_csv, write_json
 from musicond.music.schema import FILE_NAME, MEMORY
 from musicond.music.sources import read_table
-from musicond.runtime.settings import StateDirError, state_lock
-from musicond.web.client import ControlClient, NotRunning
+from musicond.runtime.settings import state_lock
+from musicond.web.client import ControlClient
 
 if TYPE_CHECKING:
     import argparse

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from musicond.core.messages import EMOTIONS
-from musicond.core.ports import CatalogueError, ModelError, OutputError
-from musicond.web.client import ControlClient, ControlError, NotRunning
+from musicond.errors import CatalogueError, ControlError, ModelError, NotRunning, OutputError
+from musicond.web.client import ControlClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

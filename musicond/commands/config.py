@@ -14,7 +14,7 @@ from musicond.config.secrets import password_source
 from musicond.core.controls import NOTHING, in_force
 from musicond.core.messages import Emotion
 from musicond.core.mood import Rules
-from musicond.runtime.settings import StateDirError
+from musicond.errors import StateDirError
 
 if TYPE_CHECKING:
     import argparse

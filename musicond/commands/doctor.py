@@ -21,6 +21,7 @@ from musicond.commands.checks import (
     failed,
 )
 from musicond.commands.checks_machine import check_clock, check_power, check_python, check_temperature
+from musicond.errors import ConfigError
 
 if TYPE_CHECKING:
     import argparse
@@ -87,7 +88,7 @@ def _configured(path: Path | None, *, running: bool = False) -> Iterator[Check]:
         password = mqtt_password(config)
         page_token(config)
         yield Check("config", "ok", str(loaded.path or "no file: defaults"))
-    except settings.ConfigError as error:
+    except ConfigError as error:
         remedy = "correct it; the checks below use the defaults where it can't be read"
         yield Check("config", "failed", "; ".join(error.faults), remedy)
     folder = settings.stored_state_dir(config)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from musicond.commands.options import add_config, load_config
 from musicond.config.schema import control_socket, stored_state_dir
-from musicond.core.ports import ListError
+from musicond.errors import ListError, NotRunning, StateDirError
 from musicond.outputs.history import FOLDER, HistoryBook, do
 from musicond.outputs.history_chart import MOODS, bars, svg
-from musicond.runtime.settings import StateDirError, state_lock
-from musicond.web.client import ControlClient, NotRunning
+from musicond.runtime.settings import state_lock
+from musicond.web.client import ControlClient
 
 if TYPE_CHECKING:
     import argparse

@@ -17,9 +17,9 @@ import segno
 from musicond.commands.options import add_config, load_config
 from musicond.config.editor import edit
 from musicond.config.loader import SEARCH
-from musicond.config.schema import ConfigError, is_loopback, stored_state_dir
+from musicond.config.schema import is_loopback, stored_state_dir
 from musicond.config.secrets import page_token
-from musicond.runtime.settings import StateDirError
+from musicond.errors import ConfigError, StateDirError
 
 if TYPE_CHECKING:
     import argparse

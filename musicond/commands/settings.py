@@ -8,7 +8,8 @@ from musicond.commands.options import add_config, load_config
 from musicond.commands.stored import change_stored
 from musicond.config.schema import control_socket
 from musicond.core.controls import SWITCHES, reset
-from musicond.web.client import ControlClient, NotRunning
+from musicond.errors import NotRunning
+from musicond.web.client import ControlClient
 
 if TYPE_CHECKING:
     import argparse

@@ -11,10 +11,9 @@ import segno
 from musicond.app.playback import build_spotify
 from musicond.commands.options import add_config, load_config
 from musicond.commands.redirect import Redirect
-from musicond.config.schema import ConfigError, control_socket, stored_state_dir
-from musicond.core.ports import CommandError, ListError
-from musicond.runtime.settings import StateDirError
-from musicond.web.client import ControlClient, NotRunning, NotUnderstood
+from musicond.config.schema import control_socket, stored_state_dir
+from musicond.errors import CommandError, ConfigError, ListError, NotRunning, NotUnderstood, StateDirError
+from musicond.web.client import ControlClient
 
 if TYPE_CHECKING:
     import argparse

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from musicond.brain import controls_from, load_controls, settings_from
 from musicond.config.schema import stored_state_dir
+from musicond.errors import StateDirError
 from musicond.music.chosen import FILE_NAME as CHOSEN
 from musicond.music.chosen import chosen_from
-from musicond.runtime.settings import SettingsStore, StateDirError, state_lock
+from musicond.runtime.settings import SettingsStore, state_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable

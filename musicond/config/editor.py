@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from musicond.config.loader import load
-from musicond.config.schema import ConfigError
+from musicond.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

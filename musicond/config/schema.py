@@ -31,14 +31,6 @@ LIVE = (
 """Keys, and beginnings of keys, that a reload (SIGHUP) takes over; all others wait for a restart."""
 
 
-class ConfigError(Exception):
-    """The configuration can't be used; `faults` holds one line each: where, what, and what would be right."""
-
-    def __init__(self, *faults: str) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = faults
-
-
 class MisfitError(ValueError):
     """Values of several sections that do not go together: for each the path of its key, and what is wrong."""
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from musicond.config.mqtt_section import PASSWORD_VARIABLE
-from musicond.config.schema import MIN_TOKEN, ConfigError
+from musicond.config.schema import MIN_TOKEN
+from musicond.errors import ConfigError
 
 if TYPE_CHECKING:
     from musicond.config.schema import Config

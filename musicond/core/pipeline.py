@@ -27,7 +27,7 @@ from musicond.core.messages import (
     WrongMood,
 )
 from musicond.core.mood import MoodState, Observation, Rules, deny, forget, observe
-from musicond.core.ports import CatalogueError, CommandError
+from musicond.errors import CatalogueError, CommandError
 
 if TYPE_CHECKING:
     from datetime import datetime

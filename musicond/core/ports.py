@@ -14,50 +14,6 @@ if TYPE_CHECKING:
     from musicond.core.songs import Song
 
 
-class SourceLost(Exception):  # noqa: N818 - the house's name: a state of the source, not a fault of the program
-    """The camera or clip gives no frames; the text says why and what to do."""
-
-
-class ModelError(Exception):
-    """The model is missing, damaged or not what it should be; the text says what to do."""
-
-
-class CatalogueError(Exception):
-    """The catalogue can't be read or written; the text says what to do."""
-
-
-class CommandError(Exception):
-    """What a person asks for makes no sense now (to like a song where none is shown); the text says why."""
-
-
-class ListError(Exception):
-    """A list of songs can't be read; the text says where, why and what to do."""
-
-    def __init__(self, text: str, *, wait_s: float | None = None, gone: bool = False) -> None:
-        super().__init__(text)
-        self.wait_s = wait_s
-        """Seconds after which it may go better; None: it does not say."""
-        self.gone = gone
-        """It is not there, or nothing is in it: to ask again is of no use before a person changes something."""
-
-
-class OutputError(Exception):
-    """An output can't start (a taken port, say); the text says what to do."""
-
-
-class SpeakerError(Exception):
-    """The speaker, its service or its account can't do it now; the text says why and what to do."""
-
-    def __init__(self, text: str, *, wait_s: float | None = None, sign_in: bool = False, gone: bool = False) -> None:
-        super().__init__(text)
-        self.wait_s = wait_s
-        """Seconds before which it must not be asked again; None: it does not say."""
-        self.sign_in = sign_in
-        """A person has to sign in first."""
-        self.gone = gone
-        """What was asked for is not there, or not for us."""
-
-
 class FrameSource(Protocol):
     """A camera or a recording. Constructing it opens nothing."""
 

@@ -10,8 +10,8 @@ import numpy as np
 from musicond.core.choice import Draw, calmer, empty, shortlist, union
 from musicond.core.messages import Emotion, Mood, Policy, Recommendation, Verdict
 from musicond.core.policies import Guide
-from musicond.core.ports import CatalogueError, CommandError
 from musicond.core.reasons import reason, why
+from musicond.errors import CatalogueError, CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,8 +11,8 @@ from urllib.parse import unquote, urlsplit
 
 import mutagen
 
-from musicond.core.ports import ListError
 from musicond.core.songs import Song
+from musicond.errors import ListError
 from musicond.music.rows import SPOTIFY_PAGE
 
 if TYPE_CHECKING:

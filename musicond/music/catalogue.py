@@ -12,7 +12,7 @@ import numpy as np
 from musicond.core.choice import Heard, Pool
 from musicond.core.messages import Emotion, Track, Verdict
 from musicond.core.places import song_place
-from musicond.core.ports import CatalogueError
+from musicond.errors import CatalogueError
 from musicond.music.rescue import open_file
 from musicond.music.schema import folded, transaction
 

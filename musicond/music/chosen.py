@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from musicond.config.music_section import SPOTIFY
 from musicond.core.messages import Emotion
-from musicond.core.ports import CatalogueError, ListError
+from musicond.errors import CatalogueError, ListError
 from musicond.music.sources import STARTER
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from musicond.core.messages import Emotion
-from musicond.core.ports import ListError
+from musicond.errors import ListError
 from musicond.music.lists import Lists
 from musicond.music.rows import read_row
 from musicond.music.schema import MEMORY

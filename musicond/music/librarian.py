@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from musicond.core.ports import CatalogueError, ListError
+from musicond.errors import CatalogueError, ListError
 from musicond.music.chosen import FILE_NAME, ChosenLists
 from musicond.music.desk import do, emotion_of
 from musicond.music.lists import Lists

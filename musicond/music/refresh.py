@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from musicond.config.music_section import SEARCH, SPOTIFY
-from musicond.core.ports import ListError
+from musicond.errors import ListError
 from musicond.music.lists import OWN, Change, Lists
 from musicond.music.schema import folded
 from musicond.music.sources import TagShelf, find

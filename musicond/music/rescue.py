@@ -7,7 +7,7 @@ import logging
 import sqlite3
 from pathlib import Path
 
-from musicond.core.ports import CatalogueError
+from musicond.errors import CatalogueError
 from musicond.music.schema import BACKUP, MEMORY, Damaged, back_up, folded, opened, transaction
 
 log = logging.getLogger(__name__)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from musicond.core.messages import Emotion
-from musicond.core.ports import ListError
 from musicond.core.songs import Song
+from musicond.errors import ListError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

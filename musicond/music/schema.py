@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from musicond.core.ports import CatalogueError
+from musicond.errors import CatalogueError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

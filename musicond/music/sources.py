@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from musicond.core.ports import ListError
+from musicond.errors import ListError
 from musicond.music.audio import Folder, M3u
 from musicond.music.rows import MOST_BYTES, read_csv, read_json, read_row
 from musicond.music.schema import starter

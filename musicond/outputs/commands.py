@@ -17,7 +17,7 @@ import re
 from collections import deque
 from typing import TYPE_CHECKING
 
-from musicond.core.ports import CatalogueError, CommandError
+from musicond.errors import CatalogueError, CommandError
 from musicond.runtime.mailbox import InboxFull
 
 if TYPE_CHECKING:

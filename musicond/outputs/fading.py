@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from musicond.core.ports import SpeakerError
+from musicond.errors import SpeakerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

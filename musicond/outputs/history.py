@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from musicond.core.messages import Mood, Watching
-from musicond.core.ports import ListError
+from musicond.errors import ListError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

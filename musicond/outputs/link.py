@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from musicond.core.ports import OutputError
+from musicond.errors import OutputError
 from musicond.outputs.client import (
     IN_FLIGHT,
     UNSPECIFIED,

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from musicond.core.keeping import Kept
+from musicond.errors import StateDirError
 from musicond.runtime.clock import Moment, moment
-from musicond.runtime.settings import StateDirError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ import mpd
 
 from musicond.core.messages import Track
 from musicond.core.playing import Heard
-from musicond.core.ports import SpeakerError
+from musicond.errors import SpeakerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

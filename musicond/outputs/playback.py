@@ -20,7 +20,7 @@ from musicond.core.manners import holding, look_in_s, ours_is, step
 from musicond.core.messages import Next, Play, SetVolume, Stop, Watching
 from musicond.core.ordering import Ask, AskNext, AskStop, AskVolume, Listened, Room, Started, State
 from musicond.core.playing import Begin, GoOn, Halt, Level, More, Playback, PlayState
-from musicond.core.ports import CommandError, SpeakerError
+from musicond.errors import CommandError, SpeakerError
 from musicond.outputs.fading import Fade
 from musicond.outputs.retries import Retries
 

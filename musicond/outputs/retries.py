@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from musicond.core.ports import SpeakerError
+    from musicond.errors import SpeakerError
 
 log = logging.getLogger(__name__)
 

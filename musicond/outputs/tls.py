@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING
 
-from musicond.core.ports import OutputError
+from musicond.errors import OutputError
 from musicond.outputs.trouble import why
 
 if TYPE_CHECKING:

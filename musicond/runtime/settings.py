@@ -8,15 +8,13 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from musicond.errors import StateDirError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 Settings = dict[str, "str | bool | float | None"]
-
-
-class StateDirError(Exception):
-    """The state directory can't be used; the text says what to do."""
 
 
 class SettingsStore:

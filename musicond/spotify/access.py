@@ -17,7 +17,7 @@ from spotipy.exceptions import SpotifyBaseException
 from spotipy.oauth2 import SpotifyPKCE
 
 from musicond.core.playing import Account
-from musicond.core.ports import SpeakerError
+from musicond.errors import SpeakerError
 from musicond.spotify.faults import SIGN_IN, limited
 from musicond.spotify.session import CONNECT_S, READ_S, Session
 from musicond.spotify.store import Grant

@@ -8,7 +8,7 @@ import requests
 import spotipy
 from spotipy.exceptions import SpotifyException
 
-from musicond.core.ports import SpeakerError
+from musicond.errors import SpeakerError
 from musicond.spotify import access as places
 from musicond.spotify.access import TIMEOUT_S, unreachable
 from musicond.spotify.faults import SIGN_IN, folded

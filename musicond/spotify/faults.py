@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from musicond.core.ports import SpeakerError
+from musicond.errors import SpeakerError
 
 if TYPE_CHECKING:
     from spotipy.exceptions import SpotifyException

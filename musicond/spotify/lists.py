@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from musicond.core.ports import ListError, SpeakerError
+from musicond.errors import ListError, SpeakerError
 from musicond.spotify.tracks import song
 
 if TYPE_CHECKING:

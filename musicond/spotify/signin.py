@@ -18,7 +18,7 @@ import requests
 from spotipy.exceptions import SpotifyBaseException
 
 from musicond.core.expiry import due, told
-from musicond.core.ports import CommandError, ListError, SpeakerError
+from musicond.errors import CommandError, ListError, SpeakerError
 from musicond.spotify.access import answered, pkce
 from musicond.spotify.client import Client
 from musicond.spotify.speaker import usable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from musicond.core.playing import Heard
-from musicond.core.ports import SpeakerError
+from musicond.errors import SpeakerError
 from musicond.spotify import tracks as words
 from musicond.spotify.tracks import URI
 

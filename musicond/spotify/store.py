@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from musicond.core.expiry import ends_on
-from musicond.core.ports import SpeakerError
+from musicond.errors import SpeakerError
 from musicond.runtime.settings import SettingsStore
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from musicond.core.messages import EMOTIONS, EmotionEstimate
-from musicond.core.ports import ModelError
+from musicond.errors import ModelError
 from musicond.vision.interpreter import make_interpreter
 from musicond.vision.preprocess import INPUT_SIZE, MODEL_SCALE, chip, normalise
 

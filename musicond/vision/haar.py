@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from musicond.core.messages import Box
-from musicond.core.ports import ModelError
+from musicond.errors import ModelError
 
 if TYPE_CHECKING:
     from pathlib import Path

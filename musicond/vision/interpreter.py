@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from musicond.core.ports import ModelError
+from musicond.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 from pydantic import ValidationError
 
-from musicond.core.ports import CatalogueError, CommandError
+from musicond.errors import CatalogueError, CommandError
 from musicond.runtime.mailbox import InboxFull
 from musicond.web.guard import Refused, add_headers, failure, guard, plain_errors
 from musicond.web.metrics import TEXT_FORMAT, Metrics

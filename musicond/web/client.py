@@ -7,6 +7,8 @@ import json
 import socket
 from typing import TYPE_CHECKING, Any
 
+from musicond.errors import ControlError, NotRunning, NotUnderstood
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -15,18 +17,6 @@ TIMEOUT_S = 8.0
 """Longer than the daemon waits for a command's effect."""
 DESK_TIMEOUT_S = 40.0
 """Longer than the daemon takes over such a thing before it says that it is busy."""
-
-
-class ControlError(Exception):
-    """The daemon can't be reached or refuses; the text says what to do."""
-
-
-class NotRunning(ControlError):  # noqa: N818 - a state of the daemon, not a fault of the program
-    """No daemon answers on the control socket."""
-
-
-class NotUnderstood(ControlError):  # noqa: N818 - says what it is
-    """The daemon can make no sense of what was sent: send something else."""
 
 
 class ControlClient:

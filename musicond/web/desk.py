@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 from pydantic_core import from_json
 
-from musicond.core.ports import CatalogueError, CommandError, ListError, SpeakerError
+from musicond.errors import CatalogueError, CommandError, ListError, SpeakerError
 from musicond.web.guard import Refused, by_unix_socket
 
 if TYPE_CHECKING:

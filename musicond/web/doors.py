@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
 
-from musicond.core.ports import OutputError
+from musicond.errors import OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from musicond.app.web import Doctor
-from musicond.core.ports import ListError
+from musicond.errors import ListError
 from musicond.music.desk import from_page
 from tests.web.house import House, house
 from tests.web.test_api import post

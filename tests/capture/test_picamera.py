@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from musicond.capture.picamera import PiCamera
-from musicond.core.ports import SourceLost
+from musicond.errors import SourceLost
 from tests.capture.fake_picamera2 import Board, module
 
 

@@ -10,7 +10,7 @@ import yaml
 
 from musicond.config.editor import changed, edit
 from musicond.config.loader import load
-from musicond.config.schema import ConfigError
+from musicond.errors import ConfigError
 
 SHIPPED = Path(__file__).resolve().parents[2] / "config" / "musicon.yaml"
 NEW = {"listen": "0.0.0.0:8080", "token_file": "/t"}

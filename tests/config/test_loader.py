@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from musicond.config.loader import RESERVED, leaves, load, schema
-from musicond.config.schema import Config, ConfigError
+from musicond.config.schema import Config
+from musicond.errors import ConfigError
 from tools.make_schema import TARGET, text
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,8 +10,9 @@ from pydantic import ValidationError
 
 from musicond.config import schema as settings
 from musicond.config.mqtt_section import Mqtt
-from musicond.config.schema import Config, ConfigError, Web, runtime_dir, split_address, state_dir
+from musicond.config.schema import Config, Web, runtime_dir, split_address, state_dir
 from musicond.config.secrets import mqtt_password, page_token
+from musicond.errors import ConfigError
 
 VARIABLES = (
     "STATE_DIRECTORY",

@@ -37,8 +37,8 @@ from musicond.core.messages import (
 )
 from musicond.core.mood import Rules
 from musicond.core.pipeline import Pipeline
-from musicond.core.ports import CatalogueError, CommandError
 from musicond.core.recommend import Taste
+from musicond.errors import CatalogueError, CommandError
 
 if TYPE_CHECKING:
     from musicond.core.messages import Command, Outcome

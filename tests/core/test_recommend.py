@@ -13,9 +13,9 @@ from musicond.core.hours import Hours
 from musicond.core.messages import EMOTIONS, Emotion, Mood, Occasion, Policy, Rate, Recommendation, Track, Verdict
 from musicond.core.places import LIFT_SONGS, PLACES
 from musicond.core.policies import CLOSE, EPISODE_S
-from musicond.core.ports import CatalogueError, CommandError
 from musicond.core.reasons import SOUND
 from musicond.core.recommend import Recommender, Taste
+from musicond.errors import CatalogueError, CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

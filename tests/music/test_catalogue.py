@@ -11,8 +11,8 @@ import pytest
 
 from musicond.core.choice import Heard
 from musicond.core.messages import EMOTIONS, Emotion, Track, Verdict
-from musicond.core.ports import CatalogueError
 from musicond.core.songs import Song
+from musicond.errors import CatalogueError
 from musicond.music import catalogue as module
 from musicond.music import schema
 from musicond.music.catalogue import SqliteCatalogue, Tender

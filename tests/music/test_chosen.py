@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from musicond.core.messages import Emotion
-from musicond.core.ports import CatalogueError, ListError
+from musicond.errors import CatalogueError, ListError
 from musicond.music.catalogue import SqliteCatalogue
 from musicond.music.chosen import FILE_NAME, ChosenLists
 from musicond.music.desk import do

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from musicond.core.messages import Emotion
-from musicond.core.ports import ListError
 from musicond.core.songs import Song
+from musicond.errors import ListError
 from musicond.music.desk import do
 from musicond.music.lists import OWN, Change, Lists
 from musicond.music.rows import COLUMNS, as_message, read_csv, read_json, read_row, write_csv, write_json

@@ -16,9 +16,9 @@ from mutagen.id3 import TIT2, TPE1
 from mutagen.wave import WAVE
 
 from musicond.core.messages import Emotion
-from musicond.core.ports import CatalogueError, ListError
 from musicond.core.schedule import Schedule
 from musicond.core.songs import Song
+from musicond.errors import CatalogueError, ListError
 from musicond.music import refresh as module
 from musicond.music.audio import Folder, M3u
 from musicond.music.catalogue import SqliteCatalogue

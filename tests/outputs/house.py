@@ -17,8 +17,8 @@ from musicond.core.messages import EMOTIONS, Box, Emotion, EmotionEstimate, Face
 from musicond.core.mood import Rules
 from musicond.core.pace import Pace
 from musicond.core.pipeline import Pipeline
-from musicond.core.ports import CatalogueError, CommandError, SourceLost
 from musicond.core.recommend import Recommender
+from musicond.errors import CatalogueError, CommandError, SourceLost
 from musicond.music.catalogue import SqliteCatalogue
 from musicond.music.lists import Lists
 from musicond.music.schema import FILE_NAME

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from musicond.core.messages import Faces, Mood, Outcome, Watching
-from musicond.core.ports import ListError
+from musicond.errors import ListError
 from musicond.outputs import history as module
 from musicond.outputs.history import HistoryBook, HistoryOutput, do
 from musicond.outputs.history_chart import bars, svg

@@ -31,7 +31,7 @@ from musicond.core.messages import (
 )
 from musicond.core.ordering import Rules
 from musicond.core.playing import PlayState
-from musicond.core.ports import SpeakerError
+from musicond.errors import SpeakerError
 from musicond.outputs.mpd import MpdSpeaker
 from musicond.outputs.playback import PlaybackOutput, Wanted
 from tests.outputs.conftest import free_port

@@ -3,7 +3,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from musicond.core.ports import SpeakerError
+from musicond.errors import SpeakerError
 from musicond.outputs.fading import STEP_S, Fade
 from musicond.outputs.retries import BACKOFF_S, JITTER, SHOWN_S, SIGN_IN_S, Retries
 

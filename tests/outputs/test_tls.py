@@ -9,7 +9,7 @@ import pytest
 
 from musicond.commands.checks import check_broker
 from musicond.config.mqtt_section import Mqtt
-from musicond.core.ports import OutputError
+from musicond.errors import OutputError
 from musicond.outputs.tls import tls_context
 from tests.outputs.conftest import Broker, Listener, free_port
 from tests.outputs.house import BACK_S, House

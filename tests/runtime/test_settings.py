@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from musicond.runtime.settings import SettingsStore, StateDirError, state_lock
+from musicond.errors import StateDirError
+from musicond.runtime.settings import SettingsStore, state_lock
 
 if TYPE_CHECKING:
     from pathlib import Path

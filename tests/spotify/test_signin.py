@@ -15,7 +15,7 @@ import pytest
 from musicond.app.playback import build_spotify
 from musicond.config.schema import Config
 from musicond.core.expiry import ends_on
-from musicond.core.ports import CommandError, ListError, SpeakerError
+from musicond.errors import CommandError, ListError, SpeakerError
 from musicond.spotify import signin as module
 from musicond.spotify.access import Access
 from musicond.spotify.client import Client

@@ -11,7 +11,7 @@ import pytest
 
 from musicond.config.schema import models_dir
 from musicond.core.messages import EMOTIONS, Box, Faces, Frame
-from musicond.core.ports import ModelError
+from musicond.errors import ModelError
 from musicond.vision.emotion import TfliteReader
 from musicond.vision.interpreter import make_interpreter
 from musicond.vision.preprocess import MODEL_SCALE, chip, normalise

@@ -9,8 +9,8 @@ import pytest
 
 from musicond.app.web import build_desks
 from musicond.core.messages import Emotion
-from musicond.core.ports import ListError
 from musicond.core.schedule import Schedule
+from musicond.errors import ListError
 from musicond.music.catalogue import SqliteCatalogue
 from musicond.music.librarian import Librarian
 from musicond.outputs.history import HistoryBook, HistoryOutput

@@ -37,7 +37,7 @@ from musicond.core.messages import (
     Watching,
     WrongMood,
 )
-from musicond.core.ports import CatalogueError, CommandError, OutputError
+from musicond.errors import CatalogueError, CommandError, OutputError
 from musicond.runtime.mailbox import InboxFull
 from musicond.web import api, bodies, snapshot, static_files, streams
 from tests.web.conftest import HAPPY, NOON, Rig, make_rig, without_face

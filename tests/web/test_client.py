@@ -21,7 +21,8 @@ from musicond.core.messages import (
     Verdict,
     WrongMood,
 )
-from musicond.web.client import ControlClient, ControlError, NotRunning
+from musicond.errors import ControlError, NotRunning
+from musicond.web.client import ControlClient
 from tests.web.conftest import HAPPY, Rig
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from musicond.core.ports import CatalogueError, ListError
+from musicond.errors import CatalogueError, ControlError, ListError
 from musicond.web import desk as module
-from musicond.web.client import ControlClient, ControlError
+from musicond.web.client import ControlClient
 from musicond.web.desk import Desk
 from musicond.web.server import WebOutput
 from tests.web.conftest import Rig, make_rig
