@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from musicond import __version__
-from musicond.errors import ConfigError
+from musicond.errors import UNAVAILABLE, ConfigError, MusicondError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,22 +33,7 @@ COMMANDS = {
     "settings": "forget what was switched, so that the configuration holds again",
     "page-link": "print the page's address, and a QR code for the phone",
 }
-UNAVAILABLE = 69
-CONFIG = 78
 INTERRUPTED = 130
-# By name, so that the modules need not be imported.
-EXIT_CODES = {
-    "musicond.errors.ConfigError": CONFIG,
-    "musicond.errors.ModelError": CONFIG,
-    "musicond.errors.SourceLost": UNAVAILABLE,
-    "musicond.errors.CatalogueError": UNAVAILABLE,
-    "musicond.errors.ListError": UNAVAILABLE,
-    "musicond.errors.OutputError": UNAVAILABLE,
-    "musicond.errors.CommandError": UNAVAILABLE,
-    "musicond.errors.SpeakerError": UNAVAILABLE,
-    "musicond.errors.StateDirError": UNAVAILABLE,
-    "musicond.errors.ControlError": UNAVAILABLE,
-}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -111,14 +96,12 @@ def _module(name: str) -> str:
 
 
 def _explain(error: Exception) -> int | None:
-    """Say on stderr what a user can do about an error and return the exit code; None for a bug."""
-    names = [f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__]
-    code = next((EXIT_CODES[name] for name in names if name in EXIT_CODES), None)
-    missing = getattr(error, "name", None) if isinstance(error, ModuleNotFoundError) else None
-    if missing and missing.partition(".")[0] != "musicond":
-        print(f"musicond: the Python package {missing} is missing; musicond doctor says more", file=sys.stderr)
+    """Print on stderr what a user can do about an error and return the exit code; None for a bug."""
+    if isinstance(error, ModuleNotFoundError) and error.name and error.name.partition(".")[0] != "musicond":
+        print(f"musicond: the Python package {error.name} is missing; musicond doctor says more", file=sys.stderr)
         return UNAVAILABLE
-    if code is not None:
-        # A fault of the configuration begins with its place, as editors like it.
-        print(error if isinstance(error, ConfigError) else f"musicond: {error}", file=sys.stderr)
-    return code
+    if not isinstance(error, MusicondError):
+        return None
+    # A configuration error begins with its place, so that editors can jump to it.
+    print(error if isinstance(error, ConfigError) else f"musicond: {error}", file=sys.stderr)
+    return error.exit_code

@@ -1,25 +1,38 @@
-"""The errors that a person can cause, each with its exit code."""
+"""The errors that a person can cause, each with the exit code of sysexits.h that fits it."""
 
 from __future__ import annotations
 
+UNAVAILABLE = 69
+"""Exit code: something that is needed is not available."""
+CONFIG = 78
+"""Exit code: the configuration or the model is wrong."""
 
-class SourceLost(Exception):  # noqa: N818 - the house's name: a state of the source, not a fault of the program
+
+class MusicondError(Exception):
+    """An error that a person can cause; its text is one line that says what, where and what to do."""
+
+    exit_code = UNAVAILABLE
+
+
+class SourceLost(MusicondError):  # noqa: N818 - a state of the source, not a bug
     """The camera or clip gives no frames; the text says why and what to do."""
 
 
-class ModelError(Exception):
+class ModelError(MusicondError):
     """The model is missing, damaged or not what it should be; the text says what to do."""
 
+    exit_code = CONFIG
 
-class CatalogueError(Exception):
+
+class CatalogueError(MusicondError):
     """The catalogue can't be read or written; the text says what to do."""
 
 
-class CommandError(Exception):
+class CommandError(MusicondError):
     """What a person asks for makes no sense now (to like a song where none is shown); the text says why."""
 
 
-class ListError(Exception):
+class ListError(MusicondError):
     """A list of songs can't be read; the text says where, why and what to do."""
 
     def __init__(self, text: str, *, wait_s: float | None = None, gone: bool = False) -> None:
@@ -30,11 +43,11 @@ class ListError(Exception):
         """It is not there, or nothing is in it: to ask again is of no use before a person changes something."""
 
 
-class OutputError(Exception):
+class OutputError(MusicondError):
     """An output can't start (a taken port, say); the text says what to do."""
 
 
-class SpeakerError(Exception):
+class SpeakerError(MusicondError):
     """The speaker, its service or its account can't do it now; the text says why and what to do."""
 
     def __init__(self, text: str, *, wait_s: float | None = None, sign_in: bool = False, gone: bool = False) -> None:
@@ -47,19 +60,21 @@ class SpeakerError(Exception):
         """What was asked for is not there, or not for us."""
 
 
-class ConfigError(Exception):
+class ConfigError(MusicondError):
     """The configuration can't be used; `faults` holds one line each: where, what, and what would be right."""
+
+    exit_code = CONFIG
 
     def __init__(self, *faults: str) -> None:
         super().__init__("\n".join(faults))
         self.faults = faults
 
 
-class StateDirError(Exception):
+class StateDirError(MusicondError):
     """The state directory can't be used; the text says what to do."""
 
 
-class ControlError(Exception):
+class ControlError(MusicondError):
     """The daemon can't be reached or refuses; the text says what to do."""
 
 

@@ -21,7 +21,7 @@ from musicond.commands.checks import (
     failed,
 )
 from musicond.commands.checks_machine import check_clock, check_power, check_python, check_temperature
-from musicond.errors import ConfigError
+from musicond.errors import UNAVAILABLE, ConfigError
 
 if TYPE_CHECKING:
     import argparse
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 HELP = "check this machine and say what to do"
 CASCADE = "haarcascade_frontalface_default.xml"
 NEEDED_HERE = ("pydantic", "PyYAML")
-UNAVAILABLE = 69
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
