@@ -14,8 +14,8 @@ import pytest
 import yaml
 
 from musicond.core.messages import EMOTIONS
-from musicond.outputs.payloads import TOPICS, Attributes, Song
-from musicond.outputs.things import THINGS
+from musicond.mqtt.entities import THINGS
+from musicond.mqtt.payloads import TOPICS, Attributes, Song
 
 ROOT = Path(__file__).resolve().parent.parent / "examples"
 BLUEPRINTS = sorted(ROOT.glob("homeassistant/*.yaml"))

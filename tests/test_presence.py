@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from musicond.core.messages import Emotion, Faces, Pause, SetManualMood
-from musicond.outputs import payloads
+from musicond.mqtt import payloads
 from musicond.web import snapshot
 from tests.core.test_pipeline import HERE, NOON, RULES, Rig
 

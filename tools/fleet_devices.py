@@ -24,12 +24,12 @@ from musicond.core.messages import EMOTIONS, Box, Command, Emotion, EmotionEstim
 from musicond.core.mood import Rules
 from musicond.core.pipeline import Pipeline
 from musicond.core.recommend import Recommender
+from musicond.mqtt import payloads
+from musicond.mqtt.entities import present
+from musicond.mqtt.output import HEALTH_S, MqttOutput
+from musicond.mqtt.publisher import News
 from musicond.music.catalogue import SqliteCatalogue
 from musicond.music.schema import MEMORY
-from musicond.outputs import payloads
-from musicond.outputs.mqtt import HEALTH_S, MqttOutput
-from musicond.outputs.news import News
-from musicond.outputs.things import present
 from tools.fleet_player import Music
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

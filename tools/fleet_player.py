@@ -11,18 +11,18 @@ sys.path.insert(0, str(ROOT))
 
 from musicond.app.playback import manners
 from musicond.config.schema import Config
-from musicond.core.manners import holding, look_in_s, ours_is, step
 from musicond.core.messages import Watching
-from musicond.core.ordering import Listened, Room, Started, State
 from musicond.core.playing import Begin, GoOn, Halt, Heard, More, Playback, PlayState
-from musicond.outputs.playback import IDLE_LOOK_S
+from musicond.player.events import Listened, Room, Started, State
+from musicond.player.player import IDLE_LOOK_S
+from musicond.player.rules import holding, look_in_s, ours_is, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from musicond.core.messages import Outcome, Track
-    from musicond.core.ordering import Event
     from musicond.core.playing import Action
+    from musicond.player.events import Event
 
 SONG_S = 210.0
 """Length of every song."""

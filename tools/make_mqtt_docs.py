@@ -32,8 +32,9 @@ from musicond.core.messages import (
     Watching,
 )
 from musicond.core.playing import Account, Playback, PlayState
-from musicond.outputs import meanings, payloads
-from musicond.outputs.things import THINGS
+from musicond.mqtt import parsers as meanings
+from musicond.mqtt import payloads
+from musicond.mqtt.entities import THINGS
 
 PAGE, SCHEMA = ROOT / "docs/mqtt.md", ROOT / "docs/mqtt.schema.json"
 NOW = datetime.fromisoformat("2026-11-23T18:30:00+01:00")

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Literal
 
 from playwright.sync_api import sync_playwright
 
-from musicond.outputs.history import FOLDER, HistoryBook
+from musicond.history import FOLDER, HistoryBook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,11 +13,10 @@ from zlib import crc32
 
 import cv2
 
-from musicond import __version__
+from musicond import __version__, history
 from musicond.app.playback import build_player, build_spotify, manners, player_facts, wanted
 from musicond.app.reload import reloader
 from musicond.app.web import build_desks, build_page, build_preview
-from musicond.brain import Brain, Retune, load_controls
 from musicond.capture.auto import AutoSource
 from musicond.capture.demo import DemoClip
 from musicond.capture.picamera import PiCamera
@@ -25,27 +24,27 @@ from musicond.capture.recorded import RecordedSource, open_clip
 from musicond.capture.v4l2 import Webcam
 from musicond.config.schema import model_path, models_dir, state_dir
 from musicond.config.secrets import mqtt_password
+from musicond.controller import Brain, Retune, load_controls
 from musicond.core.messages import Command, Next, Policy
 from musicond.core.mood import Rules
 from musicond.core.pace import Pace
 from musicond.core.pipeline import Pipeline
 from musicond.core.recommend import Recommender, Taste
 from musicond.errors import CatalogueError, CommandError, SourceLost
+from musicond.mqtt.output import MqttOutput, node_id
 from musicond.music.catalogue import SqliteCatalogue, Tender
 from musicond.music.librarian import JITTER_S, Librarian
 from musicond.music.schema import FILE_NAME
-from musicond.outputs import history
-from musicond.outputs.mqtt import MqttOutput, node_id
-from musicond.outputs.status import StatusOutput
 from musicond.runtime import health
 from musicond.runtime.jobs import Jobs
-from musicond.runtime.loop import WatchLoop
 from musicond.runtime.mailbox import Inbox
 from musicond.runtime.settings import SettingsStore, state_lock
 from musicond.runtime.supervisor import Supervisor
 from musicond.runtime.systemd import Notifier
+from musicond.status import StatusOutput
 from musicond.vision.emotion import TfliteReader
 from musicond.vision.faces import HaarFinder
+from musicond.watch_loop import WatchLoop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

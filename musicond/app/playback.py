@@ -9,10 +9,10 @@ from threading import Timer
 from typing import TYPE_CHECKING, Any
 
 from musicond.config.playback_section import ANY_DEVICE
-from musicond.core.ordering import Rules
 from musicond.errors import SpeakerError
-from musicond.outputs.memory import FILE_NAME, Memory
-from musicond.outputs.playback import PlaybackOutput, Wanted
+from musicond.player.events import Rules
+from musicond.player.player import PlaybackOutput, Wanted
+from musicond.player.state_file import FILE_NAME, Memory
 from musicond.runtime.clock import kernel_synchronised
 from musicond.runtime.jobs import Jobs
 from musicond.runtime.settings import SettingsStore
@@ -172,7 +172,7 @@ def _result(act: Callable[[], Mapping[str, object]]) -> tuple[Mapping[str, objec
 
 SPEAKERS: dict[str, Callable[[Config, Spotify | None], Speaker]] = {
     "spotify": lambda config, spotify: _required(spotify).speaker(config.playback.device),
-    "mpd": lambda config, _: import_module("musicond.outputs.mpd").MpdSpeaker(config.mpd.host, config.mpd.port),
+    "mpd": lambda config, _: import_module("musicond.player.mpd").MpdSpeaker(config.mpd.host, config.mpd.port),
 }
 
 

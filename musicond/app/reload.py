@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from musicond.brain import Retune
 from musicond.config.loader import changes
 from musicond.config.schema import LIVE
+from musicond.controller import Retune
 from musicond.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ import math
 import time
 from typing import TYPE_CHECKING
 
+from musicond import history
 from musicond.config.schema import own_socket
 from musicond.config.secrets import page_token
 from musicond.music.desk import from_page
-from musicond.outputs import history
 from musicond.runtime import logs
 from musicond.web.desk import Desk
 from musicond.web.preview import Preview

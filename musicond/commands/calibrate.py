@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from musicond.brain import load_controls
 from musicond.commands.options import add_config, load_config
 from musicond.config.schema import control_socket, stored_state_dir
+from musicond.controller import load_controls
 from musicond.core.messages import EMOTIONS
 from musicond.errors import ControlError, NotRunning
 from musicond.runtime.settings import SettingsStore

@@ -190,8 +190,8 @@ def check_broker(mqtt: Mqtt, password: SecretStr | None, timeout_s: float = 5.0)
         return Check("broker", "ok", "off: mqtt.host is not set")
     where = f"{mqtt.host}:{mqtt.port}"
     try:
-        kit: Any = import_module("musicond.outputs.client")
-        tls = import_module("musicond.outputs.tls").tls_context(mqtt) if mqtt.tls else None
+        kit: Any = import_module("musicond.mqtt.client")
+        tls = import_module("musicond.mqtt.tls").tls_context(mqtt) if mqtt.tls else None
     except ImportError as error:
         return Check("broker", "failed", _line(error), "see the packages above")
     except OutputError as error:

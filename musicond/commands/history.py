@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from musicond.commands.history_chart import MOODS, bars, svg
 from musicond.commands.options import add_config, load_config
 from musicond.config.schema import control_socket, stored_state_dir
 from musicond.errors import ListError, NotRunning, StateDirError
-from musicond.outputs.history import FOLDER, HistoryBook, do
-from musicond.outputs.history_chart import MOODS, bars, svg
+from musicond.history import FOLDER, HistoryBook, do
 from musicond.runtime.settings import state_lock
 from musicond.web.client import ControlClient
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import argparse
 
     from musicond.config.schema import Config
-    from musicond.outputs.history import Days
+    from musicond.history import Days
 
 HELP = "the minutes of each mood and day, where history.enabled is on"
 WORDS = {

@@ -125,7 +125,7 @@ def test_catalogue(tmp_path: Path) -> None:
 
 @pytest.mark.broker
 def test_broker(tmp_path: Path) -> None:
-    from tests.outputs.conftest import Broker  # noqa: PLC0415 - the class, beside the fixtures
+    from tests.mqtt.conftest import Broker  # noqa: PLC0415 - the class, beside the fixtures
 
     assert checks.check_broker(Mqtt(), None).state == "ok"
     broker = Broker(tmp_path)

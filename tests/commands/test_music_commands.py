@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from musicond.brain import settings_from
 from musicond.cli import main
+from musicond.controller import settings_from
 from musicond.core.bias import Bias
 from musicond.core.messages import Controls
 from musicond.music.catalogue import SqliteCatalogue

@@ -29,8 +29,8 @@ from aiohttp import web
 
 from musicond import __version__
 from musicond.cli import main
-from tests.outputs.conftest import broker, listen  # noqa: F401 - fixtures are found by their names
-from tests.outputs.house import House
+from tests.mqtt.conftest import broker, listen  # noqa: F401 - fixtures are found by their names
+from tests.mqtt.house import House
 from tests.spotify.conftest import double  # noqa: F401 - likewise
 from tests.spotify.home import Home
 from tests.web.house import house  # noqa: F401 - likewise
@@ -39,7 +39,7 @@ from tools import make_mqtt_docs, make_schema
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.outputs.conftest import Broker, Listener
+    from tests.mqtt.conftest import Broker, Listener
     from tests.spotify.double import Double
     from tests.web.house import House as PageHouse
 

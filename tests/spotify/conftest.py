@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # The broker is that of the tests of MQTT.
-from tests.outputs.conftest import broker  # noqa: F401 - a fixture is found by its name
+from tests.mqtt.conftest import broker  # noqa: F401 - a fixture is found by its name
 
 REDIRECT = "http://127.0.0.1:8888/callback"
 

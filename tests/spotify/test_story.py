@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.outputs.conftest import Broker, Listener
+from tests.mqtt.conftest import Broker, Listener
 from tests.spotify.home import LISTS, Home, with_lists
 from tests.spotify.serving import Fault
 from tests.spotify.words import track_uri

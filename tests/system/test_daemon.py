@@ -17,7 +17,7 @@ import pytest
 from musicond.capture.demo import DemoClip
 from musicond.config.schema import models_dir
 from musicond.core.messages import Emotion
-from tests.outputs.conftest import Broker, Listener
+from tests.mqtt.conftest import Broker, Listener
 from tests.system.daemon import Daemon
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from musicond.outputs import payloads
-from musicond.outputs.news import News
-from musicond.outputs.things import THINGS, present
+from musicond.mqtt import payloads
+from musicond.mqtt.entities import THINGS, present
+from musicond.mqtt.publisher import News
 from tools.make_mqtt_docs import COMMANDS, OUTCOME, PAGE, SCHEMA, STATES, examples, page, schema
 
 WHOLE: dict[str, Any] = json.loads(schema())

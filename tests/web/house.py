@@ -11,9 +11,9 @@ from musicond.app.web import build_desks
 from musicond.core.messages import Emotion
 from musicond.core.schedule import Schedule
 from musicond.errors import ListError
+from musicond.history import HistoryBook, HistoryOutput
 from musicond.music.catalogue import SqliteCatalogue
 from musicond.music.librarian import Librarian
-from musicond.outputs.history import HistoryBook, HistoryOutput
 from musicond.runtime.jobs import Jobs
 from musicond.runtime.settings import SettingsStore
 from musicond.web.desk import Desk

@@ -18,8 +18,8 @@ from pathlib import Path
 from musicond import __version__
 from musicond.music.lists import Lists
 from musicond.music.schema import FILE_NAME
-from tests.outputs.conftest import Broker, Listener
-from tests.outputs.relay import Relay
+from tests.mqtt.conftest import Broker, Listener
+from tests.mqtt.relay import Relay
 from tests.rig.checks import check, faults, mosquitto_version
 from tests.rig.ha.home import HomeAssistant, entities
 from tests.rig.ha.player import player

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from musicond.core.messages import Mood
-from musicond.outputs.things import THINGS, present
+from musicond.mqtt.entities import THINGS, present
 from musicond.runtime import health
 from tests.rig.checks import check
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from musicond.outputs.thing import Thing
+    from musicond.mqtt.thing import Thing
 
 ENTER = """
 mount -t proc proc "$1/proc"

@@ -17,7 +17,7 @@ from tests.system.daemon import Daemon
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.outputs.conftest import Listener
+    from tests.mqtt.conftest import Listener
     from tests.rig.ha.home import HomeAssistant
 
 LAUNCH = """

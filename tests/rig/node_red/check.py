@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Self
 from musicond.core.messages import Mood
 from musicond.music.lists import Lists
 from musicond.music.schema import FILE_NAME
-from tests.outputs.conftest import Broker, Listener, free_port
+from tests.mqtt.conftest import Broker, Listener, free_port
 from tests.rig.checks import check, faults, mosquitto_version
 from tests.system.daemon import Daemon
 

@@ -1,0 +1,1 @@
+"""MQTT: connection, entities, Home Assistant discovery, states and commands."""

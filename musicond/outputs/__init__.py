@@ -1,1 +1,0 @@
-"""What tells the world: MQTT and, later, players."""

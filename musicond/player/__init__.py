@@ -1,0 +1,1 @@
+"""The player: when music may start, and the backends that play it."""

@@ -1,0 +1,244 @@
+"""When music may start, change and stop: the rules of "never annoy", the same for every speaker.
+
+The rules
+  1. What plays is ours if it plays on the configured speaker and is one of the songs that we started there. All else is
+     somebody's, wherever it plays. It is stopped or replaced only by a person's order, and its volume stays.
+  2. By itself, music starts only right after a look at what plays, only with autoplay on, somebody there and a mood
+     that has changed; never while somebody's music plays, in quiet hours, in a pause, or with an unset clock.
+  3. It starts or changes by itself at most once in the cool-down, and not within the cool-down after somebody's music
+     or a person's pause.
+  4. `song_end`: a song of ours that plays is not cut off; the change comes with its end.
+  5. A person who stops our music by musicond, or pauses or skips it otherwise twice within MEMORY_S, gets silence for
+     `silence_s`: nothing starts by itself. An order to play ends it.
+  6. With nobody in the room for `away_s`, or when a pause begins, what we started is paused.
+  7. For GRACE_S after our own act, what is heard may still be the state before: no person is held to have done it.
+  8. A wish lapses where rule 2 forbids it, and after WISH_S while the speaker can't be had.
+Events in (`Room`, `Listened`, the orders, `Started`), actions out; time comes with the events.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from musicond.core.hours import quiet_for_playback
+from musicond.core.playing import Begin, GoOn, Halt, Heard, Hold, Holding, Level, More
+from musicond.player.events import Ask, AskNext, AskStop, AskVolume, Event, Listened, Room, Rules, State, Wish
+from musicond.player.listening import judge, judge_first, left_s, mine
+
+if TYPE_CHECKING:
+    from musicond.core.messages import Track
+    from musicond.core.playing import Action
+
+MEMORY_S = 3600.0
+ENOUGH = 2
+"""Pauses and skips that mean: be silent."""
+GRACE_S = 5.0
+WISH_S = 300.0
+LOOK_S = 10.0
+"""Between two looks while ours plays."""
+NEAR_S = 1.5
+"""So near its end a song counts as ended."""
+
+
+Step = tuple[State, tuple["Action", ...]]
+
+
+def step(state: State, rules: Rules, event: Event) -> Step:
+    """Return the state after an event, and what is to be done now, in this order."""
+    match event:
+        case Room():
+            done = _seen(state, rules, event)
+        case Listened():
+            done = _listened(state, rules, event)
+        case Ask():
+            done = _asked(state, rules, event)
+        case AskStop(at):
+            silent = replace(_silenced(state, rules, at), wish=None, next_asked=False, look=True)
+            silent = replace(silent, acted_at=at, began=False)
+            done = silent, (Halt(by_itself=False),)
+        case AskVolume(at, percent):
+            done = replace(state, look=True), (Level(round(min(percent, rules.volume_max))),)
+        case AskNext():
+            done = replace(state, next_asked=_ours_plays(state)), ()
+        case _:
+            begun_at = event.at if event.by_itself else state.begun_at
+            started = replace(state, ours=event.names, acted_at=event.at, began=True, begun_at=begun_at)
+            done = replace(started, wish=None, look=True, last=None), ()
+    return done
+
+
+def holding(state: State, rules: Rules, at: float) -> Holding | None:
+    """Return why nothing starts by itself now; None where something may, or autoplay is off."""
+    room = state.room
+    if room is None or not room.autoplay:
+        return None
+    if _silent(state, at):
+        return Holding(Hold.SILENT, _clock(room, state.silent_until or at))
+    if _others_play(state):
+        return Holding(Hold.OTHERS)
+    if (forbidden := _forbidden(room, rules)) is not None:
+        return forbidden
+    for moment, why in ((state.others_at, Hold.AFTER), (state.begun_at, Hold.COOL)):
+        if at < moment + rules.cool_down_s:
+            return Holding(why, _clock(room, moment + rules.cool_down_s))
+    return None
+
+
+def _clock(room: Room, at: float) -> str:
+    return f"{room.wall + timedelta(seconds=at - room.at):%H:%M}"
+
+
+def look_in_s(state: State, at: float) -> float | None:
+    """Return after how many seconds what plays matters again; None: for the rules it does not."""
+    if state.look:
+        return 0.0
+    if not state.ours and state.wish is None:
+        return None
+    wait = GRACE_S if state.wish is not None or at - state.acted_at < LOOK_S else LOOK_S
+    left = left_s(state.last.heard) if state.last is not None and state.wish is not None else None
+    if left is None or state.last is None:
+        return wait
+    return min(wait, max(0.2, state.last.at + left - NEAR_S - at))
+
+
+def ours_is(state: State, heard: Heard) -> bool:
+    """Whether what was heard is ours, playing or paused."""
+    return mine(heard, state.ours)
+
+
+def _seen(state: State, rules: Rules, room: Room) -> Step:
+    before = state.room
+    # A pause that holds at the start has stopped whatever there was.
+    hush = state.hush or (room.paused and before is not None and not before.paused)
+    # Who has left is still away while nothing can be seen.
+    gone = None if room.present else state.away_since
+    if room.present is False and gone is None:
+        gone = room.at
+    state = replace(state, room=room, hush=hush, away_since=gone, look=state.look or (hush and not state.hush))
+    if gone is not None and state.ours and room.at - gone >= rules.away_s and _ours_plays(state):
+        state = replace(state, look=True)
+    if not room.recommended or room.recommendation is None:
+        return state, ()
+    tracks = room.recommendation.tracks
+    if state.next_asked:
+        return _begin(replace(state, next_asked=False), rules, tracks, room.at, by_itself=False)
+    if not room.autoplay or _forbidden(room, rules) is not None:
+        return replace(state, wish=None), ()
+    during = state.last.heard.names if state.last is not None and _ours_plays(state) else frozenset[str]()
+    return replace(state, wish=Wish(tracks, room.at, during), look=True), ()
+
+
+def _forbidden(room: Room, rules: Rules) -> Holding | None:
+    """Return why nothing may start by itself, by what is known of the room alone."""
+    if room.paused:
+        return Holding(Hold.PAUSED)
+    if not room.watching:
+        return Holding(Hold.BLIND)
+    if not room.present:
+        return Holding(Hold.EMPTY)
+    if quiet_for_playback(rules.quiet_hours, room.wall, synchronised=room.synchronised):
+        if not room.synchronised or rules.quiet_hours is None:
+            return Holding(Hold.CLOCK)
+        return Holding(Hold.QUIET, "{:02}:{:02}".format(*divmod(rules.quiet_hours.end, 60)))
+    return None
+
+
+def _asked(state: State, rules: Rules, order: Ask) -> Step:
+    state = replace(state, silent_until=None, meddled=(), wish=None, others_at=float("-inf"), hush=False)
+    if state.away_since is not None:
+        state = replace(state, away_since=order.at)  # who asks from elsewhere wants to hear it for a while
+    heard = state.last.heard if state.last else Heard()
+    if not order.tracks and ours_is(state, heard) and not heard.playing:
+        return replace(state, acted_at=order.at, began=True, look=True), (GoOn(),)
+    found = state.room.recommendation if state.room else None
+    tracks = order.tracks or (found.tracks if found else ())
+    return _begin(state, rules, tracks, order.at, by_itself=False) if tracks else (state, ())
+
+
+def _begin(state: State, rules: Rules, tracks: tuple[Track, ...], at: float, *, by_itself: bool) -> Step:
+    wanted = state.room.volume if state.room and state.room.volume is not None else rules.volume
+    now = state.last.heard.volume if state.last else None
+    if wanted is None and now is not None and now > rules.volume_max:
+        wanted = rules.volume_max
+    level = None if wanted is None else min(wanted, rules.volume_max)
+    return replace(state, acted_at=at), (Begin(tracks, by_itself, level),)
+
+
+def _listened(state: State, rules: Rules, event: Listened) -> Step:
+    before, heard = state.last, event.heard
+    state = replace(state, last=event, look=False)
+    more: tuple[Action, ...] = ()
+    settled = state.acted_at + GRACE_S
+    if state.ours and event.at >= settled:
+        if before is not None and before.at >= settled:
+            verdict = judge(before.heard, before.at, heard, event.at, state.ours)
+        else:
+            verdict = judge_first(heard, event.at - state.acted_at, state.ours, began=state.began)
+        if verdict.meddled:
+            state = _meddled(state, rules, event.at)
+        if verdict.over:
+            state = replace(state, ours=())
+            more = (More(),) if verdict.ended and _may_go_on(state, rules, event.at) else ()
+    if not state.ours and heard.playing:
+        state = replace(state, others_at=event.at)
+    if ours_is(state, heard) and heard.playing and _too_much(state, rules, event.at):
+        return replace(state, hush=False, acted_at=event.at, began=False, wish=None), (Halt(by_itself=True),)
+    state, actions = _fulfil(replace(state, hush=False), rules, event)
+    return state, more + actions
+
+
+def _may_go_on(state: State, rules: Rules, at: float) -> bool:
+    cooled = replace(rules, cool_down_s=0.0)  # a list that has been heard to its end has had its time
+    return bool(state.room and state.room.autoplay) and holding(state, cooled, at) is None
+
+
+def _too_much(state: State, rules: Rules, at: float) -> bool:
+    """Apply rule 6."""
+    return state.hush or (state.away_since is not None and at - state.away_since >= rules.away_s)
+
+
+def _fulfil(state: State, rules: Rules, event: Listened) -> Step:
+    """Play what waits to be played, if it may be."""
+    wish, room, at = state.wish, state.room, event.at
+    if wish is None or room is None:
+        return state, ()
+    disturbed = at < state.others_at + rules.cool_down_s
+    playing = _ours_plays(state)
+    if not room.autoplay or _forbidden(room, rules) or _silent(state, at) or disturbed or _others_play(state):
+        return replace(state, wish=None), ()
+    if at < state.begun_at + rules.cool_down_s:
+        return state, ()
+    if not playing and at - wish.since > max(WISH_S, rules.cool_down_s):
+        return replace(state, wish=None), ()
+    if playing and rules.song_end and not _song_ends(wish, event.heard):
+        return state, ()
+    return _begin(state, rules, wish.tracks, at, by_itself=True)
+
+
+def _song_ends(wish: Wish, heard: Heard) -> bool:
+    left = left_s(heard)
+    return (left is not None and left <= NEAR_S) or (bool(wish.during) and not heard.names & wish.during)
+
+
+def _meddled(state: State, rules: Rules, at: float) -> State:
+    times = (*(each for each in state.meddled if at - each < MEMORY_S), at)
+    state = replace(state, meddled=times, others_at=at)
+    return _silenced(state, rules, at) if len(times) >= ENOUGH else state
+
+
+def _silenced(state: State, rules: Rules, at: float) -> State:
+    return replace(state, silent_until=at + rules.silence_s, meddled=())
+
+
+def _silent(state: State, at: float) -> bool:
+    return state.silent_until is not None and at < state.silent_until
+
+
+def _ours_plays(state: State) -> bool:
+    return state.last is not None and state.last.heard.playing and ours_is(state, state.last.heard)
+
+
+def _others_play(state: State) -> bool:
+    return state.last is not None and state.last.heard.playing and not ours_is(state, state.last.heard)

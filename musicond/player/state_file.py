@@ -1,0 +1,96 @@
+"""Keeps over restarts what the player has started and until when it is silent: the present only, in one small file."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from musicond.errors import StateDirError
+from musicond.player.keeping import Kept
+from musicond.runtime.clock import Moment, moment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from musicond.runtime.settings import Settings, SettingsStore
+
+log = logging.getLogger(__name__)
+
+FILE_NAME = "playback.json"
+OLD_S = 86400.0
+"""What was started longer ago counts as somebody's; no silence is longer (`playback.silence_s`)."""
+
+
+class Memory:
+    """For one thread. `speaker` says where the music plays: what was started elsewhere is not ours here."""
+
+    def __init__(self, store: SettingsStore, speaker: str, now: Callable[[], Moment] = moment) -> None:
+        self._store, self._speaker, self._now = store, speaker, now
+        self._written: Kept | None = None
+        """What the file holds; None: not known."""
+
+    def load(self) -> Kept:
+        """Return what was kept, in monotonic seconds of this start; nothing where it can't be read or is too old."""
+        now = self._now()
+        try:
+            found = self._store.peek()
+            then = Moment(str(found["boot"]), _seconds(found["at"]), datetime.fromisoformat(str(found["wall"])))
+            passed = now.after_s(then)
+            kept = _kept(found).later(now.at - passed - then.at)
+        except (StateDirError, KeyError, ValueError, TypeError):
+            return Kept()
+        if passed > OLD_S or found.get("speaker") != self._speaker:
+            return Kept(silent_until=_soon(kept.silent_until, now.at))
+        self._written = Kept(kept.ours, kept.begun_at, _soon(kept.silent_until, now.at))
+        return self._written
+
+    def keep(self, kept: Kept) -> None:
+        """Write it if it has changed; nothing to keep leaves no file."""
+        if kept == self._written:
+            return
+        self._written = kept
+        try:
+            if kept == Kept():
+                self._store.path.unlink(missing_ok=True)
+                return
+            now = self._now()
+            self._store.save(
+                {
+                    "speaker": self._speaker,
+                    "ours": json.dumps(kept.ours),
+                    "begun_at": kept.begun_at,
+                    "silent_until": kept.silent_until,
+                    "boot": now.boot,
+                    "at": now.at,
+                    "wall": now.wall.isoformat(),
+                }
+            )
+        except OSError as fault:
+            log.warning(
+                "%s: %s; what plays counts as somebody's after a restart; make room on the disk",
+                self._store.path,
+                fault.strerror,
+            )
+
+
+def _kept(found: Settings) -> Kept:
+    """Understand a file; raise ValueError, KeyError or TypeError."""
+    ours = json.loads(str(found["ours"]))
+    if not isinstance(ours, list) or not all(isinstance(each, str) for each in ours):
+        raise ValueError(ours)
+    begun, silent = (
+        None if found.get(name) is None else _seconds(found[name]) for name in ("begun_at", "silent_until")
+    )
+    return Kept(tuple(ours), begun, silent)
+
+
+def _seconds(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < float("inf"):
+        raise ValueError(value)
+    return float(value)
+
+
+def _soon(silent_until: float | None, at: float) -> float | None:
+    return None if silent_until is None else min(silent_until, at + OLD_S)

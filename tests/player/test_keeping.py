@@ -1,0 +1,78 @@
+"""What of the player's state outlives a restart."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from musicond.core.messages import Mood, Recommendation, Track
+from musicond.core.playing import Halt, Heard
+from musicond.player.events import Ask, AskStop, Listened, Room, Rules, Started, State
+from musicond.player.keeping import Kept, kept, resumed
+from musicond.player.rules import holding, ours_is, step
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+SONGS = (Track("t:1", "One", "x", ""), Track("t:2", "Two", "x", ""))
+OURS = ("t:1", "t:2")
+PLAYS = Heard(playing=True, here=True, names=frozenset({"t:2"}), position_s=3.0, length_s=200.0)
+TIMES = st.floats(-1e6, 1e6)
+
+
+def after_restart(state: State, at: float) -> State:
+    return resumed(kept(state, Rules(), at))
+
+
+def test_what_we_started_is_ours_after_a_restart_and_a_pause_stops_it() -> None:
+    state = step(State(), Rules(), Started(100.0, OURS))[0]
+    state = after_restart(state, 110.0)
+    state, actions = step(state, Rules(), Listened(120.0, PLAYS))
+    assert not actions
+    assert ours_is(state, PLAYS)
+    state = step(state, Rules(), Room(121.0, NOON))[0]
+    state = step(state, Rules(), Room(122.0, NOON, paused=True))[0]
+    assert step(state, Rules(), Listened(123.0, PLAYS))[1] == (Halt(by_itself=True),)
+
+
+def test_nobody_is_blamed_for_what_happened_meanwhile() -> None:
+    state = after_restart(step(State(), Rules(), Started(100.0, OURS))[0], 110.0)
+    paused = Heard(here=True, names=frozenset({"t:1"}), position_s=3.0, length_s=200.0)
+    state = step(state, Rules(), Listened(120.0, paused))[0]
+    assert (state.meddled, state.ours) == ((), OURS)
+    theirs = Heard(playing=True, here=True, names=frozenset({"theirs"}))
+    state = step(after_restart(state, 121.0), Rules(), Listened(122.0, theirs))[0]
+    assert (state.meddled, state.ours) == ((), ())
+    assert kept(state, Rules(), 123.0) == Kept()
+
+
+def test_silence_and_cool_down_go_on_and_end_in_their_time() -> None:
+    rules = Rules(silence_s=7200, cool_down_s=600)
+    state = step(State(), rules, Started(0.0, OURS, by_itself=True))[0]
+    state = step(state, rules, AskStop(10.0))[0]
+    assert kept(state, rules, 20.0) == Kept(OURS, 0.0, 7210.0)
+    assert kept(state, rules, 700.0) == Kept(OURS, None, 7210.0)
+    assert kept(state, rules, 7210.0) == Kept(OURS)
+    state = resumed(kept(state, rules, 20.0))
+    state = step(state, rules, Room(30.0, NOON, autoplay=True))[0]
+    assert str(holding(state, rules, 30.0)) == "silent until 13:59: a person has stopped our music; play ends it"
+    found = Recommendation(Mood.HAPPY, SONGS, "", NOON)
+    state = step(state, rules, Room(31.0, NOON, autoplay=True, recommendation=found, recommended=True))[0]
+    assert not step(state, rules, Listened(32.0, Heard()))[1]
+    assert step(state, rules, Ask(33.0, SONGS))[0].silent_until is None
+
+
+def test_without_anything_to_keep_there_is_nothing() -> None:
+    assert kept(State(), Rules(), 0.0) == Kept()
+    assert resumed(Kept()) == State()
+
+
+@given(st.lists(st.text(max_size=3), max_size=3), st.none() | TIMES, st.none() | TIMES, TIMES)
+def test_what_is_put_off_keeps_its_distances(
+    ours: list[str], begun: float | None, silent: float | None, seconds: float
+) -> None:
+    found = Kept(tuple(ours), begun, silent)
+    put_off = found.later(seconds)
+    assert put_off.ours == found.ours
+    for before, after in ((begun, put_off.begun_at), (silent, put_off.silent_until)):
+        assert after == (None if before is None else before + seconds)

@@ -1,0 +1,234 @@
+"""The player with a real mpd: short generated songs, a null output, and another client as the person in the room."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import socket
+import struct
+import subprocess
+import threading
+import time
+import wave
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import mpd
+import pytest
+
+from musicond.core.messages import (
+    Controls,
+    Faces,
+    Mood,
+    Next,
+    Outcome,
+    Play,
+    Recommendation,
+    SetVolume,
+    Stop,
+    Track,
+    Watching,
+)
+from musicond.core.playing import PlayState
+from musicond.errors import SpeakerError
+from musicond.player.events import Rules
+from musicond.player.mpd import MpdSpeaker
+from musicond.player.player import PlaybackOutput, Wanted
+from tests.mqtt.conftest import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+MPD = shutil.which("mpd") or shutil.which("mpd", path="/usr/bin:/usr/local/bin")
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+class Library:
+    """A real mpd with three songs of half a minute; it can be stopped and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.music, self._folder, self.port = folder / "music", folder, free_port()
+        self._clients: list[Any] = []
+        self.music.mkdir()
+        for number in range(3):
+            song(self.music / f"song {number}.wav", 220.0 * (number + 1))
+        song(self.music / "theirs.wav", 100.0)
+        (folder / "mpd.conf").write_text(
+            f'music_directory "{self.music}"\ndb_file "{folder}/db"\nlog_file "{folder}/log"\n'
+            f'bind_to_address "127.0.0.1"\nport "{self.port}"\n'
+            'audio_output {\n  type "null"\n  name "null"\n  mixer_type "software"\n}\n'
+        )
+
+    def start(self) -> None:
+        assert MPD, "mpd is missing: apt install mpd"
+        self.process = subprocess.Popen([MPD, "--no-daemon", str(self._folder / "mpd.conf")], stderr=subprocess.DEVNULL)
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    break
+        client = self.client()
+        client.update()
+        while "updating_db" in client.status() or len(client.listall()) < 4:
+            assert time.monotonic() < end
+
+    def stop(self) -> None:
+        for client in self._clients:
+            client.disconnect()
+        self._clients.clear()
+        self.process.terminate()
+        self.process.wait(10)
+
+    def client(self) -> Any:
+        made = mpd.MPDClient()
+        made.connect("127.0.0.1", self.port)
+        self._clients.append(made)
+        return made
+
+    def tracks(self) -> tuple[Track, ...]:
+        return tuple(
+            Track((self.music / f"song {number}.wav").as_uri(), f"song {number}", "x", "") for number in range(3)
+        )
+
+
+def song(path: Path, pitch: float, seconds: int = 30, rate: int = 8000) -> None:
+    """Write a tone."""
+    one = b"".join(struct.pack("<h", round(3000 * math.sin(2 * math.pi * pitch * at / rate))) for at in range(rate))
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(rate)
+        out.writeframes(one * seconds)
+
+
+class Room:
+    """The player in a room that the test directs."""
+
+    def __init__(self, library: Library, rules: Rules, *, autoplay: bool = True) -> None:
+        self.more = threading.Event()
+        self.player = PlaybackOutput(
+            MpdSpeaker("127.0.0.1", library.port), rules, Wanted(autoplay=autoplay), self.more.set
+        )
+        self.seq = 0
+        self.tell()
+
+    def tell(self, tracks: tuple[Track, ...] = (), *, present: bool = True, controls: Controls | None = None) -> None:
+        self.seq += 1
+        self.player.accept(
+            Outcome(
+                seq=self.seq,
+                captured_at=time.monotonic(),
+                wall=NOON,
+                watching=Watching.YES,
+                mood=Mood.HAPPY,
+                since=NOON,
+                confidence=1.0,
+                scores=None,
+                raw_scores=None,
+                faces=Faces(),
+                recommendation=Recommendation(Mood.HAPPY, tracks, "", NOON),
+                recommended=bool(tracks),
+                controls=controls or Controls(),
+                present=present,
+            )
+        )
+
+    def until(self, true: Callable[[], bool], seconds: float = 30.0) -> bool:
+        end = time.monotonic() + seconds
+        while not true():
+            if time.monotonic() > end:
+                return False
+            threading.Event().wait(0.02)
+        return True
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[Library]:
+    made = Library(tmp_path)
+    made.start()
+    yield made
+    if made.process.poll() is None:
+        made.stop()
+
+
+@pytest.fixture
+def room(library: Library) -> Iterator[Room]:
+    made = Room(library, Rules(song_end=False, volume=40, volume_max=60, cool_down_s=0, away_s=1))
+    made.player.start()
+    yield made
+    made.player.stop()
+
+
+def test_a_mood_plays_its_songs_softly_and_a_person_may_take_over(library: Library, room: Room) -> None:
+    person = library.client()
+    room.tell(library.tracks())
+    assert room.until(lambda: room.player.now().ours and room.player.now().state is PlayState.PLAYING)
+    assert [each["file"] for each in person.playlistinfo()] == [f"song {number}.wav" for number in range(3)]
+    assert room.until(lambda: person.status().get("volume") == "40")
+    track = room.player.now().track
+    assert track is not None
+    assert track.title == "song 0"
+    person.clear()
+    person.add("theirs.wav")
+    person.play()
+    assert room.until(lambda: not room.player.now().ours)
+    room.tell(library.tracks())
+    assert room.until(lambda: "somebody else" in str(room.player.now().holding))
+    assert person.currentsong()["file"] == "theirs.wav"
+    assert person.status()["state"] == "play"
+
+
+def test_persons_orders_are_obeyed_within_the_ceiling(library: Library, room: Room) -> None:
+    person = library.client()
+    room.tell(library.tracks(), controls=Controls(autoplay=False))
+    room.player.order(Play(), ())
+    assert room.until(lambda: person.status()["state"] == "play")
+    room.player.order(SetVolume(90))
+    assert room.until(lambda: person.status().get("volume") == "60")
+    room.player.order(Stop())
+    assert room.until(lambda: person.status()["state"] == "pause")
+    assert room.until(lambda: room.player.now().state is PlayState.PAUSED)
+    room.player.order(Play(), ())
+    assert room.until(lambda: person.status()["state"] == "play")
+    assert person.currentsong()["file"] == "song 0.wav", "it goes on"
+    room.player.order(Play("x"), library.tracks()[1:])
+    assert room.until(lambda: person.currentsong().get("file") == "song 1.wav")
+    assert room.until(lambda: room.player.now().ours)
+    room.player.order(Next())
+    room.tell(library.tracks()[2:], controls=Controls(autoplay=False))
+    assert room.until(lambda: person.currentsong().get("file") == "song 2.wav")
+
+
+def test_an_empty_room_lets_the_music_fade_and_sets_the_volume_back(library: Library, room: Room) -> None:
+    person = library.client()
+    room.tell(library.tracks())
+    assert room.until(lambda: person.status().get("volume") == "40")
+    room.tell(present=False)
+    assert room.until(lambda: person.status()["state"] == "pause")
+    assert room.until(lambda: person.status().get("volume") == "40")
+
+
+def test_a_daemon_that_goes_and_comes_back_is_told_and_found(library: Library, room: Room) -> None:
+    library.stop()
+    room.tell(library.tracks())
+    assert room.until(lambda: "check that it runs" in str(room.player.now().trouble))
+    assert room.player.now().state is PlayState.UNAVAILABLE
+    library.start()
+    room.player.wake()
+    assert room.until(lambda: room.player.now().trouble is None)
+    assert room.until(lambda: room.player.now().ours), "the wish was still there"
+
+
+def test_songs_that_it_does_not_have_are_told(library: Library) -> None:
+    speaker = MpdSpeaker("127.0.0.1", library.port)
+    with pytest.raises(SpeakerError, match="mpc update"):
+        speaker.begin([Track("spotify:track:1", "Elsewhere", "x", "")])
+    names = speaker.begin(library.tracks()[:1])
+    assert speaker.look().names == set(names)
+    speaker.halt()
+    assert not speaker.look().playing
+    speaker.go_on()
+    speaker.close()
+    with pytest.raises(SpeakerError, match=r"mpd\.host"):
+        MpdSpeaker("127.0.0.1", free_port()).look()

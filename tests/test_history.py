@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from musicond import history as module
+from musicond.commands.history_chart import bars, svg
+from musicond.core.messages import Faces, Mood, Outcome, Watching
+from musicond.errors import ListError
+from musicond.history import HistoryBook, HistoryOutput, do
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NIGHT = datetime(2026, 11, 30, 23, 59, tzinfo=UTC)
+
+
+def outcome(at: float, mood: Mood, watching: Watching = Watching.YES) -> Outcome:
+    wall = NIGHT + timedelta(seconds=at)
+    return Outcome(1, at, wall, watching, mood, wall, 0.5, None, None, Faces(), None)
+
+
+def watch(output: HistoryOutput, start: float, seconds: float, mood: Mood, watching: Watching = Watching.YES) -> float:
+    for step in range(round(seconds)):
+        output.accept(outcome(start + step, mood, watching))
+    return start + seconds
+
+
+def test_minutes_of_each_mood_and_day_are_kept_and_nothing_else(tmp_path: Path) -> None:
+    book = HistoryBook(tmp_path / "history")
+    output = HistoryOutput(book, 365)
+    at = watch(output, 0, 120, Mood.HAPPY)
+    at = watch(output, at, 60, Mood.UNSURE)
+    at = watch(output, at, 600, Mood.NOBODY)
+    at = watch(output, at, 600, Mood.NOBODY, Watching.PAUSED)
+    watch(output, at + 3600, 31, Mood.SAD)
+    output.stop()
+    assert book.days() == {
+        "2026-11-30": {"happy": 1.0},
+        "2026-12-01": {"happy": 1.0, "sad": 0.5, "unsure": 1.0},
+    }
+    files = sorted((tmp_path / "history").iterdir())
+    assert [file.name for file in files] == ["2026-11.json", "2026-12.json"]
+    assert json.loads(files[0].read_text()) == {"2026-11-30": {"happy": 1.0}}
+    assert files[0].parent.stat().st_mode & 0o077 == 0
+
+
+def test_it_is_stored_in_batches_and_added_up_over_restarts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    book = HistoryBook(tmp_path / "history")
+    output = HistoryOutput(book, 365)
+    watch(output, 0, 31, Mood.HAPPY)
+    output.tick()
+    assert book.days() == {}
+    monkeypatch.setattr(module, "FLUSH_S", 0.0)
+    output.tick()
+    again = HistoryOutput(book, 365)
+    watch(again, 0, 31, Mood.HAPPY)
+    again.stop()
+    again.stop()
+    assert book.days() == {"2026-11-30": {"happy": 1.0}}
+    assert again.status() == "kept for 365 days"
+
+
+def test_days_past_their_time_go(tmp_path: Path) -> None:
+    book = HistoryBook(tmp_path / "history")
+    old = {(f"2026-{month:02}-{day:02}", "sad"): 1.0 for month in (9, 10) for day in range(1, 31)}
+    book.add(old, date(2020, 1, 1))
+    output = HistoryOutput(book, 40)
+    watch(output, 0, 31, Mood.HAPPY)
+    output.flush()
+    assert min(book.days()) == "2026-10-22"
+    assert not (tmp_path / "history" / "2026-09.json").exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"2026-11-30": {"bored": 1}}', '{"soon": {"sad": 1}}', '{"2026-11-30": 3}']
+)
+def test_a_damaged_month_is_kept_aside(tmp_path: Path, text: str, caplog: pytest.LogCaptureFixture) -> None:
+    folder = tmp_path / "history"
+    folder.mkdir()
+    (folder / "2026-11.json").write_text(text)
+    book = HistoryBook(folder)
+    book.add({("2026-11-30", "sad"): 2.0}, date(2020, 1, 1))
+    assert book.days() == {"2026-11-30": {"sad": 2.0}}
+    assert (folder / "2026-11.damaged").read_text() == text
+    assert "was damaged" in caplog.text
+
+
+def test_what_cannot_be_stored_waits_and_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "history").write_text("in the way")
+    book = HistoryBook(tmp_path / "history")
+    output = HistoryOutput(book, 365)
+    watch(output, 0, 31, Mood.HAPPY)
+    output.flush()
+    output.flush()
+    assert caplog.text.count("the history can't be stored") == 1
+    assert output.status().startswith("not stored")
+    (tmp_path / "history").unlink()
+    output.flush()
+    assert book.days() == {"2026-11-30": {"happy": 0.5}}
+
+
+def test_everything_can_be_read_and_deleted_while_it_runs(tmp_path: Path) -> None:
+    book = HistoryBook(tmp_path / "history")
+    output = HistoryOutput(book, 365)
+    output.start()
+    watch(output, 0, 31, Mood.HAPPY)
+    assert do(book, output, "days", {}) == {"days": {"2026-11-30": {"happy": 0.5}}}
+    watch(output, 31, 10, Mood.HAPPY)
+    assert do(book, output, "delete", {}) == {"deleted": 1}
+    assert do(book, None, "days", {}) == {"days": {}}
+    assert do(book, None, "delete", {}) == {"deleted": 0}
+    output.stop()
+    assert not (tmp_path / "history").exists()
+    with pytest.raises(ListError, match="give days or delete"):
+        do(book, output, "eat", {})
+
+
+def test_the_pictures_show_each_day_and_mood() -> None:
+    days = {"2026-11-28": {"happy": 30.0, "sad": 30.0}, "2026-11-30": {"surprise": 120.0}}
+    legend, first, second = bars(days)
+    assert "S surprise" in legend
+    assert first.endswith("h" * 15 + "s" * 15)
+    assert second.endswith("S" * 60)
+    assert list(bars({})) == []
+    drawn = ET.fromstring(svg(days))
+    texts = [each.text for each in drawn.iter("{http://www.w3.org/2000/svg}title")]
+    assert texts[1:] == ["2026-11-28 happy: 30 min", "2026-11-28 sad: 30 min", "2026-11-30 surprise: 120 min"]
+    assert ET.fromstring(svg({})) is not None
+
+
+def test_a_turn_that_took_long_was_no_watching(tmp_path: Path) -> None:
+    output = HistoryOutput(HistoryBook(tmp_path / "history"), 365)
+    output.accept(outcome(0, Mood.HAPPY))
+    output.accept(replace(outcome(0, Mood.HAPPY), captured_at=500.0))
+    output.stop()
+    assert not (tmp_path / "history").exists()
