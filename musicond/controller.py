@@ -10,16 +10,16 @@ from datetime import datetime
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from musicond.core.bias import CLASSES, Bias, bounded
-from musicond.core.controls import MAX_MINUTES, NOTHING
-from musicond.core.messages import Controls, Emotion, Next, Play, Policy, SetAutoplay, SetVolume, Stop
+from musicond.core.models import Controls, Emotion, Next, Play, Policy, SetAutoplay, SetVolume, Stop
+from musicond.core.mood.bias import CLASSES, Bias, bounded
+from musicond.core.settings import MAX_MINUTES, NOTHING
 from musicond.errors import CommandError
 from musicond.runtime.health import Meter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from musicond.core.messages import Command, Frame, Outcome, Track
+    from musicond.core.models import Command, Frame, Outcome, Track
     from musicond.core.pace import Pace
     from musicond.core.pipeline import Pipeline
     from musicond.core.playing import Playback

@@ -11,14 +11,14 @@ from collections import defaultdict, deque
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from musicond.core.messages import Mood, Watching
+from musicond.core.models import Mood, Watching
 from musicond.errors import ListError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from musicond.core.messages import Outcome
+    from musicond.core.models import Outcome
 
 log = logging.getLogger(__name__)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from musicond.core.messages import Watching
+from musicond.core.models import Watching
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from musicond.core.messages import Outcome
+    from musicond.core.models import Outcome
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from musicond.controller import Brain, controls_from, load_controls, settings_from
-from musicond.core.bias import Bias
-from musicond.core.messages import (
+from musicond.core.models import (
     Controls,
     Emotion,
     Faces,
@@ -27,11 +26,12 @@ from musicond.core.messages import (
     Verdict,
     Watching,
 )
-from musicond.core.mood import Rules
+from musicond.core.mood.bias import Bias
+from musicond.core.mood.tracker import Rules
 from musicond.core.pace import Pace
 from musicond.core.pipeline import Pipeline
 from musicond.core.playing import Playback, PlayState
-from musicond.core.recommend import Taste
+from musicond.core.recommend.recommender import Taste
 from musicond.errors import CatalogueError, CommandError
 from musicond.runtime.settings import SettingsStore
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from musicond.core.messages import Command, EmotionEstimate, Occasion, Outcome, Recommendation, Track
+    from musicond.core.models import Command, EmotionEstimate, Occasion, Outcome, Recommendation, Track
 
 
 class Nothing:

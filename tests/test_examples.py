@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from musicond.core.messages import EMOTIONS
+from musicond.core.models import EMOTIONS
 from musicond.mqtt.entities import THINGS
 from musicond.mqtt.payloads import TOPICS, Attributes, Song
 

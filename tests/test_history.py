@@ -10,7 +10,7 @@ import pytest
 
 from musicond import history as module
 from musicond.commands.history_chart import bars, svg
-from musicond.core.messages import Faces, Mood, Outcome, Watching
+from musicond.core.models import Faces, Mood, Outcome, Watching
 from musicond.errors import ListError
 from musicond.history import HistoryBook, HistoryOutput, do
 

@@ -17,7 +17,7 @@ FLOORS = {
     "app": 4,
     "capture": 3,
     "vision": 3,
-    "music": 3,
+    "library": 3,
     "player": 3,
     "spotify": 3,
     "mqtt": 3,

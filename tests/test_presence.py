@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from musicond.core.messages import Emotion, Faces, Pause, SetManualMood
+from musicond.core.models import Emotion, Faces, Pause, SetManualMood
 from musicond.mqtt import payloads
 from musicond.web import snapshot
 from tests.core.test_pipeline import HERE, NOON, RULES, Rig
 
 if TYPE_CHECKING:
-    from musicond.core.messages import Outcome
+    from musicond.core.models import Outcome
 
 
 def shown(outcome: Outcome) -> tuple[bool | None, bool | None]:

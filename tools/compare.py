@@ -26,7 +26,7 @@ import yaml
 from tqdm import tqdm
 
 from musicond.capture.recorded import open_clip
-from musicond.core.messages import Frame
+from musicond.core.models import Frame
 from musicond.errors import ModelError, SourceLost
 from musicond.vision.emotion import TfliteReader
 from musicond.vision.faces import HaarFinder
@@ -36,7 +36,7 @@ from tools.training.fer2013 import LABELS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from musicond.core.messages import Box
+    from musicond.core.models import Box
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
 FER_LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")

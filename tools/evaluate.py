@@ -28,7 +28,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from musicond.core.messages import Frame
+from musicond.core.models import Frame
 from musicond.errors import ModelError
 from musicond.vision.emotion import TfliteReader
 from musicond.vision.faces import HaarFinder

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from musicond.core.bias import REACH, bounded
-from musicond.core.calibration import NEUTRAL, for_neutral
-from musicond.core.messages import EMOTIONS
+from musicond.core.models import EMOTIONS
+from musicond.core.mood.bias import REACH, bounded
+from musicond.core.mood.calibration import NEUTRAL, for_neutral
 from musicond.errors import ModelError
 from musicond.vision.emotion import TfliteReader
 from tools.evaluate import MODELS, direct

@@ -20,16 +20,16 @@ sys.path.insert(0, str(ROOT))
 
 from musicond.config.mqtt_section import Mqtt
 from musicond.config.schema import Config
-from musicond.core.messages import EMOTIONS, Box, Command, Emotion, EmotionEstimate, Faces, Frame, Next
-from musicond.core.mood import Rules
+from musicond.core.models import EMOTIONS, Box, Command, Emotion, EmotionEstimate, Faces, Frame, Next
+from musicond.core.mood.tracker import Rules
 from musicond.core.pipeline import Pipeline
-from musicond.core.recommend import Recommender
+from musicond.core.recommend.recommender import Recommender
+from musicond.library.catalogue import SqliteCatalogue
+from musicond.library.database import MEMORY
 from musicond.mqtt import payloads
 from musicond.mqtt.entities import present
 from musicond.mqtt.output import HEALTH_S, MqttOutput
 from musicond.mqtt.publisher import News
-from musicond.music.catalogue import SqliteCatalogue
-from musicond.music.schema import MEMORY
 from tools.fleet_player import Music
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

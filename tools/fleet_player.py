@@ -11,7 +11,7 @@ sys.path.insert(0, str(ROOT))
 
 from musicond.app.playback import manners
 from musicond.config.schema import Config
-from musicond.core.messages import Watching
+from musicond.core.models import Watching
 from musicond.core.playing import Begin, GoOn, Halt, Heard, More, Playback, PlayState
 from musicond.player.events import Listened, Room, Started, State
 from musicond.player.player import IDLE_LOOK_S
@@ -20,7 +20,7 @@ from musicond.player.rules import holding, look_in_s, ours_is, step
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from musicond.core.messages import Outcome, Track
+    from musicond.core.models import Outcome, Track
     from musicond.core.playing import Action
     from musicond.player.events import Event
 

@@ -30,8 +30,8 @@ import numpy as np
 from tqdm import tqdm
 
 from musicond.errors import ControlError
-from musicond.music.lists import Lists
-from musicond.music.schema import FILE_NAME
+from musicond.library.database import FILE_NAME
+from musicond.library.editor import Lists
 from musicond.web.client import ControlClient
 
 START_S = 60.0

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from musicond.capture.demo import with_face
-from musicond.core.messages import Box, Frame
+from musicond.core.models import Box, Frame
 from musicond.errors import ModelError
 from musicond.vision.emotion import TfliteReader
 from musicond.vision.faces import HaarFinder

@@ -17,8 +17,7 @@ from pydantic.json_schema import models_json_schema
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from musicond.core.controls import MANUAL_MINUTES, MAX_MINUTES
-from musicond.core.messages import (
+from musicond.core.models import (
     EMOTIONS,
     Box,
     Controls,
@@ -32,6 +31,7 @@ from musicond.core.messages import (
     Watching,
 )
 from musicond.core.playing import Account, Playback, PlayState
+from musicond.core.settings import MANUAL_MINUTES, MAX_MINUTES
 from musicond.mqtt import parsers as meanings
 from musicond.mqtt import payloads
 from musicond.mqtt.entities import THINGS

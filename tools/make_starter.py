@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-OUT = Path(__file__).resolve().parent.parent / "musicond" / "music" / "starter.csv"
+OUT = Path(__file__).resolve().parent.parent / "musicond" / "library" / "starter.csv"
 SOURCE = "https://github.com/MrP29/EECS3401_Project"
 COLUMNS = (
     "emotion", "track_id", "title", "artist", "link", "year", "genre",

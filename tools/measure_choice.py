@@ -22,12 +22,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from musicond.app.build import open_recording
 from musicond.commands.replay import Costs, fresh_pipeline, play
 from musicond.config.schema import Config
-from musicond.core.messages import Emotion, Occasion, Policy, Verdict
-from musicond.core.recommend import Recommender, Taste
+from musicond.core.models import Emotion, Occasion, Policy, Verdict
+from musicond.core.recommend.recommender import Recommender, Taste
 from musicond.core.songs import Song
-from musicond.music.catalogue import SqliteCatalogue
-from musicond.music.lists import Lists
-from musicond.music.schema import FILE_NAME
+from musicond.library.catalogue import SqliteCatalogue
+from musicond.library.database import FILE_NAME
+from musicond.library.editor import Lists
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 CHOICES = 60

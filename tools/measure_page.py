@@ -31,9 +31,9 @@ sys.path.insert(0, str(ROOT))
 from musicond.app.build import build_eyes, build_pipeline
 from musicond.capture.demo import DemoClip
 from musicond.config.schema import Config, models_dir
-from musicond.core.messages import Frame
-from musicond.music.catalogue import SqliteCatalogue
-from musicond.music.schema import MEMORY
+from musicond.core.models import Frame
+from musicond.library.catalogue import SqliteCatalogue
+from musicond.library.database import MEMORY
 from musicond.runtime.health import memory_mib
 from musicond.web.server import WebOutput
 from musicond.web.streams import MAX_STREAMS

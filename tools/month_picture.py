@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from musicond.core.messages import Emotion, Policy, Verdict
-from musicond.core.places import CALM, LIFT_SONGS, PLACES, lift, song_place
+from musicond.core.models import Emotion, Policy, Verdict
+from musicond.core.recommend.affect import CALM, LIFT_SONGS, PLACES, lift, song_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -26,15 +26,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from musicond.config.schema import Config
-from musicond.core.choice import window
 from musicond.core.hours import Hours
-from musicond.core.messages import EMOTIONS, Emotion, Occasion, Policy, Rate, Recommendation, Verdict
-from musicond.core.places import LIFTED, song_place
-from musicond.core.recommend import COUNT, Recommender, Taste
-from musicond.music.catalogue import SqliteCatalogue
-from musicond.music.librarian import Librarian
-from musicond.music.lists import Lists
-from musicond.music.schema import FILE_NAME, MEMORY
+from musicond.core.models import EMOTIONS, Emotion, Occasion, Policy, Rate, Recommendation, Verdict
+from musicond.core.recommend.affect import LIFTED, song_place
+from musicond.core.recommend.recommender import COUNT, Recommender, Taste
+from musicond.core.recommend.sampler import window
+from musicond.library.catalogue import SqliteCatalogue
+from musicond.library.database import FILE_NAME, MEMORY
+from musicond.library.editor import Lists
+from musicond.library.maintenance import Librarian
 from musicond.runtime.settings import SettingsStore
 from tools.month_picture import draw
 

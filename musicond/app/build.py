@@ -25,16 +25,16 @@ from musicond.capture.v4l2 import Webcam
 from musicond.config.schema import model_path, models_dir, state_dir
 from musicond.config.secrets import mqtt_password
 from musicond.controller import Brain, Retune, load_controls
-from musicond.core.messages import Command, Next, Policy
-from musicond.core.mood import Rules
+from musicond.core.models import Command, Next, Policy
+from musicond.core.mood.tracker import Rules
 from musicond.core.pace import Pace
 from musicond.core.pipeline import Pipeline
-from musicond.core.recommend import Recommender, Taste
+from musicond.core.recommend.recommender import Recommender, Taste
 from musicond.errors import CatalogueError, CommandError, SourceLost
+from musicond.library.catalogue import SqliteCatalogue, Tender
+from musicond.library.database import FILE_NAME
+from musicond.library.maintenance import JITTER_S, Librarian
 from musicond.mqtt.output import MqttOutput, node_id
-from musicond.music.catalogue import SqliteCatalogue, Tender
-from musicond.music.librarian import JITTER_S, Librarian
-from musicond.music.schema import FILE_NAME
 from musicond.runtime import health
 from musicond.runtime.jobs import Jobs
 from musicond.runtime.mailbox import Inbox
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from musicond.app.web import Checks
     from musicond.capture.recorded import Recording
     from musicond.config.schema import Config
-    from musicond.core.messages import Frame, Outcome
+    from musicond.core.models import Frame, Outcome
     from musicond.core.ports import Catalogue, EmotionReader, FaceFinder, FrameSource, Output
     from musicond.runtime.supervisor import Service
     from musicond.web.desk import Desk

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from musicond.config.schema import Config
-    from musicond.core.messages import Emotion
+    from musicond.core.models import Emotion
     from musicond.core.ports import ListSource, Speaker
     from musicond.runtime.supervisor import Service
     from musicond.spotify.access import Access

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from musicond import history
 from musicond.config.schema import own_socket
 from musicond.config.secrets import page_token
-from musicond.music.desk import from_page
+from musicond.library.actions import from_page
 from musicond.runtime import logs
 from musicond.web.desk import Desk
 from musicond.web.preview import Preview
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from musicond.config.schema import Config
-    from musicond.core.messages import Command
-    from musicond.music.librarian import Librarian
+    from musicond.core.models import Command
+    from musicond.library.maintenance import Librarian
     from musicond.runtime.jobs import Jobs
 
 Checks = list[dict[str, str]]

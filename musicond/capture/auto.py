@@ -9,7 +9,7 @@ from musicond.errors import SourceLost
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from musicond.core.messages import Frame
+    from musicond.core.models import Frame
     from musicond.core.ports import FrameSource
 
 

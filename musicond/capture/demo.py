@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from musicond.core.messages import EMOTIONS, Mood
+from musicond.core.models import EMOTIONS, Mood
 from musicond.errors import SourceLost
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from musicond.capture.orient import orient
-from musicond.core.messages import Frame
+from musicond.core.models import Frame
 from musicond.errors import SourceLost
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import cv2
 import numpy as np
 
-from musicond.core.messages import Frame
+from musicond.core.models import Frame
 from musicond.errors import SourceLost
 
 if TYPE_CHECKING:

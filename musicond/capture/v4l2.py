@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from musicond.capture.orient import fit, orient
-from musicond.core.messages import Frame
+from musicond.core.models import Frame
 from musicond.errors import SourceLost
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from musicond.commands.options import add_config, load_config
 from musicond.config.schema import control_socket, stored_state_dir
 from musicond.controller import load_controls
-from musicond.core.messages import EMOTIONS
+from musicond.core.models import EMOTIONS
 from musicond.errors import ControlError, NotRunning
 from musicond.runtime.settings import SettingsStore
 from musicond.web.client import ControlClient

@@ -14,15 +14,15 @@ from musicond.app.build import build_librarian
 from musicond.commands.catalogue_options import add_arguments
 from musicond.commands.options import load_config
 from musicond.config.schema import control_socket, stored_state_dir
-from musicond.core.messages import Emotion
+from musicond.core.models import Emotion
 from musicond.core.songs import Song
 from musicond.errors import ListError, NotRunning, StateDirError
-from musicond.music.audio import Folder, M3u
-from musicond.music.desk import ACTIONS, do
-from musicond.music.lists import Entry
-from musicond.music.rows import Row, as_message, write_csv, write_json
-from musicond.music.schema import FILE_NAME, MEMORY
-from musicond.music.sources import read_table
+from musicond.library.actions import ACTIONS, do
+from musicond.library.audio_files import Folder, M3u
+from musicond.library.database import FILE_NAME, MEMORY
+from musicond.library.editor import Entry
+from musicond.library.sources import read_table
+from musicond.library.table_files import Row, as_message, write_csv, write_json
 from musicond.runtime.settings import state_lock
 from musicond.web.client import ControlClient
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from musicond.commands.options import add_config
-from musicond.core.messages import EMOTIONS, Verdict
+from musicond.core.models import EMOTIONS, Verdict
 
 NAMES = [each.value for each in EMOTIONS]
 ONE_OF = f"one of {', '.join(NAMES)}"

@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from musicond.core.messages import EMOTIONS
+from musicond.core.models import EMOTIONS
 from musicond.errors import CatalogueError, ControlError, ModelError, NotRunning, OutputError
 from musicond.web.client import ControlClient
 
@@ -168,7 +168,7 @@ def check_catalogue(path: Path, importer: Callable[[str], Any] = import_module) 
     """Whether every emotion has tracks; a catalogue that isn't there yet is tried in memory."""
     try:
         there = path.exists()
-        opener = importer("musicond.music.catalogue").SqliteCatalogue
+        opener = importer("musicond.library.catalogue").SqliteCatalogue
         with opener.open(path, read_only=True) if there else opener.open(":memory:") as catalogue:
             counts = {str(emotion): len(catalogue.pool(emotion)) for emotion in EMOTIONS}
     except PermissionError:

@@ -11,9 +11,9 @@ from musicond.commands.stored import read_chosen, read_stored
 from musicond.config.loader import leaves
 from musicond.config.schema import model_path, state_dir
 from musicond.config.secrets import password_source
-from musicond.core.controls import NOTHING, in_force
-from musicond.core.messages import Emotion
-from musicond.core.mood import Rules
+from musicond.core.models import Emotion
+from musicond.core.mood.tracker import Rules
+from musicond.core.settings import NOTHING, in_force
 from musicond.errors import StateDirError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from musicond.config.loader import Loaded
     from musicond.config.schema import Config
-    from musicond.core.messages import Controls
+    from musicond.core.models import Controls
 
 HELP = "show every value of the configuration and where it comes from"
 ORIGIN_COLUMN = 40

@@ -6,7 +6,7 @@ import argparse
 
 from musicond.commands.options import add_config, load_config
 from musicond.config.schema import control_socket
-from musicond.core.controls import MAX_MINUTES
+from musicond.core.settings import MAX_MINUTES
 from musicond.web.client import ControlClient
 
 HELP = "recommend nothing for a while"

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from musicond.app.build import build_eyes, build_pipeline, open_recording
 from musicond.commands.options import add_config, load_config
-from musicond.core.messages import EMOTIONS, Frame
+from musicond.core.models import EMOTIONS, Frame
 from musicond.core.pace import Pace
-from musicond.music.catalogue import SqliteCatalogue
-from musicond.music.schema import MEMORY
+from musicond.library.catalogue import SqliteCatalogue
+from musicond.library.database import MEMORY
 
 if TYPE_CHECKING:
     import argparse
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from musicond.config.schema import Config
-    from musicond.core.messages import Box, EmotionEstimate, Faces, Outcome
+    from musicond.core.models import Box, EmotionEstimate, Faces, Outcome
     from musicond.core.pipeline import Pipeline
     from musicond.core.ports import EmotionReader, FaceFinder
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from musicond.commands.options import add_config, load_config
 from musicond.commands.stored import change_stored
 from musicond.config.schema import control_socket
-from musicond.core.controls import SWITCHES, reset
+from musicond.core.settings import SWITCHES, reset
 from musicond.errors import NotRunning
 from musicond.web.client import ControlClient
 

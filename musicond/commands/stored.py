@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from musicond.config.schema import stored_state_dir
 from musicond.controller import controls_from, load_controls, settings_from
 from musicond.errors import StateDirError
-from musicond.music.chosen import FILE_NAME as CHOSEN
-from musicond.music.chosen import chosen_from
+from musicond.library.selection import FILE_NAME as CHOSEN
+from musicond.library.selection import chosen_from
 from musicond.runtime.settings import SettingsStore, state_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from musicond.config.schema import Config
-    from musicond.core.messages import Controls, Emotion
+    from musicond.core.models import Controls, Emotion
 
 FILE_NAME = "settings.json"
 

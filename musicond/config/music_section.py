@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from musicond.core.hours import Hours
-from musicond.core.messages import Emotion, Policy
+from musicond.core.models import Emotion, Policy
 from musicond.core.schedule import Schedule
 
 SPOTIFY = ("spotify:", "https://open.spotify.com/")

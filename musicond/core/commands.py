@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from musicond.core.messages import Emotion
+    from musicond.core.models import Emotion
 
 
 @dataclass(frozen=True, slots=True)

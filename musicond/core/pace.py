@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from musicond.core.messages import Mood
+from musicond.core.models import Mood
 
 if TYPE_CHECKING:
-    from musicond.core.messages import Outcome
+    from musicond.core.models import Outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from musicond.core.bias import Bias
-from musicond.core.calibration import Calibration
-from musicond.core.controls import expired, switched
-from musicond.core.messages import (
+from musicond.core.models import (
     EMOTIONS,
     Calibrate,
     Controls,
@@ -26,15 +23,18 @@ from musicond.core.messages import (
     Watching,
     WrongMood,
 )
-from musicond.core.mood import MoodState, Observation, Rules, deny, forget, observe
+from musicond.core.mood.bias import Bias
+from musicond.core.mood.calibration import Calibration
+from musicond.core.mood.tracker import MoodState, Observation, Rules, deny, forget, observe
+from musicond.core.settings import expired, switched
 from musicond.errors import CatalogueError, CommandError
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from musicond.core.messages import Command, Frame, Progress
+    from musicond.core.models import Command, Frame, Progress
     from musicond.core.ports import EmotionReader, FaceFinder
-    from musicond.core.recommend import Taste
+    from musicond.core.recommend.recommender import Taste
 
 
 WHY = {

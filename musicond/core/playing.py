@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
 
-    from musicond.core.messages import Track
+    from musicond.core.models import Track
 
 
 class PlayState(StrEnum):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from musicond.core.controls import MAX_MINUTES
-from musicond.core.messages import EMOTIONS, Mood, Verdict, Watching
+from musicond.core.models import EMOTIONS, Mood, Verdict, Watching
+from musicond.core.settings import MAX_MINUTES
 from musicond.mqtt import parsers as meanings
 from musicond.mqtt import payloads
 from musicond.mqtt import playback_things as playback
@@ -18,7 +18,7 @@ from musicond.mqtt.thing import CONFIG, DIAGNOSTIC, MEASURED, ON_OFF, PERCENT, S
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from musicond.core.messages import Outcome
+    from musicond.core.models import Outcome
 
 
 def _manual(outcome: Outcome) -> str:

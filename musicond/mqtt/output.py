@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from musicond.config.mqtt_section import Mqtt
-    from musicond.core.messages import Command, Outcome
+    from musicond.core.models import Command, Outcome
     from musicond.mqtt.client import Received, Timing
 
 HEALTH_S = 300.0

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from musicond.core.controls import MANUAL_MINUTES, MAX_MINUTES
-from musicond.core.messages import (
+from musicond.core.models import (
     EMOTIONS,
     Command,
     Emotion,
@@ -26,6 +25,7 @@ from musicond.core.messages import (
     Verdict,
     WrongMood,
 )
+from musicond.core.settings import MANUAL_MINUTES, MAX_MINUTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from musicond.core.messages import EMOTIONS, Emotion, Mood, Watching
+from musicond.core.models import EMOTIONS, Emotion, Mood, Watching
 from musicond.core.playing import PlayState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from musicond.core.messages import Outcome, Recommendation, Track
+    from musicond.core.models import Outcome, Recommendation, Track
     from musicond.core.playing import Playback as NowPlaying
 
 PLAIN_LIMIT = 255

@@ -9,7 +9,7 @@ from musicond.mqtt import parsers as meanings
 from musicond.mqtt.thing import DIAGNOSTIC, ON_OFF, SWITCH, Thing, button, of
 
 if TYPE_CHECKING:
-    from musicond.core.messages import Outcome
+    from musicond.core.models import Outcome
 
 UNKNOWN = "None"
 """What Home Assistant's numbers take for unknown."""

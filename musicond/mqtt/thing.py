@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from musicond.core.messages import Command, Outcome
+    from musicond.core.models import Command, Outcome
 
 ON_OFF = {True: "on", False: "off"}
 

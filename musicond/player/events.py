@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from musicond.core.hours import Hours
-    from musicond.core.messages import Recommendation, Track
+    from musicond.core.models import Recommendation, Track
     from musicond.core.playing import Heard
 
 

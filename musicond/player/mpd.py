@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import mpd
 
-from musicond.core.messages import Track
+from musicond.core.models import Track
 from musicond.core.playing import Heard
 from musicond.errors import SpeakerError
 

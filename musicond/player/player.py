@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from musicond.core.expiry import due, told
-from musicond.core.messages import Next, Play, SetVolume, Stop, Watching
+from musicond.core.models import Next, Play, SetVolume, Stop, Watching
 from musicond.core.playing import Begin, GoOn, Halt, Level, More, Playback, PlayState
 from musicond.errors import CommandError, SpeakerError
 from musicond.player.backoff import Retries
@@ -27,7 +27,7 @@ from musicond.player.rules import holding, look_in_s, ours_is, step
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from musicond.core.messages import Command, Outcome, Track
+    from musicond.core.models import Command, Outcome, Track
     from musicond.core.playing import Action, Heard
     from musicond.core.ports import Speaker
     from musicond.player.events import Event, Rules

@@ -28,7 +28,7 @@ from musicond.player.events import Ask, AskNext, AskStop, AskVolume, Event, List
 from musicond.player.listening import judge, judge_first, left_s, mine
 
 if TYPE_CHECKING:
-    from musicond.core.messages import Track
+    from musicond.core.models import Track
     from musicond.core.playing import Action
 
 MEMORY_S = 3600.0

@@ -12,7 +12,7 @@ from musicond.spotify.tracks import URI
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from musicond.core.messages import Track
+    from musicond.core.models import Track
     from musicond.core.playing import Account
     from musicond.spotify.access import Access
     from musicond.spotify.client import Client

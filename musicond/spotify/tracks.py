@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from musicond.core.messages import Track
+from musicond.core.models import Track
 from musicond.core.songs import Song
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import cv2
 import numpy as np
 
-from musicond.core.messages import EMOTIONS, EmotionEstimate
+from musicond.core.models import EMOTIONS, EmotionEstimate
 from musicond.errors import ModelError
 from musicond.vision.interpreter import make_interpreter
 from musicond.vision.preprocess import INPUT_SIZE, MODEL_SCALE, chip, normalise
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from musicond.core.messages import Box, Faces, Frame
+    from musicond.core.models import Box, Faces, Frame
 
 INPUT_SHAPE, SCORES_SHAPE, FACE_SHAPE = (1, INPUT_SIZE, INPUT_SIZE, 1), (1, len(EMOTIONS)), (1, 1)
 

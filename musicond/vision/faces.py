@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from musicond.core.messages import Faces
+from musicond.core.models import Faces
 from musicond.vision.gate import DarkGate, MotionGate, Thumb, thumbnail
 from musicond.vision.haar import Cascade
 from musicond.vision.tracks import Track, merged, same
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from musicond.core.messages import Box, Frame
+    from musicond.core.models import Box, Frame
     from musicond.vision.haar import Sighting
 
 COAST_S = 0.6

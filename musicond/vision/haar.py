@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from musicond.core.messages import Box
+from musicond.core.models import Box
 from musicond.errors import ModelError
 
 if TYPE_CHECKING:

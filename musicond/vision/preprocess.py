@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from musicond.core.messages import Box
+    from musicond.core.models import Box
 
 INPUT_SIZE = 48
 """Side of the model's square input in pixels; the size of FER2013's images."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from musicond.core.messages import Box
+    from musicond.core.models import Box
     from musicond.vision.haar import Sighting
 
 CLEAR = 8.5

@@ -6,8 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from musicond.core.controls import MAX_MINUTES
-from musicond.core.messages import (
+from musicond.core.models import (
     Calibrate,
     Command,
     Emotion,
@@ -26,6 +25,7 @@ from musicond.core.messages import (
     Verdict,
     WrongMood,
 )
+from musicond.core.settings import MAX_MINUTES
 
 MAX_ID = 500
 """Characters of a track's identifier: a local file's is its path."""

@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from musicond.core.messages import Box, Frame, Outcome
+    from musicond.core.models import Box, Frame, Outcome
 
 RATE = 5.0
 """Pictures a second at most."""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from musicond.core.controls import MAX_MINUTES, SWITCHES
-from musicond.core.messages import Emotion, Policy, Verdict
+from musicond.core.models import Emotion, Policy, Verdict
+from musicond.core.settings import MAX_MINUTES, SWITCHES
 from musicond.web import bodies
 from musicond.web.schemas import CHECKS, DAYS, DEVICES, ENTRIES, JSON, LOG, OBJECT, SIGN_IN, STATE, WELL
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from musicond.core.messages import EMOTIONS, Mood, Policy, Watching
+from musicond.core.models import EMOTIONS, Mood, Policy, Watching
 from musicond.core.playing import Hold, PlayState
-from musicond.core.reasons import How, Known
+from musicond.core.recommend.explanation import How, Known
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from musicond.core.messages import Command, Outcome
+    from musicond.core.models import Command, Outcome
     from musicond.web.desk import Desk
     from musicond.web.preview import Preview
 

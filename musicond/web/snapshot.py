@@ -7,13 +7,13 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from musicond import __version__
-from musicond.core.messages import EMOTIONS, Controls, Mood, Watching
+from musicond.core.models import EMOTIONS, Controls, Mood, Watching
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from musicond.core.messages import Outcome, Progress, Recommendation, Track
+    from musicond.core.models import Outcome, Progress, Recommendation, Track
     from musicond.core.playing import Playback
 
 STALE_S = 15.0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from musicond.core.messages import Watching
+from musicond.core.models import Watching
 from musicond.web.guard import Refused, failure
 from musicond.web.preview import MAX_WATCHERS, RATE
 

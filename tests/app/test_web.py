@@ -8,7 +8,7 @@ import pytest
 
 from musicond.app.web import Doctor
 from musicond.errors import ListError
-from musicond.music.desk import from_page
+from musicond.library.actions import from_page
 from tests.web.house import House, house
 from tests.web.test_api import post
 

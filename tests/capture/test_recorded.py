@@ -14,7 +14,7 @@ from musicond.capture.orient import fit, orient
 from musicond.capture.recorded import Clip, Folder, RecordedSource, open_clip
 from musicond.capture.v4l2 import Webcam
 from musicond.config.schema import models_dir
-from musicond.core.messages import Mood
+from musicond.core.models import Mood
 from musicond.errors import SourceLost
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from musicond.cli import main
-from musicond.core.messages import Emotion
-from musicond.music.catalogue import SqliteCatalogue
-from musicond.music.schema import FILE_NAME
+from musicond.core.models import Emotion
+from musicond.library.catalogue import SqliteCatalogue
+from musicond.library.database import FILE_NAME
 
 if TYPE_CHECKING:
     from pathlib import Path

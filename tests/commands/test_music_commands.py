@@ -10,10 +10,10 @@ import pytest
 
 from musicond.cli import main
 from musicond.controller import settings_from
-from musicond.core.bias import Bias
-from musicond.core.messages import Controls
-from musicond.music.catalogue import SqliteCatalogue
-from musicond.music.schema import FILE_NAME
+from musicond.core.models import Controls
+from musicond.core.mood.bias import Bias
+from musicond.library.catalogue import SqliteCatalogue
+from musicond.library.database import FILE_NAME
 from musicond.runtime.settings import SettingsStore, state_lock
 from tests.system.daemon import Daemon
 

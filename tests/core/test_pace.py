@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from musicond.core.messages import Box, Faces, Mood, Outcome, Watching
+from musicond.core.models import Box, Faces, Mood, Outcome, Watching
 from musicond.core.pace import Pace
 
 EMPTY = Outcome(

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from musicond.core.bias import Bias
-from musicond.core.messages import (
+from musicond.core.models import (
     EMOTIONS,
     Box,
     Calibrate,
@@ -35,13 +34,14 @@ from musicond.core.messages import (
     Watching,
     WrongMood,
 )
-from musicond.core.mood import Rules
+from musicond.core.mood.bias import Bias
+from musicond.core.mood.tracker import Rules
 from musicond.core.pipeline import Pipeline
-from musicond.core.recommend import Taste
+from musicond.core.recommend.recommender import Taste
 from musicond.errors import CatalogueError, CommandError
 
 if TYPE_CHECKING:
-    from musicond.core.messages import Command, Outcome
+    from musicond.core.models import Command, Outcome
     from musicond.core.ports import EmotionReader, FaceFinder
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

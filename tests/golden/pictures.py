@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from musicond.config.schema import models_dir
-from musicond.core.messages import Box
+from musicond.core.models import Box
 from musicond.vision.emotion import TfliteReader
 from musicond.vision.preprocess import chip, normalise
 

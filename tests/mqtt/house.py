@@ -13,19 +13,19 @@ import numpy as np
 
 from musicond.config.mqtt_section import Mqtt
 from musicond.controller import Brain, load_controls
-from musicond.core.messages import EMOTIONS, Box, Emotion, EmotionEstimate, Faces, Frame
-from musicond.core.mood import Rules
+from musicond.core.models import EMOTIONS, Box, Emotion, EmotionEstimate, Faces, Frame
+from musicond.core.mood.tracker import Rules
 from musicond.core.pace import Pace
 from musicond.core.pipeline import Pipeline
-from musicond.core.recommend import Recommender
+from musicond.core.recommend.recommender import Recommender
 from musicond.errors import CatalogueError, CommandError, SourceLost
+from musicond.library.catalogue import SqliteCatalogue
+from musicond.library.database import FILE_NAME
+from musicond.library.editor import Lists
 from musicond.mqtt.client import Timing
 from musicond.mqtt.entities import THINGS, present
 from musicond.mqtt.output import MqttOutput
 from musicond.mqtt.publisher import News
-from musicond.music.catalogue import SqliteCatalogue
-from musicond.music.lists import Lists
-from musicond.music.schema import FILE_NAME
 from musicond.runtime.mailbox import Inbox
 from musicond.runtime.settings import SettingsStore
 from musicond.watch_loop import WatchLoop
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from musicond.core.messages import Command, Outcome
+    from musicond.core.models import Command, Outcome
     from tests.mqtt.conftest import Listener
 
 QUICK = Timing(

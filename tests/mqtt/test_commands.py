@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from musicond.core.messages import Emotion, Mood, SetSensitivity, Watching
+from musicond.core.models import Emotion, Mood, SetSensitivity, Watching
 from musicond.mqtt.client import Received
 from musicond.mqtt.commands import Commands
 from musicond.mqtt.entities import THINGS
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from musicond.core.messages import Command
+    from musicond.core.models import Command
     from tests.mqtt.conftest import Broker, Listener
 
 pytestmark = pytest.mark.broker

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from musicond.core.messages import Mood
+from musicond.core.models import Mood
 from musicond.mqtt.discovery import BIRTH_DELAY_S, discovery, removed
 from musicond.mqtt.entities import THINGS, present
 from tests.mqtt.house import House

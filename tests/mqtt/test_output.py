@@ -15,7 +15,7 @@ from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from pydantic import SecretStr
 
-from musicond.core.messages import Emotion, Faces, Mood, Watching
+from musicond.core.models import Emotion, Faces, Mood, Watching
 from musicond.mqtt.output import EVENT_EXPIRY_S, node_id
 from tests.mqtt.conftest import Broker, Listener
 from tests.mqtt.house import BACK_S, HERE, House

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from musicond.core.messages import Box, Controls, Emotion, Faces, Mood, Outcome, Recommendation, Track, Watching
+from musicond.core.models import Box, Controls, Emotion, Faces, Mood, Outcome, Recommendation, Track, Watching
 from musicond.core.playing import Hold, Holding, Playback
 from musicond.mqtt import payloads
 from musicond.mqtt.entities import present

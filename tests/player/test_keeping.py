@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from musicond.core.messages import Mood, Recommendation, Track
+from musicond.core.models import Mood, Recommendation, Track
 from musicond.core.playing import Halt, Heard
 from musicond.player.events import Ask, AskStop, Listened, Room, Rules, Started, State
 from musicond.player.keeping import Kept, kept, resumed

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import mpd
 import pytest
 
-from musicond.core.messages import (
+from musicond.core.models import (
     Controls,
     Faces,
     Mood,

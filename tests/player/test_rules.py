@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from musicond.core import expiry
 from musicond.core.hours import Hours
-from musicond.core.messages import Mood, Recommendation, Track
+from musicond.core.models import Mood, Recommendation, Track
 from musicond.core.playing import Action, Begin, GoOn, Halt, Heard, Level, More
 from musicond.player.events import Ask, AskNext, AskStop, AskVolume, Event, Listened, Room, Rules, Started, State
 from musicond.player.listening import judge, judge_first

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from musicond.core.messages import Emotion, Track
+from musicond.core.models import Emotion, Track
 from musicond.errors import ListError, SpeakerError
 from musicond.spotify import session
 from musicond.spotify.lists import SpotifyList

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from musicond.core.messages import Emotion
+from musicond.core.models import Emotion
 from musicond.core.schedule import Schedule
-from musicond.music.librarian import Librarian
-from musicond.music.lists import Lists
+from musicond.library.editor import Lists
+from musicond.library.maintenance import Librarian
 from musicond.runtime.jobs import Jobs
 from musicond.runtime.settings import SettingsStore
 from musicond.spotify.lists import SpotifyList
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from musicond.music.refresh import Report
+    from musicond.library.refresh import Report
     from musicond.spotify.client import Client
 
 RAIN, SEARCH = "spotify:Rainy days", "spotify:search:rainy piano"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from musicond.core.messages import Track
+from musicond.core.models import Track
 from musicond.spotify import client as module
 from musicond.spotify.lists import SpotifyList
 from musicond.spotify.speaker import SpotifySpeaker

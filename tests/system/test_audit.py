@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from musicond.core.messages import EMOTIONS, Mood
-from musicond.music.lists import Lists
-from musicond.music.schema import FILE_NAME
+from musicond.core.models import EMOTIONS, Mood
+from musicond.library.database import FILE_NAME
+from musicond.library.editor import Lists
 from tests.system.daemon import Daemon
 
 if TYPE_CHECKING:

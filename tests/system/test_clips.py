@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from musicond.core.messages import EMOTIONS
+from musicond.core.models import EMOTIONS
 
 if TYPE_CHECKING:
     from pathlib import Path

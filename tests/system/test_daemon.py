@@ -16,7 +16,7 @@ import pytest
 
 from musicond.capture.demo import DemoClip
 from musicond.config.schema import models_dir
-from musicond.core.messages import Emotion
+from musicond.core.models import Emotion
 from tests.mqtt.conftest import Broker, Listener
 from tests.system.daemon import Daemon
 

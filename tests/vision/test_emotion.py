@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from musicond.config.schema import models_dir
-from musicond.core.messages import EMOTIONS, Box, Faces, Frame
+from musicond.core.models import EMOTIONS, Box, Faces, Frame
 from musicond.errors import ModelError
 from musicond.vision.emotion import TfliteReader
 from musicond.vision.interpreter import make_interpreter

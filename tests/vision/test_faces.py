@@ -9,7 +9,7 @@ import pytest
 
 from musicond.capture.demo import DemoClip
 from musicond.config.schema import models_dir
-from musicond.core.messages import Box, Faces, Frame
+from musicond.core.models import Box, Faces, Frame
 from musicond.errors import ModelError
 from musicond.vision.emotion import TfliteReader
 from musicond.vision.faces import HaarFinder

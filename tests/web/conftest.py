@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from musicond.core.messages import Box, Command, Faces, Mood, Outcome, Recommendation, Track, Watching
+from musicond.core.models import Box, Command, Faces, Mood, Outcome, Recommendation, Track, Watching
 from musicond.web.server import WebOutput
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from musicond.app.web import build_desks
-from musicond.core.messages import Emotion
+from musicond.core.models import Emotion
 from musicond.core.schedule import Schedule
 from musicond.errors import ListError
 from musicond.history import HistoryBook, HistoryOutput
-from musicond.music.catalogue import SqliteCatalogue
-from musicond.music.librarian import Librarian
+from musicond.library.catalogue import SqliteCatalogue
+from musicond.library.maintenance import Librarian
 from musicond.runtime.jobs import Jobs
 from musicond.runtime.settings import SettingsStore
 from musicond.web.desk import Desk

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from musicond.core.messages import Frame
+from musicond.core.models import Frame
 from tests.web.conftest import NOON
 
 if TYPE_CHECKING:

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from musicond.core.controls import SWITCHES
-from musicond.core.messages import (
+from musicond.core.models import (
     Calibrate,
     Controls,
     Emotion,
@@ -37,6 +36,7 @@ from musicond.core.messages import (
     Watching,
     WrongMood,
 )
+from musicond.core.settings import SWITCHES
 from musicond.errors import CatalogueError, CommandError, OutputError
 from musicond.runtime.mailbox import InboxFull
 from musicond.web import api, bodies, snapshot, static_files, streams

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from musicond.core.messages import (
+from musicond.core.models import (
     Emotion,
     Next,
     Pause,

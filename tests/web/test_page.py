@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from musicond.core.messages import (
+from musicond.core.models import (
     Controls,
     Emotion,
     Mood,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from musicond.core.messages import Emotion
-from musicond.music.lists import Lists
+from musicond.core.models import Emotion
+from musicond.library.editor import Lists
 from tests.web.browser import go, opened, text
 from tests.web.house import House, house
 from tests.web.pictures import wait_for

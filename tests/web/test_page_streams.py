@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import SecretStr
 
-from musicond.core.messages import Mood
+from musicond.core.models import Mood
 from musicond.web.preview import MAX_WATCHERS, Preview
 from musicond.web.streams import MAX_STREAMS
 from tests.web.browser import go, opened, page, text

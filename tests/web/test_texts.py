@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from musicond.core.messages import (
+from musicond.core.models import (
     Emotion,
     Mood,
     Recommendation,
 )
 from musicond.core.playing import Hold, Holding
-from musicond.core.reasons import How, Known, Why
+from musicond.core.recommend.explanation import How, Known, Why
 from musicond.web import static_files
 from tests.web.browser import SILENT
 from tests.web.conftest import HAPPY, NOON, SONGS, Rig

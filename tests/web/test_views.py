@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from musicond.core.messages import Controls, Emotion, Watching
-from musicond.music.lists import Lists
+from musicond.core.models import Controls, Emotion, Watching
+from musicond.library.editor import Lists
 from tests.web.browser import PLAYING, go, opened, text
 from tests.web.conftest import HAPPY, without_face
 from tests.web.house import House, house

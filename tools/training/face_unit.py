@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from musicond.core.messages import Box
+from musicond.core.models import Box
 from musicond.vision.preprocess import INPUT_SIZE, chip
 from tools.training.augment import jitter
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from musicond.core.messages import EMOTIONS
+from musicond.core.models import EMOTIONS
 from musicond.vision.preprocess import INPUT_SIZE, MODEL_SCALE, normalise
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from musicond import __version__
-from musicond.music.lists import Lists
-from musicond.music.schema import FILE_NAME
+from musicond.library.database import FILE_NAME
+from musicond.library.editor import Lists
 from tests.mqtt.conftest import Broker, Listener
 from tests.mqtt.relay import Relay
 from tests.rig.checks import check, faults, mosquitto_version

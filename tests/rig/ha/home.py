@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from musicond.core.messages import Mood
+from musicond.core.models import Mood
 from musicond.mqtt.entities import THINGS, present
 from musicond.runtime import health
 from tests.rig.checks import check

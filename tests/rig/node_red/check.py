@@ -20,9 +20,9 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from musicond.core.messages import Mood
-from musicond.music.lists import Lists
-from musicond.music.schema import FILE_NAME
+from musicond.core.models import Mood
+from musicond.library.database import FILE_NAME
+from musicond.library.editor import Lists
 from tests.mqtt.conftest import Broker, Listener, free_port
 from tests.rig.checks import check, faults, mosquitto_version
 from tests.system.daemon import Daemon

@@ -1,0 +1,71 @@
+"""Ten seconds of a neutral face: what bias makes this household's neutral be read as neutral."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from musicond.core.models import EMOTIONS, Emotion, Progress
+from musicond.core.mood.bias import REACH, Bias, bounded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LASTS_S = 10.0
+"""Seconds from the first reading to the last."""
+GIVES_UP_S = 40.0
+FEWEST = 20
+"""Readings."""
+GOAL = 0.55
+"""Mean score of neutral that is enough."""
+PARTS = 20
+NEUTRAL = EMOTIONS.index(Emotion.NEUTRAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """One under way; only scores are held, and only until it ends."""
+
+    asked_at: float
+    """Monotonic seconds."""
+    readings: tuple[tuple[float, tuple[float, ...]], ...] = ()
+    """When, and the scores without any bias."""
+
+    def watched(self, at: float, scores: tuple[float, ...] | None) -> Calibration:
+        """Return it after one more frame; None: no face was read."""
+        return self if scores is None else replace(self, readings=(*self.readings, (at, scores)))
+
+    def progress(self, at: float) -> Progress:
+        """Return how far it is."""
+        if not self.readings:
+            return Progress(0.0, self._fault(at))
+        lasted = self.readings[-1][0] - self.readings[0][0]
+        done = min(lasted / LASTS_S, len(self.readings) / FEWEST, 1.0)
+        return Progress(done, self._fault(at) if done < 1 else None)
+
+    def _fault(self, at: float) -> str | None:
+        if at - self.asked_at < GIVES_UP_S:
+            return None
+        return "no face could be read for long enough; look into the camera, with light on the face, and try again"
+
+    def bias(self) -> Bias:
+        """Return what the readings teach."""
+        return for_neutral([scores for _, scores in self.readings])
+
+
+def for_neutral(readings: Sequence[tuple[float, ...]]) -> Bias:
+    """Return the least bias with which these readings of a neutral face have a mean neutral score of GOAL, or REACH.
+
+    It raises neutral and lowers the others, each by its share in what neutral was taken for.
+    """
+    means = [sum(column) / len(readings) for column in zip(*readings, strict=True)]
+    worst = max(mean for place, mean in enumerate(means) if place != NEUTRAL)
+    direction = [1.0 if place == NEUTRAL else -mean / worst for place, mean in enumerate(means)]
+    middle = sum(direction) / len(direction)
+    length = sum((each - middle) ** 2 for each in direction) ** 0.5
+    bias = Bias()
+    for part in range(PARTS + 1):
+        bias = bounded([REACH * part / PARTS * each / length for each in direction])
+        if sum(bias.apply(each)[NEUTRAL] for each in readings) / len(readings) >= GOAL:
+            break
+    return bias

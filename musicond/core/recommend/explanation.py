@@ -1,0 +1,127 @@
+"""Says in plain words what was chosen and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from musicond.core.models import Emotion, Policy
+from musicond.core.recommend.affect import LIFT_SONGS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from musicond.core.recommend.policies import Plan
+    from musicond.core.recommend.sampler import Heard
+
+
+class How(StrEnum):
+    """How songs were chosen: by the policy, or for two moods that were read nearly alike."""
+
+    MATCH = "match"
+    MIX = "mix"
+    LIFT = "lift"
+    STEADY = "steady"
+
+
+class Known(StrEnum):
+    """What is remembered of the songs: some liked, none ever offered, some just before, or none just before."""
+
+    LIKED = "liked"
+    NEW = "new"
+    AGAIN = "again"
+    RESTED = "rested"
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """The reason for songs, for who words it."""
+
+    how: How
+    known: Known
+    liked: int = 0
+    """Songs that were liked before."""
+    first: int = 0
+    """Of a lift: the number of its first song, and of its last."""
+    last: int = 0
+    other: Emotion | None = None
+    """Of a mix: the other mood."""
+    quiet: bool = False
+    """Quiet hours: drawn from the calmer songs."""
+
+
+SOUND = {
+    Emotion.ANGRY: "fast, loud guitar",
+    Emotion.DISGUST: "harsh, heavy",
+    Emotion.FEAR: "dark, tense",
+    Emotion.HAPPY: "bright, lively",
+    Emotion.NEUTRAL: "calm, even-tempered",
+    Emotion.SAD: "slow, quiet",
+    Emotion.SURPRISE: "fast, high-energy",
+}
+"""What the starter's lists were picked for: see docs/recommendation.md."""
+
+KNOWN = {
+    Known.LIKED: "{} of them liked before",
+    Known.NEW: "not offered before",
+    Known.AGAIN: "some offered just before, as the list is short",
+    Known.RESTED: "none of them offered last time",
+}
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+
+def why(plan: Plan, drawn: Sequence[int], heard: Sequence[Heard | None], turn: int, *, quiet: bool) -> Why:
+    """Return why these songs.
+
+    `drawn` counts the songs of each part of the plan, `heard` tells of each song what was remembered before this
+    recommendation of the mood, number `turn`; `quiet`: only the calmer songs were drawn from.
+    """
+    how, first, last, other = How.MATCH, 0, 0, None
+    if plan.policy is Policy.LIFT:
+        how = How.LIFT
+        first = min(plan.songs_before + 1, LIFT_SONGS)
+        last = min(plan.songs_before + sum(drawn), LIFT_SONGS)
+    elif plan.policy is Policy.STEADY:
+        how = How.STEADY
+    elif len(drawn) > 1 and all(drawn):
+        how, other = How.MIX, plan.parts[1].lists[0]
+    liked = sum(each is not None and each.likes > each.dislikes for each in heard)
+    return Why(how, _known(heard, turn, liked), liked, first, last, other, quiet)
+
+
+def reason(emotion: Emotion, found: Why, drawn: Sequence[int]) -> str:
+    """Say it in one sentence or two."""
+    name, total = emotion.value.capitalize(), sum(drawn)
+    if found.how is How.LIFT:
+        text = f"{name}, to be lifted: {_songs(total)} on the way from {SOUND[emotion]} over calm to happy"
+        text += f", {_span(found.first, found.last)} of {LIFT_SONGS}"
+    elif found.how is How.STEADY:
+        text = f"{name}, kept steady: {_songs(total)} close to what was offered before"
+    elif found.other is not None:
+        some, more = _songs(drawn[0], SOUND[emotion]), _songs(drawn[1], SOUND[found.other])
+        text = f"{name} with some {found.other.value}: {some} and {more}"
+    else:
+        text = f"{name}: {_songs(total, SOUND[emotion])}"
+    liked = NUMBERS[found.liked] if found.liked < len(NUMBERS) else found.liked
+    end = "Quiet hours: from the calmer half." if found.quiet else ""
+    return f"{text}, {KNOWN[found.known].format(liked)}. {end}".rstrip()
+
+
+def _songs(count: int, sound: str = "") -> str:
+    number = NUMBERS[count] if count < len(NUMBERS) else str(count)
+    return " ".join(filter(None, (number, sound, "song" if count == 1 else "songs")))
+
+
+def _span(first: int, last: int) -> str:
+    return f"number {first}" if first == last else f"numbers {first} to {last}"
+
+
+def _known(heard: Sequence[Heard | None], turn: int, liked: int) -> Known:
+    if liked:
+        return Known.LIKED
+    if not any(each is not None and each.shown for each in heard):
+        return Known.NEW
+    if any(each is not None and each.turn and each.turn >= turn - 1 for each in heard):
+        return Known.AGAIN
+    return Known.RESTED

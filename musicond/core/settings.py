@@ -1,0 +1,112 @@
+"""What persons switch: what each command does to the controls, what ends by itself, and what a reset gives back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from musicond.core.models import (
+    Command,
+    Controls,
+    Pause,
+    Reset,
+    Resume,
+    SetAutoplay,
+    SetManualMood,
+    SetPolicy,
+    SetPrivacy,
+    SetSensitivity,
+    SetVolume,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+MAX_MINUTES = 10080
+"""Longest pause and longest manual mood: one week."""
+MANUAL_MINUTES = 60
+"""How long a manual mood holds where nothing else is said."""
+MORNING_HOUR = 6
+"""When a pause "until tomorrow" ends."""
+LEAST_NIGHT = timedelta(hours=3)
+"""A morning nearer than that is still tonight."""
+
+SWITCHES: Mapping[str, tuple[str, ...]] = {
+    "privacy": ("private",),
+    "pause": ("paused", "paused_until", "paused_minutes"),
+    "policy": ("policy",),
+    "sensitivity": ("sensitivity",),
+    "mood": ("manual_mood", "manual_until"),
+    "autoplay": ("autoplay",),
+    "volume": ("volume",),
+}
+"""What a person can switch and reset, and the fields of Controls that hold it."""
+
+NOTHING = Controls()
+
+
+def switched(controls: Controls, command: Command, wall: datetime) -> Controls:
+    """Return the controls after a command; those that switch nothing leave them as they are."""
+    match command:
+        case Pause(minutes, until_tomorrow):
+            until = morning(wall) if until_tomorrow else None
+            if minutes is not None:
+                until = wall + timedelta(minutes=minutes)
+            return replace(controls, paused=True, paused_until=until, paused_minutes=minutes)
+        case Resume():
+            return reset(controls, "pause")
+        case SetManualMood(mood=None):
+            return reset(controls, "mood")
+        case SetManualMood(mood, minutes):
+            return replace(controls, manual_mood=mood, manual_until=wall + timedelta(minutes=minutes))
+        case Reset(key):
+            return reset(controls, key)
+    return _set(controls, command)
+
+
+def _set(controls: Controls, command: Command) -> Controls:
+    """Return the controls with the one field that a command sets."""
+    match command:
+        case SetPrivacy(on):
+            return replace(controls, private=on)
+        case SetPolicy(policy):
+            return replace(controls, policy=policy)
+        case SetSensitivity(percent):
+            return replace(controls, sensitivity=percent)
+        case SetAutoplay(on):
+            return replace(controls, autoplay=on)
+        case SetVolume(percent):
+            return replace(controls, volume=percent)
+    return controls
+
+
+def reset(controls: Controls, key: str | None) -> Controls:
+    """Return the controls with one switch of `SWITCHES`, or with None every one, as if nobody had touched it."""
+    fields = SWITCHES[key] if key else [name for names in SWITCHES.values() for name in names]
+    return replace(controls, **{name: getattr(NOTHING, name) for name in fields})
+
+
+def expired(controls: Controls, wall: datetime) -> Controls:
+    """Return the controls without a pause or a manual mood whose time has come."""
+    if controls.paused_until is not None and wall >= controls.paused_until:
+        controls = reset(controls, "pause")
+    if controls.manual_until is not None and wall >= controls.manual_until:
+        controls = reset(controls, "mood")
+    return controls
+
+
+def in_force(controls: Controls) -> tuple[str, ...]:
+    """Return the names of what a person has switched away from its default."""
+    return tuple(
+        key
+        for key, names in SWITCHES.items()
+        if any(getattr(controls, name) != getattr(NOTHING, name) for name in names)
+    )
+
+
+def morning(wall: datetime) -> datetime:
+    """Return the next six in the morning that is not already near."""
+    today = wall.replace(hour=MORNING_HOUR, minute=0, second=0, microsecond=0)
+    return today if today - wall >= LEAST_NIGHT else today + timedelta(days=1)

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from musicond.core.mood.bias import LIMIT, REACH, STEPS, Bias, bounded
+
+seven = st.lists(st.floats(-50, 50), min_size=7, max_size=7)
+readings = st.lists(st.floats(1e-9, 1), min_size=7, max_size=7).map(lambda w: tuple(each / sum(w) for each in w))
+
+
+@given(seven, readings)
+def test_no_bias_moves_any_score_of_any_reading_by_more_than_the_limit(
+    shifts: list[float], scores: tuple[float, ...]
+) -> None:
+    after = bounded(shifts).apply(scores)
+    assert sum(after) == pytest.approx(1)
+    assert all(abs(new - old) <= LIMIT for new, old in zip(after, scores, strict=True))
+
+
+@given(seven)
+def test_a_bias_is_centred_and_within_reach(shifts: list[float]) -> None:
+    bias = bounded(shifts)
+    assert abs(sum(bias.shifts)) < 1e-3
+    assert math.hypot(*bias.shifts) <= REACH + 1e-3
+    assert bounded(bias.shifts).shifts == pytest.approx(bias.shifts, abs=2e-4)
+
+
+def test_without_shifts_nothing_moves() -> None:
+    scores = (0.1, 0.1, 0.1, 0.4, 0.1, 0.1, 0.1)
+    assert not Bias()
+    assert Bias().apply(scores) is scores
+    assert bounded([3.0] * 7) == Bias()
+
+
+def test_what_was_called_wrong_falls_and_what_was_right_rises_until_the_reach_is_used_up() -> None:
+    bias = Bias()
+    for _ in range(STEPS):
+        bias = bias.moved(5, 4)
+    assert math.hypot(*bias.shifts) == pytest.approx(REACH, abs=1e-3)
+    assert bias.shifts[4] == pytest.approx(-bias.shifts[5])
+    assert bias.moved(5, 4).shifts == pytest.approx(bias.shifts, abs=2e-4)
+    assert Bias().moved(5, None).shifts[5] < 0 < Bias().moved(5, None).shifts[0]
+    assert Bias().moved(None, 4).shifts[4] > 0

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from musicond.core.models import (
+    Command,
+    Controls,
+    Emotion,
+    Next,
+    Pause,
+    Policy,
+    Reset,
+    Resume,
+    SetAutoplay,
+    SetManualMood,
+    SetPolicy,
+    SetPrivacy,
+    SetSensitivity,
+    SetVolume,
+)
+from musicond.core.settings import LEAST_NIGHT, MORNING_HOUR, SWITCHES, expired, in_force, morning, reset, switched
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+MINUTES = st.floats(0.1, 10080)
+COMMANDS = st.one_of(
+    st.builds(SetPrivacy, st.booleans()),
+    st.builds(Pause, st.none() | MINUTES, st.booleans()),
+    st.builds(Resume),
+    st.builds(SetPolicy, st.none() | st.sampled_from(Policy)),
+    st.builds(SetSensitivity, st.floats(0, 100)),
+    st.builds(SetAutoplay, st.none() | st.booleans()),
+    st.builds(SetVolume, st.floats(0, 100)),
+    st.builds(SetManualMood, st.none() | st.sampled_from(Emotion), MINUTES),
+)
+EVERYTHING = Controls(
+    private=True,
+    paused=True,
+    paused_until=NOON,
+    paused_minutes=5,
+    sensitivity=70,
+    manual_mood=Emotion.SAD,
+    manual_until=NOON,
+    policy=Policy.LIFT,
+    autoplay=True,
+    volume=30,
+)
+
+
+def test_each_command_switches_what_it_says() -> None:
+    def after(*commands: Command) -> Controls:
+        controls = Controls()
+        for command in commands:
+            controls = switched(controls, command, NOON)
+        return controls
+
+    assert after(SetPrivacy(on=True)) == Controls(private=True)
+    assert after(Pause()) == Controls(paused=True)
+    half_past = NOON + timedelta(minutes=30)
+    assert after(Pause(30)) == Controls(paused=True, paused_until=half_past, paused_minutes=30)
+    tomorrow = datetime(2026, 11, 24, MORNING_HOUR, tzinfo=UTC)
+    assert after(Pause(until_tomorrow=True)) == Controls(paused=True, paused_until=tomorrow)
+    assert after(Pause(30), Pause()) == Controls(paused=True)
+    assert after(Pause(30), Resume()) == Controls()
+    assert after(SetPolicy(Policy.STEADY)) == Controls(policy=Policy.STEADY)
+    assert after(SetSensitivity(70)) == Controls(sensitivity=70)
+    assert after(SetManualMood(Emotion.SAD, 30)) == Controls(manual_mood=Emotion.SAD, manual_until=half_past)
+    assert after(SetManualMood(Emotion.SAD), SetManualMood(None)) == Controls()
+    assert after(Next()) == Controls()
+
+
+def test_every_field_but_the_bias_belongs_to_one_switch() -> None:
+    held = [name for names in SWITCHES.values() for name in names]
+    assert sorted([*held, "bias"]) == sorted(field.name for field in fields(Controls))
+
+
+@given(st.lists(COMMANDS, max_size=8))
+def test_a_reset_is_as_if_nobody_had_touched_it(commands: list[Command]) -> None:
+    controls = Controls()
+    for command in commands:
+        controls = switched(controls, command, NOON)
+    assert switched(controls, Reset(), NOON) == Controls()
+    for key in SWITCHES:
+        assert in_force(reset(controls, key)) == tuple(each for each in in_force(controls) if each != key)
+
+
+def test_a_reset_of_one_leaves_the_others() -> None:
+    assert in_force(EVERYTHING) == tuple(SWITCHES)
+    assert in_force(Controls()) == ()
+    assert switched(EVERYTHING, Reset("sensitivity"), NOON) == replace(EVERYTHING, sensitivity=None)
+
+
+def test_what_is_over_ends_and_nothing_else() -> None:
+    early = NOON - timedelta(seconds=1)
+    assert expired(EVERYTHING, early) == EVERYTHING
+    over = expired(EVERYTHING, NOON)
+    assert in_force(over) == ("privacy", "policy", "sensitivity", "autoplay", "volume")
+    assert expired(Controls(paused=True), NOON + timedelta(days=400)) == Controls(paused=True), "until resumed"
+
+
+@pytest.mark.parametrize(
+    ("now", "then"),
+    [
+        ("2026-11-23T14:00", "2026-11-24T06:00"),
+        ("2026-11-23T23:59", "2026-11-24T06:00"),
+        ("2026-11-24T01:30", "2026-11-24T06:00"),
+        ("2026-11-24T03:01", "2026-11-25T06:00"),
+        ("2026-11-24T06:00", "2026-11-25T06:00"),
+    ],
+)
+def test_tomorrow_is_the_morning_after_the_night(now: str, then: str) -> None:
+    zone = timezone(timedelta(hours=5, minutes=30))
+    wall = datetime.fromisoformat(now).replace(tzinfo=zone)
+    assert morning(wall) == datetime.fromisoformat(then).replace(tzinfo=zone)
+
+
+@given(st.datetimes(datetime(2026, 1, 1), datetime(2036, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001 - hypothesis adds it
+def test_tomorrow_is_never_soon_nor_far(wall: datetime) -> None:
+    assert LEAST_NIGHT <= morning(wall) - wall < timedelta(hours=24) + LEAST_NIGHT

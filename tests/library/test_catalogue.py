@@ -1,0 +1,470 @@
+"""The catalogue as the watch loop uses it, and its file: migrations, backups, damage."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from musicond.core.models import EMOTIONS, Emotion, Track, Verdict
+from musicond.core.recommend.sampler import Heard
+from musicond.core.songs import Song
+from musicond.errors import CatalogueError
+from musicond.library import catalogue as module
+from musicond.library import database as schema
+from musicond.library.catalogue import SqliteCatalogue, Tender
+from musicond.library.database import APPLICATION_ID, BACKUP, MEMORY, MIGRATIONS, back_up
+from musicond.library.editor import Lists
+from tests.web.conftest import HAPPY
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from musicond.core.ports import Catalogue
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "catalogue.sqlite"
+
+
+def made(path: Path) -> Path:
+    SqliteCatalogue.open(path).close()
+    return path
+
+
+def edited(path: Path, *statements: str) -> Path:
+    connection = sqlite3.connect(path, isolation_level=None)
+    for statement in statements:
+        connection.execute(statement)
+    connection.close()
+    return path
+
+
+def refusal(path: Path, *, read_only: bool = False) -> str:
+    with pytest.raises(CatalogueError) as caught:
+        SqliteCatalogue.open(path, read_only=read_only)
+    text = str(caught.value)
+    assert "\n" not in text
+    assert str(path) in text
+    return text
+
+
+def key(catalogue: SqliteCatalogue, emotion: Emotion, place: int = 0) -> int:
+    return int(catalogue.pool(emotion).keys[place])
+
+
+def test_a_new_catalogue_holds_the_starter() -> None:
+    with SqliteCatalogue.open(MEMORY) as catalogue:
+        port: Catalogue = catalogue
+        for emotion in EMOTIONS:
+            pool = port.pool(emotion)
+            assert len(pool) == len(set(pool.keys.tolist())) == 25
+            assert pool.keys.tolist() == sorted(pool.keys.tolist())
+            assert 0 <= pool.familiarity.min() <= pool.familiarity.max() <= 1
+            assert -1 <= pool.places.min() <= pool.places.max() <= 1
+            assert port.heard(emotion) == {}
+            track = port.tracks([int(pool.keys[3])])[0]
+            assert port.key_of(track.track_id) == pool.keys[3]
+            assert port.emotions_of(int(pool.keys[3])) == (emotion,)
+        assert port.key_of("unknown") is None
+
+
+def test_the_playlist_that_holds_all_songs_is_found_and_no_other(path: Path) -> None:
+    def songs(*titles: str) -> list[Song]:
+        return [Song(title, "x", f"t:{title}") for title in titles]
+
+    def tracks(*titles: str) -> list[Track]:
+        return [Track(song.track_id, song.title, song.artist, "") for song in songs(*titles)]
+
+    def refreshed(*rounds: tuple[Emotion, str, str, str | None]) -> None:
+        with Lists.open(path) as lists:
+            for emotion, origin, titles, uri in rounds:
+                lists.merge(emotion, origin, songs(*titles), uri)
+
+    with SqliteCatalogue.open(path) as catalogue:
+        assert catalogue.playlist(()) is None
+        first = catalogue.tracks(catalogue.pool(Emotion.SAD).keys[:5].tolist())
+        assert catalogue.playlist(first) is None, "the starter is none"
+        refreshed(
+            (Emotion.SAD, "spotify:Rain", "abcd", "p:rain"),
+            (Emotion.SAD, "spotify:liked", "aef", None),
+            (Emotion.HAPPY, "spotify:Sun", "aeg", "p:sun"),
+        )
+        assert catalogue.playlist(tracks(*"bac")) == "p:rain"
+        assert catalogue.playlist(tracks(*"ag")) == "p:sun"
+        assert catalogue.playlist(tracks("a")) == "p:rain", "of two that hold it, always the same one"
+        assert catalogue.playlist(tracks(*"bg")) is None, "of two lists"
+        assert catalogue.playlist(tracks(*"af")) is None, "liked songs have no address"
+        assert catalogue.playlist([*tracks("b"), first[0]]) is None
+        assert catalogue.playlist(tracks("b", "unknown")) is None
+        refreshed((Emotion.SAD, "spotify:Rain", "ab", "p:renamed"))
+        assert catalogue.playlist(tracks(*"ab")) == "p:renamed"
+        assert catalogue.playlist(tracks(*"bc")) is None, "the playlist names c no longer"
+        refreshed((Emotion.SAD, "spotify:Rain", "ab", None))
+        assert catalogue.playlist(tracks(*"ab")) is None
+    with Lists.open(path) as lists:
+        lists.keep_only(Emotion.HAPPY, ())
+        assert lists.connection.execute("SELECT * FROM playlists").fetchall() == []
+
+
+def test_counts_are_kept_and_no_times(path: Path) -> None:
+    with SqliteCatalogue.open(path) as catalogue:
+        first, second = key(catalogue, Emotion.SAD), key(catalogue, Emotion.SAD, 1)
+        catalogue.offered(Emotion.SAD, [first, second], 1)
+        catalogue.offered(Emotion.SAD, [first], 2)
+        assert catalogue.heard(Emotion.SAD)[first] == Heard(shown=2, turn=2)
+    with SqliteCatalogue.open(path) as catalogue:
+        assert catalogue.heard(Emotion.SAD) == {first: Heard(shown=2, turn=2), second: Heard(shown=1, turn=1)}
+        assert catalogue.heard(Emotion.HAPPY) == {}
+    connection = sqlite3.connect(path)
+    columns = [str(row[0]) for row in connection.execute(
+        "SELECT m.name || '.' || i.name FROM sqlite_master m, pragma_table_info(m.name) i WHERE m.name <> 'scanned'"
+    )]  # fmt: skip
+    connection.close()
+    assert "plays.turn" in columns
+    assert not [name for name in columns if any(word in name for word in ("date", "time", "day", "_at", "changed"))]
+
+
+def test_what_was_offered_is_stored_in_batches_and_with_any_verdict(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stored() -> list[tuple[int, int]]:
+        with Lists.open(path, read_only=True) as lists:
+            return lists.connection.execute("SELECT track, shown FROM plays").fetchall()
+
+    with SqliteCatalogue.open(path) as catalogue:
+        tender = Tender(catalogue)
+        song = key(catalogue, Emotion.SAD)
+        catalogue.offered(Emotion.SAD, [song], 1)
+        tender.accept(HAPPY)
+        assert stored() == []
+        monkeypatch.setattr(module, "FLUSH_S", 0.0)
+        tender.accept(HAPPY)
+        assert stored() == [(song, 1)]
+        catalogue.offered(Emotion.SAD, [song], 2)
+        catalogue.rate([Emotion.SAD], song, Verdict.LIKE)
+        assert stored() == [(song, 2)]
+        assert catalogue.heard(Emotion.SAD)[song] == Heard(likes=1, shown=2, turn=2)
+        assert tender.status() == "well"
+
+
+def test_what_cannot_be_stored_is_told_once_and_waits(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "FLUSH_S", 0.0)
+    monkeypatch.setattr(schema, "BUSY_S", 0.05)
+    with SqliteCatalogue.open(path) as catalogue:
+        tender = Tender(catalogue)
+        song = key(catalogue, Emotion.SAD)
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        catalogue.offered(Emotion.SAD, [song], 1)
+        tender.accept(HAPPY)
+        tender.accept(HAPPY)
+        assert caplog.text.count("can't be stored") == 1
+        assert "close that program" in tender.status()
+        other.execute("ROLLBACK")
+        other.close()
+        tender.accept(HAPPY)
+        assert tender.status() == "well"
+    with SqliteCatalogue.open(path, read_only=True) as catalogue:
+        assert catalogue.heard(Emotion.SAD)[song].shown == 1
+
+
+def test_feedback_is_counted_for_each_mood_and_survives(path: Path) -> None:
+    with SqliteCatalogue.open(path) as catalogue:
+        song = key(catalogue, Emotion.SAD)
+        catalogue.rate([Emotion.SAD], song, Verdict.LIKE)
+        catalogue.rate([Emotion.SAD, Emotion.HAPPY], song, Verdict.DISLIKE)
+        catalogue.rate([Emotion.SAD], song, Verdict.SKIP)
+        catalogue.rate([Emotion.SAD], song, Verdict.SKIP)
+    with Lists.open(path, read_only=True) as lists:
+        said = {each["mood"]: (each["likes"], each["dislikes"], each["skips"]) for each in lists.feedback()}
+    assert said == {"sad": (1, 1, 2), "happy": (0, 1, 0)}
+
+
+def test_another_connection_s_changes_are_seen_and_nothing_waiting_is_lost(path: Path) -> None:
+    with SqliteCatalogue.open(path) as catalogue:
+        song = key(catalogue, Emotion.SAD)
+        catalogue.offered(Emotion.SAD, [song], 1)
+        with Lists.open(path) as lists:
+            lists.remove(catalogue.tracks([key(catalogue, Emotion.SAD, 1)])[0].track_id)
+        assert len(catalogue.pool(Emotion.SAD)) == 24
+        assert catalogue.heard(Emotion.SAD)[song].shown == 1
+
+
+def test_it_may_be_opened_in_one_thread_and_used_in_another(path: Path) -> None:
+    found: list[int] = []
+    with SqliteCatalogue.open(path) as catalogue:
+        thread = threading.Thread(target=lambda: found.append(len(catalogue.pool(Emotion.HAPPY))))
+        thread.start()
+        thread.join(10)
+    assert found == [25]
+
+
+def test_a_file_uses_a_write_ahead_log_syncs_and_is_read_while_written(path: Path) -> None:
+    with SqliteCatalogue.open(path) as writer:
+        assert writer._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert writer._connection.execute("PRAGMA synchronous").fetchone() == (2,), "FULL"
+        writer._connection.execute("BEGIN IMMEDIATE")
+        with Lists.open(path, read_only=True) as reader:
+            assert len(reader.entries()) == 7 * 25
+        writer._connection.execute("ROLLBACK")
+
+
+def test_read_only_reads_a_file_at_rest_and_writes_nothing(path: Path) -> None:
+    made(path)
+    with SqliteCatalogue.open(path, read_only=True) as catalogue, pytest.raises(CatalogueError, match="writable"):
+        catalogue.rate([Emotion.FEAR], key(catalogue, Emotion.FEAR), Verdict.LIKE)
+
+
+def test_read_only_makes_no_file(path: Path) -> None:
+    path.parent.mkdir()
+    assert "unable to open" in refusal(path, read_only=True)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("place", ["/proc/catalogue.sqlite", "/proc/nowhere/catalogue.sqlite"])
+def test_a_folder_that_takes_no_files_is_told_with_a_remedy(place: str) -> None:
+    with pytest.raises(CatalogueError, match="writable for this user, or set state_dir"):
+        SqliteCatalogue.open(place)
+
+
+def damage(path: Path, how: str) -> None:
+    """Damage a catalogue that is closed."""
+    if how == "text":
+        path.write_text("this is no database, " * 200)
+    elif how == "empty pages":
+        content = bytearray(path.read_bytes())
+        content[4096:-4096] = b"\xa5" * (len(content) - 8192)
+        path.write_bytes(content)
+    else:
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2 + 100])
+
+
+@pytest.mark.parametrize("how", ["text", "empty pages", "cut off"])
+def test_a_damaged_file_is_moved_aside_and_rebuilt_from_its_backup(
+    path: Path, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with SqliteCatalogue.open(path) as catalogue:
+        song = key(catalogue, Emotion.SAD)
+        catalogue.rate([Emotion.SAD], song, Verdict.LIKE)
+        back_up(catalogue._connection, path.with_name(BACKUP))
+    damage(path, how)
+    before = path.read_bytes()
+    assert "the next start of the daemon moves it aside" in refusal(path, read_only=True)
+    assert path.read_bytes() == before
+    with SqliteCatalogue.open(path) as catalogue:
+        assert catalogue.heard(Emotion.SAD)[song].likes == 1
+        assert len(catalogue.pool(Emotion.HAPPY)) == 25
+    assert path.with_name("catalogue.damaged.sqlite").read_bytes() == before
+    [line] = caplog.messages
+    assert "its backup" in line
+    assert "feedback on 1 songs" in line
+    assert "musicond catalogue refresh" in line
+
+
+def test_without_a_backup_the_starter_begins_anew_with_what_the_damaged_file_still_gives(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with SqliteCatalogue.open(path) as catalogue:
+        song = key(catalogue, Emotion.SAD)
+        catalogue.rate([Emotion.SAD], song, Verdict.LIKE)
+        catalogue.rate([Emotion.SAD], song, Verdict.LIKE)
+    overwrite_root(path, "plays")
+    with SqliteCatalogue.open(path) as catalogue:
+        assert catalogue.heard(Emotion.SAD)[song].likes == 2
+        assert len(catalogue.pool(Emotion.HAPPY)) == 25
+    assert "the starter with the feedback on 1 songs" in caplog.text
+
+
+def contents(path: Path) -> dict[str, set[tuple[tuple[str, object], ...]]]:
+    """Return the rows of every table, each column with its name, and songs by their identifier and not by number."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.row_factory = sqlite3.Row
+        ids = {row["track"]: row["track_id"] for row in connection.execute("SELECT track, track_id FROM tracks")}
+        tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+        return {
+            table: {
+                tuple((name, ids[row[name]] if name == "track" else row[name]) for name in row.keys())  # noqa: SIM118 - a Row is no mapping
+                for row in connection.execute(f"SELECT * FROM {table}")
+            }
+            for table in tables
+        }
+
+
+def overwrite_root(path: Path, name: str) -> None:
+    """Overwrite the first page of a table or an index of a catalogue that is closed."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        root = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (name,)).fetchone()[0]
+    with path.open("r+b") as file:
+        file.seek(4096 * (root - 1))
+        file.write(b"\xa5" * 4096)
+
+
+def full(path: Path) -> Path:
+    """Make a catalogue in which every table holds something, with songs numbered unlike those of a new one."""
+    rain = [
+        Song(f"Rain {n}", "Ann", f"t:rain:{n}", f"https://a.example/{n}", album=f"Clouds {n % 9}") for n in range(300)
+    ]
+    with Lists.open(path) as lists:
+        lists.merge(Emotion.ANGRY, "file:gone.csv", [Song("Gone", "Bob", "t:gone")])
+        lists.merge(Emotion.SAD, "spotify:Rain", rain, "spotify:playlist:rain")
+        lists.merge(Emotion.SAD, "file:mine.csv", rain[:3])
+        lists.keep_only(Emotion.ANGRY, ["starter"])
+        lists.remove("t:rain:2", Emotion.SAD)
+        starter = lists.entries(Emotion.HAPPY)[0].track_id
+        lists.connection.execute("UPDATE tracks SET album = 'Found later' WHERE track_id = ?", (starter,))
+        lists.connection.execute("INSERT INTO scanned VALUES ('/music/a.mp3', 1, 2, '{}')")
+    with SqliteCatalogue.open(path) as catalogue:
+        for track_id in ("t:rain:1", starter):
+            song = catalogue.key_of(track_id)
+            assert song is not None
+            catalogue.offered(Emotion.SAD, [song], 4)
+            catalogue.rate([Emotion.SAD, Emotion.FEAR], song, Verdict.LIKE)
+    return path
+
+
+@pytest.mark.parametrize("broken", ["plays", "scanned", "playlists", "feedback"])
+def test_all_other_tables_and_columns_of_a_damaged_file_are_rescued(path: Path, broken: str) -> None:
+    before = contents(full(path))
+    assert all(before.values()), "every table holds something"
+    overwrite_root(path, broken)
+    SqliteCatalogue.open(path).close()
+    after = contents(path)
+    assert after.keys() == before.keys()
+    for table in before.keys() - {broken}:
+        assert before[table] <= after[table], table
+    rows: list[dict[str, object]] = [dict(row) for row in after["tracks"]]
+    albums = {row["track_id"]: row["album"] for row in rows}
+    assert albums["t:rain:13"] == "Clouds 4"
+    assert "Found later" in albums.values()
+    with SqliteCatalogue.open(path) as catalogue:
+        playlist = catalogue.playlist([Track("t:rain:7", "Rain 7", "Ann", "")])
+        assert playlist == (None if broken == "playlists" else "spotify:playlist:rain")
+
+
+def test_feedback_on_known_songs_is_rescued_though_the_songs_cannot_be_read(path: Path) -> None:
+    with SqliteCatalogue.open(path) as catalogue:
+        song = catalogue.tracks([key(catalogue, Emotion.SAD)])[0].track_id
+        catalogue.rate([Emotion.SAD], key(catalogue, Emotion.SAD), Verdict.LIKE)
+    overwrite_root(path, "tracks")
+    with SqliteCatalogue.open(path) as catalogue:
+        found = catalogue.key_of(song)
+        assert found is not None
+        assert catalogue.heard(Emotion.SAD)[found].likes == 1
+
+
+def test_a_song_that_was_removed_since_the_backup_stays_removed(path: Path) -> None:
+    with SqliteCatalogue.open(path) as catalogue:
+        back_up(catalogue._connection, path.with_name(BACKUP))
+        song = catalogue.tracks([key(catalogue, Emotion.SAD)])[0].track_id
+    with Lists.open(path) as lists:
+        lists.remove(song)
+    overwrite_root(path, "plays")
+    with SqliteCatalogue.open(path) as catalogue:
+        assert len(catalogue.pool(Emotion.SAD)) == 24
+
+
+def test_a_damaged_backup_does_not_stop_the_start(path: Path) -> None:
+    made(path)
+    path.with_name(BACKUP).write_text("no database")
+    damage(path, "text")
+    with SqliteCatalogue.open(path) as catalogue:
+        assert len(catalogue.pool(Emotion.HAPPY)) == 25
+
+
+def test_a_foreign_file_is_refused_and_left_alone(path: Path) -> None:
+    path.parent.mkdir()
+    edited(path, "CREATE TABLE recipes (name TEXT)")
+    before = path.read_bytes()
+    assert "move it away" in refusal(path)
+    assert path.read_bytes() == before
+    edited(path, "PRAGMA user_version = 1")
+    assert "another program" in refusal(path)
+
+
+def test_a_newer_file_is_refused(path: Path) -> None:
+    edited(made(path), f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    assert "newer musicond (schema 5, this one knows 4)" in refusal(path)
+
+
+def test_damage_met_later_is_a_catalogue_error(path: Path) -> None:
+    with SqliteCatalogue.open(path) as catalogue:
+        edited(path, "DROP TABLE lists")
+        with pytest.raises(CatalogueError, match="move it away"):
+            catalogue.pool(Emotion.HAPPY)
+
+
+def test_a_locked_file_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema, "BUSY_S", 0.05)
+    made(path)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        assert "another program holds it" in refusal(path)
+    finally:
+        other.close()
+
+
+def test_half_made_is_not_made(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(connection: sqlite3.Connection) -> None:
+        MIGRATIONS[0](connection)
+        raise sqlite3.OperationalError("power cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "MIGRATIONS", (broken,))
+        assert "power cut" in refusal(path)
+    with SqliteCatalogue.open(path) as catalogue:
+        assert len(catalogue.pool(Emotion.ANGRY)) == 25
+
+
+def version_1(path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+    """Make a file as version 0.1 left it; return a song shown three times, and one never shown."""
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "MIGRATIONS", MIGRATIONS[:1])
+        schema.opened(path, "old", read_only=False).close()
+    connection = sqlite3.connect(path, isolation_level=None)
+    query = "SELECT track_id FROM lists WHERE emotion = 'sad' ORDER BY position LIMIT 2"
+    shown, other = (str(row[0]) for row in connection.execute(query))
+    connection.execute("UPDATE tracks SET shown = 3 WHERE track_id = ?", (shown,))
+    connection.close()
+    return shown, other
+
+
+def test_schema_1_is_brought_up_to_date_after_a_backup(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown, other = version_1(path, monkeypatch)
+    assert "the next start of the daemon brings it up to date" in refusal(path, read_only=True)
+    with SqliteCatalogue.open(path) as catalogue:
+        number = catalogue.key_of(shown)
+        assert number is not None
+        assert catalogue.heard(Emotion.SAD) == {number: Heard(shown=3, turn=3)}
+        assert [len(catalogue.pool(emotion)) for emotion in EMOTIONS] == [25] * 7
+        assert catalogue._connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
+        assert catalogue._connection.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
+        first, second = catalogue.pool(Emotion.SAD).keys[:2]
+        assert [each.track_id for each in catalogue.tracks([int(first), int(second)])] == [shown, other], "in order"
+    kept = sqlite3.connect(path.with_name("catalogue.v1.sqlite"))
+    assert kept.execute("SELECT shown FROM tracks WHERE track_id = ?", (shown,)).fetchone() == (3,)
+    assert kept.execute("PRAGMA user_version").fetchone() == (1,)
+    kept.close()
+
+
+def test_a_migration_that_fails_leaves_the_old_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown, _ = version_1(path, monkeypatch)
+    monkeypatch.setattr(schema, "VERSION_2", schema.VERSION_2 + "; SELECT no_such_thing")
+    assert "no_such_thing" in refusal(path)
+    connection = sqlite3.connect(path)
+    assert connection.execute("SELECT shown FROM tracks WHERE track_id = ?", (shown,)).fetchone() == (3,)
+    connection.close()
+
+
+def test_closing_twice_is_fine() -> None:
+    catalogue = SqliteCatalogue.open(MEMORY)
+    catalogue.close()
+    catalogue.close()

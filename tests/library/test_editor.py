@@ -1,0 +1,227 @@
+"""The lists as persons and refreshes change them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from musicond.core.models import Emotion
+from musicond.core.songs import Song
+from musicond.errors import ListError
+from musicond.library.actions import do
+from musicond.library.database import MEMORY
+from musicond.library.editor import OWN, Change, Lists
+from musicond.library.table_files import COLUMNS, as_message, read_csv, read_json, read_row, write_csv, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NONE = (0, 0, 0)
+
+
+@pytest.fixture
+def lists() -> Iterator[Lists]:
+    with Lists.open(MEMORY) as made:
+        yield made
+
+
+def songs(*titles: str) -> list[Song]:
+    return [Song(title, f"Artist {title}") for title in titles]
+
+
+def titles(lists: Lists, origin: str) -> list[tuple[str, str]]:
+    return [(each.title, each.state) for each in lists.entries(Emotion.SAD) if each.origin == origin]
+
+
+def test_a_merge_appends_marks_and_replaces(lists: Lists) -> None:
+    assert lists.merge(Emotion.SAD, "x", songs("a", "b", "c")).added == ("a, Artist a", "b, Artist b", "c, Artist c")
+    assert not lists.merge(Emotion.SAD, "x", songs("c", "b", "a")), "another order is no change"
+    change = lists.merge(Emotion.SAD, "x", songs("a"))
+    assert change == Change(gone=("b, Artist b", "c, Artist c"))
+    assert titles(lists, "x") == [("a", "listed"), ("b", "gone"), ("c", "gone")]
+    assert lists.merge(Emotion.SAD, "x", songs("a", "d")) == Change(("d, Artist d",), (), ("b, Artist b",))
+    assert titles(lists, "x") == [("a", "listed"), ("c", "gone"), ("d", "listed")]
+    assert not lists.merge(Emotion.SAD, "x", songs("a", "d", "c")), "back again"
+    assert titles(lists, "x") == [("a", "listed"), ("c", "listed"), ("d", "listed")]
+    swapped = lists.merge(Emotion.SAD, "x", songs("a", "d", "e"))
+    assert swapped == Change(("e, Artist e",), (), ("c, Artist c",))
+
+
+@given(st.lists(st.lists(st.integers(0, 12), min_size=1, max_size=8, unique=True), min_size=1, max_size=8))
+def test_a_list_never_shrinks_and_holds_all_that_is_listed(rounds: list[list[int]]) -> None:
+    with Lists.open(MEMORY) as lists:
+        size = 0
+        for numbers in rounds:
+            lists.merge(Emotion.SAD, "x", songs(*map(str, numbers)))
+            found = titles(lists, "x")
+            assert {title for title, state in found if state == "listed"} == set(map(str, numbers))
+            assert len(found) >= size
+            size = len(found)
+
+
+def test_what_is_unchanged_is_not_written(tmp_path: Path) -> None:
+    with Lists.open(tmp_path / "c.sqlite") as lists:
+        lists.merge(Emotion.SAD, "x", songs("a", "b"), "file:///x.m3u")
+        before = lists.connection.total_changes
+        lists.merge(Emotion.SAD, "x", songs("a", "b"), "file:///x.m3u")
+        assert lists.connection.total_changes == before
+
+
+def test_what_is_learnt_of_a_song_is_kept_and_what_is_new_added(lists: Lists) -> None:
+    lists.merge(Emotion.SAD, "x", [Song("a", "b", "id:1", valence=0.2, genre="folk")])
+    lists.merge(Emotion.SAD, "x", [Song("A", "b", "id:1", energy=0.3)])
+    [entry] = [each for each in lists.entries(Emotion.SAD) if each.origin == "x"]
+    assert (entry.title, entry.valence, entry.energy, entry.genre) == ("A", 0.2, 0.3, "folk")
+
+
+def test_what_a_person_removed_does_not_come_back_by_a_refresh_but_by_hand(lists: Lists) -> None:
+    [song] = songs("a")
+    lists.merge(Emotion.SAD, "x", [song])
+    lists.merge(Emotion.HAPPY, "y", [song])
+    assert lists.remove(song.identifier, Emotion.SAD) == 1
+    lists.merge(Emotion.SAD, "x", [song])
+    assert titles(lists, "x") == []
+    assert lists.remove(song.identifier) == 1
+    assert lists.remove(song.identifier) == 0
+    assert lists.add([(Emotion.SAD, song, NONE)]) == 1
+    assert titles(lists, OWN) == [("a", "listed")]
+
+
+def test_feedback_outlives_a_song_that_leaves_and_returns(lists: Lists) -> None:
+    [song, other] = songs("a", "b")
+    lists.merge(Emotion.SAD, "x", [song])
+    lists.add([(Emotion.SAD, song, (3, 1, 0))])
+    lists.remove(song.identifier, Emotion.SAD)
+    lists.merge(Emotion.SAD, "x", [other])
+    [said] = lists.feedback()
+    assert (said["title"], said["likes"], said["dislikes"]) == ("a", 3, 1)
+    assert lists.forget("unknown") == 0
+    assert lists.forget(song.identifier) == 1
+    lists.add([(Emotion.SAD, other, (1, 0, 0))])
+    assert lists.forget(None) == 1
+    assert lists.feedback() == []
+
+
+def test_lists_no_longer_configured_go_but_not_what_was_added_by_hand(lists: Lists) -> None:
+    lists.merge(Emotion.SAD, "x", songs("a"))
+    lists.add([(Emotion.SAD, each, NONE) for each in songs("b")])
+    assert len(lists.keep_only(Emotion.SAD, ["x"])) == 25
+    assert {each.origin for each in lists.entries(Emotion.SAD)} == {"x", OWN}
+    assert len(lists.entries(Emotion.HAPPY)) == 25
+    assert lists.keep_only(Emotion.SAD, ["x"]) == ()
+
+
+def test_verify_finds_thin_lists_and_damage(lists: Lists) -> None:
+    assert lists.verify() == []
+    lists.merge(Emotion.SAD, "x", songs("a"))
+    lists.keep_only(Emotion.SAD, ["x"])
+    assert lists.verify() == ["sad: 1 songs, so they will come often; add some"]
+    lists.connection.execute("DELETE FROM tracks WHERE title = 'a'")
+    assert "damage: 1 places in the lists are of unknown songs" in lists.verify()
+
+
+def test_what_is_exported_can_be_imported_and_counts_nothing_twice() -> None:
+    with Lists.open(MEMORY) as lists:
+        lists.add([(Emotion.SAD, Song('Quote "me", please', "Ä, B", valence=0.25, mode="minor"), (4, 0, 2))])
+        entries = lists.entries()
+        for text, read in ((write_csv(entries), read_csv), (write_json(entries), read_json)):
+            rows = list(read(text, "f"))
+            assert len(rows) == len(entries) == 176
+            with Lists.open(MEMORY) as other:
+                put = [(row.emotion, row.song, row.said) for row in rows if row.emotion]
+                assert other.add(put) == 1
+                assert other.add(put) == 0
+                [said] = other.feedback()
+                assert (said["title"], said["likes"], said["skips"]) == ('Quote "me", please', 4, 2)
+                assert {(e.emotion, e.track_id, e.valence, e.year) for e in other.entries()} == {
+                    (e.emotion, e.track_id, e.valence, e.year) for e in entries
+                }
+            assert [read_row(each, "m") for each in as_message(rows)] == rows
+    assert next(csv.reader(io.StringIO(write_csv([])))) == list(COLUMNS)
+
+
+BAD_CSV = {
+    "": "f:1: no columns title and artist",
+    "name,artist\na,b\n": "f:1: no columns title and artist",
+    "title,artist\n,b\n": "f:2: no title; give one",
+    "title,artist\na, \n": "f:2: no artist; give one",
+    "title,artist\na,b\na,b,c\n": 'f:3: more fields than the first line names; put "" around texts with commas',
+    'title,artist\n"a,b\n': "f:2: unexpected end of data",
+    "title,artist,valence\na,b,1.5\n": "f:2: valence is '1.5'; give a number from 0 to 1, or leave it empty",
+    "title,artist,energy\na,b,nan\n": "f:2: energy is 'nan'",
+    "title,artist,year\na,b,soon\n": "f:2: year is 'soon'; give a whole number from 1000 to 3000",
+    "title,artist,mode\na,b,dorian\n": "f:2: mode is 'dorian'; give major or minor",
+    "title,artist,emotion\na,b,bored\n": "f:2: 'bored' is no emotion; give one of angry, disgust",
+    "title,artist,likes\na,b,-1\n": "f:2: likes is '-1'; give a whole number from 0",
+    f"title,artist\na,{'b' * 1001}\n": "f:2: artist is longer than 1000 characters",
+}
+
+
+@pytest.mark.parametrize(("text", "says"), BAD_CSV.items(), ids=[says[:30] for says in BAD_CSV.values()])
+def test_a_fault_in_csv_is_named_with_its_line(text: str, says: str) -> None:
+    with pytest.raises(ListError) as caught:
+        list(read_csv(text, "f"))
+    assert str(caught.value).startswith(says)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{", "f: not JSON"),
+        ("{}", "f: not a list"),
+        ("[" * 100_000, "f: not JSON"),
+        ("[1]", "f: entry 1 is no object"),
+        ('[{"title": "a", "artist": ["b"]}]', "f: entry 1: artist is no text"),
+        ('[{"title": "a", "artist": "b", "valence": true}]', "f: entry 1: valence is no text"),
+    ],
+)
+def test_a_fault_in_json_is_named_with_its_entry(text: str, says: str) -> None:
+    with pytest.raises(ListError) as caught:
+        list(read_json(text, "f"))
+    assert str(caught.value).startswith(says)
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_read_or_refused_in_one_line(text: str) -> None:
+    for read in (read_csv, read_json):
+        try:
+            list(read(text, "f"))
+        except ListError as fault:
+            assert str(fault).startswith("f")
+
+
+def test_columns_may_be_few_in_any_order_and_letters(tmp_path: Path) -> None:
+    [row] = read_csv("Artist, TITLE ,mood\nb,a,x\n", "f")
+    assert (row.song.title, row.song.artist, row.emotion) == ("a", "b", None)
+    [row] = read_csv("title,artist,track_id\na,b,spotify:track:123\n", "f")
+    assert row.song.link == "https://open.spotify.com/track/123"
+
+
+def test_the_desk_answers_and_refuses_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "c.sqlite"
+    found = do(path, "add", {"rows": [{"title": "a", "artist": "b", "emotion": "sad"}]})
+    assert found == {"new": 1, "songs": 1}
+    entries = do(path, "list", {"emotion": "sad"})["entries"]
+    assert isinstance(entries, list)
+    assert entries[-1]["title"] == "a"
+    assert json.dumps(entries)
+    for action, arguments, says in (
+        ("eat", {}, "no action 'eat'"),
+        ("list", {"emotion": "bored"}, "no emotion"),
+        ("add", {"rows": [{"title": "a", "artist": "b"}]}, "without an emotion"),
+        ("add", {"rows": [{"title": "a"}]}, "song 1: no artist"),
+    ):
+        with pytest.raises(ListError, match=says):
+            do(path, action, arguments)
+    assert do(path, "remove", {"id": entries[-1]["track_id"]}) == {"lists": 1}
+    assert do(path, "verify", {}) == {"faults": []}
+    assert do(path, "said", {}) == {"feedback": []}
+    assert do(path, "forget", {"id": None}) == {"songs": 0}

@@ -1,0 +1,382 @@
+"""Sources of lists, and the refresh that reads them."""
+
+from __future__ import annotations
+
+import json
+import os
+import wave
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import mutagen
+import pytest
+from mutagen.easyid3 import EasyID3
+from mutagen.flac import FLAC
+from mutagen.id3 import TIT2, TPE1
+from mutagen.wave import WAVE
+
+from musicond.core.models import Emotion
+from musicond.core.schedule import Schedule
+from musicond.core.songs import Song
+from musicond.errors import CatalogueError, ListError
+from musicond.library import refresh as module
+from musicond.library.audio_files import Folder, M3u
+from musicond.library.catalogue import SqliteCatalogue
+from musicond.library.database import BACKUP, FILE_NAME, MEMORY
+from musicond.library.editor import Lists
+from musicond.library.maintenance import Librarian
+from musicond.library.refresh import Refresh, Stopped
+from musicond.library.sources import TagShelf, find
+from musicond.runtime.settings import SettingsStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from musicond.core.ports import ListSource
+
+SUNDAY = datetime(2026, 11, 29, 5, tzinfo=UTC)
+
+
+def mp3(path: Path, **tags: str) -> Path:
+    """Write a second of silent MPEG frames, with tags."""
+    frame = b"\xff\xfb\x90\x64" + bytes(413)
+    path.write_bytes(frame * 40)
+    if tags:
+        made = EasyID3()
+        for name, value in tags.items():
+            made[name] = value
+        made.save(path)
+    return path
+
+
+def wav(path: Path, title: str, artist: str) -> Path:
+    with wave.open(str(path), "wb") as out:
+        out.setparams((1, 2, 8000, 0, "NONE", ""))
+        out.writeframes(bytes(800))
+    made = WAVE(path)
+    made.add_tags()
+    made.tags.add(TIT2(encoding=3, text=[title]))
+    made.tags.add(TPE1(encoding=3, text=[artist]))
+    made.save()
+    return path
+
+
+def flac(path: Path, **tags: str) -> Path:
+    streaminfo = bytes.fromhex("100010000000000000000ac440f000000000") + bytes(16)
+    path.write_bytes(b"fLaC" + b"\x80\x00\x00\x22" + streaminfo)
+    made = FLAC(path)
+    for name, value in tags.items():
+        made[name] = value
+    made.save()
+    return path
+
+
+@pytest.fixture
+def shelf() -> Iterator[TagShelf]:
+    with Lists.open(MEMORY) as lists:
+        yield TagShelf(lists.connection)
+
+
+def test_a_folder_is_read_by_the_tags_of_its_files_in_the_order_of_paths(tmp_path: Path, shelf: TagShelf) -> None:
+    (tmp_path / "b").mkdir()
+    mp3(tmp_path / "z.MP3", title="One", artist="Ann", date="1999-05-01", genre="Folk", bpm="101")
+    wav(tmp_path / "b" / "a.wav", "Two", "Ben")
+    flac(tmp_path / "b" / "c.flac", title="Three", artist="Cy", date="2001")
+    (tmp_path / "b" / "Dan - Four.ogg").write_bytes(b"no audio")
+    (tmp_path / "cover.jpg").write_bytes(b"no song")
+    found = list(Folder(tmp_path, shelf).songs())
+    assert [(each.title, each.artist) for each in found] == [
+        ("One", "Ann"),
+        ("Four", "Dan"),
+        ("Two", "Ben"),
+        ("Three", "Cy"),
+    ]
+    first = found[0]
+    assert (first.year, first.genre, first.tempo) == (1999, "Folk", 101.0)
+    assert first.link == first.track_id == (tmp_path / "z.MP3").as_uri()
+    assert found[3].year == 2001
+
+
+def test_tags_are_read_once_and_again_when_the_file_changes(
+    tmp_path: Path, shelf: TagShelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[str] = []
+    real = mutagen.File
+
+    def counted(path: Path, **more: Any) -> Any:
+        reads.append(path.name)
+        return real(path, **more)
+
+    monkeypatch.setattr(mutagen, "File", counted)
+    mp3(tmp_path / "a.mp3", title="Old", artist="Ann")
+    assert next(Folder(tmp_path, shelf).songs()).title == "Old"
+    shelf.flush()
+    assert next(Folder(tmp_path, shelf).songs()).title == "Old"
+    assert reads == ["a.mp3"]
+    mp3(tmp_path / "a.mp3", title="New one", artist="Ann")
+    assert next(Folder(tmp_path, shelf).songs()).title == "New one"
+
+
+def test_m3u_takes_files_addresses_and_spotify(tmp_path: Path, shelf: TagShelf) -> None:
+    mp3(tmp_path / "tagged song.mp3", title="Tagged", artist="Ann")
+    (tmp_path / "list.m3u8").write_text(
+        "\ufeff#EXTM3U\n#EXTINF:123,Ben - Told\nmissing/file.mp3\n\ntagged song.mp3\nfile://"
+        + str(tmp_path / "tagged%20song.mp3")
+        + "\n#EXTINF:-1,Radio - Live\nhttps://radio.example/stream\nspotify:track:4uLU6hMCjMI75M1A2tKUQC\n"
+        "# a remark\nhttps://open.spotify.com/track/7GhIk7Il098yCjg4BQjzvb?si=1\nCy - Named.mp3\n",
+        "utf-8",
+    )
+    found = list(M3u(tmp_path / "list.m3u8", shelf).songs())
+    assert [(each.title, each.artist) for each in found] == [
+        ("Told", "Ben"), ("Tagged", "Ann"), ("Tagged", "Ann"), ("Live", "Radio"),
+        ("4uLU6hMCjMI75M1A2tKUQC", "unknown artist"),
+        ("7GhIk7Il098yCjg4BQjzvb", "unknown artist"), ("Named", "Cy"),
+    ]  # fmt: skip
+    assert found[1].track_id == found[2].track_id
+    assert found[4].link == "https://open.spotify.com/track/4uLU6hMCjMI75M1A2tKUQC"
+    (tmp_path / "old.m3u").write_bytes(b"#EXTINF:1,Bj\xf6rk - J\xf3ga\nx.mp3\n")
+    assert next(M3u(tmp_path / "old.m3u", shelf).songs()).artist == "Björk"
+
+
+def test_names_of_lists(tmp_path: Path, shelf: TagShelf) -> None:
+    (tmp_path / "t.csv").write_text("title,artist,emotion\na,b,sad\nc,d,happy\ne,f,\n")
+    (tmp_path / "t.json").write_text(json.dumps([{"title": "g", "artist": "h"}]))
+
+    def titles(name: str, emotion: Emotion = Emotion.SAD) -> list[str]:
+        return [song.title for song in find(name, emotion, shelf).songs()]
+
+    assert titles(str(tmp_path / "t.csv")) == ["a", "e"]
+    assert titles(str(tmp_path / "t.json")) == ["g"]
+    assert len(titles("starter")) == 25
+    for name, says in (
+        (str(tmp_path / "no.csv"), "No such file"),
+        (str(tmp_path / "no.m3u"), "No such file"),
+        (str(tmp_path / "nowhere"), "no folder that can be read"),
+        ("x.txt", "no list; give starter"),
+    ):
+        with pytest.raises(ListError, match=says):
+            titles(name)
+    (tmp_path / "latin.csv").write_bytes("title,artist\nä,b\n".encode("latin-1"))
+    with pytest.raises(ListError, match="save it as UTF-8"):
+        titles(str(tmp_path / "latin.csv"))
+
+
+def test_another_kind_of_list_plugs_in_by_its_prefix(shelf: TagShelf) -> None:
+    class Playlist:
+        address = None
+
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def songs(self) -> Iterator[Song]:
+            yield Song(self.name, "x")
+
+    def build(name: str, emotion: Emotion) -> ListSource:
+        return Playlist(f"{name} for {emotion}")
+
+    found = find("spotify:playlist:1", Emotion.SAD, shelf, {"spotify": build})
+    assert next(iter(found.songs())).title == "spotify:playlist:1 for sad"
+
+
+class House:
+    """A state directory with a librarian, a list of songs to edit, and a clock."""
+
+    def __init__(self, folder: Path, schedule: str = "sun 04:00") -> None:
+        self.list = folder / "mine.csv"
+        self.state = folder / "state"
+        self.state.mkdir()
+        self.path = self.state / FILE_NAME
+        self.now = SUNDAY
+        self.stops_after: int | None = None
+        self.schedule = Schedule.parse(schedule)
+        self.songs("a", "b")
+
+    def songs(self, *titles: str) -> None:
+        self.list.write_text("title,artist\n" + "".join(f"{each},x\n" for each in titles))
+
+    def breathe(self) -> bool:
+        if self.stops_after is None:
+            return False
+        self.stops_after -= 1
+        return self.stops_after < 0
+
+    def librarian(self, *more: str) -> Librarian:
+        wanted = {Emotion.SAD: ("starter", str(self.list)), Emotion.HAPPY: ("starter", *more)}
+        store = SettingsStore(self.state / "refresh.json")
+        return Librarian(self.path, wanted, self.schedule, store, breathe=self.breathe, now=lambda: self.now)
+
+    def titles(self) -> set[str]:
+        with Lists.open(self.path) as lists:
+            return {each.title for each in lists.entries(Emotion.SAD) if each.origin == str(self.list)}
+
+
+def test_a_refresh_is_done_when_it_is_time_and_once(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    librarian = house.librarian()
+    librarian.tick()
+    assert house.titles() == {"a", "b"}
+    house.songs("a", "b", "c")
+    librarian.tick()
+    house.now += timedelta(days=6)
+    house.librarian().tick()
+    assert house.titles() == {"a", "b"}
+    house.now += timedelta(days=3)
+    house.librarian().tick()
+    assert house.titles() == {"a", "b", "c"}, "Sunday was missed and is made up for"
+
+
+def test_what_changed_is_reported_and_the_log_names_no_song_and_no_mood(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    house = House(tmp_path, "never")
+    librarian = house.librarian("/nowhere/x.csv")
+    assert librarian.do("refresh", {}) == {"started": True}
+    assert librarian.do("progress", {}) == {"running": True, "report": None}
+    librarian.tick()
+    found = librarian.do("progress", {})["report"]
+    assert isinstance(found, dict)
+    assert found["lists"] == [
+        {"emotion": "sad", "list": str(house.list), "new": ("a, x", "b, x"), "gone": (), "replaced": ()}
+    ]
+    assert found["faults"] == ["/nowhere/x.csv: No such file or directory; give a file that can be read"]
+    assert found["summary"] == "2 new songs, 0 no longer listed, 0 replaced, 1 lists could not be read"
+    assert "musicond catalogue refresh names them" in caplog.text
+    assert not any(word in caplog.text for word in ("sad", "happy", "mine.csv"))
+    assert librarian.do("refresh", {"if_due": True}) == {"started": False}
+
+
+def test_a_list_that_cannot_be_read_or_is_empty_stays_as_it_was(tmp_path: Path) -> None:
+    house = House(tmp_path, "never")
+    house.librarian().refresh()
+    house.songs()
+    report = house.librarian().refresh()
+    assert report is not None
+    assert "no songs in it; the list stays as it was" in report.faults[0]
+    house.list.unlink()
+    house.librarian().refresh()
+    assert house.titles() == {"a", "b"}
+
+
+def test_a_refresh_that_is_cut_off_goes_on_where_it_was(tmp_path: Path) -> None:
+    house = House(tmp_path, "never")
+    done: list[int] = []
+    house.stops_after = 26
+    assert house.librarian().refresh(lambda refresh: done.append(refresh.progress.done)) is None
+    assert done == [0], "the first of three lists, of 25 songs"
+    house.stops_after = None
+    librarian = house.librarian()
+    librarian.tick()
+    assert house.titles() == {"a", "b"}
+    house.songs("c")
+    librarian.tick()
+    assert house.titles() == {"a", "b"}, "nothing is left to go on with"
+
+
+def test_a_change_of_the_configuration_is_not_gone_on_with(tmp_path: Path) -> None:
+    house = House(tmp_path, "never")
+    house.stops_after = 26
+    house.librarian().refresh()
+    house.stops_after = None
+    house.librarian(str(house.list)).tick()
+    assert not house.titles()
+
+
+def test_songs_of_an_m3u_file_lead_to_it(tmp_path: Path) -> None:
+    house = House(tmp_path, "never")
+    m3u = tmp_path / "quiet evenings.m3u8"
+    m3u.write_text("#EXTINF:1,Ann - One\nhttps://radio.example/1\n#EXTINF:1,Ann - Two\nhttps://radio.example/2\n")
+    assert house.librarian(str(m3u)).refresh() is not None
+    with SqliteCatalogue.open(house.path) as catalogue:
+        numbers = [catalogue.key_of(f"https://radio.example/{number}") for number in (1, 2)]
+        tracks = catalogue.tracks([number for number in numbers if number])
+        assert catalogue.playlist(tracks) == m3u.as_uri()
+        assert len(tracks) == 2
+        assert catalogue.playlist(catalogue.tracks(catalogue.pool(Emotion.SAD).keys[:2].tolist())) is None
+
+
+def test_lists_taken_out_of_the_configuration_go(tmp_path: Path) -> None:
+    house = House(tmp_path, "never")
+    house.librarian().refresh()
+    store = SettingsStore(house.state / "refresh.json")
+    report = Librarian(house.path, {Emotion.SAD: ("starter",)}, house.schedule, store).refresh()
+    assert report is not None
+    assert report.changes["sad", "no longer configured"].replaced == ("a, x", "b, x")
+    assert not house.titles()
+
+
+def test_progress_is_told_while_a_list_is_read(tmp_path: Path) -> None:
+    house = House(tmp_path, "never")
+    house.songs(*map(str, range(70)))
+    librarian = house.librarian()
+    seen: list[object] = []
+
+    def breathe() -> bool:
+        seen.append(librarian.do("progress", {}))
+        return False
+
+    house.breathe = breathe  # type: ignore[method-assign]  # what it is there for
+    librarian = house.librarian()
+    librarian.refresh()
+    assert {"running": True, "done": 1, "total": 3, "name": str(house.list), "songs": 60} in seen
+
+
+def test_a_refresh_that_fails_as_a_whole_is_told_and_tried_later(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    house = House(tmp_path)
+    house.path.write_text("")
+    house.path.unlink()
+    house.path.mkdir()
+    librarian = house.librarian()
+    librarian.tick()
+    librarian.tick()
+    assert caplog.text.count("the catalogue was not refreshed") == 1
+    assert "error" in str(librarian.do("progress", {}))
+
+
+def test_a_list_of_too_many_songs_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_SONGS", 24)
+    refresh = Refresh({Emotion.SAD: ("starter",)})
+    report = refresh.run(tmp_path / "c.sqlite", first=0, finished=lambda _: None)
+    assert report.faults == ["starter: more than 24 songs; split it"]
+
+
+def test_stopping_keeps_the_tags_that_were_read(tmp_path: Path) -> None:
+    for number in range(4):
+        mp3(tmp_path / f"{number}.mp3", title=str(number), artist="x")
+    stops = iter([False, False, True])
+    with pytest.raises(Stopped):
+        Refresh({Emotion.SAD: (str(tmp_path),)}).run(
+            tmp_path / "c.sqlite", first=0, finished=lambda _: None, stopped=lambda: next(stops)
+        )
+    with Lists.open(tmp_path / "c.sqlite") as lists:
+        assert lists.connection.execute("SELECT count(*) FROM scanned").fetchone() == (3,)
+
+
+def test_the_catalogue_is_backed_up_once_a_week_if_it_changed(tmp_path: Path) -> None:
+    house = House(tmp_path, "never")
+    librarian, backup = house.librarian(), house.state / BACKUP
+    librarian.tick()
+    first = backup.stat().st_mtime_ns
+    librarian.tick()
+    assert backup.stat().st_mtime_ns == first
+    old = first / 1e9 - 8 * 86400
+    os.utime(backup, (old, old))
+    librarian.tick()
+    assert backup.stat().st_mtime > old
+    with Lists.open(backup, read_only=True) as lists:
+        assert len(lists.entries()) == 175
+
+
+def test_what_the_desk_does_is_done_by_the_librarian_too(tmp_path: Path) -> None:
+    house = House(tmp_path, "never")
+    librarian = house.librarian()
+    assert librarian.do("verify", {}) == {"faults": []} if house.path.exists() else True
+    librarian.refresh()
+    assert librarian.do("verify", {}) == {"faults": []}
+    with pytest.raises(ListError, match="no action 'eat'"):
+        librarian.do("eat", {})
+    with pytest.raises(CatalogueError):
+        Librarian(tmp_path / "none" / "x", {}, house.schedule, SettingsStore(tmp_path / "r.json")).do("list", {})
