@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from musicond.core.pipeline import Pipeline
     from musicond.core.playing import Playback
     from musicond.core.ports import Player, Shows
-    from musicond.runtime.settings import Settings, SettingsStore
+    from musicond.runtime.json_file import Settings, SettingsStore
 
 log = logging.getLogger(__name__)
 

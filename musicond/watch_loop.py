@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from musicond.runtime.mailbox import Inbox
+    from musicond.runtime.inbox import Inbox
 
 log = logging.getLogger(__name__)
 

@@ -33,7 +33,7 @@ from musicond.core.pipeline import Pipeline
 from musicond.core.playing import Playback, PlayState
 from musicond.core.recommend.recommender import Taste
 from musicond.errors import CatalogueError, CommandError
-from musicond.runtime.settings import SettingsStore
+from musicond.runtime.json_file import SettingsStore
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from musicond.core.models import Emotion, Faces, Pause, SetManualMood
 from musicond.mqtt import payloads
-from musicond.web import snapshot
+from musicond.web import responses as snapshot
 from tests.core.test_pipeline import HERE, NOON, RULES, Rig
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from musicond.runtime.mailbox import INBOX_LIMIT, Inbox, InboxFull
+from musicond.runtime.inbox import INBOX_LIMIT, Inbox, InboxFull
 from musicond.watch_loop import WatchLoop
 
 if TYPE_CHECKING:

@@ -28,8 +28,8 @@ from tqdm import tqdm
 from musicond.capture.recorded import open_clip
 from musicond.core.models import Frame
 from musicond.errors import ModelError, SourceLost
-from musicond.vision.emotion import TfliteReader
-from musicond.vision.faces import HaarFinder
+from musicond.vision.classifier import TfliteReader
+from musicond.vision.detector import HaarFinder
 from musicond.vision.interpreter import make_interpreter
 from tools.training.fer2013 import LABELS
 

@@ -30,8 +30,8 @@ from tqdm import tqdm
 
 from musicond.core.models import Frame
 from musicond.errors import ModelError
-from musicond.vision.emotion import TfliteReader
-from musicond.vision.faces import HaarFinder
+from musicond.vision.classifier import TfliteReader
+from musicond.vision.detector import HaarFinder
 from musicond.vision.preprocess import normalise
 from tools.training.fer2013 import DataError, Split, load
 from tools.training.metrics import Figures, drawn, figures, table

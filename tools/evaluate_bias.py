@@ -25,7 +25,7 @@ from musicond.core.models import EMOTIONS
 from musicond.core.mood.bias import REACH, bounded
 from musicond.core.mood.calibration import NEUTRAL, for_neutral
 from musicond.errors import ModelError
-from musicond.vision.emotion import TfliteReader
+from musicond.vision.classifier import TfliteReader
 from tools.evaluate import MODELS, direct
 from tools.training.fer2013 import DataError, Split, load
 

@@ -34,8 +34,8 @@ from tqdm import tqdm
 from musicond.capture.demo import with_face
 from musicond.core.models import Box, Frame
 from musicond.errors import ModelError
-from musicond.vision.emotion import TfliteReader
-from musicond.vision.faces import HaarFinder
+from musicond.vision.classifier import TfliteReader
+from musicond.vision.detector import HaarFinder
 from musicond.vision.preprocess import chip, normalise
 from tools.training.fer2013 import LABELS, DataError, clean, load
 

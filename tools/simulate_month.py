@@ -35,7 +35,7 @@ from musicond.library.catalogue import SqliteCatalogue
 from musicond.library.database import FILE_NAME, MEMORY
 from musicond.library.editor import Lists
 from musicond.library.maintenance import Librarian
-from musicond.runtime.settings import SettingsStore
+from musicond.runtime.json_file import SettingsStore
 from tools.month_picture import draw
 
 if TYPE_CHECKING:

@@ -36,14 +36,14 @@ from musicond.library.database import FILE_NAME
 from musicond.library.maintenance import JITTER_S, Librarian
 from musicond.mqtt.output import MqttOutput, node_id
 from musicond.runtime import health
-from musicond.runtime.jobs import Jobs
-from musicond.runtime.mailbox import Inbox
-from musicond.runtime.settings import SettingsStore, state_lock
+from musicond.runtime.inbox import Inbox
+from musicond.runtime.json_file import SettingsStore, state_lock
 from musicond.runtime.supervisor import Supervisor
 from musicond.runtime.systemd import Notifier
+from musicond.runtime.worker import Jobs
 from musicond.status import StatusOutput
-from musicond.vision.emotion import TfliteReader
-from musicond.vision.faces import HaarFinder
+from musicond.vision.classifier import TfliteReader
+from musicond.vision.detector import HaarFinder
 from musicond.watch_loop import WatchLoop
 
 if TYPE_CHECKING:

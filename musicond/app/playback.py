@@ -14,8 +14,8 @@ from musicond.player.events import Rules
 from musicond.player.player import PlaybackOutput, Wanted
 from musicond.player.state_file import FILE_NAME, Memory
 from musicond.runtime.clock import kernel_synchronised
-from musicond.runtime.jobs import Jobs
-from musicond.runtime.settings import SettingsStore
+from musicond.runtime.json_file import SettingsStore
+from musicond.runtime.worker import Jobs
 from musicond.web.desk import Desk
 from musicond.web.routes import page_actions
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from musicond.core.models import Emotion
     from musicond.core.ports import ListSource, Speaker
     from musicond.runtime.supervisor import Service
-    from musicond.spotify.access import Access
-    from musicond.spotify.signin import SignIn
+    from musicond.spotify.auth import Access
+    from musicond.spotify.sign_in import SignIn
 
 PATIENCE_S = 3.0
 """How long a page waits for what Spotify has to be asked."""
@@ -47,7 +47,7 @@ class Spotify:
     def lists(self) -> dict[str, Callable[[str, Emotion], ListSource]]:
         """Return what reads its lists, by the beginnings of their names."""
         client = import_module("musicond.spotify.client").Client(self.access)
-        kind = import_module("musicond.spotify.lists").SpotifyList
+        kind = import_module("musicond.spotify.playlists").SpotifyList
 
         def build(name: str, _: Emotion) -> ListSource:
             made: ListSource = kind(name, client)
@@ -58,13 +58,13 @@ class Spotify:
     def speaker(self, device: str | None) -> Speaker:
         """Return the speaker with this name."""
         client = import_module("musicond.spotify.client").Client(self.access)
-        kind = import_module("musicond.spotify.speaker").SpotifySpeaker
+        kind = import_module("musicond.spotify.backend").SpotifySpeaker
         made: Speaker = kind(client, self.access, device, anywhere=device == ANY_DEVICE)
         return made
 
     def warn(self) -> None:
         """Log when the end of the sign-in comes near; for a regular job."""
-        self.told = import_module("musicond.spotify.signin").warn(self.access, self.told)
+        self.told = import_module("musicond.spotify.sign_in").warn(self.access, self.told)
 
     def open(self, desks: dict[str, Desk], changed: Callable[[], None]) -> Service:
         """Add the desk of the sign-in; return the thread in which it asks Spotify."""
@@ -81,13 +81,13 @@ def build_spotify(config: Config, folder: Path) -> Spotify | None:
     client_id = config.spotify.client_id
     if client_id is None:
         return None
-    access = import_module("musicond.spotify.access")
-    store = import_module("musicond.spotify.store")
+    access = import_module("musicond.spotify.auth")
+    store = import_module("musicond.spotify.token_file")
     # Lists can be chosen on the page at any time, and the speakers be shown before one is named.
     scopes = (*access.LOOK_SCOPES, *(access.PLAY_SCOPES if config.playback.backend == "spotify" else ()))
     redirect = f"http://127.0.0.1:{config.spotify.redirect_port}/callback"
     made = access.Access(store.GrantStore(folder / store.FILE_NAME), client_id, redirect, scopes)
-    return Spotify(made, import_module("musicond.spotify.signin").SignIn(made))
+    return Spotify(made, import_module("musicond.spotify.sign_in").SignIn(made))
 
 
 def build_player(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from musicond.config.schema import Config
     from musicond.core.models import Command
-    from musicond.runtime.mailbox import Inbox
+    from musicond.runtime.inbox import Inbox
 
 log = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from musicond.config.schema import Config
     from musicond.core.models import Command
     from musicond.library.maintenance import Librarian
-    from musicond.runtime.jobs import Jobs
+    from musicond.runtime.worker import Jobs
 
 Checks = list[dict[str, str]]
 KEPT_S = 30.0

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from musicond.capture.orient import orient
+from musicond.capture.transform import orient
 from musicond.core.models import Frame
 from musicond.errors import SourceLost
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from musicond.capture.orient import fit, orient
+from musicond.capture.transform import fit, orient
 from musicond.core.models import Frame
 from musicond.errors import SourceLost
 

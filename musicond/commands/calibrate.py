@@ -13,7 +13,7 @@ from musicond.config.schema import control_socket, stored_state_dir
 from musicond.controller import load_controls
 from musicond.core.models import EMOTIONS
 from musicond.errors import ControlError, NotRunning
-from musicond.runtime.settings import SettingsStore
+from musicond.runtime.json_file import SettingsStore
 from musicond.web.client import ControlClient
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from musicond.library.database import FILE_NAME, MEMORY
 from musicond.library.editor import Entry
 from musicond.library.sources import read_table
 from musicond.library.table_files import Row, as_message, write_csv, write_json
-from musicond.runtime.settings import state_lock
+from musicond.runtime.json_file import state_lock
 from musicond.web.client import ControlClient
 
 if TYPE_CHECKING:

@@ -155,8 +155,8 @@ def _webcam(device: str, dev: Path, access: Callable[[Path, int], bool]) -> Chec
 def check_model(path: Path, cascade: Path, importer: Callable[[str], Any] = import_module) -> Check:
     """Whether the emotion model loads, and the face finder's cascade."""
     try:
-        reader = importer("musicond.vision.emotion").TfliteReader(path, threads=1)
-        importer("musicond.vision.faces").HaarFinder(cascade, reader)
+        reader = importer("musicond.vision.classifier").TfliteReader(path, threads=1)
+        importer("musicond.vision.detector").HaarFinder(cascade, reader)
     except ModelError as error:
         return Check("model", "failed", _line(error), "unset model.path, or install musicond again")
     except ImportError as error:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from musicond.commands.daemon import read_chosen, read_stored
 from musicond.commands.options import add_config, load_config
-from musicond.commands.stored import read_chosen, read_stored
 from musicond.config.loader import leaves
 from musicond.config.schema import model_path, state_dir
 from musicond.config.secrets import password_source

@@ -12,7 +12,7 @@ from musicond.commands.options import add_config, load_config
 from musicond.config.schema import control_socket, stored_state_dir
 from musicond.errors import ListError, NotRunning, StateDirError
 from musicond.history import FOLDER, HistoryBook, do
-from musicond.runtime.settings import state_lock
+from musicond.runtime.json_file import state_lock
 from musicond.web.client import ControlClient
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from musicond.commands.daemon import change_stored
 from musicond.commands.options import add_config, load_config
-from musicond.commands.stored import change_stored
 from musicond.config.schema import control_socket
 from musicond.core.settings import SWITCHES, reset
 from musicond.errors import NotRunning

@@ -14,7 +14,7 @@ from musicond.library.database import BACKUP, back_up, folded
 from musicond.library.editor import Lists
 from musicond.library.refresh import Refresh, Stopped
 from musicond.library.selection import FILE_NAME, ChosenLists
-from musicond.runtime.settings import SettingsStore
+from musicond.runtime.json_file import SettingsStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

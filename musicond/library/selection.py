@@ -13,7 +13,7 @@ from musicond.library.sources import STARTER
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from musicond.runtime.settings import Settings, SettingsStore
+    from musicond.runtime.json_file import Settings, SettingsStore
 
 Wanted = dict[Emotion, tuple[str, ...]]
 

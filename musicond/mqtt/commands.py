@@ -18,7 +18,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from musicond.errors import CatalogueError, CommandError
-from musicond.runtime.mailbox import InboxFull
+from musicond.runtime.inbox import InboxFull
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

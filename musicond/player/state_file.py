@@ -14,7 +14,7 @@ from musicond.runtime.clock import Moment, moment
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from musicond.runtime.settings import Settings, SettingsStore
+    from musicond.runtime.json_file import Settings, SettingsStore
 
 log = logging.getLogger(__name__)
 

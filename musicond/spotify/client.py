@@ -9,15 +9,15 @@ import spotipy
 from spotipy.exceptions import SpotifyException
 
 from musicond.errors import SpeakerError
-from musicond.spotify import access as places
-from musicond.spotify.access import TIMEOUT_S, unreachable
+from musicond.spotify import auth as places
+from musicond.spotify.auth import TIMEOUT_S, unreachable
 from musicond.spotify.faults import SIGN_IN, folded
-from musicond.spotify.session import Session
+from musicond.spotify.http import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from musicond.spotify.access import Access
+    from musicond.spotify.auth import Access
 
 PAGE = 50
 SEARCH_PAGE = 10

@@ -9,12 +9,12 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from musicond.errors import CatalogueError, CommandError
-from musicond.runtime.mailbox import InboxFull
+from musicond.runtime.inbox import InboxFull
 from musicond.web.guard import Refused, add_headers, failure, guard, plain_errors
 from musicond.web.metrics import TEXT_FORMAT, Metrics
 from musicond.web.openapi import document
+from musicond.web.responses import fault, state, to_json
 from musicond.web.routes import API, LOOKS, ORDERS
-from musicond.web.snapshot import fault, state, to_json
 from musicond.web.static_files import add_files
 from musicond.web.streams import Events, pictures
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from musicond.core.models import Command
     from musicond.web.access import Access
-    from musicond.web.board import Board, Posted
     from musicond.web.desk import Desk
     from musicond.web.guard import Handler
+    from musicond.web.latest import Board, Posted
     from musicond.web.preview import Preview
     from musicond.web.routes import Order
 

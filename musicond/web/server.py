@@ -12,8 +12,8 @@ from aiohttp import web
 
 from musicond.web.access import Access
 from musicond.web.api import Api
-from musicond.web.board import Board
-from musicond.web.doors import Doorkeeper, open_tcp, open_unix, split_listen
+from musicond.web.latest import Board
+from musicond.web.sockets import Doorkeeper, open_tcp, open_unix, split_listen
 
 if TYPE_CHECKING:
     import socket

@@ -14,7 +14,7 @@ from musicond.web.preview import MAX_WATCHERS, RATE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from musicond.web.board import Board, Posted
+    from musicond.web.latest import Board, Posted
     from musicond.web.preview import Preview
 
 PING_S = 15.0

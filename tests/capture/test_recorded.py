@@ -10,8 +10,8 @@ import pytest
 
 from musicond.capture.auto import AutoSource
 from musicond.capture.demo import DemoClip
-from musicond.capture.orient import fit, orient
 from musicond.capture.recorded import Clip, Folder, RecordedSource, open_clip
+from musicond.capture.transform import fit, orient
 from musicond.capture.v4l2 import Webcam
 from musicond.config.schema import models_dir
 from musicond.core.models import Mood

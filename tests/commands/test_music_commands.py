@@ -14,7 +14,7 @@ from musicond.core.models import Controls
 from musicond.core.mood.bias import Bias
 from musicond.library.catalogue import SqliteCatalogue
 from musicond.library.database import FILE_NAME
-from musicond.runtime.settings import SettingsStore, state_lock
+from musicond.runtime.json_file import SettingsStore, state_lock
 from tests.system.daemon import Daemon
 
 NO_CAMERA = "camera: {source: 'v4l2:/dev/video99'}\n"

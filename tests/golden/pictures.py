@@ -14,7 +14,7 @@ import numpy as np
 
 from musicond.config.schema import models_dir
 from musicond.core.models import Box
-from musicond.vision.emotion import TfliteReader
+from musicond.vision.classifier import TfliteReader
 from musicond.vision.preprocess import chip, normalise
 
 if TYPE_CHECKING:

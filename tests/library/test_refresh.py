@@ -27,7 +27,7 @@ from musicond.library.editor import Lists
 from musicond.library.maintenance import Librarian
 from musicond.library.refresh import Refresh, Stopped
 from musicond.library.sources import TagShelf, find
-from musicond.runtime.settings import SettingsStore
+from musicond.runtime.json_file import SettingsStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

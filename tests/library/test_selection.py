@@ -13,7 +13,7 @@ from musicond.library.catalogue import SqliteCatalogue
 from musicond.library.editor import Lists
 from musicond.library.selection import FILE_NAME, ChosenLists
 from musicond.library.table_files import read_row
-from musicond.runtime.settings import SettingsStore
+from musicond.runtime.json_file import SettingsStore
 
 if TYPE_CHECKING:
     from pathlib import Path

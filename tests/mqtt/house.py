@@ -26,8 +26,8 @@ from musicond.mqtt.client import Timing
 from musicond.mqtt.entities import THINGS, present
 from musicond.mqtt.output import MqttOutput
 from musicond.mqtt.publisher import News
-from musicond.runtime.mailbox import Inbox
-from musicond.runtime.settings import SettingsStore
+from musicond.runtime.inbox import Inbox
+from musicond.runtime.json_file import SettingsStore
 from musicond.watch_loop import WatchLoop
 
 if TYPE_CHECKING:

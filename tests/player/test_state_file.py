@@ -14,7 +14,7 @@ import pytest
 from musicond.player.keeping import Kept
 from musicond.player.state_file import FILE_NAME, OLD_S, Memory
 from musicond.runtime.clock import Moment, moment
-from musicond.runtime.settings import SettingsStore
+from musicond.runtime.json_file import SettingsStore
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 FIRST = Moment("first", 1000.0, NOON)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from musicond.spotify import access as places
-from musicond.spotify.access import LOOK_SCOPES, PLAY_SCOPES, Access
+from musicond.spotify import auth as places
+from musicond.spotify.auth import LOOK_SCOPES, PLAY_SCOPES, Access
 from musicond.spotify.client import Client
-from musicond.spotify.signin import SignIn
-from musicond.spotify.store import FILE_NAME, GrantStore
+from musicond.spotify.sign_in import SignIn
+from musicond.spotify.token_file import FILE_NAME, GrantStore
 from tests.spotify.double import CLIENT_ID, Double
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ LISTS = {
 }
 LAUNCH = """
 import sys
-from musicond.spotify import access
-access.API, access.ACCOUNTS = "{0}/v1/", "{0}"
+from musicond.spotify import auth
+auth.API, auth.ACCOUNTS = "{0}/v1/", "{0}"
 from musicond.cli import main
 sys.exit(main(sys.argv[1:]))
 """

@@ -8,14 +8,14 @@ import pytest
 
 from musicond.core.models import Emotion, Track
 from musicond.errors import ListError, SpeakerError
-from musicond.spotify import session
-from musicond.spotify.lists import SpotifyList
-from musicond.spotify.speaker import SpotifySpeaker
+from musicond.spotify import http as session
+from musicond.spotify.backend import SpotifySpeaker
+from musicond.spotify.playlists import SpotifyList
 from tests.spotify.serving import Fault
 from tests.spotify.words import entry, track_object, track_uri
 
 if TYPE_CHECKING:
-    from musicond.spotify.access import Access
+    from musicond.spotify.auth import Access
     from musicond.spotify.client import Client
     from tests.spotify.double import Double
 

@@ -8,14 +8,14 @@ import pytest
 
 from musicond.core.models import Track
 from musicond.spotify import client as module
-from musicond.spotify.lists import SpotifyList
-from musicond.spotify.speaker import SpotifySpeaker
+from musicond.spotify.backend import SpotifySpeaker
+from musicond.spotify.playlists import SpotifyList
 from tests.spotify.words import entry, track_object, track_uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from musicond.spotify.access import Access
+    from musicond.spotify.auth import Access
     from musicond.spotify.client import Client
     from tests.spotify.double import Double
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from musicond.vision.emotion import TfliteReader
+from musicond.vision.classifier import TfliteReader
 from tools.training.fer2013 import LABELS
 
 if TYPE_CHECKING:

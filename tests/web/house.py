@@ -14,8 +14,8 @@ from musicond.errors import ListError
 from musicond.history import HistoryBook, HistoryOutput
 from musicond.library.catalogue import SqliteCatalogue
 from musicond.library.maintenance import Librarian
-from musicond.runtime.jobs import Jobs
-from musicond.runtime.settings import SettingsStore
+from musicond.runtime.json_file import SettingsStore
+from musicond.runtime.worker import Jobs
 from musicond.web.desk import Desk
 from musicond.web.openapi import document
 from musicond.web.preview import Preview

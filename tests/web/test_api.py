@@ -38,8 +38,10 @@ from musicond.core.models import (
 )
 from musicond.core.settings import SWITCHES
 from musicond.errors import CatalogueError, CommandError, OutputError
-from musicond.runtime.mailbox import InboxFull
-from musicond.web import api, bodies, snapshot, static_files, streams
+from musicond.runtime.inbox import InboxFull
+from musicond.web import api, static_files, streams
+from musicond.web import requests as bodies
+from musicond.web import responses as snapshot
 from tests.web.conftest import HAPPY, NOON, Rig, make_rig, without_face
 
 if TYPE_CHECKING:

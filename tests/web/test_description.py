@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import response_schema_conformance, statu
 from musicond.core.models import Controls, Progress, Watching
 from musicond.core.mood.bias import Bias
 from musicond.core.playing import Account, Playback, PlayState
-from musicond.web import snapshot
+from musicond.web import responses as snapshot
 from musicond.web.openapi import document
 from musicond.web.routes import ERRANDS, LOOKS, ORDERS
 from musicond.web.schemas import STATE

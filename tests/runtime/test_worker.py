@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from musicond.runtime import jobs as module
-from musicond.runtime.jobs import Jobs
+from musicond.runtime import worker as module
+from musicond.runtime.worker import Jobs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

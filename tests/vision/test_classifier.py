@@ -12,7 +12,7 @@ import pytest
 from musicond.config.schema import models_dir
 from musicond.core.models import EMOTIONS, Box, Faces, Frame
 from musicond.errors import ModelError
-from musicond.vision.emotion import TfliteReader
+from musicond.vision.classifier import TfliteReader
 from musicond.vision.interpreter import make_interpreter
 from musicond.vision.preprocess import MODEL_SCALE, chip, normalise
 

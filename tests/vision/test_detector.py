@@ -11,8 +11,8 @@ from musicond.capture.demo import DemoClip
 from musicond.config.schema import models_dir
 from musicond.core.models import Box, Faces, Frame
 from musicond.errors import ModelError
-from musicond.vision.emotion import TfliteReader
-from musicond.vision.faces import HaarFinder
+from musicond.vision.classifier import TfliteReader
+from musicond.vision.detector import HaarFinder
 from tests.rooms import empty_room
 
 if TYPE_CHECKING:

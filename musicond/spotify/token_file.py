@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from musicond.core.expiry import ends_on
 from musicond.errors import SpeakerError
-from musicond.runtime.settings import SettingsStore
+from musicond.runtime.json_file import SettingsStore
 
 if TYPE_CHECKING:
     from pathlib import Path

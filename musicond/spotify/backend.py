@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from musicond.core.models import Track
     from musicond.core.playing import Account
-    from musicond.spotify.access import Access
+    from musicond.spotify.auth import Access
     from musicond.spotify.client import Client
 
 HINT = (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from musicond.core.models import Box
-    from musicond.vision.haar import Sighting
+    from musicond.vision.cascade import Sighting
 
 CLEAR = 8.5
 """Proof at which a face counts from its first frame."""

@@ -11,9 +11,9 @@ from musicond.core.models import Emotion
 from musicond.core.schedule import Schedule
 from musicond.library.editor import Lists
 from musicond.library.maintenance import Librarian
-from musicond.runtime.jobs import Jobs
-from musicond.runtime.settings import SettingsStore
-from musicond.spotify.lists import SpotifyList
+from musicond.runtime.json_file import SettingsStore
+from musicond.runtime.worker import Jobs
+from musicond.spotify.playlists import SpotifyList
 from tests.spotify.double import Double, tracks
 from tests.spotify.serving import Fault
 from tests.spotify.words import track_object

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from musicond.core.models import Faces
-from musicond.vision.gate import DarkGate, MotionGate, Thumb, thumbnail
-from musicond.vision.haar import Cascade
-from musicond.vision.tracks import Track, merged, same
+from musicond.vision.cascade import Cascade
+from musicond.vision.gates import DarkGate, MotionGate, Thumb, thumbnail
+from musicond.vision.tracker import Track, merged, same
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from musicond.core.models import Box, Frame
-    from musicond.vision.haar import Sighting
+    from musicond.vision.cascade import Sighting
 
 COAST_S = 0.6
 """Seconds for which a face that was missed is kept."""

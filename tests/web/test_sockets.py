@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from musicond.web import doors
+from musicond.web import sockets as doors
 from musicond.web.client import ControlClient
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from musicond.controller import controls_from, load_controls, settings_from
 from musicond.errors import StateDirError
 from musicond.library.selection import FILE_NAME as CHOSEN
 from musicond.library.selection import chosen_from
-from musicond.runtime.settings import SettingsStore, state_lock
+from musicond.runtime.json_file import SettingsStore, state_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable

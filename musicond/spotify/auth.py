@@ -19,13 +19,13 @@ from spotipy.oauth2 import SpotifyPKCE
 from musicond.core.playing import Account
 from musicond.errors import SpeakerError
 from musicond.spotify.faults import SIGN_IN, limited
-from musicond.spotify.session import CONNECT_S, READ_S, Session
-from musicond.spotify.store import Grant
+from musicond.spotify.http import CONNECT_S, READ_S, Session
+from musicond.spotify.token_file import Grant
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from musicond.spotify.store import GrantStore
+    from musicond.spotify.token_file import GrantStore
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from musicond.errors import StateDirError
-from musicond.runtime.settings import SettingsStore, state_lock
+from musicond.runtime.json_file import SettingsStore, state_lock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,7 +52,7 @@ def test_what_cannot_be_read_is_one_line(tmp_path: Path) -> None:
 
 def test_one_process_a_state_directory(tmp_path: Path) -> None:
     code = (
-        "import sys\nfrom pathlib import Path\nfrom musicond.runtime.settings import state_lock\n"
+        "import sys\nfrom pathlib import Path\nfrom musicond.runtime.json_file import state_lock\n"
         "with state_lock(Path(sys.argv[1])):\n    print('held', flush=True)\n    sys.stdin.read()\n"
     )
     with subprocess.Popen(

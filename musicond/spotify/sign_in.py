@@ -19,18 +19,18 @@ from spotipy.exceptions import SpotifyBaseException
 
 from musicond.core.expiry import due, told
 from musicond.errors import CommandError, ListError, SpeakerError
-from musicond.spotify.access import answered, pkce
+from musicond.spotify.auth import answered, pkce
+from musicond.spotify.backend import usable
 from musicond.spotify.client import Client
-from musicond.spotify.speaker import usable
-from musicond.spotify.store import Grant
+from musicond.spotify.token_file import Grant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from spotipy.oauth2 import SpotifyPKCE
 
-    from musicond.spotify.access import Access
-    from musicond.spotify.session import Session
+    from musicond.spotify.auth import Access
+    from musicond.spotify.http import Session
 
 log = logging.getLogger(__name__)
 
