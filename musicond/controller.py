@@ -10,8 +10,9 @@ from datetime import datetime
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from musicond.core.models import Controls, Emotion, Next, Play, Policy, SetAutoplay, SetVolume, Stop
+from musicond.core.models import Emotion, Next, Play, Policy, SetAutoplay, SetVolume, Stop
 from musicond.core.mood.bias import CLASSES, Bias, bounded
+from musicond.core.outcome import Controls
 from musicond.core.settings import MAX_MINUTES, NOTHING
 from musicond.errors import CommandError
 from musicond.runtime.health import Meter
@@ -19,10 +20,9 @@ from musicond.runtime.health import Meter
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from musicond.core.models import Command, Frame, Outcome, Track
-    from musicond.core.pace import Pace
-    from musicond.core.pipeline import Pipeline
-    from musicond.core.playing import Playback
+    from musicond.core.models import Command, Frame, Track
+    from musicond.core.outcome import Outcome, Playback
+    from musicond.core.pipeline import Pace, Pipeline
     from musicond.core.ports import Player, Shows
     from musicond.runtime.json_file import Settings, SettingsStore
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from musicond.core.models import Outcome
+    from musicond.core.outcome import Outcome
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from musicond.core.models import Watching
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from musicond.core.models import Outcome
+    from musicond.core.outcome import Outcome
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,6 @@ import pytest
 
 from musicond.controller import Brain, controls_from, load_controls, settings_from
 from musicond.core.models import (
-    Controls,
     Emotion,
     Faces,
     Frame,
@@ -28,9 +27,8 @@ from musicond.core.models import (
 )
 from musicond.core.mood.bias import Bias
 from musicond.core.mood.tracker import Rules
-from musicond.core.pace import Pace
-from musicond.core.pipeline import Pipeline
-from musicond.core.playing import Playback, PlayState
+from musicond.core.outcome import Controls, Playback, PlayState
+from musicond.core.pipeline import Pace, Pipeline
 from musicond.core.recommend.recommender import Taste
 from musicond.errors import CatalogueError, CommandError
 from musicond.runtime.json_file import SettingsStore
@@ -39,7 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from musicond.core.models import Command, EmotionEstimate, Occasion, Outcome, Recommendation, Track
+    from musicond.core.models import Command, EmotionEstimate, Track
+    from musicond.core.outcome import Occasion, Outcome, Recommendation
 
 
 class Nothing:

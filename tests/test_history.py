@@ -10,7 +10,8 @@ import pytest
 
 from musicond import history as module
 from musicond.commands.history_chart import bars, svg
-from musicond.core.models import Faces, Mood, Outcome, Watching
+from musicond.core.models import Faces, Mood, Watching
+from musicond.core.outcome import Outcome
 from musicond.errors import ListError
 from musicond.history import HistoryBook, HistoryOutput, do
 

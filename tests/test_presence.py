@@ -11,7 +11,7 @@ from musicond.web import responses as snapshot
 from tests.core.test_pipeline import HERE, NOON, RULES, Rig
 
 if TYPE_CHECKING:
-    from musicond.core.models import Outcome
+    from musicond.core.outcome import Outcome
 
 
 def shown(outcome: Outcome) -> tuple[bool | None, bool | None]:

@@ -11,18 +11,18 @@ sys.path.insert(0, str(ROOT))
 
 from musicond.app.playback import manners
 from musicond.config.schema import Config
-from musicond.core.models import Watching
-from musicond.core.playing import Begin, GoOn, Halt, Heard, More, Playback, PlayState
-from musicond.player.events import Listened, Room, Started, State
+from musicond.core.models import Heard, Watching
+from musicond.core.outcome import Playback, PlayState
+from musicond.player.events import Begin, GoOn, Halt, Listened, More, Room, Started, State
 from musicond.player.player import IDLE_LOOK_S
 from musicond.player.rules import holding, look_in_s, ours_is, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from musicond.core.models import Outcome, Track
-    from musicond.core.playing import Action
-    from musicond.player.events import Event
+    from musicond.core.models import Track
+    from musicond.core.outcome import Outcome
+    from musicond.player.events import Action, Event
 
 SONG_S = 210.0
 """Length of every song."""

@@ -17,20 +17,8 @@ from pydantic.json_schema import models_json_schema
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from musicond.core.models import (
-    EMOTIONS,
-    Box,
-    Controls,
-    Faces,
-    Mood,
-    MoodChange,
-    Outcome,
-    Policy,
-    Recommendation,
-    Track,
-    Watching,
-)
-from musicond.core.playing import Account, Playback, PlayState
+from musicond.core.models import EMOTIONS, Box, Faces, Mood, MoodChange, Policy, Track, Watching
+from musicond.core.outcome import Account, Controls, Outcome, Playback, PlayState, Recommendation
 from musicond.core.settings import MANUAL_MINUTES, MAX_MINUTES
 from musicond.mqtt import parsers as meanings
 from musicond.mqtt import payloads

@@ -22,9 +22,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from musicond.app.build import open_recording
 from musicond.commands.replay import Costs, fresh_pipeline, play
 from musicond.config.schema import Config
-from musicond.core.models import Emotion, Occasion, Policy, Verdict
+from musicond.core.models import Emotion, Policy, Song, Verdict
+from musicond.core.outcome import Occasion
 from musicond.core.recommend.recommender import Recommender, Taste
-from musicond.core.songs import Song
 from musicond.library.catalogue import SqliteCatalogue
 from musicond.library.database import FILE_NAME
 from musicond.library.editor import Lists

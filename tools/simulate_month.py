@@ -26,11 +26,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from musicond.config.schema import Config
-from musicond.core.hours import Hours
-from musicond.core.models import EMOTIONS, Emotion, Occasion, Policy, Rate, Recommendation, Verdict
+from musicond.core.models import EMOTIONS, Emotion, Policy, Rate, Verdict
+from musicond.core.outcome import Occasion, Recommendation
 from musicond.core.recommend.affect import LIFTED, song_place
 from musicond.core.recommend.recommender import COUNT, Recommender, Taste
 from musicond.core.recommend.sampler import window
+from musicond.core.schedule import Hours
 from musicond.library.catalogue import SqliteCatalogue
 from musicond.library.database import FILE_NAME, MEMORY
 from musicond.library.editor import Lists

@@ -27,8 +27,7 @@ from musicond.config.secrets import mqtt_password
 from musicond.controller import Brain, Retune, load_controls
 from musicond.core.models import Command, Next, Policy
 from musicond.core.mood.tracker import Rules
-from musicond.core.pace import Pace
-from musicond.core.pipeline import Pipeline
+from musicond.core.pipeline import Pace, Pipeline
 from musicond.core.recommend.recommender import Recommender, Taste
 from musicond.errors import CatalogueError, CommandError, SourceLost
 from musicond.library.catalogue import SqliteCatalogue, Tender
@@ -53,7 +52,8 @@ if TYPE_CHECKING:
     from musicond.app.web import Checks
     from musicond.capture.recorded import Recording
     from musicond.config.schema import Config
-    from musicond.core.models import Frame, Outcome
+    from musicond.core.models import Frame
+    from musicond.core.outcome import Outcome
     from musicond.core.ports import Catalogue, EmotionReader, FaceFinder, FrameSource, Output
     from musicond.runtime.supervisor import Service
     from musicond.web.desk import Desk

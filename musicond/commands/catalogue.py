@@ -14,8 +14,7 @@ from musicond.app.build import build_librarian
 from musicond.commands.catalogue_options import add_arguments
 from musicond.commands.options import load_config
 from musicond.config.schema import control_socket, stored_state_dir
-from musicond.core.models import Emotion
-from musicond.core.songs import Song
+from musicond.core.models import Emotion, Song
 from musicond.errors import ListError, NotRunning, StateDirError
 from musicond.library.actions import ACTIONS, do
 from musicond.library.audio_files import Folder, M3u

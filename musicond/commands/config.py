@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from musicond.config.loader import Loaded
     from musicond.config.schema import Config
-    from musicond.core.models import Controls
+    from musicond.core.outcome import Controls
 
 HELP = "show every value of the configuration and where it comes from"
 ORIGIN_COLUMN = 40

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from musicond.config.schema import Config
-    from musicond.core.models import Controls, Emotion
+    from musicond.core.models import Emotion
+    from musicond.core.outcome import Controls
 
 FILE_NAME = "settings.json"
 

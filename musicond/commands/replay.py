@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from musicond.app.build import build_eyes, build_pipeline, open_recording
 from musicond.commands.options import add_config, load_config
 from musicond.core.models import EMOTIONS, Frame
-from musicond.core.pace import Pace
+from musicond.core.pipeline import Pace
 from musicond.library.catalogue import SqliteCatalogue
 from musicond.library.database import MEMORY
 
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from musicond.config.schema import Config
-    from musicond.core.models import Box, EmotionEstimate, Faces, Outcome
+    from musicond.core.models import Box, EmotionEstimate, Faces
+    from musicond.core.outcome import Outcome
     from musicond.core.pipeline import Pipeline
     from musicond.core.ports import EmotionReader, FaceFinder
 

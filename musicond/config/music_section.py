@@ -6,9 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from musicond.core.hours import Hours
 from musicond.core.models import Emotion, Policy
-from musicond.core.schedule import Schedule
+from musicond.core.schedule import Hours, Schedule
 
 SPOTIFY = ("spotify:", "https://open.spotify.com/")
 """How the name of a list at Spotify begins."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from musicond.core.models import Emotion
+    from musicond.core.models import Emotion, Policy, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,22 +27,6 @@ class Pause:
 @dataclass(frozen=True, slots=True)
 class Resume:
     """End a pause."""
-
-
-class Verdict(StrEnum):
-    """What a person says of a song."""
-
-    LIKE = "like"
-    DISLIKE = "dislike"
-    SKIP = "skip"
-
-
-class Policy(StrEnum):
-    """How the music follows the mood; see `core.places`."""
-
-    MATCH = "match"
-    LIFT = "lift"
-    STEADY = "steady"
 
 
 @dataclass(frozen=True, slots=True)

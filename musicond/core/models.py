@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from musicond.core.commands import (
     Calibrate,
@@ -12,7 +13,6 @@ from musicond.core.commands import (
     Next,
     Pause,
     Play,
-    Policy,
     Rate,
     Reset,
     Resume,
@@ -23,10 +23,8 @@ from musicond.core.commands import (
     SetSensitivity,
     SetVolume,
     Stop,
-    Verdict,
     WrongMood,
 )
-from musicond.core.mood.bias import Bias
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,9 +32,6 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
-
-    from musicond.core.playing import Playback
-    from musicond.core.recommend.explanation import Why
 
 
 __all__ = [
@@ -190,108 +185,68 @@ class Track:
     """Empty where it is not known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Recommendation:
-    """Songs for a mood, with the reason in plain words."""
+class Verdict(StrEnum):
+    """What a person says of a song."""
 
-    mood: Mood
-    tracks: tuple[Track, ...]
-    reason: str
-    wall: datetime
-    why: Why | None = None
-    """The same reason in parts."""
-    playlist: str | None = None
-    """URI of a playlist that holds all the songs; None where there is none."""
+    LIKE = "like"
+    DISLIKE = "dislike"
+    SKIP = "skip"
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a calibration is."""
+class Policy(StrEnum):
+    """How the music follows the mood; see `core.places`."""
 
-    share: float
-    """0..1; 1 is done."""
-    fault: str | None = None
-    """Why it ended without a result."""
+    MATCH = "match"
+    LIFT = "lift"
+    STEADY = "steady"
 
 
 @dataclass(frozen=True, slots=True)
-class Occasion:
-    """What a recommendation is wanted for."""
+class Heard:
+    """What a speaker's service told when it was asked what plays."""
 
-    emotion: Emotion
-    captured_at: float
-    wall: datetime
-    scores: tuple[float, ...] | None = None
-    """Smoothed probabilities in the order of `EMOTIONS`."""
-    policy: Policy | None = None
-    """None: what the configuration says."""
-
-
-SENSITIVITY = 50.0
-"""Percent at which the figures of the configuration hold as they are."""
+    playing: bool = False
+    here: bool = False
+    """On the speaker that is configured, and not in another room."""
+    names: frozenset[str] = frozenset()
+    """By what the piece can be known to who started it; empty: nothing is loaded."""
+    track: Track | None = None
+    position_s: float = 0.0
+    length_s: float | None = None
+    """None: unknown."""
+    device: str | None = None
+    """Where it plays."""
+    volume: int | None = None
+    """Percent, of the speaker that is configured; None where it is unknown or can't be set."""
 
 
 @dataclass(frozen=True, slots=True)
-class Controls:
-    """What persons have switched; kept over restarts."""
+class Song:
+    """A song of a list; None is what its list does not tell."""
 
-    private: bool = False
-    paused: bool = False
-    paused_until: datetime | None = None
-    """None with `paused`: until resumed."""
-    paused_minutes: float | None = None
-    """What was asked for; None for a pause without an end or until tomorrow."""
-    sensitivity: float | None = None
-    """Percent; None: nobody has touched it."""
-    manual_mood: Emotion | None = None
-    """What a person says the mood is."""
-    manual_until: datetime | None = None
-    policy: Policy | None = None
-    """None: what the configuration says."""
-    bias: Bias = field(default_factory=Bias)
-    """How the reading is corrected for this household."""
-    autoplay: bool | None = None
-    """Music starts by itself; None: as the configuration says."""
-    volume: float | None = None
-    """Percent at which music starts; None: as the configuration says."""
+    title: str
+    artist: str
+    track_id: str = ""
+    """Empty: made of artist and title."""
+    link: str = ""
+    """Address that a person can open; may be empty."""
+    year: int | None = None
+    genre: str | None = None
+    valence: float | None = None
+    """0 (gloomy) to 1 (cheerful)."""
+    energy: float | None = None
+    """0 to 1."""
+    tempo: float | None = None
+    """Beats per minute."""
+    mode: str | None = None
+    """major or minor."""
+    popularity: int | None = None
+    """0 to 100."""
+    source: str = ""
+    """Where this is known from, for a person."""
+    album: str | None = None
 
     @property
-    def sensitivity_percent(self) -> float:
-        """The sensitivity in force, 0 to 100."""
-        return SENSITIVITY if self.sensitivity is None else self.sensitivity
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """All that one turn of the loop has to tell its outputs: a whole and immutable picture."""
-
-    seq: int
-    """Counts the turns of this run from 1."""
-    captured_at: float
-    wall: datetime
-    watching: Watching
-    mood: Mood
-    since: datetime
-    """When `mood` was announced."""
-    confidence: float
-    """Smoothed score (0..1) of the mood's emotion, or of the leading one while `unsure`."""
-    scores: tuple[float, ...] | None
-    """Smoothed probabilities in the order of `EMOTIONS`; None without a face."""
-    raw_scores: tuple[float, ...] | None
-    """Calibrated, unsmoothed probabilities of this very frame; None where nothing was read."""
-    faces: Faces
-    recommendation: Recommendation | None
-    change: MoodChange | None = None
-    """Set in the one outcome that announces a change of mood."""
-    recommended: bool = False
-    """True in the one outcome that brings a new recommendation."""
-    controls: Controls = field(default_factory=Controls)
-    """What persons have switched."""
-    present: bool | None = None
-    """Somebody is there, as `MoodState.present` decides, whatever mood a person set; None while not watching."""
-    notice: str | None = None
-    """A plain sentence on what does not work for the time being, such as the catalogue."""
-    calibration: Progress | None = None
-    """Of the last one asked for."""
-    playback: Playback | None = None
-    """What plays; None where no player is configured."""
+    def identifier(self) -> str:
+        """The identifier in the catalogue: the given one, else the link, else one made of artist and title."""
+        return self.track_id or self.link or f"song:{quote(self.artist.casefold())}:{quote(self.title.casefold())}"

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from musicond.core.models import (
     EMOTIONS,
     Calibrate,
-    Controls,
     Emotion,
     EmotionEstimate,
     Faces,
     Mood,
     MoodChange,
     Next,
-    Occasion,
-    Outcome,
     Rate,
-    Recommendation,
     SetManualMood,
     Watching,
     WrongMood,
@@ -26,15 +22,33 @@ from musicond.core.models import (
 from musicond.core.mood.bias import Bias
 from musicond.core.mood.calibration import Calibration
 from musicond.core.mood.tracker import MoodState, Observation, Rules, deny, forget, observe
+from musicond.core.outcome import Controls, Occasion, Outcome, Recommendation
 from musicond.core.settings import expired, switched
 from musicond.errors import CatalogueError, CommandError
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from musicond.core.models import Command, Frame, Progress
+    from musicond.core.models import Command, Frame
+    from musicond.core.outcome import Progress
     from musicond.core.ports import EmotionReader, FaceFinder
     from musicond.core.recommend.recommender import Taste
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Frames per second with a person present, and in an empty room."""
+
+    rate: float
+    idle_rate: float
+
+    def interval_s(self, last: Outcome | None) -> float:
+        """Return the seconds from the start of the last step to the start of the next."""
+        if last is None or last.mood is not Mood.NOBODY:
+            return 1.0 / self.rate
+        faces = last.faces
+        near = faces.confirmed or faces.coasted or faces.suspected
+        return 1.0 / (self.rate if near else self.idle_rate)
 
 
 WHY = {

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from musicond.core.models import Command, Emotion, EmotionEstimate, Faces, Frame, Outcome, Track, Verdict
-    from musicond.core.playing import Account, Heard, Playback
+    from musicond.core.models import Command, Emotion, EmotionEstimate, Faces, Frame, Heard, Song, Track, Verdict
+    from musicond.core.outcome import Account, Outcome, Playback
     from musicond.core.recommend.sampler import Heard as Remembered
     from musicond.core.recommend.sampler import Pool
-    from musicond.core.songs import Song
 
 
 class FrameSource(Protocol):

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from musicond.core.models import (
     Command,
-    Controls,
     Pause,
     Reset,
     Resume,
@@ -19,6 +18,7 @@ from musicond.core.models import (
     SetSensitivity,
     SetVolume,
 )
+from musicond.core.outcome import Controls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

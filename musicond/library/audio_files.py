@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 import mutagen
 
-from musicond.core.songs import Song
+from musicond.core.models import Song
 from musicond.errors import ListError
 from musicond.library.table_files import SPOTIFY_PAGE
 

@@ -6,8 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from itertools import count
 from typing import TYPE_CHECKING, Self
 
-from musicond.core.models import Emotion
-from musicond.core.songs import Song
+from musicond.core.models import Emotion, Song
 from musicond.library.database import folded, transaction
 from musicond.library.recovery import open_file
 

@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from musicond.core.models import Emotion
+    from musicond.core.models import Emotion, Song
     from musicond.core.ports import ListSource
-    from musicond.core.songs import Song
 
     Builders = Mapping[str, Callable[[str, Emotion], ListSource]]
 

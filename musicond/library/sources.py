@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator, Mapping
 
-    from musicond.core.models import Emotion
+    from musicond.core.models import Emotion, Song
     from musicond.core.ports import ListSource
-    from musicond.core.songs import Song
     from musicond.library.audio_files import Shelf
     from musicond.library.table_files import Row
 

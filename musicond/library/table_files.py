@@ -9,8 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from musicond.core.models import Emotion
-from musicond.core.songs import Song
+from musicond.core.models import Emotion, Song
 from musicond.errors import ListError
 
 if TYPE_CHECKING:

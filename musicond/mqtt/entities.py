@@ -18,7 +18,7 @@ from musicond.mqtt.thing import CONFIG, DIAGNOSTIC, MEASURED, ON_OFF, PERCENT, S
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from musicond.core.models import Outcome
+    from musicond.core.outcome import Outcome
 
 
 def _manual(outcome: Outcome) -> str:

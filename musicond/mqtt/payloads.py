@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from musicond.core.models import EMOTIONS, Emotion, Mood, Watching
-from musicond.core.playing import PlayState
+from musicond.core.outcome import PlayState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from musicond.core.models import Outcome, Recommendation, Track
-    from musicond.core.playing import Playback as NowPlaying
+    from musicond.core.models import Track
+    from musicond.core.outcome import Outcome, Recommendation
+    from musicond.core.outcome import Playback as NowPlaying
 
 PLAIN_LIMIT = 255
 """Characters that a state may have in Home Assistant."""

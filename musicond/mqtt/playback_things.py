@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from musicond.core.playing import PlayState
+from musicond.core.outcome import PlayState
 from musicond.mqtt import parsers as meanings
 from musicond.mqtt.thing import DIAGNOSTIC, ON_OFF, SWITCH, Thing, button, of
 
 if TYPE_CHECKING:
-    from musicond.core.models import Outcome
+    from musicond.core.outcome import Outcome
 
 UNKNOWN = "None"
 """What Home Assistant's numbers take for unknown."""

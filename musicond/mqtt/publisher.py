@@ -18,7 +18,7 @@ from musicond.mqtt import payloads
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from musicond.core.models import Outcome, Recommendation
+    from musicond.core.outcome import Outcome, Recommendation
     from musicond.mqtt.thing import Thing
 
 STEP = 0.05

@@ -8,9 +8,48 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from musicond.core.hours import Hours
-    from musicond.core.models import Recommendation, Track
-    from musicond.core.playing import Heard
+    from musicond.core.models import Heard, Track
+    from musicond.core.outcome import Recommendation
+    from musicond.core.schedule import Hours
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Play these songs instead of what plays."""
+
+    tracks: tuple[Track, ...]
+    by_itself: bool
+    """No person has asked for it."""
+    level: int | None = None
+    """Percent to play them at; None: as the speaker is set."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoOn:
+    """Go on with what is paused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """Pause what plays."""
+
+    by_itself: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """Set the volume (percent)."""
+
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class More:
+    """Ask for more songs of the mood: ours have come to their end."""
+
+
+Action = Begin | GoOn | Halt | Level | More
+"""What `core.manners` has a player do."""
 
 
 @dataclass(frozen=True, slots=True)

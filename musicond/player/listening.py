@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from musicond.core.playing import Heard
+    from musicond.core.models import Heard
 
 END_S = 5.0
 """A song with no more than this left when it was last heard of has come to its end by itself."""

@@ -9,8 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import mpd
 
-from musicond.core.models import Track
-from musicond.core.playing import Heard
+from musicond.core.models import Heard, Track
 from musicond.errors import SpeakerError
 
 if TYPE_CHECKING:

@@ -16,10 +16,24 @@ from typing import TYPE_CHECKING
 
 from musicond.core.expiry import due, told
 from musicond.core.models import Next, Play, SetVolume, Stop, Watching
-from musicond.core.playing import Begin, GoOn, Halt, Level, More, Playback, PlayState
+from musicond.core.outcome import Playback, PlayState
 from musicond.errors import CommandError, SpeakerError
 from musicond.player.backoff import Retries
-from musicond.player.events import Ask, AskNext, AskStop, AskVolume, Listened, Room, Started, State
+from musicond.player.events import (
+    Ask,
+    AskNext,
+    AskStop,
+    AskVolume,
+    Begin,
+    GoOn,
+    Halt,
+    Level,
+    Listened,
+    More,
+    Room,
+    Started,
+    State,
+)
 from musicond.player.fade import Fade
 from musicond.player.keeping import kept, resumed
 from musicond.player.rules import holding, look_in_s, ours_is, step
@@ -27,10 +41,10 @@ from musicond.player.rules import holding, look_in_s, ours_is, step
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from musicond.core.models import Command, Outcome, Track
-    from musicond.core.playing import Action, Heard
+    from musicond.core.models import Command, Heard, Track
+    from musicond.core.outcome import Outcome
     from musicond.core.ports import Speaker
-    from musicond.player.events import Event, Rules
+    from musicond.player.events import Action, Event, Rules
     from musicond.player.state_file import Memory
 
 log = logging.getLogger(__name__)

@@ -22,14 +22,31 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from musicond.core.hours import quiet_for_playback
-from musicond.core.playing import Begin, GoOn, Halt, Heard, Hold, Holding, Level, More
-from musicond.player.events import Ask, AskNext, AskStop, AskVolume, Event, Listened, Room, Rules, State, Wish
+from musicond.core.models import Heard
+from musicond.core.outcome import Hold, Holding
+from musicond.core.schedule import quiet_for_playback
+from musicond.player.events import (
+    Ask,
+    AskNext,
+    AskStop,
+    AskVolume,
+    Begin,
+    Event,
+    GoOn,
+    Halt,
+    Level,
+    Listened,
+    More,
+    Room,
+    Rules,
+    State,
+    Wish,
+)
 from musicond.player.listening import judge, judge_first, left_s, mine
 
 if TYPE_CHECKING:
     from musicond.core.models import Track
-    from musicond.core.playing import Action
+    from musicond.player.events import Action
 
 MEMORY_S = 3600.0
 ENOUGH = 2

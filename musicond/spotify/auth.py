@@ -16,7 +16,7 @@ from spotipy.cache_handler import CacheHandler
 from spotipy.exceptions import SpotifyBaseException
 from spotipy.oauth2 import SpotifyPKCE
 
-from musicond.core.playing import Account
+from musicond.core.outcome import Account
 from musicond.errors import SpeakerError
 from musicond.spotify.faults import SIGN_IN, limited
 from musicond.spotify.http import CONNECT_S, READ_S, Session

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from musicond.core.playing import Heard
+from musicond.core.models import Heard
 from musicond.errors import SpeakerError
 from musicond.spotify import tracks as words
 from musicond.spotify.tracks import URI
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from musicond.core.models import Track
-    from musicond.core.playing import Account
+    from musicond.core.outcome import Account
     from musicond.spotify.auth import Access
     from musicond.spotify.client import Client
 

@@ -11,7 +11,7 @@ from musicond.spotify.tracks import song
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from musicond.core.songs import Song
+    from musicond.core.models import Song
     from musicond.spotify.client import Client
 
 LINK = re.compile(r"https://open\.spotify\.com/(?:intl-[a-z]+/)?playlist/([A-Za-z0-9]{22})(?:[/?#].*)?")

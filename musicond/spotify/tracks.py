@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from musicond.core.models import Track
-from musicond.core.songs import Song
+from musicond.core.models import Song, Track
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from musicond.core.models import Outcome
+    from musicond.core.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True)

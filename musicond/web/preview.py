@@ -11,7 +11,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from musicond.core.models import Box, Frame, Outcome
+    from musicond.core.models import Box, Frame
+    from musicond.core.outcome import Outcome
 
 RATE = 5.0
 """Pictures a second at most."""

@@ -7,14 +7,15 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from musicond import __version__
-from musicond.core.models import EMOTIONS, Controls, Mood, Watching
+from musicond.core.models import EMOTIONS, Mood, Watching
+from musicond.core.outcome import Controls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from musicond.core.models import Outcome, Progress, Recommendation, Track
-    from musicond.core.playing import Playback
+    from musicond.core.models import Track
+    from musicond.core.outcome import Outcome, Playback, Progress, Recommendation
 
 STALE_S = 15.0
 """Seconds without an outcome after which the watch loop counts as stuck; a turn waits at most 5 s."""

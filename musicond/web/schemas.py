@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from musicond.core.models import EMOTIONS, Mood, Policy, Watching
-from musicond.core.playing import Hold, PlayState
-from musicond.core.recommend.explanation import How, Known
+from musicond.core.outcome import Hold, How, Known, PlayState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

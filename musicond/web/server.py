@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from musicond.core.models import Command, Outcome
+    from musicond.core.models import Command
+    from musicond.core.outcome import Outcome
     from musicond.web.desk import Desk
     from musicond.web.preview import Preview
 

@@ -10,8 +10,8 @@ import pytest
 
 from musicond.cli import main
 from musicond.controller import settings_from
-from musicond.core.models import Controls
 from musicond.core.mood.bias import Bias
+from musicond.core.outcome import Controls
 from musicond.library.catalogue import SqliteCatalogue
 from musicond.library.database import FILE_NAME
 from musicond.runtime.json_file import SettingsStore, state_lock

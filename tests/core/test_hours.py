@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from musicond.core.hours import Hours, quiet_for_playback
-from musicond.core.schedule import Schedule
+from musicond.core.schedule import Hours, Schedule, quiet_for_playback
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from musicond.core.models import Box, Faces, Mood, Outcome, Watching
-from musicond.core.pace import Pace
+from musicond.core.models import Box, Faces, Mood, Watching
+from musicond.core.outcome import Outcome
+from musicond.core.pipeline import Pace
 
 EMPTY = Outcome(
     seq=1,

@@ -11,18 +11,15 @@ from musicond.core.models import (
     EMOTIONS,
     Box,
     Calibrate,
-    Controls,
     Emotion,
     EmotionEstimate,
     Faces,
     Frame,
     Mood,
     Next,
-    Occasion,
     Pause,
     Policy,
     Rate,
-    Recommendation,
     Reset,
     Resume,
     SetManualMood,
@@ -36,12 +33,14 @@ from musicond.core.models import (
 )
 from musicond.core.mood.bias import Bias
 from musicond.core.mood.tracker import Rules
+from musicond.core.outcome import Controls, Occasion, Recommendation
 from musicond.core.pipeline import Pipeline
 from musicond.core.recommend.recommender import Taste
 from musicond.errors import CatalogueError, CommandError
 
 if TYPE_CHECKING:
-    from musicond.core.models import Command, Outcome
+    from musicond.core.models import Command
+    from musicond.core.outcome import Outcome
     from musicond.core.ports import EmotionReader, FaceFinder
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

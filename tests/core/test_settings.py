@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from musicond.core.models import (
     Command,
-    Controls,
     Emotion,
     Next,
     Pause,
@@ -23,6 +22,7 @@ from musicond.core.models import (
     SetSensitivity,
     SetVolume,
 )
+from musicond.core.outcome import Controls
 from musicond.core.settings import LEAST_NIGHT, MORNING_HOUR, SWITCHES, expired, in_force, morning, reset, switched
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from musicond.core.songs import Song
+from musicond.core.models import Song
 
 
 def test_a_song_is_known_by_its_identifier_its_link_or_its_name() -> None:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from musicond.core.models import EMOTIONS, Emotion, Track, Verdict
+from musicond.core.models import EMOTIONS, Emotion, Song, Track, Verdict
 from musicond.core.recommend.sampler import Heard
-from musicond.core.songs import Song
 from musicond.errors import CatalogueError
 from musicond.library import catalogue as module
 from musicond.library import database as schema

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from musicond.core.models import Emotion
-from musicond.core.songs import Song
+from musicond.core.models import Emotion, Song
 from musicond.errors import ListError
 from musicond.library.actions import do
 from musicond.library.database import MEMORY

@@ -15,9 +15,8 @@ from mutagen.flac import FLAC
 from mutagen.id3 import TIT2, TPE1
 from mutagen.wave import WAVE
 
-from musicond.core.models import Emotion
+from musicond.core.models import Emotion, Song
 from musicond.core.schedule import Schedule
-from musicond.core.songs import Song
 from musicond.errors import CatalogueError, ListError
 from musicond.library import refresh as module
 from musicond.library.audio_files import Folder, M3u

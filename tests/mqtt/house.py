@@ -15,8 +15,7 @@ from musicond.config.mqtt_section import Mqtt
 from musicond.controller import Brain, load_controls
 from musicond.core.models import EMOTIONS, Box, Emotion, EmotionEstimate, Faces, Frame
 from musicond.core.mood.tracker import Rules
-from musicond.core.pace import Pace
-from musicond.core.pipeline import Pipeline
+from musicond.core.pipeline import Pace, Pipeline
 from musicond.core.recommend.recommender import Recommender
 from musicond.errors import CatalogueError, CommandError, SourceLost
 from musicond.library.catalogue import SqliteCatalogue
@@ -38,7 +37,8 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from musicond.core.models import Command, Outcome
+    from musicond.core.models import Command
+    from musicond.core.outcome import Outcome
     from tests.mqtt.conftest import Listener
 
 QUICK = Timing(

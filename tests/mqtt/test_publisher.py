@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from musicond.core.models import Box, Controls, Emotion, Faces, Mood, Outcome, Recommendation, Track, Watching
-from musicond.core.playing import Hold, Holding, Playback
+from musicond.core.models import Box, Emotion, Faces, Mood, Track, Watching
+from musicond.core.outcome import Controls, Hold, Holding, Outcome, Playback, Recommendation
 from musicond.mqtt import payloads
 from musicond.mqtt.entities import present
 from musicond.mqtt.publisher import BURST, GAP_S, REFILL_S, STEP, News

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from musicond.core.models import Mood, Recommendation, Track
-from musicond.core.playing import Halt, Heard
-from musicond.player.events import Ask, AskStop, Listened, Room, Rules, Started, State
+from musicond.core.models import Heard, Mood, Track
+from musicond.core.outcome import Recommendation
+from musicond.player.events import Ask, AskStop, Halt, Listened, Room, Rules, Started, State
 from musicond.player.keeping import Kept, kept, resumed
 from musicond.player.rules import holding, ours_is, step
 

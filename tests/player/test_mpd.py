@@ -16,20 +16,8 @@ from typing import TYPE_CHECKING, Any
 import mpd
 import pytest
 
-from musicond.core.models import (
-    Controls,
-    Faces,
-    Mood,
-    Next,
-    Outcome,
-    Play,
-    Recommendation,
-    SetVolume,
-    Stop,
-    Track,
-    Watching,
-)
-from musicond.core.playing import PlayState
+from musicond.core.models import Faces, Mood, Next, Play, SetVolume, Stop, Track, Watching
+from musicond.core.outcome import Controls, Outcome, PlayState, Recommendation
 from musicond.errors import SpeakerError
 from musicond.player.events import Rules
 from musicond.player.mpd import MpdSpeaker

@@ -11,10 +11,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from musicond.core import expiry
-from musicond.core.hours import Hours
-from musicond.core.models import Mood, Recommendation, Track
-from musicond.core.playing import Action, Begin, GoOn, Halt, Heard, Level, More
-from musicond.player.events import Ask, AskNext, AskStop, AskVolume, Event, Listened, Room, Rules, Started, State
+from musicond.core.models import Heard, Mood, Track
+from musicond.core.outcome import Recommendation
+from musicond.core.schedule import Hours
+from musicond.player.events import (
+    Action,
+    Ask,
+    AskNext,
+    AskStop,
+    AskVolume,
+    Begin,
+    Event,
+    GoOn,
+    Halt,
+    Level,
+    Listened,
+    More,
+    Room,
+    Rules,
+    Started,
+    State,
+)
 from musicond.player.listening import judge, judge_first
 from musicond.player.rules import GRACE_S, WISH_S, holding, look_in_s, ours_is, step
 

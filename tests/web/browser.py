@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from musicond.core.playing import Playback, PlayState
+from musicond.core.outcome import Playback, PlayState
 from tests.web.conftest import HAPPY, SONGS, Rig
 
 if TYPE_CHECKING:

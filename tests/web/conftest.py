@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from musicond.core.models import Box, Command, Faces, Mood, Outcome, Recommendation, Track, Watching
+from musicond.core.models import Box, Command, Faces, Mood, Track, Watching
+from musicond.core.outcome import Outcome, Recommendation
 from musicond.web.server import WebOutput
 
 if TYPE_CHECKING:

@@ -16,7 +16,6 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from musicond.core.models import (
     Calibrate,
-    Controls,
     Emotion,
     Faces,
     Mood,
@@ -36,6 +35,7 @@ from musicond.core.models import (
     Watching,
     WrongMood,
 )
+from musicond.core.outcome import Controls
 from musicond.core.settings import SWITCHES
 from musicond.errors import CatalogueError, CommandError, OutputError
 from musicond.runtime.inbox import InboxFull

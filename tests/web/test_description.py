@@ -15,9 +15,9 @@ from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
 
-from musicond.core.models import Controls, Progress, Watching
+from musicond.core.models import Watching
 from musicond.core.mood.bias import Bias
-from musicond.core.playing import Account, Playback, PlayState
+from musicond.core.outcome import Account, Controls, Playback, PlayState, Progress
 from musicond.web import responses as snapshot
 from musicond.web.openapi import document
 from musicond.web.routes import ERRANDS, LOOKS, ORDERS
@@ -27,7 +27,7 @@ from tests.web.house import House, house
 from tests.web.test_api import ask
 
 if TYPE_CHECKING:
-    from musicond.core.models import Outcome
+    from musicond.core.outcome import Outcome
 
 __all__ = ["house"]
 

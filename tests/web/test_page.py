@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from musicond.core.models import (
-    Controls,
     Emotion,
     Mood,
     Next,
@@ -16,7 +15,6 @@ from musicond.core.models import (
     Play,
     Policy,
     Rate,
-    Recommendation,
     Resume,
     SetAutoplay,
     SetPolicy,
@@ -28,7 +26,7 @@ from musicond.core.models import (
     Watching,
     WrongMood,
 )
-from musicond.core.playing import Hold, Holding, PlayState
+from musicond.core.outcome import Controls, Hold, Holding, PlayState, Recommendation
 from tests.web.browser import PLAYING, SILENT, click, go, page, text
 from tests.web.conftest import HAPPY, NOON, Rig, without_face
 

@@ -8,19 +8,8 @@ from typing import Any
 
 import pytest
 
-from musicond.core.models import (
-    Controls,
-    Emotion,
-    Mood,
-    Next,
-    Pause,
-    Rate,
-    Resume,
-    SetPrivacy,
-    SetVolume,
-    Verdict,
-    WrongMood,
-)
+from musicond.core.models import Emotion, Mood, Next, Pause, Rate, Resume, SetPrivacy, SetVolume, Verdict, WrongMood
+from musicond.core.outcome import Controls
 from tests.web.browser import PLAYING, SILENT, click, page, text
 from tests.web.conftest import HAPPY, Rig
 from tests.web.pictures import wait_for

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
-from musicond.core.models import Box, Controls, Faces, Mood, Watching
+from musicond.core.models import Box, Faces, Mood, Watching
+from musicond.core.outcome import Controls
 from musicond.web import streams
 from musicond.web.preview import MAX_WATCHERS, RATE, WIDTH, Preview, drawn
 from tests.web.conftest import HAPPY, Rig, make_rig, without_face

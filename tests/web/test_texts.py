@@ -10,13 +10,8 @@ from typing import Any
 
 import pytest
 
-from musicond.core.models import (
-    Emotion,
-    Mood,
-    Recommendation,
-)
-from musicond.core.playing import Hold, Holding
-from musicond.core.recommend.explanation import How, Known, Why
+from musicond.core.models import Emotion, Mood
+from musicond.core.outcome import Hold, Holding, How, Known, Recommendation, Why
 from musicond.web import static_files
 from tests.web.browser import SILENT
 from tests.web.conftest import HAPPY, NOON, SONGS, Rig

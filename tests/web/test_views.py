@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from musicond.core.models import Controls, Emotion, Watching
+from musicond.core.models import Emotion, Watching
+from musicond.core.outcome import Controls
 from musicond.library.editor import Lists
 from tests.web.browser import PLAYING, go, opened, text
 from tests.web.conftest import HAPPY, without_face

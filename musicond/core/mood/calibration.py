@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from musicond.core.models import EMOTIONS, Emotion, Progress
+from musicond.core.models import EMOTIONS, Emotion
 from musicond.core.mood.bias import REACH, Bias, bounded
+from musicond.core.outcome import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

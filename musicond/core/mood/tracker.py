@@ -30,7 +30,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from musicond.core.models import EMOTIONS, SENSITIVITY, Mood
+from musicond.core.models import EMOTIONS, Mood
+from musicond.core.outcome import SENSITIVITY
 
 UNSURE_DWELL = 3.0
 """How many times `dwell_s` the scores must fit no emotion before `unsure` is announced."""

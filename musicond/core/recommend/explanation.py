@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from musicond.core.models import Emotion, Policy
+from musicond.core.outcome import How, Known, Why
 from musicond.core.recommend.affect import LIFT_SONGS
 
 if TYPE_CHECKING:
@@ -14,41 +13,6 @@ if TYPE_CHECKING:
 
     from musicond.core.recommend.policies import Plan
     from musicond.core.recommend.sampler import Heard
-
-
-class How(StrEnum):
-    """How songs were chosen: by the policy, or for two moods that were read nearly alike."""
-
-    MATCH = "match"
-    MIX = "mix"
-    LIFT = "lift"
-    STEADY = "steady"
-
-
-class Known(StrEnum):
-    """What is remembered of the songs: some liked, none ever offered, some just before, or none just before."""
-
-    LIKED = "liked"
-    NEW = "new"
-    AGAIN = "again"
-    RESTED = "rested"
-
-
-@dataclass(frozen=True, slots=True)
-class Why:
-    """The reason for songs, for who words it."""
-
-    how: How
-    known: Known
-    liked: int = 0
-    """Songs that were liked before."""
-    first: int = 0
-    """Of a lift: the number of its first song, and of its last."""
-    last: int = 0
-    other: Emotion | None = None
-    """Of a mix: the other mood."""
-    quiet: bool = False
-    """Quiet hours: drawn from the calmer songs."""
 
 
 SOUND = {

@@ -9,7 +9,7 @@ from musicond.core.models import EMOTIONS, Emotion, Policy
 from musicond.core.recommend.affect import LIFTED, PLACES, STEADY_STEP, lift, nearest, towards
 
 if TYPE_CHECKING:
-    from musicond.core.models import Occasion
+    from musicond.core.outcome import Occasion
     from musicond.core.recommend.affect import Place
     from musicond.core.recommend.sampler import Pool
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from musicond.core.models import Emotion, Mood, Policy, Recommendation, Verdict
+from musicond.core.models import Emotion, Mood, Policy, Verdict
+from musicond.core.outcome import Recommendation
 from musicond.core.recommend.explanation import reason, why
 from musicond.core.recommend.policies import Guide
 from musicond.core.recommend.sampler import Draw, calmer, empty, shortlist, union
@@ -17,11 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from musicond.core.hours import Hours
-    from musicond.core.models import Occasion, Rate
+    from musicond.core.models import Rate
+    from musicond.core.outcome import Occasion
     from musicond.core.ports import Catalogue
     from musicond.core.recommend.policies import Part, Plan
     from musicond.core.recommend.sampler import Heard, Pool
+    from musicond.core.schedule import Hours
 
 COUNT = 5
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from musicond.core.hours import Hours
-from musicond.core.models import EMOTIONS, Emotion, Mood, Occasion, Policy, Rate, Recommendation, Track, Verdict
+from musicond.core.models import EMOTIONS, Emotion, Mood, Policy, Rate, Track, Verdict
+from musicond.core.outcome import Occasion, Recommendation
 from musicond.core.recommend.affect import LIFT_SONGS, PLACES
 from musicond.core.recommend.explanation import SOUND
 from musicond.core.recommend.policies import CLOSE, EPISODE_S
 from musicond.core.recommend.recommender import Recommender, Taste
 from musicond.core.recommend.sampler import Heard, Pool
+from musicond.core.schedule import Hours
 from musicond.errors import CatalogueError, CommandError
 
 if TYPE_CHECKING:
