@@ -10,7 +10,8 @@ from datetime import datetime
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from musicond.core.models import Emotion, Next, Play, Policy, SetAutoplay, SetVolume, Stop
+from musicond.core.commands import Next, Play, SetAutoplay, SetVolume, Stop
+from musicond.core.models import Emotion, Policy
 from musicond.core.mood.bias import CLASSES, Bias, bounded
 from musicond.core.outcome import Controls
 from musicond.core.settings import MAX_MINUTES, NOTHING
@@ -20,7 +21,8 @@ from musicond.runtime.health import Meter
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from musicond.core.models import Command, Frame, Track
+    from musicond.core.commands import Command
+    from musicond.core.models import Frame, Track
     from musicond.core.outcome import Outcome, Playback
     from musicond.core.pipeline import Pace, Pipeline
     from musicond.core.ports import Player, Shows

@@ -7,24 +7,8 @@ import numpy as np
 import pytest
 
 from musicond.controller import Brain, controls_from, load_controls, settings_from
-from musicond.core.models import (
-    Emotion,
-    Faces,
-    Frame,
-    Next,
-    Pause,
-    Play,
-    Policy,
-    Rate,
-    Resume,
-    SetAutoplay,
-    SetPolicy,
-    SetPrivacy,
-    SetVolume,
-    Stop,
-    Verdict,
-    Watching,
-)
+from musicond.core.commands import Next, Pause, Play, Rate, Resume, SetAutoplay, SetPolicy, SetPrivacy, SetVolume, Stop
+from musicond.core.models import Emotion, Faces, Frame, Policy, Verdict, Watching
 from musicond.core.mood.bias import Bias
 from musicond.core.mood.tracker import Rules
 from musicond.core.outcome import Controls, Playback, PlayState
@@ -37,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from musicond.core.models import Command, EmotionEstimate, Track
+    from musicond.core.commands import Command
+    from musicond.core.models import EmotionEstimate, Track
     from musicond.core.outcome import Occasion, Outcome, Recommendation
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from musicond.core.models import Emotion, Faces, Pause, SetManualMood
+from musicond.core.commands import Pause, SetManualMood
+from musicond.core.models import Emotion, Faces
 from musicond.mqtt import payloads
 from musicond.web import responses as snapshot
 from tests.core.test_pipeline import HERE, NOON, RULES, Rig

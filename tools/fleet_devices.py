@@ -20,7 +20,8 @@ sys.path.insert(0, str(ROOT))
 
 from musicond.config.mqtt_section import Mqtt
 from musicond.config.schema import Config
-from musicond.core.models import EMOTIONS, Box, Command, Emotion, EmotionEstimate, Faces, Frame, Next
+from musicond.core.commands import Command, Next
+from musicond.core.models import EMOTIONS, Box, Emotion, EmotionEstimate, Faces, Frame
 from musicond.core.mood.tracker import Rules
 from musicond.core.pipeline import Pipeline
 from musicond.core.recommend.recommender import Recommender

@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from musicond.config.schema import Config
-from musicond.core.models import EMOTIONS, Emotion, Policy, Rate, Verdict
+from musicond.core.commands import Rate
+from musicond.core.models import EMOTIONS, Emotion, Policy, Verdict
 from musicond.core.outcome import Occasion, Recommendation
 from musicond.core.recommend.affect import LIFTED, song_place
 from musicond.core.recommend.recommender import COUNT, Recommender, Taste

@@ -25,7 +25,8 @@ from musicond.capture.v4l2 import Webcam
 from musicond.config.schema import model_path, models_dir, state_dir
 from musicond.config.secrets import mqtt_password
 from musicond.controller import Brain, Retune, load_controls
-from musicond.core.models import Command, Next, Policy
+from musicond.core.commands import Command, Next
+from musicond.core.models import Policy
 from musicond.core.mood.tracker import Rules
 from musicond.core.pipeline import Pace, Pipeline
 from musicond.core.recommend.recommender import Recommender, Taste

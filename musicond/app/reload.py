@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from musicond.config.schema import Config
-    from musicond.core.models import Command
+    from musicond.core.commands import Command
     from musicond.runtime.inbox import Inbox
 
 log = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from musicond.config.schema import Config
-    from musicond.core.models import Command
+    from musicond.core.commands import Command
     from musicond.library.maintenance import Librarian
     from musicond.runtime.worker import Jobs
 

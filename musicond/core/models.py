@@ -7,53 +7,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from musicond.core.commands import (
-    Calibrate,
-    Command,
-    Next,
-    Pause,
-    Play,
-    Rate,
-    Reset,
-    Resume,
-    SetAutoplay,
-    SetManualMood,
-    SetPolicy,
-    SetPrivacy,
-    SetSensitivity,
-    SetVolume,
-    Stop,
-    WrongMood,
-)
-
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
     import numpy as np
     from numpy.typing import NDArray
-
-
-__all__ = [
-    "Calibrate",
-    "Command",
-    "Next",
-    "Pause",
-    "Play",
-    "Policy",
-    "Rate",
-    "Reset",
-    "Resume",
-    "SetAutoplay",
-    "SetManualMood",
-    "SetPolicy",
-    "SetPrivacy",
-    "SetSensitivity",
-    "SetVolume",
-    "Stop",
-    "Verdict",
-    "WrongMood",
-]
 
 
 class Emotion(StrEnum):

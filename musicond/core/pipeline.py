@@ -5,20 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from musicond.core.models import (
-    EMOTIONS,
-    Calibrate,
-    Emotion,
-    EmotionEstimate,
-    Faces,
-    Mood,
-    MoodChange,
-    Next,
-    Rate,
-    SetManualMood,
-    Watching,
-    WrongMood,
-)
+from musicond.core.commands import Calibrate, Next, Rate, SetManualMood, WrongMood
+from musicond.core.models import EMOTIONS, Emotion, EmotionEstimate, Faces, Mood, MoodChange, Watching
 from musicond.core.mood.bias import Bias
 from musicond.core.mood.calibration import Calibration
 from musicond.core.mood.tracker import MoodState, Observation, Rules, deny, forget, observe
@@ -29,7 +17,8 @@ from musicond.errors import CatalogueError, CommandError
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from musicond.core.models import Command, Frame
+    from musicond.core.commands import Command
+    from musicond.core.models import Frame
     from musicond.core.outcome import Progress
     from musicond.core.ports import EmotionReader, FaceFinder
     from musicond.core.recommend.recommender import Taste

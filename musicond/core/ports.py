@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from musicond.core.models import Command, Emotion, EmotionEstimate, Faces, Frame, Heard, Song, Track, Verdict
+    from musicond.core.commands import Command
+    from musicond.core.models import Emotion, EmotionEstimate, Faces, Frame, Heard, Song, Track, Verdict
     from musicond.core.outcome import Account, Outcome, Playback
     from musicond.core.recommend.sampler import Heard as Remembered
     from musicond.core.recommend.sampler import Pool

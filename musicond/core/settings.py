@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from musicond.core.models import (
+from musicond.core.commands import (
     Command,
     Pause,
     Reset,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import Future
 
-    from musicond.core.models import Command
+    from musicond.core.commands import Command
     from musicond.mqtt.client import Received
     from musicond.mqtt.thing import Thing
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from musicond.core.models import (
-    EMOTIONS,
+from musicond.core.commands import (
     Command,
-    Emotion,
     Next,
     Pause,
     Play,
-    Policy,
     Rate,
     Resume,
     SetAutoplay,
@@ -22,9 +19,9 @@ from musicond.core.models import (
     SetSensitivity,
     SetVolume,
     Stop,
-    Verdict,
     WrongMood,
 )
+from musicond.core.models import EMOTIONS, Emotion, Policy, Verdict
 from musicond.core.settings import MANUAL_MINUTES, MAX_MINUTES
 
 if TYPE_CHECKING:

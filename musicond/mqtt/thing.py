@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from musicond.core.models import Command
+    from musicond.core.commands import Command
     from musicond.core.outcome import Outcome
 
 ON_OFF = {True: "on", False: "off"}

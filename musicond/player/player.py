@@ -14,8 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from musicond.core.commands import Next, Play, SetVolume, Stop
 from musicond.core.expiry import due, told
-from musicond.core.models import Next, Play, SetVolume, Stop, Watching
+from musicond.core.models import Watching
 from musicond.core.outcome import Playback, PlayState
 from musicond.errors import CommandError, SpeakerError
 from musicond.player.backoff import Retries
@@ -41,7 +42,8 @@ from musicond.player.rules import holding, look_in_s, ours_is, step
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from musicond.core.models import Command, Heard, Track
+    from musicond.core.commands import Command
+    from musicond.core.models import Heard, Track
     from musicond.core.outcome import Outcome
     from musicond.core.ports import Speaker
     from musicond.player.events import Action, Event, Rules

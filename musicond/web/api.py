@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from concurrent.futures import Future
 
-    from musicond.core.models import Command
+    from musicond.core.commands import Command
     from musicond.web.access import Access
     from musicond.web.desk import Desk
     from musicond.web.guard import Handler

@@ -6,14 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from musicond.core.models import (
+from musicond.core.commands import (
     Calibrate,
     Command,
-    Emotion,
     Next,
     Pause,
     Play,
-    Policy,
     Rate,
     Reset,
     Resume,
@@ -22,9 +20,9 @@ from musicond.core.models import (
     SetPrivacy,
     SetVolume,
     Stop,
-    Verdict,
     WrongMood,
 )
+from musicond.core.models import Emotion, Policy, Verdict
 from musicond.core.settings import MAX_MINUTES
 
 MAX_ID = 500

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from musicond.core.models import Command
+    from musicond.core.commands import Command
     from musicond.core.outcome import Outcome
     from musicond.web.desk import Desk
     from musicond.web.preview import Preview

@@ -7,18 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from musicond.core.models import (
-    EMOTIONS,
-    Box,
+from musicond.core.commands import (
     Calibrate,
-    Emotion,
-    EmotionEstimate,
-    Faces,
-    Frame,
-    Mood,
     Next,
     Pause,
-    Policy,
     Rate,
     Reset,
     Resume,
@@ -26,10 +18,20 @@ from musicond.core.models import (
     SetPolicy,
     SetPrivacy,
     SetSensitivity,
+    WrongMood,
+)
+from musicond.core.models import (
+    EMOTIONS,
+    Box,
+    Emotion,
+    EmotionEstimate,
+    Faces,
+    Frame,
+    Mood,
+    Policy,
     Track,
     Verdict,
     Watching,
-    WrongMood,
 )
 from musicond.core.mood.bias import Bias
 from musicond.core.mood.tracker import Rules
@@ -39,7 +41,7 @@ from musicond.core.recommend.recommender import Taste
 from musicond.errors import CatalogueError, CommandError
 
 if TYPE_CHECKING:
-    from musicond.core.models import Command
+    from musicond.core.commands import Command
     from musicond.core.outcome import Outcome
     from musicond.core.ports import EmotionReader, FaceFinder
 

@@ -7,12 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from musicond.core.models import (
+from musicond.core.commands import (
     Command,
-    Emotion,
     Next,
     Pause,
-    Policy,
     Reset,
     Resume,
     SetAutoplay,
@@ -22,6 +20,7 @@ from musicond.core.models import (
     SetSensitivity,
     SetVolume,
 )
+from musicond.core.models import Emotion, Policy
 from musicond.core.outcome import Controls
 from musicond.core.settings import LEAST_NIGHT, MORNING_HOUR, SWITCHES, expired, in_force, morning, reset, switched
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from musicond.core.models import Command
+    from musicond.core.commands import Command
     from musicond.core.outcome import Outcome
     from tests.mqtt.conftest import Listener
 

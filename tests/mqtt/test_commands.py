@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from musicond.core.models import Emotion, Mood, SetSensitivity, Watching
+from musicond.core.commands import SetSensitivity
+from musicond.core.models import Emotion, Mood, Watching
 from musicond.mqtt.client import Received
 from musicond.mqtt.commands import Commands
 from musicond.mqtt.entities import THINGS
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from musicond.core.models import Command
+    from musicond.core.commands import Command
     from tests.mqtt.conftest import Broker, Listener
 
 pytestmark = pytest.mark.broker

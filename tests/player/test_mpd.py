@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import mpd
 import pytest
 
-from musicond.core.models import Faces, Mood, Next, Play, SetVolume, Stop, Track, Watching
+from musicond.core.commands import Next, Play, SetVolume, Stop
+from musicond.core.models import Faces, Mood, Track, Watching
 from musicond.core.outcome import Controls, Outcome, PlayState, Recommendation
 from musicond.errors import SpeakerError
 from musicond.player.events import Rules

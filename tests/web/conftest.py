@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from musicond.core.models import Box, Command, Faces, Mood, Track, Watching
+from musicond.core.models import Box, Faces, Mood, Track, Watching
 from musicond.core.outcome import Outcome, Recommendation
 from musicond.web.server import WebOutput
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
+    from musicond.core.commands import Command
     from musicond.web.desk import Desk
     from musicond.web.preview import Preview
 

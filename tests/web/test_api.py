@@ -14,15 +14,11 @@ from typing import TYPE_CHECKING, Any, get_args
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from musicond.core.models import (
+from musicond.core.commands import (
     Calibrate,
-    Emotion,
-    Faces,
-    Mood,
     Next,
     Pause,
     Play,
-    Policy,
     Rate,
     Reset,
     Resume,
@@ -31,10 +27,9 @@ from musicond.core.models import (
     SetPrivacy,
     SetVolume,
     Stop,
-    Verdict,
-    Watching,
     WrongMood,
 )
+from musicond.core.models import Emotion, Faces, Mood, Policy, Verdict, Watching
 from musicond.core.outcome import Controls
 from musicond.core.settings import SWITCHES
 from musicond.errors import CatalogueError, CommandError, OutputError

@@ -8,19 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from musicond.core.models import (
-    Emotion,
-    Next,
-    Pause,
-    Policy,
-    Rate,
-    Reset,
-    Resume,
-    SetPolicy,
-    SetPrivacy,
-    Verdict,
-    WrongMood,
-)
+from musicond.core.commands import Next, Pause, Rate, Reset, Resume, SetPolicy, SetPrivacy, WrongMood
+from musicond.core.models import Emotion, Policy, Verdict
 from musicond.errors import ControlError, NotRunning
 from musicond.web.client import ControlClient
 from tests.web.conftest import HAPPY, Rig

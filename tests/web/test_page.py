@@ -7,13 +7,10 @@ from typing import Any
 
 import pytest
 
-from musicond.core.models import (
-    Emotion,
-    Mood,
+from musicond.core.commands import (
     Next,
     Pause,
     Play,
-    Policy,
     Rate,
     Resume,
     SetAutoplay,
@@ -21,11 +18,9 @@ from musicond.core.models import (
     SetPrivacy,
     SetVolume,
     Stop,
-    Track,
-    Verdict,
-    Watching,
     WrongMood,
 )
+from musicond.core.models import Emotion, Mood, Policy, Track, Verdict, Watching
 from musicond.core.outcome import Controls, Hold, Holding, PlayState, Recommendation
 from tests.web.browser import PLAYING, SILENT, click, go, page, text
 from tests.web.conftest import HAPPY, NOON, Rig, without_face

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from musicond.core.models import Emotion, Mood, Next, Pause, Rate, Resume, SetPrivacy, SetVolume, Verdict, WrongMood
+from musicond.core.commands import Next, Pause, Rate, Resume, SetPrivacy, SetVolume, WrongMood
+from musicond.core.models import Emotion, Mood, Verdict
 from musicond.core.outcome import Controls
 from tests.web.browser import PLAYING, SILENT, click, page, text
 from tests.web.conftest import HAPPY, Rig

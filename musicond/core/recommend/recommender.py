@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from musicond.core.models import Rate
+    from musicond.core.commands import Rate
     from musicond.core.outcome import Occasion
     from musicond.core.ports import Catalogue
     from musicond.core.recommend.policies import Part, Plan

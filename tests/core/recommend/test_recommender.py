@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from musicond.core.models import EMOTIONS, Emotion, Mood, Policy, Rate, Track, Verdict
+from musicond.core.commands import Rate
+from musicond.core.models import EMOTIONS, Emotion, Mood, Policy, Track, Verdict
 from musicond.core.outcome import Occasion, Recommendation
 from musicond.core.recommend.affect import LIFT_SONGS, PLACES
 from musicond.core.recommend.explanation import SOUND
