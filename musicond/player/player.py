@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from musicond.core.commands import Next, Play, SetVolume, Stop
-from musicond.core.expiry import due, told
 from musicond.core.models import Watching
 from musicond.core.outcome import Playback, PlayState
 from musicond.errors import CommandError, SpeakerError
@@ -36,8 +35,9 @@ from musicond.player.events import (
     State,
 )
 from musicond.player.fade import Fade
-from musicond.player.keeping import kept, resumed
 from musicond.player.rules import holding, look_in_s, ours_is, step
+from musicond.player.state_file import kept, resumed
+from musicond.spotify.token_file import due, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

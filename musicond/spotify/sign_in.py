@@ -17,12 +17,11 @@ from urllib.parse import parse_qs, urlsplit
 import requests
 from spotipy.exceptions import SpotifyBaseException
 
-from musicond.core.expiry import due, told
 from musicond.errors import CommandError, ListError, SpeakerError
 from musicond.spotify.auth import answered, pkce
 from musicond.spotify.backend import usable
 from musicond.spotify.client import Client
-from musicond.spotify.token_file import Grant
+from musicond.spotify.token_file import Grant, due, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

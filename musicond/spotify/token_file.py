@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+from calendar import monthrange
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from musicond.core.expiry import ends_on
 from musicond.errors import SpeakerError
 from musicond.runtime.json_file import SettingsStore
 
@@ -74,3 +74,27 @@ class GrantStore:
             self.path.unlink(missing_ok=True)
         except OSError as fault:
             raise SpeakerError(f"{self.path}: {fault.strerror}; put sudo -u musicond before the command") from None
+
+
+MONTHS = 6
+
+
+AHEAD = (30, 7, 1)
+"""Days ahead at which it is told."""
+
+
+def ends_on(given: date) -> date:
+    """Return the day on which a sign-in of the day `given` ends."""
+    month = given.month - 1 + MONTHS
+    year, month = given.year + month // 12, month % 12 + 1
+    return date(year, month, min(given.day, monthrange(year, month)[1]))
+
+
+def told(day: date) -> str:
+    """Say when a sign-in ends, and what to do."""
+    return f"the sign-in at Spotify ends on {day.isoformat()}; sign in before: musicond spotify login, or on the page"
+
+
+def due(days_left: int) -> int | None:
+    """Return which of AHEAD has come, the nearest; None while the end is far."""
+    return min((days for days in AHEAD if days_left <= days), default=None)

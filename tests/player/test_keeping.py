@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from musicond.core.models import Heard, Mood, Track
 from musicond.core.outcome import Recommendation
 from musicond.player.events import Ask, AskStop, Halt, Listened, Room, Rules, Started, State
-from musicond.player.keeping import Kept, kept, resumed
 from musicond.player.rules import holding, ours_is, step
+from musicond.player.state_file import Kept, kept, resumed
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SONGS = (Track("t:1", "One", "x", ""), Track("t:2", "Two", "x", ""))

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from musicond.core import expiry
 from musicond.core.models import Heard, Mood, Track
 from musicond.core.outcome import Recommendation
 from musicond.core.schedule import Hours
@@ -32,8 +31,8 @@ from musicond.player.events import (
     Started,
     State,
 )
-from musicond.player.listening import judge, judge_first
-from musicond.player.rules import GRACE_S, WISH_S, holding, look_in_s, ours_is, step
+from musicond.player.rules import GRACE_S, WISH_S, holding, judge, judge_first, look_in_s, ours_is, step
+from musicond.spotify import token_file as expiry
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SONGS = tuple(Track(f"t:{number}", f"Song {number}", "x", "") for number in range(3))

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from musicond.player.keeping import Kept
-from musicond.player.state_file import FILE_NAME, OLD_S, Memory
+from musicond.player.state_file import FILE_NAME, OLD_S, Kept, Memory
 from musicond.runtime.clock import Moment, moment
 from musicond.runtime.json_file import SettingsStore
 

@@ -14,13 +14,12 @@ import pytest
 
 from musicond.app.playback import build_spotify
 from musicond.config.schema import Config
-from musicond.core.expiry import ends_on
 from musicond.errors import CommandError, ListError, SpeakerError
 from musicond.spotify import sign_in as module
 from musicond.spotify.auth import Access
 from musicond.spotify.client import Client
 from musicond.spotify.sign_in import SignIn, warn
-from musicond.spotify.token_file import Grant, GrantStore
+from musicond.spotify.token_file import Grant, GrantStore, ends_on
 from tests.spotify.conftest import REDIRECT
 from tests.spotify.double import CLIENT_ID
 from tests.spotify.serving import Fault
