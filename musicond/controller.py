@@ -7,14 +7,10 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from musicond.config.user_settings import settings_from
 from musicond.core.commands import Next, Play, SetAutoplay, SetVolume, Stop
-from musicond.core.models import Emotion, Policy
-from musicond.core.mood.bias import CLASSES, Bias, bounded
-from musicond.core.outcome import Controls
-from musicond.core.settings import MAX_MINUTES, NOTHING
 from musicond.errors import CommandError
 from musicond.runtime.health import Meter
 
@@ -23,90 +19,14 @@ if TYPE_CHECKING:
 
     from musicond.core.commands import Command
     from musicond.core.models import Frame, Track
-    from musicond.core.outcome import Outcome, Playback
+    from musicond.core.outcome import Controls, Outcome, Playback
     from musicond.core.pipeline import Pace, Pipeline
     from musicond.core.ports import Player, Shows
-    from musicond.runtime.json_file import Settings, SettingsStore
+    from musicond.runtime.json_file import SettingsStore
 
 log = logging.getLogger(__name__)
 
 NO_PLAYER = "no player is configured: set playback.backend to spotify or mpd, see docs/spotify.md"
-
-
-def controls_from(settings: Settings) -> Controls:
-    """Return what was switched; whatever can't be understood is off, except privacy."""
-    found: dict[str, Any] = {}
-    for name, (understood, _) in FORMS.items():
-        with suppress(ValueError, TypeError, AttributeError):
-            found[name] = understood(settings[name]) if settings.get(name) is not None else getattr(NOTHING, name)
-    if found.get("paused_until") is None and settings.get("paused_until") is not None:
-        found["paused"] = False  # better than a pause that never ends
-    if found.get("manual_until") is None:
-        found["manual_mood"] = None
-    return Controls(**found)
-
-
-def settings_from(controls: Controls) -> Settings:
-    """Return what is switched in the form that is stored; what nobody has touched is left out."""
-    return {
-        name: stored(value)
-        for name, (_, stored) in FORMS.items()
-        if (value := getattr(controls, name)) != getattr(NOTHING, name)
-    }
-
-
-def _time(text: Any) -> datetime:
-    found = datetime.fromisoformat(text)
-    return found.astimezone() if found.tzinfo is None else found
-
-
-def _amount(low: float, high: float) -> Callable[[Any], float]:
-    def understood(value: Any) -> float:
-        number = float("nan") if isinstance(value, bool) else float(value)
-        if not low <= number <= high:
-            raise ValueError(number)
-        return number
-
-    return understood
-
-
-def _yes_or_no(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError(value)
-    return value
-
-
-def _bias(text: Any) -> Bias:
-    """Understand seven numbers in one text."""
-    shifts = tuple(float(each) for each in text.split())
-    if len(shifts) != CLASSES or not all(map(isfinite, shifts)):
-        raise ValueError(text)
-    return bounded(shifts)
-
-
-FORMS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
-    # Anything but a plain "no" keeps the camera closed: that way a mistake hurts nobody.
-    "private": (lambda value: value is not False, bool),
-    "paused": (lambda value: value is True, bool),
-    "paused_until": (_time, datetime.isoformat),
-    "paused_minutes": (_amount(0, MAX_MINUTES), float),
-    "policy": (Policy, str),
-    "sensitivity": (_amount(0, 100), float),
-    "manual_mood": (Emotion, str),
-    "manual_until": (_time, datetime.isoformat),
-    "autoplay": (_yes_or_no, bool),
-    "volume": (_amount(0, 100), float),
-    "bias": (_bias, lambda bias: " ".join(map(str, bias.shifts))),
-}
-"""How each field of Controls is understood from settings.json and stored there."""
-
-
-def load_controls(store: SettingsStore) -> Controls:
-    """Return what was switched. After damage the camera stays closed until a person says otherwise."""
-    found = store.load(if_damaged={"private": True, "damaged": True})
-    if found.get("damaged"):
-        log.warning("%s was damaged: the camera stays closed; to watch again: musicond privacy off", store.path)
-    return controls_from(found)
 
 
 @dataclass(frozen=True, slots=True)

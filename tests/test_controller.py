@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from musicond.controller import Brain, controls_from, load_controls, settings_from
+from musicond.config.user_settings import controls_from, load_controls, settings_from
+from musicond.controller import Brain
 from musicond.core.commands import Next, Pause, Play, Rate, Resume, SetAutoplay, SetPolicy, SetPrivacy, SetVolume, Stop
 from musicond.core.models import Emotion, Faces, Frame, Policy, Verdict, Watching
 from musicond.core.mood.bias import Bias

@@ -18,8 +18,7 @@ from tqdm import tqdm
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from musicond.config.mqtt_section import Mqtt
-from musicond.config.schema import Config
+from musicond.config.schema import Config, Mqtt
 from musicond.core.commands import Command, Next
 from musicond.core.models import EMOTIONS, Box, Emotion, EmotionEstimate, Faces, Frame
 from musicond.core.mood.tracker import Rules

@@ -30,7 +30,8 @@ sys.path.insert(0, str(ROOT))
 
 from musicond.app.build import build_eyes, build_pipeline
 from musicond.capture.demo import DemoClip
-from musicond.config.schema import Config, models_dir
+from musicond.config.paths import models_dir
+from musicond.config.schema import Config
 from musicond.core.models import Frame
 from musicond.library.catalogue import SqliteCatalogue
 from musicond.library.database import MEMORY

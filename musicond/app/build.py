@@ -22,9 +22,10 @@ from musicond.capture.demo import DemoClip
 from musicond.capture.picamera import PiCamera
 from musicond.capture.recorded import RecordedSource, open_clip
 from musicond.capture.v4l2 import Webcam
-from musicond.config.schema import model_path, models_dir, state_dir
+from musicond.config.paths import model_path, models_dir, state_dir
 from musicond.config.secrets import mqtt_password
-from musicond.controller import Brain, Retune, load_controls
+from musicond.config.user_settings import load_controls
+from musicond.controller import Brain, Retune
 from musicond.core.commands import Command, Next
 from musicond.core.models import Policy
 from musicond.core.mood.tracker import Rules

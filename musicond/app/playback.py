@@ -8,7 +8,7 @@ from importlib import import_module
 from threading import Timer
 from typing import TYPE_CHECKING, Any
 
-from musicond.config.playback_section import ANY_DEVICE
+from musicond.config.schema import ANY_DEVICE
 from musicond.errors import SpeakerError
 from musicond.player.events import Rules
 from musicond.player.player import PlaybackOutput, Wanted

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from musicond import history
-from musicond.config.schema import own_socket
+from musicond.config.paths import own_socket
 from musicond.config.secrets import page_token
 from musicond.library.actions import from_page
 from musicond.runtime import logs

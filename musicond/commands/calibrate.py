@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from musicond.commands.options import add_config, load_config
-from musicond.config.schema import control_socket, stored_state_dir
-from musicond.controller import load_controls
+from musicond.config.paths import control_socket, stored_state_dir
+from musicond.config.user_settings import load_controls
 from musicond.core.models import EMOTIONS
 from musicond.errors import ControlError, NotRunning
 from musicond.runtime.json_file import SettingsStore

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from musicond.app.build import build_librarian
 from musicond.commands.catalogue_options import add_arguments
 from musicond.commands.options import load_config
-from musicond.config.schema import control_socket, stored_state_dir
+from musicond.config.paths import control_socket, stored_state_dir
 from musicond.core.models import Emotion, Song
 from musicond.errors import ListError, NotRunning, StateDirError
 from musicond.library.actions import ACTIONS, do

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from musicond.config.mqtt_section import Mqtt
+    from musicond.config.schema import Mqtt
 
 PI_CAMERA = "sudo apt install --no-install-recommends python3-picamera2; in a venv, make it with --system-site-packages"
 

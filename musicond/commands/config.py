@@ -9,7 +9,7 @@ import yaml
 from musicond.commands.daemon import read_chosen, read_stored
 from musicond.commands.options import add_config, load_config
 from musicond.config.loader import leaves
-from musicond.config.schema import model_path, state_dir
+from musicond.config.paths import model_path, state_dir
 from musicond.config.secrets import password_source
 from musicond.core.models import Emotion
 from musicond.core.mood.tracker import Rules

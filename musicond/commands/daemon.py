@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from musicond.config.schema import stored_state_dir
-from musicond.controller import controls_from, load_controls, settings_from
+from musicond.config.paths import stored_state_dir
+from musicond.config.user_settings import controls_from, load_controls, settings_from
 from musicond.errors import StateDirError
 from musicond.library.selection import FILE_NAME as CHOSEN
 from musicond.library.selection import chosen_from

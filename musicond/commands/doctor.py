@@ -76,6 +76,7 @@ def page_checks(path: Path | None) -> list[dict[str, str]]:
 def _configured(path: Path | None, *, running: bool = False) -> Iterator[Check]:
     """Yield the checks that depend on the configuration."""
     # Imported here, as the doctor must be able to say that pydantic is missing.
+    from musicond.config import paths  # noqa: PLC0415 - see above
     from musicond.config import schema as settings  # noqa: PLC0415 - see above
     from musicond.config.loader import load  # noqa: PLC0415 - see above
     from musicond.config.secrets import mqtt_password, page_token  # noqa: PLC0415 - see above
@@ -90,11 +91,11 @@ def _configured(path: Path | None, *, running: bool = False) -> Iterator[Check]:
     except ConfigError as error:
         remedy = "correct it; the checks below use the defaults where it can't be read"
         yield Check("config", "failed", "; ".join(error.faults), remedy)
-    folder = settings.stored_state_dir(config)
+    folder = paths.stored_state_dir(config)
     if not running:
         yield check_camera(config.camera.source)
-        yield check_model(settings.model_path(config), settings.models_dir() / CASCADE)
-        yield check_page(config.web.address, settings.control_socket(config))
+        yield check_model(paths.model_path(config), paths.models_dir() / CASCADE)
+        yield check_page(config.web.address, paths.control_socket(config))
     yield check_catalogue(folder / "catalogue.sqlite")
     yield check_broker(config.mqtt, password)
     yield check_state_dir(folder)

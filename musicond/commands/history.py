@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from musicond.commands.history_chart import MOODS, bars, svg
 from musicond.commands.options import add_config, load_config
-from musicond.config.schema import control_socket, stored_state_dir
+from musicond.config.paths import control_socket, stored_state_dir
 from musicond.errors import ListError, NotRunning, StateDirError
 from musicond.history import FOLDER, HistoryBook, do
 from musicond.runtime.json_file import state_lock

@@ -17,7 +17,8 @@ import segno
 from musicond.commands.options import add_config, load_config
 from musicond.config.editor import edit
 from musicond.config.loader import SEARCH
-from musicond.config.schema import is_loopback, stored_state_dir
+from musicond.config.paths import stored_state_dir
+from musicond.config.schema import is_loopback
 from musicond.config.secrets import page_token
 from musicond.errors import ConfigError, StateDirError
 

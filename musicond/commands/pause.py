@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from musicond.commands.options import add_config, load_config
-from musicond.config.schema import control_socket
+from musicond.config.paths import control_socket
 from musicond.core.settings import MAX_MINUTES
 from musicond.web.client import ControlClient
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from musicond.commands.daemon import change_stored
 from musicond.commands.options import add_config, load_config
-from musicond.config.schema import control_socket
+from musicond.config.paths import control_socket
 from musicond.core.settings import SWITCHES, reset
 from musicond.errors import NotRunning
 from musicond.web.client import ControlClient

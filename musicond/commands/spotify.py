@@ -11,7 +11,7 @@ import segno
 from musicond.app.playback import build_spotify
 from musicond.commands.options import add_config, load_config
 from musicond.commands.spotify_callback import Redirect
-from musicond.config.schema import control_socket, stored_state_dir
+from musicond.config.paths import control_socket, stored_state_dir
 from musicond.errors import CommandError, ConfigError, ListError, NotRunning, NotUnderstood, StateDirError
 from musicond.web.client import ControlClient
 

@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from musicond.config.mqtt_section import PASSWORD_VARIABLE
-from musicond.config.music_section import SPOTIFY, Section
-from musicond.config.schema import Config, MisfitError
+from musicond.config.schema import PASSWORD_VARIABLE, SPOTIFY, Config, MisfitError, Section
 from musicond.config.secrets import password_source
 from musicond.config.yaml_source import MAX_BYTES, Document, Fault, Place, brief, dotted, parse
 from musicond.config.yaml_source import Path as KeyPath

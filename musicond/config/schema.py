@@ -3,21 +3,239 @@
 from __future__ import annotations
 
 import ipaddress
-import os
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from musicond.config.mqtt_section import Mqtt
-from musicond.config.music_section import SPOTIFY, History, Music, Section
-from musicond.config.playback_section import MpdSection, PlaybackSection, SpotifySection
+from musicond.core.models import Emotion, Policy
+from musicond.core.schedule import Hours, Schedule
+
+
+class Section(BaseModel):
+    """A section of the file: unknown keys are faults, values can't be changed afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+ANY_DEVICE = "any"
+
+
+CLIENT_ID = r"^[0-9a-f]{32}$"
+
+
+class PlaybackSection(Section):
+    """Where music is played; it is only recommended where no player is named."""
+
+    backend: Literal["none", "spotify", "mpd"] = Field("none", description="What plays: none, spotify or mpd.")
+    autoplay: bool = Field(default=False, description="Let music start by itself when the mood changes.")
+    when: Literal["now", "song-end"] = Field(
+        "song-end", description="When a new mood changes our music: now, or song-end, when the song has ended."
+    )
+    volume: int | None = Field(
+        None, ge=0, le=100, description="Percent at which our music starts. Unset: as the speaker is set."
+    )
+    volume_max: int = Field(80, ge=1, le=100, description="Percent that musicond never goes beyond.")
+    device: str | None = Field(
+        None,
+        min_length=1,
+        description="Name of the speaker at Spotify, as musicond spotify devices shows it; any: whichever is active.",
+    )
+    away_s: float = Field(
+        600, ge=10, le=86400, description="Seconds with nobody in the room until our music is paused."
+    )
+    silence_s: float = Field(
+        7200,
+        ge=0,
+        le=86400,
+        description="Seconds in which nothing starts by itself after a person has stopped our music, "
+        "or paused or skipped it twice.",
+    )
+
+
+class SpotifySection(Section):
+    """Your own app at Spotify; see docs/spotify.md."""
+
+    client_id: str | None = Field(
+        None, pattern=CLIENT_ID, description="Client id of your app: 32 digits and letters a to f. Unset: no Spotify."
+    )
+    redirect_port: int = Field(
+        8888, ge=1024, le=65535, description="Port of the redirect URI http://127.0.0.1:PORT/callback of your app."
+    )
+
+
+class MpdSection(Section):
+    """The Music Player Daemon."""
+
+    host: str = Field("127.0.0.1", min_length=1, description="Host name or address, or the path of its Unix socket.")
+    port: int = Field(6600, ge=1, le=65535, description="TCP port.")
+
+
+PASSWORD_VARIABLE = "MUSICOND_MQTT_PASSWORD"  # noqa: S105 - the variable's name, not a password
+
+
+TOPIC_PATTERN = r"^[^+#/\s][^+#\s]*$"
+
+
+class Mqtt(Section):
+    """The broker. Without a host nothing is sent."""
+
+    host: str | None = Field(None, min_length=1, description="Host name or address of the broker. Unset: MQTT is off.")
+    port: int = Field(1883, ge=1, le=65535, description="TCP port of the broker.")
+    username: str | None = Field(None, min_length=1, description="User name, if the broker asks for one.")
+    password_file: Path | None = Field(
+        None, description=f"File that holds the password in its first line. ${PASSWORD_VARIABLE} wins."
+    )
+    protocol: Literal[5, "5", "3.1.1"] = Field(
+        5, description="Version of MQTT: 5, falling back to 3.1.1 where the broker knows no 5, or 3.1.1 at once."
+    )
+    tls: bool = Field(default=False, description="Encrypt the connection; the port is then usually 8883.")
+    ca: Path | None = Field(
+        None, description="PEM file of the authorities that may vouch for the broker. Unset: those of the system."
+    )
+    cert: Path | None = Field(None, description="PEM file of this device's certificate, if the broker asks for one.")
+    key: Path | None = Field(None, description="PEM file of the certificate's key, without a password.")
+    base_topic: str = Field(
+        "musicond",
+        pattern=TOPIC_PATTERN,
+        description="First part of every topic, without blanks, + or #, and not beginning with /.",
+    )
+    discovery: bool = Field(default=True, description="Announce the device to Home Assistant.")
+    discovery_prefix: str = Field(
+        "homeassistant",
+        pattern=TOPIC_PATTERN,
+        description="Where Home Assistant looks for devices, without blanks, + or #, and not beginning with /.",
+    )
+    status_topic: str = Field(
+        "homeassistant/status",
+        pattern=TOPIC_PATTERN,
+        description="Where Home Assistant says that it has started, without blanks, + or #, and not beginning with /.",
+    )
+
+    @property
+    def five(self) -> bool:
+        """Whether MQTT 5 is tried first."""
+        return self.protocol != "3.1.1"
+
+    @model_validator(mode="after")
+    def _certificates(self) -> Mqtt:
+        given = [name for name in ("ca", "cert", "key") if getattr(self, name) is not None]
+        if given and not self.tls:
+            raise ValueError(f"{given[0]} needs tls: true")
+        if self.key is not None and self.cert is None:
+            raise ValueError("key needs cert, the certificate that it belongs to")
+        return self
+
+
+SPOTIFY = ("spotify:", "https://open.spotify.com/")
+"""How the name of a list at Spotify begins."""
+
+
+SEARCH = "spotify:search:"
+"""How the name of a search begins, which stands in for the mood's other lists at Spotify."""
+
+
+PolicyName = Literal["match", "lift", "steady"]
+
+
+class MoodMusic(Section):
+    """The songs of one mood."""
+
+    lists: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        ("starter",),
+        description="Lists of songs: starter, a .csv, .json, .m3u or .m3u8 file, a folder of audio files, "
+        "or at Spotify spotify:playlist:ID, a playlist's link or name (spotify:NAME), spotify:liked or "
+        "spotify:search:WORDS, which is read only while none of the mood's other lists at Spotify has songs.",
+    )
+    policy: PolicyName | None = Field(None, description="How the music follows this mood. Unset: as music.policy says.")
+
+    @field_validator("lists")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError("a list is named twice; remove one")
+        return value
+
+
+class Moods(Section):
+    """What differs for single moods."""
+
+    angry: MoodMusic = MoodMusic()
+    disgust: MoodMusic = MoodMusic()
+    fear: MoodMusic = MoodMusic()
+    happy: MoodMusic = MoodMusic()
+    neutral: MoodMusic = MoodMusic()
+    sad: MoodMusic = MoodMusic()
+    surprise: MoodMusic = MoodMusic()
+
+    def of(self, emotion: Emotion) -> MoodMusic:
+        """Return the section of one mood."""
+        found: MoodMusic = getattr(self, emotion.value)
+        return found
+
+
+class Music(Section):
+    """What is recommended."""
+
+    policy: PolicyName = Field(
+        "match", description="How the music follows the mood: match, lift (sad or angry towards happy) or steady."
+    )
+    refresh: str = Field(
+        "sun 04:00",
+        description="When the lists are read anew: a day and time (sun 04:00; mon,thu 04:00; daily 04:00), "
+        "an interval (every 12 hours), or never.",
+    )
+    cool_down_s: float = Field(
+        600, ge=0, le=86400, description="Seconds for which the same mood coming back keeps its recommendation."
+    )
+    quiet_hours: str | None = Field(
+        None, description="Hours of calmer songs, and of nothing that plays by itself: HH:MM-HH:MM. Unset: none."
+    )
+    moods: Moods = Moods()
+
+    @field_validator("refresh")
+    @classmethod
+    def _schedule(cls, value: str) -> str:
+        Schedule.parse(value)
+        return value
+
+    @field_validator("quiet_hours")
+    @classmethod
+    def _hours(cls, value: str | None) -> str | None:
+        if value is not None:
+            Hours.parse(value)
+        return value
+
+    @property
+    def schedule(self) -> Schedule:
+        """When the lists are read anew."""
+        return Schedule.parse(self.refresh)
+
+    @property
+    def hours(self) -> Hours | None:
+        """The quiet hours."""
+        return Hours.parse(self.quiet_hours) if self.quiet_hours else None
+
+    @property
+    def wanted(self) -> dict[Emotion, tuple[str, ...]]:
+        """The lists of each mood."""
+        return {emotion: self.moods.of(emotion).lists for emotion in Emotion}
+
+    @property
+    def policies(self) -> dict[Emotion, Policy]:
+        """The moods that have a policy of their own."""
+        named = {emotion: self.moods.of(emotion).policy for emotion in Emotion}
+        return {emotion: Policy(policy) for emotion, policy in named.items() if policy is not None}
+
+
+class History(Section):
+    """How long each mood was announced, by day; nothing is kept unless it is switched on."""
+
+    enabled: bool = Field(default=False, description="Keep the minutes of each mood and day.")
+    keep_days: int = Field(365, ge=1, le=3660, description="Days that are kept.")
+
 
 SOURCE_PATTERN = r"^(auto|pi|demo|v4l2(:/dev/.+)?|file:.+)$"
-SYSTEM_RUNTIME_DIR = Path("/run/musicond")
-SYSTEM_STATE_DIR = Path("/var/lib/musicond")
-CONTROL_SOCKET = "control.sock"
 MIN_TOKEN = 16
 """Characters of the page's token."""
 
@@ -208,62 +426,3 @@ class Config(Section):
             how = "needs spotify.client_id, the client id of your app at Spotify: see docs/spotify.md"
             raise MisfitError(*((path, f"{what} {how}") for path, what in wanting.items()))
         return self
-
-
-def _first_folder(variable: str) -> Path | None:
-    """Return the first folder of a colon-separated list that systemd sets, if it is set."""
-    first = os.environ.get(variable, "").split(":", 1)[0]
-    return Path(first) if first else None
-
-
-def state_dir(config: Config) -> Path:
-    """Return the folder for what outlives a restart; it need not exist yet."""
-    given = _first_folder("STATE_DIRECTORY") or config.state_dir
-    if given is not None:
-        return given
-    base = os.environ.get("XDG_STATE_HOME", "")
-    # The XDG rules say that a relative path is to be ignored.
-    home = Path(base) if base.startswith("/") else Path(os.path.expanduser("~/.local/state"))  # noqa: PTH111 - expanduser never raises
-    return home / "musicond"
-
-
-def runtime_dir(config: Config, system: Path = SYSTEM_RUNTIME_DIR) -> Path:
-    """Return the folder of `control.sock`: systemd's, else that of the system's daemon, else the state directory."""
-    given = _first_folder("RUNTIME_DIRECTORY")
-    if given is not None:
-        return given
-    if os.path.exists(system / "control.sock") or os.access(system, os.W_OK | os.X_OK):  # noqa: PTH110 - never raises
-        return system
-    return state_dir(config)
-
-
-def control_socket(config: Config) -> Path:
-    """Return where a command finds the running daemon."""
-    return runtime_dir(config) / CONTROL_SOCKET
-
-
-def own_socket(config: Config) -> Path:
-    """Return where the daemon itself listens: a daemon started by hand leaves the system's alone."""
-    return (_first_folder("RUNTIME_DIRECTORY") or state_dir(config)) / CONTROL_SOCKET
-
-
-def stored_state_dir(config: Config, system: Path = SYSTEM_STATE_DIR) -> Path:
-    """Return the state directory of the daemon that a command means: the system's, where there is one."""
-    told = _first_folder("STATE_DIRECTORY") or config.state_dir
-    return system if told is None and os.path.isdir(system) else state_dir(config)  # noqa: PTH112 - never raises
-
-
-def models_dir() -> Path:
-    """Return the folder of the model and the cascade: $MUSICOND_MODELS, the checkout's, or the installed one."""
-    given = os.environ.get("MUSICOND_MODELS", "")
-    if given:
-        return Path(given)
-    checkout = Path(__file__).resolve().parents[2] / "models"
-    installed = Path(sys.prefix) / "share/musicond/models"
-    packaged = Path("/usr/share/musicond/models")
-    return next((path for path in (checkout, installed) if path.is_dir()), packaged)
-
-
-def model_path(config: Config) -> Path:
-    """Return the TFLite file to load; it need not exist."""
-    return config.model.path or models_dir() / "fer_int8.tflite"

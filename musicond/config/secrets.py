@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from musicond.config.mqtt_section import PASSWORD_VARIABLE
-from musicond.config.schema import MIN_TOKEN
+from musicond.config.schema import MIN_TOKEN, PASSWORD_VARIABLE
 from musicond.errors import ConfigError
 
 if TYPE_CHECKING:

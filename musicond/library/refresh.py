@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from zlib import crc32
 
-from musicond.config.music_section import SEARCH, SPOTIFY
+from musicond.config.schema import SEARCH, SPOTIFY
 from musicond.errors import ListError
 from musicond.library.database import folded
 from musicond.library.editor import OWN, Change, Lists

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from musicond.config.music_section import SPOTIFY
+from musicond.config.schema import SPOTIFY
 from musicond.core.models import Emotion
 from musicond.errors import CatalogueError, ListError
 from musicond.library.sources import STARTER

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from musicond.config.mqtt_section import Mqtt
+    from musicond.config.schema import Mqtt
 
 V5, V311 = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
 UNSUPPORTED = "Unsupported protocol version"

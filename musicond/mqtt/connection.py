@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from paho.mqtt.enums import MQTTProtocolVersion
     from pydantic import SecretStr
 
-    from musicond.config.mqtt_section import Mqtt
+    from musicond.config.schema import Mqtt
 
 log = logging.getLogger(__name__)
 

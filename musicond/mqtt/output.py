@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from musicond.config.mqtt_section import Mqtt
+    from musicond.config.schema import Mqtt
     from musicond.core.commands import Command
     from musicond.core.outcome import Outcome
     from musicond.mqtt.client import Received, Timing

@@ -9,7 +9,7 @@ from musicond.errors import OutputError
 from musicond.mqtt.connection_status import why
 
 if TYPE_CHECKING:
-    from musicond.config.mqtt_section import Mqtt
+    from musicond.config.schema import Mqtt
 
 
 def tls_context(settings: Mqtt) -> ssl.SSLContext:

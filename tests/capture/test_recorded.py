@@ -13,7 +13,7 @@ from musicond.capture.demo import DemoClip
 from musicond.capture.recorded import Clip, Folder, RecordedSource, open_clip
 from musicond.capture.transform import fit, orient
 from musicond.capture.v4l2 import Webcam
-from musicond.config.schema import models_dir
+from musicond.config.paths import models_dir
 from musicond.core.models import Mood
 from musicond.errors import SourceLost
 

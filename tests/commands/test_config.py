@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from musicond.commands.config import SAYS
 from musicond.config.loader import leaves, load
-from musicond.config.schema import model_path, state_dir
+from musicond.config.paths import model_path, state_dir
 from musicond.core.settings import SWITCHES
 from tests.commands.test_cli import musicond
 

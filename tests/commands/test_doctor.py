@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from musicond.commands import checks, checks_machine
-from musicond.config.mqtt_section import Mqtt
-from musicond.config.schema import models_dir
+from musicond.config.paths import models_dir
+from musicond.config.schema import Mqtt
 
 if TYPE_CHECKING:
     from collections.abc import Callable

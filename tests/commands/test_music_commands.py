@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from musicond.cli import main
-from musicond.controller import settings_from
+from musicond.config.user_settings import settings_from
 from musicond.core.mood.bias import Bias
 from musicond.core.outcome import Controls
 from musicond.library.catalogue import SqliteCatalogue

@@ -9,8 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from musicond.config import schema as settings
-from musicond.config.mqtt_section import Mqtt
-from musicond.config.schema import Config, Web, runtime_dir, split_address, state_dir
+from musicond.config.paths import model_path, models_dir, runtime_dir, state_dir
+from musicond.config.schema import Config, Mqtt, Web, split_address
 from musicond.config.secrets import mqtt_password, page_token
 from musicond.errors import ConfigError
 
@@ -130,11 +130,11 @@ def test_the_control_socket_lies_with_the_systems_daemon_or_in_the_state_directo
 
 def test_the_models_are_beside_the_package_or_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
     beside = Path(settings.__file__).resolve().parents[2] / "models"
-    assert settings.models_dir() == (beside if beside.is_dir() else Path("/usr/share/musicond/models"))
-    assert settings.model_path(Config()) == settings.models_dir() / "fer_int8.tflite"
+    assert models_dir() == (beside if beside.is_dir() else Path("/usr/share/musicond/models"))
+    assert model_path(Config()) == models_dir() / "fer_int8.tflite"
     monkeypatch.setenv("MUSICOND_MODELS", "/opt/models")
-    assert settings.models_dir() == Path("/opt/models")
-    assert settings.model_path(Config.model_validate({"model": {"path": "/m.tflite"}})) == Path("/m.tflite")
+    assert models_dir() == Path("/opt/models")
+    assert model_path(Config.model_validate({"model": {"path": "/m.tflite"}})) == Path("/m.tflite")
 
 
 def test_no_password_is_none() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from musicond.config.schema import models_dir
+from musicond.config.paths import models_dir
 from musicond.core.models import Box
 from musicond.vision.classifier import TfliteReader
 from musicond.vision.preprocess import chip, normalise

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from musicond.config.mqtt_section import Mqtt
-from musicond.controller import Brain, load_controls
+from musicond.config.schema import Mqtt
+from musicond.config.user_settings import load_controls
+from musicond.controller import Brain
 from musicond.core.models import EMOTIONS, Box, Emotion, EmotionEstimate, Faces, Frame
 from musicond.core.mood.tracker import Rules
 from musicond.core.pipeline import Pace, Pipeline

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from musicond.commands.checks import check_broker
-from musicond.config.mqtt_section import Mqtt
+from musicond.config.schema import Mqtt
 from musicond.errors import OutputError
 from musicond.mqtt.tls import tls_context
 from tests.mqtt.conftest import Broker, Listener, free_port

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from musicond.capture.demo import DemoClip
-from musicond.config.schema import models_dir
+from musicond.config.paths import models_dir
 from musicond.core.models import Emotion
 from tests.mqtt.conftest import Broker, Listener
 from tests.system.daemon import Daemon

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from musicond.config.schema import models_dir
+from musicond.config.paths import models_dir
 from musicond.core.models import EMOTIONS, Box, Faces, Frame
 from musicond.errors import ModelError
 from musicond.vision.classifier import TfliteReader

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from musicond.capture.demo import DemoClip
-from musicond.config.schema import models_dir
+from musicond.config.paths import models_dir
 from musicond.core.models import Box, Faces, Frame
 from musicond.errors import ModelError
 from musicond.vision.classifier import TfliteReader
