@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from musicond.core.commands import Command
     from musicond.core.models import Frame, Track
-    from musicond.core.outcome import Controls, Outcome, Playback
-    from musicond.core.pipeline import Pace, Pipeline
-    from musicond.core.ports import Player, Shows
+    from musicond.core.outcome import Outcome, Playback, Settings
+    from musicond.core.pipeline import FrameRate, Pipeline
+    from musicond.core.ports import PlayerPort, PreviewPort
     from musicond.runtime.json_file import SettingsStore
 
 log = logging.getLogger(__name__)
@@ -42,28 +42,28 @@ class Brain:
     def __init__(
         self,
         pipeline: Pipeline,
-        pace: Pace,
+        pace: FrameRate,
         store: SettingsStore,
-        player: Player | None = None,
-        preview: Shows | None = None,
+        player: PlayerPort | None = None,
+        preview: PreviewPort | None = None,
     ) -> None:
         self.pace = pace
         self._preview = preview
         self._pipeline, self._store, self._player = pipeline, store, player
         self._last: Outcome | None = None
-        self._stored = pipeline.controls
+        self._stored = pipeline.settings
         self.meter = Meter()
 
     def step(self, frame: Frame) -> Outcome:
         """Take one frame through the pipeline."""
-        before = self._pipeline.controls
+        before = self._pipeline.settings
         self._last = self._with_playback(self._pipeline.step(frame))
         self.meter.count()
         if self._preview is not None:
             self._preview.show(frame, self._last)
-        if self._pipeline.controls is not before:  # a calibration has ended
+        if self._pipeline.settings is not before:  # a calibration has ended
             try:
-                self._store.save(settings_from(self._pipeline.controls))
+                self._store.save(settings_from(self._pipeline.settings))
             except OSError as fault:
                 log.warning("%s: %s; the calibration holds until the next start", self._store.path, fault.strerror)
         return self._last
@@ -99,8 +99,8 @@ class Brain:
                 raise CommandError(NO_PLAYER)
             return
         if not isinstance(command, SetAutoplay):
-            songs = self._songs(command.track_id, self._player.now()) if isinstance(command, Play) else ()
-            self._player.order(command, songs)
+            songs = self._songs(command.track_id, self._player.get_playback()) if isinstance(command, Play) else ()
+            self._player.request(command, songs)
 
     def _songs(self, track_id: str | None, now: Playback) -> tuple[Track, ...]:
         """Return the songs to play: what is recommended, from this one on; none leaves it to the player."""
@@ -116,24 +116,24 @@ class Brain:
         return tracks[places[0] :]
 
     def _with_playback(self, outcome: Outcome) -> Outcome:
-        return outcome if self._player is None else replace(outcome, playback=self._player.now())
+        return outcome if self._player is None else replace(outcome, playback=self._player.get_playback())
 
     def wants_camera(self) -> bool:
         """Return whether the device may be open: not while private."""
-        return not self._pipeline.controls.private
+        return not self._pipeline.settings.private
 
     def wants_frames(self) -> bool:
         """Return whether frames are read: not while paused. A pause or a manual mood whose time has come ends here."""
         if self._pipeline.expire(datetime.now().astimezone()):
             with suppress(OSError):  # its end is stored too: the next start finds it over anyway
-                self._keep(self._pipeline.controls)
-        return not self._pipeline.controls.paused
+                self._keep(self._pipeline.settings)
+        return not self._pipeline.settings.paused
 
     def interval_s(self) -> float:
         """Return the seconds between two steps, by what the last one saw."""
         return self.pace.interval_s(self._last)
 
-    def _keep(self, controls: Controls) -> None:
+    def _keep(self, controls: Settings) -> None:
         if controls != self._stored:
             self._store.save(settings_from(controls))
             self._stored = controls

@@ -47,7 +47,7 @@ class OutputError(MusicondError):
     """An output can't start (a taken port, say); the text says what to do."""
 
 
-class SpeakerError(MusicondError):
+class PlaybackError(MusicondError):
     """The speaker, its service or its account can't do it now; the text says why and what to do."""
 
     def __init__(self, text: str, *, wait_s: float | None = None, sign_in: bool = False, gone: bool = False) -> None:

@@ -126,7 +126,7 @@ class HistoryOutput:
             return
         seconds = outcome.captured_at - last.captured_at
         if 0 < seconds <= LONGEST_TURN_S:
-            key = (last.wall.date().isoformat(), last.mood.value)
+            key = (last.wall_time.date().isoformat(), last.mood.value)
             self._counted.append((key, seconds / 60))
 
     def tick(self) -> None:

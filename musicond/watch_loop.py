@@ -46,7 +46,7 @@ class Source(Protocol[F_co]):
     def open(self) -> None:
         """Take the device."""
 
-    def read(self, wait_s: float) -> F_co:
+    def capture(self, wait_s: float) -> F_co:
         """Return the newest frame."""
 
     def close(self) -> None:
@@ -152,7 +152,7 @@ class WatchLoop(Generic[F, C, O]):
     def _step(self) -> tuple[O, float]:
         started = time.monotonic()
         try:
-            frame = self._source.read(READ_WAIT_S)
+            frame = self._source.capture(READ_WAIT_S)
         except self._lost as fault:
             self._lose(fault)
             return self._brain.idle(), self._retry_at - time.monotonic()

@@ -11,10 +11,10 @@ from musicond.controller import Brain
 from musicond.core.commands import Next, Pause, Play, Rate, Resume, SetAutoplay, SetPolicy, SetPrivacy, SetVolume, Stop
 from musicond.core.models import Emotion, Faces, Frame, Policy, Verdict, Watching
 from musicond.core.mood.bias import Bias
-from musicond.core.mood.tracker import Rules
-from musicond.core.outcome import Controls, Playback, PlayState
-from musicond.core.pipeline import Pace, Pipeline
-from musicond.core.recommend.recommender import Taste
+from musicond.core.mood.tracker import MoodConfig
+from musicond.core.outcome import Playback, PlayState, Settings
+from musicond.core.pipeline import FrameRate, Pipeline
+from musicond.core.recommend.recommender import RecommenderConfig
 from musicond.errors import CatalogueError, CommandError
 from musicond.runtime.json_file import SettingsStore
 
@@ -24,27 +24,27 @@ if TYPE_CHECKING:
 
     from musicond.core.commands import Command
     from musicond.core.models import EmotionEstimate, Track
-    from musicond.core.outcome import Occasion, Outcome, Recommendation
+    from musicond.core.outcome import Outcome, Recommendation, RecommendationContext
 
 
 class Nothing:
     """An empty room and an empty catalogue."""
 
-    taste = Taste()
+    config = RecommenderConfig()
 
-    def find(self, frame: Frame) -> Faces:
+    def detect(self, frame: Frame) -> Faces:
         return Faces()
 
     def reset(self) -> None:
         pass
 
-    def read(self, frame: Frame, faces: Faces) -> EmotionEstimate | None:
+    def classify(self, frame: Frame, faces: Faces) -> EmotionEstimate | None:
         return None
 
-    def for_mood(self, occasion: Occasion) -> Recommendation | None:
+    def recommend(self, occasion: RecommendationContext) -> Recommendation | None:
         return None
 
-    def another(self, occasion: Occasion) -> Recommendation:
+    def recommend_other(self, occasion: RecommendationContext) -> Recommendation:
         raise CatalogueError("empty")
 
     def rate(self, rate: Rate, shown: Recommendation | None, wall: datetime) -> Recommendation | None:
@@ -53,47 +53,47 @@ class Nothing:
         return None
 
 
-def brain(folder: Path, controls: Controls | None = None) -> Brain:
-    rules = Rules(enter=0.4, leave=0.3, dwell_s=1, away_s=5, smoothing_s=1)
+def brain(folder: Path, controls: Settings | None = None) -> Brain:
+    rules = MoodConfig(enter=0.4, leave=0.3, dwell_s=1, away_s=5, smoothing_s=1)
     nothing = Nothing()
     pipeline = Pipeline(nothing, nothing, nothing, rules, controls)
-    return Brain(pipeline, Pace(8, 2), SettingsStore(folder / "settings.json"))
+    return Brain(pipeline, FrameRate(8, 2), SettingsStore(folder / "settings.json"))
 
 
 @pytest.mark.parametrize(
     "controls",
     [
-        Controls(),
-        Controls(private=True),
-        Controls(paused=True),
-        Controls(paused=True, paused_until=datetime(2026, 11, 23, 8, 30, tzinfo=UTC)),
-        Controls(policy=Policy.LIFT, bias=Bias().moved(5, 4)),
-        Controls(sensitivity=70, paused=True, paused_minutes=5, paused_until=datetime(2026, 11, 23, 8, tzinfo=UTC)),
-        Controls(manual_mood=Emotion.SAD, manual_until=datetime(2026, 11, 23, 8, 30, tzinfo=UTC)),
+        Settings(),
+        Settings(private=True),
+        Settings(paused=True),
+        Settings(paused=True, paused_until=datetime(2026, 11, 23, 8, 30, tzinfo=UTC)),
+        Settings(policy=Policy.LIFT, bias=Bias().moved(5, 4)),
+        Settings(sensitivity=70, paused=True, paused_minutes=5, paused_until=datetime(2026, 11, 23, 8, tzinfo=UTC)),
+        Settings(manual_mood=Emotion.SAD, manual_until=datetime(2026, 11, 23, 8, 30, tzinfo=UTC)),
     ],
 )
-def test_controls_survive_being_stored(controls: Controls) -> None:
+def test_controls_survive_being_stored(controls: Settings) -> None:
     assert controls_from(settings_from(controls)) == controls
 
 
 def test_what_cannot_be_understood_errs_towards_privacy() -> None:
-    assert controls_from({"private": "yes", "paused_until": "soon"}) == Controls(private=True)
-    assert controls_from({}) == Controls()
+    assert controls_from({"private": "yes", "paused_until": "soon"}) == Settings(private=True)
+    assert controls_from({}) == Settings()
     until = controls_from({"paused": True, "paused_until": "2026-11-23T08:30:00"}).paused_until
     assert until is not None
     assert until.tzinfo is not None
     for bias in ("", "1 2 3", "nan nan nan nan nan nan nan", "a lot", 3.0, True):
-        assert controls_from({"bias": bias, "policy": "loud"}) == Controls()
-    assert controls_from({"paused": True, "paused_until": "soon"}) == Controls(), "better than a pause without an end"
-    assert controls_from({"manual_mood": "sad"}) == Controls(), "likewise"
+        assert controls_from({"bias": bias, "policy": "loud"}) == Settings()
+    assert controls_from({"paused": True, "paused_until": "soon"}) == Settings(), "better than a pause without an end"
+    assert controls_from({"manual_mood": "sad"}) == Settings(), "likewise"
     assert controls_from({"manual_mood": "hungry", "manual_until": "2026-11-23T08:30:00"}).manual_mood is None
     for sensitivity in (-1, 101, "nan", "", "a lot", True):
-        assert controls_from({"sensitivity": sensitivity}) == Controls()
+        assert controls_from({"sensitivity": sensitivity}) == Settings()
 
 
 def test_what_nobody_touched_is_not_stored() -> None:
-    assert settings_from(Controls()) == {}
-    assert settings_from(Controls(sensitivity=50)) == {"sensitivity": 50}, "a person chose it, whatever it is"
+    assert settings_from(Settings()) == {}
+    assert settings_from(Settings(sensitivity=50)) == {"sensitivity": 50}, "a person chose it, whatever it is"
 
 
 def test_a_command_that_changes_nothing_writes_nothing(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_after_damage_the_camera_stays_closed_until_a_person_says_so(
     tmp_path: Path, text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "settings.json").write_text(text)
-    assert load_controls(SettingsStore(tmp_path / "settings.json")) == Controls(private=True)
+    assert load_controls(SettingsStore(tmp_path / "settings.json")) == Settings(private=True)
     assert "musicond privacy off" in caplog.text
 
 
@@ -119,7 +119,7 @@ def test_a_command_is_stored_before_it_is_answered(tmp_path: Path) -> None:
     mind = brain(tmp_path)
     mind.handle(SetPrivacy(on=True))
     assert not mind.wants_camera()
-    assert controls_from(SettingsStore(tmp_path / "settings.json").load({})) == Controls(private=True)
+    assert controls_from(SettingsStore(tmp_path / "settings.json").load({})) == Settings(private=True)
     assert mind.idle().watching is Watching.PRIVATE
 
 
@@ -132,10 +132,10 @@ def test_what_cannot_be_stored_still_holds(tmp_path: Path) -> None:
 
 def test_a_pause_whose_time_has_come_is_over(tmp_path: Path) -> None:
     now = datetime.now().astimezone()
-    assert not brain(tmp_path, Controls(paused=True, paused_until=now + timedelta(minutes=1))).wants_frames()
-    late = brain(tmp_path, Controls(paused=True, paused_until=now - timedelta(seconds=1)))
+    assert not brain(tmp_path, Settings(paused=True, paused_until=now + timedelta(minutes=1))).wants_frames()
+    late = brain(tmp_path, Settings(paused=True, paused_until=now - timedelta(seconds=1)))
     assert late.wants_frames()
-    assert controls_from(SettingsStore(tmp_path / "settings.json").load({})) == Controls()
+    assert controls_from(SettingsStore(tmp_path / "settings.json").load({})) == Settings()
     mind = brain(tmp_path)
     mind.handle(Pause(5))
     assert not mind.wants_frames()
@@ -167,18 +167,18 @@ class Listening:
         self.orders: list[tuple[object, int]] = []
         self.playback = Playback("mpd")
 
-    def order(self, command: Command, tracks: Sequence[Track] = ()) -> None:
+    def request(self, command: Command, tracks: Sequence[Track] = ()) -> None:
         self.orders.append((command, len(tracks)))
 
-    def now(self) -> Playback:
+    def get_playback(self) -> Playback:
         return self.playback
 
 
 def test_orders_go_to_the_player_and_what_is_switched_is_kept(tmp_path: Path) -> None:
     player = Listening()
-    pipeline = Pipeline(Nothing(), Nothing(), Nothing(), Rules(0.4, 0.3, 1, 5, 1))
+    pipeline = Pipeline(Nothing(), Nothing(), Nothing(), MoodConfig(0.4, 0.3, 1, 5, 1))
     store = SettingsStore(tmp_path / "settings.json")
-    mind = Brain(pipeline, Pace(8, 2), store, player)
+    mind = Brain(pipeline, FrameRate(8, 2), store, player)
     assert mind.idle().playback == Playback("mpd")
     with pytest.raises(CommandError, match="no song is recommended yet"):
         mind.handle(Play())
@@ -188,7 +188,7 @@ def test_orders_go_to_the_player_and_what_is_switched_is_kept(tmp_path: Path) ->
     mind.handle(SetVolume(30))
     mind.handle(SetAutoplay(on=True))
     assert [command for command, _ in player.orders] == [Play(), Stop(), SetVolume(30)]
-    assert controls_from(store.load({})) == Controls(autoplay=True, volume=30)
+    assert controls_from(store.load({})) == Settings(autoplay=True, volume=30)
     with pytest.raises(CommandError, match="not among the songs"):
         mind.handle(Play("t:1"))
     with pytest.raises(CommandError):
@@ -204,7 +204,7 @@ def test_without_a_player_orders_are_refused(tmp_path: Path, command: Command) -
 
 
 def test_switches_that_were_stored_wrong_are_off() -> None:
-    assert controls_from({"autoplay": "yes", "volume": True}) == Controls()
+    assert controls_from({"autoplay": "yes", "volume": True}) == Settings()
 
 
 class Watched:
@@ -222,8 +222,8 @@ class Watched:
 
 def test_the_preview_gets_each_frame_and_is_cleared_when_none_is_read(tmp_path: Path) -> None:
     watched = Watched()
-    pipeline = Pipeline(Nothing(), Nothing(), Nothing(), Rules(0.4, 0.3, 1, 5, 1))
-    mind = Brain(pipeline, Pace(8, 2), SettingsStore(tmp_path / "settings.json"), preview=watched)
+    pipeline = Pipeline(Nothing(), Nothing(), Nothing(), MoodConfig(0.4, 0.3, 1, 5, 1))
+    mind = Brain(pipeline, FrameRate(8, 2), SettingsStore(tmp_path / "settings.json"), preview=watched)
     mind.step(Frame(np.zeros((4, 4), np.uint8), 1.0, datetime.now(UTC)))
     mind.idle()
     assert watched.seen == ["frame 1", "clear"]

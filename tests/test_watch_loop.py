@@ -39,7 +39,7 @@ class Camera:
         self.is_open = True
         self.states.append("open")
 
-    def read(self, wait_s: float) -> int:
+    def capture(self, wait_s: float) -> int:
         assert self.is_open
         self.hang.wait()
         if self.fault:

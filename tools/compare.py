@@ -28,8 +28,8 @@ from tqdm import tqdm
 from musicond.capture.recorded import open_clip
 from musicond.core.models import Frame
 from musicond.errors import ModelError, SourceLost
-from musicond.vision.classifier import TfliteReader
-from musicond.vision.detector import HaarFinder
+from musicond.vision.classifier import TfliteClassifier
+from musicond.vision.detector import HaarFaceDetector
 from musicond.vision.interpreter import make_interpreter
 from tools.training.fer2013 import LABELS
 
@@ -81,18 +81,18 @@ def invoke_times(interpreters: list[Any]) -> list[float]:
     return [float(np.median(times)) for times in spent]
 
 
-def spans(folder: Path, labels: dict[str, Any], ours: TfliteReader, other: Other) -> list[tuple[str, float, float]]:
+def spans(folder: Path, labels: dict[str, Any], ours: TfliteClassifier, other: Other) -> list[tuple[str, float, float]]:
     """Return for each labelled span its name and the shares that the two models read right."""
     found = []
     for name, about in labels.items():
         if not about["spans"]:
             continue
         read: list[tuple[float, str, str]] = []
-        finder = HaarFinder(MODELS / "haarcascade_frontalface_default.xml", ours, motion_gate=False)
+        finder = HaarFaceDetector(MODELS / "haarcascade_frontalface_default.xml", ours, motion_gate=False)
         for at, grey in tqdm(open_clip(folder / about["file"]).frames(), desc=name, leave=False, disable=None):
             frame = Frame(grey, at, NOON)
-            faces = finder.find(frame)
-            estimate = ours.read(frame, faces)
+            faces = finder.detect(frame)
+            estimate = ours.classify(frame, faces)
             theirs = other.reads(frame.grey, faces.confirmed[0]) if faces.confirmed else ""
             read.append((at, LABELS[int(np.argmax(estimate.scores))] if estimate else "", theirs))
         for start, end, accepted in about["spans"]:
@@ -111,7 +111,7 @@ def main() -> int:
     args = parser.parse_args()
     cv2.setNumThreads(1)
     try:
-        ours, other = TfliteReader(args.model), Other(args.other)
+        ours, other = TfliteClassifier(args.model), Other(args.other)
         mine, his = invoke_times([make_interpreter(args.model.read_bytes(), 1), other.interpreter])
         print(f"invoke: {mine:.3f} ms, the other {his:.3f} ms: {mine / his:.2f} times as long")
         if args.clips:

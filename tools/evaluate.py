@@ -30,8 +30,8 @@ from tqdm import tqdm
 
 from musicond.core.models import Frame
 from musicond.errors import ModelError
-from musicond.vision.classifier import TfliteReader
-from musicond.vision.detector import HaarFinder
+from musicond.vision.classifier import TfliteClassifier
+from musicond.vision.detector import HaarFaceDetector
 from musicond.vision.preprocess import normalise
 from tools.training.fer2013 import DataError, Split, load
 from tools.training.metrics import Figures, drawn, figures, table
@@ -54,7 +54,7 @@ class Piped:
     probabilities: NDArray[np.float64]
 
 
-def direct(reader: TfliteReader, images: NDArray[np.uint8]) -> tuple[NDArray[np.float64], float]:
+def direct(reader: TfliteClassifier, images: NDArray[np.uint8]) -> tuple[NDArray[np.float64], float]:
     """Return probabilities (n, 7) of the images as they are, and milliseconds for each."""
     out = np.empty((len(images), 7))
     started = time.perf_counter()
@@ -73,7 +73,7 @@ def room(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.float
     return np.asarray(picture * light, np.float32)
 
 
-def through(reader: TfliteReader, finder: HaarFinder, images: NDArray[np.uint8]) -> Piped:
+def through(reader: TfliteClassifier, finder: HaarFaceDetector, images: NDArray[np.uint8]) -> Piped:
     """Find and read each image as the daemon would a face that stays for some frames."""
     rng = np.random.default_rng(SEED)
     found, rows, at = np.zeros(len(images), bool), [], 0.0
@@ -83,8 +83,8 @@ def through(reader: TfliteReader, finder: HaarFinder, images: NDArray[np.uint8])
         for _ in range(LOOKS):
             noisy = np.clip(picture * rng.uniform(0.95, 1.05) + rng.normal(0, 3, picture.shape), 0, 255)
             frame = Frame(noisy.astype(np.uint8), at, datetime(2026, 1, 1, tzinfo=UTC))
-            faces = finder.find(frame)
-            estimate = reader.read(frame, faces) if faces.confirmed else None
+            faces = finder.detect(frame)
+            estimate = reader.classify(frame, faces) if faces.confirmed else None
             at += 0.125
         if estimate is not None:
             found[index] = True
@@ -92,7 +92,7 @@ def through(reader: TfliteReader, finder: HaarFinder, images: NDArray[np.uint8])
     return Piped(found, np.array(rows).reshape(-1, 7))
 
 
-def robustness(reader: TfliteReader, data: Split) -> dict[str, float]:
+def robustness(reader: TfliteClassifier, data: Split) -> dict[str, float]:
     """Return the accuracy on the images after each of the changes."""
     found = {}
     for name, change in CHANGES.items():
@@ -103,7 +103,7 @@ def robustness(reader: TfliteReader, data: Split) -> dict[str, float]:
 
 def measure(args: argparse.Namespace, data: Split) -> dict[str, object]:
     """Return what is printed."""
-    reader = TfliteReader(args.model)
+    reader = TfliteClassifier(args.model)
     probabilities, milliseconds = direct(reader, data.images)
     result = figures(probabilities, data.labels)
     report: dict[str, object] = {
@@ -127,9 +127,9 @@ def measure(args: argparse.Namespace, data: Split) -> dict[str, object]:
     return report
 
 
-def pipeline(reader: TfliteReader, data: Split, probabilities: NDArray[np.float64]) -> dict[str, object]:
+def pipeline(reader: TfliteClassifier, data: Split, probabilities: NDArray[np.float64]) -> dict[str, object]:
     """Return what comes of the images in rooms, beside their direct probabilities (n, 7)."""
-    finder = HaarFinder(MODELS / "haarcascade_frontalface_default.xml", reader, motion_gate=False)
+    finder = HaarFaceDetector(MODELS / "haarcascade_frontalface_default.xml", reader, motion_gate=False)
     piped = through(reader, finder, data.images)
     found: dict[str, object] = {"found": round(float(piped.found.mean()), 4)}
     if not piped.found.any():

@@ -25,7 +25,7 @@ from musicond.core.models import EMOTIONS
 from musicond.core.mood.bias import REACH, bounded
 from musicond.core.mood.calibration import NEUTRAL, for_neutral
 from musicond.errors import ModelError
-from musicond.vision.classifier import TfliteReader
+from musicond.vision.classifier import TfliteClassifier
 from tools.evaluate import MODELS, direct
 from tools.training.fer2013 import DataError, Split, load
 
@@ -92,7 +92,7 @@ def main() -> int:
         if args.first:
             chosen = np.linspace(0, len(data.labels) - 1, min(args.first, len(data.labels))).astype(int)
             data = Split(data.images[chosen], data.labels[chosen])
-        found = measure(direct(TfliteReader(args.model), data.images)[0], data.labels)
+        found = measure(direct(TfliteClassifier(args.model), data.images)[0], data.labels)
     except (DataError, ModelError) as fault:
         print(f"evaluate_bias: {fault}", file=sys.stderr)
         return 69

@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT))
 from musicond.config.schema import Config, Mqtt
 from musicond.core.commands import Command, Next
 from musicond.core.models import EMOTIONS, Box, Emotion, EmotionEstimate, Faces, Frame
-from musicond.core.mood.tracker import Rules
+from musicond.core.mood.tracker import MoodConfig
 from musicond.core.pipeline import Pipeline
 from musicond.core.recommend.recommender import Recommender
 from musicond.library.catalogue import SqliteCatalogue
@@ -57,14 +57,14 @@ class Face:
         self.emotion: Emotion | None = None
         self._rng = random.Random(seed)
 
-    def find(self, _frame: Frame) -> Faces:
+    def detect(self, _frame: Frame) -> Faces:
         """Return the one face, or none."""
         return Faces() if self.emotion is None else HERE
 
     def reset(self) -> None:
         """Nothing is kept."""
 
-    def read(self, _frame: Frame, _faces: Faces) -> EmotionEstimate | None:
+    def classify(self, _frame: Frame, _faces: Faces) -> EmotionEstimate | None:
         """Return the scores of the scripted emotion, wavering."""
         sure = min(0.97, max(0.2, self._rng.gauss(SURE, WAVER)))
         rest = (1 - sure) / (len(EMOTIONS) - 1)
@@ -74,7 +74,7 @@ class Face:
 def core(seed: int, catalogue: SqliteCatalogue) -> tuple[Face, Pipeline]:
     """Return the real core with the default configuration, and the face before it."""
     face, mood = Face(seed), Config().mood
-    rules = Rules(mood.enter, mood.leave, mood.dwell_s, mood.away_s, mood.smoothing_s)
+    rules = MoodConfig(mood.enter, mood.leave, mood.dwell_s, mood.away_s, mood.smoothing_s)
     return face, Pipeline(face, face, Recommender(catalogue, seed), rules)
 
 

@@ -11,7 +11,7 @@ sys.path.insert(0, str(ROOT))
 
 from musicond.app.playback import manners
 from musicond.config.schema import Config
-from musicond.core.models import Heard, Watching
+from musicond.core.models import PlayerStatus, Watching
 from musicond.core.outcome import Playback, PlayState
 from musicond.player.events import Begin, GoOn, Halt, Listened, More, Room, Started, State
 from musicond.player.player import IDLE_LOOK_S
@@ -45,13 +45,13 @@ class Music:
         self._at, self._playing = at, self._playing and self._position_s < SONG_S * len(self._tracks)
         watching = outcome.watching is Watching.YES
         found, new = outcome.recommendation, outcome.recommended
-        self._take(Room(at, outcome.wall, watching, False, outcome.present, True, True, None, found, new))  # noqa: FBT003 - a row
+        self._take(Room(at, outcome.wall_time, watching, False, outcome.present, True, True, None, found, new))  # noqa: FBT003 - a row
         soon = look_in_s(self._state, at)
         if at - self._looked_at >= min(IDLE_LOOK_S, IDLE_LOOK_S if soon is None else soon):
             self._looked_at = at
             self._take(Listened(at, self._heard()))
         heard = self._heard()
-        state = PlayState.STOPPED if not heard.names else PlayState.PLAYING if heard.playing else PlayState.PAUSED
+        state = PlayState.STOPPED if not heard.item_ids else PlayState.PLAYING if heard.playing else PlayState.PAUSED
         return Playback(
             "mpd",
             state,
@@ -60,7 +60,7 @@ class Music:
             volume=heard.volume,
             volume_max=self._rules.volume_max,
             autoplay=True,
-            holding=holding(self._state, self._rules, at),
+            autoplay_block=holding(self._state, self._rules, at),
         )
 
     def _take(self, event: Event) -> None:
@@ -80,9 +80,9 @@ class Music:
             case More():
                 self._more()
 
-    def _heard(self) -> Heard:
+    def _heard(self) -> PlayerStatus:
         number, position_s = divmod(self._position_s, SONG_S)
         if number >= len(self._tracks):
-            return Heard(here=True, volume=40)
+            return PlayerStatus(on_our_device=True, volume=40)
         track = self._tracks[int(number)]
-        return Heard(self._playing, True, frozenset({track.track_id}), track, position_s, SONG_S, None, 40)  # noqa: FBT003 - a row
+        return PlayerStatus(self._playing, True, frozenset({track.track_id}), track, position_s, SONG_S, None, 40)  # noqa: FBT003 - a row

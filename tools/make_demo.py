@@ -34,8 +34,8 @@ from tqdm import tqdm
 from musicond.capture.demo import with_face
 from musicond.core.models import Box, Frame
 from musicond.errors import ModelError
-from musicond.vision.classifier import TfliteReader
-from musicond.vision.detector import HaarFinder
+from musicond.vision.classifier import TfliteClassifier
+from musicond.vision.detector import HaarFaceDetector
 from musicond.vision.preprocess import chip, normalise
 from tools.training.fer2013 import LABELS, DataError, clean, load
 
@@ -169,26 +169,29 @@ def align_all(images: list[Image], recipe: Recipe, template: Image, label: str) 
 class Judge:
     """Says how the daemon reads a mean image laid at a place of the demo's room."""
 
-    reader: TfliteReader
+    reader: TfliteClassifier
 
     def seen(self, face: NDArray[np.uint8], label: int) -> float:
         """Return the least score of the label over some frames of a moving head; 0 where no face is found."""
-        finder, noise = HaarFinder(CASCADE, self.reader, motion_gate=False), np.random.default_rng(3)
+        finder, noise = HaarFaceDetector(CASCADE, self.reader, motion_gate=False), np.random.default_rng(3)
         picture, scores = with_face(face), []
         for number in range(8):
             shift = np.array([[1, 0, 5 * np.sin(0.9 * number)], [0, 1, 3 * np.sin(0.6 * number)]], np.float32)
             drawn = cv2.warpAffine(picture, shift, picture.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
             drawn = drawn + noise.normal(0, 1.5, picture.shape)
             frame = Frame(np.clip(drawn, 0, 255).astype(np.uint8), number / 8, datetime(2026, 1, 1, tzinfo=UTC))
-            estimate = self.reader.read(frame, finder.find(frame))
+            estimate = self.reader.classify(frame, finder.detect(frame))
             scores.append(estimate.scores[label] if estimate else 0.0)
         return float(min(scores[1:]))  # a new face may want a second look
 
     def box(self, face: NDArray[np.uint8]) -> Box | None:
         """Return where the finder sees the face."""
-        finder, picture = HaarFinder(CASCADE, self.reader, motion_gate=False), np.asarray(with_face(face), np.uint8)
+        finder, picture = (
+            HaarFaceDetector(CASCADE, self.reader, motion_gate=False),
+            np.asarray(with_face(face), np.uint8),
+        )
         for number in range(3):
-            found = finder.find(Frame(picture, number / 8, datetime(2026, 1, 1, tzinfo=UTC))).confirmed
+            found = finder.detect(Frame(picture, number / 8, datetime(2026, 1, 1, tzinfo=UTC))).confirmed
         return found[0] if found else None
 
     def lead(self, face: NDArray[np.uint8], label: int, box: Box) -> float:
@@ -246,7 +249,7 @@ def swapped(judge: Judge, stack: NDArray[np.float32], label: int, place: tuple[f
 
 def make(data: Path, out: Path) -> dict[str, float]:
     """Write the composites; return for each emotion the score that the daemon gives it at the least."""
-    reader = TfliteReader(out / "fer_int8.tflite")
+    reader = TfliteClassifier(out / "fer_int8.tflite")
     judge = Judge(reader)
     train, _ = clean(load(data, "train"), load(data, "test"))
     logits = np.stack([reader.logits(normalise(image)) for image in tqdm(train.images, "reading", leave=False)])
@@ -278,7 +281,7 @@ def kept(out: Path) -> dict[str, float]:
     picture = cv2.imread(str(out / "demo.png"), cv2.IMREAD_GRAYSCALE)
     if picture is None:
         raise DataError(f"{out / 'demo.png'}: no picture there; make it with --data")
-    judge = Judge(TfliteReader(out / "fer_int8.tflite"))
+    judge = Judge(TfliteClassifier(out / "fer_int8.tflite"))
     faces = np.split(np.asarray(picture, np.uint8), len(LABELS), axis=1)
     return {name: judge.seen(face, label) for label, (name, face) in enumerate(zip(LABELS, faces, strict=True))}
 

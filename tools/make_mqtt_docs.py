@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from musicond.core.models import EMOTIONS, Box, Faces, Mood, MoodChange, Policy, Track, Watching
-from musicond.core.outcome import Account, Controls, Outcome, Playback, PlayState, Recommendation
+from musicond.core.outcome import Account, Outcome, Playback, PlayState, Recommendation, Settings
 from musicond.core.settings import MANUAL_MINUTES, MAX_MINUTES
 from musicond.mqtt import parsers as meanings
 from musicond.mqtt import payloads
@@ -36,7 +36,7 @@ SONG = Track(
 OUTCOME = Outcome(
     seq=1,
     captured_at=1.0,
-    wall=NOW,
+    wall_time=NOW,
     watching=Watching.YES,
     mood=Mood.HAPPY,
     since=NOW,
@@ -53,7 +53,7 @@ OUTCOME = Outcome(
         "spotify:playlist:4hOKQuZbraPDIfaGbM3lKI",
     ),
     change=MoodChange(Mood.NEUTRAL, Mood.HAPPY, 0.81, 312.4, 1.0, NOW),
-    controls=Controls(paused=True, paused_until=NOW.replace(hour=19, minute=0), paused_minutes=30),
+    settings=Settings(paused=True, paused_until=NOW.replace(hour=19, minute=0), paused_minutes=30),
     present=True,
     playback=Playback(
         "spotify",

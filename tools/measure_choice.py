@@ -23,8 +23,8 @@ from musicond.app.build import open_recording
 from musicond.commands.replay import Costs, fresh_pipeline, play
 from musicond.config.schema import Config
 from musicond.core.models import Emotion, Policy, Song, Verdict
-from musicond.core.outcome import Occasion
-from musicond.core.recommend.recommender import Recommender, Taste
+from musicond.core.outcome import RecommendationContext
+from musicond.core.recommend.recommender import Recommender, RecommenderConfig
 from musicond.library.catalogue import SqliteCatalogue
 from musicond.library.database import FILE_NAME
 from musicond.library.editor import Lists
@@ -52,16 +52,16 @@ def fill(path: Path, songs: int) -> None:
 def choices(path: Path, policy: Policy) -> tuple[float, float]:
     """Return processor milliseconds of the first choice, which reads the list, and the median of those after it."""
     with SqliteCatalogue.open(path) as catalogue:
-        recommender = Recommender(catalogue, 1, Taste(policy=policy, cool_down_s=0))
-        for key in catalogue.pool(Emotion.SAD).keys[:RATED].tolist():
-            catalogue.offered(Emotion.SAD, [key], 1)
-        catalogue.rate([Emotion.SAD], int(catalogue.pool(Emotion.SAD).keys[0]), Verdict.LIKE)
+        recommender = Recommender(catalogue, 1, RecommenderConfig(policy=policy, cool_down_s=0))
+        for key in catalogue.candidates(Emotion.SAD).keys[:RATED].tolist():
+            catalogue.mark_offered(Emotion.SAD, [key], 1)
+        catalogue.rate([Emotion.SAD], int(catalogue.candidates(Emotion.SAD).keys[0]), Verdict.LIKE)
     spent: list[float] = []
     with SqliteCatalogue.open(path) as catalogue:
-        recommender = Recommender(catalogue, 1, Taste(policy=policy, cool_down_s=0))
+        recommender = Recommender(catalogue, 1, RecommenderConfig(policy=policy, cool_down_s=0))
         for number in range(CHOICES):
             started = time.process_time()
-            recommender.another(Occasion(Emotion.SAD, float(number), NOON))
+            recommender.recommend_other(RecommendationContext(Emotion.SAD, float(number), NOON))
             spent.append(1000 * (time.process_time() - started))
     return spent[0], median(spent[1:])
 

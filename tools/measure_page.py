@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from musicond.app.build import build_eyes, build_pipeline
+from musicond.app.build import build_pipeline, build_vision
 from musicond.capture.demo import DemoClip
 from musicond.config.paths import models_dir
 from musicond.config.schema import Config
@@ -67,7 +67,7 @@ def measure(seconds: float, rounds: int) -> dict[str, float]:
     quiet: list[float] = []
     busy: list[float] = []
     with tempfile.TemporaryDirectory() as folder, SqliteCatalogue.open(MEMORY) as catalogue:
-        pipeline = build_pipeline(Config(), *build_eyes(Config()), catalogue, seed=1)
+        pipeline = build_pipeline(Config(), *build_vision(Config()), catalogue, seed=1)
         page = WebOutput("127.0.0.1:0", Path(folder) / "control.sock", None, lambda _: Future(), dict)
         page.start()
         clip = DemoClip(models_dir())

@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from musicond.core.models import Emotion, Policy, Verdict
-from musicond.core.recommend.affect import CALM, LIFT_SONGS, PLACES, lift, song_place
+from musicond.core.recommend.affect import CALM, EMOTION_AFFECT, LIFT_SONGS, lift_path, track_affect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,20 +89,20 @@ def _plane(home: Household, month: Month) -> Iterator[str]:
     yield f'<text x="{left - 8}" y="{top + 8}" text-anchor="end">lively</text>'
     yield f'<text x="{left - 8}" y="{top + BOX_H}" text-anchor="end">calm</text>'
     for emotion, colour in ((Emotion.SAD, "#3b6fb6"), (Emotion.ANGRY, "#c43c3c")):
-        way = [at(lift(emotion, songs)) for songs in range(LIFT_SONGS + 1)]
+        way = [at(lift_path(emotion, songs)) for songs in range(LIFT_SONGS + 1)]
         yield (
             f'<polyline fill="none" stroke="{colour}" stroke-width="2" points="'
             + " ".join(f"{x:.1f},{y:.1f}" for x, y in way)
             + '"/>'
         )
-    for name, place in [*((emotion.value, place) for emotion, place in PLACES.items()), ("calm", CALM)]:
+    for name, place in [*((emotion.value, place) for emotion, place in EMOTION_AFFECT.items()), ("calm", CALM)]:
         x, y = at(place)
         yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="#444"/>'
         yield f'<text x="{x + 7:.1f}" y="{y - 5:.1f}">{name}</text>'
     songs = next((o.songs for o in month.offers if o.policy is Policy.LIFT and o.emotion is Emotion.SAD), [])
     for number, song in enumerate(songs, start=1):
         entry = home.entries[song]
-        x, y = at(song_place(entry.valence, entry.energy, Emotion(entry.emotion)))
+        x, y = at(track_affect(entry.valence, entry.energy, Emotion(entry.emotion)))
         yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="9" fill="#fff" stroke="#3b6fb6"/>'
         yield f'<text x="{x:.1f}" y="{y + 4:.1f}" text-anchor="middle">{number}</text>'
 

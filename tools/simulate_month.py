@@ -28,9 +28,9 @@ import numpy as np
 from musicond.config.schema import Config
 from musicond.core.commands import Rate
 from musicond.core.models import EMOTIONS, Emotion, Policy, Verdict
-from musicond.core.outcome import Occasion, Recommendation
-from musicond.core.recommend.affect import LIFTED, song_place
-from musicond.core.recommend.recommender import COUNT, Recommender, Taste
+from musicond.core.outcome import Recommendation, RecommendationContext
+from musicond.core.recommend.affect import LIFTED, track_affect
+from musicond.core.recommend.recommender import COUNT, Recommender, RecommenderConfig
 from musicond.core.recommend.sampler import window
 from musicond.core.schedule import Hours
 from musicond.library.catalogue import SqliteCatalogue
@@ -93,7 +93,7 @@ class Household:
         self.rng = np.random.default_rng(seed)
         self.clock = 0.0
         self.catalogue = SqliteCatalogue.open(path, clock=lambda: self.clock)
-        self.recommender = Recommender(self.catalogue, seed, Taste(quiet_hours=QUIET))
+        self.recommender = Recommender(self.catalogue, seed, RecommenderConfig(quiet_hours=QUIET))
         music = Config().music
         store = SettingsStore(path.with_name("refresh.json"))
         self.librarian = Librarian(path, music.wanted, music.schedule, store, now=self.wall)
@@ -116,7 +116,7 @@ class Household:
             while self.clock < day * 86400 + 16 * 3600:
                 self.change(self.policy(day, days))
                 self.clock += self.rng.exponential(CHANGE_MIN * 60)
-                self.catalogue.tend()
+                self.catalogue.flush_if_due()
             self.month.written[day] = written() - before
         before = written()
         self.catalogue.close()
@@ -137,23 +137,23 @@ class Household:
         scores = [0.02] * 7
         scores[EMOTIONS.index(emotion)] = top
         scores[EMOTIONS.index(second)] = 0.9 * top if close else 0.3 * top
-        occasion = Occasion(emotion, self.clock, self.wall(), tuple(scores), policy)
+        occasion = RecommendationContext(emotion, self.clock, self.wall(), tuple(scores), policy)
         self.month.changes += 1
-        new = self.recommender.for_mood(occasion)
-        if new is None or (self.shown and new.wall < occasion.wall):
+        new = self.recommender.recommend(occasion)
+        if new is None or (self.shown and new.wall_time < occasion.wall_time):
             self.month.kept += 1
             self.shown = new or self.shown
             return
         self.offered(occasion, new, policy, mixed=close)
         if self.rng.random() < NEXTS:
-            self.offered(occasion, self.recommender.another(occasion), policy, mixed=close)
+            self.offered(occasion, self.recommender.recommend_other(occasion), policy, mixed=close)
         self.react()
 
-    def offered(self, occasion: Occasion, new: Recommendation, policy: Policy, *, mixed: bool) -> None:
+    def offered(self, occasion: RecommendationContext, new: Recommendation, policy: Policy, *, mixed: bool) -> None:
         """Note a recommendation."""
         self.shown = new
         songs = [track.track_id for track in new.tracks]
-        self.month.offers.append(Offer(occasion.wall, occasion.emotion, policy, songs, mixed))
+        self.month.offers.append(Offer(occasion.wall_time, occasion.emotion, policy, songs, mixed))
 
     def react(self) -> None:
         """Say something, or not."""
@@ -223,7 +223,7 @@ def quiet(month: Month, home: Household) -> tuple[int, int]:
     """Return recommendations of quiet hours with a song above the middle arousal of its list, and all of them."""
     energy = defaultdict(list)
     for entry in home.entries.values():
-        energy[entry.emotion].append(song_place(entry.valence, entry.energy, Emotion(entry.emotion))[1])
+        energy[entry.emotion].append(track_affect(entry.valence, entry.energy, Emotion(entry.emotion))[1])
     middle = {emotion: median(values) for emotion, values in energy.items()}
     nightly = [offer for offer in matched(month) if QUIET.hold(offer.at)]
     loud = sum(any(place(home, song)[1] > middle[home.entries[song].emotion] for song in o.songs) for o in nightly)
@@ -233,7 +233,7 @@ def quiet(month: Month, home: Household) -> tuple[int, int]:
 def place(home: Household, song: str) -> tuple[float, float]:
     """Return where a song lies."""
     entry = home.entries[song]
-    return song_place(entry.valence, entry.energy, Emotion(entry.emotion))
+    return track_affect(entry.valence, entry.energy, Emotion(entry.emotion))
 
 
 def lifted(offer: Offer, home: Household) -> float:
@@ -245,13 +245,13 @@ def lifted(offer: Offer, home: Household) -> float:
 def shares(said: dict[int, tuple[Verdict, int]], rounds: int, seed: int) -> list[float]:
     """Return the share of the songs offered that each of the 25 happy songs has, after verdicts by row and count."""
     catalogue = SqliteCatalogue.open(MEMORY)
-    keys = [int(key) for key in catalogue.pool(Emotion.HAPPY).keys]
+    keys = [int(key) for key in catalogue.candidates(Emotion.HAPPY).keys]
     for row, (verdict, count) in said.items():
         for _ in range(count):
             catalogue.rate([Emotion.HAPPY], keys[row], verdict)
-    recommender, counts = Recommender(catalogue, seed, Taste(cool_down_s=0)), Counter[str]()
+    recommender, counts = Recommender(catalogue, seed, RecommenderConfig(cool_down_s=0)), Counter[str]()
     for turn in range(rounds):
-        new = recommender.another(Occasion(Emotion.HAPPY, float(turn), START))
+        new = recommender.recommend_other(RecommendationContext(Emotion.HAPPY, float(turn), START))
         counts.update(track.track_id for track in new.tracks)
     names = [track.track_id for track in catalogue.tracks(keys)]
     catalogue.close()

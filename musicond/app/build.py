@@ -28,11 +28,11 @@ from musicond.config.user_settings import load_controls
 from musicond.controller import Brain, Retune
 from musicond.core.commands import Command, Next
 from musicond.core.models import Policy
-from musicond.core.mood.tracker import Rules
-from musicond.core.pipeline import Pace, Pipeline
-from musicond.core.recommend.recommender import Recommender, Taste
+from musicond.core.mood.tracker import MoodConfig
+from musicond.core.pipeline import FrameRate, Pipeline
+from musicond.core.recommend.recommender import Recommender, RecommenderConfig
 from musicond.errors import CatalogueError, CommandError, SourceLost
-from musicond.library.catalogue import SqliteCatalogue, Tender
+from musicond.library.catalogue import CatalogueFlusher, SqliteCatalogue
 from musicond.library.database import FILE_NAME
 from musicond.library.maintenance import JITTER_S, Librarian
 from musicond.mqtt.output import MqttOutput, node_id
@@ -43,8 +43,8 @@ from musicond.runtime.supervisor import Supervisor
 from musicond.runtime.systemd import Notifier
 from musicond.runtime.worker import Jobs
 from musicond.status import StatusOutput
-from musicond.vision.classifier import TfliteReader
-from musicond.vision.detector import HaarFinder
+from musicond.vision.classifier import TfliteClassifier
+from musicond.vision.detector import HaarFaceDetector
 from musicond.watch_loop import WatchLoop
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from musicond.config.schema import Config
     from musicond.core.models import Frame
     from musicond.core.outcome import Outcome
-    from musicond.core.ports import Catalogue, EmotionReader, FaceFinder, FrameSource, Output
+    from musicond.core.ports import Catalogue, EmotionClassifier, FaceDetector, FrameSource, Output
     from musicond.runtime.supervisor import Service
     from musicond.web.desk import Desk
 
@@ -85,32 +85,32 @@ def open_recording(name: str) -> Recording:
     return DemoClip(models_dir()) if name == "demo" else open_clip(Path(name))
 
 
-def build_eyes(config: Config, *, tracking: bool = True, gate: bool = True) -> tuple[FaceFinder, EmotionReader]:
+def build_vision(config: Config, *, tracking: bool = True, gate: bool = True) -> tuple[FaceDetector, EmotionClassifier]:
     """Return what finds faces and what reads them; raise ModelError."""
     cv2.setNumThreads(1)  # one core is enough, and a cool Pi with three free cores is worth more
     faces, cascade = config.faces, models_dir() / "haarcascade_frontalface_default.xml"
-    reader = TfliteReader(model_path(config), threads=config.model.threads, policy=faces.policy)
-    finder = HaarFinder(cascade, reader, faces.min_size, faces.max_size, track=tracking, motion_gate=gate)
+    reader = TfliteClassifier(model_path(config), threads=config.model.threads, policy=faces.policy)
+    finder = HaarFaceDetector(cascade, reader, faces.min_size, faces.max_size, track=tracking, motion_gate=gate)
     return finder, reader
 
 
 def build_pipeline(
-    config: Config, finder: FaceFinder, reader: EmotionReader, catalogue: Catalogue, *, seed: int
+    config: Config, finder: FaceDetector, reader: EmotionClassifier, catalogue: Catalogue, *, seed: int
 ) -> Pipeline:
     """Return the pipeline: the same one serves the daemon and a replay."""
     return Pipeline(finder, reader, Recommender(catalogue, seed, build_taste(config)), rules(config))
 
 
-def rules(config: Config) -> Rules:
+def rules(config: Config) -> MoodConfig:
     """Return the figures of the section `mood`."""
     mood = config.mood
-    return Rules(mood.enter, mood.leave, mood.dwell_s, mood.away_s, mood.smoothing_s)
+    return MoodConfig(mood.enter, mood.leave, mood.dwell_s, mood.away_s, mood.smoothing_s)
 
 
-def build_taste(config: Config) -> Taste:
+def build_taste(config: Config) -> RecommenderConfig:
     """Return what the configuration says of the music."""
     music = config.music
-    return Taste(Policy(music.policy), music.policies, music.cool_down_s, music.hours)
+    return RecommenderConfig(Policy(music.policy), music.policies, music.cool_down_s, music.hours)
 
 
 def build_librarian(
@@ -139,16 +139,16 @@ def build(config: Config, read_again: Callable[[], Config], examine: Callable[[]
     folder = state_dir(config)
     with state_lock(folder), SqliteCatalogue.open(folder / FILE_NAME) as catalogue:
         with suppress(CatalogueError):  # the pipeline tells of it when songs are wanted
-            catalogue.warm()
+            catalogue.preload()
         store, inbox, notifier = SettingsStore(folder / "settings.json"), Inbox[Command | Retune](), Notifier()
-        pipeline = build_pipeline(config, *build_eyes(config), catalogue, seed=secrets.randbits(32))
-        pipeline.controls = load_controls(store)
+        pipeline = build_pipeline(config, *build_vision(config), catalogue, seed=secrets.randbits(32))
+        pipeline.settings = load_controls(store)
         spotify = build_spotify(config, folder)
         player = build_player(config, folder, spotify, lambda: inbox.put(Next()))
         preview = build_preview(config)
         brain = Brain(pipeline, pace(config), store, player, preview)
         source = build_source(config)
-        outputs: list[Output] = [StatusOutput(notifier.status), Tender(catalogue)]
+        outputs: list[Output] = [StatusOutput(notifier.status), CatalogueFlusher(catalogue)]
         loop: WatchLoop[Frame, Command | Retune, Outcome] = WatchLoop(
             source,
             brain,
@@ -172,13 +172,13 @@ def build(config: Config, read_again: Callable[[], Config], examine: Callable[[]
             outputs.append(_mqtt(config, inbox, source, loop, brain))
 
         def tune(new: Config) -> None:
-            pipeline.rules = rules(new)
+            pipeline.mood_config = rules(new)
             # The rate waits for a restart, as the camera was opened with it.
-            brain.pace = Pace(config.camera.rate, min(new.camera.idle_rate, config.camera.rate))
-            pipeline.recommender.taste = build_taste(new)
+            brain.pace = FrameRate(config.camera.rate, min(new.camera.idle_rate, config.camera.rate))
+            pipeline.recommender.config = build_taste(new)
             librarian.follow(new.music.wanted, new.music.schedule)
             if player is not None:
-                player.follow(manners(new), wanted(new))
+                player.reconfigure(manners(new), wanted(new))
 
         def ready() -> None:
             log.info("ready; the page is %s", page.address)
@@ -188,9 +188,9 @@ def build(config: Config, read_again: Callable[[], Config], examine: Callable[[]
         )
 
 
-def pace(config: Config) -> Pace:
+def pace(config: Config) -> FrameRate:
     """Return how often frames are taken."""
-    return Pace(config.camera.rate, config.camera.idle_rate)
+    return FrameRate(config.camera.rate, config.camera.idle_rate)
 
 
 def _jobs(

@@ -9,9 +9,9 @@ from threading import Timer
 from typing import TYPE_CHECKING, Any
 
 from musicond.config.schema import ANY_DEVICE
-from musicond.errors import SpeakerError
+from musicond.errors import PlaybackError
 from musicond.player.events import Rules
-from musicond.player.player import PlaybackOutput, Wanted
+from musicond.player.player import Player, PlayerConfig
 from musicond.player.state_file import FILE_NAME, Memory
 from musicond.runtime.clock import kernel_synchronised
 from musicond.runtime.json_file import SettingsStore
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from musicond.config.schema import Config
     from musicond.core.models import Emotion
-    from musicond.core.ports import ListSource, Speaker
+    from musicond.core.ports import ListSource, PlaybackBackend
     from musicond.runtime.supervisor import Service
     from musicond.spotify.auth import Access
     from musicond.spotify.sign_in import SignIn
@@ -55,11 +55,11 @@ class Spotify:
 
         return {"spotify": build, "https": build}
 
-    def speaker(self, device: str | None) -> Speaker:
+    def speaker(self, device: str | None) -> PlaybackBackend:
         """Return the speaker with this name."""
         client = import_module("musicond.spotify.client").Client(self.access)
         kind = import_module("musicond.spotify.backend").SpotifySpeaker
-        made: Speaker = kind(client, self.access, device, anywhere=device == ANY_DEVICE)
+        made: PlaybackBackend = kind(client, self.access, device, anywhere=device == ANY_DEVICE)
         return made
 
     def warn(self) -> None:
@@ -90,22 +90,18 @@ def build_spotify(config: Config, folder: Path) -> Spotify | None:
     return Spotify(made, import_module("musicond.spotify.sign_in").SignIn(made))
 
 
-def build_player(
-    config: Config, folder: Path, spotify: Spotify | None, more: Callable[[], object]
-) -> PlaybackOutput | None:
+def build_player(config: Config, folder: Path, spotify: Spotify | None, more: Callable[[], object]) -> Player | None:
     """Return the player that `playback.backend` names, None for none.
 
     What it keeps is in the state directory `folder`; `more` asks for more songs of the mood.
     """
     backend = config.playback.backend
-    if backend not in SPEAKERS:
+    if backend not in BACKENDS:
         return None
-    speaker = SPEAKERS[backend](config, spotify)
+    speaker = BACKENDS[backend](config, spotify)
     where = config.playback.device if backend == "spotify" else f"{config.mpd.host}:{config.mpd.port}"
     memory = Memory(SettingsStore(folder / FILE_NAME), f"{backend} {where}")
-    return PlaybackOutput(
-        speaker, manners(config), wanted(config), more, synchronised=kernel_synchronised, memory=memory
-    )
+    return Player(speaker, manners(config), wanted(config), more, synchronised=kernel_synchronised, memory=memory)
 
 
 def manners(config: Config) -> Rules:
@@ -122,14 +118,16 @@ def manners(config: Config) -> Rules:
     )
 
 
-def wanted(config: Config) -> Wanted:
+def wanted(config: Config) -> PlayerConfig:
     """Return what else is configured of playing."""
-    return Wanted(config.playback.autoplay, config.playback.device if config.playback.backend == "spotify" else None)
+    return PlayerConfig(
+        config.playback.autoplay, config.playback.device if config.playback.backend == "spotify" else None
+    )
 
 
 def player_facts(config: Config) -> set[str]:
     """Return what there is to show and to switch."""
-    facts = {"playback"} if config.playback.backend in SPEAKERS else set()
+    facts = {"playback"} if config.playback.backend in BACKENDS else set()
     return facts | {"account"} if config.playback.backend == "spotify" else facts
 
 
@@ -159,7 +157,7 @@ def _asked(sign_in: SignIn, jobs: Jobs, action: str, arguments: Mapping[str, Any
 
 def _late(sign_in: SignIn, action: str) -> Mapping[str, object]:
     if action != "finish":
-        raise SpeakerError("Spotify does not answer in time; try again in a moment")
+        raise PlaybackError("Spotify does not answer in time; try again in a moment")
     return sign_in.status()
 
 
@@ -170,7 +168,7 @@ def _result(act: Callable[[], Mapping[str, object]]) -> tuple[Mapping[str, objec
         return None, fault
 
 
-SPEAKERS: dict[str, Callable[[Config, Spotify | None], Speaker]] = {
+BACKENDS: dict[str, Callable[[Config, Spotify | None], PlaybackBackend]] = {
     "spotify": lambda config, spotify: _required(spotify).speaker(config.playback.device),
     "mpd": lambda config, _: import_module("musicond.player.mpd").MpdSpeaker(config.mpd.host, config.mpd.port),
 }

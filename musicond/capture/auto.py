@@ -39,11 +39,11 @@ class AutoSource:
             return
         raise SourceLost("no camera. " + ". ".join(faults))
 
-    def read(self, wait_s: float) -> Frame:
+    def capture(self, wait_s: float) -> Frame:
         """Return the newest frame of the source in use."""
         if self._chosen is None:
             raise SourceLost("no camera is open")
-        return self._chosen.read(wait_s)
+        return self._chosen.capture(wait_s)
 
     def close(self) -> None:
         """Close the source in use."""

@@ -71,7 +71,7 @@ class PiCamera:
         self._format = str(main["format"])
         self._camera.start()
 
-    def read(self, wait_s: float) -> Frame:
+    def capture(self, wait_s: float) -> Frame:
         """Return the newest frame; raise SourceLost after `wait_s` without one."""
         if self._camera is None:
             raise SourceLost("the Pi camera is not open")

@@ -137,7 +137,7 @@ class RecordedSource:
         self._recording = self._opener()
         self._restart(time.monotonic())
 
-    def read(self, wait_s: float) -> Frame:
+    def capture(self, wait_s: float) -> Frame:
         """Return the frame that is due now, waiting for the next one if there is none."""
         if self._next is None:
             raise SourceLost(f"{self.name} is not open")

@@ -64,7 +64,7 @@ class Webcam:
             faults.append(fault)
         raise SourceLost("; ".join(dict.fromkeys(faults)))
 
-    def read(self, wait_s: float) -> Frame:
+    def capture(self, wait_s: float) -> Frame:
         """Return the newest frame; what waited in the driver's queue is thrown away."""
         del wait_s  # the driver's wait is set above
         if self._capture is None:

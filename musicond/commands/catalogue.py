@@ -139,7 +139,7 @@ def _rows(path: Path, emotion: Emotion | None) -> Iterator[Row]:
     if path.is_dir() or kind in (".m3u", ".m3u8"):
         if emotion is None:
             raise ListError(f"{path}: say for which mood these songs are: --mood EMOTION")
-        for song in (Folder if path.is_dir() else M3u)(path, _Forgetful()).songs():
+        for song in (Folder if path.is_dir() else M3u)(path, _Forgetful()).tracks():
             yield Row(song, emotion)
         return
     for row in read_table(path):

@@ -12,8 +12,8 @@ from musicond.config.loader import leaves
 from musicond.config.paths import model_path, state_dir
 from musicond.config.secrets import password_source
 from musicond.core.models import Emotion
-from musicond.core.mood.tracker import Rules
-from musicond.core.settings import NOTHING, in_force
+from musicond.core.mood.tracker import MoodConfig
+from musicond.core.settings import DEFAULTS, changed_keys
 from musicond.errors import StateDirError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from musicond.config.loader import Loaded
     from musicond.config.schema import Config
-    from musicond.core.outcome import Controls
+    from musicond.core.outcome import Settings
 
 HELP = "show every value of the configuration and where it comes from"
 ORIGIN_COLUMN = 40
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         controls, chosen, trouble = read_stored(loaded.config), read_chosen(loaded.config), None
     except StateDirError as fault:
-        controls, chosen, trouble = NOTHING, {}, str(fault)
+        controls, chosen, trouble = DEFAULTS, {}, str(fault)
     for line in lines(loaded, controls, chosen):
         print(line)
     if trouble:
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def lines(loaded: Loaded, controls: Controls, chosen: Mapping[Emotion, Sequence[str]]) -> Iterator[str]:
+def lines(loaded: Loaded, controls: Settings, chosen: Mapping[Emotion, Sequence[str]]) -> Iterator[str]:
     """Yield a YAML file that gives the same configuration, each value with its origin, then what was switched."""
     yield f"# {loaded.path or 'no file: defaults'}"
     values = loaded.config.model_dump(mode="json")
@@ -74,17 +74,17 @@ def lines(loaded: Loaded, controls: Controls, chosen: Mapping[Emotion, Sequence[
         yield f"{text:{ORIGIN_COLUMN}}  # {origin}"
         if name == "password_file" and password_source(loaded.config):
             yield f"{'  # password: ********':{ORIGIN_COLUMN}}  # {password_source(loaded.config)}"
-    for key in in_force(controls):
+    for key in changed_keys(controls):
         text = f"# {key}: {SAYS[key](controls)}"
         yield f"{text:{ORIGIN_COLUMN}}  # switched by a person; musicond settings reset {key}"
 
 
-def _moved(key: str, config: Config, controls: Controls) -> str:
+def _moved(key: str, config: Config, controls: Settings) -> str:
     """Say to what the sensitivity moves a value of the section `mood`."""
     if controls.sensitivity is None or key not in ("mood.enter", "mood.leave", "mood.dwell_s"):
         return ""
     mood = config.mood
-    rules = Rules(mood.enter, mood.leave, mood.dwell_s, mood.away_s, mood.smoothing_s)
+    rules = MoodConfig(mood.enter, mood.leave, mood.dwell_s, mood.away_s, mood.smoothing_s)
     value = getattr(rules.at_sensitivity(controls.sensitivity), key.partition(".")[2])
     return f"; {value:.3g} by the sensitivity of {controls.sensitivity:g}"
 
@@ -93,7 +93,7 @@ def _until(when: datetime | None) -> str:
     return f" until {when.isoformat(' ', 'minutes')}" if when else ""
 
 
-SAYS: dict[str, Callable[[Controls], str]] = {
+SAYS: dict[str, Callable[[Settings], str]] = {
     "privacy": lambda _: "on",
     "pause": lambda controls: f"on{_until(controls.paused_until)}",
     "policy": lambda controls: str(controls.policy),

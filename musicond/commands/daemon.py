@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
     from musicond.config.schema import Config
     from musicond.core.models import Emotion
-    from musicond.core.outcome import Controls
+    from musicond.core.outcome import Settings
 
 FILE_NAME = "settings.json"
 
 
-def change_stored(config: Config, change: Callable[[Controls], Controls]) -> None:
+def change_stored(config: Config, change: Callable[[Settings], Settings]) -> None:
     """Store what the next start is to find; raise StateDirError."""
     folder = stored_state_dir(config)
     if folder.exists() and folder.stat().st_uid != os.geteuid():
@@ -41,6 +41,6 @@ def read_chosen(config: Config) -> dict[Emotion, tuple[str, ...]]:
     return chosen_from(SettingsStore(stored_state_dir(config) / CHOSEN).peek())
 
 
-def read_stored(config: Config) -> Controls:
+def read_stored(config: Config) -> Settings:
     """Return what is switched, touching nothing; raise StateDirError where that can't be read."""
     return controls_from(SettingsStore(stored_state_dir(config) / FILE_NAME).peek())

@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from musicond.app.build import build_eyes, build_pipeline, open_recording
+from musicond.app.build import build_pipeline, build_vision, open_recording
 from musicond.commands.options import add_config, load_config
 from musicond.core.models import EMOTIONS, Frame
-from musicond.core.pipeline import Pace
+from musicond.core.pipeline import FrameRate
 from musicond.library.catalogue import SqliteCatalogue
 from musicond.library.database import MEMORY
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from musicond.core.models import Box, EmotionEstimate, Faces
     from musicond.core.outcome import Outcome
     from musicond.core.pipeline import Pipeline
-    from musicond.core.ports import EmotionReader, FaceFinder
+    from musicond.core.ports import EmotionClassifier, FaceDetector
 
 HELP = "put recorded clips through the pipeline and print what it finds as JSON lines"
 SEED = 1
@@ -76,32 +76,32 @@ class Costs:
         }
 
 
-class TimedFinder:
+class TimedDetector:
     """Passes on to the real finder and counts its processor time."""
 
-    def __init__(self, finder: FaceFinder, costs: Costs) -> None:
+    def __init__(self, finder: FaceDetector, costs: Costs) -> None:
         self._finder, self._costs = finder, costs
 
-    def find(self, frame: Frame) -> Faces:
+    def detect(self, frame: Frame) -> Faces:
         """Find, timed."""
         with self._costs.timed("detect"):
-            return self._finder.find(frame)
+            return self._finder.detect(frame)
 
     def reset(self) -> None:
         """Forget."""
         self._finder.reset()
 
 
-class TimedReader:
+class TimedClassifier:
     """Passes on to the real reader and counts its processor time."""
 
-    def __init__(self, reader: EmotionReader, costs: Costs) -> None:
+    def __init__(self, reader: EmotionClassifier, costs: Costs) -> None:
         self._reader, self._costs = reader, costs
 
-    def read(self, frame: Frame, faces: Faces) -> EmotionEstimate | None:
+    def classify(self, frame: Frame, faces: Faces) -> EmotionEstimate | None:
         """Read, timed."""
         with self._costs.timed("classify"):
-            return self._reader.read(frame, faces)
+            return self._reader.classify(frame, faces)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -121,7 +121,7 @@ def run(args: argparse.Namespace) -> int:
     config = load_config(args).config
     recordings = [(Path(clip).name, open_recording(clip)) for clip in args.clips]
     for name, clip in recordings:
-        pace = None if args.frames else Pace(config.camera.rate, config.camera.idle_rate)
+        pace = None if args.frames else FrameRate(config.camera.rate, config.camera.idle_rate)
         with fresh_pipeline(config, costs, tracking=not args.no_tracking, gate=not args.frames) as pipeline:
             for at, outcome in play(pipeline, clip.frames(), pace, costs, real_time=args.speed == "1"):
                 for line in lines(name, at, outcome, every=args.frames):
@@ -137,9 +137,9 @@ def fresh_pipeline(config: Config, costs: Costs, *, tracking: bool = True, gate:
     """Yield a pipeline that remembers nothing, with a starter catalogue in memory; raise ModelError."""
     with ExitStack() as stack:
         with costs.timed("start"):
-            finder, reader = build_eyes(config, tracking=tracking, gate=gate)
+            finder, reader = build_vision(config, tracking=tracking, gate=gate)
             catalogue = stack.enter_context(SqliteCatalogue.open(MEMORY))
-            eyes = TimedFinder(finder, costs), TimedReader(reader, costs)
+            eyes = TimedDetector(finder, costs), TimedClassifier(reader, costs)
             pipeline = build_pipeline(config, *eyes, catalogue, seed=SEED)
         yield pipeline
 
@@ -147,7 +147,7 @@ def fresh_pipeline(config: Config, costs: Costs, *, tracking: bool = True, gate:
 def play(
     pipeline: Pipeline,
     frames: Iterator[tuple[float, NDArray[np.uint8]]],
-    pace: Pace | None,
+    pace: FrameRate | None,
     costs: Costs,
     *,
     real_time: bool = False,

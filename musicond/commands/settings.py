@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from musicond.commands.daemon import change_stored
 from musicond.commands.options import add_config, load_config
 from musicond.config.paths import control_socket
-from musicond.core.settings import SWITCHES, reset
+from musicond.core.settings import SETTINGS, reset
 from musicond.errors import NotRunning
 from musicond.web.client import ControlClient
 
@@ -21,8 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_config(parser)
     parser.add_argument("action", choices=("reset",), metavar="reset", help="forget")
-    keys = ", ".join(SWITCHES)
-    parser.add_argument("key", nargs="?", choices=tuple(SWITCHES), metavar="KEY", help=f"one of {keys}; default: all")
+    keys = ", ".join(SETTINGS)
+    parser.add_argument("key", nargs="?", choices=tuple(SETTINGS), metavar="KEY", help=f"one of {keys}; default: all")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -10,36 +10,36 @@ from typing import TYPE_CHECKING, Any
 
 from musicond.core.models import Emotion, Policy
 from musicond.core.mood.bias import CLASSES, Bias, bounded
-from musicond.core.outcome import Controls
-from musicond.core.settings import MAX_MINUTES, NOTHING
+from musicond.core.outcome import Settings
+from musicond.core.settings import DEFAULTS, MAX_MINUTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from musicond.runtime.json_file import Settings, SettingsStore
+    from musicond.runtime.json_file import JsonObject, SettingsStore
 
 log = logging.getLogger(__name__)
 
 
-def controls_from(settings: Settings) -> Controls:
+def controls_from(settings: JsonObject) -> Settings:
     """Return what was switched; whatever can't be understood is off, except privacy."""
     found: dict[str, Any] = {}
     for name, (understood, _) in FORMS.items():
         with suppress(ValueError, TypeError, AttributeError):
-            found[name] = understood(settings[name]) if settings.get(name) is not None else getattr(NOTHING, name)
+            found[name] = understood(settings[name]) if settings.get(name) is not None else getattr(DEFAULTS, name)
     if found.get("paused_until") is None and settings.get("paused_until") is not None:
         found["paused"] = False  # better than a pause that never ends
     if found.get("manual_until") is None:
         found["manual_mood"] = None
-    return Controls(**found)
+    return Settings(**found)
 
 
-def settings_from(controls: Controls) -> Settings:
+def settings_from(controls: Settings) -> JsonObject:
     """Return what is switched in the form that is stored; what nobody has touched is left out."""
     return {
         name: stored(value)
         for name, (_, stored) in FORMS.items()
-        if (value := getattr(controls, name)) != getattr(NOTHING, name)
+        if (value := getattr(controls, name)) != getattr(DEFAULTS, name)
     }
 
 
@@ -89,7 +89,7 @@ FORMS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
 """How each field of Controls is understood from settings.json and stored there."""
 
 
-def load_controls(store: SettingsStore) -> Controls:
+def load_controls(store: SettingsStore) -> Settings:
     """Return what was switched. After damage the camera stays closed until a person says otherwise."""
     found = store.load(if_damaged={"private": True, "damaged": True})
     if found.get("damaged"):

@@ -66,7 +66,7 @@ class Frame:
     grey: NDArray[np.uint8] = field(repr=False)
     captured_at: float
     """Monotonic seconds of the source; only differences mean anything."""
-    wall: datetime
+    wall_time: datetime
     """The same instant with its time zone, for hours of the day."""
     colour: Callable[[], NDArray[np.uint8]] | None = field(default=None, repr=False, compare=False)
     """Makes the same picture in colour, BGR, uint8 of shape (height, width, 3); None where there is only grey."""
@@ -97,7 +97,7 @@ class Faces:
     """Boxes kept from a moment ago, not found again in this frame."""
     dark: bool = False
     """The frame is too dark to find a face in."""
-    suspected: bool = False
+    tentative: bool = False
     """Something may be a face, not sure enough yet to count: the next look should come soon."""
 
 
@@ -127,7 +127,7 @@ class MoodChange:
     held_s: float
     """Seconds for which the mood before had been announced."""
     captured_at: float
-    wall: datetime
+    wall_time: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,17 +161,17 @@ class Policy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class PlayerStatus:
     """What a speaker's service told when it was asked what plays."""
 
     playing: bool = False
-    here: bool = False
+    on_our_device: bool = False
     """On the speaker that is configured, and not in another room."""
-    names: frozenset[str] = frozenset()
+    item_ids: frozenset[str] = frozenset()
     """By what the piece can be known to who started it; empty: nothing is loaded."""
     track: Track | None = None
-    position_s: float = 0.0
-    length_s: float | None = None
+    elapsed_s: float = 0.0
+    duration_s: float | None = None
     """None: unknown."""
     device: str | None = None
     """Where it plays."""

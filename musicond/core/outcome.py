@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from musicond.core.models import Emotion, Faces, Mood, MoodChange, Policy, Track, Watching
 
 
-class How(StrEnum):
+class Strategy(StrEnum):
     """How songs were chosen: by the policy, or for two moods that were read nearly alike."""
 
     MATCH = "match"
@@ -24,7 +24,7 @@ class How(StrEnum):
     STEADY = "steady"
 
 
-class Known(StrEnum):
+class Novelty(StrEnum):
     """What is remembered of the songs: some liked, none ever offered, some just before, or none just before."""
 
     LIKED = "liked"
@@ -34,11 +34,11 @@ class Known(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Why:
+class Explanation:
     """The reason for songs, for who words it."""
 
-    how: How
-    known: Known
+    strategy: Strategy
+    novelty: Novelty
     liked: int = 0
     """Songs that were liked before."""
     first: int = 0
@@ -60,7 +60,7 @@ class PlayState(StrEnum):
     """No speaker, no account or no network: `Playback.trouble` says which, and what to do."""
 
 
-class Hold(StrEnum):
+class BlockReason(StrEnum):
     """Why nothing starts by itself."""
 
     SILENT = "silent"
@@ -74,29 +74,29 @@ class Hold(StrEnum):
     COOL = "cool"
 
 
-HOLDS: Mapping[Hold, str] = {
-    Hold.SILENT: "silent until {}: a person has stopped our music; play ends it",
-    Hold.OTHERS: "somebody else's music is playing",
-    Hold.PAUSED: "paused",
-    Hold.BLIND: "nothing is read now",
-    Hold.EMPTY: "nobody is in the room",
-    Hold.CLOCK: "the clock is not set yet, and there are quiet hours",
-    Hold.QUIET: "quiet hours until {}",
-    Hold.AFTER: "cool-down after somebody's music, or a pause, until {}",
-    Hold.COOL: "cool-down until {}",
+BLOCK_TEXTS: Mapping[BlockReason, str] = {
+    BlockReason.SILENT: "silent until {}: a person has stopped our music; play ends it",
+    BlockReason.OTHERS: "somebody else's music is playing",
+    BlockReason.PAUSED: "paused",
+    BlockReason.BLIND: "nothing is read now",
+    BlockReason.EMPTY: "nobody is in the room",
+    BlockReason.CLOCK: "the clock is not set yet, and there are quiet hours",
+    BlockReason.QUIET: "quiet hours until {}",
+    BlockReason.AFTER: "cool-down after somebody's music, or a pause, until {}",
+    BlockReason.COOL: "cool-down until {}",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class AutoplayBlock:
     """Why nothing starts by itself now, and until when; `str` says it in plain words."""
 
-    why: Hold
+    reason: BlockReason
     until: str = ""
     """HH:MM; empty where no time is set."""
 
     def __str__(self) -> str:
-        return HOLDS[self.why].format(self.until)
+        return BLOCK_TEXTS[self.reason].format(self.until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,8 @@ class Account:
     expires_on: date | None = None
     """When a person must sign in again."""
     days_left: int | None = None
+    warning: str | None = None
+    """What a person has to do before the sign-in ends; None while its end is far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,7 @@ class Playback:
     volume_max: int = 100
     autoplay: bool = False
     """Music starts by itself when the mood changes."""
-    holding: Holding | None = None
+    autoplay_block: AutoplayBlock | None = None
     """Why nothing is started by itself now."""
     trouble: str | None = None
     """What does not work, with its remedy, in one plain sentence."""
@@ -143,30 +145,30 @@ class Recommendation:
     mood: Mood
     tracks: tuple[Track, ...]
     reason: str
-    wall: datetime
-    why: Why | None = None
+    wall_time: datetime
+    explanation: Explanation | None = None
     """The same reason in parts."""
     playlist: str | None = None
     """URI of a playlist that holds all the songs; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class CalibrationProgress:
     """How far a calibration is."""
 
     share: float
     """0..1; 1 is done."""
-    fault: str | None = None
+    error: str | None = None
     """Why it ended without a result."""
 
 
 @dataclass(frozen=True, slots=True)
-class Occasion:
+class RecommendationContext:
     """What a recommendation is wanted for."""
 
     emotion: Emotion
     captured_at: float
-    wall: datetime
+    wall_time: datetime
     scores: tuple[float, ...] | None = None
     """Smoothed probabilities in the order of `EMOTIONS`."""
     policy: Policy | None = None
@@ -178,7 +180,7 @@ SENSITIVITY = 50.0
 
 
 @dataclass(frozen=True, slots=True)
-class Controls:
+class Settings:
     """What persons have switched; kept over restarts."""
 
     private: bool = False
@@ -214,7 +216,7 @@ class Outcome:
     seq: int
     """Counts the turns of this run from 1."""
     captured_at: float
-    wall: datetime
+    wall_time: datetime
     watching: Watching
     mood: Mood
     since: datetime
@@ -231,13 +233,13 @@ class Outcome:
     """Set in the one outcome that announces a change of mood."""
     recommended: bool = False
     """True in the one outcome that brings a new recommendation."""
-    controls: Controls = field(default_factory=Controls)
+    settings: Settings = field(default_factory=Settings)
     """What persons have switched."""
     present: bool | None = None
     """Somebody is there, as `MoodState.present` decides, whatever mood a person set; None while not watching."""
     notice: str | None = None
     """A plain sentence on what does not work for the time being, such as the catalogue."""
-    calibration: Progress | None = None
+    calibration: CalibrationProgress | None = None
     """Of the last one asked for."""
     playback: Playback | None = None
     """What plays; None where no player is configured."""

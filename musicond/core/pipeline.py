@@ -9,9 +9,9 @@ from musicond.core.commands import Calibrate, Next, Rate, SetManualMood, WrongMo
 from musicond.core.models import EMOTIONS, Emotion, EmotionEstimate, Faces, Mood, MoodChange, Watching
 from musicond.core.mood.bias import Bias
 from musicond.core.mood.calibration import Calibration
-from musicond.core.mood.tracker import MoodState, Observation, Rules, deny, forget, observe
-from musicond.core.outcome import Controls, Occasion, Outcome, Recommendation
-from musicond.core.settings import expired, switched
+from musicond.core.mood.tracker import MoodConfig, MoodState, Observation, reject, reset, update
+from musicond.core.outcome import Outcome, Recommendation, RecommendationContext, Settings
+from musicond.core.settings import apply, expired
 from musicond.errors import CatalogueError, CommandError
 
 if TYPE_CHECKING:
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
     from musicond.core.commands import Command
     from musicond.core.models import Frame
-    from musicond.core.outcome import Progress
-    from musicond.core.ports import EmotionReader, FaceFinder
-    from musicond.core.recommend.recommender import Taste
+    from musicond.core.outcome import CalibrationProgress
+    from musicond.core.ports import EmotionClassifier, FaceDetector
+    from musicond.core.recommend.recommender import RecommenderConfig
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class FrameRate:
     """Frames per second with a person present, and in an empty room."""
 
     rate: float
@@ -36,11 +36,11 @@ class Pace:
         if last is None or last.mood is not Mood.NOBODY:
             return 1.0 / self.rate
         faces = last.faces
-        near = faces.confirmed or faces.coasted or faces.suspected
+        near = faces.confirmed or faces.coasted or faces.tentative
         return 1.0 / (self.rate if near else self.idle_rate)
 
 
-WHY = {
+NOT_WATCHING = {
     Watching.DARK: "it is too dark to see a face",
     Watching.PAUSED: "paused",
     Watching.PRIVATE: "private",
@@ -48,16 +48,16 @@ WHY = {
 }
 
 
-class Recommends(Protocol):
+class RecommenderPort(Protocol):
     """Chooses songs; `core.recommend.Recommender` does."""
 
-    taste: Taste
+    config: RecommenderConfig
     """What the configuration says; may be set anew at any time."""
 
-    def for_mood(self, occasion: Occasion) -> Recommendation | None:
+    def recommend(self, occasion: RecommendationContext) -> Recommendation | None:
         """Return a new recommendation, or None to keep the one shown; raise CatalogueError."""
 
-    def another(self, occasion: Occasion) -> Recommendation:
+    def recommend_other(self, occasion: RecommendationContext) -> Recommendation:
         """Return a recommendation with other songs than those shown; raise CatalogueError."""
 
     def rate(self, rate: Rate, shown: Recommendation | None, wall: datetime) -> Recommendation | None:
@@ -72,14 +72,14 @@ class Pipeline:
 
     def __init__(
         self,
-        finder: FaceFinder,
-        reader: EmotionReader,
-        recommender: Recommends,
-        rules: Rules,
-        controls: Controls | None = None,
+        finder: FaceDetector,
+        reader: EmotionClassifier,
+        recommender: RecommenderPort,
+        rules: MoodConfig,
+        controls: Settings | None = None,
     ) -> None:
-        self.controls = controls or Controls()
-        self.rules = rules
+        self.settings = controls or Settings()
+        self.mood_config = rules
         self.recommender = recommender
         self._finder, self._reader = finder, reader
         self._state = MoodState()
@@ -92,43 +92,43 @@ class Pipeline:
         self._asked_for: Recommendation | None = None
         """What a command put in the place of the recommendation, not told yet."""
         self._calibration: Calibration | None = None
-        self._progress: Progress | None = None
+        self._progress: CalibrationProgress | None = None
         self._mood = Mood.NOBODY
         """What is announced: the mood that is read, or the one that a person set."""
         self._mood_at: float | None = None
 
     def step(self, frame: Frame) -> Outcome:
         """Take one frame through the whole way."""
-        faces = self._finder.find(frame)
-        estimate = self._reader.read(frame, faces) if faces.confirmed else None
+        faces = self._finder.detect(frame)
+        estimate = self._reader.classify(frame, faces) if faces.confirmed else None
         self._calibrate(frame.captured_at, estimate)
         if estimate is not None:
-            estimate = replace(estimate, scores=self.controls.bias.apply(estimate.scores))
+            estimate = replace(estimate, scores=self.settings.bias.apply(estimate.scores))
         seen = Observation(
             at=frame.captured_at,
             present=bool(faces.confirmed or faces.coasted),
             scores=estimate.scores if estimate else None,
             dark=faces.dark,
         )
-        rules = self.rules.at_sensitivity(self.controls.sensitivity_percent)
-        self._state = observe(self._state, rules, seen)
+        rules = self.mood_config.at_sensitivity(self.settings.sensitivity_percent)
+        self._state = update(self._state, rules, seen)
         watching = Watching.DARK if self._state.dark else Watching.YES
-        return self._outcome(frame.captured_at, frame.wall, watching, faces, estimate)
+        return self._outcome(frame.captured_at, frame.wall_time, watching, faces, estimate)
 
     def idle(self, at: float, wall: datetime) -> Outcome:
         """Tell that no frame is read, and why: private, paused, or else no camera."""
-        if self.controls.private:
+        if self.settings.private:
             why = Watching.PRIVATE
-        elif self.controls.paused:
+        elif self.settings.paused:
             why = Watching.PAUSED
         else:
             why = Watching.NO_CAMERA
         self._finder.reset()
         self._calibrate(at, None)
-        self._state = replace(forget(self._state, at), dark=False, light_since=None)
+        self._state = replace(reset(self._state, at), dark=False, light_since=None)
         return self._outcome(at, wall, why, Faces(), None)
 
-    def handle(self, command: Command, wall: datetime) -> Controls:
+    def handle(self, command: Command, wall: datetime) -> Settings:
         """Do as a person asks; return what is switched now.
 
         Raises CommandError for what makes no sense now, CatalogueError where feedback can't be stored.
@@ -143,14 +143,14 @@ class Pipeline:
             case Calibrate(reset):
                 self._begin(reset=reset)
             case _:
-                self.controls = switched(self.controls, command, wall)
-        return self.controls
+                self.settings = apply(self.settings, command, wall)
+        return self.settings
 
     def expire(self, wall: datetime) -> bool:
         """End a pause or a manual mood whose time has come; True if one did."""
-        before = self.controls
-        self.controls = expired(before, wall)
-        return self.controls != before
+        before = self.settings
+        self.settings = expired(before, wall)
+        return self.settings != before
 
     def _rate(self, rate: Rate, wall: datetime) -> None:
         new = self.recommender.rate(rate, self._recommendation, wall)
@@ -160,18 +160,18 @@ class Pipeline:
 
     def _next(self, wall: datetime) -> None:
         if self._watching is not Watching.YES:
-            raise CommandError(f"nothing is recommended now: {WHY[self._watching]}")
+            raise CommandError(f"nothing is recommended now: {NOT_WATCHING[self._watching]}")
         shown = self._recommendation.mood.emotion if self._recommendation else None
         emotion = self._mood.emotion or shown
         if emotion is None:
             raise CommandError("nothing is recommended yet; other songs come once a mood has been read")
-        self._recommendation = self._asked_for = self.recommender.another(
-            Occasion(emotion, self._at, wall, self._state.scores, self.controls.policy)
+        self._recommendation = self._asked_for = self.recommender.recommend_other(
+            RecommendationContext(emotion, self._at, wall, self._state.scores, self.settings.policy)
         )
 
     def _deny(self, right: Emotion | None, wall: datetime) -> None:
-        if self.controls.manual_mood is not None:  # not read, so there is nothing to learn from it
-            self.controls = switched(self.controls, SetManualMood(right), wall)
+        if self.settings.manual_mood is not None:  # not read, so there is nothing to learn from it
+            self.settings = apply(self.settings, SetManualMood(right), wall)
             return
         wrong = self._state.mood.emotion
         if self._state.mood is Mood.NOBODY or (wrong is None and right is None):
@@ -179,27 +179,27 @@ class Pipeline:
         if wrong is right:
             raise CommandError("this is the mood that is announced; say which one would be right")
         places = [None if each is None else EMOTIONS.index(each) for each in (wrong, right)]
-        self.controls = replace(self.controls, bias=self.controls.bias.moved(*places))
-        self._state = deny(self._state, Mood(right.value) if right else None, self._at)
+        self.settings = replace(self.settings, bias=self.settings.bias.moved(*places))
+        self._state = reject(self._state, Mood(right.value) if right else None, self._at)
 
     def _begin(self, *, reset: bool) -> None:
         if reset:
             self._calibration = self._progress = None
-            self.controls = replace(self.controls, bias=Bias())
+            self.settings = replace(self.settings, bias=Bias())
             return
         if self._watching is not Watching.YES:
-            raise CommandError(f"no face can be read now: {WHY[self._watching]}")
+            raise CommandError(f"no face can be read now: {NOT_WATCHING[self._watching]}")
         self._calibration = Calibration(self._at)
         self._progress = self._calibration.progress(self._at)
 
     def _calibrate(self, at: float, estimate: EmotionEstimate | None) -> None:
         if self._calibration is None:
             return
-        self._calibration = self._calibration.watched(at, estimate.scores if estimate else None)
+        self._calibration = self._calibration.update(at, estimate.scores if estimate else None)
         self._progress = self._calibration.progress(at)
         if self._progress.share >= 1:
-            self.controls = replace(self.controls, bias=self._calibration.bias())
-        if self._progress.share >= 1 or self._progress.fault:
+            self.settings = replace(self.settings, bias=self._calibration.bias())
+        if self._progress.share >= 1 or self._progress.error:
             self._calibration = None
 
     def _outcome(
@@ -212,7 +212,7 @@ class Pipeline:
     ) -> Outcome:
         self._seq += 1
         self._at, self._watching = at, watching
-        manual = self.controls.manual_mood if watching is Watching.YES else None
+        manual = self.settings.manual_mood if watching is Watching.YES else None
         before, self._mood = self._mood, Mood(manual.value) if manual else self._state.mood
         confidence = 1.0 if manual else self._state.confidence
         if self._mood_at is None:
@@ -228,7 +228,7 @@ class Pipeline:
         return Outcome(
             seq=self._seq,
             captured_at=at,
-            wall=wall,
+            wall_time=wall,
             watching=watching,
             mood=self._mood,
             since=self._since,
@@ -239,7 +239,7 @@ class Pipeline:
             recommendation=self._recommendation,
             change=change,
             recommended=new is not None,
-            controls=self.controls,
+            settings=self.settings,
             present=self._state.present if watching is Watching.YES else None,
             notice=self._notice,
             calibration=self._progress,
@@ -250,7 +250,9 @@ class Pipeline:
         if emotion is None:
             return None
         try:
-            new = self.recommender.for_mood(Occasion(emotion, at, wall, self._state.scores, self.controls.policy))
+            new = self.recommender.recommend(
+                RecommendationContext(emotion, at, wall, self._state.scores, self.settings.policy)
+            )
         except CatalogueError as fault:
             self._notice = str(fault)
             return None

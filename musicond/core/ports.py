@@ -8,10 +8,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from musicond.core.commands import Command
-    from musicond.core.models import Emotion, EmotionEstimate, Faces, Frame, Heard, Song, Track, Verdict
+    from musicond.core.models import Emotion, EmotionEstimate, Faces, Frame, PlayerStatus, Song, Track, Verdict
     from musicond.core.outcome import Account, Outcome, Playback
-    from musicond.core.recommend.sampler import Heard as Remembered
-    from musicond.core.recommend.sampler import Pool
+    from musicond.core.recommend.sampler import Candidates
+    from musicond.core.recommend.sampler import TrackStats as Remembered
 
 
 class FrameSource(Protocol):
@@ -24,27 +24,27 @@ class FrameSource(Protocol):
     def open(self) -> None:
         """Take the device; raise SourceLost if it can't be had."""
 
-    def read(self, wait_s: float) -> Frame:
+    def capture(self, wait_s: float) -> Frame:
         """Return the newest frame, waiting at most `wait_s` seconds; raise SourceLost."""
 
     def close(self) -> None:
         """Give the device back. May be called twice, and never raises."""
 
 
-class FaceFinder(Protocol):
+class FaceDetector(Protocol):
     """Finds faces; keeps what it needs to track them from frame to frame."""
 
-    def find(self, frame: Frame) -> Faces:
+    def detect(self, frame: Frame) -> Faces:
         """Return the faces of `frame`, largest first."""
 
     def reset(self) -> None:
         """Forget the faces seen so far: the next frame has nothing to do with the last."""
 
 
-class EmotionReader(Protocol):
+class EmotionClassifier(Protocol):
     """Reads the emotion of the faces found."""
 
-    def read(self, frame: Frame, faces: Faces) -> EmotionEstimate | None:
+    def classify(self, frame: Frame, faces: Faces) -> EmotionEstimate | None:
         """Return calibrated scores; None where no face can be read (none, or too blurred)."""
 
 
@@ -54,10 +54,10 @@ class Catalogue(Protocol):
     Everything raises CatalogueError.
     """
 
-    def pool(self, emotion: Emotion) -> Pool:
+    def candidates(self, emotion: Emotion) -> Candidates:
         """Return the tracks of an emotion's list."""
 
-    def heard(self, mood: Emotion) -> Mapping[int, Remembered]:
+    def stats(self, mood: Emotion) -> Mapping[int, Remembered]:
         """Return what is remembered in a mood, by the number of the track."""
 
     def tracks(self, keys: Sequence[int]) -> Sequence[Track]:
@@ -66,7 +66,7 @@ class Catalogue(Protocol):
     def playlist(self, tracks: Sequence[Track]) -> str | None:
         """Return the URI of a playlist that holds all these; None where there is none."""
 
-    def offered(self, mood: Emotion, keys: Sequence[int], turn: int) -> None:
+    def mark_offered(self, mood: Emotion, keys: Sequence[int], turn: int) -> None:
         """Remember that these were offered in the mood's recommendation number `turn`; may be stored later."""
 
     def key_of(self, track_id: str) -> int | None:
@@ -83,14 +83,14 @@ class ListSource(Protocol):
     """A list of songs outside the catalogue: a file, a folder, a playlist. Constructing it opens nothing."""
 
     @property
-    def address(self) -> str | None:
+    def uri(self) -> str | None:
         """URI by which players find it as a whole, known once it has been read; None where there is none."""
 
-    def songs(self) -> Iterator[Song]:
+    def tracks(self) -> Iterator[Song]:
         """Yield its songs in order, reading as it goes; raise ListError."""
 
 
-class Speaker(Protocol):
+class PlaybackBackend(Protocol):
     """What plays music, and can be asked what it plays; for one thread. Constructing it connects to nothing.
 
     Everything but `account` and `close` raises SpeakerError, and returns within a bounded time.
@@ -100,42 +100,42 @@ class Speaker(Protocol):
     def name(self) -> str:
         """As in `playback.backend`."""
 
-    def look(self) -> Heard:
+    def get_status(self) -> PlayerStatus:
         """Return what plays now."""
 
-    def begin(self, tracks: Sequence[Track]) -> tuple[str, ...]:
-        """Play these songs instead of what plays; return by what names each can be known in `Heard.names`."""
+    def play(self, tracks: Sequence[Track]) -> tuple[str, ...]:
+        """Play these songs instead of what plays; return by what names each can be known in `PlayerStatus.names`."""
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         """Go on with what is paused."""
 
-    def halt(self) -> None:
+    def pause(self) -> None:
         """Pause what plays on this speaker; nothing elsewhere."""
 
-    def level(self, percent: int) -> None:
+    def set_volume(self, percent: int) -> None:
         """Set the volume."""
 
-    def account(self) -> Account | None:
+    def get_account(self) -> Account | None:
         """Return the account as far as it is known, asking nobody; None where there is none."""
 
     def close(self) -> None:
         """Let go of connections. May be called twice."""
 
 
-class Player(Protocol):
+class PlayerPort(Protocol):
     """Plays what is recommended, by `core.manners`, in a thread of its own."""
 
-    def order(self, command: Command, tracks: Sequence[Track] = ()) -> None:
+    def request(self, command: Command, tracks: Sequence[Track] = ()) -> None:
         """Take a person's order: Play (of `tracks`), Stop, SetVolume or Next. Returns at once.
 
         Raises CommandError for what can't be done before a person does something else.
         """
 
-    def now(self) -> Playback:
+    def get_playback(self) -> Playback:
         """Return what plays, as far as is known; at once."""
 
 
-class Shows(Protocol):
+class PreviewPort(Protocol):
     """Shows the newest frame to who looks; `web.preview.Preview` does. Both calls return at once."""
 
     def show(self, frame: Frame, outcome: Outcome) -> None:

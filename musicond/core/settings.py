@@ -18,7 +18,7 @@ from musicond.core.commands import (
     SetSensitivity,
     SetVolume,
 )
-from musicond.core.outcome import Controls
+from musicond.core.outcome import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +33,7 @@ MORNING_HOUR = 6
 LEAST_NIGHT = timedelta(hours=3)
 """A morning nearer than that is still tonight."""
 
-SWITCHES: Mapping[str, tuple[str, ...]] = {
+SETTINGS: Mapping[str, tuple[str, ...]] = {
     "privacy": ("private",),
     "pause": ("paused", "paused_until", "paused_minutes"),
     "policy": ("policy",),
@@ -44,10 +44,10 @@ SWITCHES: Mapping[str, tuple[str, ...]] = {
 }
 """What a person can switch and reset, and the fields of Controls that hold it."""
 
-NOTHING = Controls()
+DEFAULTS = Settings()
 
 
-def switched(controls: Controls, command: Command, wall: datetime) -> Controls:
+def apply(controls: Settings, command: Command, wall: datetime) -> Settings:
     """Return the controls after a command; those that switch nothing leave them as they are."""
     match command:
         case Pause(minutes, until_tomorrow):
@@ -66,7 +66,7 @@ def switched(controls: Controls, command: Command, wall: datetime) -> Controls:
     return _set(controls, command)
 
 
-def _set(controls: Controls, command: Command) -> Controls:
+def _set(controls: Settings, command: Command) -> Settings:
     """Return the controls with the one field that a command sets."""
     match command:
         case SetPrivacy(on):
@@ -82,13 +82,13 @@ def _set(controls: Controls, command: Command) -> Controls:
     return controls
 
 
-def reset(controls: Controls, key: str | None) -> Controls:
-    """Return the controls with one switch of `SWITCHES`, or with None every one, as if nobody had touched it."""
-    fields = SWITCHES[key] if key else [name for names in SWITCHES.values() for name in names]
-    return replace(controls, **{name: getattr(NOTHING, name) for name in fields})
+def reset(controls: Settings, key: str | None) -> Settings:
+    """Return the controls with one switch of `SETTINGS`, or with None every one, as if nobody had touched it."""
+    fields = SETTINGS[key] if key else [name for names in SETTINGS.values() for name in names]
+    return replace(controls, **{name: getattr(DEFAULTS, name) for name in fields})
 
 
-def expired(controls: Controls, wall: datetime) -> Controls:
+def expired(controls: Settings, wall: datetime) -> Settings:
     """Return the controls without a pause or a manual mood whose time has come."""
     if controls.paused_until is not None and wall >= controls.paused_until:
         controls = reset(controls, "pause")
@@ -97,12 +97,12 @@ def expired(controls: Controls, wall: datetime) -> Controls:
     return controls
 
 
-def in_force(controls: Controls) -> tuple[str, ...]:
+def changed_keys(controls: Settings) -> tuple[str, ...]:
     """Return the names of what a person has switched away from its default."""
     return tuple(
         key
-        for key, names in SWITCHES.items()
-        if any(getattr(controls, name) != getattr(NOTHING, name) for name in names)
+        for key, names in SETTINGS.items()
+        if any(getattr(controls, name) != getattr(DEFAULTS, name) for name in names)
     )
 
 

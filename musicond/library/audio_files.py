@@ -47,12 +47,12 @@ class Shelf(Protocol):
 class Folder:
     """All audio files below a folder, in the order of their paths; implements core.ports.ListSource."""
 
-    address = None
+    uri = None
 
     def __init__(self, path: Path, shelf: Shelf) -> None:
         self._path, self._shelf = path, shelf
 
-    def songs(self) -> Iterator[Song]:
+    def tracks(self) -> Iterator[Song]:
         """Yield a song for each audio file; raise ListError where the folder can't be read."""
         if not self._path.is_dir():
             raise ListError(f"{self._path}: no folder that can be read; correct music.moods, or mount it")
@@ -73,11 +73,11 @@ class M3u:
         self._path, self._shelf = path, shelf
 
     @property
-    def address(self) -> str:
+    def uri(self) -> str:
         """URI of the file."""
         return self._path.absolute().as_uri()
 
-    def songs(self) -> Iterator[Song]:
+    def tracks(self) -> Iterator[Song]:
         """Yield its songs; what EXTINF says is taken where a file has no tags. Raise ListError."""
         try:
             raw = self._path.read_bytes()

@@ -10,8 +10,8 @@ from zlib import crc32
 import numpy as np
 
 from musicond.core.models import Emotion, Track, Verdict
-from musicond.core.recommend.affect import song_place
-from musicond.core.recommend.sampler import Heard, Pool
+from musicond.core.recommend.affect import track_affect
+from musicond.core.recommend.sampler import Candidates, TrackStats
 from musicond.errors import CatalogueError
 from musicond.library.database import folded, transaction
 from musicond.library.recovery import open_file
@@ -37,8 +37,8 @@ class SqliteCatalogue:
 
     def __init__(self, connection: sqlite3.Connection, name: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._connection, self._name, self._clock = connection, name, clock
-        self._pools: dict[Emotion, Pool] = {}
-        self._heard: dict[Emotion, dict[int, Heard]] = {}
+        self._pools: dict[Emotion, Candidates] = {}
+        self._heard: dict[Emotion, dict[int, TrackStats]] = {}
         self._waiting: set[tuple[Emotion, int]] = set()
         """Plays not stored yet."""
         self._flushed_at = self._clock()
@@ -69,20 +69,20 @@ class SqliteCatalogue:
         finally:
             self._connection.close()
 
-    def pool(self, emotion: Emotion) -> Pool:
+    def candidates(self, emotion: Emotion) -> Candidates:
         """Return the tracks of an emotion's list; raise CatalogueError."""
         self._renew()
         if emotion not in self._pools:
             self._pools[emotion] = self._load_pool(emotion)
         return self._pools[emotion]
 
-    def warm(self) -> None:
+    def preload(self) -> None:
         """Read all lists, so that the first choice is as quick as the next; raise CatalogueError."""
         for emotion in Emotion:
-            self.pool(emotion)
-            self.heard(emotion)
+            self.candidates(emotion)
+            self.stats(emotion)
 
-    def heard(self, mood: Emotion) -> Mapping[int, Heard]:
+    def stats(self, mood: Emotion) -> Mapping[int, TrackStats]:
         """Return what is remembered in a mood, by the number of the track; raise CatalogueError."""
         self._renew()
         return self._remembered(mood)
@@ -107,12 +107,12 @@ class SqliteCatalogue:
             found = self._connection.execute(query, values).fetchone()[0] if tracks else None
         return None if found is None else str(found)
 
-    def offered(self, mood: Emotion, keys: Sequence[int], turn: int) -> None:
+    def mark_offered(self, mood: Emotion, keys: Sequence[int], turn: int) -> None:
         """Remember that these were offered in the mood's recommendation number `turn`; stored later, by `tend`."""
         heard = self._remembered(mood)
         for key in keys:
-            old = heard.get(key, Heard())
-            heard[key] = Heard(old.likes, old.dislikes, old.skips, old.shown + 1, turn)
+            old = heard.get(key, TrackStats())
+            heard[key] = TrackStats(old.likes, old.dislikes, old.skips, old.impressions + 1, turn)
             self._waiting.add((mood, key))
 
     def key_of(self, track_id: str) -> int | None:
@@ -141,7 +141,7 @@ class SqliteCatalogue:
         for mood in moods:
             self._heard.pop(mood, None)
 
-    def tend(self) -> None:
+    def flush_if_due(self) -> None:
         """Store what has waited for FLUSH_S; cheap, for every turn. Raises CatalogueError."""
         if self._waiting and self._clock() - self._flushed_at >= FLUSH_S:
             self.flush()
@@ -160,7 +160,7 @@ class SqliteCatalogue:
         self._connection.executemany(
             "INSERT INTO plays SELECT ?1, ?2, ?3, ?4 WHERE ?2 IN (SELECT track FROM tracks) "
             "ON CONFLICT DO UPDATE SET shown = excluded.shown, turn = excluded.turn",
-            [(mood, key, heard.shown, heard.turn) for mood, key, heard in rows],
+            [(mood, key, heard.impressions, heard.round) for mood, key, heard in rows],
         )
 
     def _stored(self) -> None:
@@ -178,7 +178,7 @@ class SqliteCatalogue:
         self._pools.clear()
         self._heard.clear()
 
-    def _remembered(self, mood: Emotion) -> dict[int, Heard]:
+    def _remembered(self, mood: Emotion) -> dict[int, TrackStats]:
         if mood not in self._heard:
             query = (
                 "SELECT track, coalesce(likes, 0), coalesce(dislikes, 0), coalesce(skips, 0), coalesce(shown, 0), "
@@ -188,10 +188,10 @@ class SqliteCatalogue:
             )
             with folded(self._name):
                 rows = self._connection.execute(query, (mood.value,)).fetchall()
-            self._heard[mood] = {key: Heard(*counts) for key, *counts in rows}
+            self._heard[mood] = {key: TrackStats(*counts) for key, *counts in rows}
         return self._heard[mood]
 
-    def _load_pool(self, emotion: Emotion) -> Pool:
+    def _load_pool(self, emotion: Emotion) -> Candidates:
         query = (
             "SELECT track, artist, valence, energy, popularity FROM tracks WHERE track IN (SELECT track FROM lists "
             "WHERE emotion = ?1 AND state <> 'removed' EXCEPT SELECT track FROM lists WHERE emotion = ?1 "
@@ -199,15 +199,15 @@ class SqliteCatalogue:
         )
         with folded(self._name):
             rows = self._connection.execute(query, (emotion.value,)).fetchall()
-        return Pool(
+        return Candidates(
             np.array([row[0] for row in rows], np.int64),
             np.array([crc32(row[1].casefold().encode()) for row in rows], np.int64),
-            np.array([song_place(row[2], row[3], emotion) for row in rows], np.float32).reshape(-1, 2),
+            np.array([track_affect(row[2], row[3], emotion) for row in rows], np.float32).reshape(-1, 2),
             np.array([UNKNOWN if row[4] is None else row[4] / 100 for row in rows], np.float32),
         )
 
 
-class Tender:
+class CatalogueFlusher:
     """Has the catalogue stored now and then, in the watch thread; implements core.ports.Output."""
 
     name = "catalogue"
@@ -223,7 +223,7 @@ class Tender:
         """Store what has waited long enough."""
         del outcome
         try:
-            self._catalogue.tend()
+            self._catalogue.flush_if_due()
             self._trouble = None
         except CatalogueError as fault:
             if self._trouble is None:

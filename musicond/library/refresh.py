@@ -131,7 +131,7 @@ class Refresh:
                 songs = list(self._read(source, name, stopped))
                 shelf.flush()
             self._found[emotion, name] = True
-            if change := lists.merge(emotion, name, songs, source.address):
+            if change := lists.merge(emotion, name, songs, source.uri):
                 report.changes[emotion.value, name] = change
         except ListError as fault:
             report.faults.append(str(fault))
@@ -161,7 +161,7 @@ class Refresh:
 
     def _read(self, source: ListSource, name: str, stopped: Callable[[], bool]) -> Iterator[Song]:
         count = 0
-        for song in source.songs():
+        for song in source.tracks():
             if stopped():
                 raise Stopped
             count += 1

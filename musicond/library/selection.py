@@ -13,7 +13,7 @@ from musicond.library.sources import STARTER
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from musicond.runtime.json_file import Settings, SettingsStore
+    from musicond.runtime.json_file import JsonObject, SettingsStore
 
 Wanted = dict[Emotion, tuple[str, ...]]
 
@@ -77,7 +77,7 @@ class ChosenLists:
         return chosen_from(self._store.load(if_damaged={}))
 
 
-def chosen_from(kept: Settings) -> Wanted:
+def chosen_from(kept: JsonObject) -> Wanted:
     """Return the lists that were kept; what can't be understood is left out."""
     found: Wanted = {}
     for emotion in Emotion:

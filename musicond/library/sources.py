@@ -25,12 +25,12 @@ STARTER = "starter"
 class Starter:
     """The list that comes with musicond."""
 
-    address = None
+    uri = None
 
     def __init__(self, emotion: Emotion) -> None:
         self._emotion = emotion
 
-    def songs(self) -> Iterator[Song]:
+    def tracks(self) -> Iterator[Song]:
         """Yield its songs."""
         for fields in starter():
             row = read_row(fields, "starter.csv")
@@ -41,12 +41,12 @@ class Starter:
 class Table:
     """A CSV or JSON file; of its rows those that name the emotion, or none."""
 
-    address = None
+    uri = None
 
     def __init__(self, path: Path, emotion: Emotion) -> None:
         self._path, self._emotion = path, emotion
 
-    def songs(self) -> Iterator[Song]:
+    def tracks(self) -> Iterator[Song]:
         """Yield its songs; raise ListError."""
         for row in read_table(self._path):
             if row.emotion in (None, self._emotion):

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 def _manual(outcome: Outcome) -> str:
-    manual = outcome.controls.manual_mood
+    manual = outcome.settings.manual_mood
     return manual.value if manual else meanings.AUTO
 
 
 def _followed(outcome: Outcome) -> str:
-    policy = outcome.controls.policy
+    policy = outcome.settings.policy
     return policy.value if policy else meanings.AUTO
 
 
@@ -130,7 +130,7 @@ THINGS: tuple[Thing, ...] = (
         kind="switch",
         name="Privacy",
         state="privacy/state",
-        says=lambda outcome: ON_OFF[outcome.controls.private],
+        says=lambda outcome: ON_OFF[outcome.settings.private],
         command="privacy/set",
         means=meanings.privacy,
         more={**SWITCH, **CONFIG, "icon": "mdi:camera-off"},
@@ -140,7 +140,7 @@ THINGS: tuple[Thing, ...] = (
         kind="switch",
         name="Pause",
         state="pause/state",
-        says=lambda outcome: ON_OFF[outcome.controls.paused],
+        says=lambda outcome: ON_OFF[outcome.settings.paused],
         command="pause/set",
         means=meanings.pause,
         more={**SWITCH, "icon": "mdi:pause-circle-outline"},
@@ -190,7 +190,7 @@ THINGS: tuple[Thing, ...] = (
         kind="number",
         name="Sensitivity",
         state="sensitivity/state",
-        says=lambda outcome: f"{outcome.controls.sensitivity_percent:g}",
+        says=lambda outcome: f"{outcome.settings.sensitivity_percent:g}",
         command="sensitivity/set",
         means=meanings.sensitivity,
         more={**CONFIG, "min": 0, "max": 100, "step": 1, "unit_of_measurement": "%", "icon": "mdi:tune"},

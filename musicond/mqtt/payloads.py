@@ -159,13 +159,13 @@ TOPICS: Mapping[str, type[Payload]] = {
 def state(outcome: Outcome, version: str, *, running: bool = True) -> State:
     """Return the payload of `state`."""
     nobody = outcome.mood is Mood.NOBODY
-    manual = not nobody and outcome.controls.manual_mood is not None
+    manual = not nobody and outcome.settings.manual_mood is not None
     return State(
         status="running" if running else "stopped",
         mood=outcome.mood,
         emotion=outcome.mood.emotion,
         manual=manual,
-        manual_until=outcome.controls.manual_until if manual else None,
+        manual_until=outcome.settings.manual_until if manual else None,
         watching=outcome.watching,
         presence=outcome.present,
         confidence=None if nobody else round(outcome.confidence, 2),
@@ -186,7 +186,7 @@ def attributes(outcome: Outcome) -> Attributes:
         confidence=round(outcome.confidence, 2) if read else None,
         scores=_scores(outcome) if read else None,
         faces=_faces(outcome),
-        since=found.wall if found else None,
+        since=found.wall_time if found else None,
         reason=found.reason if found else None,
         tracks=[Song.of(track) for track in (found.tracks if found else ())],
         playlist=found.playlist if found else None,
@@ -204,13 +204,13 @@ def event(outcome: Outcome) -> Event | None:
         after=change.after,
         confidence=round(change.confidence, 2),
         held_s=round(max(0.0, change.held_s), 1),
-        at=change.wall,
+        at=change.wall_time,
     )
 
 
 def pause(outcome: Outcome) -> PauseAttributes:
     """Return the payload of `pause/attributes`."""
-    controls = outcome.controls
+    controls = outcome.settings
     return PauseAttributes(minutes=controls.paused_minutes or 0, until=controls.paused_until)
 
 
@@ -226,7 +226,7 @@ def playback(found: NowPlaying) -> Playback:
         volume=found.volume,
         volume_max=found.volume_max,
         autoplay=found.autoplay,
-        holding=str(found.holding) if found.holding else None,
+        holding=str(found.autoplay_block) if found.autoplay_block else None,
         trouble=found.trouble,
         signed_in=account.signed_in if account else None,
         expires_on=account.expires_on if account else None,

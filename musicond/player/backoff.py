@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from musicond.errors import SpeakerError
+    from musicond.errors import PlaybackError
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class Retries:
         log.info("playback is back after %.0f s", self._clock() - self._since)
         self.trouble, self._count, self._acting = None, 0, False
 
-    def bad(self, fault: SpeakerError, *, looked: bool = False) -> None:
+    def bad(self, fault: PlaybackError, *, looked: bool = False) -> None:
         """Take note of a fault, and log it once."""
         now, text = self._clock(), str(fault)
         self._acting, self._last = not looked, now

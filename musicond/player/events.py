@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from musicond.core.models import Heard, Track
+    from musicond.core.models import PlayerStatus, Track
     from musicond.core.outcome import Recommendation
     from musicond.core.schedule import Hours
 
@@ -91,7 +91,7 @@ class Listened:
     """The speaker's service was asked what plays."""
 
     at: float
-    heard: Heard
+    heard: PlayerStatus
 
 
 @dataclass(frozen=True, slots=True)

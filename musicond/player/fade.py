@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from musicond.errors import SpeakerError
+from musicond.errors import PlaybackError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +54,7 @@ class Fade:
             _, act = self._due.pop(0)
             try:
                 act()
-            except SpeakerError:
+            except PlaybackError:
                 self._due = [each for each in self._due if each[1] == self._halt]
 
     def _run(self, before: int, after: int, *, last: bool = True) -> None:

@@ -1,4 +1,4 @@
-"""A speaker that is a Music Player Daemon with a library of its own; implements core.ports.Speaker."""
+"""A speaker that is a Music Player Daemon with a library of its own; implements core.ports.PlaybackBackend."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from urllib.parse import unquote, urlsplit
 
 import mpd
 
-from musicond.core.models import Heard, Track
-from musicond.errors import SpeakerError
+from musicond.core.models import PlayerStatus, Track
+from musicond.errors import PlaybackError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 TIMEOUT_S = 5.0
 
 
-class MpdSpeaker:
+class MpdBackend:
     """For one thread. `host` is a name, an address or the path of a Unix socket."""
 
     name = "mpd"
@@ -28,28 +28,28 @@ class MpdSpeaker:
         self._address = host if host.startswith(("/", "@")) else f"{host}:{port}"
         self._client: mpd.MPDClient | None = None
 
-    def look(self) -> Heard:
+    def get_status(self) -> PlayerStatus:
         """Return what plays."""
         with self._connected() as client:
             status, song = client.status(), client.currentsong()
         volume = int(status.get("volume", -1))
-        return Heard(
+        return PlayerStatus(
             playing=status.get("state") == "play",
-            here=True,
-            names=frozenset({_name(song)} if song.get("file") and status.get("state") != "stop" else ()),
+            on_our_device=True,
+            item_ids=frozenset({_name(song)} if song.get("file") and status.get("state") != "stop" else ()),
             track=_track(song),
-            position_s=float(status.get("elapsed", 0.0)),
-            length_s=float(status["duration"]) if "duration" in status else None,
+            elapsed_s=float(status.get("elapsed", 0.0)),
+            duration_s=float(status["duration"]) if "duration" in status else None,
             device=f"mpd {self._address}",
             volume=volume if volume >= 0 else None,
         )
 
-    def begin(self, tracks: Sequence[Track]) -> tuple[str, ...]:
+    def play(self, tracks: Sequence[Track]) -> tuple[str, ...]:
         """Play those of the songs that its library has, instead of its queue."""
         with self._connected() as client:
             files = [file for track in tracks if (file := _find(client, track)) is not None]
             if not files:
-                raise SpeakerError(
+                raise PlaybackError(
                     "none of the recommended songs is in mpd's library; add a folder of your own to music.moods, "
                     "and have mpd read it: mpc update"
                 )
@@ -61,24 +61,24 @@ class MpdSpeaker:
             client.play(0)
         return names
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         """Go on with what is paused."""
         with self._connected() as client:
             client.pause(0)
 
-    def halt(self) -> None:
+    def pause(self) -> None:
         """Pause."""
         with self._connected() as client:
             if client.status().get("state") == "play":
                 client.pause(1)
 
-    def level(self, percent: int) -> None:
+    def set_volume(self, percent: int) -> None:
         """Set the volume; where there is no mixer, nothing happens."""
         with self._connected() as client:
             if int(client.status().get("volume", -1)) >= 0:
                 client.setvol(percent)
 
-    def account(self) -> None:
+    def get_account(self) -> None:
         """Return None: there is none."""
         return
 
@@ -95,11 +95,11 @@ class MpdSpeaker:
         try:
             yield self._alive()
         except mpd.CommandError as fault:
-            raise SpeakerError(f"mpd at {self._address} refuses: {' '.join(str(fault).split())}") from None
+            raise PlaybackError(f"mpd at {self._address} refuses: {' '.join(str(fault).split())}") from None
         except (mpd.MPDError, OSError, ValueError) as fault:
             self.close()
             why = getattr(fault, "strerror", None) or " ".join(str(fault).split()) or type(fault).__name__
-            raise SpeakerError(
+            raise PlaybackError(
                 f"mpd at {self._address}: {why}; check that it runs, and mpd.host and mpd.port"
             ) from None
 

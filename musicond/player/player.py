@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from musicond.core.commands import Next, Play, SetVolume, Stop
 from musicond.core.models import Watching
 from musicond.core.outcome import Playback, PlayState
-from musicond.errors import CommandError, SpeakerError
+from musicond.errors import CommandError, PlaybackError
 from musicond.player.backoff import Retries
 from musicond.player.events import (
     Ask,
@@ -37,15 +37,14 @@ from musicond.player.events import (
 from musicond.player.fade import Fade
 from musicond.player.rules import holding, look_in_s, ours_is, step
 from musicond.player.state_file import kept, resumed
-from musicond.spotify.token_file import due, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from musicond.core.commands import Command
-    from musicond.core.models import Heard, Track
+    from musicond.core.models import PlayerStatus, Track
     from musicond.core.outcome import Outcome
-    from musicond.core.ports import Speaker
+    from musicond.core.ports import PlaybackBackend
     from musicond.player.events import Action, Event, Rules
     from musicond.player.state_file import Memory
 
@@ -62,15 +61,15 @@ MOST_EVENTS = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class PlayerConfig:
     """What the configuration says beyond the rules."""
 
     autoplay: bool
     device: str | None = None
 
 
-class PlaybackOutput:
-    """Implements `core.ports.Output` and `core.ports.Player`.
+class Player:
+    """Implements `core.ports.Output` and `core.ports.PlayerPort`.
 
     `synchronised` tells whether the clock is right (None: unknown, which is trusted), `more` asks for more songs,
     `memory` keeps over restarts what is ours.
@@ -80,9 +79,9 @@ class PlaybackOutput:
 
     def __init__(
         self,
-        speaker: Speaker,
+        speaker: PlaybackBackend,
         rules: Rules,
-        wanted: Wanted,
+        wanted: PlayerConfig,
         more: Callable[[], object] = lambda: None,
         *,
         synchronised: Callable[[], bool | None] = lambda: True,
@@ -93,7 +92,7 @@ class PlaybackOutput:
         self._memory = memory
         self._state = State()
         self._retries = Retries()
-        self._fade = Fade(speaker.level, self._stop_ours)
+        self._fade = Fade(speaker.set_volume, self._stop_ours)
         self._changed = threading.Condition()
         self._events: deque[Event] = deque(maxlen=MOST_EVENTS)
         """Orders, and rooms that bring something new, as they came."""
@@ -119,7 +118,7 @@ class PlaybackOutput:
                 self._events.append(room)
                 self._changed.notify_all()
 
-    def order(self, command: Command, tracks: Sequence[Track] = ()) -> None:
+    def request(self, command: Command, tracks: Sequence[Track] = ()) -> None:
         """Take a person's order; raise CommandError while nobody is signed in."""
         account, at = self._now.account, time.monotonic()
         if account is not None and not account.signed_in and not isinstance(command, Next):
@@ -134,11 +133,11 @@ class PlaybackOutput:
             case Next():
                 self._put(AskNext(at))
 
-    def follow(self, rules: Rules, wanted: Wanted) -> None:
+    def reconfigure(self, rules: Rules, wanted: PlayerConfig) -> None:
         """Take over a changed configuration."""
         self.rules, self.wanted = rules, wanted
 
-    def now(self) -> Playback:
+    def get_playback(self) -> Playback:
         """Return what plays, as far as is known."""
         return self._now
 
@@ -169,10 +168,10 @@ class PlaybackOutput:
             self._changed.notify_all()
 
     def _room_of(self, outcome: Outcome) -> Room:
-        controls = outcome.controls
+        controls = outcome.settings
         return Room(
             at=time.monotonic(),
-            wall=outcome.wall,
+            wall=outcome.wall_time,
             watching=outcome.watching is Watching.YES,
             paused=controls.paused,
             present=outcome.present,
@@ -199,7 +198,7 @@ class PlaybackOutput:
             self._events.clear()
             self._woken = False
         if woken:
-            self._tell()  # before a look, which may take its time
+            self._publish()  # before a look, which may take its time
         if room is not None:
             events.append(replace(room, recommended=False))  # what is new in it has been taken already
         for event in events:
@@ -209,7 +208,7 @@ class PlaybackOutput:
             self._look()
         if self._memory is not None:
             self._memory.keep(kept(self._state, self.rules, time.monotonic()))
-        self._tell()
+        self._publish()
 
     def _take(self, event: Event) -> None:
         self._state, actions = step(self._state, self.rules, event)
@@ -219,7 +218,7 @@ class PlaybackOutput:
             try:
                 self._do(action)
                 self._retries.good()
-            except SpeakerError as fault:
+            except PlaybackError as fault:
                 self._retries.bad(fault)
                 return
 
@@ -228,19 +227,19 @@ class PlaybackOutput:
         match action:
             case Begin(tracks, by_itself, level):
                 self._fade.forget()
-                names = self._speaker.begin(tracks)
+                names = self._speaker.play(tracks)
                 self._take(Started(time.monotonic(), names, by_itself))
                 if level is not None:
-                    with suppress(SpeakerError):  # it plays: not to reach a volume is no trouble
+                    with suppress(PlaybackError):  # it plays: not to reach a volume is no trouble
                         self._fade.up(level, slowly=by_itself)
             case GoOn():
                 self._fade.forget()
-                self._speaker.go_on()
+                self._speaker.resume()
             case Halt(by_itself=True) if heard is not None and heard.volume:
                 self._fade.out(heard.volume)
             case Halt():
                 self._fade.forget()
-                self._speaker.halt()
+                self._speaker.pause()
             case Level(percent):
                 self._fade.to(heard.volume if heard else None, percent)
             case More():
@@ -248,14 +247,14 @@ class PlaybackOutput:
 
     def _stop_ours(self) -> None:
         """Halt, unless somebody has taken over while the music faded."""
-        if ours_is(self._state, self._speaker.look()):
-            self._speaker.halt()
+        if ours_is(self._state, self._speaker.get_status()):
+            self._speaker.pause()
 
     def _look(self) -> None:
         self._looked_at = time.monotonic()
         try:
-            heard = self._speaker.look()
-        except SpeakerError as fault:
+            heard = self._speaker.get_status()
+        except PlaybackError as fault:
             self._retries.bad(fault, looked=True)
             return
         self._retries.good(looked=True)
@@ -277,14 +276,14 @@ class PlaybackOutput:
             due.append(fading)
         return max(0.0, min(due))
 
-    def _tell(self) -> None:
+    def _publish(self) -> None:
         state, now, room = self._state, time.monotonic(), self._room
         heard = state.last.heard if state.last else None
-        account = self._speaker.account()
+        account = self._speaker.get_account()
         trouble = self._retries.trouble
         unavailable = trouble is not None
-        if account is not None and account.expires_on is not None and due(account.days_left or 0) is not None:
-            trouble = trouble or told(account.expires_on)
+        if account is not None:
+            trouble = trouble or account.warning
         self._now = Playback(
             backend=self._speaker.name,
             state=PlayState.UNAVAILABLE if unavailable else _state_of(heard),
@@ -294,14 +293,14 @@ class PlaybackOutput:
             volume=heard.volume if heard else None,
             volume_max=self.rules.volume_max,
             autoplay=room.autoplay if room else self.wanted.autoplay,
-            holding=holding(state, self.rules, now),
+            autoplay_block=holding(state, self.rules, now),
             trouble=trouble,
             account=account,
         )
 
 
-def _state_of(heard: Heard | None) -> PlayState:
-    if heard is None or not heard.names:
+def _state_of(heard: PlayerStatus | None) -> PlayState:
+    if heard is None or not heard.item_ids:
         return PlayState.STOPPED
     return PlayState.PLAYING if heard.playing else PlayState.PAUSED
 

@@ -22,8 +22,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from musicond.core.models import Heard
-from musicond.core.outcome import Hold, Holding
+from musicond.core.models import PlayerStatus
+from musicond.core.outcome import AutoplayBlock, BlockReason
 from musicond.core.schedule import quiet_for_playback
 from musicond.player.events import (
     Ask,
@@ -72,43 +72,43 @@ class Verdict:
     """Ours came to its end by itself."""
 
 
-def mine(heard: Heard, ours: tuple[str, ...]) -> bool:
+def mine(heard: PlayerStatus, ours: tuple[str, ...]) -> bool:
     """Whether what was heard is one of our songs, on our speaker."""
-    return heard.here and not heard.names.isdisjoint(ours)
+    return heard.on_our_device and not heard.item_ids.isdisjoint(ours)
 
 
-def left_s(heard: Heard) -> float | None:
+def left_s(heard: PlayerStatus) -> float | None:
     """Return the seconds that were left of the song; None where its length is unknown."""
-    return None if heard.length_s is None else heard.length_s - heard.position_s
+    return None if heard.duration_s is None else heard.duration_s - heard.elapsed_s
 
 
-def judge(before: Heard, before_at: float, now: Heard, at: float, ours: tuple[str, ...]) -> Verdict:
+def judge(before: PlayerStatus, before_at: float, now: PlayerStatus, at: float, ours: tuple[str, ...]) -> Verdict:
     """Return what happened to our music between two looks (times in monotonic seconds).
 
     `ours` are the names of our songs in the order of playing; not empty.
     """
     played = before.playing and mine(before, ours)
-    ended = played and ours[-1] in before.names and _ended(before, at - before_at)
+    ended = played and ours[-1] in before.item_ids and _ended(before, at - before_at)
     if not mine(now, ours):
         return Verdict(over=True, ended=ended and not now.playing)
     if not played or at - before_at > CLEAR_S:
         return Verdict()
     if now.playing:
-        return Verdict(meddled=now.names != before.names and not _ended(before, at - now.position_s - before_at))
+        return Verdict(meddled=now.item_ids != before.item_ids and not _ended(before, at - now.elapsed_s - before_at))
     # Some services stay on the last song of a list, others go back to its first.
     return Verdict(over=True, ended=True) if ended else Verdict(meddled=True)
 
 
-def judge_first(now: Heard, passed_s: float, ours: tuple[str, ...], *, began: bool) -> Verdict:
+def judge_first(now: PlayerStatus, passed_s: float, ours: tuple[str, ...], *, began: bool) -> Verdict:
     """Return what happened to our music in `passed_s` seconds since our own act: that it `began`, or was halted."""
     if not mine(now, ours):
         return Verdict(over=True)
-    if not began or passed_s > SOON_S or (now.length_s is not None and now.length_s <= passed_s):
+    if not began or passed_s > SOON_S or (now.duration_s is not None and now.duration_s <= passed_s):
         return Verdict()
     return Verdict(meddled=not now.playing)
 
 
-def _ended(heard: Heard, passed_s: float) -> bool:
+def _ended(heard: PlayerStatus, passed_s: float) -> bool:
     """Whether a song had ended by itself; one of unknown length counts as ended: nobody is blamed by mistake."""
     left = left_s(heard)
     return left is None or left - passed_s <= END_S
@@ -152,20 +152,20 @@ def step(state: State, rules: Rules, event: Event) -> Step:
     return done
 
 
-def holding(state: State, rules: Rules, at: float) -> Holding | None:
+def holding(state: State, rules: Rules, at: float) -> AutoplayBlock | None:
     """Return why nothing starts by itself now; None where something may, or autoplay is off."""
     room = state.room
     if room is None or not room.autoplay:
         return None
     if _silent(state, at):
-        return Holding(Hold.SILENT, _clock(room, state.silent_until or at))
+        return AutoplayBlock(BlockReason.SILENT, _clock(room, state.silent_until or at))
     if _others_play(state):
-        return Holding(Hold.OTHERS)
+        return AutoplayBlock(BlockReason.OTHERS)
     if (forbidden := _forbidden(room, rules)) is not None:
         return forbidden
-    for moment, why in ((state.others_at, Hold.AFTER), (state.begun_at, Hold.COOL)):
+    for moment, why in ((state.others_at, BlockReason.AFTER), (state.begun_at, BlockReason.COOL)):
         if at < moment + rules.cool_down_s:
-            return Holding(why, _clock(room, moment + rules.cool_down_s))
+            return AutoplayBlock(why, _clock(room, moment + rules.cool_down_s))
     return None
 
 
@@ -186,7 +186,7 @@ def look_in_s(state: State, at: float) -> float | None:
     return min(wait, max(0.2, state.last.at + left - NEAR_S - at))
 
 
-def ours_is(state: State, heard: Heard) -> bool:
+def ours_is(state: State, heard: PlayerStatus) -> bool:
     """Whether what was heard is ours, playing or paused."""
     return mine(heard, state.ours)
 
@@ -209,22 +209,22 @@ def _seen(state: State, rules: Rules, room: Room) -> Step:
         return _begin(replace(state, next_asked=False), rules, tracks, room.at, by_itself=False)
     if not room.autoplay or _forbidden(room, rules) is not None:
         return replace(state, wish=None), ()
-    during = state.last.heard.names if state.last is not None and _ours_plays(state) else frozenset[str]()
+    during = state.last.heard.item_ids if state.last is not None and _ours_plays(state) else frozenset[str]()
     return replace(state, wish=Wish(tracks, room.at, during), look=True), ()
 
 
-def _forbidden(room: Room, rules: Rules) -> Holding | None:
+def _forbidden(room: Room, rules: Rules) -> AutoplayBlock | None:
     """Return why nothing may start by itself, by what is known of the room alone."""
     if room.paused:
-        return Holding(Hold.PAUSED)
+        return AutoplayBlock(BlockReason.PAUSED)
     if not room.watching:
-        return Holding(Hold.BLIND)
+        return AutoplayBlock(BlockReason.BLIND)
     if not room.present:
-        return Holding(Hold.EMPTY)
+        return AutoplayBlock(BlockReason.EMPTY)
     if quiet_for_playback(rules.quiet_hours, room.wall, synchronised=room.synchronised):
         if not room.synchronised or rules.quiet_hours is None:
-            return Holding(Hold.CLOCK)
-        return Holding(Hold.QUIET, "{:02}:{:02}".format(*divmod(rules.quiet_hours.end, 60)))
+            return AutoplayBlock(BlockReason.CLOCK)
+        return AutoplayBlock(BlockReason.QUIET, "{:02}:{:02}".format(*divmod(rules.quiet_hours.end, 60)))
     return None
 
 
@@ -232,7 +232,7 @@ def _asked(state: State, rules: Rules, order: Ask) -> Step:
     state = replace(state, silent_until=None, meddled=(), wish=None, others_at=float("-inf"), hush=False)
     if state.away_since is not None:
         state = replace(state, away_since=order.at)  # who asks from elsewhere wants to hear it for a while
-    heard = state.last.heard if state.last else Heard()
+    heard = state.last.heard if state.last else PlayerStatus()
     if not order.tracks and ours_is(state, heard) and not heard.playing:
         return replace(state, acted_at=order.at, began=True, look=True), (GoOn(),)
     found = state.room.recommendation if state.room else None
@@ -300,9 +300,9 @@ def _fulfil(state: State, rules: Rules, event: Listened) -> Step:
     return _begin(state, rules, wish.tracks, at, by_itself=True)
 
 
-def _song_ends(wish: Wish, heard: Heard) -> bool:
+def _song_ends(wish: Wish, heard: PlayerStatus) -> bool:
     left = left_s(heard)
-    return (left is not None and left <= NEAR_S) or (bool(wish.during) and not heard.names & wish.during)
+    return (left is not None and left <= NEAR_S) or (bool(wish.during) and not heard.item_ids & wish.during)
 
 
 def _meddled(state: State, rules: Rules, at: float) -> State:

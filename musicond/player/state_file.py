@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from musicond.player.events import Rules
-    from musicond.runtime.json_file import Settings, SettingsStore
+    from musicond.runtime.json_file import JsonObject, SettingsStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class Memory:
             )
 
 
-def _kept(found: Settings) -> Kept:
+def _kept(found: JsonObject) -> Kept:
     """Understand a file; raise ValueError, KeyError or TypeError."""
     ours = json.loads(str(found["ours"]))
     if not isinstance(ours, list) or not all(isinstance(each, str) for each in ours):

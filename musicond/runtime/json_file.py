@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-Settings = dict[str, "str | bool | float | None"]
+JsonObject = dict[str, "str | bool | float | None"]
 
 
 class SettingsStore:
@@ -23,7 +23,7 @@ class SettingsStore:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def load(self, if_damaged: Settings) -> Settings:
+    def load(self, if_damaged: JsonObject) -> JsonObject:
         """Return what was stored, or nothing. A damaged file is kept aside, and `if_damaged` returned.
 
         Raises StateDirError where the file can't be read.
@@ -46,7 +46,7 @@ class SettingsStore:
             raise StateDirError(f"{self.path} is damaged and can't be moved ({fault.strerror}); remove it") from None
         return if_damaged
 
-    def peek(self) -> Settings:
+    def peek(self) -> JsonObject:
         """Return what is stored and leave the file as it is; raise StateDirError for one that can't be read."""
         try:
             found = json.loads(self.path.read_text("utf-8"))
@@ -60,7 +60,7 @@ class SettingsStore:
             raise StateDirError(f"{self.path} is damaged; the next start moves it aside and stays private")
         return found
 
-    def save(self, settings: Settings) -> None:
+    def save(self, settings: JsonObject) -> None:
         """Store, for the folder's owner alone, whoever does it; on return it is on the disk. Raises OSError."""
         new = self.path.with_suffix(".new")
         new.unlink(missing_ok=True)

@@ -17,10 +17,10 @@ from spotipy.exceptions import SpotifyBaseException
 from spotipy.oauth2 import SpotifyPKCE
 
 from musicond.core.outcome import Account
-from musicond.errors import SpeakerError
+from musicond.errors import PlaybackError
 from musicond.spotify.faults import SIGN_IN, limited
 from musicond.spotify.http import CONNECT_S, READ_S, Session
-from musicond.spotify.token_file import Grant
+from musicond.spotify.token_file import Grant, expiry_warning, warning_due
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -76,27 +76,27 @@ def pkce(client_id: str, redirect_uri: str, scopes: Collection[str]) -> tuple[Sp
     return made, session
 
 
-def answered(session: Session, fault: Exception) -> SpeakerError:
+def answered(session: Session, fault: Exception) -> PlaybackError:
     """Return the error for a token that was not given, for any reason but `invalid_grant`."""
     if session.last_status == 429:  # noqa: PLR2004 - too many requests
         return limited(session.wait_s)
     if isinstance(fault, requests.RequestException):
         return unreachable(fault)
     if session.last_status is not None and session.last_status >= 500:  # noqa: PLR2004 - the server's own faults
-        return SpeakerError(f"Spotify has trouble of its own ({session.last_status}); tried again by itself")
+        return PlaybackError(f"Spotify has trouble of its own ({session.last_status}); tried again by itself")
     error = str(getattr(fault, "error", "") or "a broken answer")[:60]
     if error == "invalid_client":
-        return SpeakerError("Spotify does not know this client id; check spotify.client_id")
-    return SpeakerError(f"Spotify gives no token ({error}); check spotify.client_id and the app's redirect URI")
+        return PlaybackError("Spotify does not know this client id; check spotify.client_id")
+    return PlaybackError(f"Spotify gives no token ({error}); check spotify.client_id and the app's redirect URI")
 
 
-def unreachable(fault: requests.RequestException) -> SpeakerError:
+def unreachable(fault: requests.RequestException) -> PlaybackError:
     """Return the error for a network that fails."""
     if isinstance(fault, requests.Timeout):
-        return SpeakerError("Spotify does not answer in time; tried again by itself")
+        return PlaybackError("Spotify does not answer in time; tried again by itself")
     if isinstance(fault, requests.exceptions.ChunkedEncodingError):
-        return SpeakerError("Spotify's answer was broken; tried again by itself")
-    return SpeakerError("Spotify can't be reached; check the network")
+        return PlaybackError("Spotify's answer was broken; tried again by itself")
+    return PlaybackError("Spotify can't be reached; check the network")
 
 
 class Access:
@@ -107,7 +107,7 @@ class Access:
         self._lock = threading.Lock()
         self._token: tuple[str, float, str] | None = None
         """The token, when it ends (monotonic seconds), and of which sign-in it is."""
-        self._rest: tuple[float, SpeakerError] | None = None
+        self._rest: tuple[float, PlaybackError] | None = None
         self._pkce, self._session = pkce(client_id, redirect_uri, self.scopes)
 
     def check(self) -> None:
@@ -115,9 +115,9 @@ class Access:
         rest = self._rest
         if rest is not None and time.monotonic() < rest[0]:
             left = rest[0] - time.monotonic()
-            raise SpeakerError(str(rest[1]), wait_s=left)
+            raise PlaybackError(str(rest[1]), wait_s=left)
 
-    def rest(self, fault: SpeakerError) -> SpeakerError:
+    def rest(self, fault: PlaybackError) -> PlaybackError:
         """Take note of an error that says how long to wait; return it."""
         if fault.wait_s is not None:
             self._rest = (time.monotonic() + fault.wait_s, fault)
@@ -127,9 +127,9 @@ class Access:
         """Return the sign-in in force; raise SpeakerError with `sign_in` where there is none."""
         grant = self.store.load()
         if grant is None or grant.client_id != self.client_id:
-            raise SpeakerError(f"nobody is signed in at Spotify; {SIGN_IN.replace(' again', '')}", sign_in=True)
+            raise PlaybackError(f"nobody is signed in at Spotify; {SIGN_IN.replace(' again', '')}", sign_in=True)
         if not set(self.scopes) <= set(grant.scope.split()):
-            raise SpeakerError(f"Spotify has to allow more than before; {SIGN_IN}", sign_in=True)
+            raise PlaybackError(f"Spotify has to allow more than before; {SIGN_IN}", sign_in=True)
         return grant
 
     def token(self) -> str:
@@ -140,7 +140,7 @@ class Access:
         if held is not None and held[2] == grant.refresh_token and time.monotonic() < held[1]:
             return held[0]
         if not self._lock.acquire(timeout=LOCK_S):
-            raise SpeakerError("Spotify does not answer in time; tried again by itself")
+            raise PlaybackError("Spotify does not answer in time; tried again by itself")
         try:
             return self._renewed(grant)
         finally:
@@ -156,10 +156,11 @@ class Access:
         """Return what is known of the account, asking nobody."""
         try:
             grant = self.grant()
-        except SpeakerError:
+        except PlaybackError:
             return Account(signed_in=False)
         days = (grant.expires_on - datetime.now().astimezone().date()).days
-        return Account(signed_in=True, user=grant.user, expires_on=grant.expires_on, days_left=days)
+        warning = expiry_warning(grant.expires_on) if warning_due(days) is not None else None
+        return Account(True, grant.user, grant.expires_on, days, warning)
 
     def _renewed(self, grant: Grant) -> str:
         held = self._token
@@ -172,7 +173,7 @@ class Access:
             if getattr(fault, "error", None) == "invalid_grant":
                 self.store.discard()
                 log.warning("Spotify no longer takes the sign-in; %s", SIGN_IN)
-                raise SpeakerError(f"Spotify no longer takes the sign-in; {SIGN_IN}", sign_in=True) from None
+                raise PlaybackError(f"Spotify no longer takes the sign-in; {SIGN_IN}", sign_in=True) from None
             raise self.rest(answered(self._session, fault)) from None
         except (requests.RequestException, ValueError, KeyError, TypeError, AttributeError) as fault:
             raise self.rest(answered(self._session, fault)) from None

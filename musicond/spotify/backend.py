@@ -1,11 +1,11 @@
-"""A speaker at Spotify, by its name; implements core.ports.Speaker."""
+"""A speaker at Spotify, by its name; implements core.ports.PlaybackBackend."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from musicond.core.models import Heard
-from musicond.errors import SpeakerError
+from musicond.core.models import PlayerStatus
+from musicond.errors import PlaybackError
 from musicond.spotify import tracks as words
 from musicond.spotify.tracks import URI
 
@@ -24,7 +24,7 @@ HINT = (
 GONE = ("not visible", "gone")
 
 
-class SpotifySpeaker:
+class SpotifyBackend:
     """For one thread. Without `device` nothing is played; with `anywhere` it is whichever is active."""
 
     name = "spotify"
@@ -32,60 +32,60 @@ class SpotifySpeaker:
     def __init__(self, client: Client, access: Access, device: str | None, *, anywhere: bool = False) -> None:
         self._client, self._access, self._device, self._anywhere = client, access, device, anywhere
 
-    def look(self) -> Heard:
+    def get_status(self) -> PlayerStatus:
         """Return what plays for the account, wherever it does."""
         found = self._client.playback()
         device = _dict(found.get("device"))
         if not found or not device:
-            return Heard()
+            return PlayerStatus()
         item, context = _dict(found.get("item")), _dict(found.get("context"))
         names = words.names(item)
         if context.get("uri"):  # begun from an album or a playlist: we never do that
             names = {f"{name} of {context['uri']}" for name in names}
         here = self._is_ours(device)
-        return Heard(
+        return PlayerStatus(
             playing=found.get("is_playing") is True,
-            here=here,
-            names=frozenset(names or ({"something"} if found.get("is_playing") is True else ())),
+            on_our_device=here,
+            item_ids=frozenset(names or ({"something"} if found.get("is_playing") is True else ())),
             track=words.track(item),
-            position_s=_seconds(found.get("progress_ms")) or 0.0,
-            length_s=_seconds(item.get("duration_ms")),
+            elapsed_s=_seconds(found.get("progress_ms")) or 0.0,
+            duration_s=_seconds(item.get("duration_ms")),
             device=str(device.get("name") or "") or None,
             volume=_volume(device) if here else None,
         )
 
-    def begin(self, tracks: Sequence[Track]) -> tuple[str, ...]:
+    def play(self, tracks: Sequence[Track]) -> tuple[str, ...]:
         """Play them on the speaker, looked up by its name each time: its id may be another tomorrow."""
         uris = [track.track_id for track in tracks if track.track_id.startswith(URI)]
         if not uris:
-            raise SpeakerError(
+            raise PlaybackError(
                 "none of the recommended songs is at Spotify; add lists with Spotify songs to music.moods"
             )
         device = self._find()
         try:
             self._client.play(device, uris)
-        except SpeakerError as fault:
+        except PlaybackError as fault:
             if not any(sign in str(fault) for sign in GONE):
                 raise
             self._client.play(self._find(), uris)
         return tuple(uris)
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         """Go on with what is paused there."""
         self._client.play(self._find(), None)
 
-    def halt(self) -> None:
+    def pause(self) -> None:
         """Pause the speaker, if it is the one that plays."""
         found = self._client.playback()
         device = _dict(found.get("device"))
         if found.get("is_playing") is True and self._is_ours(device) and device.get("id"):
             self._client.pause(str(device["id"]))
 
-    def level(self, percent: int) -> None:
+    def set_volume(self, percent: int) -> None:
         """Set the speaker's volume."""
         self._client.volume(self._find(), percent)
 
-    def account(self) -> Account:
+    def get_account(self) -> Account:
         """Return the account, as it is kept."""
         return self._access.account()
 
@@ -105,7 +105,7 @@ class SpotifySpeaker:
         if self._anywhere:
             able.sort(key=lambda each: each.get("is_active") is not True)
         elif self._device is None:
-            raise SpeakerError("no speaker is named; set playback.device to one of musicond spotify devices")
+            raise PlaybackError("no speaker is named; set playback.device to one of musicond spotify devices")
         else:
             exact = [each for each in able if each.get("name") == self._device]
             able = exact or [each for each in able if self._is_ours(each)]
@@ -113,9 +113,9 @@ class SpotifySpeaker:
             return str(able[0]["id"])
         named = [each for each in found if self._is_ours(each)]
         if named:
-            raise SpeakerError(f"the speaker {self._device} takes no commands from Spotify's Web API; choose another")
+            raise PlaybackError(f"the speaker {self._device} takes no commands from Spotify's Web API; choose another")
         what = "no speaker" if self._anywhere else f"the speaker {self._device}"
-        raise SpeakerError(f"{what} is {'' if self._anywhere else 'not '}visible at Spotify; {HINT}")
+        raise PlaybackError(f"{what} is {'' if self._anywhere else 'not '}visible at Spotify; {HINT}")
 
 
 def usable(device: Mapping[str, Any]) -> bool:

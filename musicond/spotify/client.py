@@ -8,7 +8,7 @@ import requests
 import spotipy
 from spotipy.exceptions import SpotifyException
 
-from musicond.errors import SpeakerError
+from musicond.errors import PlaybackError
 from musicond.spotify import auth as places
 from musicond.spotify.auth import TIMEOUT_S, unreachable
 from musicond.spotify.faults import SIGN_IN, folded
@@ -109,11 +109,11 @@ class Client:
                     raise self._access.rest(folded(fault)) from None
                 self._access.drop(token)
                 if last:
-                    raise SpeakerError(f"Spotify takes no token of this sign-in; {SIGN_IN}") from None
+                    raise PlaybackError(f"Spotify takes no token of this sign-in; {SIGN_IN}") from None
             except requests.RequestException as fault:
                 raise unreachable(fault) from None
             except (ValueError, TypeError, AttributeError, KeyError):
-                raise SpeakerError("Spotify's answer was broken; tried again by itself") from None
+                raise PlaybackError("Spotify's answer was broken; tried again by itself") from None
             else:
                 return found if isinstance(found, dict) else {}
         raise AssertionError  # pragma: no cover - the second try returns or raises

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from musicond.errors import SpeakerError
+from musicond.errors import PlaybackError
 
 if TYPE_CHECKING:
     from spotipy.exceptions import SpotifyException
@@ -36,24 +36,24 @@ STATUSES = {
 }
 
 
-def folded(fault: SpotifyException) -> SpeakerError:
+def folded(fault: SpotifyException) -> PlaybackError:
     """Return the error to raise for an answer of the Web API that is not 401."""
     status, reason, message = fault.http_status, str(fault.reason or ""), str(fault.msg).lower()
     if status == 429:  # noqa: PLR2004 - too many requests
         return limited(_retry_after(fault), quota="QUOTA" in reason.upper() or "quota" in message)
     if status >= 500:  # noqa: PLR2004 - the server's own faults
-        return SpeakerError(f"Spotify has trouble of its own ({status}); tried again by itself")
+        return PlaybackError(f"Spotify has trouble of its own ({status}); tried again by itself")
     known = REASONS.get(reason) or next((words for sign, words in WORDS.items() if sign in message), None)
     text = known or STATUSES.get(status) or f"Spotify refuses ({status}); see docs/spotify.md"
-    return SpeakerError(text, sign_in="permissions" in text, gone=known is None and status in (403, 404))
+    return PlaybackError(text, sign_in="permissions" in text, gone=known is None and status in (403, 404))
 
 
-def limited(wait_s: float | None, *, quota: bool = False) -> SpeakerError:
+def limited(wait_s: float | None, *, quota: bool = False) -> PlaybackError:
     """Return the error for too many requests, to be asked again after `wait_s`."""
     wait_s = wait_s or RATE_S
     minutes = -(-wait_s // 60)
     what = REASONS["QUOTA_EXCEEDED"] if quota else "Spotify asks for a rest"
-    return SpeakerError(f"{what}; tried again in {minutes:.0f} min", wait_s=wait_s)
+    return PlaybackError(f"{what}; tried again in {minutes:.0f} min", wait_s=wait_s)
 
 
 def _retry_after(fault: SpotifyException) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from musicond.errors import ListError, SpeakerError
+from musicond.errors import ListError, PlaybackError
 from musicond.spotify.tracks import song
 
 if TYPE_CHECKING:
@@ -26,16 +26,16 @@ class SpotifyList:
 
     def __init__(self, name: str, client: Client) -> None:
         self._name, self._client = name, client
-        self.address: str | None = None
+        self.uri: str | None = None
         """The playlist's URI, once it has been read; None for the liked songs and a search."""
 
-    def songs(self) -> Iterator[Song]:
+    def tracks(self) -> Iterator[Song]:
         """Yield its songs that can be played; raise ListError."""
         try:
             for found in self._tracks():
                 if (made := song(found, self._name)) is not None:
                     yield made
-        except SpeakerError as fault:
+        except PlaybackError as fault:
             raise ListError(f"{self._name}: {fault}", wait_s=fault.wait_s, gone=fault.gone) from None
 
     def _tracks(self) -> Iterator[dict[str, Any]]:
@@ -55,7 +55,7 @@ class SpotifyList:
             yield from self._playlist(self._found(wanted))
 
     def _playlist(self, playlist: str) -> Iterator[dict[str, Any]]:
-        self.address = f"spotify:playlist:{playlist}"
+        self.uri = f"spotify:playlist:{playlist}"
         yield from _inner(self._client.playlist_items(playlist))
 
     def _found(self, wanted: str) -> str:

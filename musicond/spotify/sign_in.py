@@ -17,11 +17,11 @@ from urllib.parse import parse_qs, urlsplit
 import requests
 from spotipy.exceptions import SpotifyBaseException
 
-from musicond.errors import CommandError, ListError, SpeakerError
+from musicond.errors import CommandError, ListError, PlaybackError
 from musicond.spotify.auth import answered, pkce
 from musicond.spotify.backend import usable
 from musicond.spotify.client import Client
-from musicond.spotify.token_file import Grant, due, told
+from musicond.spotify.token_file import Grant, expiry_warning, warning_due
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -61,7 +61,7 @@ class SignIn:
             self._failed, self._pending = None, True
             try:
                 self.finish(str(arguments.get("redirect") or ""))
-            except (ListError, CommandError, SpeakerError) as fault:
+            except (ListError, CommandError, PlaybackError) as fault:
                 self._failed = str(fault)
                 raise
             finally:
@@ -82,7 +82,7 @@ class SignIn:
         }
         try:
             grant = self._access.grant()
-        except SpeakerError as fault:
+        except PlaybackError as fault:
             return {
                 **found,
                 "signed_in": False,
@@ -98,7 +98,11 @@ class SignIn:
             "signed_in_on": grant.signed_in_on.isoformat(),
             "expires_on": grant.expires_on.isoformat(),
             "days_left": days,
-            "trouble": SLOW if pending else told(grant.expires_on) if due(days) is not None else self._resting(),
+            "trouble": SLOW
+            if pending
+            else expiry_warning(grant.expires_on)
+            if warning_due(days) is not None
+            else self._resting(),
         }
 
     def begin(self) -> dict[str, object]:
@@ -170,7 +174,7 @@ class SignIn:
         client = Client(self._access)
         try:
             name = client.me()
-        except SpeakerError:
+        except PlaybackError:
             return
         finally:
             client.close()
@@ -181,7 +185,7 @@ class SignIn:
     def _resting(self) -> str | None:
         try:
             self._access.check()
-        except SpeakerError as fault:
+        except PlaybackError as fault:
             return str(fault)
         return None
 
@@ -191,9 +195,9 @@ def warn(access: Access, told_at: int | None) -> int | None:
     account = access.account()
     if account.expires_on is None or account.days_left is None:
         return None
-    ahead = due(account.days_left)
+    ahead = warning_due(account.days_left)
     if ahead is not None and ahead != told_at:
-        log.warning("%s", told(account.expires_on))
+        log.warning("%s", expiry_warning(account.expires_on))
     return ahead
 
 

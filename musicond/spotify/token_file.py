@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from musicond.errors import SpeakerError
+from musicond.errors import PlaybackError
 from musicond.runtime.json_file import SettingsStore
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class GrantStore:
         except (ValueError, TypeError, OverflowError):
             return None
         except OSError as fault:
-            raise SpeakerError(f"{self.path}: {fault.strerror}; put sudo -u musicond before the command") from None
+            raise PlaybackError(f"{self.path}: {fault.strerror}; put sudo -u musicond before the command") from None
         return found
 
     def save(self, grant: Grant) -> None:
@@ -64,7 +64,7 @@ class GrantStore:
         try:
             SettingsStore(self.path).save(asdict(grant))
         except OSError as fault:
-            raise SpeakerError(
+            raise PlaybackError(
                 f"{self.path}: {fault.strerror}; the sign-in is not kept; make room or put sudo before"
             ) from None
 
@@ -73,13 +73,13 @@ class GrantStore:
         try:
             self.path.unlink(missing_ok=True)
         except OSError as fault:
-            raise SpeakerError(f"{self.path}: {fault.strerror}; put sudo -u musicond before the command") from None
+            raise PlaybackError(f"{self.path}: {fault.strerror}; put sudo -u musicond before the command") from None
 
 
 MONTHS = 6
 
 
-AHEAD = (30, 7, 1)
+WARN_DAYS = (30, 7, 1)
 """Days ahead at which it is told."""
 
 
@@ -90,11 +90,11 @@ def ends_on(given: date) -> date:
     return date(year, month, min(given.day, monthrange(year, month)[1]))
 
 
-def told(day: date) -> str:
+def expiry_warning(day: date) -> str:
     """Say when a sign-in ends, and what to do."""
     return f"the sign-in at Spotify ends on {day.isoformat()}; sign in before: musicond spotify login, or on the page"
 
 
-def due(days_left: int) -> int | None:
+def warning_due(days_left: int) -> int | None:
     """Return which of AHEAD has come, the nearest; None while the end is far."""
-    return min((days for days in AHEAD if days_left <= days), default=None)
+    return min((days for days in WARN_DAYS if days_left <= days), default=None)

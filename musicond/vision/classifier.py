@@ -42,7 +42,7 @@ class Sidecar:
     """By how much Haar's box is widened to frame a face as the training images do."""
 
 
-class TfliteReader:
+class TfliteClassifier:
     """Reads faces with an int8 TFLite model; not thread-safe. Loading it raises ModelError."""
 
     def __init__(self, path: Path, *, threads: int = 1, policy: Literal["largest", "all"] = "largest") -> None:
@@ -63,7 +63,7 @@ class TfliteReader:
         """By how much a box is widened before it is cut out."""
         return self._sidecar.crop_scale
 
-    def read(self, frame: Frame, faces: Faces) -> EmotionEstimate | None:
+    def classify(self, frame: Frame, faces: Faces) -> EmotionEstimate | None:
         """Return the scores of the chosen face, or of all faces weighted by area; None if all are blurred."""
         chosen = faces.confirmed[:1] if self._policy == "largest" else faces.confirmed
         found: list[tuple[Box, NDArray[np.float64]]] = []

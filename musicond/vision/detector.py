@@ -35,7 +35,7 @@ class Opinion(Protocol):
         """Return the log odds that `box` of uint8 (height, width) frames a face."""
 
 
-class HaarFinder:
+class HaarFaceDetector:
     """A `FaceFinder`. Of each new face it wants proof; known faces it follows.
 
     `xml` is OpenCV's frontal face cascade; `min_size` and `max_size` are fractions of the frame's
@@ -63,7 +63,7 @@ class HaarFinder:
         self._tracks: list[Track] = []
         self._searched_at: float | None = None
 
-    def find(self, frame: Frame) -> Faces:
+    def detect(self, frame: Frame) -> Faces:
         """Return the faces of `frame`, largest first; boxes are in its pixels."""
         at = frame.captured_at
         thumb = thumbnail(frame.grey)
@@ -139,4 +139,4 @@ class HaarFinder:
             return tuple(sorted(chosen, key=lambda box: box.area, reverse=True))
 
         suspected = any(not track.is_face for track in self._tracks)
-        return Faces(confirmed=boxes(seen=True), coasted=boxes(seen=False), suspected=suspected)
+        return Faces(confirmed=boxes(seen=True), coasted=boxes(seen=False), tentative=suspected)

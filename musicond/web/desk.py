@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 from pydantic_core import from_json
 
-from musicond.errors import CatalogueError, CommandError, ListError, SpeakerError
+from musicond.errors import CatalogueError, CommandError, ListError, PlaybackError
 from musicond.web.guard import Refused, by_unix_socket
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Desk:
             raise Refused(400, str(fault)) from fault
         except CommandError as fault:
             raise Refused(409, str(fault)) from fault
-        except SpeakerError as fault:
+        except PlaybackError as fault:
             raise Refused(502 if fault.wait_s is None else 503, str(fault)) from fault
         except CatalogueError as fault:
             raise Refused(500, str(fault)) from fault

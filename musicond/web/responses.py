@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from musicond import __version__
 from musicond.core.models import EMOTIONS, Mood, Watching
-from musicond.core.outcome import Controls
+from musicond.core.outcome import Explanation, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from musicond.core.models import Track
-    from musicond.core.outcome import Outcome, Playback, Progress, Recommendation
+    from musicond.core.outcome import CalibrationProgress, Explanation, Outcome, Playback, Recommendation
 
 STALE_S = 15.0
 """Seconds without an outcome after which the watch loop counts as stuck; a turn waits at most 5 s."""
@@ -36,7 +35,7 @@ def state(outcome: Outcome | None, health: Mapping[str, object], *, preview: boo
             "present": None,
             "recommendation": None,
             "playback": None,
-            "controls": _controls(Controls()),
+            "controls": _controls(Settings()),
             "notice": STARTING,
             "calibration": None,
             "preview": preview,
@@ -54,7 +53,7 @@ def state(outcome: Outcome | None, health: Mapping[str, object], *, preview: boo
         "present": outcome.present,
         "recommendation": _recommendation(outcome.recommendation),
         "playback": _playback(outcome.playback),
-        "controls": _controls(outcome.controls),
+        "controls": _controls(outcome.settings),
         "notice": outcome.notice,
         "calibration": _calibration(outcome.calibration),
         "preview": preview,
@@ -101,8 +100,20 @@ def _track(track: Track) -> dict[str, object]:
 def _recommendation(found: Recommendation | None) -> dict[str, object] | None:
     if found is None:
         return None
-    tracks, why = [_track(track) for track in found.tracks], found.why
-    return {"mood": found.mood, "reason": found.reason, "why": asdict(why) if why else None, "tracks": tracks}
+    tracks, why = [_track(track) for track in found.tracks], found.explanation
+    return {"mood": found.mood, "reason": found.reason, "why": why and _explanation(why), "tracks": tracks}
+
+
+def _explanation(why: Explanation) -> dict[str, object]:
+    return {
+        "how": why.strategy,
+        "known": why.novelty,
+        "liked": why.liked,
+        "first": why.first,
+        "last": why.last,
+        "other": why.other,
+        "quiet": why.quiet,
+    }
 
 
 def _playback(found: Playback | None) -> dict[str, object] | None:
@@ -118,8 +129,10 @@ def _playback(found: Playback | None) -> dict[str, object] | None:
         "volume": found.volume,
         "volume_max": found.volume_max,
         "autoplay": found.autoplay,
-        "holding": str(found.holding) if found.holding else None,
-        "held": {"why": found.holding.why, "until": found.holding.until} if found.holding else None,
+        "holding": str(found.autoplay_block) if found.autoplay_block else None,
+        "held": {"why": found.autoplay_block.reason, "until": found.autoplay_block.until}
+        if found.autoplay_block
+        else None,
         "trouble": found.trouble,
         "account": {
             "signed_in": account.signed_in,
@@ -132,11 +145,11 @@ def _playback(found: Playback | None) -> dict[str, object] | None:
     }
 
 
-def _calibration(found: Progress | None) -> dict[str, object] | None:
-    return {"share": round(found.share, 3), "fault": found.fault} if found else None
+def _calibration(found: CalibrationProgress | None) -> dict[str, object] | None:
+    return {"share": round(found.share, 3), "fault": found.error} if found else None
 
 
-def _controls(controls: Controls) -> dict[str, object]:
+def _controls(controls: Settings) -> dict[str, object]:
     until: datetime | None = controls.paused_until
     return {
         "private": controls.private,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 
 from musicond.core.models import Emotion, Policy, Verdict
-from musicond.core.settings import MAX_MINUTES, SWITCHES
+from musicond.core.settings import MAX_MINUTES, SETTINGS
 from musicond.web import requests as bodies
 from musicond.web.schemas import CHECKS, DAYS, DEVICES, ENTRIES, JSON, LOG, OBJECT, SIGN_IN, STATE, WELL
 
@@ -122,7 +122,7 @@ ORDERS = (
         "settings/reset",
         "Forget what was switched: the configuration holds again.",
         TypeAdapter(bodies.ResetBody),
-        f'{{"key": {" | ".join(f"{chr(34)}{each}{chr(34)}" for each in SWITCHES)}}}, or {{"key": null}} for everything',
+        f'{{"key": {" | ".join(f"{chr(34)}{each}{chr(34)}" for each in SETTINGS)}}}, or {{"key": null}} for everything',
     ),
     Order(
         "rate",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from musicond.core.models import EMOTIONS, Mood, Policy, Watching
-from musicond.core.outcome import Hold, How, Known, PlayState
+from musicond.core.outcome import BlockReason, Novelty, PlayState, Strategy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -66,7 +66,7 @@ PLAYBACK = _object(
     volume_max=PERCENT,
     autoplay=YES_NO,
     holding=_maybe(TEXT),
-    held=_maybe(_object(why=_names(Hold), until=TEXT)),
+    held=_maybe(_object(why=_names(BlockReason), until=TEXT)),
     trouble=_maybe(TEXT),
     account=_maybe(ACCOUNT),
 )
@@ -78,8 +78,8 @@ CONTROLS = _object(
     bias=_maybe(SHIFTS),
 )
 WHY = _object(
-    how=_names(How),
-    known=_names(Known),
+    how=_names(Strategy),
+    known=_names(Novelty),
     liked=WHOLE,
     first=WHOLE,
     last=WHOLE,

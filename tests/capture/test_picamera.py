@@ -22,11 +22,11 @@ def test_the_y_plane_is_cropped_to_the_configured_size(board: Board) -> None:
     camera = PiCamera((700, 480), 8)
     camera.open()
     before = time.monotonic()
-    frame = camera.read(2)
+    frame = camera.capture(2)
     assert frame.grey.shape == (480, 700)
     assert (frame.grey == np.arange(700, dtype=np.uint8)).all(), "copied before the buffer went back"
     assert before <= frame.captured_at <= time.monotonic()
-    assert frame.wall.tzinfo is not None
+    assert frame.wall_time.tzinfo is not None
     camera.close()
     camera.close()
     assert board.calls == ["open", "start", "stop", "close"]
@@ -39,7 +39,7 @@ def test_what_libcamera_adjusts_is_followed(board: Board) -> None:
     board.adjusted_format, board.adjusted_size = "NV12", (640, 400)
     camera = PiCamera((650, 400), 8, rotation=90, mirror=True)
     camera.open()
-    grey = camera.read(2).grey
+    grey = camera.capture(2).grey
     assert grey.shape == (640, 400)
     assert (grey[0] == 0).all()
     assert (grey[100] == 100).all()
@@ -50,7 +50,7 @@ def test_the_colours_are_made_when_asked_for_and_lie_as_the_grey_picture(board: 
     board.adjusted_format, board.chroma = kind, 128
     camera = PiCamera((700, 480), 8, rotation=90, mirror=True)
     camera.open()
-    frame = camera.read(2)
+    frame = camera.capture(2)
     assert frame.colour is not None
     picture = frame.colour()
     assert picture.shape == (*frame.grey.shape, 3)
@@ -93,11 +93,11 @@ def test_a_camera_that_does_not_start_is_closed_again(board: Board) -> None:
 def test_a_stall_is_a_lost_source(board: Board) -> None:
     camera = PiCamera((640, 480), 8)
     with pytest.raises(SourceLost, match="not open"):
-        camera.read(2)
+        camera.capture(2)
     camera.open()
     board.stalled = True
     with pytest.raises(SourceLost, match="stalled: no picture for 2 s"):
-        camera.read(2)
+        camera.capture(2)
 
 
 def test_without_picamera2_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,11 +63,11 @@ def test_colours_are_kept_for_who_asks(tmp_path: Path) -> None:
     cv2.imwrite(str(folder / "2.png"), np.full((48, 64), 7, np.uint8))
     source = RecordedSource("images", lambda: Folder(folder))
     source.open()
-    frame = source.read(1)
+    frame = source.capture(1)
     assert frame.grey.shape == (48, 64)
     assert frame.colour is not None
     assert (frame.colour() == red).all()
-    later = next(each for each in (source.read(1) for _ in range(50)) if each.colour is None)
+    later = next(each for each in (source.capture(1) for _ in range(50)) if each.colour is None)
     assert (later.grey == 7).all(), "a grey picture has no colours"
     source.close()
 
@@ -106,12 +106,12 @@ def test_missing_empty_and_broken_folders_are_named(tmp_path: Path, folder: Path
 def test_a_recording_is_played_in_real_time_and_in_a_loop(clip: Path) -> None:
     source = RecordedSource("clip", lambda: Clip(clip))
     with pytest.raises(SourceLost, match="not open"):
-        source.read(1)
+        source.capture(1)
     source.open()
     started = time.monotonic()
     times, levels = [], []
     while time.monotonic() - started < 2.6:
-        frame = source.read(1)
+        frame = source.capture(1)
         times.append(frame.captured_at)
         levels.append(float(frame.grey.mean()))
     source.close()
@@ -124,11 +124,11 @@ def test_a_recording_is_played_in_real_time_and_in_a_loop(clip: Path) -> None:
 def test_frames_that_nobody_fetched_are_skipped(clip: Path) -> None:
     source = RecordedSource("clip", lambda: Clip(clip))
     source.open()
-    first = float(source.read(1).grey.mean())
+    first = float(source.capture(1).grey.mean())
     started = time.monotonic()
     while time.monotonic() - started < 1.0:
         pass
-    assert float(source.read(1).grey.mean()) >= first + 60
+    assert float(source.capture(1).grey.mean()) >= first + 60
 
 
 class Heavy:
@@ -154,7 +154,7 @@ def test_a_clip_that_is_too_heavy_for_real_time_plays_slower() -> None:
     source = RecordedSource("heavy", Heavy)
     source.open()
     started = time.monotonic()
-    levels = [int(source.read(1).grey[0, 0]) for _ in range(3)]
+    levels = [int(source.capture(1).grey[0, 0]) for _ in range(3)]
     assert time.monotonic() - started < 3
     assert levels == sorted(set(levels))
 
@@ -197,7 +197,7 @@ def test_a_webcam_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(SourceLost, match="plug one in"):
         Webcam(None, (640, 480), 8, devices=tmp_path).open()
     with pytest.raises(SourceLost, match="not open"):
-        Webcam(None, (640, 480), 8).read(1)
+        Webcam(None, (640, 480), 8).capture(1)
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -215,10 +215,10 @@ def test_auto_takes_the_first_that_opens_and_tries_anew(clip: Path, tmp_path: Pa
     absent = Webcam(None, (640, 480), 8, devices=tmp_path / "none")
     source: FrameSource = AutoSource((absent, RecordedSource("recording", lambda: Clip(clip))))
     with pytest.raises(SourceLost, match="no camera is open"):
-        source.read(1)
+        source.capture(1)
     source.open()
     assert source.name == "recording"
-    assert source.read(1).grey.shape == (48, 64)
+    assert source.capture(1).grey.shape == (48, 64)
     source.close()
     assert source.name == "camera"
     nothing = AutoSource((absent, absent))

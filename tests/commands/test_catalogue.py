@@ -36,8 +36,8 @@ def test_the_lists_of_a_running_daemon_are_shown_with_their_counts(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with SqliteCatalogue.open(folder / FILE_NAME) as daemon:
-        song = int(daemon.pool(Emotion.FEAR).keys[0])
-        daemon.offered(Emotion.FEAR, [song], 1)
+        song = int(daemon.candidates(Emotion.FEAR).keys[0])
+        daemon.mark_offered(Emotion.FEAR, [song], 1)
         daemon.flush()
         title = daemon.tracks([song])[0].title
         assert main(["catalogue", "list", "--json"]) == 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from musicond.commands.config import SAYS
 from musicond.config.loader import leaves, load
 from musicond.config.paths import model_path, state_dir
-from musicond.core.settings import SWITCHES
+from musicond.core.settings import SETTINGS
 from tests.commands.test_cli import musicond
 
 if TYPE_CHECKING:
@@ -66,4 +66,4 @@ def test_what_was_switched_and_chosen_is_told(tmp_path: Path) -> None:
 
 
 def test_every_switch_can_be_told() -> None:
-    assert set(SAYS) == set(SWITCHES)
+    assert set(SAYS) == set(SETTINGS)

@@ -11,7 +11,7 @@ import pytest
 from musicond.cli import main
 from musicond.config.user_settings import settings_from
 from musicond.core.mood.bias import Bias
-from musicond.core.outcome import Controls
+from musicond.core.outcome import Settings
 from musicond.library.catalogue import SqliteCatalogue
 from musicond.library.database import FILE_NAME
 from musicond.runtime.json_file import SettingsStore, state_lock
@@ -120,7 +120,7 @@ def test_the_bias_is_shown_without_a_daemon_and_calibrating_needs_one(shell: She
     assert "no correction" in shell("calibrate", "--show")
     with state_lock(shell.folder / "state"):
         store = SettingsStore(shell.folder / "state" / "settings.json")
-        store.save(settings_from(Controls(bias=Bias().moved(5, 4))))
+        store.save(settings_from(Settings(bias=Bias().moved(5, 4))))
     assert "neutral  +0.04" in shell("calibrate", "--show")
     assert json.loads(shell("calibrate", "--show", "--json"))["sad"] < 0
     assert "start it" in shell("calibrate", code=69)

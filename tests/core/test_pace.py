@@ -7,12 +7,12 @@ import pytest
 
 from musicond.core.models import Box, Faces, Mood, Watching
 from musicond.core.outcome import Outcome
-from musicond.core.pipeline import Pace
+from musicond.core.pipeline import FrameRate
 
 EMPTY = Outcome(
     seq=1,
     captured_at=0,
-    wall=datetime(2026, 1, 1, tzinfo=UTC),
+    wall_time=datetime(2026, 1, 1, tzinfo=UTC),
     watching=Watching.YES,
     mood=Mood.NOBODY,
     since=datetime(2026, 1, 1, tzinfo=UTC),
@@ -33,8 +33,8 @@ HERE = (Box(0, 0, 9, 9),)
         (replace(EMPTY, mood=Mood.HAPPY), 0.1),
         (replace(EMPTY, faces=Faces(confirmed=HERE)), 0.1),
         (replace(EMPTY, faces=Faces(coasted=HERE)), 0.1),
-        (replace(EMPTY, faces=Faces(suspected=True)), 0.1),
+        (replace(EMPTY, faces=Faces(tentative=True)), 0.1),
     ],
 )
 def test_a_person_or_a_guess_of_one_is_looked_at_quickly(last: Outcome | None, interval: float) -> None:
-    assert Pace(rate=10, idle_rate=2).interval_s(last) == pytest.approx(interval)
+    assert FrameRate(rate=10, idle_rate=2).interval_s(last) == pytest.approx(interval)

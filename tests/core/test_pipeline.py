@@ -34,19 +34,19 @@ from musicond.core.models import (
     Watching,
 )
 from musicond.core.mood.bias import Bias
-from musicond.core.mood.tracker import Rules
-from musicond.core.outcome import Controls, Occasion, Recommendation
+from musicond.core.mood.tracker import MoodConfig
+from musicond.core.outcome import Recommendation, RecommendationContext, Settings
 from musicond.core.pipeline import Pipeline
-from musicond.core.recommend.recommender import Taste
+from musicond.core.recommend.recommender import RecommenderConfig
 from musicond.errors import CatalogueError, CommandError
 
 if TYPE_CHECKING:
     from musicond.core.commands import Command
     from musicond.core.outcome import Outcome
-    from musicond.core.ports import EmotionReader, FaceFinder
+    from musicond.core.ports import EmotionClassifier, FaceDetector
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-RULES = Rules(enter=0.42, leave=0.30, dwell_s=1.0, away_s=5.0, smoothing_s=0.8)
+RULES = MoodConfig(enter=0.42, leave=0.30, dwell_s=1.0, away_s=5.0, smoothing_s=0.8)
 HERE = Box(10, 10, 40, 40)
 
 
@@ -59,20 +59,20 @@ class Room:
         self.resets = 0
         self.reads = 0
 
-    def find(self, frame: Frame) -> Faces:
+    def detect(self, frame: Frame) -> Faces:
         return self.faces
 
     def reset(self) -> None:
         self.resets += 1
 
-    def read(self, frame: Frame, faces: Faces) -> EmotionEstimate | None:
+    def classify(self, frame: Frame, faces: Faces) -> EmotionEstimate | None:
         self.reads += 1
         rest = 0.1 / 6
         return EmotionEstimate(tuple(0.9 if each is self.emotion else rest for each in EMOTIONS), faces.confirmed[0])
 
 
 class Songs:
-    taste = Taste()
+    config = RecommenderConfig()
 
     def __init__(self) -> None:
         self.fault: str | None = None
@@ -82,17 +82,17 @@ class Songs:
         self.policies: list[Policy | None] = []
         self.rated: list[Rate] = []
 
-    def for_mood(self, occasion: Occasion) -> Recommendation | None:
+    def recommend(self, occasion: RecommendationContext) -> Recommendation | None:
         self.asked.append(occasion.emotion)
         self.policies.append(occasion.policy)
         if self.fault:
             raise CatalogueError(self.fault)
-        return None if self.keep else self.another(occasion)
+        return None if self.keep else self.recommend_other(occasion)
 
-    def another(self, occasion: Occasion) -> Recommendation:
+    def recommend_other(self, occasion: RecommendationContext) -> Recommendation:
         self.others += 1
         track = Track(f"t:{self.others}", "Title", "Artist", "https://example.org/1")
-        return Recommendation(Mood(occasion.emotion.value), (track,), "because", occasion.wall)
+        return Recommendation(Mood(occasion.emotion.value), (track,), "because", occasion.wall_time)
 
     def rate(self, rate: Rate, shown: Recommendation | None, wall: datetime) -> Recommendation | None:
         if self.fault:
@@ -104,10 +104,10 @@ class Songs:
 
 
 class Rig:
-    def __init__(self, controls: Controls | None = None) -> None:
+    def __init__(self, controls: Settings | None = None) -> None:
         self.room, self.songs = Room(), Songs()
-        finder: FaceFinder = self.room
-        reader: EmotionReader = self.room
+        finder: FaceDetector = self.room
+        reader: EmotionClassifier = self.room
         self.pipeline = Pipeline(finder, reader, self.songs, RULES, controls)
         self.at = 100.0
 
@@ -145,7 +145,7 @@ def test_a_mood_is_announced_once_with_its_recommendation() -> None:
     assert announced.raw_scores is not None
     assert [o.recommended for o in outcomes].count(True) == 1
     assert outcomes[-1].recommendation is announced.recommendation
-    assert outcomes[-1].since == announced.wall
+    assert outcomes[-1].since == announced.wall_time
 
 
 def test_a_coasted_face_is_present_but_not_read() -> None:
@@ -197,21 +197,21 @@ def test_no_camera_private_and_paused_are_nobody_and_forget() -> None:
 
 
 def test_private_wins_over_paused() -> None:
-    rig = Rig(Controls(private=True, paused=True))
+    rig = Rig(Settings(private=True, paused=True))
     assert rig.pipeline.idle(1, NOON).watching is Watching.PRIVATE
 
 
 def test_a_pause_ends_by_itself_or_by_resume() -> None:
     rig = Rig()
     rig.pipeline.handle(Pause(30), NOON)
-    assert rig.pipeline.controls == Controls(paused=True, paused_until=NOON + timedelta(minutes=30), paused_minutes=30)
+    assert rig.pipeline.settings == Settings(paused=True, paused_until=NOON + timedelta(minutes=30), paused_minutes=30)
     assert not rig.pipeline.expire(NOON + timedelta(minutes=29))
     assert rig.pipeline.expire(NOON + timedelta(minutes=30))
-    assert rig.pipeline.controls == Controls()
+    assert rig.pipeline.settings == Settings()
     rig.pipeline.handle(Pause(), NOON)
     assert not rig.pipeline.expire(NOON + timedelta(days=9))
     rig.pipeline.handle(Resume(), NOON)
-    assert not rig.pipeline.controls.paused
+    assert not rig.pipeline.settings.paused
 
 
 def test_privacy_is_switched_back() -> None:
@@ -265,7 +265,7 @@ def happy_rig() -> Rig:
 def test_a_verdict_goes_to_the_recommender_and_what_is_shown_instead_is_told_once() -> None:
     rig = happy_rig()
     shown = rig.run(1)[-1].recommendation
-    assert rig.pipeline.handle(Rate(Verdict.LIKE), NOON) is rig.pipeline.controls
+    assert rig.pipeline.handle(Rate(Verdict.LIKE), NOON) is rig.pipeline.settings
     assert rig.run(1)[-1].recommendation is shown
     rig.pipeline.handle(Rate(Verdict.DISLIKE, "t:1"), NOON)
     first, *rest = rig.run(1)
@@ -350,7 +350,7 @@ def test_the_right_mood_is_announced_and_recommended_for() -> None:
     assert outcome.mood is Mood.NEUTRAL
     assert outcome.recommendation is not None
     assert outcome.recommendation.mood is Mood.NEUTRAL
-    shifts = rig.pipeline.controls.bias.shifts
+    shifts = rig.pipeline.settings.bias.shifts
     assert shifts[EMOTIONS.index(Emotion.NEUTRAL)] > 0 > shifts[EMOTIONS.index(Emotion.HAPPY)]
 
 
@@ -408,8 +408,8 @@ def test_a_calibration_learns_from_ten_seconds_and_is_told() -> None:
     shares = [o.calibration.share for o in outcomes if o.calibration]
     assert shares == sorted(shares)
     assert (shares[0], shares[-1]) == (0.0, 1.0)
-    assert rig.pipeline.controls is not before
-    assert rig.pipeline.controls.bias.shifts[EMOTIONS.index(Emotion.NEUTRAL)] > 0
+    assert rig.pipeline.settings is not before
+    assert rig.pipeline.settings.bias.shifts[EMOTIONS.index(Emotion.NEUTRAL)] > 0
     assert rig.pipeline.handle(Calibrate(reset=True), NOON).bias == Bias()
     assert rig.run(1)[-1].calibration is None
 
@@ -420,8 +420,8 @@ def test_a_calibration_without_a_face_ends_with_the_reason_and_changes_nothing()
     rig.room.faces = Faces()
     last = rig.run(45)[-1]
     assert last.calibration is not None
-    assert "light on the face" in str(last.calibration.fault)
-    assert rig.pipeline.controls is before
+    assert "light on the face" in str(last.calibration.error)
+    assert rig.pipeline.settings is before
 
 
 def test_a_calibration_needs_a_picture() -> None:
@@ -432,7 +432,7 @@ def test_a_calibration_needs_a_picture() -> None:
 
 def test_a_manual_mood_is_announced_while_watching_until_its_time_is_over() -> None:
     rig = happy_rig()
-    wall = rig.frame().wall
+    wall = rig.frame().wall_time
     rig.pipeline.handle(SetManualMood(Emotion.SAD, 30), wall)
     [first, *rest] = rig.run(2)
     assert first.change is not None
@@ -468,7 +468,7 @@ def test_a_wrong_manual_mood_teaches_nothing(right: Emotion | None, then: Mood) 
     rig.pipeline.handle(SetManualMood(Emotion.SAD), NOON)
     rig.run(0.125)
     rig.pipeline.handle(WrongMood(right), NOON)
-    assert not rig.pipeline.controls.bias
+    assert not rig.pipeline.settings.bias
     assert rig.run(0.125)[0].mood is then
 
 

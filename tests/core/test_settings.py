@@ -21,8 +21,8 @@ from musicond.core.commands import (
     SetVolume,
 )
 from musicond.core.models import Emotion, Policy
-from musicond.core.outcome import Controls
-from musicond.core.settings import LEAST_NIGHT, MORNING_HOUR, SWITCHES, expired, in_force, morning, reset, switched
+from musicond.core.outcome import Settings
+from musicond.core.settings import LEAST_NIGHT, MORNING_HOUR, SETTINGS, apply, changed_keys, expired, morning, reset
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MINUTES = st.floats(0.1, 10080)
@@ -36,7 +36,7 @@ COMMANDS = st.one_of(
     st.builds(SetVolume, st.floats(0, 100)),
     st.builds(SetManualMood, st.none() | st.sampled_from(Emotion), MINUTES),
 )
-EVERYTHING = Controls(
+EVERYTHING = Settings(
     private=True,
     paused=True,
     paused_until=NOON,
@@ -51,54 +51,54 @@ EVERYTHING = Controls(
 
 
 def test_each_command_switches_what_it_says() -> None:
-    def after(*commands: Command) -> Controls:
-        controls = Controls()
+    def after(*commands: Command) -> Settings:
+        controls = Settings()
         for command in commands:
-            controls = switched(controls, command, NOON)
+            controls = apply(controls, command, NOON)
         return controls
 
-    assert after(SetPrivacy(on=True)) == Controls(private=True)
-    assert after(Pause()) == Controls(paused=True)
+    assert after(SetPrivacy(on=True)) == Settings(private=True)
+    assert after(Pause()) == Settings(paused=True)
     half_past = NOON + timedelta(minutes=30)
-    assert after(Pause(30)) == Controls(paused=True, paused_until=half_past, paused_minutes=30)
+    assert after(Pause(30)) == Settings(paused=True, paused_until=half_past, paused_minutes=30)
     tomorrow = datetime(2026, 11, 24, MORNING_HOUR, tzinfo=UTC)
-    assert after(Pause(until_tomorrow=True)) == Controls(paused=True, paused_until=tomorrow)
-    assert after(Pause(30), Pause()) == Controls(paused=True)
-    assert after(Pause(30), Resume()) == Controls()
-    assert after(SetPolicy(Policy.STEADY)) == Controls(policy=Policy.STEADY)
-    assert after(SetSensitivity(70)) == Controls(sensitivity=70)
-    assert after(SetManualMood(Emotion.SAD, 30)) == Controls(manual_mood=Emotion.SAD, manual_until=half_past)
-    assert after(SetManualMood(Emotion.SAD), SetManualMood(None)) == Controls()
-    assert after(Next()) == Controls()
+    assert after(Pause(until_tomorrow=True)) == Settings(paused=True, paused_until=tomorrow)
+    assert after(Pause(30), Pause()) == Settings(paused=True)
+    assert after(Pause(30), Resume()) == Settings()
+    assert after(SetPolicy(Policy.STEADY)) == Settings(policy=Policy.STEADY)
+    assert after(SetSensitivity(70)) == Settings(sensitivity=70)
+    assert after(SetManualMood(Emotion.SAD, 30)) == Settings(manual_mood=Emotion.SAD, manual_until=half_past)
+    assert after(SetManualMood(Emotion.SAD), SetManualMood(None)) == Settings()
+    assert after(Next()) == Settings()
 
 
 def test_every_field_but_the_bias_belongs_to_one_switch() -> None:
-    held = [name for names in SWITCHES.values() for name in names]
-    assert sorted([*held, "bias"]) == sorted(field.name for field in fields(Controls))
+    held = [name for names in SETTINGS.values() for name in names]
+    assert sorted([*held, "bias"]) == sorted(field.name for field in fields(Settings))
 
 
 @given(st.lists(COMMANDS, max_size=8))
 def test_a_reset_is_as_if_nobody_had_touched_it(commands: list[Command]) -> None:
-    controls = Controls()
+    controls = Settings()
     for command in commands:
-        controls = switched(controls, command, NOON)
-    assert switched(controls, Reset(), NOON) == Controls()
-    for key in SWITCHES:
-        assert in_force(reset(controls, key)) == tuple(each for each in in_force(controls) if each != key)
+        controls = apply(controls, command, NOON)
+    assert apply(controls, Reset(), NOON) == Settings()
+    for key in SETTINGS:
+        assert changed_keys(reset(controls, key)) == tuple(each for each in changed_keys(controls) if each != key)
 
 
 def test_a_reset_of_one_leaves_the_others() -> None:
-    assert in_force(EVERYTHING) == tuple(SWITCHES)
-    assert in_force(Controls()) == ()
-    assert switched(EVERYTHING, Reset("sensitivity"), NOON) == replace(EVERYTHING, sensitivity=None)
+    assert changed_keys(EVERYTHING) == tuple(SETTINGS)
+    assert changed_keys(Settings()) == ()
+    assert apply(EVERYTHING, Reset("sensitivity"), NOON) == replace(EVERYTHING, sensitivity=None)
 
 
 def test_what_is_over_ends_and_nothing_else() -> None:
     early = NOON - timedelta(seconds=1)
     assert expired(EVERYTHING, early) == EVERYTHING
     over = expired(EVERYTHING, NOON)
-    assert in_force(over) == ("privacy", "policy", "sensitivity", "autoplay", "volume")
-    assert expired(Controls(paused=True), NOON + timedelta(days=400)) == Controls(paused=True), "until resumed"
+    assert changed_keys(over) == ("privacy", "policy", "sensitivity", "autoplay", "volume")
+    assert expired(Settings(paused=True), NOON + timedelta(days=400)) == Settings(paused=True), "until resumed"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import numpy as np
 
 from musicond.config.paths import models_dir
 from musicond.core.models import Box
-from musicond.vision.classifier import TfliteReader
+from musicond.vision.classifier import TfliteClassifier
 from musicond.vision.preprocess import chip, normalise
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def drawn(side: int) -> NDArray[np.uint8]:
 
 def vectors() -> list[dict[str, object]]:
     """Return for each picture its normalised chip and the model's logits."""
-    reader = TfliteReader(MODEL)
+    reader = TfliteClassifier(MODEL)
     found = []
     for name, picture, box in pictures():
         levels = normalise(chip(picture, box, 1.05))

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from musicond.core.models import EMOTIONS, Emotion, Song, Track, Verdict
-from musicond.core.recommend.sampler import Heard
+from musicond.core.recommend.sampler import TrackStats
 from musicond.errors import CatalogueError
 from musicond.library import catalogue as module
 from musicond.library import database as schema
-from musicond.library.catalogue import SqliteCatalogue, Tender
+from musicond.library.catalogue import CatalogueFlusher, SqliteCatalogue
 from musicond.library.database import APPLICATION_ID, BACKUP, MEMORY, MIGRATIONS, back_up
 from musicond.library.editor import Lists
 from tests.web.conftest import HAPPY
@@ -53,19 +53,19 @@ def refusal(path: Path, *, read_only: bool = False) -> str:
 
 
 def key(catalogue: SqliteCatalogue, emotion: Emotion, place: int = 0) -> int:
-    return int(catalogue.pool(emotion).keys[place])
+    return int(catalogue.candidates(emotion).keys[place])
 
 
 def test_a_new_catalogue_holds_the_starter() -> None:
     with SqliteCatalogue.open(MEMORY) as catalogue:
         port: Catalogue = catalogue
         for emotion in EMOTIONS:
-            pool = port.pool(emotion)
+            pool = port.candidates(emotion)
             assert len(pool) == len(set(pool.keys.tolist())) == 25
             assert pool.keys.tolist() == sorted(pool.keys.tolist())
             assert 0 <= pool.familiarity.min() <= pool.familiarity.max() <= 1
             assert -1 <= pool.places.min() <= pool.places.max() <= 1
-            assert port.heard(emotion) == {}
+            assert port.stats(emotion) == {}
             track = port.tracks([int(pool.keys[3])])[0]
             assert port.key_of(track.track_id) == pool.keys[3]
             assert port.emotions_of(int(pool.keys[3])) == (emotion,)
@@ -86,7 +86,7 @@ def test_the_playlist_that_holds_all_songs_is_found_and_no_other(path: Path) -> 
 
     with SqliteCatalogue.open(path) as catalogue:
         assert catalogue.playlist(()) is None
-        first = catalogue.tracks(catalogue.pool(Emotion.SAD).keys[:5].tolist())
+        first = catalogue.tracks(catalogue.candidates(Emotion.SAD).keys[:5].tolist())
         assert catalogue.playlist(first) is None, "the starter is none"
         refreshed(
             (Emotion.SAD, "spotify:Rain", "abcd", "p:rain"),
@@ -113,12 +113,15 @@ def test_the_playlist_that_holds_all_songs_is_found_and_no_other(path: Path) -> 
 def test_counts_are_kept_and_no_times(path: Path) -> None:
     with SqliteCatalogue.open(path) as catalogue:
         first, second = key(catalogue, Emotion.SAD), key(catalogue, Emotion.SAD, 1)
-        catalogue.offered(Emotion.SAD, [first, second], 1)
-        catalogue.offered(Emotion.SAD, [first], 2)
-        assert catalogue.heard(Emotion.SAD)[first] == Heard(shown=2, turn=2)
+        catalogue.mark_offered(Emotion.SAD, [first, second], 1)
+        catalogue.mark_offered(Emotion.SAD, [first], 2)
+        assert catalogue.stats(Emotion.SAD)[first] == TrackStats(impressions=2, round=2)
     with SqliteCatalogue.open(path) as catalogue:
-        assert catalogue.heard(Emotion.SAD) == {first: Heard(shown=2, turn=2), second: Heard(shown=1, turn=1)}
-        assert catalogue.heard(Emotion.HAPPY) == {}
+        assert catalogue.stats(Emotion.SAD) == {
+            first: TrackStats(impressions=2, round=2),
+            second: TrackStats(impressions=1, round=1),
+        }
+        assert catalogue.stats(Emotion.HAPPY) == {}
     connection = sqlite3.connect(path)
     columns = [str(row[0]) for row in connection.execute(
         "SELECT m.name || '.' || i.name FROM sqlite_master m, pragma_table_info(m.name) i WHERE m.name <> 'scanned'"
@@ -136,18 +139,18 @@ def test_what_was_offered_is_stored_in_batches_and_with_any_verdict(
             return lists.connection.execute("SELECT track, shown FROM plays").fetchall()
 
     with SqliteCatalogue.open(path) as catalogue:
-        tender = Tender(catalogue)
+        tender = CatalogueFlusher(catalogue)
         song = key(catalogue, Emotion.SAD)
-        catalogue.offered(Emotion.SAD, [song], 1)
+        catalogue.mark_offered(Emotion.SAD, [song], 1)
         tender.accept(HAPPY)
         assert stored() == []
         monkeypatch.setattr(module, "FLUSH_S", 0.0)
         tender.accept(HAPPY)
         assert stored() == [(song, 1)]
-        catalogue.offered(Emotion.SAD, [song], 2)
+        catalogue.mark_offered(Emotion.SAD, [song], 2)
         catalogue.rate([Emotion.SAD], song, Verdict.LIKE)
         assert stored() == [(song, 2)]
-        assert catalogue.heard(Emotion.SAD)[song] == Heard(likes=1, shown=2, turn=2)
+        assert catalogue.stats(Emotion.SAD)[song] == TrackStats(likes=1, impressions=2, round=2)
         assert tender.status() == "well"
 
 
@@ -157,11 +160,11 @@ def test_what_cannot_be_stored_is_told_once_and_waits(
     monkeypatch.setattr(module, "FLUSH_S", 0.0)
     monkeypatch.setattr(schema, "BUSY_S", 0.05)
     with SqliteCatalogue.open(path) as catalogue:
-        tender = Tender(catalogue)
+        tender = CatalogueFlusher(catalogue)
         song = key(catalogue, Emotion.SAD)
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
-        catalogue.offered(Emotion.SAD, [song], 1)
+        catalogue.mark_offered(Emotion.SAD, [song], 1)
         tender.accept(HAPPY)
         tender.accept(HAPPY)
         assert caplog.text.count("can't be stored") == 1
@@ -171,7 +174,7 @@ def test_what_cannot_be_stored_is_told_once_and_waits(
         tender.accept(HAPPY)
         assert tender.status() == "well"
     with SqliteCatalogue.open(path, read_only=True) as catalogue:
-        assert catalogue.heard(Emotion.SAD)[song].shown == 1
+        assert catalogue.stats(Emotion.SAD)[song].impressions == 1
 
 
 def test_feedback_is_counted_for_each_mood_and_survives(path: Path) -> None:
@@ -189,17 +192,17 @@ def test_feedback_is_counted_for_each_mood_and_survives(path: Path) -> None:
 def test_another_connection_s_changes_are_seen_and_nothing_waiting_is_lost(path: Path) -> None:
     with SqliteCatalogue.open(path) as catalogue:
         song = key(catalogue, Emotion.SAD)
-        catalogue.offered(Emotion.SAD, [song], 1)
+        catalogue.mark_offered(Emotion.SAD, [song], 1)
         with Lists.open(path) as lists:
             lists.remove(catalogue.tracks([key(catalogue, Emotion.SAD, 1)])[0].track_id)
-        assert len(catalogue.pool(Emotion.SAD)) == 24
-        assert catalogue.heard(Emotion.SAD)[song].shown == 1
+        assert len(catalogue.candidates(Emotion.SAD)) == 24
+        assert catalogue.stats(Emotion.SAD)[song].impressions == 1
 
 
 def test_it_may_be_opened_in_one_thread_and_used_in_another(path: Path) -> None:
     found: list[int] = []
     with SqliteCatalogue.open(path) as catalogue:
-        thread = threading.Thread(target=lambda: found.append(len(catalogue.pool(Emotion.HAPPY))))
+        thread = threading.Thread(target=lambda: found.append(len(catalogue.candidates(Emotion.HAPPY))))
         thread.start()
         thread.join(10)
     assert found == [25]
@@ -258,8 +261,8 @@ def test_a_damaged_file_is_moved_aside_and_rebuilt_from_its_backup(
     assert "the next start of the daemon moves it aside" in refusal(path, read_only=True)
     assert path.read_bytes() == before
     with SqliteCatalogue.open(path) as catalogue:
-        assert catalogue.heard(Emotion.SAD)[song].likes == 1
-        assert len(catalogue.pool(Emotion.HAPPY)) == 25
+        assert catalogue.stats(Emotion.SAD)[song].likes == 1
+        assert len(catalogue.candidates(Emotion.HAPPY)) == 25
     assert path.with_name("catalogue.damaged.sqlite").read_bytes() == before
     [line] = caplog.messages
     assert "its backup" in line
@@ -276,8 +279,8 @@ def test_without_a_backup_the_starter_begins_anew_with_what_the_damaged_file_sti
         catalogue.rate([Emotion.SAD], song, Verdict.LIKE)
     overwrite_root(path, "plays")
     with SqliteCatalogue.open(path) as catalogue:
-        assert catalogue.heard(Emotion.SAD)[song].likes == 2
-        assert len(catalogue.pool(Emotion.HAPPY)) == 25
+        assert catalogue.stats(Emotion.SAD)[song].likes == 2
+        assert len(catalogue.candidates(Emotion.HAPPY)) == 25
     assert "the starter with the feedback on 1 songs" in caplog.text
 
 
@@ -324,7 +327,7 @@ def full(path: Path) -> Path:
         for track_id in ("t:rain:1", starter):
             song = catalogue.key_of(track_id)
             assert song is not None
-            catalogue.offered(Emotion.SAD, [song], 4)
+            catalogue.mark_offered(Emotion.SAD, [song], 4)
             catalogue.rate([Emotion.SAD, Emotion.FEAR], song, Verdict.LIKE)
     return path
 
@@ -356,7 +359,7 @@ def test_feedback_on_known_songs_is_rescued_though_the_songs_cannot_be_read(path
     with SqliteCatalogue.open(path) as catalogue:
         found = catalogue.key_of(song)
         assert found is not None
-        assert catalogue.heard(Emotion.SAD)[found].likes == 1
+        assert catalogue.stats(Emotion.SAD)[found].likes == 1
 
 
 def test_a_song_that_was_removed_since_the_backup_stays_removed(path: Path) -> None:
@@ -367,7 +370,7 @@ def test_a_song_that_was_removed_since_the_backup_stays_removed(path: Path) -> N
         lists.remove(song)
     overwrite_root(path, "plays")
     with SqliteCatalogue.open(path) as catalogue:
-        assert len(catalogue.pool(Emotion.SAD)) == 24
+        assert len(catalogue.candidates(Emotion.SAD)) == 24
 
 
 def test_a_damaged_backup_does_not_stop_the_start(path: Path) -> None:
@@ -375,7 +378,7 @@ def test_a_damaged_backup_does_not_stop_the_start(path: Path) -> None:
     path.with_name(BACKUP).write_text("no database")
     damage(path, "text")
     with SqliteCatalogue.open(path) as catalogue:
-        assert len(catalogue.pool(Emotion.HAPPY)) == 25
+        assert len(catalogue.candidates(Emotion.HAPPY)) == 25
 
 
 def test_a_foreign_file_is_refused_and_left_alone(path: Path) -> None:
@@ -397,7 +400,7 @@ def test_damage_met_later_is_a_catalogue_error(path: Path) -> None:
     with SqliteCatalogue.open(path) as catalogue:
         edited(path, "DROP TABLE lists")
         with pytest.raises(CatalogueError, match="move it away"):
-            catalogue.pool(Emotion.HAPPY)
+            catalogue.candidates(Emotion.HAPPY)
 
 
 def test_a_locked_file_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -420,7 +423,7 @@ def test_half_made_is_not_made(path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         patch.setattr(schema, "MIGRATIONS", (broken,))
         assert "power cut" in refusal(path)
     with SqliteCatalogue.open(path) as catalogue:
-        assert len(catalogue.pool(Emotion.ANGRY)) == 25
+        assert len(catalogue.candidates(Emotion.ANGRY)) == 25
 
 
 def version_1(path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
@@ -442,11 +445,11 @@ def test_schema_1_is_brought_up_to_date_after_a_backup(path: Path, monkeypatch: 
     with SqliteCatalogue.open(path) as catalogue:
         number = catalogue.key_of(shown)
         assert number is not None
-        assert catalogue.heard(Emotion.SAD) == {number: Heard(shown=3, turn=3)}
-        assert [len(catalogue.pool(emotion)) for emotion in EMOTIONS] == [25] * 7
+        assert catalogue.stats(Emotion.SAD) == {number: TrackStats(impressions=3, round=3)}
+        assert [len(catalogue.candidates(emotion)) for emotion in EMOTIONS] == [25] * 7
         assert catalogue._connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
         assert catalogue._connection.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
-        first, second = catalogue.pool(Emotion.SAD).keys[:2]
+        first, second = catalogue.candidates(Emotion.SAD).keys[:2]
         assert [each.track_id for each in catalogue.tracks([int(first), int(second)])] == [shown, other], "in order"
     kept = sqlite3.connect(path.with_name("catalogue.v1.sqlite"))
     assert kept.execute("SELECT shown FROM tracks WHERE track_id = ?", (shown,)).fetchone() == (3,)

@@ -84,7 +84,7 @@ def test_a_folder_is_read_by_the_tags_of_its_files_in_the_order_of_paths(tmp_pat
     flac(tmp_path / "b" / "c.flac", title="Three", artist="Cy", date="2001")
     (tmp_path / "b" / "Dan - Four.ogg").write_bytes(b"no audio")
     (tmp_path / "cover.jpg").write_bytes(b"no song")
-    found = list(Folder(tmp_path, shelf).songs())
+    found = list(Folder(tmp_path, shelf).tracks())
     assert [(each.title, each.artist) for each in found] == [
         ("One", "Ann"),
         ("Four", "Dan"),
@@ -109,12 +109,12 @@ def test_tags_are_read_once_and_again_when_the_file_changes(
 
     monkeypatch.setattr(mutagen, "File", counted)
     mp3(tmp_path / "a.mp3", title="Old", artist="Ann")
-    assert next(Folder(tmp_path, shelf).songs()).title == "Old"
+    assert next(Folder(tmp_path, shelf).tracks()).title == "Old"
     shelf.flush()
-    assert next(Folder(tmp_path, shelf).songs()).title == "Old"
+    assert next(Folder(tmp_path, shelf).tracks()).title == "Old"
     assert reads == ["a.mp3"]
     mp3(tmp_path / "a.mp3", title="New one", artist="Ann")
-    assert next(Folder(tmp_path, shelf).songs()).title == "New one"
+    assert next(Folder(tmp_path, shelf).tracks()).title == "New one"
 
 
 def test_m3u_takes_files_addresses_and_spotify(tmp_path: Path, shelf: TagShelf) -> None:
@@ -126,7 +126,7 @@ def test_m3u_takes_files_addresses_and_spotify(tmp_path: Path, shelf: TagShelf) 
         "# a remark\nhttps://open.spotify.com/track/7GhIk7Il098yCjg4BQjzvb?si=1\nCy - Named.mp3\n",
         "utf-8",
     )
-    found = list(M3u(tmp_path / "list.m3u8", shelf).songs())
+    found = list(M3u(tmp_path / "list.m3u8", shelf).tracks())
     assert [(each.title, each.artist) for each in found] == [
         ("Told", "Ben"), ("Tagged", "Ann"), ("Tagged", "Ann"), ("Live", "Radio"),
         ("4uLU6hMCjMI75M1A2tKUQC", "unknown artist"),
@@ -135,7 +135,7 @@ def test_m3u_takes_files_addresses_and_spotify(tmp_path: Path, shelf: TagShelf) 
     assert found[1].track_id == found[2].track_id
     assert found[4].link == "https://open.spotify.com/track/4uLU6hMCjMI75M1A2tKUQC"
     (tmp_path / "old.m3u").write_bytes(b"#EXTINF:1,Bj\xf6rk - J\xf3ga\nx.mp3\n")
-    assert next(M3u(tmp_path / "old.m3u", shelf).songs()).artist == "Björk"
+    assert next(M3u(tmp_path / "old.m3u", shelf).tracks()).artist == "Björk"
 
 
 def test_names_of_lists(tmp_path: Path, shelf: TagShelf) -> None:
@@ -143,7 +143,7 @@ def test_names_of_lists(tmp_path: Path, shelf: TagShelf) -> None:
     (tmp_path / "t.json").write_text(json.dumps([{"title": "g", "artist": "h"}]))
 
     def titles(name: str, emotion: Emotion = Emotion.SAD) -> list[str]:
-        return [song.title for song in find(name, emotion, shelf).songs()]
+        return [song.title for song in find(name, emotion, shelf).tracks()]
 
     assert titles(str(tmp_path / "t.csv")) == ["a", "e"]
     assert titles(str(tmp_path / "t.json")) == ["g"]
@@ -163,19 +163,19 @@ def test_names_of_lists(tmp_path: Path, shelf: TagShelf) -> None:
 
 def test_another_kind_of_list_plugs_in_by_its_prefix(shelf: TagShelf) -> None:
     class Playlist:
-        address = None
+        uri = None
 
         def __init__(self, name: str) -> None:
             self.name = name
 
-        def songs(self) -> Iterator[Song]:
+        def tracks(self) -> Iterator[Song]:
             yield Song(self.name, "x")
 
     def build(name: str, emotion: Emotion) -> ListSource:
         return Playlist(f"{name} for {emotion}")
 
     found = find("spotify:playlist:1", Emotion.SAD, shelf, {"spotify": build})
-    assert next(iter(found.songs())).title == "spotify:playlist:1 for sad"
+    assert next(iter(found.tracks())).title == "spotify:playlist:1 for sad"
 
 
 class House:
@@ -292,7 +292,7 @@ def test_songs_of_an_m3u_file_lead_to_it(tmp_path: Path) -> None:
         tracks = catalogue.tracks([number for number in numbers if number])
         assert catalogue.playlist(tracks) == m3u.as_uri()
         assert len(tracks) == 2
-        assert catalogue.playlist(catalogue.tracks(catalogue.pool(Emotion.SAD).keys[:2].tolist())) is None
+        assert catalogue.playlist(catalogue.tracks(catalogue.candidates(Emotion.SAD).keys[:2].tolist())) is None
 
 
 def test_lists_taken_out_of_the_configuration_go(tmp_path: Path) -> None:

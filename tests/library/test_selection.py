@@ -132,5 +132,5 @@ def test_the_album_comes_along_to_what_is_recommended(tmp_path: Path) -> None:
         key = catalogue.key_of("x:1")
         assert key is not None
         assert catalogue.tracks([key])[0].album == "B"
-        other = int(catalogue.pool(Emotion.HAPPY).keys[0])
+        other = int(catalogue.candidates(Emotion.HAPPY).keys[0])
         assert catalogue.tracks([other])[0].album == ""

@@ -15,8 +15,8 @@ from musicond.config.schema import Mqtt
 from musicond.config.user_settings import load_controls
 from musicond.controller import Brain
 from musicond.core.models import EMOTIONS, Box, Emotion, EmotionEstimate, Faces, Frame
-from musicond.core.mood.tracker import Rules
-from musicond.core.pipeline import Pace, Pipeline
+from musicond.core.mood.tracker import MoodConfig
+from musicond.core.pipeline import FrameRate, Pipeline
 from musicond.core.recommend.recommender import Recommender
 from musicond.errors import CatalogueError, CommandError, SourceLost
 from musicond.library.catalogue import SqliteCatalogue
@@ -69,7 +69,7 @@ class Room:
     def read_frame(self) -> Frame:
         return Frame(np.zeros((60, 80), np.uint8), time.monotonic(), datetime.now().astimezone())
 
-    def find(self, frame: Frame) -> Faces:
+    def detect(self, frame: Frame) -> Faces:
         return self.faces
 
     def reset(self) -> None:
@@ -87,7 +87,7 @@ class Camera:
     def __init__(self, room: Room) -> None:
         self._room, self.name, self.open, self.close = room, room.name, room.open, room.close
 
-    def read(self, wait_s: float) -> Frame:
+    def capture(self, wait_s: float) -> Frame:
         return self._room.read_frame()
 
 
@@ -97,7 +97,7 @@ class Reader:
     def __init__(self, room: Room) -> None:
         self._room = room
 
-    def read(self, frame: Frame, faces: Faces) -> EmotionEstimate | None:
+    def classify(self, frame: Frame, faces: Faces) -> EmotionEstimate | None:
         return self._room.estimate()
 
 
@@ -136,8 +136,8 @@ class House:
         self.catalogue = SqliteCatalogue.open(self.file)
         self.store = SettingsStore(folder / "settings.json")
         recommender = Recommender(self.catalogue, 1)
-        pipeline = Pipeline(self.room, Reader(self.room), recommender, Rules(0.42, 0.30, 0.2, 1.0, 0.1))
-        pipeline.controls = load_controls(self.store)
+        pipeline = Pipeline(self.room, Reader(self.room), recommender, MoodConfig(0.42, 0.30, 0.2, 1.0, 0.1))
+        pipeline.settings = load_controls(self.store)
         self.inbox: Inbox[Command] = Inbox()
         self.latest: Outcome | None = None
         self.commands: list[Command] = []
@@ -147,7 +147,7 @@ class House:
         self.output = MqttOutput(config, node, "musicond", password, self._submit, vitals, facts, timing)
         self.loop: WatchLoop[Frame, Command, Outcome] = WatchLoop(
             Camera(self.room),
-            Brain(pipeline, Pace(8, 8), self.store),
+            Brain(pipeline, FrameRate(8, 8), self.store),
             self.inbox,
             emit=self._emit,
             lost=SourceLost,

@@ -106,8 +106,8 @@ def test_what_was_switched_is_kept_over_a_restart(
         assert house.until(lambda outcome: outcome.watching is Watching.PRIVATE)
         assert house.settled(listener)
         assert house.latest is not None
-        assert house.latest.controls.sensitivity == 70
-        assert house.latest.controls.manual_mood is Emotion.FEAR
+        assert house.latest.settings.sensitivity == 70
+        assert house.latest.settings.manual_mood is Emotion.FEAR
         assert not house.room.open_now
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from musicond.core.models import Box, Emotion, Faces, Mood, Track, Watching
-from musicond.core.outcome import Controls, Hold, Holding, Outcome, Playback, Recommendation
+from musicond.core.outcome import AutoplayBlock, BlockReason, Outcome, Playback, Recommendation, Settings
 from musicond.mqtt import payloads
 from musicond.mqtt.entities import present
 from musicond.mqtt.publisher import BURST, GAP_S, REFILL_S, STEP, News
@@ -26,7 +26,7 @@ SONGS = (
 HAPPY = Outcome(
     seq=1,
     captured_at=1.0,
-    wall=NOON,
+    wall_time=NOON,
     watching=Watching.YES,
     mood=Mood.HAPPY,
     since=NOON,
@@ -59,17 +59,20 @@ def test_in_an_hour_with_music_only_what_plays_is_told_besides() -> None:
 
 
 def test_why_nothing_plays_is_told_seldom_and_what_plays_at_once() -> None:
-    def at(when: float, holding: Holding | None, track: Track | None = None) -> Outcome:
-        return replace(HAPPY, captured_at=when, playback=Playback("mpd", holding=holding, track=track))
+    def at(when: float, holding: AutoplayBlock | None, track: Track | None = None) -> Outcome:
+        return replace(HAPPY, captured_at=when, playback=Playback("mpd", autoplay_block=holding, track=track))
 
-    outcomes = [at(1 + step, Holding(Hold.PAUSED) if step % 2 else None) for step in range(60)]
+    outcomes = [at(1 + step, AutoplayBlock(BlockReason.PAUSED) if step % 2 else None) for step in range(60)]
     times = [when for when, topic in told(outcomes) if topic == "playback/attributes"]
     assert all(later - before >= GAP_S for before, later in pairwise(times))
     assert 2 <= len(times) <= 1 + BURST
     news = News(present(("playback",)), "0")
     list(news.due(at(1, None)))
-    assert "playback/attributes" not in dict(news.due(at(2, Holding(Hold.PAUSED))))
-    assert '"holding":"paused"' in dict(news.due(at(3, Holding(Hold.PAUSED), SONGS[0])))["playback/attributes"]
+    assert "playback/attributes" not in dict(news.due(at(2, AutoplayBlock(BlockReason.PAUSED))))
+    assert (
+        '"holding":"paused"'
+        in dict(news.due(at(3, AutoplayBlock(BlockReason.PAUSED), SONGS[0])))["playback/attributes"]
+    )
     assert '"holding":null' in dict(news.due(at(30, None, SONGS[0])))["playback/attributes"], "it is not forgotten"
 
 
@@ -108,7 +111,7 @@ def test_after_a_new_connection_all_is_told_again() -> None:
 
 
 def test_a_manual_mood_says_so() -> None:
-    manual = replace(HAPPY, confidence=1.0, controls=Controls(manual_mood=Emotion.HAPPY, manual_until=NOON))
+    manual = replace(HAPPY, confidence=1.0, settings=Settings(manual_mood=Emotion.HAPPY, manual_until=NOON))
     assert (payloads.state(manual, "0").manual, payloads.state(manual, "0").manual_until) == (True, NOON)
     assert (payloads.state(HAPPY, "0").manual, payloads.state(HAPPY, "0").manual_until) == (False, None)
     private = replace(manual, watching=Watching.PRIVATE, mood=Mood.NOBODY, present=None)

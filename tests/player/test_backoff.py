@@ -3,7 +3,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from musicond.errors import SpeakerError
+from musicond.errors import PlaybackError
 from musicond.player.backoff import BACKOFF_S, JITTER, SHOWN_S, SIGN_IN_S, Retries
 from musicond.player.fade import STEP_S, Fade
 
@@ -23,7 +23,7 @@ def test_waits_grow_with_jitter_and_the_log_tells_edges_only(caplog: pytest.LogC
     retries = Retries(clock)
     with caplog.at_level(logging.INFO):
         for wait in (*BACKOFF_S, BACKOFF_S[-1]):
-            retries.bad(SpeakerError("out of reach; plug it in"), looked=True)
+            retries.bad(PlaybackError("out of reach; plug it in"), looked=True)
             found = retries.wait_s()
             assert found is not None
             assert wait * (1 - JITTER) <= found <= wait * (1 + JITTER)
@@ -37,7 +37,7 @@ def test_waits_grow_with_jitter_and_the_log_tells_edges_only(caplog: pytest.LogC
 def test_a_rest_that_was_asked_for_binds_persons_orders_too() -> None:
     clock = Clock()
     retries = Retries(clock)
-    retries.bad(SpeakerError("a rest", wait_s=3600))
+    retries.bad(PlaybackError("a rest", wait_s=3600))
     retries.forget()
     assert retries.wait_s() == 3600
     assert retries.forbidden(urgent=True)
@@ -47,7 +47,7 @@ def test_a_rest_that_was_asked_for_binds_persons_orders_too() -> None:
 
 def test_a_missing_sign_in_is_looked_for_often_and_a_new_one_at_once() -> None:
     retries = Retries(Clock())
-    retries.bad(SpeakerError("sign in", sign_in=True))
+    retries.bad(PlaybackError("sign in", sign_in=True))
     assert retries.wait_s() == SIGN_IN_S
     retries.forget()
     assert retries.wait_s() is None
@@ -58,7 +58,7 @@ def test_a_missing_sign_in_is_looked_for_often_and_a_new_one_at_once() -> None:
 def test_what_could_not_be_done_stays_told_although_a_look_succeeds() -> None:
     clock = Clock()
     retries = Retries(clock)
-    retries.bad(SpeakerError("not visible"))
+    retries.bad(PlaybackError("not visible"))
     assert retries.forbidden(), "a flood of orders is no flood of requests"
     assert not retries.forbidden(urgent=True), "but stop is tried"
     retries.good(looked=True)
@@ -74,7 +74,7 @@ def test_music_that_is_to_be_halted_is_halted_even_if_a_step_of_the_fade_fails()
     def level(percent: int) -> None:
         done.append(percent)
         if percent == 30:
-            raise SpeakerError("no volume")
+            raise PlaybackError("no volume")
 
     fade = Fade(level, lambda: done.append("halt"))
     fade.out(60)

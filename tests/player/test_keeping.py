@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from musicond.core.models import Heard, Mood, Track
+from musicond.core.models import Mood, PlayerStatus, Track
 from musicond.core.outcome import Recommendation
 from musicond.player.events import Ask, AskStop, Halt, Listened, Room, Rules, Started, State
 from musicond.player.rules import holding, ours_is, step
@@ -16,7 +16,7 @@ from musicond.player.state_file import Kept, kept, resumed
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SONGS = (Track("t:1", "One", "x", ""), Track("t:2", "Two", "x", ""))
 OURS = ("t:1", "t:2")
-PLAYS = Heard(playing=True, here=True, names=frozenset({"t:2"}), position_s=3.0, length_s=200.0)
+PLAYS = PlayerStatus(playing=True, on_our_device=True, item_ids=frozenset({"t:2"}), elapsed_s=3.0, duration_s=200.0)
 TIMES = st.floats(-1e6, 1e6)
 
 
@@ -37,10 +37,10 @@ def test_what_we_started_is_ours_after_a_restart_and_a_pause_stops_it() -> None:
 
 def test_nobody_is_blamed_for_what_happened_meanwhile() -> None:
     state = after_restart(step(State(), Rules(), Started(100.0, OURS))[0], 110.0)
-    paused = Heard(here=True, names=frozenset({"t:1"}), position_s=3.0, length_s=200.0)
+    paused = PlayerStatus(on_our_device=True, item_ids=frozenset({"t:1"}), elapsed_s=3.0, duration_s=200.0)
     state = step(state, Rules(), Listened(120.0, paused))[0]
     assert (state.meddled, state.ours) == ((), OURS)
-    theirs = Heard(playing=True, here=True, names=frozenset({"theirs"}))
+    theirs = PlayerStatus(playing=True, on_our_device=True, item_ids=frozenset({"theirs"}))
     state = step(after_restart(state, 121.0), Rules(), Listened(122.0, theirs))[0]
     assert (state.meddled, state.ours) == ((), ())
     assert kept(state, Rules(), 123.0) == Kept()
@@ -58,7 +58,7 @@ def test_silence_and_cool_down_go_on_and_end_in_their_time() -> None:
     assert str(holding(state, rules, 30.0)) == "silent until 13:59: a person has stopped our music; play ends it"
     found = Recommendation(Mood.HAPPY, SONGS, "", NOON)
     state = step(state, rules, Room(31.0, NOON, autoplay=True, recommendation=found, recommended=True))[0]
-    assert not step(state, rules, Listened(32.0, Heard()))[1]
+    assert not step(state, rules, Listened(32.0, PlayerStatus()))[1]
     assert step(state, rules, Ask(33.0, SONGS))[0].silent_until is None
 
 

@@ -18,11 +18,11 @@ import pytest
 
 from musicond.core.commands import Next, Play, SetVolume, Stop
 from musicond.core.models import Faces, Mood, Track, Watching
-from musicond.core.outcome import Controls, Outcome, PlayState, Recommendation
-from musicond.errors import SpeakerError
+from musicond.core.outcome import Outcome, PlayState, Recommendation, Settings
+from musicond.errors import PlaybackError
 from musicond.player.events import Rules
-from musicond.player.mpd import MpdSpeaker
-from musicond.player.player import PlaybackOutput, Wanted
+from musicond.player.mpd import MpdBackend
+from musicond.player.player import Player, PlayerConfig
 from tests.mqtt.conftest import free_port
 
 if TYPE_CHECKING:
@@ -96,19 +96,19 @@ class Room:
 
     def __init__(self, library: Library, rules: Rules, *, autoplay: bool = True) -> None:
         self.more = threading.Event()
-        self.player = PlaybackOutput(
-            MpdSpeaker("127.0.0.1", library.port), rules, Wanted(autoplay=autoplay), self.more.set
+        self.player = Player(
+            MpdBackend("127.0.0.1", library.port), rules, PlayerConfig(autoplay=autoplay), self.more.set
         )
         self.seq = 0
         self.tell()
 
-    def tell(self, tracks: tuple[Track, ...] = (), *, present: bool = True, controls: Controls | None = None) -> None:
+    def tell(self, tracks: tuple[Track, ...] = (), *, present: bool = True, controls: Settings | None = None) -> None:
         self.seq += 1
         self.player.accept(
             Outcome(
                 seq=self.seq,
                 captured_at=time.monotonic(),
-                wall=NOON,
+                wall_time=NOON,
                 watching=Watching.YES,
                 mood=Mood.HAPPY,
                 since=NOON,
@@ -118,7 +118,7 @@ class Room:
                 faces=Faces(),
                 recommendation=Recommendation(Mood.HAPPY, tracks, "", NOON),
                 recommended=bool(tracks),
-                controls=controls or Controls(),
+                settings=controls or Settings(),
                 present=present,
             )
         )
@@ -152,40 +152,40 @@ def room(library: Library) -> Iterator[Room]:
 def test_a_mood_plays_its_songs_softly_and_a_person_may_take_over(library: Library, room: Room) -> None:
     person = library.client()
     room.tell(library.tracks())
-    assert room.until(lambda: room.player.now().ours and room.player.now().state is PlayState.PLAYING)
+    assert room.until(lambda: room.player.get_playback().ours and room.player.get_playback().state is PlayState.PLAYING)
     assert [each["file"] for each in person.playlistinfo()] == [f"song {number}.wav" for number in range(3)]
     assert room.until(lambda: person.status().get("volume") == "40")
-    track = room.player.now().track
+    track = room.player.get_playback().track
     assert track is not None
     assert track.title == "song 0"
     person.clear()
     person.add("theirs.wav")
     person.play()
-    assert room.until(lambda: not room.player.now().ours)
+    assert room.until(lambda: not room.player.get_playback().ours)
     room.tell(library.tracks())
-    assert room.until(lambda: "somebody else" in str(room.player.now().holding))
+    assert room.until(lambda: "somebody else" in str(room.player.get_playback().autoplay_block))
     assert person.currentsong()["file"] == "theirs.wav"
     assert person.status()["state"] == "play"
 
 
 def test_persons_orders_are_obeyed_within_the_ceiling(library: Library, room: Room) -> None:
     person = library.client()
-    room.tell(library.tracks(), controls=Controls(autoplay=False))
-    room.player.order(Play(), ())
+    room.tell(library.tracks(), controls=Settings(autoplay=False))
+    room.player.request(Play(), ())
     assert room.until(lambda: person.status()["state"] == "play")
-    room.player.order(SetVolume(90))
+    room.player.request(SetVolume(90))
     assert room.until(lambda: person.status().get("volume") == "60")
-    room.player.order(Stop())
+    room.player.request(Stop())
     assert room.until(lambda: person.status()["state"] == "pause")
-    assert room.until(lambda: room.player.now().state is PlayState.PAUSED)
-    room.player.order(Play(), ())
+    assert room.until(lambda: room.player.get_playback().state is PlayState.PAUSED)
+    room.player.request(Play(), ())
     assert room.until(lambda: person.status()["state"] == "play")
     assert person.currentsong()["file"] == "song 0.wav", "it goes on"
-    room.player.order(Play("x"), library.tracks()[1:])
+    room.player.request(Play("x"), library.tracks()[1:])
     assert room.until(lambda: person.currentsong().get("file") == "song 1.wav")
-    assert room.until(lambda: room.player.now().ours)
-    room.player.order(Next())
-    room.tell(library.tracks()[2:], controls=Controls(autoplay=False))
+    assert room.until(lambda: room.player.get_playback().ours)
+    room.player.request(Next())
+    room.tell(library.tracks()[2:], controls=Settings(autoplay=False))
     assert room.until(lambda: person.currentsong().get("file") == "song 2.wav")
 
 
@@ -201,23 +201,23 @@ def test_an_empty_room_lets_the_music_fade_and_sets_the_volume_back(library: Lib
 def test_a_daemon_that_goes_and_comes_back_is_told_and_found(library: Library, room: Room) -> None:
     library.stop()
     room.tell(library.tracks())
-    assert room.until(lambda: "check that it runs" in str(room.player.now().trouble))
-    assert room.player.now().state is PlayState.UNAVAILABLE
+    assert room.until(lambda: "check that it runs" in str(room.player.get_playback().trouble))
+    assert room.player.get_playback().state is PlayState.UNAVAILABLE
     library.start()
     room.player.wake()
-    assert room.until(lambda: room.player.now().trouble is None)
-    assert room.until(lambda: room.player.now().ours), "the wish was still there"
+    assert room.until(lambda: room.player.get_playback().trouble is None)
+    assert room.until(lambda: room.player.get_playback().ours), "the wish was still there"
 
 
 def test_songs_that_it_does_not_have_are_told(library: Library) -> None:
-    speaker = MpdSpeaker("127.0.0.1", library.port)
-    with pytest.raises(SpeakerError, match="mpc update"):
-        speaker.begin([Track("spotify:track:1", "Elsewhere", "x", "")])
-    names = speaker.begin(library.tracks()[:1])
-    assert speaker.look().names == set(names)
-    speaker.halt()
-    assert not speaker.look().playing
-    speaker.go_on()
+    speaker = MpdBackend("127.0.0.1", library.port)
+    with pytest.raises(PlaybackError, match="mpc update"):
+        speaker.play([Track("spotify:track:1", "Elsewhere", "x", "")])
+    names = speaker.play(library.tracks()[:1])
+    assert speaker.get_status().item_ids == set(names)
+    speaker.pause()
+    assert not speaker.get_status().playing
+    speaker.resume()
     speaker.close()
-    with pytest.raises(SpeakerError, match=r"mpd\.host"):
-        MpdSpeaker("127.0.0.1", free_port()).look()
+    with pytest.raises(PlaybackError, match=r"mpd\.host"):
+        MpdBackend("127.0.0.1", free_port()).get_status()

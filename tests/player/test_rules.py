@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from musicond.core.models import Heard, Mood, Track
+from musicond.core.models import Mood, PlayerStatus, Track
 from musicond.core.outcome import Recommendation
 from musicond.core.schedule import Hours
 from musicond.player.events import (
@@ -50,7 +50,7 @@ class Speaker:
     def __init__(self, rules: Rules | None = None, **room: Any) -> None:
         self.rules, self.state, self.at = rules or Rules(), State(), 0.0
         self.room = Room(0.0, NOON, **({"autoplay": True} | room))
-        self.heard = Heard()
+        self.heard = PlayerStatus()
         self.done: list[Action] = []
         self.tell()
 
@@ -68,8 +68,13 @@ class Speaker:
 
     def play(self, *names: str, here: bool = True, position_s: float = 0.0) -> None:
         """Play the first of these; who does so is not known."""
-        self.heard = Heard(
-            playing=True, here=here, names=frozenset(names[:1]), position_s=position_s, length_s=LENGTH_S, volume=50
+        self.heard = PlayerStatus(
+            playing=True,
+            on_our_device=here,
+            item_ids=frozenset(names[:1]),
+            elapsed_s=position_s,
+            duration_s=LENGTH_S,
+            volume=50,
         )
 
     def tell(self, **room: Any) -> list[Action]:
@@ -87,7 +92,7 @@ class Speaker:
         """Let time pass, and look."""
         self.at += after_s
         if self.heard.playing:
-            self.heard = replace(self.heard, position_s=self.heard.position_s + after_s)
+            self.heard = replace(self.heard, elapsed_s=self.heard.elapsed_s + after_s)
         self.tell()
         return self.take(Listened(self.at, self.heard))
 
@@ -160,14 +165,14 @@ def test_a_song_is_heard_to_its_end_and_then_the_mood_is_followed() -> None:
     speaker.mood(OTHERS)
     assert speaker.look(60) == []
     assert look_in_s(speaker.state, speaker.at) == GRACE_S
-    speaker.look(LENGTH_S - speaker.heard.position_s - 3)
+    speaker.look(LENGTH_S - speaker.heard.elapsed_s - 3)
     assert look_in_s(speaker.state, speaker.at) == pytest.approx(1.5)
     assert speaker.look(2) == [Begin(OTHERS, by_itself=True)]
 
 
 def test_a_song_of_unknown_length_is_followed_when_the_next_one_plays() -> None:
     speaker = Speaker(Rules(cool_down_s=0)).started()
-    speaker.heard = replace(speaker.heard, length_s=None)
+    speaker.heard = replace(speaker.heard, duration_s=None)
     speaker.mood(OTHERS)
     assert speaker.look() == []
     assert look_in_s(speaker.state, speaker.at) == GRACE_S
@@ -180,7 +185,7 @@ def test_now_means_now_but_not_within_the_cool_down() -> None:
     speaker.mood(OTHERS)
     assert speaker.look() == []
     assert "cool-down until 12:10" in speaker.why
-    speaker.heard = replace(speaker.heard, position_s=0.0, length_s=9000.0)
+    speaker.heard = replace(speaker.heard, elapsed_s=0.0, duration_s=9000.0)
     assert speaker.look(590) == [Begin(OTHERS, by_itself=True)]
 
 
@@ -234,7 +239,7 @@ def test_next_plays_the_other_songs_where_ours_play() -> None:
 
 def test_an_empty_room_pauses_what_we_started_also_when_it_gets_dark() -> None:
     speaker = Speaker().started()
-    speaker.heard = replace(speaker.heard, length_s=9000.0)
+    speaker.heard = replace(speaker.heard, duration_s=9000.0)
     speaker.tell(present=False)
     assert speaker.look(300) == []
     speaker.tell(present=None, watching=False)
@@ -280,7 +285,7 @@ def test_a_list_that_ends_asks_for_more_with_autoplay() -> None:
         speaker.state = replace(speaker.state, meddled=())
         speaker.look(0)
         speaker.state = replace(speaker.state, others_at=float("-inf"), meddled=())
-        speaker.heard = Heard()
+        speaker.heard = PlayerStatus()
         assert speaker.look(4) == ([More()] if autoplay else [])
         assert not speaker.state.ours
 
@@ -302,7 +307,7 @@ def test_the_volume_is_a_persons_within_the_ceiling() -> None:
     speaker.mood()
     assert speaker.look() == [Begin(SONGS, by_itself=True, level=20)]
     loud = Speaker(Rules(volume_max=30))
-    loud.heard = Heard(volume=80)
+    loud.heard = PlayerStatus(volume=80)
     loud.look()
     loud.mood()
     assert loud.look() == [Begin(SONGS, by_itself=True, level=30)]
@@ -310,19 +315,19 @@ def test_the_volume_is_a_persons_within_the_ceiling() -> None:
 
 def test_what_two_looks_tell() -> None:
     ours = ("a", "b")
-    last = Heard(playing=True, here=True, names=frozenset("b"), position_s=198, length_s=200)
-    first = replace(last, names=frozenset("a"), position_s=50)
+    last = PlayerStatus(playing=True, on_our_device=True, item_ids=frozenset("b"), elapsed_s=198, duration_s=200)
+    first = replace(last, item_ids=frozenset("a"), elapsed_s=50)
     paused = replace(first, playing=False)
-    assert judge(last, 0, replace(last, playing=False, position_s=0), 10, ours).ended
+    assert judge(last, 0, replace(last, playing=False, elapsed_s=0), 10, ours).ended
     assert judge(first, 0, paused, 10, ours).meddled
     assert not judge(first, 0, paused, 100, ours).meddled, "too long ago to tell"
     assert not judge(paused, 0, first, 10, ours).meddled
-    assert judge(first, 0, replace(last, position_s=3), 10, ours).meddled
-    assert not judge(replace(first, position_s=195), 0, replace(last, position_s=3), 10, ours).meddled
+    assert judge(first, 0, replace(last, elapsed_s=3), 10, ours).meddled
+    assert not judge(replace(first, elapsed_s=195), 0, replace(last, elapsed_s=3), 10, ours).meddled
     assert not judge_first(first, 6, ours, began=True).meddled
     assert not judge_first(paused, 6, ours, began=False).meddled
-    assert not judge_first(replace(paused, length_s=5), 6, ours, began=True).meddled
-    assert judge_first(Heard(), 6, ours, began=True).over
+    assert not judge_first(replace(paused, duration_s=5), 6, ours, began=True).meddled
+    assert judge_first(PlayerStatus(), 6, ours, began=True).over
 
 
 EVENTS = st.lists(
@@ -348,7 +353,7 @@ def test_music_that_someone_else_started_is_never_touched_without_an_order(
 ) -> None:
     speaker = Speaker(Rules(song_end=song_end, cool_down_s=30), autoplay=autoplay)
     for kind, value in events:
-        theirs = speaker.heard.playing and "theirs" in speaker.heard.names
+        theirs = speaker.heard.playing and "theirs" in speaker.heard.item_ids
         before = speaker.room
         if kind == "look":
             actions = speaker.look(value)
@@ -381,5 +386,5 @@ def test_music_that_someone_else_started_is_never_touched_without_an_order(
 def test_six_months_later_it_ends() -> None:
     assert expiry.ends_on(date(2026, 8, 31)) == date(2027, 2, 28)
     assert expiry.ends_on(date(2026, 1, 15)) == date(2026, 7, 15)
-    assert [expiry.due(days) for days in (31, 30, 8, 7, 2, 1, 0, -5)] == [None, 30, 30, 7, 7, 1, 1, 1]
-    assert "2027-02-28" in expiry.told(date(2027, 2, 28))
+    assert [expiry.warning_due(days) for days in (31, 30, 8, 7, 2, 1, 0, -5)] == [None, 30, 30, 7, 7, 1, 1, 1]
+    assert "2027-02-28" in expiry.expiry_warning(date(2027, 2, 28))

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from musicond.core.models import Emotion, Track
-from musicond.errors import ListError, SpeakerError
+from musicond.errors import ListError, PlaybackError
 from musicond.spotify import http as session
-from musicond.spotify.backend import SpotifySpeaker
+from musicond.spotify.backend import SpotifyBackend
 from musicond.spotify.playlists import SpotifyList
 from tests.spotify.serving import Fault
 from tests.spotify.words import entry, track_object, track_uri
@@ -23,12 +23,12 @@ SONGS = tuple(Track(track_uri(name), name, "x", "") for name in ("One", "Two"))
 QUIET = "0" * 21 + "1"
 
 
-def speaker(client: Client, access: Access, device: str | None = "Kitchen", **more: bool) -> SpotifySpeaker:
-    return SpotifySpeaker(client, access, device, **more)
+def speaker(client: Client, access: Access, device: str | None = "Kitchen", **more: bool) -> SpotifyBackend:
+    return SpotifyBackend(client, access, device, **more)
 
 
 def names(client: Client, name: str) -> list[str]:
-    return [each.title for each in SpotifyList(name, client).songs()]
+    return [each.title for each in SpotifyList(name, client).tracks()]
 
 
 def test_a_playlist_is_read_page_by_page_by_id_link_and_name(double: Double, client: Client) -> None:
@@ -43,8 +43,8 @@ def test_a_playlist_is_read_page_by_page_by_id_link_and_name(double: Double, cli
         "spotify:playlist:quiet EVENINGS",
     ):
         found = SpotifyList(name, client)
-        assert [each.title for each in found.songs()] == expected
-        assert found.address == f"spotify:playlist:{QUIET}"
+        assert [each.title for each in found.tracks()] == expected
+        assert found.uri == f"spotify:playlist:{QUIET}"
     assert double.violations == []
 
 
@@ -68,8 +68,8 @@ def test_liked_songs_and_a_search_of_ten_at_a_time(double: Double, client: Clien
     double.liked = [entry(f"Liked {number}", wrapper="track") for number in range(60)]
     double.found = [track_object(f"Found {number}") for number in range(25)]
     liked = SpotifyList("spotify:liked", client)
-    assert len(list(liked.songs())) == 60
-    assert liked.address is None
+    assert len(list(liked.tracks())) == 60
+    assert liked.uri is None
     assert len(names(client, "spotify:search:rainy days")) == 25
     assert {each.query["limit"] for each in double.seen if each.path == "search"} == {"10"}
     assert double.violations == []
@@ -116,7 +116,7 @@ def test_each_refusal_is_a_plain_sentence_at_once(
 ) -> None:
     double.faults.append(Fault("me/player", status, {"error": error}))
     started = time.monotonic()
-    with pytest.raises(SpeakerError, match=why):
+    with pytest.raises(PlaybackError, match=why):
         client.playback()
     assert time.monotonic() - started < 3
     assert len([each for each in double.seen if each.path == "me/player"]) == 1, "it is not asked again by itself"
@@ -124,7 +124,7 @@ def test_each_refusal_is_a_plain_sentence_at_once(
 
 def test_after_429_nobody_asks_until_the_time_is_over(double: Double, client: Client, access: Access) -> None:
     double.faults.append(Fault("me/player", 429, {"error": {"status": 429}}, {"Retry-After": "3600"}))
-    with pytest.raises(SpeakerError) as caught:
+    with pytest.raises(PlaybackError) as caught:
         client.playback()
     assert caught.value.wait_s == 3600
     asked = len(double.seen)
@@ -144,11 +144,11 @@ def test_a_broken_or_slow_answer_is_never_taken_for_silence(
     monkeypatch.setattr(client._api, "requests_timeout", (1.0, 1.0))
     double.faults.append(Fault("me/player", how=how))
     started = time.monotonic()
-    with pytest.raises(SpeakerError, match=r"broken|in time|reached"):
+    with pytest.raises(PlaybackError, match=r"broken|in time|reached"):
         client.playback()
     assert time.monotonic() - started < 5
     double.faults.clear()
-    assert speaker(client, access).look().playing
+    assert speaker(client, access).get_status().playing
 
 
 def test_the_speaker_is_found_by_its_name_on_every_play(double: Double, client: Client, access: Access) -> None:
@@ -156,7 +156,7 @@ def test_the_speaker_is_found_by_its_name_on_every_play(double: Double, client: 
     double.add_device("kitchen")
     kitchen = double.add_device("Kitchen")
     double.add_device("Kitchen", is_restricted=True)
-    assert speaker(client, access).begin(SONGS) == tuple(song.track_id for song in SONGS)
+    assert speaker(client, access).play(SONGS) == tuple(song.track_id for song in SONGS)
     sent = double.last("PUT", "me/player/play")
     assert (sent.query, sent.body) == ({"device_id": kitchen}, {"uris": [song.track_id for song in SONGS]})
     with double.lock:
@@ -164,7 +164,7 @@ def test_the_speaker_is_found_by_its_name_on_every_play(double: Double, client: 
     again = double.add_device("KITCHEN", supports_volume=False)
     with double.lock:
         double.player.devices = [each for each in double.player.devices if each["name"] in ("KITCHEN", "Bedroom")]
-    speaker(client, access).begin(SONGS)
+    speaker(client, access).play(SONGS)
     assert double.last("PUT", "me/player/play").query == {"device_id": again}
     assert double.violations == []
 
@@ -183,17 +183,17 @@ def test_another_room_is_never_taken_instead(
 ) -> None:
     for each in devices:
         double.add_device(**each)  # type: ignore[arg-type]
-    with pytest.raises(SpeakerError, match=why):
-        speaker(client, access).begin(SONGS)
-    with pytest.raises(SpeakerError, match=r"playback\.device"):
-        speaker(client, access, None).begin(SONGS)
+    with pytest.raises(PlaybackError, match=why):
+        speaker(client, access).play(SONGS)
+    with pytest.raises(PlaybackError, match=r"playback\.device"):
+        speaker(client, access, None).play(SONGS)
     assert double.count("PUT", "me/player/play") == 0
 
 
 def test_any_speaker_takes_the_active_one_if_told_so(double: Double, client: Client, access: Access) -> None:
     double.add_device("Bedroom")
     kitchen = double.add_device("Kitchen", active=True)
-    speaker(client, access, "any", anywhere=True).begin(SONGS)
+    speaker(client, access, "any", anywhere=True).play(SONGS)
     assert double.last("PUT", "me/player/play").query == {"device_id": kitchen}
 
 
@@ -202,45 +202,45 @@ def test_a_stale_id_is_looked_up_once_more(double: Double, client: Client, acces
     double.faults.append(
         Fault("me/player/play", 404, {"error": {"status": 404, "message": "Device not found"}}, times=1)
     )
-    speaker(client, access).begin(SONGS)
+    speaker(client, access).play(SONGS)
     assert double.count("GET", "me/player/devices") == 2
     double.faults.append(Fault("me/player/play", 404, {"error": {"status": 404, "message": "Device not found"}}))
-    with pytest.raises(SpeakerError, match="gone"):
-        speaker(client, access).begin(SONGS)
+    with pytest.raises(PlaybackError, match="gone"):
+        speaker(client, access).play(SONGS)
     assert double.count("GET", "me/player/devices") == 4, "then it gives up"
 
 
 def test_a_look_tells_what_is_ours_from_what_is_not(double: Double, client: Client, access: Access) -> None:
     kitchen, bedroom = double.add_device("Kitchen"), double.add_device("Bedroom")
     own = speaker(client, access)
-    assert not own.look().names
-    ours = own.begin(SONGS)
-    heard = own.look()
+    assert not own.get_status().item_ids
+    ours = own.play(SONGS)
+    heard = own.get_status()
     assert heard.playing
-    assert heard.here
-    assert ours[0] in heard.names
-    assert (heard.device, heard.volume, heard.length_s) == ("Kitchen", 50, 200.0)
+    assert heard.on_our_device
+    assert ours[0] in heard.item_ids
+    assert (heard.device, heard.volume, heard.duration_s) == ("Kitchen", 50, 200.0)
     double.player.play([SONGS[0].track_id], kitchen, "spotify:album:1")
-    assert not set(ours) & own.look().names, "the same song, but from an album that a person has chosen"
+    assert not set(ours) & own.get_status().item_ids, "the same song, but from an album that a person has chosen"
     double.player.play([SONGS[0].track_id], bedroom)
-    elsewhere = own.look()
-    assert (elsewhere.here, elsewhere.volume) == (False, None)
-    own.halt()
+    elsewhere = own.get_status()
+    assert (elsewhere.on_our_device, elsewhere.volume) == (False, None)
+    own.pause()
     assert double.player.is_playing(), "it plays in another room"
     double.player.play([SONGS[0].track_id], kitchen)
-    own.level(30)
-    own.halt()
+    own.set_volume(30)
+    own.pause()
     assert not double.player.is_playing()
-    own.go_on()
-    assert own.look().playing
-    assert own.look().volume == 30
+    own.resume()
+    assert own.get_status().playing
+    assert own.get_status().volume == 30
     assert double.violations == []
 
 
 def test_songs_of_other_services_can_not_be_played_there(double: Double, client: Client, access: Access) -> None:
     double.add_device("Kitchen")
-    with pytest.raises(SpeakerError, match="none of the recommended songs"):
-        speaker(client, access).begin([Track("file:///a.mp3", "a", "b", "")])
+    with pytest.raises(PlaybackError, match="none of the recommended songs"):
+        speaker(client, access).play([Track("file:///a.mp3", "a", "b", "")])
 
 
 def test_no_secret_is_logged_even_at_debug(
@@ -249,13 +249,13 @@ def test_no_secret_is_logged_even_at_debug(
     with caplog.at_level(logging.DEBUG):
         double.expire_access()
         double.add_device("Kitchen")
-        speaker(client, access).begin(SONGS)
+        speaker(client, access).play(SONGS)
         double.faults.append(Fault("me", 500))
-        with pytest.raises(SpeakerError):
+        with pytest.raises(PlaybackError):
             client.me()
         double.kill_tokens()
         double.faults.clear()
-        with pytest.raises(SpeakerError):
+        with pytest.raises(PlaybackError):
             client.me()
     assert not [secret for secret in double.secrets if secret in caplog.text]
     assert caplog.messages

@@ -8,7 +8,7 @@ import pytest
 
 from musicond.core.models import Track
 from musicond.spotify import client as module
-from musicond.spotify.backend import SpotifySpeaker
+from musicond.spotify.backend import SpotifyBackend
 from musicond.spotify.playlists import SpotifyList
 from tests.spotify.words import entry, track_object, track_uri
 
@@ -28,9 +28,9 @@ def holds(double: Double, client: Client, access: Access) -> None:
     double.found = [track_object("Found")]
     kitchen = double.add_device("Kitchen")
     double.add_device("Bedroom", active=True)
-    assert [song.title for song in SpotifyList(f"spotify:playlist:{OWN}", client).songs()] == ["One"]
-    assert [song.title for song in SpotifyList("spotify:search:found", client).songs()] == ["Found"]
-    SpotifySpeaker(client, access, "Kitchen").begin([Track(track_uri("One"), "One", "x", "")])
+    assert [song.title for song in SpotifyList(f"spotify:playlist:{OWN}", client).tracks()] == ["One"]
+    assert [song.title for song in SpotifyList("spotify:search:found", client).tracks()] == ["Found"]
+    SpotifyBackend(client, access, "Kitchen").play([Track(track_uri("One"), "One", "x", "")])
     assert double.player.device == kitchen
     assert double.violations == []
 

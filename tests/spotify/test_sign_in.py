@@ -14,7 +14,7 @@ import pytest
 
 from musicond.app.playback import build_spotify
 from musicond.config.schema import Config
-from musicond.errors import CommandError, ListError, SpeakerError
+from musicond.errors import CommandError, ListError, PlaybackError
 from musicond.spotify import sign_in as module
 from musicond.spotify.auth import Access
 from musicond.spotify.client import Client
@@ -110,7 +110,7 @@ def test_a_used_code_and_a_wrong_client_id_are_told_apart(double: Double, sign_i
         sign_in.do("finish", {"redirect": address})
     address = double.agree(begin(sign_in))
     double.faults.append(Fault("api/token", 400, {"error": "invalid_client"}, times=1))
-    with pytest.raises(SpeakerError, match=r"spotify\.client_id"):
+    with pytest.raises(PlaybackError, match=r"spotify\.client_id"):
         sign_in.do("finish", {"redirect": address})
 
 
@@ -118,7 +118,7 @@ def test_what_spotify_must_allow_besides_asks_for_another_sign_in(
     double: Double, signed_in: SignIn, access: Access
 ) -> None:
     more = Access(access.store, CLIENT_ID, REDIRECT, (*access.scopes, "user-top-read"))
-    with pytest.raises(SpeakerError, match="allow more") as caught:
+    with pytest.raises(PlaybackError, match="allow more") as caught:
         more.token()
     assert caught.value.sign_in
     other = Access(access.store, "f" * 32, REDIRECT, access.scopes)
@@ -129,12 +129,12 @@ def test_a_dead_sign_in_is_discarded_and_asked_for_once(
     double: Double, client: Client, access: Access, caplog: pytest.LogCaptureFixture
 ) -> None:
     double.kill_tokens()
-    with caplog.at_level(logging.DEBUG), pytest.raises(SpeakerError, match="musicond spotify login") as caught:
+    with caplog.at_level(logging.DEBUG), pytest.raises(PlaybackError, match="musicond spotify login") as caught:
         client.playback()
     assert caught.value.sign_in
     assert not access.store.path.exists()
     asked = len(double.seen)
-    with pytest.raises(SpeakerError, match="nobody is signed in"):
+    with pytest.raises(PlaybackError, match="nobody is signed in"):
         client.playback()
     assert len(double.seen) == asked, "nobody is asked with a sign-in that is gone"
 
@@ -178,7 +178,7 @@ def test_the_speakers_are_listed(double: Double, signed_in: SignIn) -> None:
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"refresh_token": 1}', "{}", '{"a": 1}'])
 def test_a_damaged_file_means_to_sign_in_again(access: Access, content: str) -> None:
     access.store.path.write_text(content)
-    with pytest.raises(SpeakerError, match="nobody is signed in"):
+    with pytest.raises(PlaybackError, match="nobody is signed in"):
         access.token()
 
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from musicond.vision.classifier import TfliteReader
+from musicond.vision.classifier import TfliteClassifier
 from tools.training.fer2013 import LABELS
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def test_a_killed_training_goes_on_after_its_last_epoch_and_its_model_converts(d
         check=True,
         timeout=400,
     )
-    assert TfliteReader(made / "fer_int8.tflite").logits(np.zeros((48, 48), np.int8)).shape == (7,)
+    assert TfliteClassifier(made / "fer_int8.tflite").logits(np.zeros((48, 48), np.int8)).shape == (7,)
     assert (made / "fer_student.npz").stat().st_size < 2_000_000
 
     teacher = tmp_path / "teacher.npz"
@@ -191,7 +191,7 @@ def test_students_hear_views_that_were_written_once_and_their_average_converts(
         *("--out", str(made), "--samples", "20", "--faces", "40", "--scenes", "40", "--crops", "4", "--hold-out", "14"),
     ]
     subprocess.run(quantize, capture_output=True, check=True, timeout=400)
-    assert TfliteReader(made / "fer_int8.tflite").logits(np.zeros((48, 48), np.int8)).shape == (7,)
+    assert TfliteClassifier(made / "fer_int8.tflite").logits(np.zeros((48, 48), np.int8)).shape == (7,)
     assert len(json.loads((made / "fer_int8.json").read_text())["trained"]["average_of"]) == 2
     with np.load(students[0]) as one, np.load(students[1]) as two, np.load(made / "fer_student.npz") as mean:
         assert not np.allclose(one["w000"], two["w000"])

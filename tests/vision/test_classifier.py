@@ -12,7 +12,7 @@ import pytest
 from musicond.config.paths import models_dir
 from musicond.core.models import EMOTIONS, Box, Faces, Frame
 from musicond.errors import ModelError
-from musicond.vision.classifier import TfliteReader
+from musicond.vision.classifier import TfliteClassifier
 from musicond.vision.interpreter import make_interpreter
 from musicond.vision.preprocess import MODEL_SCALE, chip, normalise
 
@@ -40,7 +40,7 @@ def picture(*emotions: str, side: int = 200) -> tuple[Frame, Faces]:
 
 
 def test_a_face_is_read_as_seven_probabilities() -> None:
-    estimate = TfliteReader(MODEL).read(*picture("happy"))
+    estimate = TfliteClassifier(MODEL).classify(*picture("happy"))
     assert estimate is not None
     assert len(estimate.scores) == 7
     assert sum(estimate.scores) == pytest.approx(1)
@@ -49,33 +49,33 @@ def test_a_face_is_read_as_seven_probabilities() -> None:
 
 def test_the_policy_all_is_a_mean_by_area() -> None:
     frame, faces = picture("happy", "surprise")
-    one, other = (TfliteReader(MODEL).read(frame, Faces(confirmed=(box,))) for box in faces.confirmed)
+    one, other = (TfliteClassifier(MODEL).classify(frame, Faces(confirmed=(box,))) for box in faces.confirmed)
     assert one is not None
     assert other is not None
-    both = TfliteReader(MODEL, policy="all").read(frame, faces)
+    both = TfliteClassifier(MODEL, policy="all").classify(frame, faces)
     assert both is not None
     a, b = (box.area for box in faces.confirmed)
     expected = (np.array(one.scores) * a + np.array(other.scores) * b) / (a + b)
     assert both.scores == pytest.approx(expected.tolist())
     assert both.box == faces.confirmed[0]
-    largest = TfliteReader(MODEL).read(frame, faces)
+    largest = TfliteClassifier(MODEL).classify(frame, faces)
     assert largest is not None
     assert largest.scores == pytest.approx(one.scores)
 
 
 def test_a_blurred_face_and_none_at_all_are_not_read() -> None:
     frame, faces = picture("happy")
-    reader = TfliteReader(MODEL)
+    reader = TfliteClassifier(MODEL)
     blurred = Frame(np.asarray(cv2.GaussianBlur(frame.grey, (0, 0), 25), np.uint8), 0.0, NOON)
-    assert reader.read(blurred, faces) is None
-    assert reader.read(frame, Faces()) is None
+    assert reader.classify(blurred, faces) is None
+    assert reader.classify(frame, Faces()) is None
 
 
 def test_brightness_and_contrast_do_not_matter() -> None:
     frame, faces = picture("happy")
     dim = Frame(np.asarray(frame.grey * 0.5 + 20, np.uint8), 0.0, NOON)
-    reader = TfliteReader(MODEL)
-    one, other = reader.read(frame, faces), reader.read(dim, faces)
+    reader = TfliteClassifier(MODEL)
+    one, other = reader.classify(frame, faces), reader.classify(dim, faces)
     assert one is not None
     assert other is not None
     assert other.scores == pytest.approx(one.scores, abs=0.1)
@@ -85,9 +85,9 @@ def test_at_most_one_in_a_hundred_clear_faces_is_called_blurred(shared: Path) ->
     from tools.training.fer2013 import load  # noqa: PLC0415 - only where the data is
 
     images = load(shared / "data" / "fer2013.zip", "test").images[::10]
-    reader = TfliteReader(MODEL)
+    reader = TfliteClassifier(MODEL)
     whole = Faces(confirmed=(Box(0, 0, 48, 48),))
-    unread = sum(reader.read(Frame(image, 0.0, NOON), whole) is None for image in images)
+    unread = sum(reader.classify(Frame(image, 0.0, NOON), whole) is None for image in images)
     assert unread <= len(images) / 100
 
 
@@ -128,22 +128,22 @@ def test_a_damaged_model_is_told_from_its_checksum(copy: Path) -> None:
     content[1000] ^= 1
     copy.write_bytes(content)
     with pytest.raises(ModelError, match=r"model\.tflite: damaged"):
-        TfliteReader(copy)
+        TfliteClassifier(copy)
 
 
 def test_what_is_wrong_beside_the_model_is_named(copy: Path) -> None:
     change(copy, labels=["happy", "sad"])
     with pytest.raises(ModelError, match="labels"):
-        TfliteReader(copy)
+        TfliteClassifier(copy)
     copy.with_suffix(".json").write_text("{")
     with pytest.raises(ModelError, match=r"model\.json: damaged"):
-        TfliteReader(copy)
+        TfliteClassifier(copy)
     copy.with_suffix(".json").unlink()
     with pytest.raises(ModelError, match="must stand beside the model"):
-        TfliteReader(copy)
+        TfliteClassifier(copy)
     copy.unlink()
     with pytest.raises(ModelError, match="install the model"):
-        TfliteReader(copy)
+        TfliteClassifier(copy)
 
 
 def test_what_is_no_model_is_one_line(copy: Path) -> None:
@@ -152,7 +152,7 @@ def test_what_is_no_model_is_one_line(copy: Path) -> None:
     copy.write_bytes(b"TFL3 nonsense" * 50)
     change(copy, sha256=hashlib.sha256(copy.read_bytes()).hexdigest())
     with pytest.raises(ModelError, match="not a TFLite model"):
-        TfliteReader(copy)
+        TfliteClassifier(copy)
 
 
 def test_the_shipped_model_is_integer_from_end_to_end_and_fits_the_preprocessing() -> None:
@@ -166,7 +166,7 @@ def test_the_shipped_model_is_integer_from_end_to_end_and_fits_the_preprocessing
 
 def test_a_composite_is_a_face_and_its_room_is_none() -> None:
     frame, faces = picture("neutral")
-    reader = TfliteReader(MODEL)
+    reader = TfliteClassifier(MODEL)
     assert reader.face_logit(frame.grey, faces.confirmed[0]) > 2
     noise = np.random.default_rng(1).integers(0, 256, (200, 200)).astype(np.uint8)
     assert reader.face_logit(noise, Box(0, 0, 200, 200)) < -1
@@ -176,7 +176,7 @@ def test_upside_down_most_faces_are_none(shared: Path) -> None:
     from tools.training.fer2013 import load  # noqa: PLC0415 - only where the data is
 
     images = load(shared / "data" / "fer2013.zip", "test").images[::20]
-    reader, whole = TfliteReader(MODEL), Box(0, 0, 48, 48)
+    reader, whole = TfliteClassifier(MODEL), Box(0, 0, 48, 48)
     upright = np.array([reader.face_logit(image, whole) > 0 for image in images])
     turned = np.array([reader.face_logit(np.ascontiguousarray(image[::-1]), whole) > 0 for image in images])
     assert upright.mean() >= 0.85

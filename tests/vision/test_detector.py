@@ -11,8 +11,8 @@ from musicond.capture.demo import DemoClip
 from musicond.config.paths import models_dir
 from musicond.core.models import Box, Faces, Frame
 from musicond.errors import ModelError
-from musicond.vision.classifier import TfliteReader
-from musicond.vision.detector import HaarFinder
+from musicond.vision.classifier import TfliteClassifier
+from musicond.vision.detector import HaarFaceDetector
 from tests.rooms import empty_room
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 CASCADE = models_dir() / "haarcascade_frontalface_default.xml"
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-READER = TfliteReader(models_dir() / "fer_int8.tflite")
+READER = TfliteClassifier(models_dir() / "fer_int8.tflite")
 CLIP = DemoClip(models_dir())
 SOMEBODY = CLIP.frame_at(3.0)
 NOBODY = CLIP.frame_at(CLIP.duration_s - 1)
@@ -32,9 +32,9 @@ def frame(grey: NDArray[np.uint8], at: float) -> Frame:
     return Frame(grey, at, NOON)
 
 
-def settled(finder: HaarFinder, grey: NDArray[np.uint8], at: float = 0.0) -> Faces:
+def settled(finder: HaarFaceDetector, grey: NDArray[np.uint8], at: float = 0.0) -> Faces:
     for step in range(4):
-        found = finder.find(frame(grey, at + step / 8))
+        found = finder.detect(frame(grey, at + step / 8))
     return found
 
 
@@ -44,7 +44,7 @@ def centre(box: Box) -> tuple[float, float]:
 
 @pytest.mark.parametrize("track", [True, False])
 def test_a_face_is_found_in_pixels_of_the_frame(track: bool) -> None:
-    found = settled(HaarFinder(CASCADE, READER, track=track), SOMEBODY)
+    found = settled(HaarFaceDetector(CASCADE, READER, track=track), SOMEBODY)
     [box] = found.confirmed
     assert centre(box) == pytest.approx((320, 240), abs=30)
     assert 150 < box.w < 300
@@ -52,52 +52,52 @@ def test_a_face_is_found_in_pixels_of_the_frame(track: bool) -> None:
 
 
 def test_a_person_who_enters_a_still_room_is_found_within_a_second_at_the_idle_rate() -> None:
-    finder = HaarFinder(CASCADE, READER)
+    finder = HaarFaceDetector(CASCADE, READER)
     for step in range(10):
-        assert finder.find(frame(NOBODY, step * 0.4)) == Faces()
+        assert finder.detect(frame(NOBODY, step * 0.4)) == Faces()
     at, entered, found = 4.0, 4.0, Faces()
     while not found.confirmed and at < entered + 2:
-        found = finder.find(frame(SOMEBODY, at))
-        at += 0.125 if found.suspected else 0.4
+        found = finder.detect(frame(SOMEBODY, at))
+        at += 0.125 if found.tentative else 0.4
     assert found.confirmed
     assert at - entered <= 1.0
 
 
 def test_a_missed_face_coasts_and_is_then_gone() -> None:
-    finder = HaarFinder(CASCADE, READER)
+    finder = HaarFaceDetector(CASCADE, READER)
     settled(finder, SOMEBODY)
-    missed = finder.find(frame(NOBODY, 0.5))
+    missed = finder.detect(frame(NOBODY, 0.5))
     assert not missed.confirmed
     assert len(missed.coasted) == 1
-    assert finder.find(frame(NOBODY, 2.0)) == Faces()
+    assert finder.detect(frame(NOBODY, 2.0)) == Faces()
 
 
 def test_after_a_reset_nothing_coasts() -> None:
-    finder = HaarFinder(CASCADE, READER)
+    finder = HaarFaceDetector(CASCADE, READER)
     settled(finder, SOMEBODY)
     finder.reset()
-    assert not finder.find(frame(NOBODY, 0.5)).coasted
+    assert not finder.detect(frame(NOBODY, 0.5)).coasted
 
 
 def test_a_dark_frame_says_so_and_a_lit_one_finds_the_face_again() -> None:
-    finder = HaarFinder(CASCADE, READER)
+    finder = HaarFaceDetector(CASCADE, READER)
     settled(finder, SOMEBODY)
     dark = np.asarray(SOMEBODY * 0.06, np.uint8)
     for step in range(4):
-        found = finder.find(frame(dark, 1 + step / 8))
+        found = finder.detect(frame(dark, 1 + step / 8))
     assert found == Faces(dark=True)
     assert settled(finder, SOMEBODY, at=3.0).confirmed
 
 
 def test_a_small_face_is_no_face_where_the_limits_say_so() -> None:
-    assert not settled(HaarFinder(CASCADE, READER, 0.7, 1.0), SOMEBODY).confirmed
-    assert not settled(HaarFinder(CASCADE, READER, 0.05, 0.2), SOMEBODY).confirmed
+    assert not settled(HaarFaceDetector(CASCADE, READER, 0.7, 1.0), SOMEBODY).confirmed
+    assert not settled(HaarFaceDetector(CASCADE, READER, 0.05, 0.2), SOMEBODY).confirmed
 
 
 def test_a_still_room_is_not_searched_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Watched at the driver's edge: how often the cascade itself is asked."""
     asked: list[float] = []
-    finder = HaarFinder(CASCADE, READER)
+    finder = HaarFaceDetector(CASCADE, READER)
     real = finder._cascade
 
     class Counting:
@@ -110,7 +110,7 @@ def test_a_still_room_is_not_searched_again(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(finder, "_cascade", Counting())
     for step in range(25):
-        finder.find(frame(NOBODY, step * 0.4))
+        finder.detect(frame(NOBODY, step * 0.4))
     assert 2 <= len(asked) <= 5, "at first, and every few seconds"
 
 
@@ -120,19 +120,19 @@ def test_a_missing_or_damaged_cascade_is_one_line(tmp_path: Path, content: bytes
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ModelError, match=r"haar\.xml") as caught:
-        HaarFinder(path, READER)
+        HaarFaceDetector(path, READER)
     assert "\n" not in str(caught.value)
 
 
 def test_ten_minutes_of_empty_rooms_show_no_face_for_longer_than_a_second() -> None:
     """Noise, curtains, posters, shelves, a switched lamp and falling darkness, at the rates of the daemon."""
-    finder = HaarFinder(CASCADE, READER)
+    finder = HaarFaceDetector(CASCADE, READER)
     since: float | None = None
     longest = 0.0
     count = 0
     for at, grey in empty_room(600, 2.5):
         count += 1
-        found = finder.find(frame(grey, at))
+        found = finder.detect(frame(grey, at))
         if found.confirmed or found.coasted:
             since = at if since is None else since
             longest = max(longest, at - since)
@@ -147,7 +147,7 @@ def test_two_faces_are_two_and_the_larger_comes_first() -> None:
     room = NOBODY.copy()
     room[100:340, 20:260] = small
     room[200:350, 420:570] = np.asarray(cv2.resize(small, (150, 150), interpolation=cv2.INTER_AREA), np.uint8)
-    found = settled(HaarFinder(CASCADE, READER), room)
+    found = settled(HaarFaceDetector(CASCADE, READER), room)
     assert len(found.confirmed) == 2
     assert found.confirmed[0].area > found.confirmed[1].area
 
@@ -155,8 +155,8 @@ def test_two_faces_are_two_and_the_larger_comes_first() -> None:
 @pytest.mark.parametrize("seed", [21, 22])
 def test_posters_that_the_cascade_takes_for_faces_are_seen_through(seed: int) -> None:
     """In these rooms the cascade alone, with the thresholds that find real faces, saw one for many seconds."""
-    finder = HaarFinder(CASCADE, READER)
-    found = [finder.find(frame(grey, at)) for at, grey in empty_room(240, 2.5, seed)]
+    finder = HaarFaceDetector(CASCADE, READER)
+    found = [finder.detect(frame(grey, at)) for at, grey in empty_room(240, 2.5, seed)]
     assert not any(each.confirmed for each in found)
 
 
@@ -167,4 +167,4 @@ def test_what_the_model_calls_no_face_is_none() -> None:
             assert box.w > 0
             return -20.0
 
-    assert not settled(HaarFinder(CASCADE, Doubting()), SOMEBODY).confirmed
+    assert not settled(HaarFaceDetector(CASCADE, Doubting()), SOMEBODY).confirmed

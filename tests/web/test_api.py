@@ -30,8 +30,8 @@ from musicond.core.commands import (
     WrongMood,
 )
 from musicond.core.models import Emotion, Faces, Mood, Policy, Verdict, Watching
-from musicond.core.outcome import Controls
-from musicond.core.settings import SWITCHES
+from musicond.core.outcome import Settings
+from musicond.core.settings import SETTINGS
 from musicond.errors import CatalogueError, CommandError, OutputError
 from musicond.runtime.inbox import InboxFull
 from musicond.web import api, static_files, streams
@@ -108,7 +108,7 @@ def test_the_state_before_the_first_outcome_is_a_start(rig: Rig) -> None:
 
 
 def test_the_state_holds_all_of_an_outcome(rig: Rig) -> None:
-    rig.output.accept(replace(HAPPY, controls=Controls(paused=True, paused_until=NOON)))
+    rig.output.accept(replace(HAPPY, settings=Settings(paused=True, paused_until=NOON)))
     _, found, _ = ask(rig, "GET", "/api/v1/state")
     assert (found["watching"], found["mood"], found["confidence"], found["faces"]) == ("yes", "happy", 0.8, 1)
     assert found["present"] is True
@@ -518,4 +518,4 @@ def test_the_recent_log_is_told(rig: Rig) -> None:
 
 
 def test_what_the_api_takes_is_what_the_core_knows() -> None:
-    assert set(get_args(bodies.Switch)) == set(SWITCHES)
+    assert set(get_args(bodies.Switch)) == set(SETTINGS)

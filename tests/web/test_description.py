@@ -17,7 +17,7 @@ from schemathesis.specs.openapi.checks import response_schema_conformance, statu
 
 from musicond.core.models import Watching
 from musicond.core.mood.bias import Bias
-from musicond.core.outcome import Account, Controls, Playback, PlayState, Progress
+from musicond.core.outcome import Account, CalibrationProgress, Playback, PlayState, Settings
 from musicond.web import responses as snapshot
 from musicond.web.openapi import document
 from musicond.web.routes import ERRANDS, LOOKS, ORDERS
@@ -71,8 +71,8 @@ def test_it_is_served_as_it_is_made(rig: Rig) -> None:
     [
         None,
         HAPPY,
-        without_face(Watching.PRIVATE, controls=Controls(private=True, paused=True, bias=Bias((0.1,) * 7))),
-        replace(HAPPY, playback=FULL, calibration=Progress(0.5, "nobody there"), notice="disk full"),
+        without_face(Watching.PRIVATE, controls=Settings(private=True, paused=True, bias=Bias((0.1,) * 7))),
+        replace(HAPPY, playback=FULL, calibration=CalibrationProgress(0.5, "nobody there"), notice="disk full"),
     ],
 )
 def test_the_state_is_as_described(outcome: Outcome | None) -> None:

@@ -21,7 +21,7 @@ from musicond.core.commands import (
     WrongMood,
 )
 from musicond.core.models import Emotion, Mood, Policy, Track, Verdict, Watching
-from musicond.core.outcome import Controls, Hold, Holding, PlayState, Recommendation
+from musicond.core.outcome import AutoplayBlock, BlockReason, PlayState, Recommendation, Settings
 from tests.web.browser import PLAYING, SILENT, click, go, page, text
 from tests.web.conftest import HAPPY, NOON, Rig, without_face
 
@@ -62,15 +62,15 @@ def test_the_page_follows_what_happens(rig: Rig, page: Any) -> None:
 @pytest.mark.parametrize(
     ("watching", "controls", "word", "says"),
     [
-        (Watching.PRIVATE, Controls(private=True), "Private", "Switch privacy off"),
-        (Watching.PAUSED, Controls(paused=True), "Paused", "when you resume"),
-        (Watching.PAUSED, Controls(paused=True, paused_until=NOON), "Paused", "It goes on at"),
-        (Watching.DARK, Controls(), "Too dark", "Switch a lamp on"),
-        (Watching.NO_CAMERA, Controls(), "No camera", "The cable is loose; push it in"),
+        (Watching.PRIVATE, Settings(private=True), "Private", "Switch privacy off"),
+        (Watching.PAUSED, Settings(paused=True), "Paused", "when you resume"),
+        (Watching.PAUSED, Settings(paused=True, paused_until=NOON), "Paused", "It goes on at"),
+        (Watching.DARK, Settings(), "Too dark", "Switch a lamp on"),
+        (Watching.NO_CAMERA, Settings(), "No camera", "The cable is loose; push it in"),
     ],
 )
 def test_why_nothing_is_read_is_said_with_what_to_do(
-    rig: Rig, page: Any, watching: Watching, controls: Controls, word: str, says: str
+    rig: Rig, page: Any, watching: Watching, controls: Settings, word: str, says: str
 ) -> None:
     rig.health["trouble"] = "the cable is loose; push it in"
     rig.output.accept(without_face(watching, controls=controls))
@@ -104,13 +104,13 @@ def test_titles_are_text_and_only_https_becomes_a_link(rig: Rig, page: Any) -> N
 def test_privacy_and_pause_are_at_hand_in_every_view(rig: Rig, page: Any, view: str) -> None:
     go(page, view)
     click(rig, page, "#privacy")
-    rig.output.accept(without_face(Watching.PRIVATE, controls=Controls(private=True)))
+    rig.output.accept(without_face(Watching.PRIVATE, controls=Settings(private=True)))
     page.wait_for_selector("#privacy[aria-checked=true]")
     assert text(page, "#link") == "Private"
     click(rig, page, "#privacy")
     page.click("#pause")
     click(rig, page, "[data-minutes='15']")
-    rig.output.accept(without_face(Watching.PAUSED, controls=Controls(paused=True)))
+    rig.output.accept(without_face(Watching.PAUSED, controls=Settings(paused=True)))
     page.wait_for_selector("#pause-text:text-is('Resume')")
     click(rig, page, "#pause")
     assert rig.commands == [SetPrivacy(on=True), SetPrivacy(on=False), Pause(15.0), Resume()]
@@ -209,7 +209,10 @@ def test_the_player_shows_what_plays_and_obeys(rig: Rig, page: Any) -> None:
 
 def test_the_player_tells_its_troubles_and_leaves_others_music_alone(rig: Rig, page: Any) -> None:
     troubled = replace(
-        SILENT, state=PlayState.UNAVAILABLE, trouble="sign in again", holding=Holding(Hold.QUIET, "07:00")
+        SILENT,
+        state=PlayState.UNAVAILABLE,
+        trouble="sign in again",
+        autoplay_block=AutoplayBlock(BlockReason.QUIET, "07:00"),
     )
     rig.output.accept(replace(HAPPY, seq=2, playback=troubled))
     page.wait_for_selector("#player-trouble:text-is('sign in again')")
@@ -232,7 +235,7 @@ def test_songs_are_rated_and_the_mood_corrected(page: Any, rig: Rig) -> None:
 def test_the_policy_is_chosen_in_the_view_music(page: Any, rig: Rig) -> None:
     go(page, "music")
     click(rig, page, "#policies button:text-is('Lift it')")
-    rig.output.accept(replace(HAPPY, seq=2, controls=Controls(policy=Policy.LIFT)))
+    rig.output.accept(replace(HAPPY, seq=2, settings=Settings(policy=Policy.LIFT)))
     page.wait_for_selector("#policies button[aria-pressed=true]:text-is('Lift it')")
     assert "over calm to happy" in text(page, "#policy-hint")
     click(rig, page, "#policies button:text-is('As configured')")

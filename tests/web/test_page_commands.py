@@ -10,7 +10,7 @@ import pytest
 
 from musicond.core.commands import Next, Pause, Rate, Resume, SetPrivacy, SetVolume, WrongMood
 from musicond.core.models import Emotion, Mood, Verdict
-from musicond.core.outcome import Controls
+from musicond.core.outcome import Settings
 from tests.web.browser import PLAYING, SILENT, click, page, text
 from tests.web.conftest import HAPPY, Rig
 from tests.web.pictures import wait_for
@@ -33,7 +33,7 @@ def test_privacy_and_pause_go_through_while_another_command_is_under_way(rig: Ri
     page.click("#pause")
     page.click("[data-minutes='15']")
     arrive(rig, 3)
-    rig.output.accept(replace(HAPPY, seq=2, controls=Controls(paused=True)))
+    rig.output.accept(replace(HAPPY, seq=2, settings=Settings(paused=True)))
     page.wait_for_selector("#pause-text:text-is('Resume')")
     page.click("#pause")
     arrive(rig, 4)

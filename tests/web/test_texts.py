@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from musicond.core.models import Emotion, Mood
-from musicond.core.outcome import Hold, Holding, How, Known, Recommendation, Why
+from musicond.core.outcome import AutoplayBlock, BlockReason, Explanation, Novelty, Recommendation, Strategy
 from musicond.web import static_files
 from tests.web.browser import SILENT
 from tests.web.conftest import HAPPY, NOON, SONGS, Rig
@@ -38,9 +38,9 @@ def test_german_speaks_everywhere_and_can_be_switched(rig: Rig, chromium: Any) -
 
 @pytest.mark.browser
 def test_german_words_the_reason_and_what_holds_the_music(rig: Rig, chromium: Any) -> None:
-    why = Why(How.LIFT, Known.LIKED, liked=2, first=1, last=5, quiet=True)
+    why = Explanation(Strategy.LIFT, Novelty.LIKED, liked=2, first=1, last=5, quiet=True)
     shown = Recommendation(Mood.SAD, SONGS, "Sad, to be lifted", NOON, why)
-    held = replace(SILENT, autoplay=True, holding=Holding(Hold.QUIET, "07:00"))
+    held = replace(SILENT, autoplay=True, autoplay_block=AutoplayBlock(BlockReason.QUIET, "07:00"))
     rig.output.accept(replace(HAPPY, recommendation=shown, playback=held))
     context = chromium.new_context(locale="de-DE")
     context.set_default_timeout(10_000)
@@ -51,7 +51,7 @@ def test_german_words_the_reason_and_what_holds_the_music(rig: Rig, chromium: An
     )
     found.wait_for_selector(f"#reason:text-is('{words}')")
     found.wait_for_selector("#player-holding:text-is('Ruhezeit bis 07:00')")
-    mixed = replace(shown, why=Why(How.MIX, Known.NEW, other=Emotion.HAPPY))
+    mixed = replace(shown, explanation=Explanation(Strategy.MIX, Novelty.NEW, other=Emotion.HAPPY))
     rig.output.accept(replace(HAPPY, seq=2, recommendation=mixed))
     found.wait_for_selector("#reason:text-is('Traurig mit etwas Fröhlich: 3 Lieder, noch nicht angeboten.')")
     found.click("#language")
@@ -60,7 +60,7 @@ def test_german_words_the_reason_and_what_holds_the_music(rig: Rig, chromium: An
 
 
 def test_every_reason_of_the_daemon_has_german_words() -> None:
-    wanted = {f"hold_{each}" for each in Hold} | {f"why_{each}" for each in (*How, *Known, "quiet")}
+    wanted = {f"hold_{each}" for each in BlockReason} | {f"why_{each}" for each in (*Strategy, *Novelty, "quiet")}
     assert wanted == {key for key in texts() if key.startswith(("why_", "hold_"))}
 
 

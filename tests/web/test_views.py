@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from musicond.core.models import Emotion, Watching
-from musicond.core.outcome import Controls
+from musicond.core.outcome import Settings
 from musicond.library.editor import Lists
 from tests.web.browser import PLAYING, go, opened, text
 from tests.web.conftest import HAPPY, without_face
@@ -172,7 +172,7 @@ def test_the_live_picture_is_drawn_while_it_is_looked_at(house: House, page: Any
     shown = "document.getElementById('picture').naturalWidth"
     wait_for(lambda: page.evaluate(shown) == 320)
     preview.clear()
-    house.output.accept(without_face(Watching.PRIVATE, controls=Controls(private=True)))
+    house.output.accept(without_face(Watching.PRIVATE, controls=Settings(private=True)))
     page.wait_for_selector("#live-closed:not([hidden])")
     assert page.is_hidden("#picture")
     wait_for(lambda: preview.watchers == 0)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from musicond.core.models import EMOTIONS, Emotion
 from musicond.core.mood.bias import REACH, Bias, bounded
-from musicond.core.outcome import Progress
+from musicond.core.outcome import CalibrationProgress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,25 +27,25 @@ NEUTRAL = EMOTIONS.index(Emotion.NEUTRAL)
 class Calibration:
     """One under way; only scores are held, and only until it ends."""
 
-    asked_at: float
+    started_at: float
     """Monotonic seconds."""
     readings: tuple[tuple[float, tuple[float, ...]], ...] = ()
     """When, and the scores without any bias."""
 
-    def watched(self, at: float, scores: tuple[float, ...] | None) -> Calibration:
+    def update(self, at: float, scores: tuple[float, ...] | None) -> Calibration:
         """Return it after one more frame; None: no face was read."""
         return self if scores is None else replace(self, readings=(*self.readings, (at, scores)))
 
-    def progress(self, at: float) -> Progress:
+    def progress(self, at: float) -> CalibrationProgress:
         """Return how far it is."""
         if not self.readings:
-            return Progress(0.0, self._fault(at))
+            return CalibrationProgress(0.0, self._fault(at))
         lasted = self.readings[-1][0] - self.readings[0][0]
         done = min(lasted / LASTS_S, len(self.readings) / FEWEST, 1.0)
-        return Progress(done, self._fault(at) if done < 1 else None)
+        return CalibrationProgress(done, self._fault(at) if done < 1 else None)
 
     def _fault(self, at: float) -> str | None:
-        if at - self.asked_at < GIVES_UP_S:
+        if at - self.started_at < GIVES_UP_S:
             return None
         return "no face could be read for long enough; look into the camera, with light on the face, and try again"
 

@@ -47,7 +47,7 @@ TOLERANCE_S = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class MoodConfig:
     """The figures of the section `mood`: scores in 0..1, times in seconds."""
 
     enter: float
@@ -56,7 +56,7 @@ class Rules:
     away_s: float
     smoothing_s: float
 
-    def at_sensitivity(self, percent: float) -> Rules:
+    def at_sensitivity(self, percent: float) -> MoodConfig:
         """Return the rules at a sensitivity of 0 to 100 percent; 50 leaves them as they are.
 
         Each 50 percent more halve the dwell and raise both thresholds to the power of the square root of 2: 0 and 1
@@ -97,9 +97,9 @@ class MoodState:
     dark: bool = False
     light_since: float | None = None
     """Since when the frames have said the opposite of `dark`; None while they agree."""
-    denied: Mood | None = None
+    rejected: Mood | None = None
     """What a person called wrong."""
-    denied_at: float = 0.0
+    rejected_at: float = 0.0
 
     @property
     def present(self) -> bool:
@@ -115,32 +115,32 @@ class MoodState:
         return max(self.scores) if emotion is None else self.scores[EMOTIONS.index(emotion)]
 
 
-def observe(state: MoodState, rules: Rules, seen: Observation) -> MoodState:
+def update(state: MoodState, rules: MoodConfig, seen: Observation) -> MoodState:
     """Return the state after one more frame."""
     state = _light(state, rules, seen)
     if state.dark:
-        return forget(state, seen.at)
+        return reset(state, seen.at)
     if not seen.present:
         away = seen.at - state.seen_at >= rules.away_s - TOLERANCE_S
-        return forget(state, seen.at) if away else state
+        return reset(state, seen.at) if away else state
     state = replace(state, seen_at=seen.at)
     return state if seen.scores is None else _read(state, rules, seen.at, seen.scores)
 
 
-def forget(state: MoodState, at: float) -> MoodState:
+def reset(state: MoodState, at: float) -> MoodState:
     """Return `nobody` with nothing remembered but the darkness (rules 4, 5 and 6)."""
     since = state.since if state.mood is Mood.NOBODY else at
     return MoodState(since=since, dark=state.dark, light_since=state.light_since)
 
 
-def deny(state: MoodState, right: Mood | None, at: float) -> MoodState:
+def reject(state: MoodState, right: Mood | None, at: float) -> MoodState:
     """Return the state after a person called the announced mood wrong (rule 7)."""
-    wrong = state.mood if state.mood.emotion else state.denied
+    wrong = state.mood if state.mood.emotion else state.rejected
     mood = right or Mood.UNSURE
-    return replace(state, mood=mood, since=at, target=mood, target_since=at, denied=wrong, denied_at=at)
+    return replace(state, mood=mood, since=at, target=mood, target_since=at, rejected=wrong, rejected_at=at)
 
 
-def _light(state: MoodState, rules: Rules, seen: Observation) -> MoodState:
+def _light(state: MoodState, rules: MoodConfig, seen: Observation) -> MoodState:
     if seen.dark == state.dark:
         return state if state.light_since is None else replace(state, light_since=None)
     since = seen.at if state.light_since is None else state.light_since
@@ -149,14 +149,14 @@ def _light(state: MoodState, rules: Rules, seen: Observation) -> MoodState:
     return replace(state, light_since=since)
 
 
-def _read(state: MoodState, rules: Rules, at: float, scores: tuple[float, ...]) -> MoodState:
+def _read(state: MoodState, rules: MoodConfig, at: float, scores: tuple[float, ...]) -> MoodState:
     """Apply rules 1 and 3 to a reading."""
     gap = at - state.scored_at
     if state.scores is not None and rules.smoothing_s > 0:
         weight = 1.0 - math.exp(-gap / rules.smoothing_s)
         scores = tuple(old + weight * (new - old) for old, new in zip(state.scores, scores, strict=True))
     target = _target(state, scores, rules)
-    if target is state.denied and target is not state.mood and at - state.denied_at < DENIED_S:
+    if target is state.rejected and target is not state.mood and at - state.rejected_at < DENIED_S:
         target = Mood.UNSURE
     unbroken = target is state.target and gap <= max(rules.dwell_s, BREAK_S) + TOLERANCE_S
     since = state.target_since if unbroken else at
@@ -173,7 +173,7 @@ def _read(state: MoodState, rules: Rules, at: float, scores: tuple[float, ...]) 
     )
 
 
-def _target(state: MoodState, scores: tuple[float, ...], rules: Rules) -> Mood:
+def _target(state: MoodState, scores: tuple[float, ...], rules: MoodConfig) -> Mood:
     """Apply rule 2."""
     leading = max(range(len(scores)), key=scores.__getitem__)
     announced = state.mood.emotion

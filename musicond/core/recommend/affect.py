@@ -23,10 +23,10 @@ from itertools import pairwise
 
 from musicond.core.models import Emotion
 
-Place = tuple[float, float]
+Affect = tuple[float, float]
 """Valence and arousal, each from -1 to 1."""
 
-PLACES: dict[Emotion, Place] = {
+EMOTION_AFFECT: dict[Emotion, Affect] = {
     Emotion.ANGRY: (-0.51, 0.59),
     Emotion.DISGUST: (-0.60, 0.35),
     Emotion.FEAR: (-0.64, 0.60),
@@ -35,7 +35,7 @@ PLACES: dict[Emotion, Place] = {
     Emotion.SAD: (-0.63, -0.27),
     Emotion.SURPRISE: (0.40, 0.67),
 }
-CALM: Place = (0.68, -0.46)
+CALM: Affect = (0.68, -0.46)
 """Their "relaxed"."""
 LIFTED = (Emotion.ANGRY, Emotion.DISGUST, Emotion.FEAR, Emotion.SAD)
 LIFT_SONGS = 15
@@ -44,9 +44,9 @@ STEADY_STEP = 0.1
 """Farthest that the music moves from one song to the next under `steady`."""
 
 
-def lift(emotion: Emotion, songs: int) -> Place:
+def lift_path(emotion: Emotion, songs: int) -> Affect:
     """Return the place `songs` songs after the beginning of a lift out of `emotion`."""
-    corners = (PLACES[emotion], CALM, PLACES[Emotion.HAPPY])
+    corners = (EMOTION_AFFECT[emotion], CALM, EMOTION_AFFECT[Emotion.HAPPY])
     left = math.dist(*corners[:2]) + math.dist(*corners[1:])
     left *= min(1.0, songs / LIFT_SONGS)
     for start, end in pairwise(corners):
@@ -57,7 +57,7 @@ def lift(emotion: Emotion, songs: int) -> Place:
     return corners[-1]
 
 
-def towards(start: Place, end: Place, distance: float) -> Place:
+def towards(start: Affect, end: Affect, distance: float) -> Affect:
     """Return the place `distance` from `start` on the straight way to `end`, or `end` if that is nearer."""
     length = math.dist(start, end)
     if length <= distance:
@@ -66,13 +66,13 @@ def towards(start: Place, end: Place, distance: float) -> Place:
     return (start[0] + share * (end[0] - start[0]), start[1] + share * (end[1] - start[1]))
 
 
-def nearest(place: Place, count: int) -> tuple[Emotion, ...]:
+def nearest(place: Affect, count: int) -> tuple[Emotion, ...]:
     """Return the `count` emotions nearest to a place."""
-    return tuple(sorted(PLACES, key=lambda emotion: math.dist(PLACES[emotion], place))[:count])
+    return tuple(sorted(EMOTION_AFFECT, key=lambda emotion: math.dist(EMOTION_AFFECT[emotion], place))[:count])
 
 
-def song_place(valence: float | None, energy: float | None, emotion: Emotion) -> Place:
+def track_affect(valence: float | None, energy: float | None, emotion: Emotion) -> Affect:
     """Return a song's place: from its own values (0..1; energy stands for arousal), else from its list's emotion."""
     if valence is None or energy is None:
-        return PLACES[emotion]
+        return EMOTION_AFFECT[emotion]
     return (2 * valence - 1, 2 * energy - 1)

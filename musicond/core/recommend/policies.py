@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from musicond.core.models import EMOTIONS, Emotion, Policy
-from musicond.core.recommend.affect import LIFTED, PLACES, STEADY_STEP, lift, nearest, towards
+from musicond.core.recommend.affect import EMOTION_AFFECT, LIFTED, STEADY_STEP, lift_path, nearest, towards
 
 if TYPE_CHECKING:
-    from musicond.core.outcome import Occasion
-    from musicond.core.recommend.affect import Place
-    from musicond.core.recommend.sampler import Pool
+    from musicond.core.outcome import RecommendationContext
+    from musicond.core.recommend.affect import Affect
+    from musicond.core.recommend.sampler import Candidates
 
 CLOSE = 0.75
 """From this share of the announced emotion's score the next one gets songs too."""
@@ -24,11 +24,11 @@ AROUND = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class PlanPart:
     """Some of the songs: the lists to draw from, and the place of each song (None: any of the list)."""
 
     lists: tuple[Emotion, ...]
-    targets: tuple[Place | None, ...]
+    targets: tuple[Affect | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,41 +36,41 @@ class Plan:
     """What is drawn for one recommendation."""
 
     policy: Policy
-    """What is really done: a pleasant mood is matched under `lift`, too."""
-    parts: tuple[Part, ...]
+    """What is really done: a pleasant mood is matched under `lift_path`, too."""
+    parts: tuple[PlanPart, ...]
     songs_before: int = 0
     """Songs of the lift that goes on."""
 
 
-class Guide:
+class PolicyPlanner:
     """Makes plans, each going on from the one before."""
 
     def __init__(self) -> None:
-        self._place: Place | None = None
+        self._place: Affect | None = None
         """Where the music is."""
         self._lift: tuple[Emotion, float, int] | None = None
         """The mood lifted out of, when last (monotonic seconds), after how many songs."""
 
-    def plan(self, occasion: Occasion, policy: Policy, count: int) -> Plan:
+    def plan(self, occasion: RecommendationContext, policy: Policy, count: int) -> Plan:
         """Return what to draw for an occasion; `done` tells that it was."""
         emotion = occasion.emotion
         if policy is Policy.LIFT and emotion in LIFTED:
             before = self._songs_before(occasion)
-            way = [lift(emotion, before + number) for number in range(count)]
+            way = [lift_path(emotion, before + number) for number in range(count)]
             lists = [each for each in _around(emotion, way) if each is emotion or each not in LIFTED]
-            return Plan(policy, (Part(tuple(lists), tuple(way)),), before)
+            return Plan(policy, (PlanPart(tuple(lists), tuple(way)),), before)
         if policy is Policy.STEADY and self._place is not None:
             way = [self._place]
             for _ in range(count):
-                way.append(towards(way[-1], PLACES[emotion], STEADY_STEP))
-            return Plan(policy, (Part(_around(emotion, way[1:]), tuple(way[1:])),))
-        parts = [Part((emotion,), (None,) * count)]
+                way.append(towards(way[-1], EMOTION_AFFECT[emotion], STEADY_STEP))
+            return Plan(policy, (PlanPart(_around(emotion, way[1:]), tuple(way[1:])),))
+        parts = [PlanPart((emotion,), (None,) * count)]
         second = _close(occasion)
         if second is not None and count > MIXED and policy is not Policy.STEADY:
-            parts = [Part((emotion,), (None,) * (count - MIXED)), Part((second,), (None,) * MIXED)]
+            parts = [PlanPart((emotion,), (None,) * (count - MIXED)), PlanPart((second,), (None,) * MIXED)]
         return Plan(Policy.MATCH, tuple(parts))
 
-    def done(self, occasion: Occasion, plan: Plan, songs: Pool) -> None:
+    def commit(self, occasion: RecommendationContext, plan: Plan, songs: Candidates) -> None:
         """Remember where these songs have brought the music."""
         last = plan.parts[-1].targets[-1]
         if last is None:
@@ -80,7 +80,7 @@ class Guide:
         if plan.policy is Policy.LIFT:
             self._lift = occasion.emotion, occasion.captured_at, plan.songs_before + len(songs)
 
-    def _songs_before(self, occasion: Occasion) -> int:
+    def _songs_before(self, occasion: RecommendationContext) -> int:
         if self._lift is None:
             return 0
         emotion, at, songs = self._lift
@@ -88,12 +88,12 @@ class Guide:
         return songs if goes_on else 0
 
 
-def _around(emotion: Emotion, way: list[Place]) -> tuple[Emotion, ...]:
+def _around(emotion: Emotion, way: list[Affect]) -> tuple[Emotion, ...]:
     """Return the mood's own list and those around the places of the way."""
     return tuple(dict.fromkeys([emotion, *(each for place in way for each in nearest(place, AROUND))]))
 
 
-def _close(occasion: Occasion) -> Emotion | None:
+def _close(occasion: RecommendationContext) -> Emotion | None:
     """Return the emotion whose score comes close to that of the announced one, but not before it."""
     if occasion.scores is None:
         return None

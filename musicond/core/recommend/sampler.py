@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from musicond.core.recommend.affect import Place
+    from musicond.core.recommend.affect import Affect
 
 PRIOR = 2
 """Both parameters of the belief in a song of which nothing was said; the draw relies on its being 2."""
@@ -46,7 +46,7 @@ NEAR = 0.35
 
 
 @dataclass(frozen=True, slots=True)
-class Pool:
+class Candidates:
     """The songs of one or more lists as columns of equal length, in ascending order of `keys`."""
 
     keys: NDArray[np.int64]
@@ -61,44 +61,44 @@ class Pool:
     def __len__(self) -> int:
         return len(self.keys)
 
-    def take(self, rows: NDArray[np.intp]) -> Pool:
+    def take(self, rows: NDArray[np.intp]) -> Candidates:
         """Return some of the songs."""
-        return Pool(self.keys[rows], self.artists[rows], self.places[rows], self.familiarity[rows])
+        return Candidates(self.keys[rows], self.artists[rows], self.places[rows], self.familiarity[rows])
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class TrackStats:
     """What is remembered of a track in one mood; counts, no times."""
 
     likes: int = 0
     dislikes: int = 0
     skips: int = 0
-    shown: int = 0
-    turn: int = 0
+    impressions: int = 0
+    round: int = 0
     """The mood's recommendations up to the one in which it was offered last; 0: never offered."""
 
     @property
-    def said(self) -> bool:
+    def has_feedback(self) -> bool:
         """Whether anything was said of it."""
         return bool(self.likes or self.dislikes or self.skips)
 
 
-def union(pools: Sequence[Pool]) -> Pool:
+def union(pools: Sequence[Candidates]) -> Candidates:
     """Return all songs of some lists, each once."""
     if len(pools) == 1:
         return pools[0]
-    columns = [np.concatenate([getattr(pool, name) for pool in pools]) for name in Pool.__slots__]
-    return Pool(*columns).take(np.unique(columns[0], return_index=True)[1])
+    columns = [np.concatenate([getattr(pool, name) for pool in pools]) for name in Candidates.__slots__]
+    return Candidates(*columns).take(np.unique(columns[0], return_index=True)[1])
 
 
-def shortlist(pool: Pool, rng: np.random.Generator) -> Pool:
+def shortlist(pool: Candidates, rng: np.random.Generator) -> Candidates:
     """Return SHORTLIST songs of a longer list, each equally likely; a shorter one as it is."""
     if len(pool) <= SHORTLIST:
         return pool
     return pool.take(np.sort(rng.choice(len(pool), SHORTLIST, replace=False, shuffle=False)))
 
 
-def calmer(pool: Pool, least: int) -> Pool:
+def calmer(pool: Candidates, least: int) -> Candidates:
     """Return the calmer half of the songs, but not fewer than `least`."""
     count = max(least, len(pool) // 2)
     return pool.take(np.sort(np.argsort(pool.places[:, 1], kind="stable")[:count]))
@@ -110,15 +110,15 @@ def window(size: int, count: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Draw:
+class ThompsonSampler:
     """One recommendation's draw: what is remembered, which recommendation of the mood it is, and of how many songs."""
 
-    heard: Mapping[int, Heard]
-    turn: int
+    stats: Mapping[int, TrackStats]
+    round: int
     count: int
     rng: np.random.Generator
 
-    def pick(self, pool: Pool, targets: Sequence[Place | None], taken: Pool) -> Pool:
+    def pick(self, pool: Candidates, targets: Sequence[Affect | None], taken: Candidates) -> Candidates:
         """Return a song for each target (None: any place), fewer from a shorter list.
 
         None of `taken`, and none of its artists or twice one artist, as long as there are others. A song within the
@@ -127,7 +127,7 @@ class Draw:
         free = np.flatnonzero(~np.isin(pool.keys, taken.keys))
         pool = pool.take(free)
         age = self._ages(pool)
-        worth = self._worth(pool, age)
+        worth = self._sample(pool, age)
         # Those within the window rank below all others, the one offered last below the one before.
         blocked = age <= window(len(pool), self.count)
         artists = set(taken.artists.tolist())
@@ -140,26 +140,26 @@ class Draw:
             artists.add(int(pool.artists[row]))
         return pool.take(np.array(chosen, np.intp))
 
-    def _ages(self, pool: Pool) -> NDArray[np.float64]:
+    def _ages(self, pool: Candidates) -> NDArray[np.float64]:
         """Return recommendations since each song was offered last; infinite for those that never were."""
-        turns = [each.turn if (each := self.heard.get(key)) else 0 for key in pool.keys.tolist()]
-        return np.array([self.turn - turn if turn else np.inf for turn in turns], np.float64)
+        turns = [each.round if (each := self.stats.get(key)) else 0 for key in pool.keys.tolist()]
+        return np.array([self.round - turn if turn else np.inf for turn in turns], np.float64)
 
-    def _worth(self, pool: Pool, age: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _sample(self, pool: Candidates, age: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return a draw from each song's belief, weighted."""
         # The median of three uniform numbers is distributed as Beta(2, 2), and quickly made.
         one, two, three = self.rng.random((3, len(pool)))
         worth = np.maximum(np.minimum(one, two), np.minimum(np.maximum(one, two), three))
         for row, key in enumerate(pool.keys.tolist()):
-            if (each := self.heard.get(key)) is not None and each.said:
-                worth[row] = self.rng.beta(*belief(each))
+            if (each := self.stats.get(key)) is not None and each.has_feedback:
+                worth[row] = self.rng.beta(*posterior(each))
         rested = np.minimum(1.0, age * self.count / min(FULLY_RESTED * self.count, max(1, len(pool))))
         known, fresh = 1 - FAMILIAR + FAMILIAR * pool.familiarity, 1 - RESTED + RESTED * rested
         weighted: NDArray[np.float64] = worth * known * fresh
         return weighted
 
 
-def belief(heard: Heard) -> tuple[float, float]:
+def posterior(heard: TrackStats) -> tuple[float, float]:
     """Return the parameters of the Beta distribution of a song's worth."""
     good = VERDICT_WEIGHT * heard.likes
     bad = VERDICT_WEIGHT * heard.dislikes + SKIP_WEIGHT * heard.skips
@@ -167,14 +167,14 @@ def belief(heard: Heard) -> tuple[float, float]:
     return PRIOR + fade * good, PRIOR + fade * bad
 
 
-def _fit(pool: Pool, target: Place) -> NDArray[np.float64]:
+def _fit(pool: Candidates, target: Affect) -> NDArray[np.float64]:
     """Return how near the songs are to a place: 1 there, 0.6 at the distance NEAR."""
     squares = np.sum((pool.places - np.array(target, np.float32)) ** 2, axis=1, dtype=np.float64)
     fit: NDArray[np.float64] = np.exp(-squares / (2 * NEAR**2))
     return fit
 
 
-def _best(pool: Pool, worth: NDArray[np.float64], chosen: list[int], artists: set[int]) -> int:
+def _best(pool: Candidates, worth: NDArray[np.float64], chosen: list[int], artists: set[int]) -> int:
     """Return the row of the best song that is not chosen, of a new artist if one is left."""
     some = min(len(worth), 8 * (len(chosen) + 1))
     for rows in (np.argpartition(-worth, some - 1)[:some], np.arange(len(worth))):
@@ -185,6 +185,8 @@ def _best(pool: Pool, worth: NDArray[np.float64], chosen: list[int], artists: se
     return int(next(row for row in order if row not in chosen))
 
 
-def empty() -> Pool:
+def empty() -> Candidates:
     """Return a pool without songs."""
-    return Pool(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 2), np.float32), np.zeros(0, np.float32))
+    return Candidates(
+        np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 2), np.float32), np.zeros(0, np.float32)
+    )

@@ -49,16 +49,16 @@ def test_it_takes_ten_seconds_of_readings() -> None:
     found = Calibration(100.0)
     assert found.progress(100.0).share == 0
     for step in range(FEWEST):
-        found = found.watched(101.0 + step * 0.1, scores).watched(101.05 + step * 0.1, None)
+        found = found.update(101.0 + step * 0.1, scores).update(101.05 + step * 0.1, None)
     assert found.progress(103.0).share == pytest.approx(1.9 / LASTS_S)
-    found = found.watched(101.0 + LASTS_S, scores)
+    found = found.update(101.0 + LASTS_S, scores)
     assert found.progress(111.0).share == 1
     assert found.bias() == for_neutral([scores])
 
 
 def test_too_few_readings_are_not_enough_and_it_gives_up() -> None:
-    found = Calibration(0.0).watched(1.0, (1 / 7,) * 7).watched(1.0 + LASTS_S, (1 / 7,) * 7)
+    found = Calibration(0.0).update(1.0, (1 / 7,) * 7).update(1.0 + LASTS_S, (1 / 7,) * 7)
     assert found.progress(12.0).share == 2 / FEWEST
-    assert found.progress(12.0).fault is None
-    assert "light on the face" in str(found.progress(GIVES_UP_S).fault)
-    assert Calibration(0.0).progress(GIVES_UP_S).fault
+    assert found.progress(12.0).error is None
+    assert "light on the face" in str(found.progress(GIVES_UP_S).error)
+    assert Calibration(0.0).progress(GIVES_UP_S).error

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from musicond.core.models import EMOTIONS, Emotion, Mood
-from musicond.core.mood.tracker import MoodState, Observation, Rules, forget, observe
+from musicond.core.mood.tracker import MoodConfig, MoodState, Observation, reset, update
 
-RULES = Rules(enter=0.42, leave=0.30, dwell_s=1.0, away_s=5.0, smoothing_s=0.8)
+RULES = MoodConfig(enter=0.42, leave=0.30, dwell_s=1.0, away_s=5.0, smoothing_s=0.8)
 
 
 def scores(emotion: Emotion, top: float = 0.8) -> tuple[float, ...]:
@@ -21,7 +21,9 @@ def scores(emotion: Emotion, top: float = 0.8) -> tuple[float, ...]:
 FLAT = tuple(1 / 7 for _ in EMOTIONS)
 
 
-def play(script: list[tuple[float, Observation]], fps: float = 8.0, rules: Rules = RULES) -> list[tuple[float, Mood]]:
+def play(
+    script: list[tuple[float, Observation]], fps: float = 8.0, rules: MoodConfig = RULES
+) -> list[tuple[float, Mood]]:
     """Run spans of (seconds, what each frame says) and return the announced changes."""
     state, changes, at = MoodState(), [], 0.0
     frame = 0
@@ -29,7 +31,7 @@ def play(script: list[tuple[float, Observation]], fps: float = 8.0, rules: Rules
     for seconds, seen in script:
         end += seconds
         while (at := frame / fps) < end:
-            before, state = state, observe(state, rules, Observation(at, seen.present, seen.scores, seen.dark))
+            before, state = state, update(state, rules, Observation(at, seen.present, seen.scores, seen.dark))
             if state.mood is not before.mood:
                 changes.append((at, state.mood))
             frame += 1
@@ -118,17 +120,17 @@ def test_a_face_too_blurred_to_read_is_present_but_says_nothing() -> None:
 def test_darkness_is_nobody_after_the_dwell_time_and_light_again_likewise() -> None:
     state = MoodState()
     for tick in range(20):
-        state = observe(state, RULES, Observation(tick / 4, present=True, scores=scores(Emotion.HAPPY)))
+        state = update(state, RULES, Observation(tick / 4, present=True, scores=scores(Emotion.HAPPY)))
     assert state.mood is Mood.HAPPY
-    state = observe(state, RULES, Observation(5.0, dark=True))
+    state = update(state, RULES, Observation(5.0, dark=True))
     assert (state.mood, state.dark) == (Mood.HAPPY, False)
-    state = observe(state, RULES, Observation(6.0, dark=True))
+    state = update(state, RULES, Observation(6.0, dark=True))
     assert (state.mood, state.dark, state.since) == (Mood.NOBODY, True, 6.0)
-    state = observe(state, RULES, Observation(6.5))
-    state = observe(state, RULES, Observation(7.0, dark=True))
-    state = observe(state, RULES, Observation(7.5))
+    state = update(state, RULES, Observation(6.5))
+    state = update(state, RULES, Observation(7.0, dark=True))
+    state = update(state, RULES, Observation(7.5))
     assert state.dark
-    assert not observe(state, RULES, Observation(8.5)).dark
+    assert not update(state, RULES, Observation(8.5)).dark
 
 
 def test_a_short_flicker_of_the_light_changes_nothing() -> None:
@@ -138,8 +140,8 @@ def test_a_short_flicker_of_the_light_changes_nothing() -> None:
 
 def test_forgetting_keeps_the_time_since_when_nobody_is_there() -> None:
     state = MoodState(mood=Mood.NOBODY, since=3.0)
-    assert forget(state, 9.0).since == 3.0
-    assert forget(MoodState(mood=Mood.SAD, since=3.0), 9.0).since == 9.0
+    assert reset(state, 9.0).since == 3.0
+    assert reset(MoodState(mood=Mood.SAD, since=3.0), 9.0).since == 9.0
 
 
 def test_confidence_is_the_mood_s_own_score_the_leader_s_while_unsure_and_nought_for_nobody() -> None:
@@ -151,7 +153,7 @@ def test_confidence_is_the_mood_s_own_score_the_leader_s_while_unsure_and_nought
 
 
 def test_without_smoothing_and_dwell_each_frame_counts() -> None:
-    rules = Rules(enter=0.42, leave=0.30, dwell_s=0, away_s=5, smoothing_s=0)
+    rules = MoodConfig(enter=0.42, leave=0.30, dwell_s=0, away_s=5, smoothing_s=0)
     changes = play([(0.5, face(Emotion.HAPPY)), (0.5, face(Emotion.SAD))], fps=2, rules=rules)
     assert changes == [(0.0, Mood.HAPPY), (0.5, Mood.SAD)]
 
@@ -173,7 +175,7 @@ def test_no_flicker_under_noise(seed: int, emotion: Emotion, noise: float, fps: 
         noisy = np.exp(logits) / np.exp(logits).sum()
         before, state = (
             state,
-            observe(state, RULES, Observation(tick / fps, present=True, scores=tuple(noisy.tolist()))),
+            update(state, RULES, Observation(tick / fps, present=True, scores=tuple(noisy.tolist()))),
         )
         changes += state.mood is not before.mood
     assert changes == 1
@@ -232,7 +234,7 @@ def test_whatever_comes_the_state_stays_sound(
         at += gap
         given_scores = tuple(value / sum(raw) for value in raw) if raw else None
         before = state
-        state = observe(state, RULES, Observation(at, present, given_scores, dark))
+        state = update(state, RULES, Observation(at, present, given_scores, dark))
         assert 0 <= state.confidence <= 1 + 1e-9
         assert state.since <= at
         assert (state.mood is before.mood) == (state.since == before.since) or gap == 0
@@ -246,14 +248,14 @@ PERCENT = st.floats(0, 100)
 
 @given(st.floats(0.15, 1), st.floats(0.1, 1), st.floats(0, 60))
 def test_at_fifty_the_configuration_holds_as_it_is(enter: float, leave: float, dwell_s: float) -> None:
-    rules = Rules(enter, leave, dwell_s, 5, 1)
+    rules = MoodConfig(enter, leave, dwell_s, 5, 1)
     assert rules.at_sensitivity(50) == rules
 
 
 @given(st.floats(0.15, 1), st.floats(0.1, 1), st.floats(0, 60), PERCENT, PERCENT)
 def test_more_sensitive_is_never_later(enter: float, leave: float, dwell_s: float, one: float, two: float) -> None:
     low, high = sorted((one, two))
-    rules = Rules(max(enter, leave), min(enter, leave), dwell_s, 5, 1)
+    rules = MoodConfig(max(enter, leave), min(enter, leave), dwell_s, 5, 1)
     dull, keen = rules.at_sensitivity(low), rules.at_sensitivity(high)
     assert 0 < keen.leave <= keen.enter <= 1
     assert keen.enter <= dull.enter
@@ -263,7 +265,7 @@ def test_more_sensitive_is_never_later(enter: float, leave: float, dwell_s: floa
 
 
 def test_the_ends_of_the_sensitivity_are_as_documented() -> None:
-    rules = Rules(0.42, 0.30, 1.0, 5, 0.8)
+    rules = MoodConfig(0.42, 0.30, 1.0, 5, 0.8)
     dull, keen = rules.at_sensitivity(0), rules.at_sensitivity(100)
     assert [round(value, 2) for value in (dull.enter, dull.leave, dull.dwell_s)] == [0.54, 0.43, 2.0]
     assert [round(value, 2) for value in (keen.enter, keen.leave, keen.dwell_s)] == [0.29, 0.18, 0.5]

@@ -6,13 +6,22 @@ from itertools import pairwise
 import pytest
 
 from musicond.core.models import EMOTIONS, Emotion
-from musicond.core.recommend.affect import CALM, LIFT_SONGS, LIFTED, PLACES, lift, nearest, song_place, towards
+from musicond.core.recommend.affect import (
+    CALM,
+    EMOTION_AFFECT,
+    LIFT_SONGS,
+    LIFTED,
+    lift_path,
+    nearest,
+    towards,
+    track_affect,
+)
 
 
 def test_every_emotion_has_a_place_as_the_circumplex_has_it() -> None:
-    assert set(PLACES) == set(EMOTIONS)
-    pleasant = {emotion for emotion, (valence, _) in PLACES.items() if valence > 0}
-    excited = {emotion for emotion, (_, arousal) in PLACES.items() if arousal > 0}
+    assert set(EMOTION_AFFECT) == set(EMOTIONS)
+    pleasant = {emotion for emotion, (valence, _) in EMOTION_AFFECT.items() if valence > 0}
+    excited = {emotion for emotion, (_, arousal) in EMOTION_AFFECT.items() if arousal > 0}
     assert pleasant == {Emotion.HAPPY, Emotion.SURPRISE}
     assert excited == set(EMOTIONS) - {Emotion.SAD, Emotion.NEUTRAL}
     assert set(LIFTED) == set(EMOTIONS) - pleasant - {Emotion.NEUTRAL}
@@ -20,10 +29,10 @@ def test_every_emotion_has_a_place_as_the_circumplex_has_it() -> None:
 
 @pytest.mark.parametrize("emotion", LIFTED)
 def test_a_lift_goes_in_even_steps_from_the_mood_over_calm_to_happy(emotion: Emotion) -> None:
-    way = [lift(emotion, songs) for songs in range(LIFT_SONGS + 3)]
-    assert way[0] == pytest.approx(PLACES[emotion])
-    assert way[-1] == way[-3] == pytest.approx(PLACES[Emotion.HAPPY])
-    length = math.dist(PLACES[emotion], CALM) + math.dist(CALM, PLACES[Emotion.HAPPY])
+    way = [lift_path(emotion, songs) for songs in range(LIFT_SONGS + 3)]
+    assert way[0] == pytest.approx(EMOTION_AFFECT[emotion])
+    assert way[-1] == way[-3] == pytest.approx(EMOTION_AFFECT[Emotion.HAPPY])
+    length = math.dist(EMOTION_AFFECT[emotion], CALM) + math.dist(CALM, EMOTION_AFFECT[Emotion.HAPPY])
     assert all(math.dist(a, b) <= length / LIFT_SONGS + 1e-9 for a, b in pairwise(way))
     assert min(math.dist(place, CALM) for place in way) < length / LIFT_SONGS
     valences = [valence for valence, _ in way]
@@ -37,9 +46,9 @@ def test_towards_stops_at_the_end() -> None:
 
 
 def test_a_song_s_place_is_its_own_where_known_else_its_list_s() -> None:
-    assert song_place(1.0, 0.5, Emotion.SAD) == (1.0, 0.0)
-    assert song_place(None, 0.5, Emotion.SAD) == song_place(0.3, None, Emotion.SAD) == PLACES[Emotion.SAD]
+    assert track_affect(1.0, 0.5, Emotion.SAD) == (1.0, 0.0)
+    assert track_affect(None, 0.5, Emotion.SAD) == track_affect(0.3, None, Emotion.SAD) == EMOTION_AFFECT[Emotion.SAD]
 
 
 def test_the_nearest_emotions() -> None:
-    assert nearest(PLACES[Emotion.HAPPY], 2) == (Emotion.HAPPY, Emotion.SURPRISE)
+    assert nearest(EMOTION_AFFECT[Emotion.HAPPY], 2) == (Emotion.HAPPY, Emotion.SURPRISE)

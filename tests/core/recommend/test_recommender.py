@@ -10,12 +10,12 @@ import pytest
 
 from musicond.core.commands import Rate
 from musicond.core.models import EMOTIONS, Emotion, Mood, Policy, Track, Verdict
-from musicond.core.outcome import Occasion, Recommendation
-from musicond.core.recommend.affect import LIFT_SONGS, PLACES
+from musicond.core.outcome import Recommendation, RecommendationContext
+from musicond.core.recommend.affect import EMOTION_AFFECT, LIFT_SONGS
 from musicond.core.recommend.explanation import SOUND
 from musicond.core.recommend.policies import CLOSE, EPISODE_S
-from musicond.core.recommend.recommender import Recommender, Taste
-from musicond.core.recommend.sampler import Heard, Pool
+from musicond.core.recommend.recommender import Recommender, RecommenderConfig
+from musicond.core.recommend.sampler import Candidates, TrackStats
 from musicond.core.schedule import Hours
 from musicond.errors import CatalogueError, CommandError
 
@@ -31,19 +31,19 @@ class Lists:
 
     def __init__(self, size: int = 25) -> None:
         self.keys = {e: list(range(100 * i + 1, 100 * i + 1 + size)) for i, e in enumerate(EMOTIONS)}
-        self.known: dict[Emotion, dict[int, Heard]] = {e: {} for e in EMOTIONS}
+        self.known: dict[Emotion, dict[int, TrackStats]] = {e: {} for e in EMOTIONS}
         self.offers: list[tuple[Emotion, list[int], int]] = []
         self.fault = ""
 
-    def pool(self, emotion: Emotion) -> Pool:
+    def candidates(self, emotion: Emotion) -> Candidates:
         if self.fault:
             raise CatalogueError(self.fault)
         keys = np.array(self.keys[emotion], np.int64)
-        places = np.array([PLACES[emotion]] * len(keys), np.float32).reshape(-1, 2)
+        places = np.array([EMOTION_AFFECT[emotion]] * len(keys), np.float32).reshape(-1, 2)
         places[:, 1] += np.linspace(-0.1, 0.1, len(keys), dtype=np.float32)
-        return Pool(keys, keys, places, np.full(len(keys), 0.5, np.float32))
+        return Candidates(keys, keys, places, np.full(len(keys), 0.5, np.float32))
 
-    def heard(self, mood: Emotion) -> dict[int, Heard]:
+    def stats(self, mood: Emotion) -> dict[int, TrackStats]:
         return self.known[mood]
 
     def tracks(self, keys: Sequence[int]) -> list[Track]:
@@ -53,11 +53,11 @@ class Lists:
         """Return an address for songs of odd numbers."""
         return "spotify:playlist:odd" if all(int(track.track_id[2:]) % 2 for track in tracks) else None
 
-    def offered(self, mood: Emotion, keys: Sequence[int], turn: int) -> None:
+    def mark_offered(self, mood: Emotion, keys: Sequence[int], turn: int) -> None:
         self.offers.append((mood, list(keys), turn))
         for key in keys:
-            old = self.known[mood].get(key, Heard())
-            self.known[mood][key] = replace(old, shown=old.shown + 1, turn=turn)
+            old = self.known[mood].get(key, TrackStats())
+            self.known[mood][key] = replace(old, impressions=old.impressions + 1, round=turn)
 
     def key_of(self, track_id: str) -> int | None:
         key = int(track_id.removeprefix("t:"))
@@ -70,7 +70,7 @@ class Lists:
         if self.fault:
             raise CatalogueError(self.fault)
         for mood in moods:
-            old, name = self.known[mood].get(key, Heard()), FIELDS[verdict]
+            old, name = self.known[mood].get(key, TrackStats()), FIELDS[verdict]
             self.known[mood][key] = replace(old, **{name: getattr(old, name) + 1})
 
     def said(self) -> dict[tuple[Emotion, int], tuple[int, int, int]]:
@@ -78,12 +78,12 @@ class Lists:
             (mood, key): (each.likes, each.dislikes, each.skips)
             for mood, known in self.known.items()
             for key, each in known.items()
-            if each.said
+            if each.has_feedback
         }
 
 
-def for_(emotion: Emotion, captured_at: float, **more: object) -> Occasion:
-    return replace(Occasion(emotion, captured_at, NOON), **more)  # type: ignore[arg-type]  # named by the tests
+def for_(emotion: Emotion, captured_at: float, **more: object) -> RecommendationContext:
+    return replace(RecommendationContext(emotion, captured_at, NOON), **more)  # type: ignore[arg-type]  # named by the tests
 
 
 def ids(found: Recommendation | None) -> list[str]:
@@ -102,9 +102,9 @@ def scores(**named: float) -> tuple[float, ...]:
 
 def test_a_recommendation_says_its_mood_and_time_and_is_of_its_list() -> None:
     catalogue = Lists()
-    found = Recommender(catalogue, 1).for_mood(for_(Emotion.SAD, 10))
+    found = Recommender(catalogue, 1).recommend(for_(Emotion.SAD, 10))
     assert found is not None
-    assert (found.mood, found.wall, len(found.tracks)) == (Mood.SAD, NOON, 5)
+    assert (found.mood, found.wall_time, len(found.tracks)) == (Mood.SAD, NOON, 5)
     assert {list_of(each) for each in ids(found)} == {Emotion.SAD}
     assert catalogue.offers == [(Emotion.SAD, [int(each[2:]) for each in ids(found)], 1)]
     assert found.reason == "Sad: five slow, quiet songs, not offered before."
@@ -112,30 +112,30 @@ def test_a_recommendation_says_its_mood_and_time_and_is_of_its_list() -> None:
 
 def test_the_same_mood_coming_back_soon_keeps_what_is_shown() -> None:
     catalogue = Lists()
-    recommender = Recommender(catalogue, 1, Taste(cool_down_s=600))
-    first = ids(recommender.for_mood(for_(Emotion.HAPPY, 1000)))
-    assert recommender.for_mood(for_(Emotion.HAPPY, 1599)) is None
+    recommender = Recommender(catalogue, 1, RecommenderConfig(cool_down_s=600))
+    first = ids(recommender.recommend(for_(Emotion.HAPPY, 1000)))
+    assert recommender.recommend(for_(Emotion.HAPPY, 1599)) is None
     assert len(catalogue.offers) == 1
-    assert not set(first) & set(ids(recommender.for_mood(for_(Emotion.HAPPY, 1600))))
+    assert not set(first) & set(ids(recommender.recommend(for_(Emotion.HAPPY, 1600))))
 
 
 def test_a_mood_that_returns_after_another_brings_its_songs_back() -> None:
     catalogue = Lists()
-    recommender = Recommender(catalogue, 1, Taste(cool_down_s=600))
-    first = recommender.for_mood(for_(Emotion.HAPPY, 1000))
-    assert ids(recommender.for_mood(for_(Emotion.SAD, 1010))) != ids(first)
-    assert recommender.for_mood(for_(Emotion.HAPPY, 1020)) is first
-    assert recommender.for_mood(for_(Emotion.HAPPY, 1030)) is None
+    recommender = Recommender(catalogue, 1, RecommenderConfig(cool_down_s=600))
+    first = recommender.recommend(for_(Emotion.HAPPY, 1000))
+    assert ids(recommender.recommend(for_(Emotion.SAD, 1010))) != ids(first)
+    assert recommender.recommend(for_(Emotion.HAPPY, 1020)) is first
+    assert recommender.recommend(for_(Emotion.HAPPY, 1030)) is None
     assert len(catalogue.offers) == 2
 
 
 def test_a_clock_that_starts_anew_and_no_cool_down_give_new_songs() -> None:
-    recommender = Recommender(Lists(), 1, Taste(cool_down_s=600))
-    recommender.for_mood(for_(Emotion.HAPPY, 1000))
-    assert recommender.for_mood(for_(Emotion.HAPPY, 0)) is not None
-    hasty = Recommender(Lists(), 1, Taste(cool_down_s=0))
-    hasty.for_mood(for_(Emotion.HAPPY, 1000))
-    assert hasty.for_mood(for_(Emotion.HAPPY, 1000)) is not None
+    recommender = Recommender(Lists(), 1, RecommenderConfig(cool_down_s=600))
+    recommender.recommend(for_(Emotion.HAPPY, 1000))
+    assert recommender.recommend(for_(Emotion.HAPPY, 0)) is not None
+    hasty = Recommender(Lists(), 1, RecommenderConfig(cool_down_s=0))
+    hasty.recommend(for_(Emotion.HAPPY, 1000))
+    assert hasty.recommend(for_(Emotion.HAPPY, 1000)) is not None
 
 
 def test_a_broken_catalogue_is_passed_on_and_tried_again() -> None:
@@ -143,38 +143,38 @@ def test_a_broken_catalogue_is_passed_on_and_tried_again() -> None:
     recommender = Recommender(catalogue, 1)
     catalogue.fault = "catalogue: damaged"
     with pytest.raises(CatalogueError, match="damaged"):
-        recommender.for_mood(for_(Emotion.HAPPY, 1))
+        recommender.recommend(for_(Emotion.HAPPY, 1))
     catalogue.fault = ""
-    assert recommender.for_mood(for_(Emotion.HAPPY, 2)) is not None
+    assert recommender.recommend(for_(Emotion.HAPPY, 2)) is not None
 
 
 def test_an_empty_list_is_an_error_that_names_no_mood() -> None:
     with pytest.raises(CatalogueError, match="a list is empty") as caught:
-        Recommender(Lists(size=0), 1).for_mood(for_(Emotion.FEAR, 1))
+        Recommender(Lists(size=0), 1).recommend(for_(Emotion.FEAR, 1))
     assert "fear" not in str(caught.value)
 
 
 def test_equal_seeds_give_equal_songs() -> None:
     def run(seed: int) -> list[list[str]]:
-        recommender = Recommender(Lists(), seed, Taste(cool_down_s=0))
-        return [ids(recommender.for_mood(for_(emotion, n))) for n, emotion in enumerate(EMOTIONS * 3)]
+        recommender = Recommender(Lists(), seed, RecommenderConfig(cool_down_s=0))
+        return [ids(recommender.recommend(for_(emotion, n))) for n, emotion in enumerate(EMOTIONS * 3)]
 
     assert run(7) == run(7)
     assert run(7) != run(8)
 
 
 def test_other_songs_come_at_once_when_asked_for() -> None:
-    recommender = Recommender(Lists(), 1, Taste(cool_down_s=600))
-    first = ids(recommender.for_mood(for_(Emotion.HAPPY, 1000)))
-    second = recommender.another(for_(Emotion.HAPPY, 1001))
+    recommender = Recommender(Lists(), 1, RecommenderConfig(cool_down_s=600))
+    first = ids(recommender.recommend(for_(Emotion.HAPPY, 1000)))
+    second = recommender.recommend_other(for_(Emotion.HAPPY, 1001))
     assert not set(first) & set(ids(second))
-    assert recommender.for_mood(for_(Emotion.HAPPY, 1002)) is None
+    assert recommender.recommend(for_(Emotion.HAPPY, 1002)) is None
     assert second.reason == "Happy: five bright, lively songs, not offered before."
 
 
 def test_a_close_second_emotion_gets_songs_too() -> None:
     recommender = Recommender(Lists(), 1)
-    found = recommender.another(for_(Emotion.HAPPY, 1, scores=scores(happy=0.44, surprise=0.4)))
+    found = recommender.recommend_other(for_(Emotion.HAPPY, 1, scores=scores(happy=0.44, surprise=0.4)))
     assert Counter(map(list_of, ids(found))) == {Emotion.HAPPY: 3, Emotion.SURPRISE: 2}
     assert found.reason == (
         "Happy with some surprise: three bright, lively songs and two fast, high-energy songs, not offered before."
@@ -185,80 +185,82 @@ def test_a_close_second_emotion_gets_songs_too() -> None:
     "read", [scores(happy=0.6, surprise=0.6 * CLOSE - 0.01), scores(happy=0.3, sad=0.5)], ids=["clear", "corrected"]
 )
 def test_a_clear_reading_and_a_corrected_one_are_not_mixed(read: tuple[float, ...]) -> None:
-    found = Recommender(Lists(), 1).another(for_(Emotion.HAPPY, 1, scores=read))
+    found = Recommender(Lists(), 1).recommend_other(for_(Emotion.HAPPY, 1, scores=read))
     assert {list_of(each) for each in ids(found)} == {Emotion.HAPPY}
 
 
 def test_a_mix_with_an_empty_list_is_none() -> None:
     catalogue = Lists()
     catalogue.keys[Emotion.SURPRISE] = []
-    found = Recommender(catalogue, 1).another(for_(Emotion.HAPPY, 1, scores=scores(happy=0.44, surprise=0.4)))
+    found = Recommender(catalogue, 1).recommend_other(for_(Emotion.HAPPY, 1, scores=scores(happy=0.44, surprise=0.4)))
     assert found.reason.startswith("Happy: three bright")
 
 
 def test_a_lift_leads_from_the_mood_over_calm_to_happy_and_goes_on_where_it_was() -> None:
     catalogue = Lists()
-    recommender = Recommender(catalogue, 3, Taste(policy=Policy.LIFT, cool_down_s=0))
+    recommender = Recommender(catalogue, 3, RecommenderConfig(policy=Policy.LIFT, cool_down_s=0))
     lists, valences = [], []
     for turn in range(LIFT_SONGS // 5 + 1):
-        found = recommender.another(for_(Emotion.ANGRY, turn * 1000))
+        found = recommender.recommend_other(for_(Emotion.ANGRY, turn * 1000))
         lists.append([list_of(each) for each in ids(found)])
-        valences.append(sum(PLACES[each][0] for each in lists[-1]) / 5)
+        valences.append(sum(EMOTION_AFFECT[each][0] for each in lists[-1]) / 5)
     assert lists[0][0] is Emotion.ANGRY
     assert valences == sorted(valences)
     assert valences[-1] > 0.6
-    assert "numbers 1 to 5 of 15" in recommender.another(for_(Emotion.ANGRY, 9e6)).reason, "anew after a pause"
+    assert "numbers 1 to 5 of 15" in recommender.recommend_other(for_(Emotion.ANGRY, 9e6)).reason, "anew after a pause"
 
 
 def test_a_lift_says_where_it_is() -> None:
-    recommender = Recommender(Lists(), 1, Taste(policy=Policy.LIFT, cool_down_s=0))
-    first = recommender.another(for_(Emotion.SAD, 1)).reason
+    recommender = Recommender(Lists(), 1, RecommenderConfig(policy=Policy.LIFT, cool_down_s=0))
+    first = recommender.recommend_other(for_(Emotion.SAD, 1)).reason
     assert first.startswith(
         "Sad, to be lifted: five songs on the way from slow, quiet over calm to happy, numbers 1 to 5"
     )
-    assert "numbers 6 to 10 of 15" in recommender.another(for_(Emotion.SAD, 2)).reason
-    assert "numbers 1 to 5 of 15" in recommender.another(for_(Emotion.FEAR, 3)).reason, "another mood, another way"
+    assert "numbers 6 to 10 of 15" in recommender.recommend_other(for_(Emotion.SAD, 2)).reason
+    assert "numbers 1 to 5 of 15" in recommender.recommend_other(for_(Emotion.FEAR, 3)).reason, (
+        "another mood, another way"
+    )
     for at in range(4, 8):
-        last = recommender.another(for_(Emotion.FEAR, at)).reason
+        last = recommender.recommend_other(for_(Emotion.FEAR, at)).reason
     assert "number 15 of 15" in last
-    assert "numbers 1 to 5" in recommender.another(for_(Emotion.FEAR, 8 + EPISODE_S)).reason
+    assert "numbers 1 to 5" in recommender.recommend_other(for_(Emotion.FEAR, 8 + EPISODE_S)).reason
 
 
 def test_a_pleasant_mood_is_matched_under_lift() -> None:
-    found = Recommender(Lists(), 1, Taste(policy=Policy.LIFT)).another(for_(Emotion.HAPPY, 1))
+    found = Recommender(Lists(), 1, RecommenderConfig(policy=Policy.LIFT)).recommend_other(for_(Emotion.HAPPY, 1))
     assert found.reason.startswith("Happy: five bright")
 
 
 def test_steady_music_moves_slowly_towards_a_mood_that_lasts() -> None:
-    recommender = Recommender(Lists(), 2, Taste(policy=Policy.STEADY, cool_down_s=0))
-    first = recommender.another(for_(Emotion.HAPPY, 1, scores=scores(happy=0.44, surprise=0.4)))
+    recommender = Recommender(Lists(), 2, RecommenderConfig(policy=Policy.STEADY, cool_down_s=0))
+    first = recommender.recommend_other(for_(Emotion.HAPPY, 1, scores=scores(happy=0.44, surprise=0.4)))
     assert {list_of(each) for each in ids(first)} == {Emotion.HAPPY}
-    second = recommender.another(for_(Emotion.SAD, 2))
+    second = recommender.recommend_other(for_(Emotion.SAD, 2))
     assert second.reason == "Sad, kept steady: five songs close to what was offered before, not offered before."
     assert Emotion.SAD not in {list_of(each) for each in ids(second)}
     for at in range(3, 12):
-        last = recommender.another(for_(Emotion.SAD, at))
+        last = recommender.recommend_other(for_(Emotion.SAD, at))
     assert Counter(map(list_of, ids(last))).most_common(1)[0][0] is Emotion.SAD
 
 
 def test_what_a_person_switched_wins_over_the_mood_s_policy_and_that_over_the_general_one() -> None:
-    taste = Taste(policy=Policy.STEADY, by_mood={Emotion.SAD: Policy.LIFT})
+    taste = RecommenderConfig(policy=Policy.STEADY, by_mood={Emotion.SAD: Policy.LIFT})
     recommender = Recommender(Lists(), 1, taste)
-    assert "to be lifted" in recommender.another(for_(Emotion.SAD, 1)).reason
-    assert "kept steady" in recommender.another(for_(Emotion.HAPPY, 2)).reason
-    assert recommender.another(for_(Emotion.SAD, 3, policy=Policy.MATCH)).reason.startswith("Sad: five slow")
+    assert "to be lifted" in recommender.recommend_other(for_(Emotion.SAD, 1)).reason
+    assert "kept steady" in recommender.recommend_other(for_(Emotion.HAPPY, 2)).reason
+    assert recommender.recommend_other(for_(Emotion.SAD, 3, policy=Policy.MATCH)).reason.startswith("Sad: five slow")
 
 
 def test_quiet_hours_bring_the_calmer_half_and_say_so() -> None:
     catalogue = Lists()
-    recommender = Recommender(catalogue, 1, Taste(cool_down_s=0, quiet_hours=Hours.parse("22:00-07:00")))
+    recommender = Recommender(catalogue, 1, RecommenderConfig(cool_down_s=0, quiet_hours=Hours.parse("22:00-07:00")))
     loud, quiet = set(), set()
     for turn in range(40):
-        loud |= set(ids(recommender.another(for_(Emotion.HAPPY, turn))))
-        night = recommender.another(for_(Emotion.HAPPY, turn, wall=NOON + timedelta(hours=11)))
+        loud |= set(ids(recommender.recommend_other(for_(Emotion.HAPPY, turn))))
+        night = recommender.recommend_other(for_(Emotion.HAPPY, turn, wall_time=NOON + timedelta(hours=11)))
         quiet |= set(ids(night))
     assert night.reason.endswith(" Quiet hours: from the calmer half.")
-    assert "Quiet" not in recommender.another(for_(Emotion.HAPPY, 99)).reason
+    assert "Quiet" not in recommender.recommend_other(for_(Emotion.HAPPY, 99)).reason
     assert {int(each[2:]) for each in quiet} <= set(catalogue.keys[Emotion.HAPPY][:12])
     assert len(loud) == 25
 
@@ -266,27 +268,31 @@ def test_quiet_hours_bring_the_calmer_half_and_say_so() -> None:
 def test_a_like_is_counted_for_the_mood_it_was_given_in_and_changes_nothing_shown() -> None:
     catalogue = Lists()
     recommender = Recommender(catalogue, 1)
-    shown = recommender.for_mood(for_(Emotion.HAPPY, 1000))
+    shown = recommender.recommend(for_(Emotion.HAPPY, 1000))
     assert recommender.rate(Rate(Verdict.LIKE), shown, NOON) is None
     assert catalogue.said() == {(Emotion.HAPPY, int(ids(shown)[0][2:])): (1, 0, 0)}
 
 
 def test_the_reason_tells_of_liked_songs_and_of_short_lists() -> None:
     catalogue = Lists(size=5)
-    recommender = Recommender(catalogue, 1, Taste(cool_down_s=0))
-    shown = recommender.another(for_(Emotion.SAD, 1))
-    assert recommender.another(for_(Emotion.SAD, 2)).reason.endswith("some offered just before, as the list is short.")
+    recommender = Recommender(catalogue, 1, RecommenderConfig(cool_down_s=0))
+    shown = recommender.recommend_other(for_(Emotion.SAD, 1))
+    assert recommender.recommend_other(for_(Emotion.SAD, 2)).reason.endswith(
+        "some offered just before, as the list is short."
+    )
     recommender.rate(Rate(Verdict.LIKE), shown, NOON)
-    assert recommender.another(for_(Emotion.SAD, 3)).reason.endswith("one of them liked before.")
-    several = Recommender(Lists(size=25), 1, Taste(cool_down_s=0))
+    assert recommender.recommend_other(for_(Emotion.SAD, 3)).reason.endswith("one of them liked before.")
+    several = Recommender(Lists(size=25), 1, RecommenderConfig(cool_down_s=0))
     for at in range(8):
-        last = several.another(for_(Emotion.SAD, at)).reason
+        last = several.recommend_other(for_(Emotion.SAD, at)).reason
     assert last.endswith("none of them offered last time.")
 
 
 @pytest.mark.parametrize("count", [1, 11])
 def test_the_reason_counts(count: int) -> None:
-    found = Recommender(Lists(), 1, Taste(count=count)).another(for_(Emotion.SAD, 1, scores=scores(sad=0.4, fear=0.39)))
+    found = Recommender(Lists(), 1, RecommenderConfig(count=count)).recommend_other(
+        for_(Emotion.SAD, 1, scores=scores(sad=0.4, fear=0.39))
+    )
     assert len(found.tracks) == count
     assert found.reason.startswith("Sad: one slow, quiet song," if count == 1 else "Sad with some fear: nine slow")
     assert set(SOUND) == set(EMOTIONS)
@@ -296,23 +302,23 @@ def test_the_reason_counts(count: int) -> None:
 @pytest.mark.parametrize("policy", [Policy.MATCH, Policy.LIFT])
 def test_a_song_that_is_disliked_or_skipped_gives_its_place_to_another(verdict: Verdict, policy: Policy) -> None:
     catalogue = Lists()
-    recommender = Recommender(catalogue, 1, Taste(policy=policy))
-    shown = recommender.for_mood(for_(Emotion.SAD, 1000))
+    recommender = Recommender(catalogue, 1, RecommenderConfig(policy=policy))
+    shown = recommender.recommend(for_(Emotion.SAD, 1000))
     gone = ids(shown)[2]
     new = recommender.rate(Rate(verdict, gone), shown, NOON)
     assert ids(new)[:4] == [each for each in ids(shown) if each != gone]
     assert len(set(ids(new))) == 5
     assert gone not in ids(new)
     assert catalogue.offers[-1] == (Emotion.SAD, [int(ids(new)[-1][2:])], 1)
-    recommender.for_mood(for_(Emotion.HAPPY, 1010))
-    assert recommender.for_mood(for_(Emotion.SAD, 1020)) is new, "what comes back is without it too"
+    recommender.recommend(for_(Emotion.HAPPY, 1010))
+    assert recommender.recommend(for_(Emotion.SAD, 1020)) is new, "what comes back is without it too"
 
 
 def test_a_recommendation_names_the_playlist_that_holds_all_its_songs() -> None:
     catalogue = Lists()
     catalogue.keys[Emotion.SAD] = list(range(501, 521, 2))
     recommender = Recommender(catalogue, 1)
-    shown = recommender.for_mood(for_(Emotion.SAD, 1))
+    shown = recommender.recommend(for_(Emotion.SAD, 1))
     assert shown is not None
     assert shown.playlist == "spotify:playlist:odd"
     catalogue.keys[Emotion.SAD] = list(range(502, 522, 2))
@@ -322,22 +328,22 @@ def test_a_recommendation_names_the_playlist_that_holds_all_its_songs() -> None:
 
 
 def test_a_recommendation_made_by_an_earlier_run_can_be_changed() -> None:
-    shown = Recommender(Lists(), 1).for_mood(for_(Emotion.SAD, 1))
+    shown = Recommender(Lists(), 1).recommend(for_(Emotion.SAD, 1))
     new = Recommender(Lists(), 2).rate(Rate(Verdict.SKIP), shown, NOON)
     assert len(set(ids(new)) - set(ids(shown))) == 1
 
 
 def test_the_last_song_of_a_list_stays_gone() -> None:
     recommender = Recommender(Lists(size=2), 1)
-    shown = recommender.for_mood(for_(Emotion.SAD, 1))
+    shown = recommender.recommend(for_(Emotion.SAD, 1))
     assert len(ids(recommender.rate(Rate(Verdict.DISLIKE), shown, NOON))) == 1
 
 
 def test_a_song_of_another_recommendation_counts_for_its_mood() -> None:
     catalogue = Lists()
     recommender = Recommender(catalogue, 1)
-    happy = ids(recommender.for_mood(for_(Emotion.HAPPY, 1)))
-    shown = recommender.for_mood(for_(Emotion.SAD, 2))
+    happy = ids(recommender.recommend(for_(Emotion.HAPPY, 1)))
+    shown = recommender.recommend(for_(Emotion.SAD, 2))
     assert recommender.rate(Rate(Verdict.DISLIKE, happy[3]), shown, NOON) is None
     assert catalogue.said() == {(Emotion.HAPPY, int(happy[3][2:])): (0, 1, 0)}
 
@@ -360,7 +366,7 @@ def test_a_verdict_on_nothing_is_refused() -> None:
 def test_a_verdict_that_cannot_be_stored_changes_nothing() -> None:
     catalogue = Lists()
     recommender = Recommender(catalogue, 1)
-    shown = recommender.for_mood(for_(Emotion.SAD, 1))
+    shown = recommender.recommend(for_(Emotion.SAD, 1))
     catalogue.fault = "catalogue: disk full"
     with pytest.raises(CatalogueError, match="disk full"):
         recommender.rate(Rate(Verdict.SKIP), shown, NOON)

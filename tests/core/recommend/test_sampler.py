@@ -13,12 +13,12 @@ from musicond.core.recommend.sampler import (
     LONGEST_WINDOW,
     MOST_EVIDENCE,
     SHORTLIST,
-    Draw,
-    Heard,
-    Pool,
-    belief,
+    Candidates,
+    ThompsonSampler,
+    TrackStats,
     calmer,
     empty,
+    posterior,
     shortlist,
     union,
     window,
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-def pool(artists: Sequence[int], *, first: int = 1, places: Sequence[tuple[float, float]] | None = None) -> Pool:
+def pool(artists: Sequence[int], *, first: int = 1, places: Sequence[tuple[float, float]] | None = None) -> Candidates:
     count = len(artists)
-    return Pool(
+    return Candidates(
         np.arange(first, first + count, dtype=np.int64),
         np.array(artists, np.int64),
         np.array(places or [(0.0, 0.0)] * count, np.float32).reshape(-1, 2),
@@ -39,26 +39,26 @@ def pool(artists: Sequence[int], *, first: int = 1, places: Sequence[tuple[float
 
 
 def pick(
-    songs: Pool, heard: Mapping[int, Heard] | None = None, count: int = 5, seed: int = 1, turn: int = 9
+    songs: Candidates, heard: Mapping[int, TrackStats] | None = None, count: int = 5, seed: int = 1, turn: int = 9
 ) -> list[int]:
-    drawn = Draw(heard or {}, turn, count, np.random.default_rng(seed)).pick(songs, (None,) * count, empty())
+    drawn = ThompsonSampler(heard or {}, turn, count, np.random.default_rng(seed)).pick(songs, (None,) * count, empty())
     return [int(key) for key in drawn.keys]
 
 
 heards = st.builds(
-    Heard,
+    TrackStats,
     likes=st.integers(0, 60),
     dislikes=st.integers(0, 60),
     skips=st.integers(0, 60),
-    shown=st.integers(0, 90),
-    turn=st.integers(0, 9),
+    impressions=st.integers(0, 90),
+    round=st.integers(0, 9),
 )
 lists = st.lists(st.integers(0, 9), min_size=1, max_size=40)
 
 
 @given(lists, st.dictionaries(st.integers(1, 45), heards), st.integers(1, 7), st.integers(0, 2**32))
 def test_a_draw_depends_on_nothing_but_its_arguments(
-    artists: list[int], heard: dict[int, Heard], count: int, seed: int
+    artists: list[int], heard: dict[int, TrackStats], count: int, seed: int
 ) -> None:
     songs = pool(artists)
     first = pick(songs, heard, count, seed)
@@ -68,7 +68,7 @@ def test_a_draw_depends_on_nothing_but_its_arguments(
 
 @given(lists, st.dictionaries(st.integers(1, 45), heards), st.integers(1, 7), st.integers(0, 2**32))
 def test_an_artist_comes_twice_only_where_there_is_no_other(
-    artists: list[int], heard: dict[int, Heard], count: int, seed: int
+    artists: list[int], heard: dict[int, TrackStats], count: int, seed: int
 ) -> None:
     songs = pool(artists)
     chosen = {artists[key - 1] for key in pick(songs, heard, count, seed)}
@@ -79,15 +79,19 @@ def test_an_artist_comes_twice_only_where_there_is_no_other(
 def test_what_lies_within_the_window_does_not_come_while_there_is_enough_else(size: int, seed: int) -> None:
     songs, count = pool(range(size)), 5
     wide = window(size, count)
-    heard = {key: Heard(likes=40, shown=1, turn=9 - wide + key % wide) for key in range(1, size - count + 1)}
+    heard = {
+        key: TrackStats(likes=40, impressions=1, round=9 - wide + key % wide) for key in range(1, size - count + 1)
+    }
     assert set(pick(songs, heard, count, seed)) == set(range(size - count + 1, size + 1))
 
 
 def test_where_the_list_is_too_short_what_was_offered_first_comes_again_first() -> None:
     songs = pool(range(6))
-    heard = {key: Heard(shown=1, turn=turn) for key, turn in zip(range(1, 7), (8, 8, 8, 8, 8, 8), strict=True)}
+    heard = {
+        key: TrackStats(impressions=1, round=turn) for key, turn in zip(range(1, 7), (8, 8, 8, 8, 8, 8), strict=True)
+    }
     assert len(pick(songs, heard, 5)) == 5
-    heard[3] = Heard(shown=1, turn=7)
+    heard[3] = TrackStats(impressions=1, round=7)
     assert 3 in pick(songs, heard, 1)
 
 
@@ -98,34 +102,34 @@ def test_the_window_grows_with_the_list_up_to_a_limit() -> None:
 def test_what_is_taken_is_not_drawn_and_nor_are_its_artists() -> None:
     songs = pool([1, 1, 2, 3, 4])
     taken = songs.take(np.array([0]))
-    drawn = Draw({}, 1, 3, np.random.default_rng(1)).pick(songs, (None,) * 3, taken)
+    drawn = ThompsonSampler({}, 1, 3, np.random.default_rng(1)).pick(songs, (None,) * 3, taken)
     assert set(drawn.keys.tolist()) == {3, 4, 5}
 
 
-def shares(heard: dict[int, Heard], size: int = 25, rounds: int = 3000) -> dict[int, float]:
+def shares(heard: dict[int, TrackStats], size: int = 25, rounds: int = 3000) -> dict[int, float]:
     """The part of all songs offered that each song of a list of `size` has."""
     songs, rng, counts = pool(range(size)), np.random.default_rng(7), np.zeros(size + 1)
-    heard = {key: heard.get(key, Heard()) for key in range(1, size + 1)}
+    heard = {key: heard.get(key, TrackStats()) for key in range(1, size + 1)}
     for turn in range(1, rounds + 1):
-        keys = Draw(heard, turn, 5, rng).pick(songs, (None,) * 5, empty()).keys.tolist()
+        keys = ThompsonSampler(heard, turn, 5, rng).pick(songs, (None,) * 5, empty()).keys.tolist()
         counts[keys] += 1
         for key in keys:
             old = heard[key]
-            heard[key] = Heard(old.likes, old.dislikes, old.skips, old.shown + 1, turn)
+            heard[key] = TrackStats(old.likes, old.dislikes, old.skips, old.impressions + 1, turn)
     return {key: counts[key] / counts.sum() for key in range(1, size + 1)}
 
 
 @pytest.mark.parametrize("size", [25, 60, 200])
 def test_five_likes_double_a_share_three_dislikes_leave_a_fifth_and_a_skip_less_than_before(size: int) -> None:
     even = 1 / size
-    assert shares({1: Heard(likes=5)}, size)[1] >= 2 * even
-    assert shares({1: Heard(dislikes=3)}, size, 12_000)[1] <= even / 5
-    assert even / 5 < shares({1: Heard(skips=3)}, size)[1] < 0.95 * even
+    assert shares({1: TrackStats(likes=5)}, size)[1] >= 2 * even
+    assert shares({1: TrackStats(dislikes=3)}, size, 12_000)[1] <= even / 5
+    assert even / 5 < shares({1: TrackStats(skips=3)}, size)[1] < 0.95 * even
 
 
 @pytest.mark.parametrize("size", [10, 25, 100])
 def test_no_share_reaches_nothing_or_a_half(size: int) -> None:
-    found = shares({1: Heard(likes=500), 2: Heard(dislikes=500)}, size, 6000)
+    found = shares({1: TrackStats(likes=500), 2: TrackStats(dislikes=500)}, size, 6000)
     assert found[1] < 0.5
     assert found[2] >= EXPLORE / size / 2
     assert min(found.values()) > 0
@@ -138,18 +142,18 @@ def test_without_feedback_shares_are_even() -> None:
 
 
 @given(heards)
-def test_a_belief_never_hardens_beyond_change(heard: Heard) -> None:
-    good, bad = belief(heard)
+def test_a_belief_never_hardens_beyond_change(heard: TrackStats) -> None:
+    good, bad = posterior(heard)
     assert good >= 2
     assert bad >= 2
     assert good + bad <= 4 + MOST_EVIDENCE + 1e-9
-    assert heard.said == (heard.likes + heard.dislikes + heard.skips > 0)
+    assert heard.has_feedback == (heard.likes + heard.dislikes + heard.skips > 0)
 
 
 def test_the_quick_draw_of_the_prior_is_a_beta_distribution() -> None:
-    draw = Draw({}, 1, 5, np.random.default_rng(3))
+    draw = ThompsonSampler({}, 1, 5, np.random.default_rng(3))
     songs = pool(range(20_000))
-    worth = draw._worth(songs, np.full(len(songs), np.inf)) / (0.9 + 0.1 * 0.5)
+    worth = draw._sample(songs, np.full(len(songs), np.inf)) / (0.9 + 0.1 * 0.5)
     # Beta(2, 2): mean 1/2, variance 1/20.
     assert worth.mean() == pytest.approx(0.5, abs=5 * math.sqrt(0.05 / 20_000))
     assert worth.var() == pytest.approx(0.05, rel=0.05)
@@ -159,16 +163,18 @@ def test_a_place_draws_songs_that_lie_near_it() -> None:
     songs = pool(range(40), places=[(0.8, 0.5)] * 20 + [(-0.6, -0.3)] * 20)
     rng, near = np.random.default_rng(2), 0
     for turn in range(200):
-        drawn = Draw({}, turn + 1, 5, rng).pick(songs, ((-0.6, -0.3),) * 5, empty())
+        drawn = ThompsonSampler({}, turn + 1, 5, rng).pick(songs, ((-0.6, -0.3),) * 5, empty())
         near += int((drawn.keys > 20).sum())
     assert near > 980
 
 
 def test_familiar_songs_come_up_sooner_but_not_alone() -> None:
     songs = pool(range(40))
-    songs = Pool(songs.keys, songs.artists, songs.places, np.repeat(np.array([1, 0], np.float32), 20))
+    songs = Candidates(songs.keys, songs.artists, songs.places, np.repeat(np.array([1, 0], np.float32), 20))
     rng = np.random.default_rng(2)
-    known = sum(int((Draw({}, 1, 5, rng).pick(songs, (None,) * 5, empty()).keys <= 20).sum()) for _ in range(400))
+    known = sum(
+        int((ThompsonSampler({}, 1, 5, rng).pick(songs, (None,) * 5, empty()).keys <= 20).sum()) for _ in range(400)
+    )
     assert 1100 < known < 1700
 
 
@@ -201,4 +207,4 @@ def test_of_a_long_list_some_songs_take_part_each_as_likely_as_the_next() -> Non
 
 
 def test_an_empty_list_gives_nothing() -> None:
-    assert pick(empty(), {1: Heard(likes=1, shown=1, turn=2)}) == []
+    assert pick(empty(), {1: TrackStats(likes=1, impressions=1, round=2)}) == []
