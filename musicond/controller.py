@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from musicond.config.user_settings import settings_from
+from musicond.config.user_settings import to_json
 from musicond.core.commands import Next, Play, SetAutoplay, SetVolume, Stop
 from musicond.errors import CommandError
-from musicond.runtime.health import Meter
+from musicond.runtime.health import RateMeter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from musicond.core.outcome import Outcome, Playback, Settings
     from musicond.core.pipeline import FrameRate, Pipeline
     from musicond.core.ports import PlayerPort, PreviewPort
-    from musicond.runtime.json_file import SettingsStore
+    from musicond.runtime.json_file import JsonFile
 
 log = logging.getLogger(__name__)
 
@@ -30,20 +30,20 @@ NO_PLAYER = "no player is configured: set playback.backend to spotify or mpd, se
 
 
 @dataclass(frozen=True, slots=True)
-class Retune:
+class ConfigUpdate:
     """A changed configuration: `apply` gives the parts their new figures, in the watch loop's thread."""
 
     apply: Callable[[], None]
 
 
-class Brain:
+class Controller:
     """What the watch loop runs; used in its thread alone."""
 
     def __init__(
         self,
         pipeline: Pipeline,
         pace: FrameRate,
-        store: SettingsStore,
+        store: JsonFile,
         player: PlayerPort | None = None,
         preview: PreviewPort | None = None,
     ) -> None:
@@ -52,7 +52,7 @@ class Brain:
         self._pipeline, self._store, self._player = pipeline, store, player
         self._last: Outcome | None = None
         self._stored = pipeline.settings
-        self.meter = Meter()
+        self.meter = RateMeter()
 
     def step(self, frame: Frame) -> Outcome:
         """Take one frame through the pipeline."""
@@ -63,7 +63,7 @@ class Brain:
             self._preview.show(frame, self._last)
         if self._pipeline.settings is not before:  # a calibration has ended
             try:
-                self._store.save(settings_from(self._pipeline.settings))
+                self._store.save(to_json(self._pipeline.settings))
             except OSError as fault:
                 log.warning("%s: %s; the calibration holds until the next start", self._store.path, fault.strerror)
         return self._last
@@ -75,12 +75,12 @@ class Brain:
         self._last = self._with_playback(self._pipeline.idle(time.monotonic(), datetime.now().astimezone()))
         return self._last
 
-    def handle(self, command: Command | Retune) -> None:
+    def handle(self, command: Command | ConfigUpdate) -> None:
         """Do as a person asks and store it; what is switched holds even where it can't be stored (OSError).
 
         Raises CommandError and CatalogueError as `Pipeline.handle` does: then nothing was done.
         """
-        if isinstance(command, Retune):
+        if isinstance(command, ConfigUpdate):
             command.apply()
             return
         if not isinstance(command, Next):
@@ -135,5 +135,5 @@ class Brain:
 
     def _keep(self, controls: Settings) -> None:
         if controls != self._stored:
-            self._store.save(settings_from(controls))
+            self._store.save(to_json(controls))
             self._stored = controls

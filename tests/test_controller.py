@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from musicond.config.user_settings import controls_from, load_controls, settings_from
-from musicond.controller import Brain
+from musicond.config.user_settings import from_json, load_settings, to_json
+from musicond.controller import Controller
 from musicond.core.commands import Next, Pause, Play, Rate, Resume, SetAutoplay, SetPolicy, SetPrivacy, SetVolume, Stop
 from musicond.core.models import Emotion, Faces, Frame, Policy, Verdict, Watching
 from musicond.core.mood.bias import Bias
@@ -16,7 +16,7 @@ from musicond.core.outcome import Playback, PlayState, Settings
 from musicond.core.pipeline import FrameRate, Pipeline
 from musicond.core.recommend.recommender import RecommenderConfig
 from musicond.errors import CatalogueError, CommandError
-from musicond.runtime.json_file import SettingsStore
+from musicond.runtime.json_file import JsonFile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,11 +53,11 @@ class Nothing:
         return None
 
 
-def brain(folder: Path, controls: Settings | None = None) -> Brain:
+def brain(folder: Path, controls: Settings | None = None) -> Controller:
     rules = MoodConfig(enter=0.4, leave=0.3, dwell_s=1, away_s=5, smoothing_s=1)
     nothing = Nothing()
     pipeline = Pipeline(nothing, nothing, nothing, rules, controls)
-    return Brain(pipeline, FrameRate(8, 2), SettingsStore(folder / "settings.json"))
+    return Controller(pipeline, FrameRate(8, 2), JsonFile(folder / "settings.json"))
 
 
 @pytest.mark.parametrize(
@@ -73,27 +73,27 @@ def brain(folder: Path, controls: Settings | None = None) -> Brain:
     ],
 )
 def test_controls_survive_being_stored(controls: Settings) -> None:
-    assert controls_from(settings_from(controls)) == controls
+    assert from_json(to_json(controls)) == controls
 
 
 def test_what_cannot_be_understood_errs_towards_privacy() -> None:
-    assert controls_from({"private": "yes", "paused_until": "soon"}) == Settings(private=True)
-    assert controls_from({}) == Settings()
-    until = controls_from({"paused": True, "paused_until": "2026-11-23T08:30:00"}).paused_until
+    assert from_json({"private": "yes", "paused_until": "soon"}) == Settings(private=True)
+    assert from_json({}) == Settings()
+    until = from_json({"paused": True, "paused_until": "2026-11-23T08:30:00"}).paused_until
     assert until is not None
     assert until.tzinfo is not None
     for bias in ("", "1 2 3", "nan nan nan nan nan nan nan", "a lot", 3.0, True):
-        assert controls_from({"bias": bias, "policy": "loud"}) == Settings()
-    assert controls_from({"paused": True, "paused_until": "soon"}) == Settings(), "better than a pause without an end"
-    assert controls_from({"manual_mood": "sad"}) == Settings(), "likewise"
-    assert controls_from({"manual_mood": "hungry", "manual_until": "2026-11-23T08:30:00"}).manual_mood is None
+        assert from_json({"bias": bias, "policy": "loud"}) == Settings()
+    assert from_json({"paused": True, "paused_until": "soon"}) == Settings(), "better than a pause without an end"
+    assert from_json({"manual_mood": "sad"}) == Settings(), "likewise"
+    assert from_json({"manual_mood": "hungry", "manual_until": "2026-11-23T08:30:00"}).manual_mood is None
     for sensitivity in (-1, 101, "nan", "", "a lot", True):
-        assert controls_from({"sensitivity": sensitivity}) == Settings()
+        assert from_json({"sensitivity": sensitivity}) == Settings()
 
 
 def test_what_nobody_touched_is_not_stored() -> None:
-    assert settings_from(Settings()) == {}
-    assert settings_from(Settings(sensitivity=50)) == {"sensitivity": 50}, "a person chose it, whatever it is"
+    assert to_json(Settings()) == {}
+    assert to_json(Settings(sensitivity=50)) == {"sensitivity": 50}, "a person chose it, whatever it is"
 
 
 def test_a_command_that_changes_nothing_writes_nothing(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_after_damage_the_camera_stays_closed_until_a_person_says_so(
     tmp_path: Path, text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "settings.json").write_text(text)
-    assert load_controls(SettingsStore(tmp_path / "settings.json")) == Settings(private=True)
+    assert load_settings(JsonFile(tmp_path / "settings.json")) == Settings(private=True)
     assert "musicond privacy off" in caplog.text
 
 
@@ -119,7 +119,7 @@ def test_a_command_is_stored_before_it_is_answered(tmp_path: Path) -> None:
     mind = brain(tmp_path)
     mind.handle(SetPrivacy(on=True))
     assert not mind.wants_camera()
-    assert controls_from(SettingsStore(tmp_path / "settings.json").load({})) == Settings(private=True)
+    assert from_json(JsonFile(tmp_path / "settings.json").load({})) == Settings(private=True)
     assert mind.idle().watching is Watching.PRIVATE
 
 
@@ -135,7 +135,7 @@ def test_a_pause_whose_time_has_come_is_over(tmp_path: Path) -> None:
     assert not brain(tmp_path, Settings(paused=True, paused_until=now + timedelta(minutes=1))).wants_frames()
     late = brain(tmp_path, Settings(paused=True, paused_until=now - timedelta(seconds=1)))
     assert late.wants_frames()
-    assert controls_from(SettingsStore(tmp_path / "settings.json").load({})) == Settings()
+    assert from_json(JsonFile(tmp_path / "settings.json").load({})) == Settings()
     mind = brain(tmp_path)
     mind.handle(Pause(5))
     assert not mind.wants_frames()
@@ -157,7 +157,7 @@ def test_feedback_writes_no_settings_and_what_makes_no_sense_is_the_sender_s_err
         mind.handle(Rate(Verdict.LIKE))
     assert list(tmp_path.iterdir()) == []
     mind.handle(SetPolicy(Policy.STEADY))
-    assert controls_from(SettingsStore(tmp_path / "settings.json").load({})).policy is Policy.STEADY
+    assert from_json(JsonFile(tmp_path / "settings.json").load({})).policy is Policy.STEADY
 
 
 class Listening:
@@ -177,8 +177,8 @@ class Listening:
 def test_orders_go_to_the_player_and_what_is_switched_is_kept(tmp_path: Path) -> None:
     player = Listening()
     pipeline = Pipeline(Nothing(), Nothing(), Nothing(), MoodConfig(0.4, 0.3, 1, 5, 1))
-    store = SettingsStore(tmp_path / "settings.json")
-    mind = Brain(pipeline, FrameRate(8, 2), store, player)
+    store = JsonFile(tmp_path / "settings.json")
+    mind = Controller(pipeline, FrameRate(8, 2), store, player)
     assert mind.idle().playback == Playback("mpd")
     with pytest.raises(CommandError, match="no song is recommended yet"):
         mind.handle(Play())
@@ -188,7 +188,7 @@ def test_orders_go_to_the_player_and_what_is_switched_is_kept(tmp_path: Path) ->
     mind.handle(SetVolume(30))
     mind.handle(SetAutoplay(on=True))
     assert [command for command, _ in player.orders] == [Play(), Stop(), SetVolume(30)]
-    assert controls_from(store.load({})) == Settings(autoplay=True, volume=30)
+    assert from_json(store.load({})) == Settings(autoplay=True, volume=30)
     with pytest.raises(CommandError, match="not among the songs"):
         mind.handle(Play("t:1"))
     with pytest.raises(CommandError):
@@ -204,7 +204,7 @@ def test_without_a_player_orders_are_refused(tmp_path: Path, command: Command) -
 
 
 def test_switches_that_were_stored_wrong_are_off() -> None:
-    assert controls_from({"autoplay": "yes", "volume": True}) == Settings()
+    assert from_json({"autoplay": "yes", "volume": True}) == Settings()
 
 
 class Watched:
@@ -223,7 +223,7 @@ class Watched:
 def test_the_preview_gets_each_frame_and_is_cleared_when_none_is_read(tmp_path: Path) -> None:
     watched = Watched()
     pipeline = Pipeline(Nothing(), Nothing(), Nothing(), MoodConfig(0.4, 0.3, 1, 5, 1))
-    mind = Brain(pipeline, FrameRate(8, 2), SettingsStore(tmp_path / "settings.json"), preview=watched)
+    mind = Controller(pipeline, FrameRate(8, 2), JsonFile(tmp_path / "settings.json"), preview=watched)
     mind.step(Frame(np.zeros((4, 4), np.uint8), 1.0, datetime.now(UTC)))
     mind.idle()
     assert watched.seen == ["frame 1", "clear"]

@@ -14,13 +14,13 @@ import pytest
 import yaml
 
 from musicond.core.models import EMOTIONS
-from musicond.mqtt.entities import THINGS
-from musicond.mqtt.payloads import TOPICS, Attributes, Song
+from musicond.mqtt.entities import ENTITIES
+from musicond.mqtt.payloads import TOPICS, RecommendationAttributes, SongPayload
 
 ROOT = Path(__file__).resolve().parent.parent / "examples"
 BLUEPRINTS = sorted(ROOT.glob("homeassistant/*.yaml"))
-STATES = {"availability", *TOPICS, *(thing.state for thing in THINGS if thing.state)}
-COMMANDS = {topic: thing.means for thing in THINGS if thing.means for topic in thing.topics}
+STATES = {"availability", *TOPICS, *(thing.state for thing in ENTITIES if thing.state)}
+COMMANDS = {topic: thing.command_fn for thing in ENTITIES if thing.command_fn for topic in thing.topics}
 
 
 class Loader(yaml.SafeLoader):
@@ -53,9 +53,9 @@ def test_a_blueprint_loads_and_uses_every_input(path: Path) -> None:
     assert found["triggers"]
     assert found["actions"]
     used = set(re.findall(r"(?:track|repeat\.item)\.(\w+)", path.read_text("utf-8")))
-    assert used <= Song.model_fields.keys()
+    assert used <= SongPayload.model_fields.keys()
     for attribute in re.findall(r"attributes\.get\('(\w+)'", path.read_text("utf-8")):
-        assert attribute in Attributes.model_fields
+        assert attribute in RecommendationAttributes.model_fields
 
 
 def test_every_emotion_has_a_colour() -> None:
@@ -79,7 +79,7 @@ def test_the_flow_is_whole_and_its_topics_exist() -> None:
             assert means is not None
             means(node["payload"])
     [function] = [node["func"] for node in flow if node["type"] == "function"]
-    assert set(re.findall(r"track\.(\w+)", function)) <= Song.model_fields.keys()
+    assert set(re.findall(r"track\.(\w+)", function)) <= SongPayload.model_fields.keys()
 
 
 def test_the_lines_for_mosquitto_name_topics_that_exist(tmp_path: Path) -> None:

@@ -131,7 +131,6 @@ def test_the_runtime_knows_no_emotion(file: str) -> None:
     assert not [word for word in ("emotion.", "happy", "mood") if word in text]
 
 
-@pytest.mark.xfail(strict=True, reason="the renames follow")
 def test_no_two_public_classes_share_a_name() -> None:
     names = Counter(
         node.name

@@ -27,9 +27,9 @@ from musicond.core.recommend.recommender import Recommender
 from musicond.library.catalogue import SqliteCatalogue
 from musicond.library.database import MEMORY
 from musicond.mqtt import payloads
-from musicond.mqtt.entities import present
+from musicond.mqtt.entities import available_entities
 from musicond.mqtt.output import HEALTH_S, MqttOutput
-from musicond.mqtt.publisher import News
+from musicond.mqtt.publisher import StatePublisher
 from tools.fleet_player import Music
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -89,7 +89,7 @@ def ordinary_hour(seed: int = 1, rate: float = 8.0, *, music: bool = False) -> C
 
 def _count(face: Face, pipeline: Pipeline, rate: float, *, music: bool) -> Counter[str]:
     facts = ("temperature", "throttled", *(("playback",) if music else ()))
-    news, sent = News(present(facts), "0"), Counter[str]()
+    news, sent = StatePublisher(available_entities(facts), "0"), Counter[str]()
     player = Music(lambda: pipeline.handle(Next(), NOON)) if music else None
     for step in range(round(3600 * rate)):
         at = step / rate
@@ -97,7 +97,7 @@ def _count(face: Face, pipeline: Pipeline, rate: float, *, music: bool) -> Count
         outcome = pipeline.step(Frame(PICTURE, at, NOON + timedelta(seconds=at)))
         if player is not None:
             outcome = replace(outcome, playback=player.beside(outcome))
-        due = [topic for topic, _ in news.due(outcome)]
+        due = [topic for topic, _ in news.pending(outcome)]
         if step:  # what the first one brings belongs to the connection
             sent.update(due)
             sent["event"] += payloads.event(outcome) is not None

@@ -9,13 +9,22 @@ from typing import TYPE_CHECKING
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from musicond.app.playback import manners
+from musicond.app.playback import playback_rules
 from musicond.config.schema import Config
 from musicond.core.models import PlayerStatus, Watching
 from musicond.core.outcome import Playback, PlayState
-from musicond.player.events import Begin, GoOn, Halt, Listened, More, Room, Started, State
+from musicond.player.events import (
+    PausePlayback,
+    PlayerState,
+    RequestTracks,
+    ResumePlayback,
+    RoomUpdate,
+    Started,
+    StartPlayback,
+    StatusPolled,
+)
 from musicond.player.player import IDLE_LOOK_S
-from musicond.player.rules import holding, look_in_s, ours_is, step
+from musicond.player.rules import autoplay_block, plays_ours, poll_in_s, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +41,7 @@ class Music:
     """What plays beside a room, with autoplay on and the default configuration; `more` asks for other songs."""
 
     def __init__(self, more: Callable[[], object]) -> None:
-        self._more, self._rules, self._state = more, manners(Config()), State()
+        self._more, self._rules, self._state = more, playback_rules(Config()), PlayerState()
         self._tracks: tuple[Track, ...] = ()
         self._position_s = self._at = 0.0
         self._playing = False
@@ -45,22 +54,22 @@ class Music:
         self._at, self._playing = at, self._playing and self._position_s < SONG_S * len(self._tracks)
         watching = outcome.watching is Watching.YES
         found, new = outcome.recommendation, outcome.recommended
-        self._take(Room(at, outcome.wall_time, watching, False, outcome.present, True, True, None, found, new))  # noqa: FBT003 - a row
-        soon = look_in_s(self._state, at)
+        self._take(RoomUpdate(at, outcome.wall_time, watching, False, outcome.present, True, True, None, found, new))  # noqa: FBT003 - a row
+        soon = poll_in_s(self._state, at)
         if at - self._looked_at >= min(IDLE_LOOK_S, IDLE_LOOK_S if soon is None else soon):
             self._looked_at = at
-            self._take(Listened(at, self._heard()))
+            self._take(StatusPolled(at, self._heard()))
         heard = self._heard()
         state = PlayState.STOPPED if not heard.item_ids else PlayState.PLAYING if heard.playing else PlayState.PAUSED
         return Playback(
             "mpd",
             state,
-            ours=ours_is(self._state, heard),
+            ours=plays_ours(self._state, heard),
             track=heard.track,
             volume=heard.volume,
             volume_max=self._rules.volume_max,
             autoplay=True,
-            autoplay_block=holding(self._state, self._rules, at),
+            autoplay_block=autoplay_block(self._state, self._rules, at),
         )
 
     def _take(self, event: Event) -> None:
@@ -70,14 +79,14 @@ class Music:
 
     def _do(self, action: Action) -> None:
         match action:
-            case Begin(tracks, by_itself, _):
+            case StartPlayback(tracks, by_itself, _):
                 self._tracks, self._position_s, self._playing = tracks, 0.0, True
                 self._take(Started(self._at, tuple(track.track_id for track in tracks), by_itself))
-            case GoOn():
+            case ResumePlayback():
                 self._playing = True
-            case Halt():
+            case PausePlayback():
                 self._playing = False
-            case More():
+            case RequestTracks():
                 self._more()
 
     def _heard(self) -> PlayerStatus:

@@ -31,7 +31,7 @@ from tqdm import tqdm
 
 from musicond.errors import ControlError
 from musicond.library.database import FILE_NAME
-from musicond.library.editor import Lists
+from musicond.library.editor import CatalogueEditor
 from musicond.web.client import ControlClient
 
 START_S = 60.0
@@ -94,7 +94,7 @@ class Round:
     def _work(self) -> None:
         """Ask for a refresh and like songs until the daemon is gone."""
         try:
-            self.client.desk("catalogue", "refresh")
+            self.client.run_action("catalogue", "refresh")
             while True:
                 song = self.rng.choice(self.songs)
                 self.sent[song] += 1
@@ -106,7 +106,7 @@ class Round:
     @property
     def songs(self) -> list[str]:
         """Songs that are liked: of the starter, so that no refresh takes them away."""
-        with Lists.open(self.folder / "state" / FILE_NAME, read_only=True) as lists:
+        with CatalogueEditor.open(self.folder / "state" / FILE_NAME, read_only=True) as lists:
             return [each.track_id for each in lists.entries() if each.origin == "starter"][:: 175 // SONGS]
 
 

@@ -17,7 +17,7 @@ from argparse_manpage.manpage import Manpage
 
 from musicond import __version__
 from musicond.cli import COMMANDS, parser
-from musicond.config.schema import LIVE
+from musicond.config.schema import RELOADABLE
 
 DAY = "2026-11-25"
 FILES = """\
@@ -61,7 +61,7 @@ def configuration_page() -> str:
     shipped = (ROOT / "config/musicon.yaml").read_text("utf-8").split("\n", 2)[2]
     shown = shipped.replace("\\", "\\\\").replace("-", "\\-")
     shown = re.sub(r"(?m)^([.'])", r"\\&\1", shown)
-    keys = ", ".join(f"{key}*" if key.endswith(".") else key for key in LIVE)
+    keys = ", ".join(f"{key}*" if key.endswith(".") else key for key in RELOADABLE)
     return (
         textwrap.dedent(f"""\
         .TH MUSICON.YAML 5 "{DAY}" "musicond {__version__}" "File Formats"

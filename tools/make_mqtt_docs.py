@@ -12,7 +12,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -22,7 +22,7 @@ from musicond.core.outcome import Account, Outcome, Playback, PlayState, Recomme
 from musicond.core.settings import MANUAL_MINUTES, MAX_MINUTES
 from musicond.mqtt import parsers as meanings
 from musicond.mqtt import payloads
-from musicond.mqtt.entities import THINGS
+from musicond.mqtt.entities import ENTITIES
 
 PAGE, SCHEMA = ROOT / "docs/mqtt.md", ROOT / "docs/mqtt.schema.json"
 NOW = datetime.fromisoformat("2026-11-23T18:30:00+01:00")
@@ -132,9 +132,21 @@ def examples() -> dict[str, payloads.Payload]:
     }
 
 
+class SchemaNames(GenerateJsonSchema):
+    """Name the definitions of the schema as docs/mqtt.schema.json always has, without the classes' endings."""
+
+    def normalize_name(self, name: str) -> str:
+        """Return the name of a definition for the name of its class."""
+        return re.sub(r"(\w+)Payload$|^Recommendation(Attributes)$", r"\1\2", super().normalize_name(name))
+
+
 def schema() -> str:
     """Return the text of docs/mqtt.schema.json: one property for each topic below `<base>/<node>/`."""
-    refs, made = models_json_schema([(model, "serialization") for model in payloads.TOPICS.values()])
+    refs, made = models_json_schema(
+        [(model, "serialization") for model in payloads.TOPICS.values()], schema_generator=SchemaNames
+    )
+    for name, definition in made["$defs"].items():
+        definition["title"] = name
     topics: dict[str, Any] = {topic: refs[model, "serialization"] for topic, model in payloads.TOPICS.items()}
     for topic, (says, words) in STATES.items():
         topics[topic] = {"description": says.replace("`", ""), "type": "string"} | ({"enum": words} if words else {})
@@ -161,9 +173,10 @@ def parts() -> dict[str, str]:
         text = payload.model_dump_json(indent=1)
         shown.append(f"### `{topic}`\n\n{_said(type(payload))}\n\n```json\n{text}\n```\n\n" + "\n".join(notes))
     entities = [
-        f"| {thing.name} | {thing.kind} | {_kind(thing.more)} | {f'`{thing.command}`' if thing.command else ''} |"
-        for thing in THINGS
-        if not thing.key.startswith("score_") or thing.key == f"score_{EMOTIONS[0]}"
+        f"| {entity.name} | {entity.platform} | {_kind(entity.discovery)} | "
+        f"{f'`{entity.command}`' if entity.command else ''} |"
+        for entity in ENTITIES
+        if not entity.key.startswith("score_") or entity.key == f"score_{EMOTIONS[0]}"
     ]
     return {
         "states": "\n".join(["| topic | payload |", "|---|---|", *states]),

@@ -27,7 +27,7 @@ from musicond.core.outcome import RecommendationContext
 from musicond.core.recommend.recommender import Recommender, RecommenderConfig
 from musicond.library.catalogue import SqliteCatalogue
 from musicond.library.database import FILE_NAME
-from musicond.library.editor import Lists
+from musicond.library.editor import CatalogueEditor
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 CHOICES = 60
@@ -45,7 +45,7 @@ def fill(path: Path, songs: int) -> None:
         )
         for n in range(songs)
     )
-    with Lists.open(path) as lists:
+    with CatalogueEditor.open(path) as lists:
         lists.add(made)
 
 

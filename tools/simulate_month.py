@@ -35,9 +35,9 @@ from musicond.core.recommend.sampler import window
 from musicond.core.schedule import Hours
 from musicond.library.catalogue import SqliteCatalogue
 from musicond.library.database import FILE_NAME, MEMORY
-from musicond.library.editor import Lists
-from musicond.library.maintenance import Librarian
-from musicond.runtime.json_file import SettingsStore
+from musicond.library.editor import CatalogueEditor
+from musicond.library.maintenance import LibraryMaintenance
+from musicond.runtime.json_file import JsonFile
 from tools.month_picture import draw
 
 if TYPE_CHECKING:
@@ -95,9 +95,9 @@ class Household:
         self.catalogue = SqliteCatalogue.open(path, clock=lambda: self.clock)
         self.recommender = Recommender(self.catalogue, seed, RecommenderConfig(quiet_hours=QUIET))
         music = Config().music
-        store = SettingsStore(path.with_name("refresh.json"))
-        self.librarian = Librarian(path, music.wanted, music.schedule, store, now=self.wall)
-        with Lists.open(path) as lists:
+        store = JsonFile(path.with_name("refresh.json"))
+        self.librarian = LibraryMaintenance(path, music.wanted, music.schedule, store, now=self.wall)
+        with CatalogueEditor.open(path) as lists:
             self.entries = {each.track_id: each for each in lists.entries()}
         self.taste = dict(zip(self.entries, self.rng.random(len(self.entries)).tolist(), strict=True))
         self.month = Month()

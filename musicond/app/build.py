@@ -14,7 +14,7 @@ from zlib import crc32
 import cv2
 
 from musicond import __version__, history
-from musicond.app.playback import build_player, build_spotify, manners, player_facts, wanted
+from musicond.app.playback import build_player, build_spotify, capabilities, playback_rules, player_config
 from musicond.app.reload import reloader
 from musicond.app.web import build_desks, build_page, build_preview
 from musicond.capture.auto import AutoSource
@@ -24,8 +24,8 @@ from musicond.capture.recorded import RecordedSource, open_clip
 from musicond.capture.v4l2 import Webcam
 from musicond.config.paths import model_path, models_dir, state_dir
 from musicond.config.secrets import mqtt_password
-from musicond.config.user_settings import load_controls
-from musicond.controller import Brain, Retune
+from musicond.config.user_settings import load_settings
+from musicond.controller import ConfigUpdate, Controller
 from musicond.core.commands import Command, Next
 from musicond.core.models import Policy
 from musicond.core.mood.tracker import MoodConfig
@@ -34,14 +34,14 @@ from musicond.core.recommend.recommender import Recommender, RecommenderConfig
 from musicond.errors import CatalogueError, CommandError, SourceLost
 from musicond.library.catalogue import CatalogueFlusher, SqliteCatalogue
 from musicond.library.database import FILE_NAME
-from musicond.library.maintenance import JITTER_S, Librarian
+from musicond.library.maintenance import JITTER_S, LibraryMaintenance
 from musicond.mqtt.output import MqttOutput, node_id
 from musicond.runtime import health
 from musicond.runtime.inbox import Inbox
-from musicond.runtime.json_file import SettingsStore, state_lock
+from musicond.runtime.json_file import JsonFile, state_lock
 from musicond.runtime.supervisor import Supervisor
 from musicond.runtime.systemd import Notifier
-from musicond.runtime.worker import Jobs
+from musicond.runtime.worker import Worker
 from musicond.status import StatusOutput
 from musicond.vision.classifier import TfliteClassifier
 from musicond.vision.detector import HaarFaceDetector
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from musicond.core.outcome import Outcome
     from musicond.core.ports import Catalogue, EmotionClassifier, FaceDetector, FrameSource, Output
     from musicond.runtime.supervisor import Service
-    from musicond.web.desk import Desk
+    from musicond.web.desk import ActionEndpoint
 
 log = logging.getLogger(__name__)
 
@@ -98,33 +98,33 @@ def build_pipeline(
     config: Config, finder: FaceDetector, reader: EmotionClassifier, catalogue: Catalogue, *, seed: int
 ) -> Pipeline:
     """Return the pipeline: the same one serves the daemon and a replay."""
-    return Pipeline(finder, reader, Recommender(catalogue, seed, build_taste(config)), rules(config))
+    return Pipeline(finder, reader, Recommender(catalogue, seed, recommender_config(config)), mood_config(config))
 
 
-def rules(config: Config) -> MoodConfig:
+def mood_config(config: Config) -> MoodConfig:
     """Return the figures of the section `mood`."""
     mood = config.mood
     return MoodConfig(mood.enter, mood.leave, mood.dwell_s, mood.away_s, mood.smoothing_s)
 
 
-def build_taste(config: Config) -> RecommenderConfig:
+def recommender_config(config: Config) -> RecommenderConfig:
     """Return what the configuration says of the music."""
     music = config.music
     return RecommenderConfig(Policy(music.policy), music.policies, music.cool_down_s, music.hours)
 
 
-def build_librarian(
+def build_maintenance(
     config: Config,
     folder: Path,
     breathe: Callable[[], bool] = lambda: False,
     spotify: Spotify | None = None,
-) -> Librarian:
+) -> LibraryMaintenance:
     """Return what looks after the catalogue in the state directory; `breathe` tells it when to end."""
     spotify = spotify or build_spotify(config, folder)
     others = spotify.lists() if spotify else None
     jitter_s = crc32(node_id(config.device.node).encode()) % JITTER_S
-    store, music = SettingsStore(folder / "refresh.json"), config.music
-    return Librarian(
+    store, music = JsonFile(folder / "refresh.json"), config.music
+    return LibraryMaintenance(
         folder / FILE_NAME, music.wanted, music.schedule, store, jitter_s=jitter_s, others=others, breathe=breathe
     )
 
@@ -140,16 +140,16 @@ def build(config: Config, read_again: Callable[[], Config], examine: Callable[[]
     with state_lock(folder), SqliteCatalogue.open(folder / FILE_NAME) as catalogue:
         with suppress(CatalogueError):  # the pipeline tells of it when songs are wanted
             catalogue.preload()
-        store, inbox, notifier = SettingsStore(folder / "settings.json"), Inbox[Command | Retune](), Notifier()
+        store, inbox, notifier = JsonFile(folder / "settings.json"), Inbox[Command | ConfigUpdate](), Notifier()
         pipeline = build_pipeline(config, *build_vision(config), catalogue, seed=secrets.randbits(32))
-        pipeline.settings = load_controls(store)
+        pipeline.settings = load_settings(store)
         spotify = build_spotify(config, folder)
         player = build_player(config, folder, spotify, lambda: inbox.put(Next()))
         preview = build_preview(config)
-        brain = Brain(pipeline, pace(config), store, player, preview)
+        brain = Controller(pipeline, frame_rate(config), store, player, preview)
         source = build_source(config)
         outputs: list[Output] = [StatusOutput(notifier.status), CatalogueFlusher(catalogue)]
-        loop: WatchLoop[Frame, Command | Retune, Outcome] = WatchLoop(
+        loop: WatchLoop[Frame, Command | ConfigUpdate, Outcome] = WatchLoop(
             source,
             brain,
             inbox,
@@ -172,13 +172,13 @@ def build(config: Config, read_again: Callable[[], Config], examine: Callable[[]
             outputs.append(_mqtt(config, inbox, source, loop, brain))
 
         def tune(new: Config) -> None:
-            pipeline.mood_config = rules(new)
+            pipeline.mood_config = mood_config(new)
             # The rate waits for a restart, as the camera was opened with it.
             brain.pace = FrameRate(config.camera.rate, min(new.camera.idle_rate, config.camera.rate))
-            pipeline.recommender.config = build_taste(new)
-            librarian.follow(new.music.wanted, new.music.schedule)
+            pipeline.recommender.config = recommender_config(new)
+            librarian.reconfigure(new.music.wanted, new.music.schedule)
             if player is not None:
-                player.reconfigure(manners(new), wanted(new))
+                player.reconfigure(playback_rules(new), player_config(new))
 
         def ready() -> None:
             log.info("ready; the page is %s", page.address)
@@ -188,18 +188,18 @@ def build(config: Config, read_again: Callable[[], Config], examine: Callable[[]
         )
 
 
-def pace(config: Config) -> FrameRate:
+def frame_rate(config: Config) -> FrameRate:
     """Return how often frames are taken."""
     return FrameRate(config.camera.rate, config.camera.idle_rate)
 
 
 def _jobs(
     config: Config, folder: Path, outputs: list[Output], spotify: Spotify | None, examine: Callable[[], Checks]
-) -> tuple[Jobs, Librarian, dict[str, Desk]]:
+) -> tuple[Worker, LibraryMaintenance, dict[str, ActionEndpoint]]:
     """Return the thread for what takes long, and what the command line can ask of it; adds the history's output."""
     regular: list[Callable[[], None]] = []
-    jobs = Jobs(regular)
-    librarian = build_librarian(config, folder, jobs.breathe, spotify)
+    jobs = Worker(regular)
+    librarian = build_maintenance(config, folder, jobs.should_stop, spotify)
     regular.append(librarian.tick)
     if spotify is not None:
         regular.append(spotify.warn)
@@ -213,13 +213,13 @@ def _jobs(
 
 def _mqtt(
     config: Config,
-    inbox: Inbox[Command | Retune],
+    inbox: Inbox[Command | ConfigUpdate],
     source: FrameSource,
-    loop: WatchLoop[Frame, Command | Retune, Outcome],
-    brain: Brain,
+    loop: WatchLoop[Frame, Command | ConfigUpdate, Outcome],
+    brain: Controller,
 ) -> MqttOutput:
     started = datetime.now().astimezone()
-    facts = player_facts(config) | {
+    facts = capabilities(config) | {
         name
         for name, value in (("temperature", health.temperature_c()), ("throttled", health.throttled()))
         if value is not None
@@ -266,13 +266,18 @@ def _webcam(config: Config, device: str) -> Webcam:
 
 
 def _health(
-    source: FrameSource, loop: WatchLoop[Frame, Command | Retune, Outcome], brain: Brain, outputs: list[Output]
+    source: FrameSource,
+    loop: WatchLoop[Frame, Command | ConfigUpdate, Outcome],
+    brain: Controller,
+    outputs: list[Output],
 ) -> dict[str, object]:
     statuses = {output.name: output.status() for output in outputs}
     return {**_vitals(source, loop, brain), "outputs": statuses}
 
 
-def _vitals(source: FrameSource, loop: WatchLoop[Frame, Command | Retune, Outcome], brain: Brain) -> dict[str, object]:
+def _vitals(
+    source: FrameSource, loop: WatchLoop[Frame, Command | ConfigUpdate, Outcome], brain: Controller
+) -> dict[str, object]:
     return {
         "version": __version__,
         "camera": source.name,

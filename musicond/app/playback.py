@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from dataclasses import dataclass
-from importlib import import_module
 from threading import Timer
 from typing import TYPE_CHECKING, Any
 
 from musicond.config.schema import ANY_DEVICE
 from musicond.errors import PlaybackError
-from musicond.player.events import Rules
+from musicond.player.events import PlaybackRules
 from musicond.player.player import Player, PlayerConfig
-from musicond.player.state_file import FILE_NAME, Memory
+from musicond.player.state_file import FILE_NAME, PlayerStateFile
 from musicond.runtime.clock import kernel_synchronised
-from musicond.runtime.json_file import SettingsStore
-from musicond.runtime.worker import Jobs
-from musicond.web.desk import Desk
+from musicond.runtime.json_file import JsonFile
+from musicond.runtime.worker import Worker
+from musicond.web.desk import ActionEndpoint
 from musicond.web.routes import page_actions
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from musicond.core.models import Emotion
     from musicond.core.ports import ListSource, PlaybackBackend
     from musicond.runtime.supervisor import Service
-    from musicond.spotify.auth import Access
+    from musicond.spotify.auth import SpotifyAuth
     from musicond.spotify.sign_in import SignIn
 
 PATIENCE_S = 3.0
@@ -40,37 +39,40 @@ QUICK = ("status", "begin")
 class Spotify:
     """What there is of Spotify in this process."""
 
-    access: Access
+    auth: SpotifyAuth
     sign_in: SignIn
-    told: int | None = None
+    warned_days: int | None = None
 
     def lists(self) -> dict[str, Callable[[str, Emotion], ListSource]]:
         """Return what reads its lists, by the beginnings of their names."""
-        client = import_module("musicond.spotify.client").Client(self.access)
-        kind = import_module("musicond.spotify.playlists").SpotifyList
+        from musicond.spotify.client import Client
+        from musicond.spotify.playlists import SpotifyList
+
+        client = Client(self.auth)
 
         def build(name: str, _: Emotion) -> ListSource:
-            made: ListSource = kind(name, client)
-            return made
+            return SpotifyList(name, client)
 
         return {"spotify": build, "https": build}
 
-    def speaker(self, device: str | None) -> PlaybackBackend:
-        """Return the speaker with this name."""
-        client = import_module("musicond.spotify.client").Client(self.access)
-        kind = import_module("musicond.spotify.backend").SpotifySpeaker
-        made: PlaybackBackend = kind(client, self.access, device, anywhere=device == ANY_DEVICE)
-        return made
+    def backend(self, device: str | None) -> PlaybackBackend:
+        """Return the backend that plays on the device with this name."""
+        from musicond.spotify.backend import SpotifyBackend
+        from musicond.spotify.client import Client
+
+        return SpotifyBackend(Client(self.auth), self.auth, device, anywhere=device == ANY_DEVICE)
 
     def warn(self) -> None:
         """Log when the end of the sign-in comes near; for a regular job."""
-        self.told = import_module("musicond.spotify.sign_in").warn(self.access, self.told)
+        from musicond.spotify.sign_in import warn_of_expiry
 
-    def open(self, desks: dict[str, Desk], changed: Callable[[], None]) -> Service:
+        self.warned_days = warn_of_expiry(self.auth, self.warned_days)
+
+    def open(self, desks: dict[str, ActionEndpoint], changed: Callable[[], None]) -> Service:
         """Add the desk of the sign-in; return the thread in which it asks Spotify."""
-        jobs = Jobs(name="sign-in")
+        jobs = Worker(name="sign-in")
         self.sign_in.changed = changed
-        desks["spotify"] = Desk(
+        desks["spotify"] = ActionEndpoint(
             lambda action, args: _asked(self.sign_in, jobs, action, args), page=page_actions("spotify")
         )
         return jobs
@@ -81,13 +83,15 @@ def build_spotify(config: Config, folder: Path) -> Spotify | None:
     client_id = config.spotify.client_id
     if client_id is None:
         return None
-    access = import_module("musicond.spotify.auth")
-    store = import_module("musicond.spotify.token_file")
-    # Lists can be chosen on the page at any time, and the speakers be shown before one is named.
-    scopes = (*access.LOOK_SCOPES, *(access.PLAY_SCOPES if config.playback.backend == "spotify" else ()))
+    from musicond.spotify.auth import LOOK_SCOPES, PLAY_SCOPES, SpotifyAuth
+    from musicond.spotify.sign_in import SignIn
+    from musicond.spotify.token_file import FILE_NAME, TokenFile
+
+    # Playlists can be chosen on the page at any time, and devices are shown before one is named.
+    scopes = (*LOOK_SCOPES, *(PLAY_SCOPES if config.playback.backend == "spotify" else ()))
     redirect = f"http://127.0.0.1:{config.spotify.redirect_port}/callback"
-    made = access.Access(store.GrantStore(folder / store.FILE_NAME), client_id, redirect, scopes)
-    return Spotify(made, import_module("musicond.spotify.sign_in").SignIn(made))
+    auth = SpotifyAuth(TokenFile(folder / FILE_NAME), client_id, redirect, scopes)
+    return Spotify(auth, SignIn(auth))
 
 
 def build_player(config: Config, folder: Path, spotify: Spotify | None, more: Callable[[], object]) -> Player | None:
@@ -100,14 +104,16 @@ def build_player(config: Config, folder: Path, spotify: Spotify | None, more: Ca
         return None
     speaker = BACKENDS[backend](config, spotify)
     where = config.playback.device if backend == "spotify" else f"{config.mpd.host}:{config.mpd.port}"
-    memory = Memory(SettingsStore(folder / FILE_NAME), f"{backend} {where}")
-    return Player(speaker, manners(config), wanted(config), more, synchronised=kernel_synchronised, memory=memory)
+    memory = PlayerStateFile(JsonFile(folder / FILE_NAME), f"{backend} {where}")
+    return Player(
+        speaker, playback_rules(config), player_config(config), more, synchronised=kernel_synchronised, memory=memory
+    )
 
 
-def manners(config: Config) -> Rules:
+def playback_rules(config: Config) -> PlaybackRules:
     """Return the rules of playing that are configured."""
     playback, music = config.playback, config.music
-    return Rules(
+    return PlaybackRules(
         song_end=playback.when == "song-end",
         volume=playback.volume,
         volume_max=playback.volume_max,
@@ -118,20 +124,20 @@ def manners(config: Config) -> Rules:
     )
 
 
-def wanted(config: Config) -> PlayerConfig:
+def player_config(config: Config) -> PlayerConfig:
     """Return what else is configured of playing."""
     return PlayerConfig(
         config.playback.autoplay, config.playback.device if config.playback.backend == "spotify" else None
     )
 
 
-def player_facts(config: Config) -> set[str]:
+def capabilities(config: Config) -> set[str]:
     """Return what there is to show and to switch."""
     facts = {"playback"} if config.playback.backend in BACKENDS else set()
     return facts | {"account"} if config.playback.backend == "spotify" else facts
 
 
-def _asked(sign_in: SignIn, jobs: Jobs, action: str, arguments: Mapping[str, Any]) -> Future[Mapping[str, object]]:
+def _asked(sign_in: SignIn, jobs: Worker, action: str, arguments: Mapping[str, Any]) -> Future[Mapping[str, object]]:
     """Do at once what needs nobody; for the rest, give an answer within PATIENCE_S, be it that it takes longer."""
     answer: Future[Mapping[str, object]] = Future()
 
@@ -168,12 +174,18 @@ def _result(act: Callable[[], Mapping[str, object]]) -> tuple[Mapping[str, objec
         return None, fault
 
 
-BACKENDS: dict[str, Callable[[Config, Spotify | None], PlaybackBackend]] = {
-    "spotify": lambda config, spotify: _required(spotify).speaker(config.playback.device),
-    "mpd": lambda config, _: import_module("musicond.player.mpd").MpdSpeaker(config.mpd.host, config.mpd.port),
-}
-
-
-def _required(spotify: Spotify | None) -> Spotify:
+def _spotify_backend(config: Config, spotify: Spotify | None) -> PlaybackBackend:
     assert spotify is not None, "the configuration asks for a client id"
-    return spotify
+    return spotify.backend(config.playback.device)
+
+
+def _mpd_backend(config: Config, _spotify: Spotify | None) -> PlaybackBackend:
+    from musicond.player.mpd import MpdBackend
+
+    return MpdBackend(config.mpd.host, config.mpd.port)
+
+
+BACKENDS: dict[str, Callable[[Config, Spotify | None], PlaybackBackend]] = {
+    "spotify": _spotify_backend,
+    "mpd": _mpd_backend,
+}

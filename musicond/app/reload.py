@@ -6,8 +6,8 @@ import logging
 from typing import TYPE_CHECKING
 
 from musicond.config.loader import changes
-from musicond.config.schema import LIVE
-from musicond.controller import Retune
+from musicond.config.schema import RELOADABLE
+from musicond.controller import ConfigUpdate
 from musicond.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,9 +21,12 @@ log = logging.getLogger(__name__)
 
 
 def reloader(
-    config: Config, read_again: Callable[[], Config], inbox: Inbox[Command | Retune], tune: Callable[[Config], None]
+    config: Config,
+    read_again: Callable[[], Config],
+    inbox: Inbox[Command | ConfigUpdate],
+    tune: Callable[[Config], None],
 ) -> Callable[[], None]:
-    """Return what a reload does: the keys of `LIVE` are taken over, a file with faults is not."""
+    """Return what a reload does: the keys of `RELOADABLE` are taken over, a file with faults is not."""
     now = config
 
     def reload() -> None:
@@ -36,11 +39,11 @@ def reloader(
             log.warning("the configuration has faults and is not taken over: the old one stays in force")
             return
         changed = changes(now, new)
-        live = [key for key in changed if key.startswith(LIVE)]
+        live = [key for key in changed if key.startswith(RELOADABLE)]
         if live:
-            inbox.put(Retune(lambda: tune(new)))
+            inbox.put(ConfigUpdate(lambda: tune(new)))
         log.info("configuration read again; taken over: %s", ", ".join(live) or "nothing")
-        waiting = [key for key in changes(config, new) if not key.startswith(LIVE)]
+        waiting = [key for key in changes(config, new) if not key.startswith(RELOADABLE)]
         if waiting:
             log.warning("these wait for a restart: %s; run: systemctl restart musicond", ", ".join(waiting))
         now = new

@@ -7,11 +7,11 @@ import time
 from typing import TYPE_CHECKING
 
 from musicond import history
-from musicond.config.paths import own_socket
+from musicond.config.paths import listen_socket
 from musicond.config.secrets import page_token
 from musicond.library.actions import from_page
 from musicond.runtime import logs
-from musicond.web.desk import Desk
+from musicond.web.desk import ActionEndpoint
 from musicond.web.preview import Preview
 from musicond.web.routes import page_actions
 from musicond.web.server import WebOutput
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from musicond.config.schema import Config
     from musicond.core.commands import Command
-    from musicond.library.maintenance import Librarian
-    from musicond.runtime.worker import Jobs
+    from musicond.library.maintenance import LibraryMaintenance
+    from musicond.runtime.worker import Worker
 
 Checks = list[dict[str, str]]
 KEPT_S = 30.0
@@ -48,25 +48,25 @@ def build_preview(config: Config) -> Preview | None:
 
 
 def build_desks(
-    jobs: Jobs,
-    librarian: Librarian,
+    jobs: Worker,
+    librarian: LibraryMaintenance,
     book: history.HistoryBook,
     counts: history.HistoryOutput | None,
     examine: Callable[[], Checks],
-) -> dict[str, Desk]:
+) -> dict[str, ActionEndpoint]:
     """Return what the command line and the page can ask of the thread `jobs`."""
     doctor = Doctor(examine)
     return {
-        "catalogue": Desk(
-            lambda action, args: jobs.submit(lambda: librarian.do(action, args)),
+        "catalogue": ActionEndpoint(
+            lambda action, args: jobs.submit(lambda: librarian.run_action(action, args)),
             page=page_actions("catalogue"),
             vet=from_page,
         ),
-        "history": Desk(
+        "history": ActionEndpoint(
             lambda action, args: jobs.submit(lambda: history.do(book, counts, action, args)),
             page=page_actions("history"),
         ),
-        "doctor": Desk(lambda _action, _args: jobs.submit(doctor.told), page=page_actions("doctor")),
+        "doctor": ActionEndpoint(lambda _action, _args: jobs.submit(doctor.told), page=page_actions("doctor")),
     }
 
 
@@ -74,13 +74,13 @@ def build_page(
     config: Config,
     submit: Callable[[Command], Future[None]],
     health: Callable[[], Mapping[str, object]],
-    desks: Mapping[str, Desk],
+    desks: Mapping[str, ActionEndpoint],
     preview: Preview | None,
 ) -> WebOutput:
     """Return the page, not started."""
     return WebOutput(
         config.web.listen,
-        own_socket(config),
+        listen_socket(config),
         page_token(config),
         submit,
         health,

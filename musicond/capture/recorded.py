@@ -73,7 +73,7 @@ class Clip:
             raise SourceLost(f"{self.path}: no picture could be decoded; give another clip")
 
 
-class Folder:
+class ImageFolder:
     """A folder of images in the order of their names."""
 
     fps = FOLDER_FPS
@@ -113,10 +113,10 @@ def to_grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
-def open_clip(path: Path) -> Clip | Folder:
+def open_clip(path: Path) -> Clip | ImageFolder:
     """Return the recording at `path`; raise SourceLost if there is none."""
     if path.is_dir():
-        return Folder(path)
+        return ImageFolder(path)
     if not path.is_file():
         raise SourceLost(f"{path}: no such file or folder; give a clip, or a folder of images")
     return Clip(path)

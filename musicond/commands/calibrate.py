@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from musicond.commands.options import add_config, load_config
-from musicond.config.paths import control_socket, stored_state_dir
-from musicond.config.user_settings import load_controls
+from musicond.config.paths import control_socket, daemon_state_dir
+from musicond.config.user_settings import load_settings
 from musicond.core.models import EMOTIONS
 from musicond.errors import ControlError, NotRunning
-from musicond.runtime.json_file import SettingsStore
+from musicond.runtime.json_file import JsonFile
 from musicond.web.client import ControlClient
 
 if TYPE_CHECKING:
@@ -82,6 +82,6 @@ def _bias(client: ControlClient, config: Config) -> dict[str, Any] | None:
     try:
         found = client.state()["controls"]["bias"]
     except NotRunning:
-        bias = load_controls(SettingsStore(stored_state_dir(config) / "settings.json")).bias
+        bias = load_settings(JsonFile(daemon_state_dir(config) / "settings.json")).bias
         found = dict(zip((each.value for each in EMOTIONS), bias.shifts, strict=True)) if bias else None
     return dict(found) if found else None

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from musicond.app.build import build_librarian
+from musicond.app.build import build_maintenance
 from musicond.commands.catalogue_options import add_arguments
 from musicond.commands.options import load_config
-from musicond.config.paths import control_socket, stored_state_dir
+from musicond.config.paths import control_socket, daemon_state_dir
 from musicond.core.models import Emotion, Song
 from musicond.errors import ListError, NotRunning, StateDirError
-from musicond.library.actions import ACTIONS, do
-from musicond.library.audio_files import Folder, M3u
+from musicond.library.actions import ACTIONS
+from musicond.library.actions import run as run_action
+from musicond.library.audio_files import AudioFolder, M3u
 from musicond.library.database import FILE_NAME, MEMORY
-from musicond.library.editor import Entry
+from musicond.library.editor import CatalogueEntry
 from musicond.library.sources import read_table
 from musicond.library.table_files import Row, as_message, write_csv, write_json
 from musicond.runtime.json_file import state_lock
@@ -49,17 +50,17 @@ def run(args: argparse.Namespace) -> int:
 def _ask(config: Config, action: str, arguments: Mapping[str, object] | None = None) -> dict[str, Any]:
     """Have the daemon do it; without one, do it here, holding the state directory where it changes something."""
     try:
-        return ControlClient(control_socket(config)).desk("catalogue", action, arguments)
+        return ControlClient(control_socket(config)).run_action("catalogue", action, arguments)
     except NotRunning:
-        folder = stored_state_dir(config)
+        folder = daemon_state_dir(config)
     path = folder / FILE_NAME
     if ACTIONS[action][1]:
         if not _made(path):
             print(f"musicond: there is no {path} yet; this is the starter that it begins with", file=sys.stderr)
-        return do(path if _made(path) else MEMORY, action, arguments or {})
+        return run_action(path if _made(path) else MEMORY, action, arguments or {})
     _own(folder)
     with state_lock(folder):
-        return do(path, action, arguments or {})
+        return run_action(path, action, arguments or {})
 
 
 def _own(folder: Path) -> None:
@@ -82,18 +83,20 @@ def _made(path: Path) -> bool:
 def _list(args: argparse.Namespace, config: Config) -> int:
     entries = _entries(config, args.emotion)
     if args.json:
-        print(json.dumps([{name: getattr(each, name) for name in Entry.__slots__} for each in entries], indent=1))
+        print(
+            json.dumps([{name: getattr(each, name) for name in CatalogueEntry.__slots__} for each in entries], indent=1)
+        )
     else:
         for line in lines(entries):
             print(line)
     return 0
 
 
-def _entries(config: Config, emotion: str | None) -> list[Entry]:
-    return [Entry(**each) for each in _ask(config, "list", {"emotion": emotion})["entries"]]
+def _entries(config: Config, emotion: str | None) -> list[CatalogueEntry]:
+    return [CatalogueEntry(**each) for each in _ask(config, "list", {"emotion": emotion})["entries"]]
 
 
-def lines(entries: Sequence[Entry]) -> Iterator[str]:
+def lines(entries: Sequence[CatalogueEntry]) -> Iterator[str]:
     """Yield a heading for each emotion and a line for each track: how often shown, title, artist, link."""
     emotion = ""
     for each in entries:
@@ -139,13 +142,13 @@ def _rows(path: Path, emotion: Emotion | None) -> Iterator[Row]:
     if path.is_dir() or kind in (".m3u", ".m3u8"):
         if emotion is None:
             raise ListError(f"{path}: say for which mood these songs are: --mood EMOTION")
-        for song in (Folder if path.is_dir() else M3u)(path, _Forgetful()).tracks():
+        for song in (AudioFolder if path.is_dir() else M3u)(path, _Forgetful()).tracks():
             yield Row(song, emotion)
         return
     for row in read_table(path):
         if (found := emotion or row.emotion) is None:
             raise ListError(f"{path}: {row.song.title!r} names no emotion; add --mood EMOTION, or a column emotion")
-        yield Row(row.song, found, row.said)
+        yield Row(row.song, found, row.feedback)
 
 
 class _Forgetful:
@@ -183,15 +186,15 @@ def _verify(_: argparse.Namespace, config: Config) -> int:
 def _refresh(args: argparse.Namespace, config: Config) -> int:
     client = ControlClient(control_socket(config))
     try:
-        if not client.desk("catalogue", "refresh", {"if_due": args.if_due})["started"]:
+        if not client.run_action("catalogue", "refresh", {"if_due": args.if_due})["started"]:
             print("not due yet")
             return 0
-        return _told(_watched(lambda: client.desk("catalogue", "progress")))
+        return _told(_watched(lambda: client.run_action("catalogue", "progress")))
     except NotRunning:
-        folder = stored_state_dir(config)
+        folder = daemon_state_dir(config)
     _own(folder)
     with state_lock(folder), tqdm(desc="lists", leave=False, disable=None) as bar:
-        librarian = build_librarian(config, folder)
+        librarian = build_maintenance(config, folder)
         if args.if_due and not librarian.due():
             print("not due yet")
             return 0
@@ -201,7 +204,7 @@ def _refresh(args: argparse.Namespace, config: Config) -> int:
             bar.update(1)
 
         report = librarian.refresh(tell)
-    return _told(report.as_json() if report else {"error": str(librarian.do("progress", {})["report"])})
+    return _told(report.as_json() if report else {"error": str(librarian.run_action("progress", {})["report"])})
 
 
 def _watched(progress: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -155,8 +155,8 @@ def _webcam(device: str, dev: Path, access: Callable[[Path, int], bool]) -> Chec
 def check_model(path: Path, cascade: Path, importer: Callable[[str], Any] = import_module) -> Check:
     """Whether the emotion model loads, and the face finder's cascade."""
     try:
-        reader = importer("musicond.vision.classifier").TfliteReader(path, threads=1)
-        importer("musicond.vision.detector").HaarFinder(cascade, reader)
+        reader = importer("musicond.vision.classifier").TfliteClassifier(path, threads=1)
+        importer("musicond.vision.detector").HaarFaceDetector(cascade, reader)
     except ModelError as error:
         return Check("model", "failed", _line(error), "unset model.path, or install musicond again")
     except ImportError as error:
@@ -170,7 +170,7 @@ def check_catalogue(path: Path, importer: Callable[[str], Any] = import_module) 
         there = path.exists()
         opener = importer("musicond.library.catalogue").SqliteCatalogue
         with opener.open(path, read_only=True) if there else opener.open(":memory:") as catalogue:
-            counts = {str(emotion): len(catalogue.pool(emotion)) for emotion in EMOTIONS}
+            counts = {str(emotion): len(catalogue.candidates(emotion)) for emotion in EMOTIONS}
     except PermissionError:
         return Check("catalogue", "warning", f"{path}: not for this user to read", "put sudo before the command")
     except (CatalogueError, OSError) as error:

@@ -8,7 +8,7 @@ import yaml
 
 from musicond.commands.daemon import read_chosen, read_stored
 from musicond.commands.options import add_config, load_config
-from musicond.config.loader import leaves
+from musicond.config.loader import iter_keys
 from musicond.config.paths import model_path, state_dir
 from musicond.config.secrets import password_source
 from musicond.core.models import Emotion
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from musicond.config.loader import Loaded
+    from musicond.config.loader import LoadedConfig
     from musicond.config.schema import Config
     from musicond.core.outcome import Settings
 
@@ -48,14 +48,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def lines(loaded: Loaded, controls: Settings, chosen: Mapping[Emotion, Sequence[str]]) -> Iterator[str]:
+def lines(loaded: LoadedConfig, controls: Settings, chosen: Mapping[Emotion, Sequence[str]]) -> Iterator[str]:
     """Yield a YAML file that gives the same configuration, each value with its origin, then what was switched."""
     yield f"# {loaded.path or 'no file: defaults'}"
     values = loaded.config.model_dump(mode="json")
     values["state_dir"] = str(state_dir(loaded.config))
     values["model"]["path"] = str(model_path(loaded.config))
     opened: tuple[str, ...] = ()
-    for *parents, name in leaves():
+    for *parents, name in iter_keys():
         shared = next((n for n, (a, b) in enumerate(zip(opened, parents, strict=False)) if a != b), len(opened))
         for depth in range(min(shared, len(parents)), len(parents)):
             yield f"{'  ' * depth}{parents[depth]}:"

@@ -91,7 +91,7 @@ def _configured(path: Path | None, *, running: bool = False) -> Iterator[Check]:
     except ConfigError as error:
         remedy = "correct it; the checks below use the defaults where it can't be read"
         yield Check("config", "failed", "; ".join(error.faults), remedy)
-    folder = paths.stored_state_dir(config)
+    folder = paths.daemon_state_dir(config)
     if not running:
         yield check_camera(config.camera.source)
         yield check_model(paths.model_path(config), paths.models_dir() / CASCADE)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from musicond.commands.history_chart import MOODS, bars, svg
 from musicond.commands.options import add_config, load_config
-from musicond.config.paths import control_socket, stored_state_dir
+from musicond.config.paths import control_socket, daemon_state_dir
 from musicond.errors import ListError, NotRunning, StateDirError
 from musicond.history import FOLDER, HistoryBook, do
 from musicond.runtime.json_file import state_lock
@@ -66,9 +66,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _ask(config: Config, action: str) -> dict[str, object]:
     try:
-        return ControlClient(control_socket(config)).desk("history", action)
+        return ControlClient(control_socket(config)).run_action("history", action)
     except NotRunning:
-        folder = stored_state_dir(config)
+        folder = daemon_state_dir(config)
     book = HistoryBook(folder / FOLDER)
     try:
         if action == "delete" and folder.exists():

@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from musicond.config.loader import Loaded, load
+from musicond.config.loader import LoadedConfig, load
 from musicond.config.schema import SOURCE_PATTERN
 
 
@@ -22,7 +22,7 @@ def add_config(parser: argparse.ArgumentParser, *, action: bool = False) -> None
     )
 
 
-def load_config(args: argparse.Namespace, camera_source: str | None = None) -> Loaded:
+def load_config(args: argparse.Namespace, camera_source: str | None = None) -> LoadedConfig:
     """Load the configuration that --config names, or the first found; raise ConfigError.
 
     `camera_source` is what the command line says of the camera and wins over the file.

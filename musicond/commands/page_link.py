@@ -17,7 +17,7 @@ import segno
 from musicond.commands.options import add_config, load_config
 from musicond.config.editor import edit
 from musicond.config.loader import SEARCH
-from musicond.config.paths import stored_state_dir
+from musicond.config.paths import daemon_state_dir
 from musicond.config.schema import is_loopback
 from musicond.config.secrets import page_token
 from musicond.errors import ConfigError, StateDirError
@@ -25,7 +25,7 @@ from musicond.errors import ConfigError, StateDirError
 if TYPE_CHECKING:
     import argparse
 
-    from musicond.config.loader import Loaded
+    from musicond.config.loader import LoadedConfig
 
 HELP = "print the address of the page, and a QR code for the phone"
 TOKEN_BYTES = 16
@@ -68,16 +68,16 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _open_to_lan(loaded: Loaded) -> None:
+def _open_to_lan(loaded: LoadedConfig) -> None:
     """Make a token, if there is none yet, and write both keys into the configuration."""
     if loaded.path is None:
         raise ConfigError("page-link --lan: there is no configuration file to write it into; name one with --config")
     config = loaded.config
     host, port = config.web.address
     try:
-        file = config.web.token_file or stored_state_dir(config) / "page-token"
+        file = config.web.token_file or daemon_state_dir(config) / "page-token"
         if not file.exists():
-            _make_token(file, stored_state_dir(config))
+            _make_token(file, daemon_state_dir(config))
         listen = f"{EVERYWHERE}:{port}" if is_loopback(host) else config.web.listen
         edit(loaded.path, "web", {"listen": listen, "token_file": str(file)})
     except PermissionError as fault:

@@ -10,8 +10,8 @@ import segno
 
 from musicond.app.playback import build_spotify
 from musicond.commands.options import add_config, load_config
-from musicond.commands.spotify_callback import Redirect
-from musicond.config.paths import control_socket, stored_state_dir
+from musicond.commands.spotify_callback import CallbackServer
+from musicond.config.paths import control_socket, daemon_state_dir
 from musicond.errors import CommandError, ConfigError, ListError, NotRunning, NotUnderstood, StateDirError
 from musicond.web.client import ControlClient
 
@@ -61,14 +61,14 @@ def run(args: argparse.Namespace) -> int:
 def _ask(config: Config, action: str, arguments: dict[str, object] | None = None) -> dict[str, Any]:
     """Ask the daemon, or without one do it here, in its state directory."""
     try:
-        return ControlClient(control_socket(config)).desk("spotify", action, arguments)
+        return ControlClient(control_socket(config)).run_action("spotify", action, arguments)
     except NotRunning:
         return _here(config)(action, arguments or {})
 
 
 def _here(config: Config) -> Callable[[str, dict[str, object]], dict[str, Any]]:
     """Return what does it without a daemon; one sign-in of this process goes on from step to step."""
-    folder = stored_state_dir(config)
+    folder = daemon_state_dir(config)
     if folder not in _HERE:
         # No lock: the file is replaced as a whole, and a lock that root makes would keep the daemon out.
         try:
@@ -94,7 +94,7 @@ def _login(config: Config) -> int:
         f"address that begins with http://127.0.0.1:{config.spotify.redirect_port}/callback: copy all of it.",
         flush=True,
     )
-    with Redirect(config.spotify.redirect_port) as redirect:
+    with CallbackServer(config.spotify.redirect_port) as redirect:
         end = time.monotonic() + LOGIN_S
         if not redirect.listens:
             print(f"Another program uses port {config.spotify.redirect_port}: the address can't be caught here.")

@@ -12,7 +12,7 @@ from typing import Self
 DONE = b"<!doctype html><meta charset=utf-8><title>musicond</title><p>Go back to the terminal: it says more.\n"
 
 
-class Redirect:
+class CallbackServer:
     """Listens on http://127.0.0.1:PORT/callback where that port is free, and reads lines from standard input."""
 
     def __init__(self, port: int) -> None:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from musicond.config.schema import PASSWORD_VARIABLE, SPOTIFY, Config, MisfitError, Section
+from musicond.config.schema import PASSWORD_VARIABLE, SPOTIFY, Config, CrossSectionError, Section
 from musicond.config.secrets import password_source
-from musicond.config.yaml_source import MAX_BYTES, Document, Fault, Place, brief, dotted, parse
+from musicond.config.yaml_source import MAX_BYTES, Document, Mark, Problem, dotted, parse, quoted
 from musicond.config.yaml_source import Path as KeyPath
 from musicond.errors import ConfigError
 
@@ -37,7 +37,7 @@ RESERVED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedConfig:
     """A configuration with what is known of its making."""
 
     config: Config
@@ -47,7 +47,7 @@ class Loaded:
     """For every dotted key: `default`, `FILE:LINE` or `environment VARIABLE`."""
 
 
-def load(path: Path | None = None, search: Sequence[Path] = SEARCH) -> Loaded:
+def load(path: Path | None = None, search: Sequence[Path] = SEARCH) -> LoadedConfig:
     """Read `path`, else the first of `search` that exists, else take the defaults; raise ConfigError."""
     path, raw = (path, _read(path)) if path else _first(search)
     document = parse(raw)
@@ -55,14 +55,14 @@ def load(path: Path | None = None, search: Sequence[Path] = SEARCH) -> Loaded:
     config, faults = _validate(document, folder)
     if config is None or faults:
         raise ConfigError(*(fault.shown(str(path)) for fault in sorted(faults)))
-    return Loaded(config, path, _origins(config, path, document))
+    return LoadedConfig(config, path, _origins(config, path, document))
 
 
-def leaves(section: type[Section] = Config, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+def iter_keys(section: type[Section] = Config, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Yield the path of every key that holds a value, in the order of the model."""
     for name, info in section.model_fields.items():
         if isinstance(info.annotation, type) and issubclass(info.annotation, Section):
-            yield from leaves(info.annotation, (*path, name))
+            yield from iter_keys(info.annotation, (*path, name))
         else:
             yield (*path, name)
 
@@ -70,7 +70,7 @@ def leaves(section: type[Section] = Config, path: tuple[str, ...] = ()) -> Itera
 def changes(old: Config, new: Config) -> list[str]:
     """Return the dotted keys whose values differ."""
     before, after = old.model_dump(), new.model_dump()
-    return [".".join(path) for path in leaves() if _value_at(before, path) != _value_at(after, path)]
+    return [".".join(path) for path in iter_keys() if _value_at(before, path) != _value_at(after, path)]
 
 
 def _value_at(values: Any, path: tuple[str, ...]) -> Any:
@@ -104,11 +104,11 @@ def _first(search: Sequence[Path]) -> tuple[Path | None, bytes]:
     return None, b""
 
 
-def _validate(document: Document, folder: Path) -> tuple[Config | None, list[Fault]]:
+def _validate(document: Document, folder: Path) -> tuple[Config | None, list[Problem]]:
     """Return the Config (None if there is none), and all faults of form and content."""
-    data = _opened(document.data, Config)
-    _anchor(data, folder)
-    faults = list(document.faults)
+    data = fill_empty_sections(document.data, Config)
+    resolve_paths(data, folder)
+    faults = list(document.problems)
     try:
         # As JSON and strict: "8080" is no number, and on is none either, just as the schema says.
         return Config.model_validate_json(json.dumps(data), strict=True), faults
@@ -118,18 +118,18 @@ def _validate(document: Document, folder: Path) -> tuple[Config | None, list[Fau
         return None, faults
 
 
-def _opened(data: dict[str, Any], section: type[Section]) -> dict[str, Any]:
+def fill_empty_sections(data: dict[str, Any], section: type[Section]) -> dict[str, Any]:
     """Return the data with sections that were left empty as sections without keys."""
     opened = dict(data)
     for name, info in section.model_fields.items():
         kind = info.annotation
         if name in opened and isinstance(kind, type) and issubclass(kind, Section):
             value = {} if opened[name] is None else opened[name]
-            opened[name] = _opened(value, kind) if isinstance(value, dict) else value
+            opened[name] = fill_empty_sections(value, kind) if isinstance(value, dict) else value
     return opened
 
 
-def _anchor(data: dict[str, Any], folder: Path) -> None:
+def resolve_paths(data: dict[str, Any], folder: Path) -> None:
     """Make relative paths relative to the file's folder, and ~ the home directory."""
     for *sections, key in PATH_KEYS:
         section = data.get(sections[0]) if sections else data
@@ -162,30 +162,30 @@ def _absolute(text: str, folder: Path) -> str:
     return str(folder / os.path.expanduser(text))  # noqa: PTH111 - see above
 
 
-def _faults(error: ErrorDetails, document: Document) -> list[Fault]:
+def _faults(error: ErrorDetails, document: Document) -> list[Problem]:
     """Turn one of pydantic's errors into words, each with its place in the file."""
     cause = error.get("ctx", {}).get("error")
-    if not isinstance(cause, MisfitError):
+    if not isinstance(cause, CrossSectionError):
         return [_fault(error, document)]
     found = []
     for path, text in cause.found:
-        place = document.values.get(path, Place(1, 1))
-        found.append(Fault(place.line, place.column, dotted(path), text))
+        place = document.values.get(path, Mark(1, 1))
+        found.append(Problem(place.line, place.column, dotted(path), text))
     return found
 
 
-def _fault(error: ErrorDetails, document: Document) -> Fault:
+def _fault(error: ErrorDetails, document: Document) -> Problem:
     path: KeyPath = error["loc"]
     if error["type"] == "extra_forbidden":
-        place = document.keys.get(path, Place(1, 1))
-        return Fault(place.line, place.column, dotted(path), _unknown(path))
+        place = document.keys.get(path, Mark(1, 1))
+        return Problem(place.line, place.column, dotted(path), _unknown(path))
     near = path
     while near and near not in document.values:
         near = near[:-1]
-    place = document.values.get(near, Place(1, 1))
+    place = document.values.get(near, Mark(1, 1))
     if error["type"] == "value_error" and near in document.keys and not document.values[near].text:
         place = document.keys[near]  # a whole section: its name, not the first of its keys
-    return Fault(place.line, place.column, dotted(path), _wrong(error, near, place.text))
+    return Problem(place.line, place.column, dotted(path), describe_error(error, near, place.text))
 
 
 def _unknown(path: KeyPath) -> str:
@@ -194,28 +194,30 @@ def _unknown(path: KeyPath) -> str:
     if name in RESERVED.get(".".join(parents), ()):
         return "not available in this version yet; remove it"
     depth = len(parents)
-    siblings = list(dict.fromkeys(leaf[depth] for leaf in leaves() if list(leaf[:depth]) == parents and leaf[depth:]))
+    siblings = list(
+        dict.fromkeys(leaf[depth] for leaf in iter_keys() if list(leaf[:depth]) == parents and leaf[depth:])
+    )
     close = difflib.get_close_matches(name, siblings, 1)
     if close:
         return f"unknown key; did you mean {'.'.join([*parents, close[0]])}?"
-    elsewhere = [".".join(leaf) for leaf in leaves() if leaf[-1] == name]
+    elsewhere = [".".join(leaf) for leaf in iter_keys() if leaf[-1] == name]
     if elsewhere:
         return f"unknown key here; did you mean {' or '.join(elsewhere)}?"
     return f"unknown key; known here: {', '.join(siblings)}"
 
 
-def _wrong(error: ErrorDetails, path: KeyPath, text: str) -> str:
+def describe_error(error: ErrorDetails, path: KeyPath, text: str) -> str:
     """Say what is wrong with a value, and what would be right."""
-    value, right = error["input"], _right(_schema_at(path))
+    value, right = error["input"], describe_expected(_schema_at(path))
     if error["type"] == "value_error":
         return error["msg"].removeprefix("Value error, ")
     if value is None:
         return f"has no value; give {right}, or remove the line"
     if isinstance(value, bool):
-        quoted = f', or "{text}" in quotes' if error["type"] == "string_type" else ""
-        return f"{text} means {str(value).lower()} in YAML; give {right}{quoted}"
+        hint = f', or "{text}" in quotes' if error["type"] == "string_type" else ""
+        return f"{text} means {str(value).lower()} in YAML; give {right}{hint}"
     words = PROBLEMS.get(error["type"], "{} does not fit")
-    shown = text if isinstance(value, int | float) and text else brief(text)
+    shown = text if isinstance(value, int | float) and text else quoted(text)
     return f"{words.format(shown if text else 'this')}; give {right}"
 
 
@@ -248,7 +250,7 @@ def _schema_at(path: KeyPath) -> dict[str, Any]:
     return found
 
 
-def _right(info: dict[str, Any]) -> str:
+def describe_expected(info: dict[str, Any]) -> str:
     """Describe in words what a schema admits."""
     if "enum" in info:
         *most, last = dict.fromkeys(map(str, info["enum"]))
@@ -256,7 +258,7 @@ def _right(info: dict[str, Any]) -> str:
     if "properties" in info:
         return f"its keys on lines of their own, indented: {', '.join(info['properties'])}"
     if "prefixItems" in info:
-        return f"[{', '.join(_right(item) for item in info['prefixItems'])}]"
+        return f"[{', '.join(describe_expected(item) for item in info['prefixItems'])}]"
     if info.get("type") in ("integer", "number"):
         span = f"{info['minimum']:g} to {info['maximum']:g}".replace("e+", "e")
         return f"a whole number, {span}" if info["type"] == "integer" else span
@@ -267,8 +269,8 @@ def _right(info: dict[str, Any]) -> str:
 
 def _origins(config: Config, path: Path | None, document: Document) -> dict[str, str]:
     """Tell for each key where its value comes from."""
-    origins = dict.fromkeys((".".join(leaf) for leaf in leaves()), "default")
-    for leaf in leaves():
+    origins = dict.fromkeys((".".join(leaf) for leaf in iter_keys()), "default")
+    for leaf in iter_keys():
         if leaf in document.keys:
             origins[".".join(leaf)] = f"{path}:{document.keys[leaf].line}"
     if os.environ.get("STATE_DIRECTORY"):

@@ -51,12 +51,12 @@ def control_socket(config: Config) -> Path:
     return runtime_dir(config) / CONTROL_SOCKET
 
 
-def own_socket(config: Config) -> Path:
+def listen_socket(config: Config) -> Path:
     """Return where the daemon itself listens: a daemon started by hand leaves the system's alone."""
     return (_first_folder("RUNTIME_DIRECTORY") or state_dir(config)) / CONTROL_SOCKET
 
 
-def stored_state_dir(config: Config, system: Path = SYSTEM_STATE_DIR) -> Path:
+def daemon_state_dir(config: Config, system: Path = SYSTEM_STATE_DIR) -> Path:
     """Return the state directory of the daemon that a command means: the system's, where there is one."""
     told = _first_folder("STATE_DIRECTORY") or config.state_dir
     return system if told is None and os.path.isdir(system) else state_dir(config)  # noqa: PTH112 - never raises

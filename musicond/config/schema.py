@@ -240,7 +240,7 @@ MIN_TOKEN = 16
 """Characters of the page's token."""
 
 
-LIVE = (
+RELOADABLE = (
     "camera.idle_rate",
     "mood.",
     "music.",
@@ -249,7 +249,7 @@ LIVE = (
 """Keys, and beginnings of keys, that a reload (SIGHUP) takes over; all others wait for a restart."""
 
 
-class MisfitError(ValueError):
+class CrossSectionError(ValueError):
     """Values of several sections that do not go together: for each the path of its key, and what is wrong."""
 
     def __init__(self, *found: tuple[tuple[str | int, ...], str]) -> None:
@@ -424,5 +424,5 @@ class Config(Section):
                     wanting["music", "moods", emotion.value, "lists", place] = f"the list {name}"
         if wanting and self.spotify.client_id is None:
             how = "needs spotify.client_id, the client id of your app at Spotify: see docs/spotify.md"
-            raise MisfitError(*((path, f"{what} {how}") for path, what in wanting.items()))
+            raise CrossSectionError(*((path, f"{what} {how}") for path, what in wanting.items()))
         return self

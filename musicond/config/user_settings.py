@@ -16,15 +16,15 @@ from musicond.core.settings import DEFAULTS, MAX_MINUTES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from musicond.runtime.json_file import JsonObject, SettingsStore
+    from musicond.runtime.json_file import JsonFile, JsonObject
 
 log = logging.getLogger(__name__)
 
 
-def controls_from(settings: JsonObject) -> Settings:
+def from_json(settings: JsonObject) -> Settings:
     """Return what was switched; whatever can't be understood is off, except privacy."""
     found: dict[str, Any] = {}
-    for name, (understood, _) in FORMS.items():
+    for name, (understood, _) in FIELDS.items():
         with suppress(ValueError, TypeError, AttributeError):
             found[name] = understood(settings[name]) if settings.get(name) is not None else getattr(DEFAULTS, name)
     if found.get("paused_until") is None and settings.get("paused_until") is not None:
@@ -34,11 +34,11 @@ def controls_from(settings: JsonObject) -> Settings:
     return Settings(**found)
 
 
-def settings_from(controls: Settings) -> JsonObject:
+def to_json(controls: Settings) -> JsonObject:
     """Return what is switched in the form that is stored; what nobody has touched is left out."""
     return {
         name: stored(value)
-        for name, (_, stored) in FORMS.items()
+        for name, (_, stored) in FIELDS.items()
         if (value := getattr(controls, name)) != getattr(DEFAULTS, name)
     }
 
@@ -72,7 +72,7 @@ def _bias(text: Any) -> Bias:
     return bounded(shifts)
 
 
-FORMS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+FIELDS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     # Anything but a plain "no" keeps the camera closed: that way a mistake hurts nobody.
     "private": (lambda value: value is not False, bool),
     "paused": (lambda value: value is True, bool),
@@ -89,9 +89,9 @@ FORMS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
 """How each field of Controls is understood from settings.json and stored there."""
 
 
-def load_controls(store: SettingsStore) -> Settings:
+def load_settings(store: JsonFile) -> Settings:
     """Return what was switched. After damage the camera stays closed until a person says otherwise."""
     found = store.load(if_damaged={"private": True, "damaged": True})
     if found.get("damaged"):
         log.warning("%s was damaged: the camera stays closed; to watch again: musicond privacy off", store.path)
-    return controls_from(found)
+    return from_json(found)

@@ -28,7 +28,7 @@ BAD = object()
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Fault:
+class Problem:
     """What is wrong in the file; line and column count from 1."""
 
     line: int
@@ -43,7 +43,7 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Mark:
     """Where a value stands, and how it is written there."""
 
     line: int
@@ -56,20 +56,20 @@ class Document:
     """The values of a file, where keys and values stand, and the faults of form."""
 
     data: dict[str, Any] = field(default_factory=dict)
-    keys: dict[Path, Place] = field(default_factory=dict)
-    values: dict[Path, Place] = field(default_factory=dict)
-    faults: list[Fault] = field(default_factory=list)
+    keys: dict[Path, Mark] = field(default_factory=dict)
+    values: dict[Path, Mark] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
 
-    def fault(self, place: Place, path: Path, text: str) -> None:
+    def fault(self, place: Mark, path: Path, text: str) -> None:
         """Note a fault."""
-        self.faults.append(Fault(place.line, place.column, dotted(path), text))
+        self.problems.append(Problem(place.line, place.column, dotted(path), text))
 
 
 def parse(raw: bytes) -> Document:
     """Read YAML 1.1; what can't be read is in the `faults` of the result. Never raises."""
     document = Document()
     if len(raw) > MAX_BYTES:
-        document.fault(Place(1, 1), (), "larger than 1 MiB; this is no configuration file")
+        document.fault(Mark(1, 1), (), "larger than 1 MiB; this is no configuration file")
         return document
     try:
         text = raw.decode("utf-8-sig")
@@ -90,10 +90,10 @@ def parse(raw: bytes) -> Document:
 
 def dotted(path: Path) -> str:
     """Return a path as people write it, without positions in lists."""
-    return ".".join(part if _plain(part) else brief(part) for part in path if isinstance(part, str))
+    return ".".join(part if _plain(part) else quoted(part) for part in path if isinstance(part, str))
 
 
-def brief(text: str) -> str:
+def quoted(text: str) -> str:
     """Return text for a message: quoted, in one line, not too long."""
     return ascii(text) if len(text) <= 60 else ascii(text[:57]) + "..."  # noqa: PLR2004 - what fits in a line
 
@@ -128,14 +128,14 @@ def _compose(text: str, document: Document) -> yaml.Node | None:
         return loader.get_single_node()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
+        place = Mark(mark.line + 1, mark.column + 1) if mark else Mark(1, 1)
         document.fault(place, (), _in_plain_words(error))
     except yaml.reader.ReaderError as error:
         document.fault(_place_at(text[: error.position]), (), "a control character; remove it")
     except (ValueError, OverflowError):
         # PyYAML hands an escape beyond Unicode, such as "\Uffffffff", straight to chr().
         mark = loader.get_mark() if loader else None
-        place = Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
+        place = Mark(mark.line + 1, mark.column + 1) if mark else Mark(1, 1)
         document.fault(place, (), "an escape that is no character; write the character itself")
     return None
 
@@ -148,14 +148,14 @@ def _in_plain_words(error: yaml.MarkedYAMLError) -> str:
     return f"not valid YAML: {said}; check quotes, brackets and indentation"
 
 
-def _place(node: yaml.Node) -> Place:
+def _place(node: yaml.Node) -> Mark:
     text = node.value if isinstance(node, yaml.ScalarNode) else ""
-    return Place(node.start_mark.line + 1, node.start_mark.column + 1, text)
+    return Mark(node.start_mark.line + 1, node.start_mark.column + 1, text)
 
 
-def _place_at(before: str) -> Place:
+def _place_at(before: str) -> Mark:
     """Return the place that follows the text `before`."""
-    return Place(before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
+    return Mark(before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
 
 
 def _plain(text: str) -> bool:
@@ -173,7 +173,7 @@ def _walk(node: yaml.Node, path: Path, document: Document) -> Any:
     if isinstance(node, yaml.ScalarNode):
         return _scalar(node, place, path, document)
     if node.tag not in (TAG + "map", TAG + "seq"):
-        document.fault(place, path, f"the tag {brief(_tag(node))} means nothing here; remove it")
+        document.fault(place, path, f"the tag {quoted(_tag(node))} means nothing here; remove it")
         return BAD
     if isinstance(node, yaml.MappingNode):
         return _mapping(node, path, document)
@@ -205,7 +205,7 @@ def _tag(node: yaml.Node) -> str:
     return "!!" + node.tag.removeprefix(TAG) if node.tag.startswith(TAG) else node.tag
 
 
-def _scalar(node: yaml.ScalarNode, place: Place, path: Path, document: Document) -> Any:
+def _scalar(node: yaml.ScalarNode, place: Mark, path: Path, document: Document) -> Any:
     text, wrong = node.value, ""
     value: Any = text
     if node.tag == TAG + "null":
@@ -218,9 +218,9 @@ def _scalar(node: yaml.ScalarNode, place: Place, path: Path, document: Document)
         if reading:
             wrong = f"{text} means {value:.12g} in YAML ({reading}); write that number, or put the text in quotes"
     elif node.tag not in TEXT_TAGS:
-        wrong = f"the tag {brief(_tag(node))} means nothing here; remove it"
+        wrong = f"the tag {quoted(_tag(node))} means nothing here; remove it"
     if not _clean(text):
-        wrong = f"{brief(text)} holds a control character; remove it"
+        wrong = f"{quoted(text)} holds a control character; remove it"
     if wrong:
         document.fault(place, path, wrong)
         return BAD

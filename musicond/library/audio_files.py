@@ -34,7 +34,7 @@ YEAR = re.compile(r"\d{4}")
 UNKNOWN = "unknown artist"
 
 
-class Shelf(Protocol):
+class TagCache(Protocol):
     """Keeps the tags of files already read; `music.sources.TagShelf` does in the catalogue."""
 
     def find(self, path: str, size: int, changed: int) -> str | None:
@@ -44,12 +44,12 @@ class Shelf(Protocol):
         """Keep it."""
 
 
-class Folder:
+class AudioFolder:
     """All audio files below a folder, in the order of their paths; implements core.ports.ListSource."""
 
     uri = None
 
-    def __init__(self, path: Path, shelf: Shelf) -> None:
+    def __init__(self, path: Path, shelf: TagCache) -> None:
         self._path, self._shelf = path, shelf
 
     def tracks(self) -> Iterator[Song]:
@@ -69,7 +69,7 @@ class Folder:
 class M3u:
     """The entries of an M3U playlist: audio files, web addresses and Spotify tracks; implements ListSource."""
 
-    def __init__(self, path: Path, shelf: Shelf) -> None:
+    def __init__(self, path: Path, shelf: TagCache) -> None:
         self._path, self._shelf = path, shelf
 
     @property
@@ -106,7 +106,7 @@ class M3u:
         return song_of(self._path.parent / name, self._shelf, told)
 
 
-def song_of(path: Path, shelf: Shelf, told: str = "") -> Song:
+def song_of(path: Path, shelf: TagCache, told: str = "") -> Song:
     """Return the song of an audio file: by its tags, else by `told` ("Artist - Title"), else by its name."""
     path = path.absolute()
     artist, title = split_name(told or path.stem)

@@ -13,7 +13,7 @@ from musicond.core.models import Emotion, Track, Verdict
 from musicond.core.recommend.affect import track_affect
 from musicond.core.recommend.sampler import Candidates, TrackStats
 from musicond.errors import CatalogueError
-from musicond.library.database import folded, transaction
+from musicond.library.database import sqlite_errors, transaction
 from musicond.library.recovery import open_file
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class SqliteCatalogue:
     def tracks(self, keys: Sequence[int]) -> Sequence[Track]:
         """Return tracks by their numbers, in the same order; raise CatalogueError."""
         query = "SELECT track_id, title, artist, link, coalesce(album, '') FROM tracks WHERE track = ?"
-        with folded(self._name):
+        with sqlite_errors(self._name):
             rows = [self._connection.execute(query, (key,)).fetchone() for key in keys]
         return tuple(Track(*row) for row in rows)
 
@@ -103,7 +103,7 @@ class SqliteCatalogue:
             "AND lists.origin = playlists.origin AND state = 'listed')"
         )
         values = (len(tracks), *Emotion, *(track.track_id for track in tracks))
-        with folded(self._name):
+        with sqlite_errors(self._name):
             found = self._connection.execute(query, values).fetchone()[0] if tracks else None
         return None if found is None else str(found)
 
@@ -117,20 +117,20 @@ class SqliteCatalogue:
 
     def key_of(self, track_id: str) -> int | None:
         """Return the number of a track, None for an unknown one; raise CatalogueError."""
-        with folded(self._name):
+        with sqlite_errors(self._name):
             row = self._connection.execute("SELECT track FROM tracks WHERE track_id = ?", (track_id,)).fetchone()
         return int(row[0]) if row else None
 
     def emotions_of(self, key: int) -> Sequence[Emotion]:
         """Return in whose lists a track stands; raise CatalogueError."""
         query = "SELECT DISTINCT emotion FROM lists WHERE track = ? AND state <> 'removed' ORDER BY emotion"
-        with folded(self._name):
+        with sqlite_errors(self._name):
             return tuple(Emotion(row[0]) for row in self._connection.execute(query, (key,)).fetchall())
 
     def rate(self, moods: Sequence[Emotion], key: int, verdict: Verdict) -> None:
         """Count a verdict in each of these moods, all or none; on return it is on the disk. Raise CatalogueError."""
         column = VERDICTS[verdict]
-        with folded(self._name), transaction(self._connection):
+        with sqlite_errors(self._name), transaction(self._connection):
             self._connection.executemany(
                 f"INSERT INTO feedback (mood, track, {column}) VALUES (?, ?, 1) "  # noqa: S608 - our own column names
                 f"ON CONFLICT DO UPDATE SET {column} = {column} + 1",
@@ -151,7 +151,7 @@ class SqliteCatalogue:
         if not self._waiting:
             return
         self._flushed_at = self._clock()  # also after a failure: the next try comes as late
-        with folded(self._name), transaction(self._connection):
+        with sqlite_errors(self._name), transaction(self._connection):
             self._store_plays()
         self._stored()
 
@@ -169,7 +169,7 @@ class SqliteCatalogue:
 
     def _renew(self) -> None:
         """Forget what was read before another connection changed the file."""
-        with folded(self._name):
+        with sqlite_errors(self._name):
             version = int(self._connection.execute("PRAGMA data_version").fetchone()[0])
         if version == self._version:
             return
@@ -186,7 +186,7 @@ class SqliteCatalogue:
                 "WHERE mood = ?1) LEFT JOIN (SELECT * FROM plays WHERE mood = ?1) USING (track) "
                 "LEFT JOIN (SELECT * FROM feedback WHERE mood = ?1) USING (track)"
             )
-            with folded(self._name):
+            with sqlite_errors(self._name):
                 rows = self._connection.execute(query, (mood.value,)).fetchall()
             self._heard[mood] = {key: TrackStats(*counts) for key, *counts in rows}
         return self._heard[mood]
@@ -197,7 +197,7 @@ class SqliteCatalogue:
             "WHERE emotion = ?1 AND state <> 'removed' EXCEPT SELECT track FROM lists WHERE emotion = ?1 "
             "AND state = 'removed') ORDER BY track"
         )
-        with folded(self._name):
+        with sqlite_errors(self._name):
             rows = self._connection.execute(query, (emotion.value,)).fetchall()
         return Candidates(
             np.array([row[0] for row in rows], np.int64),

@@ -45,19 +45,19 @@ REMEDIES = {
 """What to do about SQLite's primary error codes."""
 
 
-class Damaged(CatalogueError):  # noqa: N818 - a state of the file
+class DamagedError(CatalogueError):
     """The file is not what SQLite wrote."""
 
 
 @contextmanager
-def folded(name: str) -> Iterator[None]:
+def sqlite_errors(name: str) -> Iterator[None]:
     """Turn SQLite's and the file system's errors into one line with a remedy."""
     try:
         yield
     except sqlite3.Error as fault:
         code = getattr(fault, "sqlite_errorname", "")
         primary = next((known for known in REMEDIES if code == known or code.startswith(f"{known}_")), "")
-        kind = Damaged if primary in ("SQLITE_NOTADB", "SQLITE_CORRUPT") else CatalogueError
+        kind = DamagedError if primary in ("SQLITE_NOTADB", "SQLITE_CORRUPT") else CatalogueError
         raise kind(f"{name}: {fault}; {REMEDIES.get(primary, START_ANEW)}") from None
     except OSError as fault:
         raise CatalogueError(f"{name}: {fault.strerror}; {WRITABLE}") from None
@@ -89,12 +89,12 @@ def back_up(connection: sqlite3.Connection, target: Path) -> None:
     new.replace(target)
 
 
-def opened(path: Path | str, name: str, *, read_only: bool) -> sqlite3.Connection:
+def open_database(path: Path | str, name: str, *, read_only: bool) -> sqlite3.Connection:
     """Return a connection to the file, made and migrated if need be; raise CatalogueError, Damaged among it."""
-    with folded(name):
+    with sqlite_errors(name):
         connection = _connect(path, read_only=read_only)
     try:
-        with folded(name):
+        with sqlite_errors(name):
             _prepare(connection, path, name, read_only=read_only)
     except BaseException:
         connection.close()
@@ -125,7 +125,7 @@ def _prepare(connection: sqlite3.Connection, path: Path | str, name: str, *, rea
             f"update musicond, or {START_ANEW}"
         )
     if (found := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
-        raise Damaged(f"{name}: {' '.join(found.split())}; it is damaged: {MENDS_ITSELF}")
+        raise DamagedError(f"{name}: {' '.join(found.split())}; it is damaged: {MENDS_ITSELF}")
     if read_only:
         if version < len(MIGRATIONS):
             raise CatalogueError(f"{name}: of an older musicond; the next start of the daemon brings it up to date")
@@ -151,7 +151,7 @@ def _empty(connection: sqlite3.Connection) -> bool:
     return int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]) == 0
 
 
-def starter() -> list[dict[str, str]]:
+def starter_rows() -> list[dict[str, str]]:
     """Return the rows of the starter, each with its `emotion`."""
     text = resources.files(__package__).joinpath("starter.csv").read_text(encoding="utf-8")
     return list(csv.DictReader(text.splitlines()))
@@ -176,7 +176,7 @@ def _make_version_1(connection: sqlite3.Connection) -> None:
         "source",
     )  # fmt: skip
     places = ", ".join(f":{name}" for name in columns)
-    for position, row in enumerate(starter()):
+    for position, row in enumerate(starter_rows()):
         connection.execute(f"INSERT INTO tracks ({', '.join(columns)}) VALUES ({places})", row)  # noqa: S608 - our own column names
         connection.execute("INSERT INTO lists VALUES (?, ?, ?)", (row["emotion"], position, row["track_id"]))
 

@@ -7,7 +7,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Self
 
 from musicond.core.models import Emotion, Song
-from musicond.library.database import folded, transaction
+from musicond.library.database import sqlite_errors, transaction
 from musicond.library.recovery import open_file
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ LEAST = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CatalogueEntry:
     """A track of a list with all that is known of it; None is not known."""
 
     emotion: str
@@ -69,7 +69,7 @@ SONG_COLUMNS = tuple(field.name for field in fields(Song) if field.name != "trac
 COUNTS = ("shown", "likes", "dislikes", "skips")
 
 
-class Lists:
+class CatalogueEditor:
     """The lists behind a connection of their own; every method raises CatalogueError."""
 
     def __init__(self, connection: sqlite3.Connection, name: str) -> None:
@@ -86,7 +86,7 @@ class Lists:
     def __exit__(self, *_: object) -> None:
         self.connection.close()
 
-    def entries(self, emotion: Emotion | None = None) -> tuple[Entry, ...]:
+    def entries(self, emotion: Emotion | None = None) -> tuple[CatalogueEntry, ...]:
         """Return an emotion's list, or all lists one after the other, without what a person removed."""
         wanted = tuple(Emotion) if emotion is None else (emotion,)
         named = ", ".join(f"t.{name}" for name in ("track_id", *SONG_COLUMNS))
@@ -99,9 +99,9 @@ class Lists:
             "WHERE l.emotion = ? AND l.state <> 'removed' ORDER BY l.position, l.origin <> 'starter', l.origin"
         )
         names = ("emotion", "track_id", *SONG_COLUMNS, "origin", "state", *COUNTS)
-        with folded(self.name):
+        with sqlite_errors(self.name):
             rows = [row for each in wanted for row in self.connection.execute(query, (each.value,)).fetchall()]
-        return tuple(Entry(**dict(zip(names, row, strict=True))) for row in rows)
+        return tuple(CatalogueEntry(**dict(zip(names, row, strict=True))) for row in rows)
 
     def feedback(self) -> list[dict[str, object]]:
         """Return all that was said, mood by mood: mood, track_id, title, artist, likes, dislikes, skips."""
@@ -110,13 +110,13 @@ class Lists:
             f"SELECT {', '.join(names)} FROM feedback JOIN tracks USING (track) "  # noqa: S608 - our own column names
             "ORDER BY mood, likes - dislikes DESC, title"
         )
-        with folded(self.name):
+        with sqlite_errors(self.name):
             return [dict(zip(names, row, strict=True)) for row in self.connection.execute(query).fetchall()]
 
     def forget(self, track_id: str | None) -> int:
         """Forget what was said of a track, or of all; return of how many tracks there was something."""
         where = "WHERE track IN (SELECT track FROM tracks WHERE ?1 IS NULL OR track_id = ?1)"
-        with folded(self.name), transaction(self.connection):
+        with sqlite_errors(self.name), transaction(self.connection):
             row = self.connection.execute(f"SELECT count(DISTINCT track) FROM feedback {where}", (track_id,))  # noqa: S608 - our own words
             found = int(row.fetchone()[0])
             self.connection.execute(f"DELETE FROM feedback {where}", (track_id,))  # noqa: S608 - likewise
@@ -128,7 +128,7 @@ class Lists:
         Counts that are there already are kept where they are higher: to import an export twice counts nothing twice.
         """
         new = 0
-        with folded(self.name), transaction(self.connection):
+        with sqlite_errors(self.name), transaction(self.connection):
             positions = {emotion: count(self._next_position(emotion)) for emotion in Emotion}
             for emotion, song, said in songs:
                 key = self._upsert(song)
@@ -156,7 +156,7 @@ class Lists:
             "WHERE track IN (SELECT track FROM tracks WHERE track_id = ?1) AND (?2 IS NULL OR emotion = ?2) "
             "AND state <> 'removed'"
         )
-        with folded(self.name), transaction(self.connection):
+        with sqlite_errors(self.name), transaction(self.connection):
             values = (track_id, emotion.value if emotion else None)
             lists = self.connection.execute(f"SELECT count(DISTINCT emotion) FROM lists {where}", values).fetchone()[0]  # noqa: S608 - our own words
             self.connection.execute(f"UPDATE lists SET state = 'removed' {where}", values)  # noqa: S608 - likewise
@@ -165,7 +165,7 @@ class Lists:
     def reorder(self, emotion: Emotion, ids: Sequence[str]) -> int:
         """Put a list into this order, songs that are not named after those; return how many were found."""
         query = "SELECT track_id, track FROM lists JOIN tracks USING (track) WHERE emotion = ? ORDER BY position"
-        with folded(self.name), transaction(self.connection):
+        with sqlite_errors(self.name), transaction(self.connection):
             keys = dict(self.connection.execute(query, (emotion.value,)).fetchall())
             named = [each for each in dict.fromkeys(ids) if each in keys]
             order = [*named, *(each for each in keys if each not in set(named))]
@@ -181,7 +181,7 @@ class Lists:
         `address` is the URI of a list that is a playlist.
         """
         query = "SELECT track, state FROM lists WHERE emotion = ? AND origin = ? ORDER BY position"
-        with folded(self.name), transaction(self.connection):
+        with sqlite_errors(self.name), transaction(self.connection):
             known = dict(self.connection.execute(query, (emotion.value, origin)).fetchall())
             self._set_address(origin, address)
             listed = {self._upsert(song): song for song in songs}
@@ -205,14 +205,14 @@ class Lists:
                 "DELETE FROM lists WHERE emotion = ? AND origin = ? AND track = ?",
                 [(emotion.value, origin, key) for key in dropped],
             )
-            self._sweep(dropped)
+            self._delete_orphans(dropped)
         return change
 
-    def keep_only(self, emotion: Emotion, origins: Sequence[str]) -> tuple[str, ...]:
+    def drop_other_origins(self, emotion: Emotion, origins: Sequence[str]) -> tuple[str, ...]:
         """Drop what came by lists that are not configured any more; return their titles."""
         marks = ", ".join("?" * (len(origins) + 1))
         where = f"WHERE emotion = ? AND state <> 'removed' AND origin NOT IN ({marks})"
-        with folded(self.name), transaction(self.connection):
+        with sqlite_errors(self.name), transaction(self.connection):
             values = (emotion.value, OWN, *origins)
             rows = self.connection.execute(f"SELECT track FROM lists {where}", values).fetchall()  # noqa: S608 - our own words
             keys = [int(row[0]) for row in rows]
@@ -220,12 +220,12 @@ class Lists:
             if keys:
                 self.connection.execute(f"DELETE FROM lists {where}", values)  # noqa: S608 - likewise
                 self.connection.execute("DELETE FROM playlists WHERE origin NOT IN (SELECT origin FROM lists)")
-                self._sweep(keys)
+                self._delete_orphans(keys)
         return titles
 
     def verify(self) -> list[str]:
         """Return what is wrong or weak, one line each; nothing is changed."""
-        with folded(self.name):
+        with sqlite_errors(self.name):
             found = [str(row[0]) for row in self.connection.execute("PRAGMA integrity_check(20)").fetchall()]
             lost = self.connection.execute("SELECT count(*) FROM lists WHERE track NOT IN (SELECT track FROM tracks)")
             missing = int(lost.fetchone()[0])
@@ -271,7 +271,7 @@ class Lists:
         query = "SELECT title, artist FROM tracks WHERE track = ?"
         return [", ".join(self.connection.execute(query, (key,)).fetchone()) for key in keys]
 
-    def _sweep(self, keys: Sequence[int]) -> None:
+    def _delete_orphans(self, keys: Sequence[int]) -> None:
         """Drop tracks in no list of which nothing was said: a song that returns finds what was said of it."""
         for key in keys:
             self.connection.execute(

@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from musicond.errors import CatalogueError, ListError
-from musicond.library.actions import do, emotion_of
-from musicond.library.database import BACKUP, back_up, folded
-from musicond.library.editor import Lists
+from musicond.library.actions import emotion_of, run
+from musicond.library.database import BACKUP, back_up, sqlite_errors
+from musicond.library.editor import CatalogueEditor
 from musicond.library.refresh import Refresh, Stopped
-from musicond.library.selection import FILE_NAME, ChosenLists
-from musicond.runtime.json_file import SettingsStore
+from musicond.library.selection import FILE_NAME, ListSelection
+from musicond.runtime.json_file import JsonFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from musicond.core.models import Emotion
     from musicond.core.schedule import Schedule
-    from musicond.library.refresh import Builders, Report
+    from musicond.library.refresh import Builders, RefreshReport
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ RETRY_S = 3600.0
 """After a refresh that failed as a whole."""
 
 
-class Librarian:
+class LibraryMaintenance:
     """For one thread, but for `progress`, which any may look at."""
 
     def __init__(
@@ -41,7 +41,7 @@ class Librarian:
         path: Path,
         wanted: Mapping[Emotion, Sequence[str]],
         schedule: Schedule,
-        store: SettingsStore,
+        store: JsonFile,
         *,
         jitter_s: float = 0.0,
         others: Builders | None = None,
@@ -49,7 +49,7 @@ class Librarian:
         now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
     ) -> None:
         self._path, self._others = path, others
-        self._lists = ChosenLists(wanted, SettingsStore(store.path.with_name(FILE_NAME)), tuple(others or ()))
+        self._lists = ListSelection(wanted, JsonFile(store.path.with_name(FILE_NAME)), tuple(others or ()))
         self._schedule, self._jitter_s, self._store = schedule, jitter_s, store
         self._breathe, self._now = breathe, now
         self._asked = False
@@ -66,7 +66,7 @@ class Librarian:
             self.refresh()
         self._back_up()
 
-    def follow(self, wanted: Mapping[Emotion, Sequence[str]], schedule: Schedule) -> None:
+    def reconfigure(self, wanted: Mapping[Emotion, Sequence[str]], schedule: Schedule) -> None:
         """Take over a changed configuration: what is due is decided by it from now on."""
         self._lists.configured, self._schedule = wanted, schedule
 
@@ -78,7 +78,7 @@ class Librarian:
             return True
         return self._schedule.due(self._refreshed(), self._now(), self._jitter_s)
 
-    def refresh(self, tell: Callable[[Refresh], None] = lambda _: None) -> Report | None:
+    def refresh(self, tell: Callable[[Refresh], None] = lambda _: None) -> RefreshReport | None:
         """Refresh all lists, or those left of a refresh that was cut off; None where it was cut off itself."""
         refresh = Refresh(self._lists.wanted(), self._others)
         kept = self._state()
@@ -106,17 +106,17 @@ class Librarian:
         log.log(logging.WARNING if report.faults else logging.INFO, "refreshed: %s%s", report.summary(), remedy)
         return report
 
-    def do(self, action: str, arguments: Mapping[str, Any]) -> dict[str, object]:
+    def run_action(self, action: str, arguments: Mapping[str, Any]) -> dict[str, object]:
         """Do what the command line asks; raise ListError for what makes no sense, CatalogueError."""
         if action == "refresh":
             return self._ask_for_refresh(if_due=bool(arguments.get("if_due")))
         if action == "progress":
             return self._progress()
         if action == "sources":
-            return self._lists.told()
+            return self._lists.to_json()
         if action == "source":
             return self._choose(arguments)
-        return do(self._path, action, arguments)
+        return run(self._path, action, arguments)
 
     def _ask_for_refresh(self, *, if_due: bool) -> dict[str, object]:
         """Have `tick` refresh in a moment."""
@@ -131,9 +131,9 @@ class Librarian:
             raise ListError("say for which emotion")
         if "lists" not in arguments:
             raise ListError("say which lists; null stands for those of the configuration")
-        self._lists.choose(emotion, arguments.get("lists"))
+        self._lists.select(emotion, arguments.get("lists"))
         self._asked, self._report = True, None
-        return self._lists.told()
+        return self._lists.to_json()
 
     def _progress(self) -> dict[str, object]:
         running = self._running
@@ -168,7 +168,7 @@ class Librarian:
                 made = target.stat().st_mtime
                 if time.time() - made < BACKUP_AGE.total_seconds() or self._changed_at() <= made:
                     return
-            with Lists.open(self._path) as lists, folded(lists.name):
+            with CatalogueEditor.open(self._path) as lists, sqlite_errors(lists.name):
                 back_up(lists.connection, target)
         except (CatalogueError, OSError) as fault:
             log.debug("no backup of the catalogue: %s", fault)

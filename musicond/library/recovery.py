@@ -8,7 +8,7 @@ import sqlite3
 from pathlib import Path
 
 from musicond.errors import CatalogueError
-from musicond.library.database import BACKUP, MEMORY, Damaged, back_up, folded, opened, transaction
+from musicond.library.database import BACKUP, MEMORY, DamagedError, back_up, open_database, sqlite_errors, transaction
 
 log = logging.getLogger(__name__)
 
@@ -21,13 +21,13 @@ def open_file(path: Path | str, *, read_only: bool = False) -> sqlite3.Connectio
     """
     name = f"catalogue {path}"
     try:
-        return opened(path, name, read_only=read_only)
-    except Damaged as damage:
+        return open_database(path, name, read_only=read_only)
+    except DamagedError as damage:
         if read_only or path == MEMORY:
             raise
         _move_aside(Path(path), name)
-        connection = opened(path, name, read_only=False)
-        saved = _salvage(connection, Path(path))
+        connection = open_database(path, name, read_only=False)
+        saved = _recover(connection, Path(path))
         log.warning(
             "%s; it was kept as %s, and a new one made from %s with the feedback on %d songs; for the rest: "
             "musicond catalogue refresh",
@@ -45,26 +45,26 @@ def _aside(path: Path) -> Path:
 
 def _move_aside(path: Path, name: str) -> None:
     """Keep the damaged file, and put its backup, where it is whole, in its place."""
-    with folded(name):
+    with sqlite_errors(name):
         for end in ("", "-wal", "-shm"):
             with contextlib.suppress(FileNotFoundError):
                 path.with_name(path.name + end).replace(_aside(path).with_name(_aside(path).name + end))
         backup = path.with_name(BACKUP)
         try:
-            with contextlib.closing(opened(backup, name, read_only=True)) as whole:
+            with contextlib.closing(open_database(backup, name, read_only=True)) as whole:
                 back_up(whole, path)
         except CatalogueError:
             backup.unlink(missing_ok=True)
 
 
-def _salvage(connection: sqlite3.Connection, path: Path) -> int:
+def _recover(connection: sqlite3.Connection, path: Path) -> int:
     """Take over what can still be read of the damaged file; return on how many songs there is feedback now.
 
     The file is newer than what the new one was made from, so its values win.
     """
     numbers = _read(path, "tracks", ("track", "track_id"))
     track_ids = {row["track"]: row["track_id"] for row in numbers}
-    with folded(f"catalogue {path}"):
+    with sqlite_errors(f"catalogue {path}"):
         for table, columns in _schema(connection).items():
             rows = _read(path, table, columns)
             with transaction(connection):

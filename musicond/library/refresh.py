@@ -8,9 +8,9 @@ from zlib import crc32
 
 from musicond.config.schema import SEARCH, SPOTIFY
 from musicond.errors import ListError
-from musicond.library.database import folded
-from musicond.library.editor import OWN, Change, Lists
-from musicond.library.sources import TagShelf, find
+from musicond.library.database import sqlite_errors
+from musicond.library.editor import OWN, CatalogueEditor, Change
+from musicond.library.sources import SqliteTagCache, make_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,7 +31,7 @@ class Stopped(Exception):  # noqa: N818 - says what it is
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class RefreshProgress:
     """How far a refresh is."""
 
     done: int
@@ -44,7 +44,7 @@ class Progress:
 
 
 @dataclass
-class Report:
+class RefreshReport:
     """What a refresh has changed, by list."""
 
     changes: dict[tuple[str, str], Change] = field(default_factory=dict)
@@ -87,7 +87,7 @@ class Refresh:
         self._resting: set[tuple[Emotion, str]] = set()
         """Searches that are not needed."""
         self._others = others or {}
-        self.progress = Progress(0, len(self._todo), "", 0)
+        self.progress = RefreshProgress(0, len(self._todo), "", 0)
         """Swapped as a whole; other threads may look."""
 
     @property
@@ -97,37 +97,37 @@ class Refresh:
 
     def run(
         self, path: Path, *, first: int, finished: Callable[[int], None], stopped: Callable[[], bool] = lambda: False
-    ) -> Report:
+    ) -> RefreshReport:
         """Refresh from list number `first` on, telling after each how many are `finished`.
 
         Raises CatalogueError; Stopped as soon as `stopped` is true.
         """
-        report = Report()
-        with Lists.open(path) as lists:
-            shelf = TagShelf(lists.connection)
+        report = RefreshReport()
+        with CatalogueEditor.open(path) as lists:
+            shelf = SqliteTagCache(lists.connection)
             self._look_back(lists, first)
             for number, (emotion, name) in enumerate(self._todo[first:], start=first):
-                self.progress = Progress(number, len(self._todo), name, 0)
+                self.progress = RefreshProgress(number, len(self._todo), name, 0)
                 if self._wanted_now(emotion, name):
                     self._bring(lists, shelf, emotion, name, report, stopped)
                 finished(number + 1)
             self._drop_unwanted(lists, report)
-        self.progress = Progress(len(self._todo), len(self._todo), "", 0)
+        self.progress = RefreshProgress(len(self._todo), len(self._todo), "", 0)
         return report
 
     def _bring(
         self,
-        lists: Lists,
-        shelf: TagShelf,
+        lists: CatalogueEditor,
+        shelf: SqliteTagCache,
         emotion: Emotion,
         name: str,
-        report: Report,
+        report: RefreshReport,
         stopped: Callable[[], bool],
     ) -> None:
         """Read one list into the catalogue; raise Stopped, CatalogueError."""
         try:
-            with folded(lists.name):
-                source = find(name, emotion, shelf, self._others)
+            with sqlite_errors(lists.name):
+                source = make_source(name, emotion, shelf, self._others)
                 songs = list(self._read(source, name, stopped))
                 shelf.flush()
             self._found[emotion, name] = True
@@ -140,7 +140,7 @@ class Refresh:
             if fault.wait_s is not None:
                 report.again_s = max(fault.wait_s, report.again_s or 0.0)
         except Stopped:
-            with folded(lists.name):
+            with sqlite_errors(lists.name):
                 shelf.flush()
             raise
 
@@ -153,7 +153,7 @@ class Refresh:
             self._resting.add((emotion, name))
         return all(each is False for each in found)
 
-    def _look_back(self, lists: Lists, first: int) -> None:
+    def _look_back(self, lists: CatalogueEditor, first: int) -> None:
         """Take what a refresh that was cut off has left no songs of for gone."""
         for emotion, name in self._todo[:first]:
             if not any(entry.origin == name for entry in lists.entries(emotion)):
@@ -168,17 +168,17 @@ class Refresh:
             if count > MOST_SONGS:
                 raise ListError(f"{name}: more than {MOST_SONGS} songs; split it")
             if count % TELL_EVERY == 0:
-                self.progress = Progress(self.progress.done, self.progress.total, name, count)
+                self.progress = RefreshProgress(self.progress.done, self.progress.total, name, count)
             yield song
         if count == 0:
             raise ListError(f"{name}: no songs in it; the list stays as it was", gone=True)
 
-    def _drop_unwanted(self, lists: Lists, report: Report) -> None:
+    def _drop_unwanted(self, lists: CatalogueEditor, report: RefreshReport) -> None:
         for emotion, wanted in self._wanted.items():
             names = [name for name in wanted if (emotion, name) not in self._resting]
             # A list whose new sources can't be read keeps its old songs.
             present = {entry.origin for entry in lists.entries(emotion)}
-            if present & set(names or [OWN]) and (gone := lists.keep_only(emotion, names)):
+            if present & set(names or [OWN]) and (gone := lists.drop_other_origins(emotion, names)):
                 report.changes[emotion.value, "no longer configured"] = Change(replaced=gone)
 
 

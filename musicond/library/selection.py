@@ -13,7 +13,7 @@ from musicond.library.sources import STARTER
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from musicond.runtime.json_file import JsonObject, SettingsStore
+    from musicond.runtime.json_file import JsonFile, JsonObject
 
 Wanted = dict[Emotion, tuple[str, ...]]
 
@@ -24,11 +24,11 @@ LONGEST = 300
 """Characters of a list's name."""
 
 
-class ChosenLists:
+class ListSelection:
     """The configured lists with what was chosen instead, which `store` keeps."""
 
     def __init__(
-        self, configured: Mapping[Emotion, Sequence[str]], store: SettingsStore, schemes: Collection[str] = ()
+        self, configured: Mapping[Emotion, Sequence[str]], store: JsonFile, schemes: Collection[str] = ()
     ) -> None:
         self.configured = configured
         self._store, self._schemes = store, schemes
@@ -38,11 +38,11 @@ class ChosenLists:
         chosen = self._chosen()
         return {emotion: chosen.get(emotion, tuple(names)) for emotion, names in self.configured.items()}
 
-    def told(self) -> dict[str, object]:
+    def to_json(self) -> dict[str, object]:
         """Return `lists` by emotion, and which emotions' are `chosen` and not configured."""
         return {"lists": self.wanted(), "chosen": list(self._chosen()), "spotify": "spotify" in self._schemes}
 
-    def choose(self, emotion: Emotion, names: Any) -> None:
+    def select(self, emotion: Emotion, names: Any) -> None:
         """Take these lists for a mood from now on, None: the configured ones; raise ListError, CatalogueError."""
         chosen = self._chosen()
         if names is None:

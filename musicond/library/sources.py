@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from musicond.errors import ListError
-from musicond.library.audio_files import Folder, M3u
-from musicond.library.database import starter
+from musicond.library.audio_files import AudioFolder, M3u
+from musicond.library.database import starter_rows
 from musicond.library.table_files import MOST_BYTES, read_csv, read_json, read_row
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from musicond.core.models import Emotion, Song
     from musicond.core.ports import ListSource
-    from musicond.library.audio_files import Shelf
+    from musicond.library.audio_files import TagCache
     from musicond.library.table_files import Row
 
 STARTER = "starter"
@@ -32,7 +32,7 @@ class Starter:
 
     def tracks(self) -> Iterator[Song]:
         """Yield its songs."""
-        for fields in starter():
+        for fields in starter_rows():
             row = read_row(fields, "starter.csv")
             if row.emotion is self._emotion:
                 yield row.song
@@ -53,7 +53,7 @@ class Table:
                 yield row.song
 
 
-class TagShelf:
+class SqliteTagCache:
     """Keeps the tags of audio files in the catalogue, in batches: a refresh that is cut off goes on from there."""
 
     BATCH = 200
@@ -96,8 +96,11 @@ def read_table(path: Path) -> Iterator[Row]:
     yield from (read_json if path.suffix.lower() == ".json" else read_csv)(text, str(path))
 
 
-def find(
-    name: str, emotion: Emotion, shelf: Shelf, others: Mapping[str, Callable[[str, Emotion], ListSource]] | None = None
+def make_source(
+    name: str,
+    emotion: Emotion,
+    shelf: TagCache,
+    others: Mapping[str, Callable[[str, Emotion], ListSource]] | None = None,
 ) -> ListSource:
     """Return the list of that name: `starter`, a file, a folder, or one of `others` by what stands before its colon.
 
@@ -113,11 +116,11 @@ def find(
     if builder is not None and not path.is_dir():
         return builder(path, emotion, shelf)
     if path.is_dir() or not path.suffix:
-        return Folder(path, shelf)
+        return AudioFolder(path, shelf)
     raise ListError(f"{name}: no list; give starter, a .csv, .json, .m3u or .m3u8 file, or a folder")
 
 
-KINDS: Mapping[str, Callable[[Path, Emotion, Shelf], ListSource]] = {
+KINDS: Mapping[str, Callable[[Path, Emotion, TagCache], ListSource]] = {
     ".csv": lambda path, emotion, _shelf: Table(path, emotion),
     ".json": lambda path, emotion, _shelf: Table(path, emotion),
     ".m3u": lambda path, _emotion, shelf: M3u(path, shelf),

@@ -15,7 +15,7 @@ from musicond.errors import ListError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from musicond.library.editor import Entry
+    from musicond.library.editor import CatalogueEntry
 
 COLUMNS = (
     "emotion", "track_id", "title", "artist", "album", "link", "year", "genre", "valence", "energy", "tempo", "mode",
@@ -43,7 +43,7 @@ class Row:
 
     song: Song
     emotion: Emotion | None
-    said: tuple[int, int, int] = (0, 0, 0)
+    feedback: tuple[int, int, int] = (0, 0, 0)
     """Likes, dislikes and skips."""
 
 
@@ -104,7 +104,7 @@ def read_row(fields: Mapping[str, Any], place: str) -> Row:
     return Row(song, Emotion(emotion) if emotion else None, (likes, dislikes, skips))
 
 
-def write_csv(entries: Iterable[Entry]) -> str:
+def write_csv(entries: Iterable[CatalogueEntry]) -> str:
     """Return entries as CSV that `read_csv` reads."""
     out = io.StringIO(newline="")
     writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
@@ -113,12 +113,12 @@ def write_csv(entries: Iterable[Entry]) -> str:
     return out.getvalue()
 
 
-def write_json(entries: Iterable[Entry]) -> str:
+def write_json(entries: Iterable[CatalogueEntry]) -> str:
     """Return entries as JSON that `read_json` reads."""
     return json.dumps(list(written(entries)), ensure_ascii=False, indent=1) + "\n"
 
 
-def written(entries: Iterable[Entry]) -> Iterator[dict[str, object]]:
+def written(entries: Iterable[CatalogueEntry]) -> Iterator[dict[str, object]]:
     """Yield what is exported of each entry; a song that came by two lists stands once."""
     seen: set[tuple[str, str]] = set()
     for each in entries:
@@ -132,7 +132,7 @@ def as_message(rows: Sequence[Row]) -> list[dict[str, object]]:
     found: list[dict[str, object]] = []
     for row in rows:
         song = {name: getattr(row.song, name) for name in COLUMNS if hasattr(row.song, name)}
-        found.append({**song, "emotion": row.emotion, **dict(zip(COUNTS, row.said, strict=True))})
+        found.append({**song, "emotion": row.emotion, **dict(zip(COUNTS, row.feedback, strict=True))})
     return found
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from musicond.core.commands import Command
     from musicond.mqtt.client import Received
-    from musicond.mqtt.thing import Thing
+    from musicond.mqtt.thing import EntityDescription
 
 log = logging.getLogger(__name__)
 
@@ -40,12 +40,12 @@ AGAIN_S = 3600.0
 """After so long the same complaint is logged again."""
 
 
-class Commands:
+class CommandReceiver:
     """Used in the thread of the connection; what is done, `submit` tells by a future from another thread."""
 
     def __init__(
         self,
-        things: Mapping[str, Thing],
+        things: Mapping[str, EntityDescription],
         submit: Callable[[Command], Future[None]],
         acknowledge: Callable[[int], None],
         wake: Callable[[], None],
@@ -66,7 +66,7 @@ class Commands:
         """Packet identifiers that the broker waits for, by our number."""
         self._complaints: dict[tuple[str, str], float] = {}
 
-    def on_up(self, now: float, *, resumed: bool) -> None:
+    def on_connect(self, now: float, *, resumed: bool) -> None:
         """Take note of a new connection; without the old session its packet identifiers mean nothing any more."""
         self._up_at = now
         if not resumed:
@@ -74,12 +74,12 @@ class Commands:
             self._open.clear()
             self._feedback = deque((0, topic, command) for _, topic, command in self._feedback)
 
-    def take(self, topic: str, message: Received, now: float) -> None:
+    def on_message(self, topic: str, message: Received, now: float) -> None:
         """Take a message whose topic below the node is `topic`."""
         thing = self._things[topic]
         if message.retain:
             self._done(message)
-            self._complain(topic, "a retained message is no command; clear it, and send commands without retain", now)
+            self._warn_once(topic, "a retained message is no command; clear it, and send commands without retain", now)
             return
         if message.mid and message.dup and self._seen.get(message.mid, ())[:2] == (topic, message.payload):
             if message.mid not in (*self._open.values(), *(mid for mid, *_ in self._feedback)):
@@ -95,9 +95,9 @@ class Commands:
         else:
             self._done(message)
             self._waiting[topic] = command
-        self.turn(now)
+        self.process(now)
 
-    def turn(self, now: float) -> None:
+    def process(self, now: float) -> None:
         """Look at what has been done, and submit what waits."""
         certain = now - CERTAIN_S
         if self._seen and self._up_at < certain:
@@ -141,16 +141,16 @@ class Commands:
         future.add_done_callback(lambda _: self._wake())
         return True
 
-    def _understood(self, thing: Thing, topic: str, message: Received, now: float) -> Command | None:
-        assert thing.means is not None
+    def _understood(self, thing: EntityDescription, topic: str, message: Received, now: float) -> Command | None:
+        assert thing.command_fn is not None
         try:
             if len(message.payload) > MAX_BYTES:
                 raise ValueError(f"send at most {MAX_BYTES} bytes")  # noqa: TRY301 - as all that is malformed
-            return thing.means(message.payload.decode("utf-8").strip())
+            return thing.command_fn(message.payload.decode("utf-8").strip())
         except UnicodeDecodeError:
-            self._complain(topic, "not UTF-8 text", now)
+            self._warn_once(topic, "not UTF-8 text", now)
         except ValueError as fault:
-            self._complain(topic, f"not understood; {fault}", now)
+            self._warn_once(topic, f"not understood; {fault}", now)
         return None
 
     def _done(self, message: Received) -> None:
@@ -160,13 +160,13 @@ class Commands:
     def _settle(self, future: Future[None], topic: str, now: float) -> None:
         fault = None if future.cancelled() else future.exception()
         if isinstance(fault, OSError):
-            self._complain(topic, f"could not be stored ({fault.strerror or fault}); see musicond doctor", now)
+            self._warn_once(topic, f"could not be stored ({fault.strerror or fault}); see musicond doctor", now)
         elif isinstance(fault, CatalogueError | CommandError):
-            self._complain(topic, QUOTED.sub("...", str(fault)), now)
+            self._warn_once(topic, QUOTED.sub("...", str(fault)), now)
         elif fault is not None:
             log.error("a command over MQTT failed", exc_info=fault)
 
-    def _complain(self, topic: str, why: str, now: float) -> None:
+    def _warn_once(self, topic: str, why: str, now: float) -> None:
         """Log once for a topic and a reason; never the payload, which may name a mood or a song."""
         last = self._complaints.get((topic, why))
         if last is None or now - last >= AGAIN_S:

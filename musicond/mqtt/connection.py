@@ -31,7 +31,7 @@ from musicond.mqtt.client import (
     make_client,
     make_properties,
 )
-from musicond.mqtt.connection_status import Trouble, why
+from musicond.mqtt.connection_status import ConnectionStatus, why
 from musicond.mqtt.tls import tls_context
 
 if TYPE_CHECKING:
@@ -46,30 +46,30 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class User(Protocol):
+class Handler(Protocol):
     """Whoever uses the connection; called in its thread."""
 
-    def on_up(self, *, resumed: bool) -> None:
+    def on_connect(self, *, resumed: bool) -> None:
         """Begin: subscribe and publish. `resumed`: the broker still knew the session."""
 
-    def on_down(self) -> None:
+    def on_disconnect(self) -> None:
         """Take note that there is no connection any more."""
 
     def on_message(self, message: Received) -> None:
         """Take a message."""
 
-    def on_turn(self, now: float) -> float:
+    def on_tick(self, now: float) -> float:
         """Publish what is due; return the monotonic second from which something more will be."""
 
-    def on_farewell(self) -> None:
+    def before_disconnect(self) -> None:
         """Publish the last words."""
 
 
-class Link:
+class Connection:
     """Keeps one connection for ever; `user` says what goes over it, `will` is the topic that then says `offline`."""
 
     def __init__(
-        self, settings: Mqtt, password: SecretStr | None, will: str, user: User, timing: Timing | None = None
+        self, settings: Mqtt, password: SecretStr | None, will: str, user: Handler, timing: Timing | None = None
     ) -> None:
         self._settings, self._password, self._will, self._user = settings, password, will, user
         self._timing = timing or Timing()
@@ -86,7 +86,7 @@ class Link:
         self._known = False
         """The broker has taken a session of this process, which a new connection may resume."""
         self._reason: str | None = None
-        self._trouble = Trouble(self._address, self._timing.steady_s)
+        self._trouble = ConnectionStatus(self._address, self._timing.steady_s)
 
     @property
     def trouble(self) -> str | None:
@@ -171,14 +171,14 @@ class Link:
                 self._connect()
                 self._serve()
             except OSError as fault:
-                self._trouble.lost(why(fault))
+                self._trouble.disconnected(why(fault))
             except Exception:  # a bug must not end the connection for good
                 log.exception("the connection to the broker failed")
-                self._trouble.lost("an error of musicond")
+                self._trouble.disconnected("an error of musicond")
             self._cut()
             if self._up:
                 self._up = False
-                self._user.on_down()
+                self._user.on_disconnect()
                 tries = tries if self._trouble.short else 0
             if self._at_once:
                 continue
@@ -218,11 +218,11 @@ class Link:
             if now - self._heard_at > self._timing.silence_s:
                 raise TimeoutError(f"silent for {now - self._heard_at:.0f} s")
             if self._up:
-                due = self._user.on_turn(now)
+                due = self._user.on_tick(now)
             self._wait(sock, min(max(0.0, due - now) if self._up else 1.0, self._timing.look_s))
             client.loop_misc()
         if not self._refused:
-            self._trouble.lost(self._reason or "the connection was closed")
+            self._trouble.disconnected(self._reason or "the connection was closed")
             if not self._known and self._settings.five:
                 # Some brokers without MQTT 5 hang up instead of refusing it.
                 self._take(V311 if self._version == V5 else V5)
@@ -266,7 +266,7 @@ class Link:
         assert self._client is not None
         client, end = self._client, time.monotonic() + self._timing.farewell_s
         if self._up:
-            self._user.on_farewell()
+            self._user.before_disconnect()
             last = client.publish(self._will, "offline", qos=1, retain=True)
             while (sock := client.socket()) is not None and not last.is_published() and time.monotonic() < end:
                 self._wait(sock, 0.05)
@@ -286,11 +286,11 @@ class Link:
                 self._take(V311)
                 self._at_once = True
                 return
-            self._trouble.lost(str(reason).lower())
+            self._trouble.disconnected(str(reason).lower())
             return
-        self._trouble.over()
+        self._trouble.connected()
         self._up = self._known = True
-        self._user.on_up(resumed=bool(flags.session_present))
+        self._user.on_connect(resumed=bool(flags.session_present))
 
     def _on_disconnect(self, _client: paho.Client, _data: object, _flags: object, reason: Any, _more: object) -> None:
         # The broker's own word comes first; what follows is that the connection is gone.

@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 OFTEN = 3
 """Connections that did not hold, until there is more to it than a network."""
 AGAIN = "closed the connection again and again"
-REMEDIES = {
+HINTS = {
     "authori": "; check mqtt.username and its password",
     "password": "; check mqtt.username and its password",
     AGAIN: "; perhaps another device has the same device.node: give each its own",
@@ -33,7 +33,7 @@ def why(fault: Exception) -> str:
     return " ".join(str(text).split()).lower() if isinstance(fault, ssl.SSLError) else " ".join(str(text).split())
 
 
-class Trouble:
+class ConnectionStatus:
     """One for a connection; a connection that held for `steady_s` seconds was a good one."""
 
     def __init__(self, address: str, steady_s: float) -> None:
@@ -48,7 +48,7 @@ class Trouble:
         self._warned: str | None = None
         """What the log knows already."""
 
-    def over(self) -> None:
+    def connected(self) -> None:
         """Take note that there is a connection."""
         if self._lost_at is None:
             log.info("connected to the broker %s", self._address)
@@ -56,7 +56,7 @@ class Trouble:
             log.info("broker %s is back after %.0f s", self._address, time.monotonic() - self._lost_at)
         self.now, self._lost_at, self._up_at, self._ever = None, None, time.monotonic(), True
 
-    def lost(self, reason: str) -> None:
+    def disconnected(self, reason: str) -> None:
         """Take note that there is none, or none any more."""
         self._lost_at = self._lost_at or time.monotonic()
         if self._up_at is not None:
@@ -65,7 +65,7 @@ class Trouble:
             self._warned = None if steady else self._warned
             reason = AGAIN if self.short >= OFTEN else reason
         self._up_at = None
-        remedy = next((text for sign, text in REMEDIES.items() if sign in reason), "")
+        remedy = next((text for sign, text in HINTS.items() if sign in reason), "")
         if not self._ever and any(sign in reason for sign in HUNG_UP):
             remedy = remedy or PORT
         if self._warned is None or (remedy and self._warned != reason):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from musicond.mqtt.thing import Thing
+    from musicond.mqtt.thing import EntityDescription
 
 TOPIC_KEYS = ("json_attributes_topic",)
 """Options of a row that hold a topic below the node."""
@@ -27,7 +27,7 @@ def config_topic(prefix: str, node: str) -> str:
     return f"{prefix}/device/{node}/config"
 
 
-def discovery(base: str, node: str, name: str, version: str, things: Iterable[Thing]) -> dict[str, Any]:
+def discovery(base: str, node: str, name: str, version: str, things: Iterable[EntityDescription]) -> dict[str, Any]:
     """Return the discovery message of a device called `name` whose topics stand below `base`."""
     return {
         "device": {
@@ -62,18 +62,18 @@ def birth_delay() -> float:
     return random.uniform(*BIRTH_DELAY_S)  # noqa: S311 - no secret
 
 
-def _component(base: str, node: str, name: str, thing: Thing) -> dict[str, Any]:
+def _component(base: str, node: str, name: str, thing: EntityDescription) -> dict[str, Any]:
     made: dict[str, Any] = {
-        "platform": thing.kind,
+        "platform": thing.platform,
         "name": thing.name,
         "unique_id": f"musicond_{node}_{thing.key}",
-        "default_entity_id": f"{thing.kind}.{_slug(name)}_{thing.key}",
+        "default_entity_id": f"{thing.platform}.{_slug(name)}_{thing.key}",
     }
     if thing.state:
         made["state_topic"] = f"{base}/{thing.state}"
     if thing.command:
         made["command_topic"] = f"{base}/{thing.command}"
-    more = {key: f"{base}/{value}" if key in TOPIC_KEYS else value for key, value in thing.more.items()}
+    more = {key: f"{base}/{value}" if key in TOPIC_KEYS else value for key, value in thing.discovery.items()}
     return made | more
 
 

@@ -13,7 +13,7 @@ from musicond.core.settings import MAX_MINUTES
 from musicond.mqtt import parsers as meanings
 from musicond.mqtt import payloads
 from musicond.mqtt import playback_things as playback
-from musicond.mqtt.thing import CONFIG, DIAGNOSTIC, MEASURED, ON_OFF, PERCENT, SWITCH, Thing, button, of
+from musicond.mqtt.thing import CONFIG, DIAGNOSTIC, MEASURED, ON_OFF, PERCENT, SWITCH, EntityDescription, button, of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -39,20 +39,22 @@ def _percent(value: str, known: str) -> str:
     return f"{{{{ (100 * {value}) | round if {known} else none }}}}"
 
 
-def _vital(key: str, name: str, field_: str, kind: dict[str, Any], *, needs: str | None = None, **more: Any) -> Thing:
+def _vital(
+    key: str, name: str, field_: str, kind: dict[str, Any], *, needs: str | None = None, **more: Any
+) -> EntityDescription:
     """Return a diagnostic sensor of a field of `health`."""
     options = {**DIAGNOSTIC, **kind, "value_template": of(field_), **more}
-    return Thing(key=key, kind="sensor", name=name, needs=needs, state="health", more=options)
+    return EntityDescription(key=key, platform="sensor", name=name, requires=needs, state="health", discovery=options)
 
 
-THINGS: tuple[Thing, ...] = (
-    Thing(
+ENTITIES: tuple[EntityDescription, ...] = (
+    EntityDescription(
         key="mood",
-        kind="sensor",
+        platform="sensor",
         name="Mood",
         state="mood",
-        says=lambda outcome: outcome.mood.value,
-        more={
+        value_fn=lambda outcome: outcome.mood.value,
+        discovery={
             "device_class": "enum",
             "options": [*Mood],
             "icon": "mdi:emoticon-outline",
@@ -62,61 +64,61 @@ THINGS: tuple[Thing, ...] = (
             "'manual': value_json.manual, 'manual_until': value_json.manual_until} | tojson }}",
         },
     ),
-    Thing(
+    EntityDescription(
         key="watching",
-        kind="sensor",
+        platform="sensor",
         name="Watching",
         state="watching",
-        says=lambda outcome: outcome.watching.value,
-        more={"device_class": "enum", "options": [*Watching], "icon": "mdi:eye-outline"},
+        value_fn=lambda outcome: outcome.watching.value,
+        discovery={"device_class": "enum", "options": [*Watching], "icon": "mdi:eye-outline"},
     ),
-    Thing(
+    EntityDescription(
         key="confidence",
-        kind="sensor",
+        platform="sensor",
         name="Confidence",
         state="state",
-        more={
+        discovery={
             **PERCENT,
             "icon": "mdi:gauge",
             "value_template": _percent("value_json.confidence", "value_json.confidence is not none"),
         },
     ),
-    Thing(
+    EntityDescription(
         key="recommendation",
-        kind="sensor",
+        platform="sensor",
         name="Recommendation",
         state="recommendation",
-        says=lambda outcome: payloads.plain(outcome.recommendation),
-        more={
+        value_fn=lambda outcome: payloads.summary(outcome.recommendation),
+        discovery={
             "icon": "mdi:playlist-music",
             "value_template": "{{ value if value else none }}",
             "json_attributes_topic": "recommendation/attributes",
         },
     ),
-    Thing(
+    EntityDescription(
         key="presence",
-        kind="binary_sensor",
+        platform="binary_sensor",
         name="Presence",
         state="state",
-        more={
+        discovery={
             "device_class": "occupancy",
             "value_template": _on_off("presence"),
         },
     ),
-    Thing(
+    EntityDescription(
         key="mood_changed",
-        kind="event",
+        platform="event",
         name="Mood changed",
         state="event",
-        more={"event_types": ["mood_changed"], "icon": "mdi:emoticon-happy-outline"},
+        discovery={"event_types": ["mood_changed"], "icon": "mdi:emoticon-happy-outline"},
     ),
     *(
-        Thing(
+        EntityDescription(
             key=f"score_{emotion}",
-            kind="sensor",
+            platform="sensor",
             name=f"Score {emotion}",
             state="state",
-            more={
+            discovery={
                 **PERCENT,
                 **DIAGNOSTIC,
                 "enabled_by_default": False,
@@ -125,33 +127,33 @@ THINGS: tuple[Thing, ...] = (
         )
         for emotion in EMOTIONS
     ),
-    Thing(
+    EntityDescription(
         key="privacy",
-        kind="switch",
+        platform="switch",
         name="Privacy",
         state="privacy/state",
-        says=lambda outcome: ON_OFF[outcome.settings.private],
+        value_fn=lambda outcome: ON_OFF[outcome.settings.private],
         command="privacy/set",
-        means=meanings.privacy,
-        more={**SWITCH, **CONFIG, "icon": "mdi:camera-off"},
+        command_fn=meanings.privacy,
+        discovery={**SWITCH, **CONFIG, "icon": "mdi:camera-off"},
     ),
-    Thing(
+    EntityDescription(
         key="pause",
-        kind="switch",
+        platform="switch",
         name="Pause",
         state="pause/state",
-        says=lambda outcome: ON_OFF[outcome.settings.paused],
+        value_fn=lambda outcome: ON_OFF[outcome.settings.paused],
         command="pause/set",
-        means=meanings.pause,
-        more={**SWITCH, "icon": "mdi:pause-circle-outline"},
+        command_fn=meanings.pause,
+        discovery={**SWITCH, "icon": "mdi:pause-circle-outline"},
     ),
-    Thing(
+    EntityDescription(
         key="pause_minutes",
-        kind="number",
+        platform="number",
         name="Pause for",
         state="pause/attributes",
         command="pause/set",
-        more={
+        discovery={
             "min": 0,
             "max": MAX_MINUTES,
             "step": 1,
@@ -161,51 +163,51 @@ THINGS: tuple[Thing, ...] = (
             "value_template": of("minutes"),
         },
     ),
-    Thing(
+    EntityDescription(
         key="pause_until_tomorrow",
-        kind="button",
+        platform="button",
         name="Pause until tomorrow",
         command="pause/set",
-        more={"payload_press": "tomorrow", "icon": "mdi:weather-night"},
+        discovery={"payload_press": "tomorrow", "icon": "mdi:weather-night"},
     ),
-    Thing(
+    EntityDescription(
         key="paused_until",
-        kind="sensor",
+        platform="sensor",
         name="Paused until",
         state="pause/attributes",
-        more={**DIAGNOSTIC, "device_class": "timestamp", "value_template": of("until")},
+        discovery={**DIAGNOSTIC, "device_class": "timestamp", "value_template": of("until")},
     ),
-    Thing(
+    EntityDescription(
         key="policy",
-        kind="select",
+        platform="select",
         name="Policy",
         state="policy/state",
-        says=_followed,
+        value_fn=_followed,
         command="policy/set",
-        means=meanings.policy,
-        more={**CONFIG, "options": [*meanings.POLICIES], "icon": "mdi:swap-vertical"},
+        command_fn=meanings.policy,
+        discovery={**CONFIG, "options": [*meanings.POLICIES], "icon": "mdi:swap-vertical"},
     ),
-    Thing(
+    EntityDescription(
         key="sensitivity",
-        kind="number",
+        platform="number",
         name="Sensitivity",
         state="sensitivity/state",
-        says=lambda outcome: f"{outcome.settings.sensitivity_percent:g}",
+        value_fn=lambda outcome: f"{outcome.settings.sensitivity_percent:g}",
         command="sensitivity/set",
-        means=meanings.sensitivity,
-        more={**CONFIG, "min": 0, "max": 100, "step": 1, "unit_of_measurement": "%", "icon": "mdi:tune"},
+        command_fn=meanings.sensitivity,
+        discovery={**CONFIG, "min": 0, "max": 100, "step": 1, "unit_of_measurement": "%", "icon": "mdi:tune"},
     ),
-    Thing(
+    EntityDescription(
         key="manual_mood",
-        kind="select",
+        platform="select",
         name="Manual mood",
         state="mood/state",
-        says=_manual,
+        value_fn=_manual,
         command="mood/set",
-        means=meanings.mood,
-        more={"options": [*meanings.MANUAL_MOODS], "icon": "mdi:emoticon-cool-outline"},
+        command_fn=meanings.mood,
+        discovery={"options": [*meanings.MANUAL_MOODS], "icon": "mdi:emoticon-cool-outline"},
     ),
-    *playback.THINGS,
+    *playback.PLAYBACK_ENTITIES,
     button("next", "Next", meanings.another, "mdi:skip-next"),
     button("like", "Like", meanings.rate(Verdict.LIKE), "mdi:thumb-up-outline", feedback=True),
     button("dislike", "Dislike", meanings.rate(Verdict.DISLIKE), "mdi:thumb-down-outline", feedback=True),
@@ -221,13 +223,13 @@ THINGS: tuple[Thing, ...] = (
         unit_of_measurement="°C",
         suggested_display_precision=0,
     ),
-    Thing(
+    EntityDescription(
         key="throttled",
-        kind="binary_sensor",
+        platform="binary_sensor",
         name="Throttled",
-        needs="throttled",
+        requires="throttled",
         state="health",
-        more={**DIAGNOSTIC, "device_class": "problem", "value_template": _on_off("throttled")},
+        discovery={**DIAGNOSTIC, "device_class": "problem", "value_template": _on_off("throttled")},
     ),
     _vital("cpu", "Processor use", "cpu_percent", PERCENT, icon="mdi:chip"),
     _vital(
@@ -244,6 +246,6 @@ THINGS: tuple[Thing, ...] = (
 """Every thing; keep the keys: a changed one is a new entity in everybody's home."""
 
 
-def present(facts: Collection[str]) -> tuple[Thing, ...]:
+def available_entities(facts: Collection[str]) -> tuple[EntityDescription, ...]:
     """Return the things that exist in an installation with these facts."""
-    return tuple(thing for thing in THINGS if thing.needs is None or thing.needs in facts)
+    return tuple(thing for thing in ENTITIES if thing.requires is None or thing.requires in facts)

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 from musicond import __version__
 from musicond.mqtt import discovery as homeassistant
 from musicond.mqtt import payloads
-from musicond.mqtt.commands import Commands
-from musicond.mqtt.connection import Link
-from musicond.mqtt.entities import THINGS, present
-from musicond.mqtt.publisher import News
+from musicond.mqtt.commands import CommandReceiver
+from musicond.mqtt.connection import Connection
+from musicond.mqtt.entities import ENTITIES, available_entities
+from musicond.mqtt.publisher import StatePublisher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -78,20 +78,23 @@ class MqttOutput:
         self._settings, self._health = settings, health
         self.base = f"{settings.base_topic}/{node}"
         self._address = f"{settings.host}:{settings.port}"
-        things = present(facts)
+        things = available_entities(facts)
         self._config_topic = homeassistant.config_topic(settings.discovery_prefix, node)
         self._discovery = homeassistant.discovery(self.base, node, device_name, __version__, things)
-        self._link = Link(settings, password, f"{self.base}/availability", self, timing)
-        self._commands = Commands(
-            {topic: thing for thing in things if thing.means for topic in thing.topics},
+        self._link = Connection(settings, password, f"{self.base}/availability", self, timing)
+        self._commands = CommandReceiver(
+            {topic: thing for thing in things if thing.command_fn for topic in thing.topics},
             submit,
             self._link.acknowledge,
             self._link.wake,
         )
         self._subscriptions = {
-            f"{self.base}/{topic}": int(thing.feedback) for thing in things if thing.means for topic in thing.topics
+            f"{self.base}/{topic}": int(thing.feedback)
+            for thing in things
+            if thing.command_fn
+            for topic in thing.topics
         }
-        self._news = News(things, __version__)
+        self._news = StatePublisher(things, __version__)
         self._latest: Outcome | None = None
         self._told: Outcome | None = None
         self._changes: deque[Outcome] = deque(maxlen=16)
@@ -101,7 +104,7 @@ class MqttOutput:
         """When everything is to be published: after a connection, and after Home Assistant's birth."""
         self._earlier: dict[str, dict[str, str]] = {}
         """What was announced once and is no more."""
-        self._stale = {thing.state for thing in THINGS if thing.state} - {thing.state for thing in things}
+        self._stale = {thing.state for thing in ENTITIES if thing.state} - {thing.state for thing in things}
         """Topics that the broker may keep of a time when there was a player, say."""
         self._health_at = 0.0
 
@@ -125,9 +128,9 @@ class MqttOutput:
         """Say goodbye and end, even where the broker no longer listens."""
         self._link.stop()
 
-    def on_up(self, *, resumed: bool) -> None:
+    def on_connect(self, *, resumed: bool) -> None:
         """Subscribe; the truth follows in a moment."""
-        self._commands.on_up(time.monotonic(), resumed=resumed)
+        self._commands.on_connect(time.monotonic(), resumed=resumed)
         own = {self._config_topic: 0}
         birth = {self._settings.status_topic: 0} if self._settings.discovery else {}
         self._link.subscribe(self._subscriptions, as_published=True)
@@ -136,22 +139,22 @@ class MqttOutput:
         self._up, self._told = True, None
         self._all_at = time.monotonic() + ANNOUNCE_S
 
-    def on_down(self) -> None:
+    def on_disconnect(self) -> None:
         """Take note that there is no connection."""
         self._up = False
 
     def on_message(self, message: Received) -> None:
         """Take a command, Home Assistant's birth message, or the announcement of an earlier version."""
         if message.topic.startswith(f"{self.base}/"):
-            self._commands.take(message.topic.removeprefix(f"{self.base}/"), message, time.monotonic())
+            self._commands.on_message(message.topic.removeprefix(f"{self.base}/"), message, time.monotonic())
         elif message.topic == self._config_topic:
             self._on_announcement(message)
         elif not message.retain and message.payload.decode("utf-8", "replace") == homeassistant.BIRTH:
             self._all_at = time.monotonic() + homeassistant.birth_delay()
 
-    def on_turn(self, now: float) -> float:
+    def on_tick(self, now: float) -> float:
         """Publish what is due and return when more will be."""
-        self._commands.turn(now)
+        self._commands.process(now)
         outcome = self._latest
         if outcome is None:
             return now + ANNOUNCE_S
@@ -160,7 +163,7 @@ class MqttOutput:
             self._announce()
             while self._stale:
                 self._send(self._stale.pop(), "")
-            self._news.forget()
+            self._news.republish_all()
             self._told, self._health_at = None, 0.0
         if self._all_at is None or self._told is not None:
             self._tell(outcome, now)
@@ -171,7 +174,7 @@ class MqttOutput:
             due.append(self._all_at)
         return min(due)
 
-    def on_farewell(self) -> None:
+    def before_disconnect(self) -> None:
         """Leave the state of a clean stop."""
         if self._latest is not None:
             self._send(*self._news.stopped(self._latest))
@@ -180,7 +183,7 @@ class MqttOutput:
         first = self._told is None
         if outcome is not self._told:
             self._told = outcome
-            for topic, payload in self._news.due(outcome):
+            for topic, payload in self._news.pending(outcome):
                 self._send(topic, payload)
         while self._changes:
             event = payloads.event(self._changes.popleft())

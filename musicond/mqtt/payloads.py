@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from musicond.core.models import Track
-    from musicond.core.outcome import Outcome, Recommendation
-    from musicond.core.outcome import Playback as NowPlaying
+    from musicond.core.outcome import Outcome, Playback, Recommendation
 
 PLAIN_LIMIT = 255
 """Characters that a state may have in Home Assistant."""
@@ -31,7 +30,7 @@ class Payload(BaseModel):
         return self.model_dump_json()
 
 
-class State(Payload):
+class StatePayload(Payload):
     """Topic `state`: all that is known now, in one object."""
 
     status: Literal["running", "stopped"] = Field(
@@ -58,7 +57,7 @@ class State(Payload):
     version: str
 
 
-class Song(Payload):
+class SongPayload(Payload):
     """A recommended track."""
 
     id: str = Field(description="Identifier in the catalogue, such as spotify:track:...; `like` and `dislike` take it.")
@@ -68,14 +67,14 @@ class Song(Payload):
     link: str = Field(description="Web address.")
 
     @classmethod
-    def of(cls, track: Track) -> Song:
+    def of(cls, track: Track) -> SongPayload:
         """Return what is told of a track."""
         return cls(
             id=track.track_id, title=track.title, artist=track.artist, album=track.album or None, link=track.link
         )
 
 
-class Attributes(Payload):
+class RecommendationAttributes(Payload):
     """Topic `recommendation/attributes`: the recommendation, uncut, with what was read when it was made."""
 
     emotion: Emotion | None = Field(description="The mood it was made for; null before the first one.")
@@ -84,7 +83,7 @@ class Attributes(Payload):
     faces: int = Field(ge=0, description="Faces in sight then.")
     since: datetime | None = Field(description="When it was made.")
     reason: str | None = Field(description="Why these songs, in plain words.")
-    tracks: list[Song]
+    tracks: list[SongPayload]
     playlist: str | None = Field(
         description="URI of the playlist that holds all these songs (spotify:playlist:..., or file:///... of an .m3u); "
         "null where none does."
@@ -113,13 +112,13 @@ class PauseAttributes(Payload):
     )
 
 
-class Playback(Payload):
+class PlaybackPayload(Payload):
     """Topic `playback/attributes`: what plays, where, and what does not work."""
 
     backend: str = Field(description="As in playback.backend.")
     state: PlayState
     ours: bool = Field(description="What plays was started by musicond.")
-    track: Song | None = Field(description="What plays or is paused, whoever started it.")
+    track: SongPayload | None = Field(description="What plays or is paused, whoever started it.")
     device: str | None = Field(description="The speaker; where something plays elsewhere, that.")
     volume: int | None = Field(ge=0, le=100, description="Percent; null where it is unknown or can't be set.")
     volume_max: int = Field(ge=0, le=100, description="Percent that musicond never goes beyond.")
@@ -147,20 +146,20 @@ class Health(Payload):
 
 
 TOPICS: Mapping[str, type[Payload]] = {
-    "state": State,
-    "recommendation/attributes": Attributes,
+    "state": StatePayload,
+    "recommendation/attributes": RecommendationAttributes,
     "event": Event,
     "pause/attributes": PauseAttributes,
-    "playback/attributes": Playback,
+    "playback/attributes": PlaybackPayload,
     "health": Health,
 }
 
 
-def state(outcome: Outcome, version: str, *, running: bool = True) -> State:
+def state(outcome: Outcome, version: str, *, running: bool = True) -> StatePayload:
     """Return the payload of `state`."""
     nobody = outcome.mood is Mood.NOBODY
     manual = not nobody and outcome.settings.manual_mood is not None
-    return State(
+    return StatePayload(
         status="running" if running else "stopped",
         mood=outcome.mood,
         emotion=outcome.mood.emotion,
@@ -177,18 +176,18 @@ def state(outcome: Outcome, version: str, *, running: bool = True) -> State:
     )
 
 
-def attributes(outcome: Outcome) -> Attributes:
+def attributes(outcome: Outcome) -> RecommendationAttributes:
     """Return the payload of `recommendation/attributes`."""
     found = outcome.recommendation
     read = found is not None and outcome.mood is found.mood
-    return Attributes(
+    return RecommendationAttributes(
         emotion=found.mood.emotion if found else None,
         confidence=round(outcome.confidence, 2) if read else None,
         scores=_scores(outcome) if read else None,
         faces=_faces(outcome),
         since=found.wall_time if found else None,
         reason=found.reason if found else None,
-        tracks=[Song.of(track) for track in (found.tracks if found else ())],
+        tracks=[SongPayload.of(track) for track in (found.tracks if found else ())],
         playlist=found.playlist if found else None,
     )
 
@@ -214,14 +213,14 @@ def pause(outcome: Outcome) -> PauseAttributes:
     return PauseAttributes(minutes=controls.paused_minutes or 0, until=controls.paused_until)
 
 
-def playback(found: NowPlaying) -> Playback:
+def playback(found: Playback) -> PlaybackPayload:
     """Return the payload of `playback/attributes`."""
     account = found.account
-    return Playback(
+    return PlaybackPayload(
         backend=found.backend,
         state=found.state,
         ours=found.ours,
-        track=Song.of(found.track) if found.track else None,
+        track=SongPayload.of(found.track) if found.track else None,
         device=found.device,
         volume=found.volume,
         volume_max=found.volume_max,
@@ -234,7 +233,7 @@ def playback(found: NowPlaying) -> Playback:
     )
 
 
-def plain(found: Recommendation | None) -> str:
+def summary(found: Recommendation | None) -> str:
     """Return the songs in one line, as many as fit into 255 characters."""
     line = ""
     for track in found.tracks if found else ():

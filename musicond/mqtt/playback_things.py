@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from musicond.core.outcome import PlayState
 from musicond.mqtt import parsers as meanings
-from musicond.mqtt.thing import DIAGNOSTIC, ON_OFF, SWITCH, Thing, button, of
+from musicond.mqtt.thing import DIAGNOSTIC, ON_OFF, SWITCH, EntityDescription, button, of
 
 if TYPE_CHECKING:
     from musicond.core.outcome import Outcome
@@ -28,83 +28,83 @@ def _volume(outcome: Outcome) -> str:
     return UNKNOWN if volume is None else str(volume)
 
 
-THINGS: tuple[Thing, ...] = (
-    Thing(
+PLAYBACK_ENTITIES: tuple[EntityDescription, ...] = (
+    EntityDescription(
         key="playback",
-        kind="sensor",
+        platform="sensor",
         name="Playback",
-        needs="playback",
+        requires="playback",
         state="playback/state",
-        says=_state_of,
-        more={
+        value_fn=_state_of,
+        discovery={
             "device_class": "enum",
             "options": [*PlayState],
             "icon": "mdi:speaker",
             "json_attributes_topic": "playback/attributes",
         },
     ),
-    Thing(
+    EntityDescription(
         key="playback_trouble",
-        kind="sensor",
+        platform="sensor",
         name="Playback trouble",
-        needs="playback",
+        requires="playback",
         state="playback/attributes",
-        more={**DIAGNOSTIC, "icon": "mdi:speaker-off", "value_template": "{{ (value_json.trouble or none) }}"},
+        discovery={**DIAGNOSTIC, "icon": "mdi:speaker-off", "value_template": "{{ (value_json.trouble or none) }}"},
     ),
-    Thing(
+    EntityDescription(
         key="sign_in",
-        kind="binary_sensor",
+        platform="binary_sensor",
         name="Sign-in needed",
-        needs="account",
+        requires="account",
         state="playback/attributes",
-        more={
+        discovery={
             **DIAGNOSTIC,
             "device_class": "problem",
             "value_template": "{{ 'OFF' if value_json.signed_in else 'ON' }}",
         },
     ),
-    Thing(
+    EntityDescription(
         key="sign_in_ends",
-        kind="sensor",
+        platform="sensor",
         name="Sign-in ends",
-        needs="account",
+        requires="account",
         state="playback/attributes",
-        more={**DIAGNOSTIC, "device_class": "date", "value_template": of("expires_on")},
+        discovery={**DIAGNOSTIC, "device_class": "date", "value_template": of("expires_on")},
     ),
-    Thing(
+    EntityDescription(
         key="sign_in_days",
-        kind="sensor",
+        platform="sensor",
         name="Sign-in days left",
-        needs="account",
+        requires="account",
         state="playback/attributes",
-        more={
+        discovery={
             **DIAGNOSTIC,
             "unit_of_measurement": "d",
             "icon": "mdi:calendar-clock",
             "value_template": of("days_left"),
         },
     ),
-    Thing(
+    EntityDescription(
         key="autoplay",
-        kind="switch",
+        platform="switch",
         name="Autoplay",
-        needs="playback",
+        requires="playback",
         state="autoplay/state",
-        says=_autoplay,
+        value_fn=_autoplay,
         command="autoplay/set",
-        means=meanings.autoplay,
-        more={**SWITCH, "icon": "mdi:play-circle-outline"},
+        command_fn=meanings.autoplay,
+        discovery={**SWITCH, "icon": "mdi:play-circle-outline"},
     ),
-    Thing(
+    EntityDescription(
         key="volume",
-        kind="number",
+        platform="number",
         name="Volume",
-        needs="playback",
+        requires="playback",
         state="volume/state",
-        says=_volume,
+        value_fn=_volume,
         command="volume/set",
-        means=meanings.volume,
-        more={"min": 0, "max": 100, "step": 1, "unit_of_measurement": "%", "icon": "mdi:volume-high"},
+        command_fn=meanings.volume,
+        discovery={"min": 0, "max": 100, "step": 1, "unit_of_measurement": "%", "icon": "mdi:volume-high"},
     ),
     button("play", "Play", meanings.play, "mdi:play", needs="playback"),
     button("stop", "Stop", meanings.stop, "mdi:stop", needs="playback"),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from musicond.core.outcome import Outcome, Recommendation
-    from musicond.mqtt.thing import Thing
+    from musicond.mqtt.thing import EntityDescription
 
 STEP = 0.05
 GAP_S = 10.0
@@ -27,27 +27,27 @@ BURST = 3
 REFILL_S = 360.0
 
 
-class News:
+class StatePublisher:
     """Compares outcomes with what has been sent; time is the outcome's own."""
 
-    def __init__(self, things: Iterable[Thing], version: str) -> None:
-        self._rows = [(thing.state, thing.says) for thing in things if thing.state and thing.says]
+    def __init__(self, things: Iterable[EntityDescription], version: str) -> None:
+        self._rows = [(thing.state, thing.value_fn) for thing in things if thing.state and thing.value_fn]
         self._version = version
         self._sent: dict[str, str] = {}
-        self._state: payloads.State | None = None
+        self._state: payloads.StatePayload | None = None
         self._state_at = 0.0
-        self._playback: payloads.Playback | None = None
+        self._playback: payloads.PlaybackPayload | None = None
         self._playback_at = 0.0
         self._allowance = float(BURST)
         self._counted_at = 0.0
         self._recommendation: Recommendation | None = None
 
-    def forget(self) -> None:
+    def republish_all(self) -> None:
         """Send everything with the next outcome."""
         self._sent.clear()
         self._state = self._playback = None
 
-    def due(self, outcome: Outcome) -> Iterator[tuple[str, str]]:
+    def pending(self, outcome: Outcome) -> Iterator[tuple[str, str]]:
         """Yield the topics to be sent now, each with its payload."""
         for topic, says in self._rows:
             yield from self._changed(topic, says(outcome))
@@ -58,7 +58,7 @@ class News:
             self._recommendation = outcome.recommendation
             yield from self._changed("recommendation/attributes", payloads.attributes(outcome).text())
         new = payloads.state(outcome, self._version)
-        if self._worth_it(new, outcome.captured_at):
+        if self._is_significant(new, outcome.captured_at):
             self._state, self._state_at = new, outcome.captured_at
             yield "state", new.text()
 
@@ -71,14 +71,14 @@ class News:
             self._sent[topic] = payload
             yield topic, payload
 
-    def _plays(self, new: payloads.Playback, at: float) -> Iterator[tuple[str, str]]:
+    def _plays(self, new: payloads.PlaybackPayload, at: float) -> Iterator[tuple[str, str]]:
         old = self._playback
         same = old is not None and old.model_copy(update={"holding": new.holding}) == new
-        if not same or (old != new and self._may(at, self._playback_at)):
+        if not same or (old != new and self._take_token(at, self._playback_at)):
             self._playback, self._playback_at = new, at
             yield "playback/attributes", new.text()
 
-    def _worth_it(self, new: payloads.State, at: float) -> bool:
+    def _is_significant(self, new: payloads.StatePayload, at: float) -> bool:
         old = self._state
         if old is None:
             return True
@@ -86,9 +86,9 @@ class News:
         if old.model_copy(update=wavering) != new:
             return True
         step = round(abs((new.confidence or 0) - (old.confidence or 0)), 2)
-        return (new.faces != old.faces or step >= STEP) and self._may(at, self._state_at)
+        return (new.faces != old.faces or step >= STEP) and self._take_token(at, self._state_at)
 
-    def _may(self, at: float, sent_at: float) -> bool:
+    def _take_token(self, at: float, sent_at: float) -> bool:
         """Whether what wavers may be told now, by rule 2; if so, that takes from the allowance."""
         self._allowance = min(BURST, self._allowance + max(0.0, at - self._counted_at) / REFILL_S)
         self._counted_at = at

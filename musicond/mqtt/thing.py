@@ -15,33 +15,33 @@ ON_OFF = {True: "on", False: "off"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Thing:
+class EntityDescription:
     """A row. Topics stand below `<base>/<node>/`."""
 
     key: str
     """Its name in discovery, unique within the device; entity ids end in it."""
-    kind: str
+    platform: str
     """Home Assistant's platform."""
     name: str
-    needs: str | None = None
+    requires: str | None = None
     """The fact without which it does not exist."""
     state: str | None = None
     """Topic of its state."""
-    says: Callable[[Outcome], str] | None = None
+    value_fn: Callable[[Outcome], str] | None = None
     """The state's payload; None where the topic is another row's or one of `payloads.TOPICS`."""
     command: str | None = None
     """Topic of its commands."""
-    means: Callable[[str], Command] | None = None
+    command_fn: Callable[[str], Command] | None = None
     """What a payload asks for; raises ValueError with what would be right."""
     feedback: bool = False
     """Each command counts, and none is lost while the link is down for a moment."""
-    more: Mapping[str, Any] = field(default_factory=dict)
+    discovery: Mapping[str, Any] = field(default_factory=dict)
     """The rest of its discovery message."""
 
     @property
     def topics(self) -> tuple[str, ...]:
         """The topics of its commands: a button also obeys its bare name."""
-        bare = (self.key,) if self.kind == "button" else ()
+        bare = (self.key,) if self.platform == "button" else ()
         return (self.command, *bare) if self.command else ()
 
 
@@ -65,15 +65,15 @@ def button(
     *,
     feedback: bool = False,
     needs: str | None = None,
-) -> Thing:
+) -> EntityDescription:
     """Return a button."""
-    return Thing(
+    return EntityDescription(
         key=key,
-        kind="button",
+        platform="button",
         name=name,
-        needs=needs,
+        requires=needs,
         command=f"{key}/set",
-        means=means,
+        command_fn=means,
         feedback=feedback,
-        more={"icon": icon},
+        discovery={"icon": icon},
     )

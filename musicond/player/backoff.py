@@ -26,7 +26,7 @@ JITTER = 0.2
 """Part by which a wait is longer or shorter, so that not all devices ask at once."""
 
 
-class Retries:
+class Backoff:
     """For one thread; `forget` may come from another."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -39,7 +39,7 @@ class Retries:
         self._since = 0.0
         self._acting, self._last = False, 0.0
 
-    def good(self, *, looked: bool = False) -> None:
+    def succeeded(self, *, looked: bool = False) -> None:
         """Take note that the speaker did as it was told, or (`looked`) only told what plays.
 
         That it tells what plays does not mend what it could not do: that stays told for SHOWN_S after the last try.
@@ -50,7 +50,7 @@ class Retries:
         log.info("playback is back after %.0f s", self._clock() - self._since)
         self.trouble, self._count, self._acting = None, 0, False
 
-    def bad(self, fault: PlaybackError, *, looked: bool = False) -> None:
+    def failed(self, fault: PlaybackError, *, looked: bool = False) -> None:
         """Take note of a fault, and log it once."""
         now, text = self._clock(), str(fault)
         self._acting, self._last = not looked, now
@@ -69,7 +69,7 @@ class Retries:
             self._forbidden_until = now + fault.wait_s
         self._again_at = now + wait
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Ask again at once, unless that is forbidden; what was wrong is over with the next thing that goes well."""
         self._acting = False
         if self._forbidden_until is None:
@@ -79,7 +79,7 @@ class Retries:
         """Return the seconds until the speaker is asked again; None: no wait is on."""
         return None if self._again_at is None else self._again_at - self._clock()
 
-    def forbidden(self, *, urgent: bool = False) -> bool:
+    def blocked(self, *, urgent: bool = False) -> bool:
         """Whether it must not be asked now, not even by a person's order.
 
         So it is in a rest that was asked for, and, unless it is `urgent`, for a moment after it could not do something.

@@ -14,46 +14,46 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Begin:
+class StartPlayback:
     """Play these songs instead of what plays."""
 
     tracks: tuple[Track, ...]
-    by_itself: bool
+    automatic: bool
     """No person has asked for it."""
-    level: int | None = None
+    volume: int | None = None
     """Percent to play them at; None: as the speaker is set."""
 
 
 @dataclass(frozen=True, slots=True)
-class GoOn:
+class ResumePlayback:
     """Go on with what is paused."""
 
 
 @dataclass(frozen=True, slots=True)
-class Halt:
+class PausePlayback:
     """Pause what plays."""
 
-    by_itself: bool
+    automatic: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
+class ChangeVolume:
     """Set the volume (percent)."""
 
     percent: int
 
 
 @dataclass(frozen=True, slots=True)
-class More:
+class RequestTracks:
     """Ask for more songs of the mood: ours have come to their end."""
 
 
-Action = Begin | GoOn | Halt | Level | More
+Action = StartPlayback | ResumePlayback | PausePlayback | ChangeVolume | RequestTracks
 """What `core.manners` has a player do."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class PlaybackRules:
     """What the configuration says."""
 
     song_end: bool = True
@@ -67,12 +67,12 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class RoomUpdate:
     """What is known of the room; an event."""
 
     at: float
     """Monotonic seconds."""
-    wall: datetime
+    wall_time: datetime
     watching: bool = True
     paused: bool = False
     present: bool | None = True
@@ -87,11 +87,11 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True)
-class Listened:
+class StatusPolled:
     """The speaker's service was asked what plays."""
 
     at: float
-    heard: PlayerStatus
+    status: PlayerStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,25 +119,25 @@ class AskVolume:
 
 @dataclass(frozen=True, slots=True)
 class AskNext:
-    """A person's order: other songs, which the next `Room` brings; where ours play, they are played."""
+    """A person's order: other songs, which the next `RoomUpdate` brings; where ours play, they are played."""
 
     at: float
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """`Begin` was done; the songs are known by these names, in their order."""
+    """`StartPlayback` was done; the songs are known by these names, in their order."""
 
     at: float
-    names: tuple[str, ...]
-    by_itself: bool = False
+    item_ids: tuple[str, ...]
+    automatic: bool = False
 
 
-Event = Room | Listened | Ask | AskStop | AskVolume | AskNext | Started
+Event = RoomUpdate | StatusPolled | Ask | AskStop | AskVolume | AskNext | Started
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class PendingPlayback:
     """A recommendation that waits to be played."""
 
     tracks: tuple[Track, ...]
@@ -147,27 +147,27 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class PlayerState:
     """What the rules need to remember."""
 
-    room: Room | None = None
-    ours: tuple[str, ...] = ()
+    room: RoomUpdate | None = None
+    owned_ids: tuple[str, ...] = ()
     """The names of what we started last, in the order of playing; empty: nothing that is still ours."""
-    last: Listened | None = None
-    wish: Wish | None = None
-    look: bool = False
+    last: StatusPolled | None = None
+    pending: PendingPlayback | None = None
+    poll_now: bool = False
     """Somebody waits for a look at what plays."""
     next_asked: bool = False
-    hush: bool = False
+    pause_pending: bool = False
     """A pause has begun."""
-    acted_at: float = float("-inf")
-    began: bool = False
+    last_action_at: float = float("-inf")
+    last_action_was_start: bool = False
     """Our last act was to begin or to go on, not to halt."""
-    begun_at: float = float("-inf")
+    autoplay_started_at: float = float("-inf")
     """When music last began by itself."""
-    others_at: float = float("-inf")
+    foreign_playback_at: float = float("-inf")
     """When a person last paused or skipped ours, or somebody's music was last heard."""
-    meddled: tuple[float, ...] = ()
+    interventions: tuple[float, ...] = ()
     """When persons paused or skipped our music."""
-    silent_until: float | None = None
+    suppressed_until: float | None = None
     away_since: float | None = None

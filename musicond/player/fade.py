@@ -15,7 +15,7 @@ STEP_S = 0.6
 """Four requests in two seconds are far from any service's limit."""
 
 
-class Fade:
+class VolumeFader:
     """For one thread; `turn` does what is due. `level` sets percent, `halt` pauses; both may raise SpeakerError."""
 
     def __init__(self, level: Callable[[int], None], halt: Callable[[], None]) -> None:

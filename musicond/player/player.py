@@ -18,24 +18,24 @@ from musicond.core.commands import Next, Play, SetVolume, Stop
 from musicond.core.models import Watching
 from musicond.core.outcome import Playback, PlayState
 from musicond.errors import CommandError, PlaybackError
-from musicond.player.backoff import Retries
+from musicond.player.backoff import Backoff
 from musicond.player.events import (
     Ask,
     AskNext,
     AskStop,
     AskVolume,
-    Begin,
-    GoOn,
-    Halt,
-    Level,
-    Listened,
-    More,
-    Room,
+    ChangeVolume,
+    PausePlayback,
+    PlayerState,
+    RequestTracks,
+    ResumePlayback,
+    RoomUpdate,
     Started,
-    State,
+    StartPlayback,
+    StatusPolled,
 )
-from musicond.player.fade import Fade
-from musicond.player.rules import holding, look_in_s, ours_is, step
+from musicond.player.fade import VolumeFader
+from musicond.player.rules import autoplay_block, plays_ours, poll_in_s, step
 from musicond.player.state_file import kept, resumed
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     from musicond.core.models import PlayerStatus, Track
     from musicond.core.outcome import Outcome
     from musicond.core.ports import PlaybackBackend
-    from musicond.player.events import Action, Event, Rules
-    from musicond.player.state_file import Memory
+    from musicond.player.events import Action, Event, PlaybackRules
+    from musicond.player.state_file import PlayerStateFile
 
 log = logging.getLogger(__name__)
 
@@ -80,23 +80,23 @@ class Player:
     def __init__(
         self,
         speaker: PlaybackBackend,
-        rules: Rules,
+        rules: PlaybackRules,
         wanted: PlayerConfig,
         more: Callable[[], object] = lambda: None,
         *,
         synchronised: Callable[[], bool | None] = lambda: True,
-        memory: Memory | None = None,
+        memory: PlayerStateFile | None = None,
     ) -> None:
         self.rules, self.wanted = rules, wanted
         self._speaker, self._more, self._synchronised = speaker, more, synchronised
         self._memory = memory
-        self._state = State()
-        self._retries = Retries()
-        self._fade = Fade(speaker.set_volume, self._stop_ours)
+        self._state = PlayerState()
+        self._retries = Backoff()
+        self._fade = VolumeFader(speaker.set_volume, self._stop_ours)
         self._changed = threading.Condition()
         self._events: deque[Event] = deque(maxlen=MOST_EVENTS)
         """Orders, and rooms that bring something new, as they came."""
-        self._room: Room | None = None
+        self._room: RoomUpdate | None = None
         self._woken = False
         """What is known of the account is out of date."""
         self._stopping = False
@@ -133,7 +133,7 @@ class Player:
             case Next():
                 self._put(AskNext(at))
 
-    def reconfigure(self, rules: Rules, wanted: PlayerConfig) -> None:
+    def reconfigure(self, rules: PlaybackRules, wanted: PlayerConfig) -> None:
         """Take over a changed configuration."""
         self.rules, self.wanted = rules, wanted
 
@@ -144,7 +144,7 @@ class Player:
     def wake(self) -> None:
         """Look again at once: somebody has signed in or out."""
         with self._changed:
-            self._retries.forget()
+            self._retries.reset()
             self._looked_at, self._woken = float("-inf"), True
             self._changed.notify_all()
 
@@ -167,11 +167,11 @@ class Player:
             self._events.append(event)
             self._changed.notify_all()
 
-    def _room_of(self, outcome: Outcome) -> Room:
+    def _room_of(self, outcome: Outcome) -> RoomUpdate:
         controls = outcome.settings
-        return Room(
+        return RoomUpdate(
             at=time.monotonic(),
-            wall=outcome.wall_time,
+            wall_time=outcome.wall_time,
             watching=outcome.watching is Watching.YES,
             paused=controls.paused,
             present=outcome.present,
@@ -207,47 +207,49 @@ class Player:
         if not self._stopping and self._look_due(time.monotonic()) <= 0:
             self._look()
         if self._memory is not None:
-            self._memory.keep(kept(self._state, self.rules, time.monotonic()))
+            self._memory.save(kept(self._state, self.rules, time.monotonic()))
         self._publish()
 
     def _take(self, event: Event) -> None:
         self._state, actions = step(self._state, self.rules, event)
         for action in actions:
-            if not isinstance(action, More) and self._retries.forbidden(urgent=isinstance(action, Halt)):
+            if not isinstance(action, RequestTracks) and self._retries.blocked(
+                urgent=isinstance(action, PausePlayback)
+            ):
                 return
             try:
                 self._do(action)
-                self._retries.good()
+                self._retries.succeeded()
             except PlaybackError as fault:
-                self._retries.bad(fault)
+                self._retries.failed(fault)
                 return
 
     def _do(self, action: Action) -> None:
-        heard = self._state.last.heard if self._state.last else None
+        heard = self._state.last.status if self._state.last else None
         match action:
-            case Begin(tracks, by_itself, level):
+            case StartPlayback(tracks, by_itself, level):
                 self._fade.forget()
                 names = self._speaker.play(tracks)
                 self._take(Started(time.monotonic(), names, by_itself))
                 if level is not None:
                     with suppress(PlaybackError):  # it plays: not to reach a volume is no trouble
                         self._fade.up(level, slowly=by_itself)
-            case GoOn():
+            case ResumePlayback():
                 self._fade.forget()
                 self._speaker.resume()
-            case Halt(by_itself=True) if heard is not None and heard.volume:
+            case PausePlayback(automatic=True) if heard is not None and heard.volume:
                 self._fade.out(heard.volume)
-            case Halt():
+            case PausePlayback():
                 self._fade.forget()
                 self._speaker.pause()
-            case Level(percent):
+            case ChangeVolume(percent):
                 self._fade.to(heard.volume if heard else None, percent)
-            case More():
+            case RequestTracks():
                 self._more()
 
     def _stop_ours(self) -> None:
         """Halt, unless somebody has taken over while the music faded."""
-        if ours_is(self._state, self._speaker.get_status()):
+        if plays_ours(self._state, self._speaker.get_status()):
             self._speaker.pause()
 
     def _look(self) -> None:
@@ -255,19 +257,19 @@ class Player:
         try:
             heard = self._speaker.get_status()
         except PlaybackError as fault:
-            self._retries.bad(fault, looked=True)
+            self._retries.failed(fault, looked=True)
             return
-        self._retries.good(looked=True)
-        self._take(Listened(time.monotonic(), heard))
+        self._retries.succeeded(looked=True)
+        self._take(StatusPolled(time.monotonic(), heard))
 
     def _look_due(self, now: float) -> float:
         """Return the seconds until the next look."""
         if (wait := self._retries.wait_s()) is not None:
             return wait
-        soon = look_in_s(self._state, now)
+        soon = poll_in_s(self._state, now)
         away = self._room is not None and self._room.present is False
         regular = self._looked_at + (EMPTY_LOOK_S if away else IDLE_LOOK_S) - now
-        return regular if soon is None else min(regular, soon if self._state.look else self._looked_at + soon - now)
+        return regular if soon is None else min(regular, soon if self._state.poll_now else self._looked_at + soon - now)
 
     def _wait_s(self) -> float:
         now = time.monotonic()
@@ -278,7 +280,7 @@ class Player:
 
     def _publish(self) -> None:
         state, now, room = self._state, time.monotonic(), self._room
-        heard = state.last.heard if state.last else None
+        heard = state.last.status if state.last else None
         account = self._speaker.get_account()
         trouble = self._retries.trouble
         unavailable = trouble is not None
@@ -287,13 +289,13 @@ class Player:
         self._now = Playback(
             backend=self._speaker.name,
             state=PlayState.UNAVAILABLE if unavailable else _state_of(heard),
-            ours=heard is not None and ours_is(state, heard),
+            ours=heard is not None and plays_ours(state, heard),
             track=heard.track if heard else None,
             device=(heard.device if heard else None) or self.wanted.device,
             volume=heard.volume if heard else None,
             volume_max=self.rules.volume_max,
             autoplay=room.autoplay if room else self.wanted.autoplay,
-            autoplay_block=holding(state, self.rules, now),
+            autoplay_block=autoplay_block(state, self.rules, now),
             trouble=trouble,
             account=account,
         )
@@ -305,7 +307,7 @@ def _state_of(heard: PlayerStatus | None) -> PlayState:
     return PlayState.PLAYING if heard.playing else PlayState.PAUSED
 
 
-def _edge(before: Room, room: Room) -> bool:
+def _edge(before: RoomUpdate, room: RoomUpdate) -> bool:
     return (before.paused, before.present, before.watching, before.autoplay) != (
         room.paused,
         room.present,

@@ -13,7 +13,7 @@ The rules
   6. With nobody in the room for `away_s`, or when a pause begins, what we started is paused.
   7. For GRACE_S after our own act, what is heard may still be the state before: no person is held to have done it.
   8. A wish lapses where rule 2 forbids it, and after WISH_S while the speaker can't be had.
-Events in (`Room`, `Listened`, the orders, `Started`), actions out; time comes with the events.
+Events in (`RoomUpdate`, `StatusPolled`, the orders, `Started`), actions out; time comes with the events.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from musicond.player.events import (
     AskNext,
     AskStop,
     AskVolume,
-    Begin,
+    ChangeVolume,
     Event,
-    GoOn,
-    Halt,
-    Level,
-    Listened,
-    More,
-    Room,
-    Rules,
-    State,
-    Wish,
+    PausePlayback,
+    PendingPlayback,
+    PlaybackRules,
+    PlayerState,
+    RequestTracks,
+    ResumePlayback,
+    RoomUpdate,
+    StartPlayback,
+    StatusPolled,
 )
 
 if TYPE_CHECKING:
@@ -61,10 +61,10 @@ SOON_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class PlaybackChange:
     """What happened."""
 
-    meddled: bool = False
+    intervened: bool = False
     """A person has paused or skipped our music."""
     over: bool = False
     """What plays, or is paused, is no longer ours."""
@@ -72,45 +72,49 @@ class Verdict:
     """Ours came to its end by itself."""
 
 
-def mine(heard: PlayerStatus, ours: tuple[str, ...]) -> bool:
+def is_owned(heard: PlayerStatus, ours: tuple[str, ...]) -> bool:
     """Whether what was heard is one of our songs, on our speaker."""
     return heard.on_our_device and not heard.item_ids.isdisjoint(ours)
 
 
-def left_s(heard: PlayerStatus) -> float | None:
+def remaining_s(heard: PlayerStatus) -> float | None:
     """Return the seconds that were left of the song; None where its length is unknown."""
     return None if heard.duration_s is None else heard.duration_s - heard.elapsed_s
 
 
-def judge(before: PlayerStatus, before_at: float, now: PlayerStatus, at: float, ours: tuple[str, ...]) -> Verdict:
+def classify_change(
+    before: PlayerStatus, before_at: float, now: PlayerStatus, at: float, ours: tuple[str, ...]
+) -> PlaybackChange:
     """Return what happened to our music between two looks (times in monotonic seconds).
 
     `ours` are the names of our songs in the order of playing; not empty.
     """
-    played = before.playing and mine(before, ours)
+    played = before.playing and is_owned(before, ours)
     ended = played and ours[-1] in before.item_ids and _ended(before, at - before_at)
-    if not mine(now, ours):
-        return Verdict(over=True, ended=ended and not now.playing)
+    if not is_owned(now, ours):
+        return PlaybackChange(over=True, ended=ended and not now.playing)
     if not played or at - before_at > CLEAR_S:
-        return Verdict()
+        return PlaybackChange()
     if now.playing:
-        return Verdict(meddled=now.item_ids != before.item_ids and not _ended(before, at - now.elapsed_s - before_at))
+        return PlaybackChange(
+            intervened=now.item_ids != before.item_ids and not _ended(before, at - now.elapsed_s - before_at)
+        )
     # Some services stay on the last song of a list, others go back to its first.
-    return Verdict(over=True, ended=True) if ended else Verdict(meddled=True)
+    return PlaybackChange(over=True, ended=True) if ended else PlaybackChange(intervened=True)
 
 
-def judge_first(now: PlayerStatus, passed_s: float, ours: tuple[str, ...], *, began: bool) -> Verdict:
+def classify_first(now: PlayerStatus, passed_s: float, ours: tuple[str, ...], *, began: bool) -> PlaybackChange:
     """Return what happened to our music in `passed_s` seconds since our own act: that it `began`, or was halted."""
-    if not mine(now, ours):
-        return Verdict(over=True)
+    if not is_owned(now, ours):
+        return PlaybackChange(over=True)
     if not began or passed_s > SOON_S or (now.duration_s is not None and now.duration_s <= passed_s):
-        return Verdict()
-    return Verdict(meddled=not now.playing)
+        return PlaybackChange()
+    return PlaybackChange(intervened=not now.playing)
 
 
 def _ended(heard: PlayerStatus, passed_s: float) -> bool:
     """Whether a song had ended by itself; one of unknown length counts as ended: nobody is blamed by mistake."""
-    left = left_s(heard)
+    left = remaining_s(heard)
     return left is None or left - passed_s <= END_S
 
 
@@ -125,95 +129,107 @@ NEAR_S = 1.5
 """So near its end a song counts as ended."""
 
 
-Step = tuple[State, tuple["Action", ...]]
+Step = tuple[PlayerState, tuple["Action", ...]]
 
 
-def step(state: State, rules: Rules, event: Event) -> Step:
+def step(state: PlayerState, rules: PlaybackRules, event: Event) -> Step:
     """Return the state after an event, and what is to be done now, in this order."""
     match event:
-        case Room():
+        case RoomUpdate():
             done = _seen(state, rules, event)
-        case Listened():
+        case StatusPolled():
             done = _listened(state, rules, event)
         case Ask():
             done = _asked(state, rules, event)
         case AskStop(at):
-            silent = replace(_silenced(state, rules, at), wish=None, next_asked=False, look=True)
-            silent = replace(silent, acted_at=at, began=False)
-            done = silent, (Halt(by_itself=False),)
+            silent = replace(_silenced(state, rules, at), pending=None, next_asked=False, poll_now=True)
+            silent = replace(silent, last_action_at=at, last_action_was_start=False)
+            done = silent, (PausePlayback(automatic=False),)
         case AskVolume(at, percent):
-            done = replace(state, look=True), (Level(round(min(percent, rules.volume_max))),)
+            done = replace(state, poll_now=True), (ChangeVolume(round(min(percent, rules.volume_max))),)
         case AskNext():
             done = replace(state, next_asked=_ours_plays(state)), ()
         case _:
-            begun_at = event.at if event.by_itself else state.begun_at
-            started = replace(state, ours=event.names, acted_at=event.at, began=True, begun_at=begun_at)
-            done = replace(started, wish=None, look=True, last=None), ()
+            begun_at = event.at if event.automatic else state.autoplay_started_at
+            started = replace(
+                state,
+                owned_ids=event.item_ids,
+                last_action_at=event.at,
+                last_action_was_start=True,
+                autoplay_started_at=begun_at,
+            )
+            done = replace(started, pending=None, poll_now=True, last=None), ()
     return done
 
 
-def holding(state: State, rules: Rules, at: float) -> AutoplayBlock | None:
+def autoplay_block(state: PlayerState, rules: PlaybackRules, at: float) -> AutoplayBlock | None:
     """Return why nothing starts by itself now; None where something may, or autoplay is off."""
     room = state.room
     if room is None or not room.autoplay:
         return None
     if _silent(state, at):
-        return AutoplayBlock(BlockReason.SILENT, _clock(room, state.silent_until or at))
+        return AutoplayBlock(BlockReason.SILENT, _clock(room, state.suppressed_until or at))
     if _others_play(state):
         return AutoplayBlock(BlockReason.OTHERS)
     if (forbidden := _forbidden(room, rules)) is not None:
         return forbidden
-    for moment, why in ((state.others_at, BlockReason.AFTER), (state.begun_at, BlockReason.COOL)):
+    for moment, why in ((state.foreign_playback_at, BlockReason.AFTER), (state.autoplay_started_at, BlockReason.COOL)):
         if at < moment + rules.cool_down_s:
             return AutoplayBlock(why, _clock(room, moment + rules.cool_down_s))
     return None
 
 
-def _clock(room: Room, at: float) -> str:
-    return f"{room.wall + timedelta(seconds=at - room.at):%H:%M}"
+def _clock(room: RoomUpdate, at: float) -> str:
+    return f"{room.wall_time + timedelta(seconds=at - room.at):%H:%M}"
 
 
-def look_in_s(state: State, at: float) -> float | None:
+def poll_in_s(state: PlayerState, at: float) -> float | None:
     """Return after how many seconds what plays matters again; None: for the rules it does not."""
-    if state.look:
+    if state.poll_now:
         return 0.0
-    if not state.ours and state.wish is None:
+    if not state.owned_ids and state.pending is None:
         return None
-    wait = GRACE_S if state.wish is not None or at - state.acted_at < LOOK_S else LOOK_S
-    left = left_s(state.last.heard) if state.last is not None and state.wish is not None else None
+    wait = GRACE_S if state.pending is not None or at - state.last_action_at < LOOK_S else LOOK_S
+    left = remaining_s(state.last.status) if state.last is not None and state.pending is not None else None
     if left is None or state.last is None:
         return wait
     return min(wait, max(0.2, state.last.at + left - NEAR_S - at))
 
 
-def ours_is(state: State, heard: PlayerStatus) -> bool:
+def plays_ours(state: PlayerState, heard: PlayerStatus) -> bool:
     """Whether what was heard is ours, playing or paused."""
-    return mine(heard, state.ours)
+    return is_owned(heard, state.owned_ids)
 
 
-def _seen(state: State, rules: Rules, room: Room) -> Step:
+def _seen(state: PlayerState, rules: PlaybackRules, room: RoomUpdate) -> Step:
     before = state.room
     # A pause that holds at the start has stopped whatever there was.
-    hush = state.hush or (room.paused and before is not None and not before.paused)
+    hush = state.pause_pending or (room.paused and before is not None and not before.paused)
     # Who has left is still away while nothing can be seen.
     gone = None if room.present else state.away_since
     if room.present is False and gone is None:
         gone = room.at
-    state = replace(state, room=room, hush=hush, away_since=gone, look=state.look or (hush and not state.hush))
-    if gone is not None and state.ours and room.at - gone >= rules.away_s and _ours_plays(state):
-        state = replace(state, look=True)
+    state = replace(
+        state,
+        room=room,
+        pause_pending=hush,
+        away_since=gone,
+        poll_now=state.poll_now or (hush and not state.pause_pending),
+    )
+    if gone is not None and state.owned_ids and room.at - gone >= rules.away_s and _ours_plays(state):
+        state = replace(state, poll_now=True)
     if not room.recommended or room.recommendation is None:
         return state, ()
     tracks = room.recommendation.tracks
     if state.next_asked:
         return _begin(replace(state, next_asked=False), rules, tracks, room.at, by_itself=False)
     if not room.autoplay or _forbidden(room, rules) is not None:
-        return replace(state, wish=None), ()
-    during = state.last.heard.item_ids if state.last is not None and _ours_plays(state) else frozenset[str]()
-    return replace(state, wish=Wish(tracks, room.at, during), look=True), ()
+        return replace(state, pending=None), ()
+    during = state.last.status.item_ids if state.last is not None and _ours_plays(state) else frozenset[str]()
+    return replace(state, pending=PendingPlayback(tracks, room.at, during), poll_now=True), ()
 
 
-def _forbidden(room: Room, rules: Rules) -> AutoplayBlock | None:
+def _forbidden(room: RoomUpdate, rules: PlaybackRules) -> AutoplayBlock | None:
     """Return why nothing may start by itself, by what is known of the room alone."""
     if room.paused:
         return AutoplayBlock(BlockReason.PAUSED)
@@ -221,107 +237,118 @@ def _forbidden(room: Room, rules: Rules) -> AutoplayBlock | None:
         return AutoplayBlock(BlockReason.BLIND)
     if not room.present:
         return AutoplayBlock(BlockReason.EMPTY)
-    if quiet_for_playback(rules.quiet_hours, room.wall, synchronised=room.synchronised):
+    if quiet_for_playback(rules.quiet_hours, room.wall_time, synchronised=room.synchronised):
         if not room.synchronised or rules.quiet_hours is None:
             return AutoplayBlock(BlockReason.CLOCK)
         return AutoplayBlock(BlockReason.QUIET, "{:02}:{:02}".format(*divmod(rules.quiet_hours.end, 60)))
     return None
 
 
-def _asked(state: State, rules: Rules, order: Ask) -> Step:
-    state = replace(state, silent_until=None, meddled=(), wish=None, others_at=float("-inf"), hush=False)
+def _asked(state: PlayerState, rules: PlaybackRules, order: Ask) -> Step:
+    state = replace(
+        state,
+        suppressed_until=None,
+        interventions=(),
+        pending=None,
+        foreign_playback_at=float("-inf"),
+        pause_pending=False,
+    )
     if state.away_since is not None:
         state = replace(state, away_since=order.at)  # who asks from elsewhere wants to hear it for a while
-    heard = state.last.heard if state.last else PlayerStatus()
-    if not order.tracks and ours_is(state, heard) and not heard.playing:
-        return replace(state, acted_at=order.at, began=True, look=True), (GoOn(),)
+    heard = state.last.status if state.last else PlayerStatus()
+    if not order.tracks and plays_ours(state, heard) and not heard.playing:
+        return replace(state, last_action_at=order.at, last_action_was_start=True, poll_now=True), (ResumePlayback(),)
     found = state.room.recommendation if state.room else None
     tracks = order.tracks or (found.tracks if found else ())
     return _begin(state, rules, tracks, order.at, by_itself=False) if tracks else (state, ())
 
 
-def _begin(state: State, rules: Rules, tracks: tuple[Track, ...], at: float, *, by_itself: bool) -> Step:
+def _begin(state: PlayerState, rules: PlaybackRules, tracks: tuple[Track, ...], at: float, *, by_itself: bool) -> Step:
     wanted = state.room.volume if state.room and state.room.volume is not None else rules.volume
-    now = state.last.heard.volume if state.last else None
+    now = state.last.status.volume if state.last else None
     if wanted is None and now is not None and now > rules.volume_max:
         wanted = rules.volume_max
     level = None if wanted is None else min(wanted, rules.volume_max)
-    return replace(state, acted_at=at), (Begin(tracks, by_itself, level),)
+    return replace(state, last_action_at=at), (StartPlayback(tracks, by_itself, level),)
 
 
-def _listened(state: State, rules: Rules, event: Listened) -> Step:
-    before, heard = state.last, event.heard
-    state = replace(state, last=event, look=False)
+def _listened(state: PlayerState, rules: PlaybackRules, event: StatusPolled) -> Step:
+    before, heard = state.last, event.status
+    state = replace(state, last=event, poll_now=False)
     more: tuple[Action, ...] = ()
-    settled = state.acted_at + GRACE_S
-    if state.ours and event.at >= settled:
+    settled = state.last_action_at + GRACE_S
+    if state.owned_ids and event.at >= settled:
         if before is not None and before.at >= settled:
-            verdict = judge(before.heard, before.at, heard, event.at, state.ours)
+            verdict = classify_change(before.status, before.at, heard, event.at, state.owned_ids)
         else:
-            verdict = judge_first(heard, event.at - state.acted_at, state.ours, began=state.began)
-        if verdict.meddled:
+            verdict = classify_first(
+                heard, event.at - state.last_action_at, state.owned_ids, began=state.last_action_was_start
+            )
+        if verdict.intervened:
             state = _meddled(state, rules, event.at)
         if verdict.over:
-            state = replace(state, ours=())
-            more = (More(),) if verdict.ended and _may_go_on(state, rules, event.at) else ()
-    if not state.ours and heard.playing:
-        state = replace(state, others_at=event.at)
-    if ours_is(state, heard) and heard.playing and _too_much(state, rules, event.at):
-        return replace(state, hush=False, acted_at=event.at, began=False, wish=None), (Halt(by_itself=True),)
-    state, actions = _fulfil(replace(state, hush=False), rules, event)
+            state = replace(state, owned_ids=())
+            more = (RequestTracks(),) if verdict.ended and _may_go_on(state, rules, event.at) else ()
+    if not state.owned_ids and heard.playing:
+        state = replace(state, foreign_playback_at=event.at)
+    if plays_ours(state, heard) and heard.playing and _too_much(state, rules, event.at):
+        return replace(
+            state, pause_pending=False, last_action_at=event.at, last_action_was_start=False, pending=None
+        ), (PausePlayback(automatic=True),)
+    state, actions = _fulfil(replace(state, pause_pending=False), rules, event)
     return state, more + actions
 
 
-def _may_go_on(state: State, rules: Rules, at: float) -> bool:
+def _may_go_on(state: PlayerState, rules: PlaybackRules, at: float) -> bool:
     cooled = replace(rules, cool_down_s=0.0)  # a list that has been heard to its end has had its time
-    return bool(state.room and state.room.autoplay) and holding(state, cooled, at) is None
+    return bool(state.room and state.room.autoplay) and autoplay_block(state, cooled, at) is None
 
 
-def _too_much(state: State, rules: Rules, at: float) -> bool:
+def _too_much(state: PlayerState, rules: PlaybackRules, at: float) -> bool:
     """Apply rule 6."""
-    return state.hush or (state.away_since is not None and at - state.away_since >= rules.away_s)
+    return state.pause_pending or (state.away_since is not None and at - state.away_since >= rules.away_s)
 
 
-def _fulfil(state: State, rules: Rules, event: Listened) -> Step:
+def _fulfil(state: PlayerState, rules: PlaybackRules, event: StatusPolled) -> Step:
     """Play what waits to be played, if it may be."""
-    wish, room, at = state.wish, state.room, event.at
+    wish, room, at = state.pending, state.room, event.at
     if wish is None or room is None:
         return state, ()
-    disturbed = at < state.others_at + rules.cool_down_s
+    disturbed = at < state.foreign_playback_at + rules.cool_down_s
     playing = _ours_plays(state)
     if not room.autoplay or _forbidden(room, rules) or _silent(state, at) or disturbed or _others_play(state):
-        return replace(state, wish=None), ()
-    if at < state.begun_at + rules.cool_down_s:
+        return replace(state, pending=None), ()
+    if at < state.autoplay_started_at + rules.cool_down_s:
         return state, ()
     if not playing and at - wish.since > max(WISH_S, rules.cool_down_s):
-        return replace(state, wish=None), ()
-    if playing and rules.song_end and not _song_ends(wish, event.heard):
+        return replace(state, pending=None), ()
+    if playing and rules.song_end and not _song_ends(wish, event.status):
         return state, ()
     return _begin(state, rules, wish.tracks, at, by_itself=True)
 
 
-def _song_ends(wish: Wish, heard: PlayerStatus) -> bool:
-    left = left_s(heard)
+def _song_ends(wish: PendingPlayback, heard: PlayerStatus) -> bool:
+    left = remaining_s(heard)
     return (left is not None and left <= NEAR_S) or (bool(wish.during) and not heard.item_ids & wish.during)
 
 
-def _meddled(state: State, rules: Rules, at: float) -> State:
-    times = (*(each for each in state.meddled if at - each < MEMORY_S), at)
-    state = replace(state, meddled=times, others_at=at)
+def _meddled(state: PlayerState, rules: PlaybackRules, at: float) -> PlayerState:
+    times = (*(each for each in state.interventions if at - each < MEMORY_S), at)
+    state = replace(state, interventions=times, foreign_playback_at=at)
     return _silenced(state, rules, at) if len(times) >= ENOUGH else state
 
 
-def _silenced(state: State, rules: Rules, at: float) -> State:
-    return replace(state, silent_until=at + rules.silence_s, meddled=())
+def _silenced(state: PlayerState, rules: PlaybackRules, at: float) -> PlayerState:
+    return replace(state, suppressed_until=at + rules.silence_s, interventions=())
 
 
-def _silent(state: State, at: float) -> bool:
-    return state.silent_until is not None and at < state.silent_until
+def _silent(state: PlayerState, at: float) -> bool:
+    return state.suppressed_until is not None and at < state.suppressed_until
 
 
-def _ours_plays(state: State) -> bool:
-    return state.last is not None and state.last.heard.playing and ours_is(state, state.last.heard)
+def _ours_plays(state: PlayerState) -> bool:
+    return state.last is not None and state.last.status.playing and plays_ours(state, state.last.status)
 
 
-def _others_play(state: State) -> bool:
-    return state.last is not None and state.last.heard.playing and not ours_is(state, state.last.heard)
+def _others_play(state: PlayerState) -> bool:
+    return state.last is not None and state.last.status.playing and not plays_ours(state, state.last.status)

@@ -14,7 +14,7 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class Timestamp:
     """A point in time that another process, even after a reboot, can tell the distance of."""
 
     boot: str
@@ -23,7 +23,7 @@ class Moment:
     """Monotonic seconds since then."""
     wall: datetime
 
-    def after_s(self, other: Moment) -> float:
+    def after_s(self, other: Timestamp) -> float:
         """Return the seconds since another moment, 0 at least.
 
         Within one start of the machine the wall clock may jump; after a reboot it is all there is.
@@ -32,13 +32,13 @@ class Moment:
         return max(0.0, self.at - other.at if same else (self.wall - other.wall).total_seconds())
 
 
-def moment() -> Moment:
+def now() -> Timestamp:
     """Return the moment that is now."""
     try:
         boot = BOOT_ID.read_text("ascii").strip()
     except OSError:
         boot = ""
-    return Moment(boot, time.monotonic(), datetime.now().astimezone())
+    return Timestamp(boot, time.monotonic(), datetime.now().astimezone())
 
 
 def kernel_synchronised() -> bool | None:

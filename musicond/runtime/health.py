@@ -14,7 +14,7 @@ THERMAL = Path("/sys/class/thermal/thermal_zone0/temp")
 THROTTLED = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
 
 
-class Meter:
+class RateMeter:
     """Counts steps; read from other threads without a lock (a deque's append is atomic)."""
 
     def __init__(self) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 JsonObject = dict[str, "str | bool | float | None"]
 
 
-class SettingsStore:
+class JsonFile:
     """A JSON object in a file, replaced as a whole: after a power cut there is the old or the new one."""
 
     def __init__(self, path: Path) -> None:
@@ -46,7 +46,7 @@ class SettingsStore:
             raise StateDirError(f"{self.path} is damaged and can't be moved ({fault.strerror}); remove it") from None
         return if_damaged
 
-    def peek(self) -> JsonObject:
+    def read(self) -> JsonObject:
         """Return what is stored and leave the file as it is; raise StateDirError for one that can't be read."""
         try:
             found = json.loads(self.path.read_text("utf-8"))

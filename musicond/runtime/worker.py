@@ -20,7 +20,7 @@ JOIN_S = 1.0
 MOST_WAITING = 16
 
 
-class Jobs:
+class Worker:
     """A service of the supervisor. Long jobs look at `stopping` and end when it is set."""
 
     def __init__(
@@ -56,7 +56,7 @@ class Jobs:
             future.set_exception(full)
         return future
 
-    def breathe(self) -> bool:
+    def should_stop(self) -> bool:
         """Do what waits; a long job calls it where it can be interrupted. Return whether it has to end."""
         while not self.stopping.is_set():
             try:

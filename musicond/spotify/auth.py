@@ -19,13 +19,13 @@ from spotipy.oauth2 import SpotifyPKCE
 from musicond.core.outcome import Account
 from musicond.errors import PlaybackError
 from musicond.spotify.faults import SIGN_IN, limited
-from musicond.spotify.http import CONNECT_S, READ_S, Session
+from musicond.spotify.http import CONNECT_S, READ_S, DeadlineSession
 from musicond.spotify.token_file import Grant, expiry_warning, warning_due
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from musicond.spotify.token_file import GrantStore
+    from musicond.spotify.token_file import TokenFile
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ LOOK_SCOPES = (
 PLAY_SCOPES = ("user-modify-playback-state",)
 
 
-class Memory(CacheHandler):  # type: ignore[misc]  # spotipy ships no types
+class MemoryCache(CacheHandler):  # type: ignore[misc]  # spotipy ships no types
     """Keeps spotipy's token in memory: what lasts is ours to store."""
 
     def __init__(self) -> None:
@@ -60,14 +60,14 @@ class Memory(CacheHandler):  # type: ignore[misc]  # spotipy ships no types
         self.info = token_info
 
 
-def pkce(client_id: str, redirect_uri: str, scopes: Collection[str]) -> tuple[SpotifyPKCE, Session]:
+def pkce(client_id: str, redirect_uri: str, scopes: Collection[str]) -> tuple[SpotifyPKCE, DeadlineSession]:
     """Return spotipy's half of a sign-in, which opens no browser and asks nobody, and the session it uses."""
-    session = Session()
+    session = DeadlineSession()
     made = SpotifyPKCE(
         client_id=client_id,
         redirect_uri=redirect_uri,
         scope=" ".join(scopes),
-        cache_handler=Memory(),
+        cache_handler=MemoryCache(),
         open_browser=False,
         requests_timeout=TIMEOUT_S,
         requests_session=session,
@@ -76,7 +76,7 @@ def pkce(client_id: str, redirect_uri: str, scopes: Collection[str]) -> tuple[Sp
     return made, session
 
 
-def answered(session: Session, fault: Exception) -> PlaybackError:
+def answered(session: DeadlineSession, fault: Exception) -> PlaybackError:
     """Return the error for a token that was not given, for any reason but `invalid_grant`."""
     if session.last_status == 429:  # noqa: PLR2004 - too many requests
         return limited(session.wait_s)
@@ -99,10 +99,10 @@ def unreachable(fault: requests.RequestException) -> PlaybackError:
     return PlaybackError("Spotify can't be reached; check the network")
 
 
-class Access:
+class SpotifyAuth:
     """For any thread. `scopes` are what the configuration needs."""
 
-    def __init__(self, store: GrantStore, client_id: str, redirect_uri: str, scopes: Collection[str]) -> None:
+    def __init__(self, store: TokenFile, client_id: str, redirect_uri: str, scopes: Collection[str]) -> None:
         self.store, self.client_id, self.redirect_uri, self.scopes = store, client_id, redirect_uri, tuple(scopes)
         self._lock = threading.Lock()
         self._token: tuple[str, float, str] | None = None
@@ -117,13 +117,13 @@ class Access:
             left = rest[0] - time.monotonic()
             raise PlaybackError(str(rest[1]), wait_s=left)
 
-    def rest(self, fault: PlaybackError) -> PlaybackError:
+    def cool_down(self, fault: PlaybackError) -> PlaybackError:
         """Take note of an error that says how long to wait; return it."""
         if fault.wait_s is not None:
             self._rest = (time.monotonic() + fault.wait_s, fault)
         return fault
 
-    def grant(self) -> Grant:
+    def credentials(self) -> Grant:
         """Return the sign-in in force; raise SpeakerError with `sign_in` where there is none."""
         grant = self.store.load()
         if grant is None or grant.client_id != self.client_id:
@@ -135,7 +135,7 @@ class Access:
     def token(self) -> str:
         """Return a token for an hour's requests; raise SpeakerError."""
         self.check()
-        grant = self.grant()
+        grant = self.credentials()
         held = self._token
         if held is not None and held[2] == grant.refresh_token and time.monotonic() < held[1]:
             return held[0]
@@ -152,15 +152,15 @@ class Access:
         if held is not None and held[0] == token:
             self._token = None
 
-    def account(self) -> Account:
+    def get_account(self) -> Account:
         """Return what is known of the account, asking nobody."""
         try:
-            grant = self.grant()
+            grant = self.credentials()
         except PlaybackError:
             return Account(signed_in=False)
         days = (grant.expires_on - datetime.now().astimezone().date()).days
         warning = expiry_warning(grant.expires_on) if warning_due(days) is not None else None
-        return Account(True, grant.user, grant.expires_on, days, warning)
+        return Account(signed_in=True, user=grant.user, expires_on=grant.expires_on, days_left=days, warning=warning)
 
     def _renewed(self, grant: Grant) -> str:
         held = self._token
@@ -174,9 +174,9 @@ class Access:
                 self.store.discard()
                 log.warning("Spotify no longer takes the sign-in; %s", SIGN_IN)
                 raise PlaybackError(f"Spotify no longer takes the sign-in; {SIGN_IN}", sign_in=True) from None
-            raise self.rest(answered(self._session, fault)) from None
+            raise self.cool_down(answered(self._session, fault)) from None
         except (requests.RequestException, ValueError, KeyError, TypeError, AttributeError) as fault:
-            raise self.rest(answered(self._session, fault)) from None
+            raise self.cool_down(answered(self._session, fault)) from None
         if refresh != grant.refresh_token:
             self.store.save(Grant(refresh, grant.authorized_at, grant.scope, grant.client_id, grant.user))
         self._token = (token, time.monotonic() + max(1.0, lasts - EARLY_S), refresh)

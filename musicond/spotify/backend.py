@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from musicond.core.models import Track
     from musicond.core.outcome import Account
-    from musicond.spotify.auth import Access
+    from musicond.spotify.auth import SpotifyAuth
     from musicond.spotify.client import Client
 
 HINT = (
@@ -29,7 +29,7 @@ class SpotifyBackend:
 
     name = "spotify"
 
-    def __init__(self, client: Client, access: Access, device: str | None, *, anywhere: bool = False) -> None:
+    def __init__(self, client: Client, access: SpotifyAuth, device: str | None, *, anywhere: bool = False) -> None:
         self._client, self._access, self._device, self._anywhere = client, access, device, anywhere
 
     def get_status(self) -> PlayerStatus:
@@ -39,7 +39,7 @@ class SpotifyBackend:
         if not found or not device:
             return PlayerStatus()
         item, context = _dict(found.get("item")), _dict(found.get("context"))
-        names = words.names(item)
+        names = words.linked_uris(item)
         if context.get("uri"):  # begun from an album or a playlist: we never do that
             names = {f"{name} of {context['uri']}" for name in names}
         here = self._is_ours(device)
@@ -87,7 +87,7 @@ class SpotifyBackend:
 
     def get_account(self) -> Account:
         """Return the account, as it is kept."""
-        return self._access.account()
+        return self._access.get_account()
 
     def close(self) -> None:
         """Let go of connections."""

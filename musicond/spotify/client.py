@@ -12,12 +12,12 @@ from musicond.errors import PlaybackError
 from musicond.spotify import auth as places
 from musicond.spotify.auth import TIMEOUT_S, unreachable
 from musicond.spotify.faults import SIGN_IN, folded
-from musicond.spotify.http import Session
+from musicond.spotify.http import DeadlineSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from musicond.spotify.auth import Access
+    from musicond.spotify.auth import SpotifyAuth
 
 PAGE = 50
 SEARCH_PAGE = 10
@@ -29,9 +29,9 @@ UNAUTHORISED = 401
 class Client:
     """For one thread."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: SpotifyAuth) -> None:
         self._access = access
-        self._session = Session()
+        self._session = DeadlineSession()
         # A session of our own: spotipy's sleeps through a Retry-After, be it an hour.
         self._api = spotipy.Spotify(requests_session=self._session, requests_timeout=TIMEOUT_S)
         self._api.prefix = places.API
@@ -106,7 +106,7 @@ class Client:
                 found = call(*args, **more)
             except SpotifyException as fault:
                 if fault.http_status != UNAUTHORISED:
-                    raise self._access.rest(folded(fault)) from None
+                    raise self._access.cool_down(folded(fault)) from None
                 self._access.drop(token)
                 if last:
                     raise PlaybackError(f"Spotify takes no token of this sign-in; {SIGN_IN}") from None

@@ -23,7 +23,7 @@ for _name in ("spotipy", "spotipy.client", "spotipy.oauth2", "urllib3"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 
-class Session(requests.Session):
+class DeadlineSession(requests.Session):
     """Raises requests' own errors; `last_status` and `wait_s` tell of the last answer."""
 
     def __init__(self, deadline_s: float = DEADLINE_S) -> None:

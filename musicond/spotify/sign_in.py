@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from spotipy.oauth2 import SpotifyPKCE
 
-    from musicond.spotify.auth import Access
-    from musicond.spotify.http import Session
+    from musicond.spotify.auth import SpotifyAuth
+    from musicond.spotify.http import DeadlineSession
 
 log = logging.getLogger(__name__)
 
@@ -44,9 +44,9 @@ WHOLE = "paste the whole address that the browser shows after the sign-in: it be
 class SignIn:
     """One for the process, for one thread at a time. `changed` is called when somebody signs in or out."""
 
-    def __init__(self, access: Access, changed: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, access: SpotifyAuth, changed: Callable[[], None] = lambda: None) -> None:
         self._access, self.changed = access, changed
-        self._begun: tuple[SpotifyPKCE, Session, str, float] | None = None
+        self._begun: tuple[SpotifyPKCE, DeadlineSession, str, float] | None = None
         self._failed: str | None = None
         """Why the last sign-in came to nothing."""
         self._pending = False
@@ -81,7 +81,7 @@ class SignIn:
             **dict.fromkeys(("user", "signed_in_on", "expires_on", "days_left")),
         }
         try:
-            grant = self._access.grant()
+            grant = self._access.credentials()
         except PlaybackError as fault:
             return {
                 **found,
@@ -190,9 +190,9 @@ class SignIn:
         return None
 
 
-def warn(access: Access, told_at: int | None) -> int | None:
+def warn_of_expiry(access: SpotifyAuth, told_at: int | None) -> int | None:
     """Log once for each of the days ahead at which the end of the sign-in is told; return the one told last."""
-    account = access.account()
+    account = access.get_account()
     if account.expires_on is None or account.days_left is None:
         return None
     ahead = warning_due(account.days_left)

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from musicond.errors import PlaybackError
-from musicond.runtime.json_file import SettingsStore
+from musicond.runtime.json_file import JsonFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +40,7 @@ class Grant:
         return ends_on(self.signed_in_on)
 
 
-class GrantStore:
+class TokenFile:
     """The file at `path`. Its folder's owner owns it too, whoever writes it."""
 
     def __init__(self, path: Path) -> None:
@@ -62,7 +62,7 @@ class GrantStore:
     def save(self, grant: Grant) -> None:
         """Keep it; on return it is on the disk. Raises SpeakerError."""
         try:
-            SettingsStore(self.path).save(asdict(grant))
+            JsonFile(self.path).save(asdict(grant))
         except OSError as fault:
             raise PlaybackError(
                 f"{self.path}: {fault.strerror}; the sign-in is not kept; make room or put sudo before"

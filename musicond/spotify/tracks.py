@@ -43,10 +43,10 @@ def album(found: Mapping[str, Any]) -> str:
 def artist(found: Mapping[str, Any]) -> str:
     """Return the first artist of a track's object."""
     artists = found.get("artists")
-    names = (
+    linked_uris = (
         [str(each.get("name") or "") for each in artists if isinstance(each, dict)] if isinstance(artists, list) else []
     )
-    return next((name for name in names if name), "unknown artist")
+    return next((name for name in linked_uris if name), "unknown artist")
 
 
 def track(found: Mapping[str, Any] | None) -> Track | None:
@@ -58,7 +58,7 @@ def track(found: Mapping[str, Any] | None) -> Track | None:
     return Track(uri, str(found["name"]), artist(found), link, album(found))
 
 
-def names(found: Mapping[str, Any] | None) -> set[str]:
+def linked_uris(found: Mapping[str, Any] | None) -> set[str]:
     """Return the URIs of a track: a track that is not sold here is played as another, which tells whose twin it is."""
     linked = found.get("linked_from") if found else None
     uris = (found.get("uri") if found else None, linked.get("uri") if isinstance(linked, dict) else None)

@@ -36,7 +36,7 @@ RANGE = (0.75, 1.35)
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class Detection:
     """A face that the fine search has found."""
 
     box: Box
@@ -52,7 +52,7 @@ class Cascade:
         """Load `xml`; raise ModelError if that can't be done."""
         self._cascade = _load(xml)
 
-    def search(self, grey: NDArray[np.uint8], min_size: float, max_size: float) -> list[Box]:
+    def detect(self, grey: NDArray[np.uint8], min_size: float, max_size: float) -> list[Box]:
         """Find what looks like a face in the whole frame, largest first.
 
         `grey` is uint8 (height, width), the sizes are fractions of its height. The frame is first
@@ -70,18 +70,18 @@ class Cascade:
         boxes = [_box(rectangle, 0, 0, 1 / shrink) for rectangle in np.asarray(found).reshape(-1, 4)]
         return sorted(boxes, key=lambda box: box.area, reverse=True)
 
-    def look(self, grey: NDArray[np.uint8], near: Box) -> Sighting | None:
+    def detect_near(self, grey: NDArray[np.uint8], near: Box) -> Detection | None:
         """Find the face at or close to `near` in uint8 (height, width): quickly, else carefully."""
         return self._fine(grey, near, FACE, 1.1) or self._fine(grey, near, CAREFUL_FACE, 1.05)
 
-    def weigh(self, grey: NDArray[np.uint8], sighting: Sighting) -> float:
+    def score(self, grey: NDArray[np.uint8], sighting: Detection) -> float:
         """Look again carefully, and once more at the mirror image; return the mean weight of the two looks."""
         looks = (self._fine(grey, sighting.box, CAREFUL_FACE, 1.05, mirror=mirror) for mirror in (False, True))
         return sum(look.weight if look else 0.0 for look in looks) / 2
 
     def _fine(
         self, grey: NDArray[np.uint8], near: Box, face: int, step: float, *, mirror: bool = False
-    ) -> Sighting | None:
+    ) -> Detection | None:
         height, width = grey.shape
         margin = round(near.w * MARGIN)
         left, top = max(0, near.x - margin), max(0, near.y - margin)
@@ -108,7 +108,7 @@ class Cascade:
         rectangle = np.asarray(found)[best]
         if mirror:
             rectangle[0] = size[0] - rectangle[0] - rectangle[2]
-        return Sighting(_box(rectangle, left, top, 1 / scale), float(np.ravel(weights)[best]))
+        return Detection(_box(rectangle, left, top, 1 / scale), float(np.ravel(weights)[best]))
 
 
 def _box(rectangle: NDArray[np.int32], left: int, top: int, scale: float) -> Box:

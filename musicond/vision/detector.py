@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from musicond.core.models import Faces
 from musicond.vision.cascade import Cascade
-from musicond.vision.gates import DarkGate, MotionGate, Thumb, thumbnail
-from musicond.vision.tracker import Track, merged, same
+from musicond.vision.gates import DarknessDetector, MotionDetector, Thumb, thumbnail
+from musicond.vision.tracker import FaceTrack, merged, same
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from musicond.core.models import Box, Frame
-    from musicond.vision.cascade import Sighting
+    from musicond.vision.cascade import Detection
 
 COAST_S = 0.6
 """Seconds for which a face that was missed is kept."""
@@ -28,7 +28,7 @@ HOLD_S = 5.0
 """Longest time in seconds for which a still and empty room is not searched."""
 
 
-class Opinion(Protocol):
+class FaceVerifier(Protocol):
     """A second opinion on what the cascade takes for a face."""
 
     def face_logit(self, grey: NDArray[np.uint8], box: Box) -> float:
@@ -47,7 +47,7 @@ class HaarFaceDetector:
     def __init__(
         self,
         xml: Path,
-        opinion: Opinion,
+        opinion: FaceVerifier,
         min_size: float = 0.12,
         max_size: float = 1.0,
         *,
@@ -58,9 +58,9 @@ class HaarFaceDetector:
         self._opinion = opinion
         self._sizes = (min_size, max_size)
         self._tracking = track
-        self._dark = DarkGate()
-        self._motion = MotionGate(HOLD_S) if motion_gate else None
-        self._tracks: list[Track] = []
+        self._dark = DarknessDetector()
+        self._motion = MotionDetector(HOLD_S) if motion_gate else None
+        self._tracks: list[FaceTrack] = []
         self._searched_at: float | None = None
 
     def detect(self, frame: Frame) -> Faces:
@@ -84,7 +84,7 @@ class HaarFaceDetector:
     def reset(self) -> None:
         """Forget all faces, and that the room was still or dark."""
         self._forget()
-        self._dark = DarkGate()
+        self._dark = DarknessDetector()
 
     def _forget(self) -> None:
         self._tracks = []
@@ -94,7 +94,7 @@ class HaarFaceDetector:
 
     def _follow(self, frame: Frame) -> None:
         for track in self._tracks:
-            sighting = self._cascade.look(frame.grey, track.box)
+            sighting = self._cascade.detect_near(frame.grey, track.box)
             if sighting:
                 track.see(sighting, frame.captured_at)
                 self._judge(track, frame, sighting)
@@ -107,23 +107,23 @@ class HaarFaceDetector:
 
     def _search(self, frame: Frame) -> None:
         at = frame.captured_at
-        for box in self._cascade.search(frame.grey, *self._sizes):
+        for box in self._cascade.detect(frame.grey, *self._sizes):
             known = next((track for track in self._tracks if same(track.box, box)), None)
             if known and known.seen_at == at:
                 continue
-            sighting = self._cascade.look(frame.grey, box)
+            sighting = self._cascade.detect_near(frame.grey, box)
             if sighting is None:
                 continue
             if known is None:
-                known = Track(sighting.box, born_at=at, seen_at=at, sure_at=at)
+                known = FaceTrack(sighting.box, born_at=at, seen_at=at, sure_at=at)
                 self._tracks.append(known)
             known.see(sighting, at)
             self._judge(known, frame, sighting)
 
-    def _judge(self, track: Track, frame: Frame, sighting: Sighting) -> None:
+    def _judge(self, track: FaceTrack, frame: Frame, sighting: Detection) -> None:
         if not track.is_face:
             opinion = self._opinion.face_logit(frame.grey, sighting.box)
-            track.judge(self._cascade.weigh(frame.grey, sighting), opinion)
+            track.add_evidence(self._cascade.score(frame.grey, sighting), opinion)
 
     def _note_emptiness(self, thumb: Thumb, at: float) -> None:
         if self._motion is None:

@@ -31,7 +31,7 @@ def thumbnail(grey: NDArray[np.uint8]) -> Thumb:
     return np.asarray(cv2.resize(grey, THUMB, interpolation=cv2.INTER_AREA), np.float32)
 
 
-class DarkGate:
+class DarknessDetector:
     """Says whether a frame is too dark to find a face in, with hysteresis."""
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class DarkGate:
         return self._dark
 
 
-class MotionGate:
+class MotionDetector:
     """Says whether an empty room must be looked at again.
 
     The measure is the largest change of a thumbnail's cell against the last frame that was

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from musicond.core.models import Box
-    from musicond.vision.cascade import Sighting
+    from musicond.vision.cascade import Detection
 
 CLEAR = 8.5
 """Proof at which a face counts from its first frame."""
@@ -32,33 +32,33 @@ SAME = 0.3
 
 
 @dataclass(slots=True)
-class Track:
+class FaceTrack:
     """One face, or a candidate for one; times are `captured_at` of frames."""
 
     box: Box
     born_at: float
     seen_at: float
     sure_at: float
-    proof: float = 0.0
+    evidence: float = 0.0
     """Sum over the frames in which it was a candidate."""
     looks: int = 0
     is_face: bool = False
 
-    def see(self, sighting: Sighting, at: float) -> None:
+    def see(self, sighting: Detection, at: float) -> None:
         """Take over where the face was found in this frame."""
         self.box, self.seen_at = sighting.box, at
         if sighting.weight >= SURE:
             self.sure_at = at
 
-    def judge(self, weight: float, opinion: float) -> None:
+    def add_evidence(self, weight: float, opinion: float) -> None:
         """Count what speaks for a candidate in this frame, and say whether it is a face by now.
 
         `weight` is what the cascade gives it (`Cascade.weigh`), `opinion` the log odds of `Opinion`.
         """
         proof = weight + OPINION * opinion
-        self.proof += proof
+        self.evidence += proof
         self.looks += 1
-        self.is_face = proof >= CLEAR or (self.looks > 1 and self.proof >= LIKELY * self.looks)
+        self.is_face = proof >= CLEAR or (self.looks > 1 and self.evidence >= LIKELY * self.looks)
 
     def is_over(self, at: float, coast_s: float) -> bool:
         """Whether it is to be forgotten: unseen for too long, doubtful for too long, or never a face."""
@@ -87,9 +87,9 @@ def _holds(outer: Box, inner: Box) -> bool:
     return outer.x < x < outer.x + outer.w and outer.y < y < outer.y + outer.h
 
 
-def merged(tracks: list[Track]) -> list[Track]:
+def merged(tracks: list[FaceTrack]) -> list[FaceTrack]:
     """Keep one track of those that have come to lie on one face: faces first, then the older."""
-    kept: list[Track] = []
+    kept: list[FaceTrack] = []
     for track in sorted(tracks, key=lambda track: (not track.is_face, track.born_at)):
         if not any(same(track.box, other.box) for other in kept):
             kept.append(track)

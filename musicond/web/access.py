@@ -22,18 +22,18 @@ TRIES, WINDOW_S = 10, 60.0
 MAX_ADDRESSES = 256
 
 
-class Entry(Enum):
+class AuthResult(Enum):
     """What becomes of a request."""
 
-    IN = "in"
+    OK = "in"
     NEW = "new"
     """In, by the token itself: a browser gets the cookie now."""
-    OUT = "out"
-    WAIT = "wait"
+    DENIED = "out"
+    RATE_LIMITED = "wait"
     """Out, and too many wrong tokens came from there: nothing is looked at for a while."""
 
 
-class Access:
+class TokenAuth:
     """Holds the token; every comparison takes the same time, whatever differs. For one thread."""
 
     def __init__(self, token: SecretStr, clock: Callable[[], float] = time.monotonic) -> None:
@@ -43,18 +43,18 @@ class Access:
         # Not the token itself: who sees the cookie can't make links from it.
         self.cookie = hmac.new(self._token, b"musicond page cookie", hashlib.sha256).hexdigest()
 
-    def entry(self, address: str, *, cookie: str | None = None, token: str | None = None) -> Entry:
+    def authenticate(self, address: str, *, cookie: str | None = None, token: str | None = None) -> AuthResult:
         """Decide on a request from an address that shows a cookie, a token, both or nothing."""
         if cookie is not None and hmac.compare_digest(_bytes(cookie), self.cookie.encode()):
-            return Entry.IN
+            return AuthResult.OK
         if self._tried(address) >= TRIES:
-            return Entry.WAIT
+            return AuthResult.RATE_LIMITED
         if token is not None and hmac.compare_digest(_bytes(token), self._token):
-            return Entry.NEW
+            return AuthResult.NEW
         # A cookie is too long to be guessed, and an old one in an open tab must not keep its owner out.
         if token is not None:
             self._note(address)
-        return Entry.OUT
+        return AuthResult.DENIED
 
     def _tried(self, address: str) -> int:
         times = self._wrong.get(address, deque())

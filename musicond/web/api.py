@@ -10,11 +10,11 @@ from pydantic import ValidationError
 
 from musicond.errors import CatalogueError, CommandError
 from musicond.runtime.inbox import InboxFull
-from musicond.web.guard import Refused, add_headers, failure, guard, plain_errors
+from musicond.web.guard import HttpError, add_headers, failure, guard, plain_errors
 from musicond.web.metrics import TEXT_FORMAT, Metrics
 from musicond.web.openapi import document
 from musicond.web.responses import fault, state, to_json
-from musicond.web.routes import API, LOOKS, ORDERS
+from musicond.web.routes import API, COMMAND_ROUTES, RESOURCE_ROUTES
 from musicond.web.static_files import add_files
 from musicond.web.streams import Events, pictures
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from musicond.core.commands import Command
-    from musicond.web.access import Access
-    from musicond.web.desk import Desk
+    from musicond.web.access import TokenAuth
+    from musicond.web.desk import ActionEndpoint
     from musicond.web.guard import Handler
-    from musicond.web.latest import Board, Posted
+    from musicond.web.latest import LatestOutcome, Snapshot
     from musicond.web.preview import Preview
-    from musicond.web.routes import Order
+    from musicond.web.routes import CommandRoute
 
 BODY_LIMIT = 1024
 """Bytes of a request's body."""
@@ -42,10 +42,10 @@ class Api:
 
     def __init__(
         self,
-        board: Board,
+        board: LatestOutcome,
         submit: Callable[[Command], Future[None]],
         health: Callable[[], Mapping[str, object]],
-        desks: Mapping[str, Desk],
+        desks: Mapping[str, ActionEndpoint],
         preview: Preview | None,
         recent: Callable[[], Sequence[Mapping[str, str]]],
     ) -> None:
@@ -55,13 +55,13 @@ class Api:
         self._metrics = Metrics(health, board.age_s, self._fault, lambda: self.events.open)
         self._document = to_json(document(self._desks))
 
-    def app(self, own_host: str, access: Access | None) -> web.Application:
+    def app(self, own_host: str, access: TokenAuth | None) -> web.Application:
         """Return the application; `own_host` is the configured name or address."""
         app = web.Application(client_max_size=BODY_LIMIT, middlewares=[plain_errors, guard(own_host, access)])
         app.on_response_prepare.append(add_headers)
-        for look in LOOKS:
+        for look in RESOURCE_ROUTES:
             app.router.add_get(look.path, getattr(self, f"on_{look.name}"), allow_head=look.head)
-        for order in ORDERS:
+        for order in COMMAND_ROUTES:
             app.router.add_post(f"{API}/{order.path}", self._ordered(order))
         for name, desk in self._desks.items():
             app.router.add_post(f"{API}/{name}/{{action}}", desk.answer)
@@ -97,7 +97,7 @@ class Api:
         """Answer the figures for Prometheus."""
         return web.Response(body=self._metrics.text(), headers={"Content-Type": TEXT_FORMAT})
 
-    def _state(self, posted: Posted | None) -> bytes:
+    def _state(self, posted: Snapshot | None) -> bytes:
         outcome = posted.outcome if posted else None
         return to_json(state(outcome, self._health(), preview=self._preview is not None))
 
@@ -105,7 +105,7 @@ class Api:
         posted = self._board.latest
         return fault(posted.outcome if posted else None, self._board.age_s(), self._health())
 
-    def _ordered(self, order: Order) -> Handler:
+    def _ordered(self, order: CommandRoute) -> Handler:
         """Return the handler of one command."""
 
         async def answer(request: web.Request) -> web.Response:
@@ -114,10 +114,10 @@ class Api:
                     content = await request.read()
                 command = order.body.validate_json(content).command()
             except TimeoutError:
-                raise Refused(408, "the body did not arrive in time") from None
+                raise HttpError(408, "the body did not arrive in time") from None
             except ValidationError as faults:
                 broken = faults.errors(include_url=False)[0]["type"] == "json_invalid"
-                raise Refused(400, f"{'this is not JSON; ' if broken else ''}send {order.right}") from None
+                raise HttpError(400, f"{'this is not JSON; ' if broken else ''}send {order.right}") from None
             return await self._effect(command)
 
         return answer
@@ -130,15 +130,17 @@ class Api:
             async with asyncio.timeout(EFFECT_WAIT_S):
                 await effect
         except InboxFull as full:
-            raise Refused(503, str(full)) from full
+            raise HttpError(503, str(full)) from full
         except TimeoutError:
-            raise Refused(504, "not done yet: the watch loop is busy; look at the state in a moment") from None
+            raise HttpError(504, "not done yet: the watch loop is busy; look at the state in a moment") from None
         except CommandError as why:
-            raise Refused(409, str(why)) from why
+            raise HttpError(409, str(why)) from why
         except CatalogueError as trouble:
-            raise Refused(500, str(trouble)) from trouble
+            raise HttpError(500, str(trouble)) from trouble
         except OSError as trouble:
-            raise Refused(500, f"could not be stored ({trouble.strerror or trouble}); see musicond doctor") from trouble
+            raise HttpError(
+                500, f"could not be stored ({trouble.strerror or trouble}); see musicond doctor"
+            ) from trouble
         return _json(to_json({"done": True}))
 
 

@@ -69,7 +69,7 @@ class ControlClient:
         """Begin to learn from the neutral face shown now, or forget what was learnt."""
         self._ask("POST", "/api/v1/calibrate", {"reset": reset})
 
-    def desk(self, name: str, action: str, arguments: Mapping[str, object] | None = None) -> dict[str, Any]:
+    def run_action(self, name: str, action: str, arguments: Mapping[str, object] | None = None) -> dict[str, Any]:
         """Do something with the catalogue or the history (`name`); return what there is to say."""
         return self._ask("POST", f"/api/v1/{name}/{action}", arguments or {}, timeout_s=DESK_TIMEOUT_S)
 

@@ -10,7 +10,7 @@ from aiohttp import web
 from pydantic_core import from_json
 
 from musicond.errors import CatalogueError, CommandError, ListError, PlaybackError
-from musicond.web.guard import Refused, by_unix_socket
+from musicond.web.guard import HttpError, by_unix_socket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -23,7 +23,7 @@ BODY_WAIT_S = 20.0
 ANSWER_WAIT_S = 25.0
 
 
-class Desk:
+class ActionEndpoint:
     """Passes on what is asked; `ask` takes an action and its arguments, and does it in another thread.
 
     The control socket may ask everything, the page the actions that `page` names and, of these, what `vet` lets
@@ -43,7 +43,7 @@ class Desk:
         """Do one action."""
         action, outside = request.match_info["action"], not by_unix_socket(request)
         if outside and action not in self._page:
-            raise Refused(403, "this is for the command line: musicond catalogue and musicond history")
+            raise HttpError(403, "this is for the command line: musicond catalogue and musicond history")
         arguments = await _body(request, PAGE_LIMIT if outside else BODY_LIMIT)
         try:
             if outside and self._vet is not None:
@@ -52,19 +52,19 @@ class Desk:
             async with asyncio.timeout(ANSWER_WAIT_S):
                 found = await done
         except TimeoutError:
-            raise Refused(504, "not done yet: the daemon is busy; try again in a moment") from None
+            raise HttpError(504, "not done yet: the daemon is busy; try again in a moment") from None
         except queue.Full:
-            raise Refused(503, "too much waits already; try again in a moment") from None
+            raise HttpError(503, "too much waits already; try again in a moment") from None
         except (ListError, LookupError) as fault:
-            raise Refused(400, str(fault)) from fault
+            raise HttpError(400, str(fault)) from fault
         except CommandError as fault:
-            raise Refused(409, str(fault)) from fault
+            raise HttpError(409, str(fault)) from fault
         except PlaybackError as fault:
-            raise Refused(502 if fault.wait_s is None else 503, str(fault)) from fault
+            raise HttpError(502 if fault.wait_s is None else 503, str(fault)) from fault
         except CatalogueError as fault:
-            raise Refused(500, str(fault)) from fault
+            raise HttpError(500, str(fault)) from fault
         except OSError as fault:
-            raise Refused(500, f"{fault.filename or 'the disk'}: {fault.strerror}; see musicond doctor") from fault
+            raise HttpError(500, f"{fault.filename or 'the disk'}: {fault.strerror}; see musicond doctor") from fault
         return web.json_response(found)
 
 
@@ -75,12 +75,12 @@ async def _body(request: web.Request, limit: int) -> dict[str, Any]:
             async for part in request.content.iter_chunked(2**16):
                 content += part
                 if len(content) > limit:
-                    raise Refused(413, f"more than {limit // 2**10} KiB at once; import it in parts")
+                    raise HttpError(413, f"more than {limit // 2**10} KiB at once; import it in parts")
         found = from_json(bytes(content), allow_inf_nan=False)  # unlike json.loads, it takes no half of a surrogate
     except TimeoutError:
-        raise Refused(408, "the body did not arrive in time") from None
+        raise HttpError(408, "the body did not arrive in time") from None
     except ValueError:
-        raise Refused(400, "this is not JSON") from None
+        raise HttpError(400, "this is not JSON") from None
     if not isinstance(found, dict):
-        raise Refused(400, "send a JSON object")
+        raise HttpError(400, "send a JSON object")
     return found

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from musicond.web.access import COOKIE, COOKIE_S, Access, Entry
+from musicond.web.access import COOKIE, COOKIE_S, AuthResult, TokenAuth
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -39,7 +39,7 @@ SAYS = {
 }
 
 
-class Refused(Exception):  # noqa: N818 - says what happens to the request
+class HttpError(Exception):
     """The request is not answered; the text says what would be right."""
 
     def __init__(self, status: int, text: str) -> None:
@@ -64,7 +64,7 @@ async def plain_errors(request: web.Request, handler: Handler) -> web.StreamResp
     """Answer errors in one shape."""
     try:
         return await handler(request)
-    except Refused as fault:
+    except HttpError as fault:
         return failure(fault.status, str(fault))
     except web.HTTPError as fault:
         answer = failure(fault.status, SAYS.get(fault.status, fault.reason))
@@ -73,7 +73,7 @@ async def plain_errors(request: web.Request, handler: Handler) -> web.StreamResp
         return answer
 
 
-def guard(own_host: str, access: Access | None = None) -> Middleware:
+def guard(own_host: str, access: TokenAuth | None = None) -> Middleware:
     """Return the middleware that lets in who asks for this machine by a name of its own and, with `access`, may."""
 
     @web.middleware
@@ -81,34 +81,34 @@ def guard(own_host: str, access: Access | None = None) -> Middleware:
         if not by_unix_socket(request):
             host = request.headers.get("Host", "")
             if not is_local(host, own_host, _reached_at(request)):
-                raise Refused(
+                raise HttpError(
                     403, f"this host name is not served; open the page by its address: {_reached_at(request)}"
                 )
             origin = request.headers.get("Origin")
             if request.method == "POST" and origin is not None and not same_origin(origin, host):
-                raise Refused(403, "another site may not switch anything here; use the page itself")
+                raise HttpError(403, "another site may not switch anything here; use the page itself")
             if access is not None and (answer := _at_the_door(request, access)) is not None:
                 return answer
         if request.method == "POST" and request.content_type != "application/json":
-            raise Refused(415, "send JSON, with the header Content-Type: application/json")
+            raise HttpError(415, "send JSON, with the header Content-Type: application/json")
         return await handler(request)
 
     return check
 
 
-def _at_the_door(request: web.Request, access: Access) -> web.Response | None:
+def _at_the_door(request: web.Request, access: TokenAuth) -> web.Response | None:
     """Return the answer to who may not come in, or brings the token in a link; None lets the request through."""
     kind, _, bearer = request.headers.get("Authorization", "").partition(" ")
     in_link = request.query.get("token") if request.path == "/" else None
     token = bearer.strip() if kind.lower() == "bearer" else in_link
-    match access.entry(request.remote or "", cookie=request.cookies.get(COOKIE), token=token):
-        case Entry.WAIT:
+    match access.authenticate(request.remote or "", cookie=request.cookies.get(COOKIE), token=token):
+        case AuthResult.RATE_LIMITED:
             answer = failure(429, "too many wrong tokens; try again in a minute")
             answer.headers["Retry-After"] = "60"
             return answer
-        case Entry.OUT:
+        case AuthResult.DENIED:
             return _closed(request)
-        case Entry.NEW | Entry.IN if in_link is not None:
+        case AuthResult.NEW | AuthResult.OK if in_link is not None:
             # The token leaves the address bar and the history at once.
             answer = web.Response(status=303, headers={"Location": "/"})
             answer.set_cookie(COOKIE, access.cookie, max_age=COOKIE_S, httponly=True, samesite="Lax", path="/")

@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Posted:
+class Snapshot:
     """An outcome, and when it came (monotonic seconds of this process)."""
 
     outcome: Outcome
     at: float
 
 
-class Board:
+class LatestOutcome:
     """Holds one immutable outcome; whoever waits for news is woken, and the latest wins."""
 
     def __init__(self) -> None:
-        self.latest: Posted | None = None
+        self.latest: Snapshot | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed = asyncio.Event()
         self._waking = False
@@ -34,9 +34,9 @@ class Board:
         self._loop = loop
         self._waking = False
 
-    def post(self, outcome: Outcome) -> None:
+    def set(self, outcome: Outcome) -> None:
         """Take the place of the outcome before; from any thread, never waits, never raises."""
-        self.latest = Posted(outcome, time.monotonic())
+        self.latest = Snapshot(outcome, time.monotonic())
         loop = self._loop
         if loop is None or self._waking:  # a wake-up under way reads what was posted above
             return
@@ -48,7 +48,7 @@ class Board:
         """Return the seconds since the latest outcome came; 0 before the first."""
         return time.monotonic() - self.latest.at if self.latest else 0.0
 
-    async def news(self, seen: Posted | None, wait_s: float) -> bool:
+    async def news(self, seen: Snapshot | None, wait_s: float) -> bool:
         """Return True once there is something other than `seen`, False after `wait_s` seconds."""
         if self.latest is not seen:
             return True

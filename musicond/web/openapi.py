@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from musicond import __version__
-from musicond.web.routes import API, ERRANDS, LOOKS, ORDERS
+from musicond.web.routes import ACTION_ROUTES, API, COMMAND_ROUTES, RESOURCE_ROUTES
 from musicond.web.schemas import DONE, ERROR, JSON
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from musicond.web.routes import Errand, Look, Order
+    from musicond.web.routes import ActionRoute, CommandRoute, ResourceRoute
 
 SAYS = {
     400: "What was sent is not what is needed; the sentence says what is.",
@@ -40,9 +40,11 @@ ABOUT = (
 
 def document(desks: Collection[str]) -> dict[str, Any]:
     """Return the description of what is served, with the actions of these desks."""
-    paths: dict[str, Any] = {look.path: {"get": _look(look)} for look in LOOKS}
-    paths |= {f"{API}/{order.path}": {"post": _order(order)} for order in ORDERS}
-    paths |= {f"{API}/{each.desk}/{each.action}": {"post": _errand(each)} for each in ERRANDS if each.desk in desks}
+    paths: dict[str, Any] = {look.path: {"get": _look(look)} for look in RESOURCE_ROUTES}
+    paths |= {f"{API}/{order.path}": {"post": _order(order)} for order in COMMAND_ROUTES}
+    paths |= {
+        f"{API}/{each.desk}/{each.action}": {"post": _errand(each)} for each in ACTION_ROUTES if each.desk in desks
+    }
     bearer = {"type": "http", "scheme": "bearer", "description": "The token of web.token_file."}
     return {
         "openapi": "3.1.0",
@@ -53,17 +55,17 @@ def document(desks: Collection[str]) -> dict[str, Any]:
     }
 
 
-def _look(look: Look) -> dict[str, Any]:
+def _look(look: ResourceRoute) -> dict[str, Any]:
     schema = look.answer if look.answer is not None else {"type": "string"}
     return _operation(look.name, look.summary, look.kind, schema, (*look.faults, *GUARD))
 
 
-def _order(order: Order) -> dict[str, Any]:
+def _order(order: CommandRoute) -> dict[str, Any]:
     made = _operation(order.path.replace("/", "_"), order.summary, JSON, DONE, (*ORDERED, *GUARD))
     return made | _sends(order.body.json_schema(mode="validation"))
 
 
-def _errand(errand: Errand) -> dict[str, Any]:
+def _errand(errand: ActionRoute) -> dict[str, Any]:
     made = _operation(
         f"{errand.desk}_{errand.action}", errand.summary, JSON, errand.answer, (*ASKED, *GUARD), errand.desk
     )

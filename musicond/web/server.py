@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from musicond.web.access import Access
+from musicond.web.access import TokenAuth
 from musicond.web.api import Api
-from musicond.web.latest import Board
-from musicond.web.sockets import Doorkeeper, open_tcp, open_unix, split_listen
+from musicond.web.latest import LatestOutcome
+from musicond.web.sockets import ConnectionLimiter, open_tcp, open_unix, split_listen
 
 if TYPE_CHECKING:
     import socket
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from musicond.core.commands import Command
     from musicond.core.outcome import Outcome
-    from musicond.web.desk import Desk
+    from musicond.web.desk import ActionEndpoint
     from musicond.web.preview import Preview
 
 STOP_S = 1.0
@@ -53,14 +53,14 @@ class WebOutput:
         token: SecretStr | None,
         submit: Callable[[Command], Future[None]],
         health: Callable[[], Mapping[str, object]],
-        desks: Mapping[str, Desk] | None = None,
+        desks: Mapping[str, ActionEndpoint] | None = None,
         *,
         preview: Preview | None = None,
         recent: Callable[[], Sequence[Mapping[str, str]]] = tuple,
     ) -> None:
         self._listen, self._path = listen, socket_path
-        self._access = Access(token) if token else None
-        self._board = Board()
+        self._access = TokenAuth(token) if token else None
+        self._board = LatestOutcome()
         self._api = Api(self._board, submit, health, desks or {}, preview, recent)
         self._thread: threading.Thread | None = None
         self._end: Callable[[], None] | None = None
@@ -94,7 +94,7 @@ class WebOutput:
 
     def accept(self, outcome: Outcome) -> None:
         """Show this outcome from now on."""
-        self._board.post(outcome)
+        self._board.set(outcome)
 
     def status(self) -> str:
         """Return one plain line."""
@@ -131,7 +131,7 @@ class WebOutput:
         self._board.attach(loop)
         app = self._api.app(host, self._access)
         runner = web.AppRunner(app, access_log=None, keepalive_timeout=KEEP_S)
-        keeper = Doorkeeper()
+        keeper = ConnectionLimiter()
         app.middlewares.insert(0, keeper.middleware)
         page: asyncio.Server | None = None
         try:

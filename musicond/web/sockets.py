@@ -75,7 +75,7 @@ def open_unix(path: Path) -> socket.socket:
     return door
 
 
-class Doorkeeper:
+class ConnectionLimiter:
     """Keeps those out who would hold the TCP port's connections without asking anything; used in the loop's thread.
 
     As a factory it makes the protocol of each new connection; its `middleware` tells it of the requests.
@@ -126,7 +126,7 @@ class Doorkeeper:
 class _Counted:
     """A connection: passes everything on to the server's own protocol."""
 
-    def __init__(self, keeper: Doorkeeper, inner: asyncio.Protocol) -> None:
+    def __init__(self, keeper: ConnectionLimiter, inner: asyncio.Protocol) -> None:
         self._keeper, self._inner, self._inside = keeper, inner, False
 
     def __getattr__(self, name: str) -> object:

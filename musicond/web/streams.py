@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from musicond.core.models import Watching
-from musicond.web.guard import Refused, failure
+from musicond.web.guard import HttpError, failure
 from musicond.web.preview import MAX_WATCHERS, RATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from musicond.web.latest import Board, Posted
+    from musicond.web.latest import LatestOutcome, Snapshot
     from musicond.web.preview import Preview
 
 PING_S = 15.0
@@ -32,9 +32,9 @@ GONE_S = 1.0
 class Events:
     """Streams of the state; `state` makes the JSON of an outcome, once for all streams."""
 
-    def __init__(self, board: Board, state: Callable[[Posted | None], bytes]) -> None:
+    def __init__(self, board: LatestOutcome, state: Callable[[Snapshot | None], bytes]) -> None:
         self._board, self._state = board, state
-        self._event: tuple[Posted | None, bytes] | None = None
+        self._event: tuple[Snapshot | None, bytes] | None = None
         self.open = 0
         """How many listen."""
 
@@ -68,19 +68,19 @@ class Events:
             else:
                 text = b": ping\n\n"
 
-    def _event_of(self, posted: Posted | None) -> bytes:
+    def _event_of(self, posted: Snapshot | None) -> bytes:
         """Return the event of one outcome."""
         if self._event is None or self._event[0] is not posted or posted is None:
             self._event = (posted, b"event: state\ndata: " + self._state(posted) + b"\n\n")
         return self._event[1]
 
 
-async def pictures(request: web.Request, preview: Preview | None, board: Board) -> web.StreamResponse:
+async def pictures(request: web.Request, preview: Preview | None, board: LatestOutcome) -> web.StreamResponse:
     """Stream the live picture as motion JPEG, at most RATE a second, until the reader goes or nothing is read."""
     if preview is None:
-        raise Refused(404, "the live picture is off; set web.preview: true, and restart musicond")
+        raise HttpError(404, "the live picture is off; set web.preview: true, and restart musicond")
     if not _pictured(board.latest):
-        raise Refused(409, "there is no picture now: the camera is closed, or paused, or gives none")
+        raise HttpError(409, "there is no picture now: the camera is closed, or paused, or gives none")
     if not preview.enter():
         answer = failure(503, f"{MAX_WATCHERS} look already; close one and try again")
         answer.headers["Retry-After"] = "10"
@@ -96,7 +96,7 @@ async def pictures(request: web.Request, preview: Preview | None, board: Board) 
     return response
 
 
-async def _pictures(request: web.Request, response: web.StreamResponse, preview: Preview, board: Board) -> None:
+async def _pictures(request: web.Request, response: web.StreamResponse, preview: Preview, board: LatestOutcome) -> None:
     # A browser shows a part once the head of the next one has come, so that goes out at once.
     head = f"\r\n--{BOUNDARY}\r\nContent-Type: image/jpeg\r\n\r\n".encode()
     await response.write(head)
@@ -112,7 +112,7 @@ async def _pictures(request: web.Request, response: web.StreamResponse, preview:
         posted = board.latest
 
 
-def _pictured(posted: Posted | None) -> bool:
+def _pictured(posted: Snapshot | None) -> bool:
     """Whether frames are looked at, or will be in a moment."""
     return posted is None or posted.outcome.watching in (Watching.YES, Watching.DARK)
 

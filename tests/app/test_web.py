@@ -49,8 +49,8 @@ def test_the_doctor_looks_once_for_all_who_ask_within_a_moment() -> None:
 def test_what_the_page_must_not_have_done_is_an_error_and_does_nothing(
     house: House, path: str, body: dict[str, object]
 ) -> None:
-    before = house.librarian.do("list", {}), house.librarian.do("sources", {})
+    before = house.librarian.run_action("list", {}), house.librarian.run_action("sources", {})
     status, found = post(house.rig, f"/api/v1/{path}", body)
     assert status == 400
     assert found["error"]
-    assert (house.librarian.do("list", {}), house.librarian.do("sources", {})) == before
+    assert (house.librarian.run_action("list", {}), house.librarian.run_action("sources", {})) == before

@@ -10,7 +10,7 @@ import pytest
 
 from musicond.capture.auto import AutoSource
 from musicond.capture.demo import DemoClip
-from musicond.capture.recorded import Clip, Folder, RecordedSource, open_clip
+from musicond.capture.recorded import Clip, ImageFolder, RecordedSource, open_clip
 from musicond.capture.transform import fit, orient
 from musicond.capture.v4l2 import Webcam
 from musicond.config.paths import models_dir
@@ -61,7 +61,7 @@ def test_colours_are_kept_for_who_asks(tmp_path: Path) -> None:
     red[:, :, 2] = 200
     cv2.imwrite(str(folder / "1.png"), red)
     cv2.imwrite(str(folder / "2.png"), np.full((48, 64), 7, np.uint8))
-    source = RecordedSource("images", lambda: Folder(folder))
+    source = RecordedSource("images", lambda: ImageFolder(folder))
     source.open()
     frame = source.capture(1)
     assert frame.grey.shape == (48, 64)
@@ -74,7 +74,7 @@ def test_colours_are_kept_for_who_asks(tmp_path: Path) -> None:
 
 def test_a_folder_gives_its_images_by_name(folder: Path) -> None:
     found = open_clip(folder)
-    assert isinstance(found, Folder)
+    assert isinstance(found, ImageFolder)
     assert [(round(t, 3), int(grey[0, 0])) for t, grey in found.frames()] == [
         (0.0, 0),
         (0.1, 40),
@@ -100,7 +100,7 @@ def test_missing_empty_and_broken_folders_are_named(tmp_path: Path, folder: Path
         open_clip(tmp_path / "empty")
     (folder / "03.png").write_bytes(b"broken")
     with pytest.raises(SourceLost, match=r"03\.png"):
-        list(Folder(folder).frames())
+        list(ImageFolder(folder).frames())
 
 
 def test_a_recording_is_played_in_real_time_and_in_a_loop(clip: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from musicond.commands.config import SAYS
-from musicond.config.loader import leaves, load
+from musicond.config.loader import iter_keys, load
 from musicond.config.paths import model_path, state_dir
 from musicond.core.settings import SETTINGS
 from tests.commands.test_cli import musicond
@@ -38,7 +38,7 @@ def test_the_output_is_a_file_that_gives_the_same(tmp_path: Path) -> None:
     after = tmp_path / "after.yaml"
     after.write_text(done.stdout, "utf-8")
     loaded = load(after)
-    assert set(loaded.origin) == {".".join(leaf) for leaf in leaves()}
+    assert set(loaded.origin) == {".".join(leaf) for leaf in iter_keys()}
     config = load(before).config
     effective = {"state_dir": state_dir(config), "model": config.model.model_copy(update={"path": model_path(config)})}
     assert loaded.config == config.model_copy(update=effective)

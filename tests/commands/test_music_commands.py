@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from musicond.cli import main
-from musicond.config.user_settings import settings_from
+from musicond.config.user_settings import to_json
 from musicond.core.mood.bias import Bias
 from musicond.core.outcome import Settings
 from musicond.library.catalogue import SqliteCatalogue
 from musicond.library.database import FILE_NAME
-from musicond.runtime.json_file import SettingsStore, state_lock
+from musicond.runtime.json_file import JsonFile, state_lock
 from tests.system.daemon import Daemon
 
 NO_CAMERA = "camera: {source: 'v4l2:/dev/video99'}\n"
@@ -119,8 +119,8 @@ def test_wrong_usage_is_told(shell: Shell, capsys: pytest.CaptureFixture[str]) -
 def test_the_bias_is_shown_without_a_daemon_and_calibrating_needs_one(shell: Shell) -> None:
     assert "no correction" in shell("calibrate", "--show")
     with state_lock(shell.folder / "state"):
-        store = SettingsStore(shell.folder / "state" / "settings.json")
-        store.save(settings_from(Settings(bias=Bias().moved(5, 4))))
+        store = JsonFile(shell.folder / "state" / "settings.json")
+        store.save(to_json(Settings(bias=Bias().moved(5, 4))))
     assert "neutral  +0.04" in shell("calibrate", "--show")
     assert json.loads(shell("calibrate", "--show", "--json"))["sad"] < 0
     assert "start it" in shell("calibrate", code=69)

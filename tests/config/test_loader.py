@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from musicond.config.loader import RESERVED, leaves, load, schema
+from musicond.config.loader import RESERVED, iter_keys, load, schema
 from musicond.config.schema import Config
 from musicond.errors import ConfigError
 from tools.make_schema import TARGET, text
@@ -90,7 +90,7 @@ def test_the_origin_of_each_value_is_known(tmp_path: Path, monkeypatch: pytest.M
     assert origin["state_dir"] == "environment STATE_DIRECTORY"
     assert origin["model.path"] == "environment MUSICOND_MODELS"
     assert origin["mqtt.password_file"] == "environment MUSICOND_MQTT_PASSWORD"
-    assert set(origin) == {".".join(leaf) for leaf in leaves()}
+    assert set(origin) == {".".join(leaf) for leaf in iter_keys()}
 
 
 def test_relative_paths_start_from_the_files_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,7 +221,7 @@ def test_planned_keys_are_named_as_such(tmp_path: Path, key: str) -> None:
 
 
 def test_no_planned_key_exists_already() -> None:
-    known = {".".join(leaf) for leaf in leaves()} | set(Config.model_fields)
+    known = {".".join(leaf) for leaf in iter_keys()} | set(Config.model_fields)
     planned = {".".join(filter(None, (section, k))) for section, keys in RESERVED.items() for k in keys}
     assert not known & planned
 
@@ -263,7 +263,7 @@ SCALARS = st.one_of(
     st.text(max_size=8),
     st.sampled_from(["demo", "largest", "auto"]),
 )
-NAMES = st.sampled_from(sorted({part for leaf in leaves() for part in leaf} | {"x", "playback"}))
+NAMES = st.sampled_from(sorted({part for leaf in iter_keys() for part in leaf} | {"x", "playback"}))
 TREES = st.dictionaries(
     NAMES,
     st.one_of(SCALARS, st.dictionaries(NAMES, st.one_of(SCALARS, st.lists(SCALARS, max_size=3)), max_size=4)),

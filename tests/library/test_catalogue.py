@@ -16,7 +16,7 @@ from musicond.library import catalogue as module
 from musicond.library import database as schema
 from musicond.library.catalogue import CatalogueFlusher, SqliteCatalogue
 from musicond.library.database import APPLICATION_ID, BACKUP, MEMORY, MIGRATIONS, back_up
-from musicond.library.editor import Lists
+from musicond.library.editor import CatalogueEditor
 from tests.web.conftest import HAPPY
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def test_the_playlist_that_holds_all_songs_is_found_and_no_other(path: Path) -> 
         return [Track(song.track_id, song.title, song.artist, "") for song in songs(*titles)]
 
     def refreshed(*rounds: tuple[Emotion, str, str, str | None]) -> None:
-        with Lists.open(path) as lists:
+        with CatalogueEditor.open(path) as lists:
             for emotion, origin, titles, uri in rounds:
                 lists.merge(emotion, origin, songs(*titles), uri)
 
@@ -105,8 +105,8 @@ def test_the_playlist_that_holds_all_songs_is_found_and_no_other(path: Path) -> 
         assert catalogue.playlist(tracks(*"bc")) is None, "the playlist names c no longer"
         refreshed((Emotion.SAD, "spotify:Rain", "ab", None))
         assert catalogue.playlist(tracks(*"ab")) is None
-    with Lists.open(path) as lists:
-        lists.keep_only(Emotion.HAPPY, ())
+    with CatalogueEditor.open(path) as lists:
+        lists.drop_other_origins(Emotion.HAPPY, ())
         assert lists.connection.execute("SELECT * FROM playlists").fetchall() == []
 
 
@@ -135,7 +135,7 @@ def test_what_was_offered_is_stored_in_batches_and_with_any_verdict(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stored() -> list[tuple[int, int]]:
-        with Lists.open(path, read_only=True) as lists:
+        with CatalogueEditor.open(path, read_only=True) as lists:
             return lists.connection.execute("SELECT track, shown FROM plays").fetchall()
 
     with SqliteCatalogue.open(path) as catalogue:
@@ -184,7 +184,7 @@ def test_feedback_is_counted_for_each_mood_and_survives(path: Path) -> None:
         catalogue.rate([Emotion.SAD, Emotion.HAPPY], song, Verdict.DISLIKE)
         catalogue.rate([Emotion.SAD], song, Verdict.SKIP)
         catalogue.rate([Emotion.SAD], song, Verdict.SKIP)
-    with Lists.open(path, read_only=True) as lists:
+    with CatalogueEditor.open(path, read_only=True) as lists:
         said = {each["mood"]: (each["likes"], each["dislikes"], each["skips"]) for each in lists.feedback()}
     assert said == {"sad": (1, 1, 2), "happy": (0, 1, 0)}
 
@@ -193,7 +193,7 @@ def test_another_connection_s_changes_are_seen_and_nothing_waiting_is_lost(path:
     with SqliteCatalogue.open(path) as catalogue:
         song = key(catalogue, Emotion.SAD)
         catalogue.mark_offered(Emotion.SAD, [song], 1)
-        with Lists.open(path) as lists:
+        with CatalogueEditor.open(path) as lists:
             lists.remove(catalogue.tracks([key(catalogue, Emotion.SAD, 1)])[0].track_id)
         assert len(catalogue.candidates(Emotion.SAD)) == 24
         assert catalogue.stats(Emotion.SAD)[song].impressions == 1
@@ -213,7 +213,7 @@ def test_a_file_uses_a_write_ahead_log_syncs_and_is_read_while_written(path: Pat
         assert writer._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert writer._connection.execute("PRAGMA synchronous").fetchone() == (2,), "FULL"
         writer._connection.execute("BEGIN IMMEDIATE")
-        with Lists.open(path, read_only=True) as reader:
+        with CatalogueEditor.open(path, read_only=True) as reader:
             assert len(reader.entries()) == 7 * 25
         writer._connection.execute("ROLLBACK")
 
@@ -314,11 +314,11 @@ def full(path: Path) -> Path:
     rain = [
         Song(f"Rain {n}", "Ann", f"t:rain:{n}", f"https://a.example/{n}", album=f"Clouds {n % 9}") for n in range(300)
     ]
-    with Lists.open(path) as lists:
+    with CatalogueEditor.open(path) as lists:
         lists.merge(Emotion.ANGRY, "file:gone.csv", [Song("Gone", "Bob", "t:gone")])
         lists.merge(Emotion.SAD, "spotify:Rain", rain, "spotify:playlist:rain")
         lists.merge(Emotion.SAD, "file:mine.csv", rain[:3])
-        lists.keep_only(Emotion.ANGRY, ["starter"])
+        lists.drop_other_origins(Emotion.ANGRY, ["starter"])
         lists.remove("t:rain:2", Emotion.SAD)
         starter = lists.entries(Emotion.HAPPY)[0].track_id
         lists.connection.execute("UPDATE tracks SET album = 'Found later' WHERE track_id = ?", (starter,))
@@ -366,7 +366,7 @@ def test_a_song_that_was_removed_since_the_backup_stays_removed(path: Path) -> N
     with SqliteCatalogue.open(path) as catalogue:
         back_up(catalogue._connection, path.with_name(BACKUP))
         song = catalogue.tracks([key(catalogue, Emotion.SAD)])[0].track_id
-    with Lists.open(path) as lists:
+    with CatalogueEditor.open(path) as lists:
         lists.remove(song)
     overwrite_root(path, "plays")
     with SqliteCatalogue.open(path) as catalogue:
@@ -430,7 +430,7 @@ def version_1(path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
     """Make a file as version 0.1 left it; return a song shown three times, and one never shown."""
     with monkeypatch.context() as patch:
         patch.setattr(schema, "MIGRATIONS", MIGRATIONS[:1])
-        schema.opened(path, "old", read_only=False).close()
+        schema.open_database(path, "old", read_only=False).close()
     connection = sqlite3.connect(path, isolation_level=None)
     query = "SELECT track_id FROM lists WHERE emotion = 'sad' ORDER BY position LIMIT 2"
     shown, other = (str(row[0]) for row in connection.execute(query))

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from musicond.core.models import Emotion, Song
 from musicond.errors import ListError
-from musicond.library.actions import do
+from musicond.library.actions import run
 from musicond.library.database import MEMORY
-from musicond.library.editor import OWN, Change, Lists
+from musicond.library.editor import OWN, CatalogueEditor, Change
 from musicond.library.table_files import COLUMNS, as_message, read_csv, read_json, read_row, write_csv, write_json
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ NONE = (0, 0, 0)
 
 
 @pytest.fixture
-def lists() -> Iterator[Lists]:
-    with Lists.open(MEMORY) as made:
+def lists() -> Iterator[CatalogueEditor]:
+    with CatalogueEditor.open(MEMORY) as made:
         yield made
 
 
@@ -35,11 +35,11 @@ def songs(*titles: str) -> list[Song]:
     return [Song(title, f"Artist {title}") for title in titles]
 
 
-def titles(lists: Lists, origin: str) -> list[tuple[str, str]]:
+def titles(lists: CatalogueEditor, origin: str) -> list[tuple[str, str]]:
     return [(each.title, each.state) for each in lists.entries(Emotion.SAD) if each.origin == origin]
 
 
-def test_a_merge_appends_marks_and_replaces(lists: Lists) -> None:
+def test_a_merge_appends_marks_and_replaces(lists: CatalogueEditor) -> None:
     assert lists.merge(Emotion.SAD, "x", songs("a", "b", "c")).added == ("a, Artist a", "b, Artist b", "c, Artist c")
     assert not lists.merge(Emotion.SAD, "x", songs("c", "b", "a")), "another order is no change"
     change = lists.merge(Emotion.SAD, "x", songs("a"))
@@ -55,7 +55,7 @@ def test_a_merge_appends_marks_and_replaces(lists: Lists) -> None:
 
 @given(st.lists(st.lists(st.integers(0, 12), min_size=1, max_size=8, unique=True), min_size=1, max_size=8))
 def test_a_list_never_shrinks_and_holds_all_that_is_listed(rounds: list[list[int]]) -> None:
-    with Lists.open(MEMORY) as lists:
+    with CatalogueEditor.open(MEMORY) as lists:
         size = 0
         for numbers in rounds:
             lists.merge(Emotion.SAD, "x", songs(*map(str, numbers)))
@@ -66,21 +66,21 @@ def test_a_list_never_shrinks_and_holds_all_that_is_listed(rounds: list[list[int
 
 
 def test_what_is_unchanged_is_not_written(tmp_path: Path) -> None:
-    with Lists.open(tmp_path / "c.sqlite") as lists:
+    with CatalogueEditor.open(tmp_path / "c.sqlite") as lists:
         lists.merge(Emotion.SAD, "x", songs("a", "b"), "file:///x.m3u")
         before = lists.connection.total_changes
         lists.merge(Emotion.SAD, "x", songs("a", "b"), "file:///x.m3u")
         assert lists.connection.total_changes == before
 
 
-def test_what_is_learnt_of_a_song_is_kept_and_what_is_new_added(lists: Lists) -> None:
+def test_what_is_learnt_of_a_song_is_kept_and_what_is_new_added(lists: CatalogueEditor) -> None:
     lists.merge(Emotion.SAD, "x", [Song("a", "b", "id:1", valence=0.2, genre="folk")])
     lists.merge(Emotion.SAD, "x", [Song("A", "b", "id:1", energy=0.3)])
     [entry] = [each for each in lists.entries(Emotion.SAD) if each.origin == "x"]
     assert (entry.title, entry.valence, entry.energy, entry.genre) == ("A", 0.2, 0.3, "folk")
 
 
-def test_what_a_person_removed_does_not_come_back_by_a_refresh_but_by_hand(lists: Lists) -> None:
+def test_what_a_person_removed_does_not_come_back_by_a_refresh_but_by_hand(lists: CatalogueEditor) -> None:
     [song] = songs("a")
     lists.merge(Emotion.SAD, "x", [song])
     lists.merge(Emotion.HAPPY, "y", [song])
@@ -93,7 +93,7 @@ def test_what_a_person_removed_does_not_come_back_by_a_refresh_but_by_hand(lists
     assert titles(lists, OWN) == [("a", "listed")]
 
 
-def test_feedback_outlives_a_song_that_leaves_and_returns(lists: Lists) -> None:
+def test_feedback_outlives_a_song_that_leaves_and_returns(lists: CatalogueEditor) -> None:
     [song, other] = songs("a", "b")
     lists.merge(Emotion.SAD, "x", [song])
     lists.add([(Emotion.SAD, song, (3, 1, 0))])
@@ -108,33 +108,33 @@ def test_feedback_outlives_a_song_that_leaves_and_returns(lists: Lists) -> None:
     assert lists.feedback() == []
 
 
-def test_lists_no_longer_configured_go_but_not_what_was_added_by_hand(lists: Lists) -> None:
+def test_lists_no_longer_configured_go_but_not_what_was_added_by_hand(lists: CatalogueEditor) -> None:
     lists.merge(Emotion.SAD, "x", songs("a"))
     lists.add([(Emotion.SAD, each, NONE) for each in songs("b")])
-    assert len(lists.keep_only(Emotion.SAD, ["x"])) == 25
+    assert len(lists.drop_other_origins(Emotion.SAD, ["x"])) == 25
     assert {each.origin for each in lists.entries(Emotion.SAD)} == {"x", OWN}
     assert len(lists.entries(Emotion.HAPPY)) == 25
-    assert lists.keep_only(Emotion.SAD, ["x"]) == ()
+    assert lists.drop_other_origins(Emotion.SAD, ["x"]) == ()
 
 
-def test_verify_finds_thin_lists_and_damage(lists: Lists) -> None:
+def test_verify_finds_thin_lists_and_damage(lists: CatalogueEditor) -> None:
     assert lists.verify() == []
     lists.merge(Emotion.SAD, "x", songs("a"))
-    lists.keep_only(Emotion.SAD, ["x"])
+    lists.drop_other_origins(Emotion.SAD, ["x"])
     assert lists.verify() == ["sad: 1 songs, so they will come often; add some"]
     lists.connection.execute("DELETE FROM tracks WHERE title = 'a'")
     assert "damage: 1 places in the lists are of unknown songs" in lists.verify()
 
 
 def test_what_is_exported_can_be_imported_and_counts_nothing_twice() -> None:
-    with Lists.open(MEMORY) as lists:
+    with CatalogueEditor.open(MEMORY) as lists:
         lists.add([(Emotion.SAD, Song('Quote "me", please', "Ä, B", valence=0.25, mode="minor"), (4, 0, 2))])
         entries = lists.entries()
         for text, read in ((write_csv(entries), read_csv), (write_json(entries), read_json)):
             rows = list(read(text, "f"))
             assert len(rows) == len(entries) == 176
-            with Lists.open(MEMORY) as other:
-                put = [(row.emotion, row.song, row.said) for row in rows if row.emotion]
+            with CatalogueEditor.open(MEMORY) as other:
+                put = [(row.emotion, row.song, row.feedback) for row in rows if row.emotion]
                 assert other.add(put) == 1
                 assert other.add(put) == 0
                 [said] = other.feedback()
@@ -206,9 +206,9 @@ def test_columns_may_be_few_in_any_order_and_letters(tmp_path: Path) -> None:
 
 def test_the_desk_answers_and_refuses_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "c.sqlite"
-    found = do(path, "add", {"rows": [{"title": "a", "artist": "b", "emotion": "sad"}]})
+    found = run(path, "add", {"rows": [{"title": "a", "artist": "b", "emotion": "sad"}]})
     assert found == {"new": 1, "songs": 1}
-    entries = do(path, "list", {"emotion": "sad"})["entries"]
+    entries = run(path, "list", {"emotion": "sad"})["entries"]
     assert isinstance(entries, list)
     assert entries[-1]["title"] == "a"
     assert json.dumps(entries)
@@ -219,8 +219,8 @@ def test_the_desk_answers_and_refuses_in_one_line(tmp_path: Path) -> None:
         ("add", {"rows": [{"title": "a"}]}, "song 1: no artist"),
     ):
         with pytest.raises(ListError, match=says):
-            do(path, action, arguments)
-    assert do(path, "remove", {"id": entries[-1]["track_id"]}) == {"lists": 1}
-    assert do(path, "verify", {}) == {"faults": []}
-    assert do(path, "said", {}) == {"feedback": []}
-    assert do(path, "forget", {"id": None}) == {"songs": 0}
+            run(path, action, arguments)
+    assert run(path, "remove", {"id": entries[-1]["track_id"]}) == {"lists": 1}
+    assert run(path, "verify", {}) == {"faults": []}
+    assert run(path, "said", {}) == {"feedback": []}
+    assert run(path, "forget", {"id": None}) == {"songs": 0}

@@ -19,14 +19,14 @@ from musicond.core.models import Emotion, Song
 from musicond.core.schedule import Schedule
 from musicond.errors import CatalogueError, ListError
 from musicond.library import refresh as module
-from musicond.library.audio_files import Folder, M3u
+from musicond.library.audio_files import AudioFolder, M3u
 from musicond.library.catalogue import SqliteCatalogue
 from musicond.library.database import BACKUP, FILE_NAME, MEMORY
-from musicond.library.editor import Lists
-from musicond.library.maintenance import Librarian
+from musicond.library.editor import CatalogueEditor
+from musicond.library.maintenance import LibraryMaintenance
 from musicond.library.refresh import Refresh, Stopped
-from musicond.library.sources import TagShelf, find
-from musicond.runtime.json_file import SettingsStore
+from musicond.library.sources import SqliteTagCache, make_source
+from musicond.runtime.json_file import JsonFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,19 +72,19 @@ def flac(path: Path, **tags: str) -> Path:
 
 
 @pytest.fixture
-def shelf() -> Iterator[TagShelf]:
-    with Lists.open(MEMORY) as lists:
-        yield TagShelf(lists.connection)
+def shelf() -> Iterator[SqliteTagCache]:
+    with CatalogueEditor.open(MEMORY) as lists:
+        yield SqliteTagCache(lists.connection)
 
 
-def test_a_folder_is_read_by_the_tags_of_its_files_in_the_order_of_paths(tmp_path: Path, shelf: TagShelf) -> None:
+def test_a_folder_is_read_by_the_tags_of_its_files_in_the_order_of_paths(tmp_path: Path, shelf: SqliteTagCache) -> None:
     (tmp_path / "b").mkdir()
     mp3(tmp_path / "z.MP3", title="One", artist="Ann", date="1999-05-01", genre="Folk", bpm="101")
     wav(tmp_path / "b" / "a.wav", "Two", "Ben")
     flac(tmp_path / "b" / "c.flac", title="Three", artist="Cy", date="2001")
     (tmp_path / "b" / "Dan - Four.ogg").write_bytes(b"no audio")
     (tmp_path / "cover.jpg").write_bytes(b"no song")
-    found = list(Folder(tmp_path, shelf).tracks())
+    found = list(AudioFolder(tmp_path, shelf).tracks())
     assert [(each.title, each.artist) for each in found] == [
         ("One", "Ann"),
         ("Four", "Dan"),
@@ -98,7 +98,7 @@ def test_a_folder_is_read_by_the_tags_of_its_files_in_the_order_of_paths(tmp_pat
 
 
 def test_tags_are_read_once_and_again_when_the_file_changes(
-    tmp_path: Path, shelf: TagShelf, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, shelf: SqliteTagCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads: list[str] = []
     real = mutagen.File
@@ -109,15 +109,15 @@ def test_tags_are_read_once_and_again_when_the_file_changes(
 
     monkeypatch.setattr(mutagen, "File", counted)
     mp3(tmp_path / "a.mp3", title="Old", artist="Ann")
-    assert next(Folder(tmp_path, shelf).tracks()).title == "Old"
+    assert next(AudioFolder(tmp_path, shelf).tracks()).title == "Old"
     shelf.flush()
-    assert next(Folder(tmp_path, shelf).tracks()).title == "Old"
+    assert next(AudioFolder(tmp_path, shelf).tracks()).title == "Old"
     assert reads == ["a.mp3"]
     mp3(tmp_path / "a.mp3", title="New one", artist="Ann")
-    assert next(Folder(tmp_path, shelf).tracks()).title == "New one"
+    assert next(AudioFolder(tmp_path, shelf).tracks()).title == "New one"
 
 
-def test_m3u_takes_files_addresses_and_spotify(tmp_path: Path, shelf: TagShelf) -> None:
+def test_m3u_takes_files_addresses_and_spotify(tmp_path: Path, shelf: SqliteTagCache) -> None:
     mp3(tmp_path / "tagged song.mp3", title="Tagged", artist="Ann")
     (tmp_path / "list.m3u8").write_text(
         "\ufeff#EXTM3U\n#EXTINF:123,Ben - Told\nmissing/file.mp3\n\ntagged song.mp3\nfile://"
@@ -138,12 +138,12 @@ def test_m3u_takes_files_addresses_and_spotify(tmp_path: Path, shelf: TagShelf) 
     assert next(M3u(tmp_path / "old.m3u", shelf).tracks()).artist == "Björk"
 
 
-def test_names_of_lists(tmp_path: Path, shelf: TagShelf) -> None:
+def test_names_of_lists(tmp_path: Path, shelf: SqliteTagCache) -> None:
     (tmp_path / "t.csv").write_text("title,artist,emotion\na,b,sad\nc,d,happy\ne,f,\n")
     (tmp_path / "t.json").write_text(json.dumps([{"title": "g", "artist": "h"}]))
 
     def titles(name: str, emotion: Emotion = Emotion.SAD) -> list[str]:
-        return [song.title for song in find(name, emotion, shelf).tracks()]
+        return [song.title for song in make_source(name, emotion, shelf).tracks()]
 
     assert titles(str(tmp_path / "t.csv")) == ["a", "e"]
     assert titles(str(tmp_path / "t.json")) == ["g"]
@@ -161,7 +161,7 @@ def test_names_of_lists(tmp_path: Path, shelf: TagShelf) -> None:
         titles(str(tmp_path / "latin.csv"))
 
 
-def test_another_kind_of_list_plugs_in_by_its_prefix(shelf: TagShelf) -> None:
+def test_another_kind_of_list_plugs_in_by_its_prefix(shelf: SqliteTagCache) -> None:
     class Playlist:
         uri = None
 
@@ -174,7 +174,7 @@ def test_another_kind_of_list_plugs_in_by_its_prefix(shelf: TagShelf) -> None:
     def build(name: str, emotion: Emotion) -> ListSource:
         return Playlist(f"{name} for {emotion}")
 
-    found = find("spotify:playlist:1", Emotion.SAD, shelf, {"spotify": build})
+    found = make_source("spotify:playlist:1", Emotion.SAD, shelf, {"spotify": build})
     assert next(iter(found.tracks())).title == "spotify:playlist:1 for sad"
 
 
@@ -200,13 +200,13 @@ class House:
         self.stops_after -= 1
         return self.stops_after < 0
 
-    def librarian(self, *more: str) -> Librarian:
+    def librarian(self, *more: str) -> LibraryMaintenance:
         wanted = {Emotion.SAD: ("starter", str(self.list)), Emotion.HAPPY: ("starter", *more)}
-        store = SettingsStore(self.state / "refresh.json")
-        return Librarian(self.path, wanted, self.schedule, store, breathe=self.breathe, now=lambda: self.now)
+        store = JsonFile(self.state / "refresh.json")
+        return LibraryMaintenance(self.path, wanted, self.schedule, store, breathe=self.breathe, now=lambda: self.now)
 
     def titles(self) -> set[str]:
-        with Lists.open(self.path) as lists:
+        with CatalogueEditor.open(self.path) as lists:
             return {each.title for each in lists.entries(Emotion.SAD) if each.origin == str(self.list)}
 
 
@@ -231,10 +231,10 @@ def test_what_changed_is_reported_and_the_log_names_no_song_and_no_mood(
     caplog.set_level("INFO")
     house = House(tmp_path, "never")
     librarian = house.librarian("/nowhere/x.csv")
-    assert librarian.do("refresh", {}) == {"started": True}
-    assert librarian.do("progress", {}) == {"running": True, "report": None}
+    assert librarian.run_action("refresh", {}) == {"started": True}
+    assert librarian.run_action("progress", {}) == {"running": True, "report": None}
     librarian.tick()
-    found = librarian.do("progress", {})["report"]
+    found = librarian.run_action("progress", {})["report"]
     assert isinstance(found, dict)
     assert found["lists"] == [
         {"emotion": "sad", "list": str(house.list), "new": ("a, x", "b, x"), "gone": (), "replaced": ()}
@@ -243,7 +243,7 @@ def test_what_changed_is_reported_and_the_log_names_no_song_and_no_mood(
     assert found["summary"] == "2 new songs, 0 no longer listed, 0 replaced, 1 lists could not be read"
     assert "musicond catalogue refresh names them" in caplog.text
     assert not any(word in caplog.text for word in ("sad", "happy", "mine.csv"))
-    assert librarian.do("refresh", {"if_due": True}) == {"started": False}
+    assert librarian.run_action("refresh", {"if_due": True}) == {"started": False}
 
 
 def test_a_list_that_cannot_be_read_or_is_empty_stays_as_it_was(tmp_path: Path) -> None:
@@ -298,8 +298,8 @@ def test_songs_of_an_m3u_file_lead_to_it(tmp_path: Path) -> None:
 def test_lists_taken_out_of_the_configuration_go(tmp_path: Path) -> None:
     house = House(tmp_path, "never")
     house.librarian().refresh()
-    store = SettingsStore(house.state / "refresh.json")
-    report = Librarian(house.path, {Emotion.SAD: ("starter",)}, house.schedule, store).refresh()
+    store = JsonFile(house.state / "refresh.json")
+    report = LibraryMaintenance(house.path, {Emotion.SAD: ("starter",)}, house.schedule, store).refresh()
     assert report is not None
     assert report.changes["sad", "no longer configured"].replaced == ("a, x", "b, x")
     assert not house.titles()
@@ -312,7 +312,7 @@ def test_progress_is_told_while_a_list_is_read(tmp_path: Path) -> None:
     seen: list[object] = []
 
     def breathe() -> bool:
-        seen.append(librarian.do("progress", {}))
+        seen.append(librarian.run_action("progress", {}))
         return False
 
     house.breathe = breathe  # type: ignore[method-assign]  # what it is there for
@@ -332,7 +332,7 @@ def test_a_refresh_that_fails_as_a_whole_is_told_and_tried_later(
     librarian.tick()
     librarian.tick()
     assert caplog.text.count("the catalogue was not refreshed") == 1
-    assert "error" in str(librarian.do("progress", {}))
+    assert "error" in str(librarian.run_action("progress", {}))
 
 
 def test_a_list_of_too_many_songs_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -350,7 +350,7 @@ def test_stopping_keeps_the_tags_that_were_read(tmp_path: Path) -> None:
         Refresh({Emotion.SAD: (str(tmp_path),)}).run(
             tmp_path / "c.sqlite", first=0, finished=lambda _: None, stopped=lambda: next(stops)
         )
-    with Lists.open(tmp_path / "c.sqlite") as lists:
+    with CatalogueEditor.open(tmp_path / "c.sqlite") as lists:
         assert lists.connection.execute("SELECT count(*) FROM scanned").fetchone() == (3,)
 
 
@@ -365,17 +365,19 @@ def test_the_catalogue_is_backed_up_once_a_week_if_it_changed(tmp_path: Path) ->
     os.utime(backup, (old, old))
     librarian.tick()
     assert backup.stat().st_mtime > old
-    with Lists.open(backup, read_only=True) as lists:
+    with CatalogueEditor.open(backup, read_only=True) as lists:
         assert len(lists.entries()) == 175
 
 
 def test_what_the_desk_does_is_done_by_the_librarian_too(tmp_path: Path) -> None:
     house = House(tmp_path, "never")
     librarian = house.librarian()
-    assert librarian.do("verify", {}) == {"faults": []} if house.path.exists() else True
+    assert librarian.run_action("verify", {}) == {"faults": []} if house.path.exists() else True
     librarian.refresh()
-    assert librarian.do("verify", {}) == {"faults": []}
+    assert librarian.run_action("verify", {}) == {"faults": []}
     with pytest.raises(ListError, match="no action 'eat'"):
-        librarian.do("eat", {})
+        librarian.run_action("eat", {})
     with pytest.raises(CatalogueError):
-        Librarian(tmp_path / "none" / "x", {}, house.schedule, SettingsStore(tmp_path / "r.json")).do("list", {})
+        LibraryMaintenance(tmp_path / "none" / "x", {}, house.schedule, JsonFile(tmp_path / "r.json")).run_action(
+            "list", {}
+        )

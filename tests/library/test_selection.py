@@ -8,12 +8,12 @@ import pytest
 
 from musicond.core.models import Emotion
 from musicond.errors import CatalogueError, ListError
-from musicond.library.actions import do
+from musicond.library.actions import run
 from musicond.library.catalogue import SqliteCatalogue
-from musicond.library.editor import Lists
-from musicond.library.selection import FILE_NAME, ChosenLists
+from musicond.library.editor import CatalogueEditor
+from musicond.library.selection import FILE_NAME, ListSelection
 from musicond.library.table_files import read_row
-from musicond.runtime.json_file import SettingsStore
+from musicond.runtime.json_file import JsonFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,20 +24,20 @@ CONFIGURED = {
 LIKED = "spotify:liked"
 
 
-def lists(folder: Path, *schemes: str) -> ChosenLists:
-    return ChosenLists(CONFIGURED, SettingsStore(folder / FILE_NAME), schemes)
+def lists(folder: Path, *schemes: str) -> ListSelection:
+    return ListSelection(CONFIGURED, JsonFile(folder / FILE_NAME), schemes)
 
 
 def test_what_is_chosen_lasts_and_can_be_taken_back(tmp_path: Path) -> None:
     chosen = lists(tmp_path, "spotify", "https")
     assert chosen.wanted() == CONFIGURED
-    chosen.choose(Emotion.HAPPY, [LIKED, "starter", "/music/mine.csv"])
+    chosen.select(Emotion.HAPPY, [LIKED, "starter", "/music/mine.csv"])
     again = lists(tmp_path)
     assert again.wanted()[Emotion.HAPPY] == (LIKED, "starter", "/music/mine.csv")
     assert again.wanted()[Emotion.SAD] == CONFIGURED[Emotion.SAD]
-    assert again.told()["chosen"] == [Emotion.HAPPY]
-    again.choose(Emotion.HAPPY, None)
-    again.choose(Emotion.HAPPY, None)
+    assert again.to_json()["chosen"] == [Emotion.HAPPY]
+    again.select(Emotion.HAPPY, None)
+    again.select(Emotion.HAPPY, None)
     assert lists(tmp_path).wanted() == CONFIGURED
 
 
@@ -55,27 +55,27 @@ def test_what_is_chosen_lasts_and_can_be_taken_back(tmp_path: Path) -> None:
 )
 def test_the_page_can_name_no_other_files_or_sites(tmp_path: Path, names: Any, says: str) -> None:
     with pytest.raises(ListError, match=says):
-        lists(tmp_path, "spotify", "https").choose(Emotion.HAPPY, names)
+        lists(tmp_path, "spotify", "https").select(Emotion.HAPPY, names)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_without_spotify_its_lists_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ListError, match="Spotify is not set up"):
-        lists(tmp_path).choose(Emotion.HAPPY, [LIKED])
+        lists(tmp_path).select(Emotion.HAPPY, [LIKED])
 
 
 def test_a_full_disk_is_told(tmp_path: Path) -> None:
     with pytest.raises(CatalogueError, match="make room"):
-        lists(tmp_path / "none").choose(Emotion.HAPPY, ["starter"])
+        lists(tmp_path / "none").select(Emotion.HAPPY, ["starter"])
 
 
 def test_what_was_kept_and_makes_no_sense_is_left_out(tmp_path: Path) -> None:
-    SettingsStore(tmp_path / FILE_NAME).save({"happy": "[1]", "sad": "x", "angry": '["starter"]'})
-    assert lists(tmp_path).told()["chosen"] == [Emotion.ANGRY]
+    JsonFile(tmp_path / FILE_NAME).save({"happy": "[1]", "sad": "x", "angry": '["starter"]'})
+    assert lists(tmp_path).to_json()["chosen"] == [Emotion.ANGRY]
 
 
 def ids(path: Path) -> list[str]:
-    with Lists.open(path) as found:
+    with CatalogueEditor.open(path) as found:
         return [each.track_id for each in found.entries(Emotion.SAD)]
 
 
@@ -84,9 +84,9 @@ def test_a_list_is_put_in_order_and_new_songs_follow(tmp_path: Path) -> None:
     SqliteCatalogue.open(path).close()
     before = ids(path)
     wanted = [before[3], before[0], "unknown", before[3]]
-    assert do(path, "reorder", {"emotion": "sad", "ids": wanted}) == {"songs": 2}
+    assert run(path, "reorder", {"emotion": "sad", "ids": wanted}) == {"songs": 2}
     assert ids(path) == [before[3], before[0], before[1], before[2], *before[4:]]
-    do(path, "add", {"rows": [{"emotion": "sad", "title": "New", "artist": "One"}]})
+    run(path, "add", {"rows": [{"emotion": "sad", "title": "New", "artist": "One"}]})
     assert ids(path)[-1].startswith("song:")
 
 
@@ -104,7 +104,7 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path, action: str, arguments: 
     path = tmp_path / "catalogue.sqlite"
     SqliteCatalogue.open(path).close()
     with pytest.raises(ListError):
-        do(path, action, arguments)
+        run(path, action, arguments)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_link_to_a_song_at_spotify_is_known(link: str, track_id: str) -> None:
 def test_the_album_comes_along_to_what_is_recommended(tmp_path: Path) -> None:
     path = tmp_path / "catalogue.sqlite"
     SqliteCatalogue.open(path).close()
-    do(path, "add", {"rows": [{"emotion": "sad", "title": "T", "artist": "A", "album": "B", "track_id": "x:1"}]})
+    run(path, "add", {"rows": [{"emotion": "sad", "title": "T", "artist": "A", "album": "B", "track_id": "x:1"}]})
     with SqliteCatalogue.open(path) as catalogue:
         key = catalogue.key_of("x:1")
         assert key is not None

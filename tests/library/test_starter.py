@@ -13,14 +13,14 @@ import pytest
 
 from musicond.core.models import EMOTIONS, Emotion
 from musicond.library.database import MEMORY
-from musicond.library.editor import Entry, Lists
+from musicond.library.editor import CatalogueEditor, CatalogueEntry
 from tools.make_starter import COARSE, OUT, OUT_IDS, WINDOWS, song, table
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def lists() -> dict[Emotion, tuple[Entry, ...]]:
-    with Lists.open(MEMORY) as catalogue:
+def lists() -> dict[Emotion, tuple[CatalogueEntry, ...]]:
+    with CatalogueEditor.open(MEMORY) as catalogue:
         return {emotion: catalogue.entries(emotion) for emotion in EMOTIONS}
 
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from musicond.config.schema import Mqtt
-from musicond.config.user_settings import load_controls
-from musicond.controller import Brain
+from musicond.config.user_settings import load_settings
+from musicond.controller import Controller
 from musicond.core.models import EMOTIONS, Box, Emotion, EmotionEstimate, Faces, Frame
 from musicond.core.mood.tracker import MoodConfig
 from musicond.core.pipeline import FrameRate, Pipeline
@@ -21,13 +21,13 @@ from musicond.core.recommend.recommender import Recommender
 from musicond.errors import CatalogueError, CommandError, SourceLost
 from musicond.library.catalogue import SqliteCatalogue
 from musicond.library.database import FILE_NAME
-from musicond.library.editor import Lists
+from musicond.library.editor import CatalogueEditor
 from musicond.mqtt.client import Timing
-from musicond.mqtt.entities import THINGS, present
+from musicond.mqtt.entities import ENTITIES, available_entities
 from musicond.mqtt.output import MqttOutput
-from musicond.mqtt.publisher import News
+from musicond.mqtt.publisher import StatePublisher
 from musicond.runtime.inbox import Inbox
-from musicond.runtime.json_file import SettingsStore
+from musicond.runtime.json_file import JsonFile
 from musicond.watch_loop import WatchLoop
 
 if TYPE_CHECKING:
@@ -134,10 +134,10 @@ class House:
         self.room, self.base = Room(), f"musicond/{node}"
         self.file = folder / FILE_NAME
         self.catalogue = SqliteCatalogue.open(self.file)
-        self.store = SettingsStore(folder / "settings.json")
+        self.store = JsonFile(folder / "settings.json")
         recommender = Recommender(self.catalogue, 1)
         pipeline = Pipeline(self.room, Reader(self.room), recommender, MoodConfig(0.42, 0.30, 0.2, 1.0, 0.1))
-        pipeline.settings = load_controls(self.store)
+        pipeline.settings = load_settings(self.store)
         self.inbox: Inbox[Command] = Inbox()
         self.latest: Outcome | None = None
         self.commands: list[Command] = []
@@ -147,7 +147,7 @@ class House:
         self.output = MqttOutput(config, node, "musicond", password, self._submit, vitals, facts, timing)
         self.loop: WatchLoop[Frame, Command, Outcome] = WatchLoop(
             Camera(self.room),
-            Brain(pipeline, FrameRate(8, 8), self.store),
+            Controller(pipeline, FrameRate(8, 8), self.store),
             self.inbox,
             emit=self._emit,
             lost=SourceLost,
@@ -184,7 +184,7 @@ class House:
 
     def said(self, verdict: str, track_id: str | None = None) -> int:
         """Count what is on the disk: `likes` or `dislikes`, of one song or of all."""
-        with Lists.open(self.file, read_only=True) as lists:
+        with CatalogueEditor.open(self.file, read_only=True) as lists:
             return sum(int(str(each[verdict])) for each in lists.feedback() if track_id in (None, each["track_id"]))
 
     def likes(self) -> int:
@@ -193,13 +193,13 @@ class House:
     def truth(self) -> dict[str, Any]:
         """Return what the retained topics should hold, without what wavers."""
         assert self.latest is not None
-        topics = dict(News(present(self._facts), "").due(replace(self.latest)))
+        topics = dict(StatePublisher(available_entities(self._facts), "").pending(replace(self.latest)))
         return {"availability": "online", **_steady(topics)}
 
     def told(self, listener: Listener) -> dict[str, Any]:
         """Return what they hold; health, events and commands are no state of the core."""
         topics = listener.below(self.base)
-        others = ("health", "event", *(topic for thing in THINGS for topic in thing.topics))
+        others = ("health", "event", *(topic for thing in ENTITIES for topic in thing.topics))
         return _steady({each: topics[each] for each in topics if each not in others})
 
     def settled(self, listener: Listener, seconds: float = 10) -> bool:

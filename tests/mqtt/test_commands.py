@@ -12,8 +12,8 @@ import pytest
 from musicond.core.commands import SetSensitivity
 from musicond.core.models import Emotion, Mood, Watching
 from musicond.mqtt.client import Received
-from musicond.mqtt.commands import Commands
-from musicond.mqtt.entities import THINGS
+from musicond.mqtt.commands import CommandReceiver
+from musicond.mqtt.entities import ENTITIES
 from tests.mqtt.house import House
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def test_what_was_switched_is_kept_over_a_restart(
 
 
 @pytest.mark.parametrize(
-    "thing", [thing for thing in THINGS if thing.means and not thing.needs], ids=lambda thing: thing.key
+    "thing", [thing for thing in ENTITIES if thing.command_fn and not thing.requires], ids=lambda thing: thing.key
 )
 def test_a_retained_command_is_ignored_with_one_line(
     tmp_path: Path,
@@ -207,7 +207,7 @@ def test_random_topics_and_payloads_hurt_nobody(
     house: House, listener: Listener, caplog: pytest.LogCaptureFixture
 ) -> None:
     rng = random.Random(7)
-    topics = [topic for thing in THINGS if thing.means for topic in thing.topics if "privacy" not in topic]
+    topics = [topic for thing in ENTITIES if thing.command_fn for topic in thing.topics if "privacy" not in topic]
     for _ in range(300):
         listener.send(f"musicond/den/{rng.choice(topics)}", rng.randbytes(rng.randrange(1, 60)), qos=rng.randrange(3))
     listener.send("musicond/den/privacy/set", "on")
@@ -226,22 +226,22 @@ def test_a_packet_identifier_that_comes_again_is_the_same_message_only_for_a_whi
         done.set_result(None)
         return done
 
-    things = {topic: thing for thing in THINGS for topic in thing.topics if thing.key == "like"}
-    commands = Commands(things, submit, acknowledged.append, lambda: None)
+    things = {topic: thing for thing in ENTITIES for topic in thing.topics if thing.key == "like"}
+    commands = CommandReceiver(things, submit, acknowledged.append, lambda: None)
 
     def like(now: float, *, dup: bool) -> None:
-        commands.take("like/set", Received("musicond/den/like/set", b"PRESS", False, 1, dup), now)  # noqa: FBT003 - not retained
-        commands.turn(now)
+        commands.on_message("like/set", Received("musicond/den/like/set", b"PRESS", False, 1, dup), now)  # noqa: FBT003 - not retained
+        commands.process(now)
 
-    commands.on_up(0, resumed=False)
+    commands.on_connect(0, resumed=False)
     like(1, dup=False)
-    commands.on_up(20, resumed=True)
+    commands.on_connect(20, resumed=True)
     like(20, dup=True)
     assert (len(counted), acknowledged) == (1, [1, 1]), "the acknowledgement had been lost"
-    commands.turn(100)
+    commands.process(100)
     like(101, dup=True)
     assert len(counted) == 2, "another message, which was itself sent again"
-    commands.on_up(102, resumed=False)
+    commands.on_connect(102, resumed=False)
     like(102, dup=True)
     assert len(counted) == 3, "of a new session"
 

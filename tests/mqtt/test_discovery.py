@@ -9,7 +9,7 @@ import pytest
 
 from musicond.core.models import Mood
 from musicond.mqtt.discovery import BIRTH_DELAY_S, discovery, removed
-from musicond.mqtt.entities import THINGS, present
+from musicond.mqtt.entities import ENTITIES, available_entities
 from tests.mqtt.house import House
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.mqtt.conftest import Broker, Listener
 
 CONFIG = "homeassistant/device/den/config"
-MESSAGE = discovery("musicond/den", "den", "Küche 1", "0.1", present({"temperature"}))
+MESSAGE = discovery("musicond/den", "den", "Küche 1", "0.1", available_entities({"temperature"}))
 
 
 @pytest.fixture
@@ -64,18 +64,18 @@ ACCOUNT = {"sign_in", "sign_in_ends", "sign_in_days"}
 
 
 def test_what_an_installation_lacks_is_not_announced() -> None:
-    keys = {thing.key for thing in THINGS}
-    assert {thing.key for thing in present(())} == keys - {"temperature", "throttled"} - PLAYER - ACCOUNT
-    assert {thing.key for thing in present(("playback",))} == keys - {"temperature", "throttled"} - ACCOUNT
+    keys = {thing.key for thing in ENTITIES}
+    assert {thing.key for thing in available_entities(())} == keys - {"temperature", "throttled"} - PLAYER - ACCOUNT
+    assert {thing.key for thing in available_entities(("playback",))} == keys - {"temperature", "throttled"} - ACCOUNT
     assert "temperature" in MESSAGE["components"]
     assert "throttled" not in MESSAGE["components"]
 
 
 def test_commands_to_one_topic_are_understood_by_one_row() -> None:
     by_topic: dict[str, list[bool]] = {}
-    for thing in THINGS:
+    for thing in ENTITIES:
         if thing.command:
-            by_topic.setdefault(thing.command, []).append(thing.means is not None)
+            by_topic.setdefault(thing.command, []).append(thing.command_fn is not None)
     assert all(sum(understood) == 1 for understood in by_topic.values())
 
 
@@ -90,7 +90,7 @@ def test_it_is_announced_once_and_again_after_home_assistant_s_birth(
 ) -> None:
     listener = listen()
     assert listener.wait_for(CONFIG)
-    assert set(components(listener)) == {thing.key for thing in present(())}
+    assert set(components(listener)) == {thing.key for thing in available_entities(())}
     heard = [topic for topic, *_ in listener.heard].count(CONFIG)
     listener.retained.clear()
     born = time.monotonic()

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from musicond.core.models import Box, Emotion, Faces, Mood, Track, Watching
 from musicond.core.outcome import AutoplayBlock, BlockReason, Outcome, Playback, Recommendation, Settings
 from musicond.mqtt import payloads
-from musicond.mqtt.entities import present
-from musicond.mqtt.publisher import BURST, GAP_S, REFILL_S, STEP, News
+from musicond.mqtt.entities import available_entities
+from musicond.mqtt.publisher import BURST, GAP_S, REFILL_S, STEP, StatePublisher
 from tools.fleet_devices import ordinary_hour
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ HAPPY = Outcome(
 
 
 def told(outcomes: Iterable[Outcome]) -> list[tuple[float, str]]:
-    news = News(present(()), "0")
-    return [(outcome.captured_at, topic) for outcome in outcomes for topic, _ in news.due(outcome)]
+    news = StatePublisher(available_entities(()), "0")
+    return [(outcome.captured_at, topic) for outcome in outcomes for topic, _ in news.pending(outcome)]
 
 
 def test_an_ordinary_hour_has_at_most_sixty_messages() -> None:
@@ -66,14 +66,14 @@ def test_why_nothing_plays_is_told_seldom_and_what_plays_at_once() -> None:
     times = [when for when, topic in told(outcomes) if topic == "playback/attributes"]
     assert all(later - before >= GAP_S for before, later in pairwise(times))
     assert 2 <= len(times) <= 1 + BURST
-    news = News(present(("playback",)), "0")
-    list(news.due(at(1, None)))
-    assert "playback/attributes" not in dict(news.due(at(2, AutoplayBlock(BlockReason.PAUSED))))
+    news = StatePublisher(available_entities(("playback",)), "0")
+    list(news.pending(at(1, None)))
+    assert "playback/attributes" not in dict(news.pending(at(2, AutoplayBlock(BlockReason.PAUSED))))
     assert (
         '"holding":"paused"'
-        in dict(news.due(at(3, AutoplayBlock(BlockReason.PAUSED), SONGS[0])))["playback/attributes"]
+        in dict(news.pending(at(3, AutoplayBlock(BlockReason.PAUSED), SONGS[0])))["playback/attributes"]
     )
-    assert '"holding":null' in dict(news.due(at(30, None, SONGS[0])))["playback/attributes"], "it is not forgotten"
+    assert '"holding":null' in dict(news.pending(at(30, None, SONGS[0])))["playback/attributes"], "it is not forgotten"
 
 
 @given(st.lists(st.tuples(st.floats(0.1, 30), st.floats(0, 1), st.integers(0, 3)), max_size=200))
@@ -103,11 +103,11 @@ def test_a_change_of_mood_is_told_at_once_in_full() -> None:
 
 
 def test_after_a_new_connection_all_is_told_again() -> None:
-    news = News(present(()), "0")
-    first = dict(news.due(HAPPY))
-    assert list(news.due(HAPPY)) == []
-    news.forget()
-    assert dict(news.due(HAPPY)) == first
+    news = StatePublisher(available_entities(()), "0")
+    first = dict(news.pending(HAPPY))
+    assert list(news.pending(HAPPY)) == []
+    news.republish_all()
+    assert dict(news.pending(HAPPY)) == first
 
 
 def test_a_manual_mood_says_so() -> None:
@@ -121,14 +121,14 @@ def test_a_manual_mood_says_so() -> None:
 
 def test_the_plain_recommendation_fits_and_ends_at_a_song() -> None:
     long = tuple(Track(str(i), f"Título {i} " + "ü" * 40, "Künstler", "https://example.org") for i in range(9))
-    line = payloads.plain(Recommendation(Mood.SAD, long, "", NOON))
+    line = payloads.summary(Recommendation(Mood.SAD, long, "", NOON))
     assert len(line) <= 255
     assert line.endswith("– Künstler")  # noqa: RUF001 - the dash
     assert line.count(";") >= 2
     huge = Track("1", "x" * 400, "y", "https://example.org")
-    assert payloads.plain(Recommendation(Mood.SAD, (huge,), "", NOON)) == "x" * 254 + "…"
-    assert payloads.plain(None) == ""
-    assert payloads.plain(Recommendation(Mood.SAD, (), "", NOON)) == ""
+    assert payloads.summary(Recommendation(Mood.SAD, (huge,), "", NOON)) == "x" * 254 + "…"
+    assert payloads.summary(None) == ""
+    assert payloads.summary(Recommendation(Mood.SAD, (), "", NOON)) == ""
 
 
 def test_the_attributes_name_albums_and_the_playlist_where_they_are_known() -> None:

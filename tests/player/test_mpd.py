@@ -20,7 +20,7 @@ from musicond.core.commands import Next, Play, SetVolume, Stop
 from musicond.core.models import Faces, Mood, Track, Watching
 from musicond.core.outcome import Outcome, PlayState, Recommendation, Settings
 from musicond.errors import PlaybackError
-from musicond.player.events import Rules
+from musicond.player.events import PlaybackRules
 from musicond.player.mpd import MpdBackend
 from musicond.player.player import Player, PlayerConfig
 from tests.mqtt.conftest import free_port
@@ -94,7 +94,7 @@ def song(path: Path, pitch: float, seconds: int = 30, rate: int = 8000) -> None:
 class Room:
     """The player in a room that the test directs."""
 
-    def __init__(self, library: Library, rules: Rules, *, autoplay: bool = True) -> None:
+    def __init__(self, library: Library, rules: PlaybackRules, *, autoplay: bool = True) -> None:
         self.more = threading.Event()
         self.player = Player(
             MpdBackend("127.0.0.1", library.port), rules, PlayerConfig(autoplay=autoplay), self.more.set
@@ -143,7 +143,7 @@ def library(tmp_path: Path) -> Iterator[Library]:
 
 @pytest.fixture
 def room(library: Library) -> Iterator[Room]:
-    made = Room(library, Rules(song_end=False, volume=40, volume_max=60, cool_down_s=0, away_s=1))
+    made = Room(library, PlaybackRules(song_end=False, volume=40, volume_max=60, cool_down_s=0, away_s=1))
     made.player.start()
     yield made
     made.player.stop()

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from musicond.runtime.health import Meter, memory_mib, temperature_c, throttled
+from musicond.runtime.health import RateMeter, memory_mib, temperature_c, throttled
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ def test_temperature_and_throttling_are_read_as_the_kernel_writes_them(tmp_path:
 
 
 def test_the_meter_counts() -> None:
-    meter = Meter()
+    meter = RateMeter()
     assert meter.rate() == 0
     meter.count()
     assert meter.rate() == 0

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from musicond.errors import StateDirError
-from musicond.runtime.json_file import SettingsStore, state_lock
+from musicond.runtime.json_file import JsonFile, state_lock
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
-    store = SettingsStore(tmp_path / "settings.json")
+    store = JsonFile(tmp_path / "settings.json")
     assert store.load({}) == {}
     store.save({"privacy": True, "pause_until": None})
-    assert SettingsStore(tmp_path / "settings.json").load({}) == {"privacy": True, "pause_until": None}
+    assert JsonFile(tmp_path / "settings.json").load({}) == {"privacy": True, "pause_until": None}
     assert [file.name for file in tmp_path.iterdir()] == ["settings.json"]
 
 
@@ -29,7 +29,7 @@ def test_it_is_for_the_owner_of_the_folder_alone_whoever_saves(tmp_path: Path) -
     (tmp_path / "settings.new").symlink_to(elsewhere)
     if os.geteuid() == 0:
         os.chown(tmp_path, 12345, 12345)
-    SettingsStore(file).save({"privacy": True})
+    JsonFile(file).save({"privacy": True})
     found, folder = file.stat(), tmp_path.stat()
     assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (folder.st_uid, folder.st_gid, 0o600)
     assert elsewhere.read_text() == "theirs", "a link that lies in the way is not followed"
@@ -39,15 +39,15 @@ def test_it_is_for_the_owner_of_the_folder_alone_whoever_saves(tmp_path: Path) -
 def test_a_damaged_file_is_kept_aside_and_told(tmp_path: Path, text: str) -> None:
     file = tmp_path / "settings.json"
     file.write_text(text)
-    assert SettingsStore(file).load({"damaged": True}) == {"damaged": True}
+    assert JsonFile(file).load({"damaged": True}) == {"damaged": True}
     assert (tmp_path / "settings.damaged").read_text() == text
-    assert SettingsStore(file).load({"damaged": True}) == {}
+    assert JsonFile(file).load({"damaged": True}) == {}
 
 
 def test_what_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "settings.json").mkdir()
     with pytest.raises(StateDirError, match=r"settings\.json: Is a directory; make it readable"):
-        SettingsStore(tmp_path / "settings.json").load({})
+        JsonFile(tmp_path / "settings.json").load({})
 
 
 def test_one_process_a_state_directory(tmp_path: Path) -> None:

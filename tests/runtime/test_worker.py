@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from musicond.runtime import worker as module
-from musicond.runtime.worker import Jobs
+from musicond.runtime.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,21 +16,21 @@ WAIT_S = 10
 
 
 @pytest.fixture
-def made() -> Iterator[list[Jobs]]:
-    found: list[Jobs] = []
+def made() -> Iterator[list[Worker]]:
+    found: list[Worker] = []
     yield found
     for jobs in found:
         jobs.stop()
 
 
-def started(made: list[Jobs], *regular: object, tick_s: float = 60.0) -> Jobs:
-    jobs = Jobs(list(regular), tick_s)  # type: ignore[arg-type]  # functions, of the tests
+def started(made: list[Worker], *regular: object, tick_s: float = 60.0) -> Worker:
+    jobs = Worker(list(regular), tick_s)  # type: ignore[arg-type]  # functions, of the tests
     made.append(jobs)
     jobs.start()
     return jobs
 
 
-def test_a_job_is_done_in_its_own_thread_and_its_error_given_back(made: list[Jobs]) -> None:
+def test_a_job_is_done_in_its_own_thread_and_its_error_given_back(made: list[Worker]) -> None:
     jobs = started(made)
     assert jobs.submit(lambda: threading.current_thread().name).result(WAIT_S) == "jobs"
     with pytest.raises(ZeroDivisionError):
@@ -38,7 +38,7 @@ def test_a_job_is_done_in_its_own_thread_and_its_error_given_back(made: list[Job
     assert jobs.submit(lambda: 3).result(WAIT_S) == 3
 
 
-def test_what_is_regular_is_looked_after_at_once_after_each_job_and_with_time(made: list[Jobs]) -> None:
+def test_what_is_regular_is_looked_after_at_once_after_each_job_and_with_time(made: list[Worker]) -> None:
     times = threading.Semaphore(0)
     jobs = started(made, times.release)
     assert times.acquire(timeout=WAIT_S)
@@ -50,7 +50,7 @@ def test_what_is_regular_is_looked_after_at_once_after_each_job_and_with_time(ma
         assert ticking.acquire(timeout=WAIT_S)
 
 
-def test_a_bug_in_one_is_told_once_and_the_others_go_on(made: list[Jobs], caplog: pytest.LogCaptureFixture) -> None:
+def test_a_bug_in_one_is_told_once_and_the_others_go_on(made: list[Worker], caplog: pytest.LogCaptureFixture) -> None:
     times = threading.Semaphore(0)
 
     def broken() -> None:
@@ -63,13 +63,13 @@ def test_a_bug_in_one_is_told_once_and_the_others_go_on(made: list[Jobs], caplog
     assert "KeyError: 'bug'" in caplog.text
 
 
-def test_a_long_job_lets_others_pass_where_it_breathes_and_ends_when_asked(made: list[Jobs]) -> None:
+def test_a_long_job_lets_others_pass_where_it_breathes_and_ends_when_asked(made: list[Worker]) -> None:
     begun = threading.Event()
 
     def long() -> int:
         turns = 0
         begun.set()
-        while not jobs.breathe():
+        while not jobs.should_stop():
             turns += 1
         return turns
 
@@ -84,12 +84,12 @@ def test_a_long_job_lets_others_pass_where_it_breathes_and_ends_when_asked(made:
 
 def test_too_many_are_refused_and_stopping_twice_or_unstarted_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_WAITING", 2)
-    jobs = Jobs()
+    jobs = Worker()
     assert not jobs.submit(lambda: 1).done()
     cancelled = jobs.submit(lambda: 2)
     assert cancelled.cancel()
     with pytest.raises(queue.Full):
         jobs.submit(lambda: 3).result(WAIT_S)
-    assert not jobs.breathe()
+    assert not jobs.should_stop()
     jobs.stop()
     jobs.stop()

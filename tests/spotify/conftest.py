@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from musicond.spotify import auth as places
-from musicond.spotify.auth import LOOK_SCOPES, PLAY_SCOPES, Access
+from musicond.spotify.auth import LOOK_SCOPES, PLAY_SCOPES, SpotifyAuth
 from musicond.spotify.client import Client
 from musicond.spotify.sign_in import SignIn
-from musicond.spotify.token_file import FILE_NAME, GrantStore
+from musicond.spotify.token_file import FILE_NAME, TokenFile
 from tests.spotify.double import CLIENT_ID, Double
 
 if TYPE_CHECKING:
@@ -32,12 +32,12 @@ def double(monkeypatch: pytest.MonkeyPatch) -> Iterator[Double]:
 
 
 @pytest.fixture
-def access(double: Double, tmp_path: Path) -> Access:
-    return Access(GrantStore(tmp_path / FILE_NAME), CLIENT_ID, REDIRECT, (*LOOK_SCOPES, *PLAY_SCOPES))
+def access(double: Double, tmp_path: Path) -> SpotifyAuth:
+    return SpotifyAuth(TokenFile(tmp_path / FILE_NAME), CLIENT_ID, REDIRECT, (*LOOK_SCOPES, *PLAY_SCOPES))
 
 
 @pytest.fixture
-def sign_in(access: Access) -> SignIn:
+def sign_in(access: SpotifyAuth) -> SignIn:
     return SignIn(access)
 
 
@@ -48,7 +48,7 @@ def signed_in(double: Double, sign_in: SignIn) -> SignIn:
 
 
 @pytest.fixture
-def client(access: Access, signed_in: SignIn) -> Iterator[Client]:
+def client(access: SpotifyAuth, signed_in: SignIn) -> Iterator[Client]:
     made = Client(access)
     yield made
     made.close()

@@ -15,7 +15,7 @@ from tests.spotify.serving import Fault
 from tests.spotify.words import entry, track_object, track_uri
 
 if TYPE_CHECKING:
-    from musicond.spotify.auth import Access
+    from musicond.spotify.auth import SpotifyAuth
     from musicond.spotify.client import Client
     from tests.spotify.double import Double
 
@@ -23,7 +23,7 @@ SONGS = tuple(Track(track_uri(name), name, "x", "") for name in ("One", "Two"))
 QUIET = "0" * 21 + "1"
 
 
-def speaker(client: Client, access: Access, device: str | None = "Kitchen", **more: bool) -> SpotifyBackend:
+def speaker(client: Client, access: SpotifyAuth, device: str | None = "Kitchen", **more: bool) -> SpotifyBackend:
     return SpotifyBackend(client, access, device, **more)
 
 
@@ -122,7 +122,7 @@ def test_each_refusal_is_a_plain_sentence_at_once(
     assert len([each for each in double.seen if each.path == "me/player"]) == 1, "it is not asked again by itself"
 
 
-def test_after_429_nobody_asks_until_the_time_is_over(double: Double, client: Client, access: Access) -> None:
+def test_after_429_nobody_asks_until_the_time_is_over(double: Double, client: Client, access: SpotifyAuth) -> None:
     double.faults.append(Fault("me/player", 429, {"error": {"status": 429}}, {"Retry-After": "3600"}))
     with pytest.raises(PlaybackError) as caught:
         client.playback()
@@ -136,7 +136,7 @@ def test_after_429_nobody_asks_until_the_time_is_over(double: Double, client: Cl
 
 @pytest.mark.parametrize("how", ["cut", "drip", "hang", "close"])
 def test_a_broken_or_slow_answer_is_never_taken_for_silence(
-    double: Double, client: Client, access: Access, how: str, monkeypatch: pytest.MonkeyPatch
+    double: Double, client: Client, access: SpotifyAuth, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """spotipy takes an answer that is no JSON for an empty one, and an empty one means that nothing plays."""
     double.player.play([track_uri("Theirs")], double.add_device("Elsewhere"))
@@ -151,7 +151,7 @@ def test_a_broken_or_slow_answer_is_never_taken_for_silence(
     assert speaker(client, access).get_status().playing
 
 
-def test_the_speaker_is_found_by_its_name_on_every_play(double: Double, client: Client, access: Access) -> None:
+def test_the_speaker_is_found_by_its_name_on_every_play(double: Double, client: Client, access: SpotifyAuth) -> None:
     double.add_device("Bedroom", active=True)
     double.add_device("kitchen")
     kitchen = double.add_device("Kitchen")
@@ -179,7 +179,7 @@ def test_the_speaker_is_found_by_its_name_on_every_play(double: Double, client: 
     ],
 )
 def test_another_room_is_never_taken_instead(
-    double: Double, client: Client, access: Access, devices: list[dict[str, object]], why: str
+    double: Double, client: Client, access: SpotifyAuth, devices: list[dict[str, object]], why: str
 ) -> None:
     for each in devices:
         double.add_device(**each)  # type: ignore[arg-type]
@@ -190,14 +190,14 @@ def test_another_room_is_never_taken_instead(
     assert double.count("PUT", "me/player/play") == 0
 
 
-def test_any_speaker_takes_the_active_one_if_told_so(double: Double, client: Client, access: Access) -> None:
+def test_any_speaker_takes_the_active_one_if_told_so(double: Double, client: Client, access: SpotifyAuth) -> None:
     double.add_device("Bedroom")
     kitchen = double.add_device("Kitchen", active=True)
     speaker(client, access, "any", anywhere=True).play(SONGS)
     assert double.last("PUT", "me/player/play").query == {"device_id": kitchen}
 
 
-def test_a_stale_id_is_looked_up_once_more(double: Double, client: Client, access: Access) -> None:
+def test_a_stale_id_is_looked_up_once_more(double: Double, client: Client, access: SpotifyAuth) -> None:
     double.add_device("Kitchen")
     double.faults.append(
         Fault("me/player/play", 404, {"error": {"status": 404, "message": "Device not found"}}, times=1)
@@ -210,7 +210,7 @@ def test_a_stale_id_is_looked_up_once_more(double: Double, client: Client, acces
     assert double.count("GET", "me/player/devices") == 4, "then it gives up"
 
 
-def test_a_look_tells_what_is_ours_from_what_is_not(double: Double, client: Client, access: Access) -> None:
+def test_a_look_tells_what_is_ours_from_what_is_not(double: Double, client: Client, access: SpotifyAuth) -> None:
     kitchen, bedroom = double.add_device("Kitchen"), double.add_device("Bedroom")
     own = speaker(client, access)
     assert not own.get_status().item_ids
@@ -237,14 +237,14 @@ def test_a_look_tells_what_is_ours_from_what_is_not(double: Double, client: Clie
     assert double.violations == []
 
 
-def test_songs_of_other_services_can_not_be_played_there(double: Double, client: Client, access: Access) -> None:
+def test_songs_of_other_services_can_not_be_played_there(double: Double, client: Client, access: SpotifyAuth) -> None:
     double.add_device("Kitchen")
     with pytest.raises(PlaybackError, match="none of the recommended songs"):
         speaker(client, access).play([Track("file:///a.mp3", "a", "b", "")])
 
 
 def test_no_secret_is_logged_even_at_debug(
-    double: Double, client: Client, access: Access, caplog: pytest.LogCaptureFixture
+    double: Double, client: Client, access: SpotifyAuth, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG):
         double.expire_access()

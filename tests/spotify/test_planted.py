@@ -15,14 +15,14 @@ from tests.spotify.words import entry, track_object, track_uri
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from musicond.spotify.auth import Access
+    from musicond.spotify.auth import SpotifyAuth
     from musicond.spotify.client import Client
     from tests.spotify.double import Double
 
 OWN = "1" * 22
 
 
-def holds(double: Double, client: Client, access: Access) -> None:
+def holds(double: Double, client: Client, access: SpotifyAuth) -> None:
     """Read a playlist, search, and play in the kitchen while the bedroom is active; raise where that goes wrong."""
     double.playlists[OWN] = ("Own", [entry("One")])
     double.found = [track_object("Found")]
@@ -53,13 +53,13 @@ BUGS: dict[str, tuple[object, str, object]] = {
 }
 
 
-def test_without_a_bug_it_holds(double: Double, client: Client, access: Access) -> None:
+def test_without_a_bug_it_holds(double: Double, client: Client, access: SpotifyAuth) -> None:
     holds(double, client, access)
 
 
 @pytest.mark.parametrize("name", BUGS)
 def test_each_planted_bug_is_caught(
-    double: Double, client: Client, access: Access, monkeypatch: pytest.MonkeyPatch, name: str
+    double: Double, client: Client, access: SpotifyAuth, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setattr(*BUGS[name])
     with pytest.raises(Exception, match=r".*"):

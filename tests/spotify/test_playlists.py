@@ -9,10 +9,10 @@ import pytest
 
 from musicond.core.models import Emotion
 from musicond.core.schedule import Schedule
-from musicond.library.editor import Lists
-from musicond.library.maintenance import Librarian
-from musicond.runtime.json_file import SettingsStore
-from musicond.runtime.worker import Jobs
+from musicond.library.editor import CatalogueEditor
+from musicond.library.maintenance import LibraryMaintenance
+from musicond.runtime.json_file import JsonFile
+from musicond.runtime.worker import Worker
 from musicond.spotify.playlists import SpotifyList
 from tests.spotify.double import Double, tracks
 from tests.spotify.serving import Fault
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from musicond.library.refresh import Report
+    from musicond.library.refresh import RefreshReport
     from musicond.spotify.client import Client
 
 RAIN, SEARCH = "spotify:Rainy days", "spotify:search:rainy piano"
@@ -36,23 +36,23 @@ class Shelf:
         self.folder, self.client, self.names = folder, client, names
         self.breathe: Callable[[], bool] = lambda: False
 
-    def librarian(self) -> Librarian:
-        return Librarian(
+    def librarian(self) -> LibraryMaintenance:
+        return LibraryMaintenance(
             self.folder / "catalogue.sqlite",
             {Emotion.SAD: self.names},
             Schedule.parse("never"),
-            SettingsStore(self.folder / "refresh.json"),
+            JsonFile(self.folder / "refresh.json"),
             others={"spotify": lambda name, _: SpotifyList(name, self.client)},
             breathe=self.breathe,
         )
 
-    def refresh(self) -> Report:
+    def refresh(self) -> RefreshReport:
         report = self.librarian().refresh()
         assert report is not None
         return report
 
     def songs(self, origin: str) -> set[str]:
-        with Lists.open(self.folder / "catalogue.sqlite") as lists:
+        with CatalogueEditor.open(self.folder / "catalogue.sqlite") as lists:
             entries = lists.entries(Emotion.SAD)
             return {each.title for each in entries if each.origin == origin and each.state != "gone"}
 
@@ -158,14 +158,14 @@ def test_a_rest_of_an_hour_holds_nothing_else_up(rainy: Double, client: Client, 
     table.write_text("title,artist\nNewer,Me\n")
     rainy.faults.append(Fault("me/playlists", 429, REST, {"Retry-After": "3600"}))
     librarian = shelf.librarian()
-    jobs = Jobs([librarian.tick])
+    jobs = Worker([librarian.tick])
     asked = len(rainy.seen)
     jobs.start()
     try:
         started = time.monotonic()
-        jobs.submit(lambda: librarian.do("refresh", {})).result(10)
+        jobs.submit(lambda: librarian.run_action("refresh", {})).result(10)
         jobs.submit(librarian.tick).result(10)
-        assert jobs.submit(lambda: librarian.do("list", {})).result(10)["entries"]
+        assert jobs.submit(lambda: librarian.run_action("list", {})).result(10)["entries"]
         assert time.monotonic() - started < 5
     finally:
         jobs.stop()
@@ -179,8 +179,8 @@ def test_after_the_rest_the_lists_are_read_again_by_themselves(rainy: Double, cl
     shelf = Shelf(tmp_path, client, RAIN)
     rainy.faults.append(Fault("me/playlists", 429, REST, {"Retry-After": "1"}, times=1))
     librarian = shelf.librarian()
-    jobs = Jobs([librarian.tick], tick_s=0.1)
-    jobs.submit(lambda: librarian.do("refresh", {}))
+    jobs = Worker([librarian.tick], tick_s=0.1)
+    jobs.submit(lambda: librarian.run_action("refresh", {}))
     jobs.start()
     try:
         assert rainy.until(lambda: rainy.count("GET", f"playlists/{'2' * 22}/items") == 1, 15)

@@ -16,10 +16,10 @@ from musicond.app.playback import build_spotify
 from musicond.config.schema import Config
 from musicond.errors import CommandError, ListError, PlaybackError
 from musicond.spotify import sign_in as module
-from musicond.spotify.auth import Access
+from musicond.spotify.auth import SpotifyAuth
 from musicond.spotify.client import Client
-from musicond.spotify.sign_in import SignIn, warn
-from musicond.spotify.token_file import Grant, GrantStore, ends_on
+from musicond.spotify.sign_in import SignIn, warn_of_expiry
+from musicond.spotify.token_file import Grant, TokenFile, ends_on
 from tests.spotify.conftest import REDIRECT
 from tests.spotify.double import CLIENT_ID
 from tests.spotify.serving import Fault
@@ -35,7 +35,7 @@ def begin(sign_in: SignIn) -> str:
 
 
 def test_a_sign_in_by_a_pasted_address_is_kept_for_its_owner_alone(
-    double: Double, sign_in: SignIn, access: Access
+    double: Double, sign_in: SignIn, access: SpotifyAuth
 ) -> None:
     assert sign_in.do("status", {})["signed_in"] is False
     told: list[bool] = []
@@ -103,7 +103,7 @@ def test_who_does_not_agree_is_not_signed_in(double: Double, sign_in: SignIn) ->
     assert "not allowed there" in str(sign_in.do("status", {})["trouble"])
 
 
-def test_a_used_code_and_a_wrong_client_id_are_told_apart(double: Double, sign_in: SignIn, access: Access) -> None:
+def test_a_used_code_and_a_wrong_client_id_are_told_apart(double: Double, sign_in: SignIn, access: SpotifyAuth) -> None:
     address = double.agree(begin(sign_in))
     double.faults.append(Fault("api/token", 400, {"error": "invalid_grant"}, times=1))
     with pytest.raises(CommandError, match="used already"):
@@ -115,18 +115,18 @@ def test_a_used_code_and_a_wrong_client_id_are_told_apart(double: Double, sign_i
 
 
 def test_what_spotify_must_allow_besides_asks_for_another_sign_in(
-    double: Double, signed_in: SignIn, access: Access
+    double: Double, signed_in: SignIn, access: SpotifyAuth
 ) -> None:
-    more = Access(access.store, CLIENT_ID, REDIRECT, (*access.scopes, "user-top-read"))
+    more = SpotifyAuth(access.store, CLIENT_ID, REDIRECT, (*access.scopes, "user-top-read"))
     with pytest.raises(PlaybackError, match="allow more") as caught:
         more.token()
     assert caught.value.sign_in
-    other = Access(access.store, "f" * 32, REDIRECT, access.scopes)
-    assert not other.account().signed_in
+    other = SpotifyAuth(access.store, "f" * 32, REDIRECT, access.scopes)
+    assert not other.get_account().signed_in
 
 
 def test_a_dead_sign_in_is_discarded_and_asked_for_once(
-    double: Double, client: Client, access: Access, caplog: pytest.LogCaptureFixture
+    double: Double, client: Client, access: SpotifyAuth, caplog: pytest.LogCaptureFixture
 ) -> None:
     double.kill_tokens()
     with caplog.at_level(logging.DEBUG), pytest.raises(PlaybackError, match="musicond spotify login") as caught:
@@ -139,7 +139,7 @@ def test_a_dead_sign_in_is_discarded_and_asked_for_once(
     assert len(double.seen) == asked, "nobody is asked with a sign-in that is gone"
 
 
-def test_an_hour_later_the_token_is_renewed_once_for_all(double: Double, client: Client, access: Access) -> None:
+def test_an_hour_later_the_token_is_renewed_once_for_all(double: Double, client: Client, access: SpotifyAuth) -> None:
     double.expire_access()
     before = double.refreshed
     others = [threading.Thread(target=Client(access).playback) for _ in range(5)]
@@ -155,7 +155,7 @@ def test_an_hour_later_the_token_is_renewed_once_for_all(double: Double, client:
     assert double.refreshed == count + 1
 
 
-def test_logout_forgets(signed_in: SignIn, access: Access) -> None:
+def test_logout_forgets(signed_in: SignIn, access: SpotifyAuth) -> None:
     assert signed_in.do("logout", {})["signed_in"] is False
     assert not access.store.path.exists()
     signed_in.do("logout", {})
@@ -176,14 +176,14 @@ def test_the_speakers_are_listed(double: Double, signed_in: SignIn) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"refresh_token": 1}', "{}", '{"a": 1}'])
-def test_a_damaged_file_means_to_sign_in_again(access: Access, content: str) -> None:
+def test_a_damaged_file_means_to_sign_in_again(access: SpotifyAuth, content: str) -> None:
     access.store.path.write_text(content)
     with pytest.raises(PlaybackError, match="nobody is signed in"):
         access.token()
 
 
 def test_the_end_is_told_30_7_and_1_days_ahead_once_each(
-    tmp_path: object, access: Access, caplog: pytest.LogCaptureFixture
+    tmp_path: object, access: SpotifyAuth, caplog: pytest.LogCaptureFixture
 ) -> None:
     today = datetime.now().astimezone()
     grant = Grant("refresh-x", today.isoformat(), " ".join(access.scopes), CLIENT_ID)
@@ -194,17 +194,17 @@ def test_the_end_is_told_30_7_and_1_days_ahead_once_each(
             given -= timedelta(days=1)
         access.store.save(replace(grant, authorized_at=given.isoformat()))
         caplog.clear()
-        last = warn(access, last)
+        last = warn_of_expiry(access, last)
         told += [days] * len(caplog.records)
     assert told == [30, 7, 1]
     assert "sign in" in str(SignIn(access).do("status", {})["trouble"])
 
 
-def test_root_keeps_it_for_the_daemons_user(tmp_path: object, access: Access) -> None:
+def test_root_keeps_it_for_the_daemons_user(tmp_path: object, access: SpotifyAuth) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can write for another user")
     os.chown(access.store.path.parent, 12345, 12345)
-    GrantStore(access.store.path).save(Grant("refresh-x", "2026-01-01T00:00:00+00:00", "", CLIENT_ID))
+    TokenFile(access.store.path).save(Grant("refresh-x", "2026-01-01T00:00:00+00:00", "", CLIENT_ID))
     found = access.store.path.stat()
     assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (12345, 12345, 0o600)
 
@@ -215,5 +215,5 @@ def test_lists_may_be_chosen_on_the_page_without_signing_in_again(tmp_path: Path
     lists = build_spotify(Config.model_validate({"spotify": found}), tmp_path)
     assert player is not None
     assert lists is not None
-    assert {"playlist-read-private", "user-library-read", "user-modify-playback-state"} <= set(player.access.scopes)
-    assert set(player.access.scopes) - set(lists.access.scopes) == {"user-modify-playback-state"}
+    assert {"playlist-read-private", "user-library-read", "user-modify-playback-state"} <= set(player.auth.scopes)
+    assert set(player.auth.scopes) - set(lists.auth.scopes) == {"user-modify-playback-state"}

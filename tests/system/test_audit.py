@@ -11,7 +11,7 @@ import pytest
 
 from musicond.core.models import EMOTIONS, Mood
 from musicond.library.database import FILE_NAME
-from musicond.library.editor import Lists
+from musicond.library.editor import CatalogueEditor
 from tests.system.daemon import Daemon
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def test_with_the_history_off_no_mood_is_written_with_a_time(tmp_path: Path) -> 
             text = file.read_text("utf-8")
             assert not (WORDS.search(text) and TIME.search(text)), file
             assert file.name in ("lock", "refresh.json", "settings.json"), "a file this test does not know"
-    with Lists.open(tmp_path / "state" / FILE_NAME, read_only=True) as lists:
+    with CatalogueEditor.open(tmp_path / "state" / FILE_NAME, read_only=True) as lists:
         assert sum(entry.shown for entry in lists.entries()) >= 10, "what was offered is counted"
         assert sum(int(str(each["likes"])) for each in lists.feedback()) == 1
 

@@ -7,8 +7,8 @@ import jsonschema
 import pytest
 
 from musicond.mqtt import payloads
-from musicond.mqtt.entities import THINGS, present
-from musicond.mqtt.publisher import News
+from musicond.mqtt.entities import ENTITIES, available_entities
+from musicond.mqtt.publisher import StatePublisher
 from tools.make_mqtt_docs import COMMANDS, OUTCOME, PAGE, SCHEMA, STATES, examples, page, schema
 
 WHOLE: dict[str, Any] = json.loads(schema())
@@ -39,11 +39,11 @@ def test_the_schema_is_one_and_the_examples_hold() -> None:
 
 
 def test_every_topic_and_command_of_the_table_is_documented() -> None:
-    said = {topic for topic, _ in News(THINGS, "0").due(OUTCOME)} | {"availability", "health", "event"}
+    said = {topic for topic, _ in StatePublisher(ENTITIES, "0").pending(OUTCOME)} | {"availability", "health", "event"}
     assert said == STATES.keys() | payloads.TOPICS.keys()
-    assert {thing.command for thing in THINGS if thing.means} == COMMANDS.keys()
+    assert {thing.command for thing in ENTITIES if thing.command_fn} == COMMANDS.keys()
 
 
 def test_what_is_said_holds() -> None:
-    for topic, text in News(present(()), "0").due(OUTCOME):
+    for topic, text in StatePublisher(available_entities(()), "0").pending(OUTCOME):
         holds(topic, text)

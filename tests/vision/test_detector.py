@@ -101,9 +101,9 @@ def test_a_still_room_is_not_searched_again(monkeypatch: pytest.MonkeyPatch) -> 
     real = finder._cascade
 
     class Counting:
-        def search(self, grey: NDArray[np.uint8], min_size: float, max_size: float) -> list[Box]:
+        def detect(self, grey: NDArray[np.uint8], min_size: float, max_size: float) -> list[Box]:
             asked.append(0)
-            return real.search(grey, min_size, max_size)
+            return real.detect(grey, min_size, max_size)
 
         def __getattr__(self, name: str) -> object:
             return getattr(real, name)

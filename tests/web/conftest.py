@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from musicond.core.commands import Command
-    from musicond.web.desk import Desk
+    from musicond.web.desk import ActionEndpoint
     from musicond.web.preview import Preview
 
 NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -83,7 +83,7 @@ class Rig:
     health: dict[str, object] = field(default_factory=good_health)
     arrived: threading.Event = field(default_factory=threading.Event)
     token: SecretStr | None = None
-    desks: dict[str, Desk] = field(default_factory=dict)
+    desks: dict[str, ActionEndpoint] = field(default_factory=dict)
     preview: Preview | None = None
 
     def __post_init__(self) -> None:

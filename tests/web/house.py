@@ -13,10 +13,10 @@ from musicond.core.schedule import Schedule
 from musicond.errors import ListError
 from musicond.history import HistoryBook, HistoryOutput
 from musicond.library.catalogue import SqliteCatalogue
-from musicond.library.maintenance import Librarian
-from musicond.runtime.json_file import SettingsStore
-from musicond.runtime.worker import Jobs
-from musicond.web.desk import Desk
+from musicond.library.maintenance import LibraryMaintenance
+from musicond.runtime.json_file import JsonFile
+from musicond.runtime.worker import Worker
+from musicond.web.desk import ActionEndpoint
 from musicond.web.openapi import document
 from musicond.web.preview import Preview
 from musicond.web.routes import page_actions
@@ -80,16 +80,16 @@ class House:
         self.folder = folder
         path = folder / "catalogue.sqlite"
         SqliteCatalogue.open(path).close()
-        self.jobs = Jobs()
+        self.jobs = Worker()
         wanted = dict.fromkeys(Emotion, ("starter",))
-        store = SettingsStore(folder / "refresh.json")
-        self.librarian = Librarian(path, wanted, Schedule.parse("never"), store, others={"spotify": _nothing})
+        store = JsonFile(folder / "refresh.json")
+        self.librarian = LibraryMaintenance(path, wanted, Schedule.parse("never"), store, others={"spotify": _nothing})
         self.book = HistoryBook(folder / "history")
         self.counts = HistoryOutput(self.book, 365)
         self.account = Account()
-        self.jobs = Jobs([self.librarian.tick])
+        self.jobs = Worker([self.librarian.tick])
         desks = build_desks(self.jobs, self.librarian, self.book, self.counts, lambda: CHECKS)
-        desks["spotify"] = Desk(self.account.ask, page=page_actions("spotify"))
+        desks["spotify"] = ActionEndpoint(self.account.ask, page=page_actions("spotify"))
         self.rig = Rig(folder / "run" / "control.sock", desks=desks, preview=Preview())
         self.output = self.rig.output
 
@@ -99,9 +99,9 @@ class House:
 
 def _nothing(name: str, _: Emotion) -> Any:
     class Nothing:
-        address = None
+        uri = None
 
-        def songs(self) -> Iterator[Any]:
+        def tracks(self) -> Iterator[Any]:
             yield from ()
 
     return Nothing()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import SecretStr
 
-from musicond.web.access import COOKIE, MAX_ADDRESSES, TRIES, WINDOW_S, Access, Entry
+from musicond.web.access import COOKIE, MAX_ADDRESSES, TRIES, WINDOW_S, AuthResult, TokenAuth
 from musicond.web.guard import is_local
 from tests.web.conftest import HAPPY, Rig, make_rig
 
@@ -29,41 +29,41 @@ class Clock:
 
 
 def test_the_token_opens_once_and_the_cookie_from_then_on() -> None:
-    access = Access(SecretStr(TOKEN))
-    assert access.entry("a") is Entry.OUT
-    assert access.entry("a", token=TOKEN) is Entry.NEW
-    assert access.entry("a", cookie=access.cookie) is Entry.IN
-    assert access.entry("a", cookie=TOKEN) is Entry.OUT
-    assert access.entry("a", token=access.cookie) is Entry.OUT
+    access = TokenAuth(SecretStr(TOKEN))
+    assert access.authenticate("a") is AuthResult.DENIED
+    assert access.authenticate("a", token=TOKEN) is AuthResult.NEW
+    assert access.authenticate("a", cookie=access.cookie) is AuthResult.OK
+    assert access.authenticate("a", cookie=TOKEN) is AuthResult.DENIED
+    assert access.authenticate("a", token=access.cookie) is AuthResult.DENIED
     for odd in ("\u00e9", "\udcff"):
-        assert access.entry("a", token=odd) is Entry.OUT
-        assert access.entry("a", cookie=odd) is Entry.OUT
+        assert access.authenticate("a", token=odd) is AuthResult.DENIED
+        assert access.authenticate("a", cookie=odd) is AuthResult.DENIED
     assert TOKEN not in access.cookie
-    assert Access(SecretStr(TOKEN + "x")).cookie != access.cookie
+    assert TokenAuth(SecretStr(TOKEN + "x")).cookie != access.cookie
 
 
 def test_who_guesses_must_wait_and_keeps_nobody_else_out() -> None:
     clock = Clock()
-    access = Access(SecretStr(TOKEN), clock)
+    access = TokenAuth(SecretStr(TOKEN), clock)
     for _ in range(TRIES):
-        assert access.entry("guesser", token="wrong") is Entry.OUT
-    assert access.entry("guesser", token=TOKEN) is Entry.WAIT
-    assert access.entry("guesser", cookie=access.cookie) is Entry.IN, "who is in stays in"
-    assert access.entry("other", token=TOKEN) is Entry.NEW
+        assert access.authenticate("guesser", token="wrong") is AuthResult.DENIED
+    assert access.authenticate("guesser", token=TOKEN) is AuthResult.RATE_LIMITED
+    assert access.authenticate("guesser", cookie=access.cookie) is AuthResult.OK, "who is in stays in"
+    assert access.authenticate("other", token=TOKEN) is AuthResult.NEW
     clock.now = WINDOW_S + 1
-    assert access.entry("guesser", token=TOKEN) is Entry.NEW
+    assert access.authenticate("guesser", token=TOKEN) is AuthResult.NEW
 
 
 def test_a_request_without_any_token_and_an_old_cookie_are_no_guess() -> None:
-    access = Access(SecretStr(TOKEN))
-    assert {access.entry("a", cookie="old") for _ in range(5 * TRIES)} == {Entry.OUT}
-    assert {access.entry("a") for _ in range(5 * TRIES)} == {Entry.OUT}
+    access = TokenAuth(SecretStr(TOKEN))
+    assert {access.authenticate("a", cookie="old") for _ in range(5 * TRIES)} == {AuthResult.DENIED}
+    assert {access.authenticate("a") for _ in range(5 * TRIES)} == {AuthResult.DENIED}
 
 
 def test_many_addresses_take_no_more_room() -> None:
-    access = Access(SecretStr(TOKEN))
+    access = TokenAuth(SecretStr(TOKEN))
     for number in range(4 * MAX_ADDRESSES):
-        access.entry(str(number), token="wrong")
+        access.authenticate(str(number), token="wrong")
     assert len(access._wrong) == MAX_ADDRESSES
 
 

@@ -20,7 +20,7 @@ from musicond.core.mood.bias import Bias
 from musicond.core.outcome import Account, CalibrationProgress, Playback, PlayState, Settings
 from musicond.web import responses as snapshot
 from musicond.web.openapi import document
-from musicond.web.routes import ERRANDS, LOOKS, ORDERS
+from musicond.web.routes import ACTION_ROUTES, COMMAND_ROUTES, RESOURCE_ROUTES
 from musicond.web.schemas import STATE
 from tests.web.conftest import HAPPY, SONGS, Rig, good_health, without_face
 from tests.web.house import House, house
@@ -40,7 +40,7 @@ HURRY = settings(
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-DESKS = {each.desk for each in ERRANDS}
+DESKS = {each.desk for each in ACTION_ROUTES}
 FULL = Playback(
     "spotify",
     state=PlayState.PLAYING,
@@ -55,7 +55,7 @@ FULL = Playback(
 def test_the_document_is_valid_and_names_every_address() -> None:
     made = document(DESKS)
     validate(made)
-    assert len(made["paths"]) == len(LOOKS) + len(ORDERS) + len(ERRANDS)
+    assert len(made["paths"]) == len(RESOURCE_ROUTES) + len(COMMAND_ROUTES) + len(ACTION_ROUTES)
     names = [each["operationId"] for path in made["paths"].values() for each in path.values()]
     assert len(names) == len(set(names))
 
@@ -71,7 +71,7 @@ def test_it_is_served_as_it_is_made(rig: Rig) -> None:
     [
         None,
         HAPPY,
-        without_face(Watching.PRIVATE, controls=Settings(private=True, paused=True, bias=Bias((0.1,) * 7))),
+        without_face(Watching.PRIVATE, settings=Settings(private=True, paused=True, bias=Bias((0.1,) * 7))),
         replace(HAPPY, playback=FULL, calibration=CalibrationProgress(0.5, "nobody there"), notice="disk full"),
     ],
 )

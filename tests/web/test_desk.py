@@ -13,7 +13,7 @@ import pytest
 from musicond.errors import CatalogueError, ControlError, ListError
 from musicond.web import desk as module
 from musicond.web.client import ControlClient
-from musicond.web.desk import Desk
+from musicond.web.desk import ActionEndpoint
 from musicond.web.server import WebOutput
 from tests.web.conftest import Rig, make_rig
 from tests.web.test_api import JSON, ask, post
@@ -30,7 +30,7 @@ class Counter:
         self.asked: list[tuple[str, Mapping[str, Any]]] = []
         self.answer: BaseException | None = None
         self.hold = False
-        desks = {"catalogue": Desk(self.ask)}
+        desks = {"catalogue": ActionEndpoint(self.ask)}
         self.output = WebOutput("127.0.0.1:0", rig.path, None, rig.submit, lambda: rig.health, desks)
         self.client = ControlClient(rig.path)
 
@@ -54,8 +54,8 @@ def counter(tmp_path: Path) -> Iterator[Counter]:
 
 def test_the_control_socket_is_answered_with_a_body_of_any_size(counter: Counter) -> None:
     rows = [{"title": "x" * 90} for _ in range(3000)]
-    assert counter.client.desk("catalogue", "add", {"rows": rows}) == {"well": True}
-    assert counter.client.desk("catalogue", "list") == {"well": True}
+    assert counter.client.run_action("catalogue", "add", {"rows": rows}) == {"well": True}
+    assert counter.client.run_action("catalogue", "list") == {"well": True}
     assert counter.asked == [("add", {"rows": rows}), ("list", {})]
 
 
@@ -71,7 +71,10 @@ def test_the_port_is_not(counter: Counter) -> None:
 def test_the_page_may_ask_what_it_is_allowed_to(tmp_path: Path) -> None:
     rig = make_rig(tmp_path)
     found = Counter(rig)
-    rig.desks = {"catalogue": Desk(found.ask, page={"list"}), "spotify": Desk(found.ask, page={"status"})}
+    rig.desks = {
+        "catalogue": ActionEndpoint(found.ask, page={"list"}),
+        "spotify": ActionEndpoint(found.ask, page={"status"}),
+    }
     rig.output = rig.again("127.0.0.1:0")
     rig.output.start()
     try:
@@ -98,16 +101,16 @@ def test_the_page_may_ask_what_it_is_allowed_to(tmp_path: Path) -> None:
 def test_errors_are_one_line(counter: Counter, answer: BaseException, says: str) -> None:
     counter.answer = answer
     with pytest.raises(ControlError, match=says) as caught:
-        counter.client.desk("catalogue", "add", {})
+        counter.client.run_action("catalogue", "add", {})
     assert "\n" not in str(caught.value)
 
 
 def test_a_body_that_is_too_large_or_no_object_is_refused(counter: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ControlError, match="send a JSON object"):
-        counter.client.desk("catalogue", "add", [1])  # type: ignore[arg-type]  # what is tested
+        counter.client.run_action("catalogue", "add", [1])  # type: ignore[arg-type]  # what is tested
     monkeypatch.setattr(module, "BODY_LIMIT", 100)
     with pytest.raises(ControlError, match="import it in parts"):
-        counter.client.desk("catalogue", "add", {"rows": ["x" * 200]})
+        counter.client.run_action("catalogue", "add", {"rows": ["x" * 200]})
     assert counter.asked == []
 
 
@@ -115,4 +118,4 @@ def test_what_takes_long_is_told(counter: Counter, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(module, "ANSWER_WAIT_S", 0.05)
     counter.hold = True
     with pytest.raises(ControlError, match="the daemon is busy"):
-        counter.client.desk("catalogue", "verify")
+        counter.client.run_action("catalogue", "verify")

@@ -73,7 +73,7 @@ def test_why_nothing_is_read_is_said_with_what_to_do(
     rig: Rig, page: Any, watching: Watching, controls: Settings, word: str, says: str
 ) -> None:
     rig.health["trouble"] = "the cable is loose; push it in"
-    rig.output.accept(without_face(watching, controls=controls))
+    rig.output.accept(without_face(watching, settings=controls))
     page.wait_for_selector(f"#hero[data-kind={watching}]")
     assert text(page, "#word") == word
     assert says in text(page, "#detail")
@@ -104,13 +104,13 @@ def test_titles_are_text_and_only_https_becomes_a_link(rig: Rig, page: Any) -> N
 def test_privacy_and_pause_are_at_hand_in_every_view(rig: Rig, page: Any, view: str) -> None:
     go(page, view)
     click(rig, page, "#privacy")
-    rig.output.accept(without_face(Watching.PRIVATE, controls=Settings(private=True)))
+    rig.output.accept(without_face(Watching.PRIVATE, settings=Settings(private=True)))
     page.wait_for_selector("#privacy[aria-checked=true]")
     assert text(page, "#link") == "Private"
     click(rig, page, "#privacy")
     page.click("#pause")
     click(rig, page, "[data-minutes='15']")
-    rig.output.accept(without_face(Watching.PAUSED, controls=Settings(paused=True)))
+    rig.output.accept(without_face(Watching.PAUSED, settings=Settings(paused=True)))
     page.wait_for_selector("#pause-text:text-is('Resume')")
     click(rig, page, "#pause")
     assert rig.commands == [SetPrivacy(on=True), SetPrivacy(on=False), Pause(15.0), Resume()]

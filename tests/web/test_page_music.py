@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from musicond.core.models import Emotion
-from musicond.library.editor import Lists
+from musicond.library.editor import CatalogueEditor
 from tests.web.browser import go, opened, text
 from tests.web.house import House, house
 from tests.web.pictures import wait_for
@@ -30,7 +30,7 @@ def page(house: House, chromium: Any) -> Iterator[Any]:
 
 
 def order(house: House) -> list[str]:
-    with Lists.open(house.folder / "catalogue.sqlite") as lists:
+    with CatalogueEditor.open(house.folder / "catalogue.sqlite") as lists:
         return [each.title for each in lists.entries(Emotion.HAPPY)]
 
 
@@ -55,9 +55,9 @@ def test_a_song_that_another_page_removed_does_not_move(house: House, page: Any)
     with page.expect_response("**/catalogue/list"):
         go(page, "now")
         go(page, "music")
-    with Lists.open(house.folder / "catalogue.sqlite") as lists:
+    with CatalogueEditor.open(house.folder / "catalogue.sqlite") as lists:
         gone = lists.entries(Emotion.HAPPY)[0].track_id
-    house.librarian.do("remove", {"id": gone, "emotion": "happy"})
+    house.librarian.run_action("remove", {"id": gone, "emotion": "happy"})
     button(page, 0, "down").click()
     page.locator("#count:text-is('24 songs.')").wait_for()
     assert first not in order(house)

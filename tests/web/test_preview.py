@@ -86,7 +86,7 @@ def test_the_newest_frame_is_sent_and_never_cached(shown: Rig) -> None:
     shown.preview.show(frame(), HAPPY)
     shown.output.accept(replace(HAPPY, seq=2))
     assert viewer.picture().shape == (240, 320, 3)
-    shown.output.accept(without_face(Watching.PRIVATE, controls=Settings(private=True)))
+    shown.output.accept(without_face(Watching.PRIVATE, settings=Settings(private=True)))
     assert viewer.answer.read() is not None, "it ends"
     viewer.close()
     wait_for(lambda: shown.preview is not None and shown.preview.watchers == 0)

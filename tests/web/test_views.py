@@ -11,7 +11,7 @@ import pytest
 
 from musicond.core.models import Emotion, Watching
 from musicond.core.outcome import Settings
-from musicond.library.editor import Lists
+from musicond.library.editor import CatalogueEditor
 from tests.web.browser import PLAYING, go, opened, text
 from tests.web.conftest import HAPPY, without_face
 from tests.web.house import House, house
@@ -34,7 +34,7 @@ def page(house: House, chromium: Any) -> Iterator[Any]:
 
 
 def order(house: House) -> list[str]:
-    with Lists.open(house.folder / "catalogue.sqlite") as lists:
+    with CatalogueEditor.open(house.folder / "catalogue.sqlite") as lists:
         return [each.title for each in lists.entries(Emotion.HAPPY)]
 
 
@@ -66,7 +66,7 @@ def test_songs_are_added_moved_removed_and_brought_back(house: House, page: Any)
     page.locator("#count:text-is('26 songs.')").wait_for()
     page.click("#more")
     page.locator("#songs li:last-child b:text-is('Mine')").wait_for()
-    with Lists.open(house.folder / "catalogue.sqlite") as lists:
+    with CatalogueEditor.open(house.folder / "catalogue.sqlite") as lists:
         made = lists.entries(Emotion.HAPPY)[-1]
     assert (made.track_id, made.origin) == ("spotify:track:4uLU6hMCjMI75M1A2tKUQC", "own")
 
@@ -80,14 +80,14 @@ def test_each_mood_has_its_list_and_its_sources(house: House, page: Any) -> None
     page.click("#source-form button")
     page.locator("#sources li:nth-child(2) b:text-is('spotify:Rainy days')").wait_for()
     page.locator("#progress:has-text('no songs in it')").wait_for()
-    told = house.librarian.do("sources", {})
+    told = house.librarian.run_action("sources", {})
     assert told["lists"][Emotion.SAD] == ("starter", "spotify:Rainy days")  # type: ignore[index]
     assert told["lists"][Emotion.HAPPY] == ("starter",)  # type: ignore[index]
     page.get_by_role("button", name="Move spotify:Rainy days up").click()
     page.locator("#sources li:nth-child(1) b:text-is('spotify:Rainy days')").wait_for()
     page.click("#source-reset")
     page.wait_for_selector("#source-reset", state="hidden")
-    assert house.librarian.do("sources", {})["chosen"] == []
+    assert house.librarian.run_action("sources", {})["chosen"] == []
 
 
 def test_the_history_is_a_chart_and_a_table_and_can_be_deleted(house: House, page: Any) -> None:
@@ -172,7 +172,7 @@ def test_the_live_picture_is_drawn_while_it_is_looked_at(house: House, page: Any
     shown = "document.getElementById('picture').naturalWidth"
     wait_for(lambda: page.evaluate(shown) == 320)
     preview.clear()
-    house.output.accept(without_face(Watching.PRIVATE, controls=Settings(private=True)))
+    house.output.accept(without_face(Watching.PRIVATE, settings=Settings(private=True)))
     page.wait_for_selector("#live-closed:not([hidden])")
     assert page.is_hidden("#picture")
     wait_for(lambda: preview.watchers == 0)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from musicond import __version__
 from musicond.library.database import FILE_NAME
-from musicond.library.editor import Lists
+from musicond.library.editor import CatalogueEditor
 from tests.mqtt.conftest import Broker, Listener
 from tests.mqtt.relay import Relay
 from tests.rig.checks import check, faults, mosquitto_version
@@ -67,7 +67,7 @@ def commands(ha: HomeAssistant, daemon: Daemon) -> None:
     ha.becomes("sensor.musicond_recommendation", "next brings other songs", "!" + before)
     ha.call("button.press", "button.musicond_wrong_mood")
     ha.becomes("select.musicond_manual_mood", "wrong mood ends the manual mood", "auto")
-    with Lists.open(daemon.folder / "state" / FILE_NAME, read_only=True) as lists:
+    with CatalogueEditor.open(daemon.folder / "state" / FILE_NAME, read_only=True) as lists:
         check([each["likes"] for each in lists.feedback()] == [1], "the like is in the catalogue, once")
     ha.call("button.press", "button.musicond_dislike")
     ha.call("number.set_value", "number.musicond_sensitivity", value=70)

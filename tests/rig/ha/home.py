@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from musicond.core.models import Mood
-from musicond.mqtt.entities import THINGS, present
+from musicond.mqtt.entities import ENTITIES, available_entities
 from musicond.runtime import health
 from tests.rig.checks import check
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from musicond.mqtt.thing import Thing
+    from musicond.mqtt.thing import EntityDescription
 
 ENTER = """
 mount -t proc proc "$1/proc"
@@ -80,15 +80,15 @@ class HomeAssistant:
         self._process.wait(60)
 
 
-def announced(ha: HomeAssistant, facts: Collection[str] = ()) -> tuple[dict[str, Thing], dict[str, Any]]:
+def announced(ha: HomeAssistant, facts: Collection[str] = ()) -> tuple[dict[str, EntityDescription], dict[str, Any]]:
     """Check that the things of an installation with these facts become entities, and nothing besides; return both."""
     machine = {"temperature": health.temperature_c(), "throttled": health.throttled()}
     has = {*facts, *(name for name, value in machine.items() if value is not None)}
-    wanted = {f"{thing.kind}.musicond_{thing.key}": thing for thing in present(has)}
+    wanted = {f"{thing.platform}.musicond_{thing.key}": thing for thing in available_entities(has)}
     end = time.monotonic() + 15
     while (found := ha.ask("states"))["entities"].keys() != wanted.keys() and time.monotonic() < end:
         ha.ask("wait", entity="none", state="none", seconds=0.2)
-    check(found["entities"].keys() == wanted.keys(), f"{len(wanted)} of {len(THINGS)} things are announced and there")
+    check(found["entities"].keys() == wanted.keys(), f"{len(wanted)} of {len(ENTITIES)} things are announced and there")
     check(not found["issues"], f"nothing to repair {found['issues']}")
     return wanted, found
 
@@ -101,7 +101,7 @@ def entities(ha: HomeAssistant, facts: Collection[str] = ()) -> dict[str, Any]:
         score = entity_id.startswith("sensor.musicond_score_")
         # A button and an event have no state before they are first used, a pause no end and a player no trouble before
         # there is one.
-        may_be_unknown = thing is None or thing.kind in ("button", "event") or thing.key in MAY_LACK
+        may_be_unknown = thing is None or thing.platform in ("button", "event") or thing.key in MAY_LACK
         good = (
             entity["disabled"]
             if score

@@ -24,8 +24,8 @@ LAUNCH = """
 import sys
 from pathlib import Path
 from musicond.runtime import health
-from musicond.spotify import access
-access.API, access.ACCOUNTS = "{0}/v1/", "{0}"
+from musicond.spotify import auth
+auth.API, auth.ACCOUNTS = "{0}/v1/", "{0}"
 health.temperature_c.__defaults__, health.throttled.__defaults__ = (Path("{1}/temp"),), (Path("{1}/throttled"),)
 from musicond.cli import main
 sys.exit(main(sys.argv[1:]))

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from musicond.core.models import Mood
 from musicond.library.database import FILE_NAME
-from musicond.library.editor import Lists
+from musicond.library.editor import CatalogueEditor
 from tests.mqtt.conftest import Broker, Listener, free_port
 from tests.rig.checks import check, faults, mosquitto_version
 from tests.system.daemon import Daemon
@@ -144,7 +144,7 @@ def _minutes(listener: Listener) -> float:
 def _liked(daemon: Daemon) -> bool:
     end = time.monotonic() + 5
     while time.monotonic() < end:
-        with Lists.open(daemon.folder / "state" / FILE_NAME, read_only=True) as lists:
+        with CatalogueEditor.open(daemon.folder / "state" / FILE_NAME, read_only=True) as lists:
             if [each["likes"] for each in lists.feedback()] == [1]:
                 return True
         daemon.until(lambda: False, 0.1)
