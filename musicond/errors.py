@@ -8,6 +8,11 @@ CONFIG = 78
 """Exit code: the configuration or the model is wrong."""
 
 
+def error_text(exc: BaseException) -> str:
+    """Return an error in one line: the text of the operating system, the error's own text, or the name of its class."""
+    return getattr(exc, "strerror", None) or " ".join(str(exc).split()) or type(exc).__name__
+
+
 class MusicondError(Exception):
     """An error that a person can cause; its text is one line that says what, where and what to do."""
 

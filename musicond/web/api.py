@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 from pydantic import ValidationError
 
-from musicond.errors import CatalogueError, CommandError
+from musicond.errors import CatalogueError, CommandError, error_text
 from musicond.runtime.inbox import InboxFull
 from musicond.web.guard import HttpError, add_headers, failure, guard, plain_errors
 from musicond.web.metrics import TEXT_FORMAT, Metrics
@@ -138,9 +138,7 @@ class Api:
         except CatalogueError as trouble:
             raise HttpError(500, str(trouble)) from trouble
         except OSError as trouble:
-            raise HttpError(
-                500, f"could not be stored ({trouble.strerror or trouble}); see musicond doctor"
-            ) from trouble
+            raise HttpError(500, f"could not be stored ({error_text(trouble)}); see musicond doctor") from trouble
         return _json(to_json({"done": True}))
 
 

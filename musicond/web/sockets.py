@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
 
-from musicond.errors import OutputError
+from musicond.errors import OutputError, error_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,7 @@ def open_tcp(listen: str) -> socket.socket:
         return socket.create_server((host, port), family=family)
     except (OSError, OverflowError) as fault:
         taken = isinstance(fault, OSError) and fault.errno == errno.EADDRINUSE
-        what = "is taken by another program" if taken else f"can't be opened ({_why(fault)})"
+        what = "is taken by another program" if taken else f"can't be opened ({error_text(fault)})"
         remedy = "stop that program, or set another port in web.listen" if taken else "set another web.listen"
         raise OutputError(f"the page's address {listen} {what}; {remedy}") from fault
 
@@ -66,7 +66,7 @@ def open_unix(path: Path) -> socket.socket:
     except OSError as fault:
         door.close()
         raise OutputError(
-            f"the control socket {path} can't be made ({_why(fault)}); "
+            f"the control socket {path} can't be made ({error_text(fault)}); "
             "make its folder writable for this user, or set RUNTIME_DIRECTORY to another"
         ) from fault
     except OutputError:
@@ -160,7 +160,3 @@ def _clear(path: Path) -> None:
             path.unlink(missing_ok=True)
             return
     raise OutputError(f"another musicond answers on {path}; stop it first")
-
-
-def _why(fault: Exception) -> str:
-    return getattr(fault, "strerror", None) or str(fault)
