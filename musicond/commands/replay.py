@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from musicond.app.build import build_pipeline, build_vision, open_recording
 from musicond.commands.options import add_config, load_config
-from musicond.core.models import EMOTIONS, Frame
+from musicond.core.models import Frame, scores_by_emotion
 from musicond.core.pipeline import FrameRate
 from musicond.library.catalogue import SqliteCatalogue
 from musicond.library.database import MEMORY
@@ -180,14 +180,13 @@ def lines(clip: str, at: float, outcome: Outcome, *, every: bool) -> Iterator[di
     """Yield what one outcome has to tell: its frame, if asked for, then a new mood and a new recommendation."""
     t = round(at, 3)
     if every:
-        scores = outcome.raw_scores
         yield {
             "type": "frame",
             "clip": clip,
             "t": t,
             "faces": [_box(box) for box in outcome.faces.confirmed],
             "coasted": [_box(box) for box in outcome.faces.coasted],
-            "scores": dict(zip(EMOTIONS, (round(score, 4) for score in scores), strict=True)) if scores else None,
+            "scores": scores_by_emotion(outcome.raw_scores, 4),
             "mood": outcome.mood,
             "watching": outcome.watching,
         }

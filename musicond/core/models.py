@@ -30,6 +30,13 @@ class Emotion(StrEnum):
 EMOTIONS: tuple[Emotion, ...] = tuple(Emotion)
 
 
+def scores_by_emotion(scores: tuple[float, ...] | None, digits: int) -> dict[Emotion, float] | None:
+    """Return scores in the order of `EMOTIONS` as a mapping, rounded to `digits` decimal places; None for None."""
+    if scores is None:
+        return None
+    return {emotion: round(score, digits) for emotion, score in zip(EMOTIONS, scores, strict=True)}
+
+
 class Mood(StrEnum):
     """What the room is told: one of the seven emotions, `unsure` or `nobody`."""
 
@@ -99,6 +106,11 @@ class Faces:
     """The frame is too dark to find a face in."""
     tentative: bool = False
     """Something may be a face, not sure enough yet to count: the next look should come soon."""
+
+    @property
+    def count(self) -> int:
+        """Faces in sight: confirmed and coasted."""
+        return len(self.confirmed) + len(self.coasted)
 
 
 @dataclass(frozen=True, slots=True)

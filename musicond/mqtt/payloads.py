@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from musicond.core.models import EMOTIONS, Emotion, Mood, Watching
+from musicond.core.models import Emotion, Mood, Watching, scores_by_emotion
 from musicond.core.outcome import PlayState
 
 if TYPE_CHECKING:
@@ -168,8 +168,8 @@ def state(outcome: Outcome, version: str, *, running: bool = True) -> StatePaylo
         watching=outcome.watching,
         presence=outcome.present,
         confidence=None if nobody else round(outcome.confidence, 2),
-        scores=_scores(outcome),
-        faces=_faces(outcome),
+        scores=scores_by_emotion(outcome.scores, 2),
+        faces=outcome.faces.count,
         since=outcome.since,
         notice=outcome.notice,
         version=version,
@@ -183,8 +183,8 @@ def attributes(outcome: Outcome) -> RecommendationAttributes:
     return RecommendationAttributes(
         emotion=found.mood.emotion if found else None,
         confidence=round(outcome.confidence, 2) if read else None,
-        scores=_scores(outcome) if read else None,
-        faces=_faces(outcome),
+        scores=scores_by_emotion(outcome.scores, 2) if read else None,
+        faces=outcome.faces.count,
         since=found.wall_time if found else None,
         reason=found.reason if found else None,
         tracks=[SongPayload.of(track) for track in (found.tracks if found else ())],
@@ -245,13 +245,3 @@ def summary(found: Recommendation | None) -> str:
     if found and found.tracks and not line:
         line = found.tracks[0].title[: PLAIN_LIMIT - 1] + "…"
     return line
-
-
-def _scores(outcome: Outcome) -> dict[Emotion, float] | None:
-    if outcome.scores is None:
-        return None
-    return {emotion: round(score, 2) for emotion, score in zip(EMOTIONS, outcome.scores, strict=True)}
-
-
-def _faces(outcome: Outcome) -> int:
-    return len(outcome.faces.confirmed) + len(outcome.faces.coasted)

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from musicond import __version__
-from musicond.core.models import EMOTIONS, Mood, Watching
+from musicond.core.models import Mood, Watching, scores_by_emotion
 from musicond.core.outcome import Explanation, Settings
 
 if TYPE_CHECKING:
@@ -42,14 +42,13 @@ def state(outcome: Outcome | None, health: Mapping[str, object], *, preview: boo
             "health": dict(health),
             "version": __version__,
         }
-    faces = len(outcome.faces.confirmed) + len(outcome.faces.coasted)
     return {
         "watching": outcome.watching,
         "mood": outcome.mood,
         "since": outcome.since.isoformat(),
         "confidence": round(outcome.confidence, 4),
-        "scores": _scores(outcome.scores),
-        "faces": faces,
+        "scores": scores_by_emotion(outcome.scores, 4),
+        "faces": outcome.faces.count,
         "present": outcome.present,
         "recommendation": _recommendation(outcome.recommendation),
         "playback": _playback(outcome.playback),
@@ -79,12 +78,6 @@ def fault(outcome: Outcome | None, age_s: float, health: Mapping[str, object]) -
     if outcome.watching is Watching.NO_CAMERA:
         return f"no camera: {health.get('trouble') or 'see musicond doctor'}"
     return None
-
-
-def _scores(scores: tuple[float, ...] | None) -> dict[str, float] | None:
-    if scores is None:
-        return None
-    return {emotion.value: round(score, 4) for emotion, score in zip(EMOTIONS, scores, strict=True)}
 
 
 def _track(track: Track) -> dict[str, object]:
@@ -156,5 +149,5 @@ def _controls(controls: Settings) -> dict[str, object]:
         "paused": controls.paused,
         "paused_until": until.isoformat() if until else None,
         "policy": controls.policy,
-        "bias": _scores(controls.bias.shifts) if controls.bias else None,
+        "bias": scores_by_emotion(controls.bias.shifts, 4) if controls.bias else None,
     }
