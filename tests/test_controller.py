@@ -14,7 +14,7 @@ from musicond.core.mood.bias import Bias
 from musicond.core.mood.tracker import MoodConfig
 from musicond.core.outcome import Playback, PlayState, Settings
 from musicond.core.pipeline import FrameRate, Pipeline
-from musicond.core.recommend.recommender import RecommenderConfig
+from musicond.core.recommend.recommender import Recommender
 from musicond.errors import CatalogueError, CommandError
 from musicond.runtime.json_file import JsonFile
 
@@ -27,10 +27,11 @@ if TYPE_CHECKING:
     from musicond.core.outcome import Outcome, Recommendation, RecommendationContext
 
 
-class Nothing:
+class Nothing(Recommender):
     """An empty room and an empty catalogue."""
 
-    config = RecommenderConfig()
+    def __init__(self) -> None:
+        pass
 
     def detect(self, frame: Frame) -> Faces:
         return Faces()
@@ -67,7 +68,7 @@ def brain(folder: Path, controls: Settings | None = None) -> Controller:
         Settings(private=True),
         Settings(paused=True),
         Settings(paused=True, paused_until=datetime(2026, 11, 23, 8, 30, tzinfo=UTC)),
-        Settings(policy=Policy.LIFT, bias=Bias().moved(5, 4)),
+        Settings(policy=Policy.LIFT, bias=Bias().corrected(5, 4)),
         Settings(sensitivity=70, paused=True, paused_minutes=5, paused_until=datetime(2026, 11, 23, 8, tzinfo=UTC)),
         Settings(manual_mood=Emotion.SAD, manual_until=datetime(2026, 11, 23, 8, 30, tzinfo=UTC)),
     ],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from musicond.core.commands import Calibrate, Next, Rate, SetManualMood, WrongMood
 from musicond.core.models import EMOTIONS, Emotion, EmotionEstimate, Faces, Mood, MoodChange, Watching
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from musicond.core.models import Frame
     from musicond.core.outcome import CalibrationProgress
     from musicond.core.ports import EmotionClassifier, FaceDetector
-    from musicond.core.recommend.recommender import RecommenderConfig
+    from musicond.core.recommend.recommender import Recommender
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,25 +48,6 @@ NOT_WATCHING = {
 }
 
 
-class RecommenderPort(Protocol):
-    """Chooses songs; `core.recommend.Recommender` does."""
-
-    config: RecommenderConfig
-    """What the configuration says; may be set anew at any time."""
-
-    def recommend(self, occasion: RecommendationContext) -> Recommendation | None:
-        """Return a new recommendation, or None to keep the one shown; raise CatalogueError."""
-
-    def recommend_other(self, occasion: RecommendationContext) -> Recommendation:
-        """Return a recommendation with other songs than those shown; raise CatalogueError."""
-
-    def rate(self, rate: Rate, shown: Recommendation | None, wall: datetime) -> Recommendation | None:
-        """Remember what a person says of a song; return what is to be shown instead of `shown`, None to keep it.
-
-        On return it is on the disk. Raises CatalogueError; CommandError where no such song is known.
-        """
-
-
 class Pipeline:
     """The whole way of the data; holds the mood, the recommendation and what persons have switched."""
 
@@ -74,7 +55,7 @@ class Pipeline:
         self,
         finder: FaceDetector,
         reader: EmotionClassifier,
-        recommender: RecommenderPort,
+        recommender: Recommender,
         rules: MoodConfig,
         controls: Settings | None = None,
     ) -> None:
@@ -179,7 +160,7 @@ class Pipeline:
         if wrong is right:
             raise CommandError("this is the mood that is announced; say which one would be right")
         places = [None if each is None else EMOTIONS.index(each) for each in (wrong, right)]
-        self.settings = replace(self.settings, bias=self.settings.bias.moved(*places))
+        self.settings = replace(self.settings, bias=self.settings.bias.corrected(*places))
         self._state = reject(self._state, Mood(right.value) if right else None, self._at)
 
     def _begin(self, *, reset: bool) -> None:

@@ -37,7 +37,7 @@ from musicond.core.mood.bias import Bias
 from musicond.core.mood.tracker import MoodConfig
 from musicond.core.outcome import Recommendation, RecommendationContext, Settings
 from musicond.core.pipeline import Pipeline
-from musicond.core.recommend.recommender import RecommenderConfig
+from musicond.core.recommend.recommender import Recommender
 from musicond.errors import CatalogueError, CommandError
 
 if TYPE_CHECKING:
@@ -71,8 +71,8 @@ class Room:
         return EmotionEstimate(tuple(0.9 if each is self.emotion else rest for each in EMOTIONS), faces.confirmed[0])
 
 
-class Songs:
-    config = RecommenderConfig()
+class Songs(Recommender):
+    """A recommender without a catalogue: each of its songs is a new one."""
 
     def __init__(self) -> None:
         self.fault: str | None = None
