@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from musicond.core.models import Frame, Track
     from musicond.core.outcome import Outcome, Playback, Settings
     from musicond.core.pipeline import FrameRate, Pipeline
-    from musicond.core.ports import PlayerPort, PreviewPort
+    from musicond.core.ports import FramePreview, PlaybackControl
     from musicond.runtime.json_file import JsonFile
 
 log = logging.getLogger(__name__)
@@ -44,8 +44,8 @@ class Controller:
         pipeline: Pipeline,
         pace: FrameRate,
         store: JsonFile,
-        player: PlayerPort | None = None,
-        preview: PreviewPort | None = None,
+        player: PlaybackControl | None = None,
+        preview: FramePreview | None = None,
     ) -> None:
         self.pace = pace
         self._preview = preview

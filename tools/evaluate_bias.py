@@ -23,7 +23,7 @@ import numpy as np
 
 from musicond.core.models import EMOTIONS
 from musicond.core.mood.bias import REACH, bounded
-from musicond.core.mood.calibration import NEUTRAL, for_neutral
+from musicond.core.mood.calibration import NEUTRAL, neutral_bias
 from musicond.errors import ModelError
 from musicond.vision.classifier import TfliteClassifier
 from tools.evaluate import MODELS, direct
@@ -75,7 +75,7 @@ def _calibrations(probabilities: NDArray[np.float64], labels: NDArray[np.int64])
     neutral = probabilities[labels == NEUTRAL]
     for emotion in range(len(EMOTIONS)):
         taken = neutral[np.argsort(-neutral[:, emotion])][:FACE]
-        yield for_neutral([tuple(float(each) for each in row) for row in taken]).shifts
+        yield neutral_bias([tuple(float(each) for each in row) for row in taken]).shifts
 
 
 def main() -> int:

@@ -215,7 +215,7 @@ def repeats(month: Month, home: Household) -> Iterator[int]:
     last: dict[Emotion, set[str]] = {}
     for offer in matched(month):
         own = {song for song in offer.songs if home.entries[song].emotion == offer.emotion.value}
-        yield len(own & last.get(offer.emotion, set())) if not QUIET.hold(offer.at) else 0
+        yield len(own & last.get(offer.emotion, set())) if not QUIET.contains(offer.at) else 0
         last[offer.emotion] = own
 
 
@@ -225,7 +225,7 @@ def quiet(month: Month, home: Household) -> tuple[int, int]:
     for entry in home.entries.values():
         energy[entry.emotion].append(track_affect(entry.valence, entry.energy, Emotion(entry.emotion))[1])
     middle = {emotion: median(values) for emotion, values in energy.items()}
-    nightly = [offer for offer in matched(month) if QUIET.hold(offer.at)]
+    nightly = [offer for offer in matched(month) if QUIET.contains(offer.at)]
     loud = sum(any(place(home, song)[1] > middle[home.entries[song].emotion] for song in o.songs) for o in nightly)
     return loud, len(nightly)
 

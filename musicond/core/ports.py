@@ -122,7 +122,7 @@ class PlaybackBackend(Protocol):
         """Let go of connections. May be called twice."""
 
 
-class PlayerPort(Protocol):
+class PlaybackControl(Protocol):
     """Plays what is recommended, by `core.manners`, in a thread of its own."""
 
     def request(self, command: Command, tracks: Sequence[Track] = ()) -> None:
@@ -135,7 +135,7 @@ class PlayerPort(Protocol):
         """Return what plays, as far as is known; at once."""
 
 
-class PreviewPort(Protocol):
+class FramePreview(Protocol):
     """Shows the newest frame to who looks; `web.preview.Preview` does. Both calls return at once."""
 
     def show(self, frame: Frame, outcome: Outcome) -> None:

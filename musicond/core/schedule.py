@@ -28,7 +28,7 @@ class Hours:
             raise ValueError(f"{text!r} begins and ends at the same time; give two times, or null for no quiet hours")
         return cls(start, end)
 
-    def hold(self, wall: datetime) -> bool:
+    def contains(self, wall: datetime) -> bool:
         """Whether the wall clock (in its own zone) shows one of these hours."""
         now = wall.hour * 60 + wall.minute
         if self.start < self.end:
@@ -42,7 +42,7 @@ def quiet_for_playback(hours: Hours | None, wall: datetime, *, synchronised: boo
     A Pi has no clock of its own that runs while it is off: until the time is synchronised, configured quiet hours
     count as on. Recommendations, which make no sound, go by the clock as it is.
     """
-    return hours is not None and (not synchronised or hours.hold(wall))
+    return hours is not None and (not synchronised or hours.contains(wall))
 
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

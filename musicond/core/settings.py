@@ -30,7 +30,7 @@ MANUAL_MINUTES = 60
 """How long a manual mood holds where nothing else is said."""
 MORNING_HOUR = 6
 """When a pause "until tomorrow" ends."""
-LEAST_NIGHT = timedelta(hours=3)
+MIN_NIGHT = timedelta(hours=3)
 """A morning nearer than that is still tonight."""
 
 SETTINGS: Mapping[str, tuple[str, ...]] = {
@@ -51,7 +51,7 @@ def apply(controls: Settings, command: Command, wall: datetime) -> Settings:
     """Return the controls after a command; those that switch nothing leave them as they are."""
     match command:
         case Pause(minutes, until_tomorrow):
-            until = morning(wall) if until_tomorrow else None
+            until = next_morning(wall) if until_tomorrow else None
             if minutes is not None:
                 until = wall + timedelta(minutes=minutes)
             return replace(controls, paused=True, paused_until=until, paused_minutes=minutes)
@@ -106,7 +106,7 @@ def changed_keys(controls: Settings) -> tuple[str, ...]:
     )
 
 
-def morning(wall: datetime) -> datetime:
+def next_morning(wall: datetime) -> datetime:
     """Return the next six in the morning that is not already near."""
     today = wall.replace(hour=MORNING_HOUR, minute=0, second=0, microsecond=0)
-    return today if today - wall >= LEAST_NIGHT else today + timedelta(days=1)
+    return today if today - wall >= MIN_NIGHT else today + timedelta(days=1)

@@ -69,7 +69,7 @@ class PlayerConfig:
 
 
 class Player:
-    """Implements `core.ports.Output` and `core.ports.PlayerPort`.
+    """Implements `core.ports.Output` and `core.ports.PlaybackControl`.
 
     `synchronised` tells whether the clock is right (None: unknown, which is trusted), `more` asks for more songs,
     `memory` keeps over restarts what is ours.

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from musicond.core.models import Faces
 from musicond.vision.cascade import Cascade
-from musicond.vision.gates import DarknessDetector, MotionDetector, Thumb, thumbnail
-from musicond.vision.tracker import FaceTrack, merged, same
+from musicond.vision.gates import DarknessDetector, MotionDetector, Thumbnail, thumbnail
+from musicond.vision.tracker import FaceTrack, is_same_face, merge_tracks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,7 +77,7 @@ class HaarFaceDetector:
         if self._search_is_due(at):
             self._search(frame)
             self._searched_at = at
-        self._tracks = merged([track for track in self._tracks if not track.is_over(at, COAST_S)])
+        self._tracks = merge_tracks([track for track in self._tracks if not track.is_expired(at, COAST_S)])
         self._note_emptiness(thumb, at)
         return self._report(at)
 
@@ -96,7 +96,7 @@ class HaarFaceDetector:
         for track in self._tracks:
             sighting = self._cascade.detect_near(frame.grey, track.box)
             if sighting:
-                track.see(sighting, frame.captured_at)
+                track.update(sighting, frame.captured_at)
                 self._judge(track, frame, sighting)
 
     def _search_is_due(self, at: float) -> bool:
@@ -108,7 +108,7 @@ class HaarFaceDetector:
     def _search(self, frame: Frame) -> None:
         at = frame.captured_at
         for box in self._cascade.detect(frame.grey, *self._sizes):
-            known = next((track for track in self._tracks if same(track.box, box)), None)
+            known = next((track for track in self._tracks if is_same_face(track.box, box)), None)
             if known and known.seen_at == at:
                 continue
             sighting = self._cascade.detect_near(frame.grey, box)
@@ -117,7 +117,7 @@ class HaarFaceDetector:
             if known is None:
                 known = FaceTrack(sighting.box, born_at=at, seen_at=at, sure_at=at)
                 self._tracks.append(known)
-            known.see(sighting, at)
+            known.update(sighting, at)
             self._judge(known, frame, sighting)
 
     def _judge(self, track: FaceTrack, frame: Frame, sighting: Detection) -> None:
@@ -125,13 +125,13 @@ class HaarFaceDetector:
             opinion = self._opinion.face_logit(frame.grey, sighting.box)
             track.add_evidence(self._cascade.score(frame.grey, sighting), opinion)
 
-    def _note_emptiness(self, thumb: Thumb, at: float) -> None:
+    def _note_emptiness(self, thumb: Thumbnail, at: float) -> None:
         if self._motion is None:
             return
         if self._tracks:
             self._motion.reset()
         elif self._searched_at == at:
-            self._motion.analysed(thumb, at)
+            self._motion.set_reference(thumb, at)
 
     def _report(self, at: float) -> Faces:
         def boxes(*, seen: bool) -> tuple[Box, ...]:

@@ -23,10 +23,10 @@ BRIGHT_PART = 98.0
 CHANGED_LEVELS = 6.0
 """Grey levels by which one cell must differ to count as a change; noise averages to under 1."""
 
-Thumb = NDArray[np.float32]
+Thumbnail = NDArray[np.float32]
 
 
-def thumbnail(grey: NDArray[np.uint8]) -> Thumb:
+def thumbnail(grey: NDArray[np.uint8]) -> Thumbnail:
     """Average `grey`, uint8 (height, width), down to float32 (30, 40)."""
     return np.asarray(cv2.resize(grey, THUMB, interpolation=cv2.INTER_AREA), np.float32)
 
@@ -37,7 +37,7 @@ class DarknessDetector:
     def __init__(self) -> None:
         self._dark = False
 
-    def is_dark(self, thumb: Thumb) -> bool:
+    def is_dark(self, thumb: Thumbnail) -> bool:
         """Judge one frame by its thumbnail."""
         bright = float(np.percentile(thumb, BRIGHT_PART))
         self._dark = bright < (DARK_UNTIL if self._dark else DARK_BELOW)
@@ -53,16 +53,16 @@ class MotionDetector:
 
     def __init__(self, hold_s: float) -> None:
         self._hold_s = hold_s
-        self._reference: Thumb | None = None
+        self._reference: Thumbnail | None = None
         self._analysed_at = 0.0
 
-    def is_still(self, thumb: Thumb, captured_at: float) -> bool:
+    def is_still(self, thumb: Thumbnail, captured_at: float) -> bool:
         """Whether nothing has changed since `analysed`, and that was less than `hold_s` ago."""
         if self._reference is None or not 0 <= captured_at - self._analysed_at < self._hold_s:
             return False
         return float(np.abs(thumb - self._reference).max()) < CHANGED_LEVELS
 
-    def analysed(self, thumb: Thumb, captured_at: float) -> None:
+    def set_reference(self, thumb: Thumbnail, captured_at: float) -> None:
         """Remember a frame in which the whole picture was searched and nobody found."""
         self._reference = thumb
         self._analysed_at = captured_at

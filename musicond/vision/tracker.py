@@ -41,10 +41,10 @@ class FaceTrack:
     sure_at: float
     evidence: float = 0.0
     """Sum over the frames in which it was a candidate."""
-    looks: int = 0
+    frames: int = 0
     is_face: bool = False
 
-    def see(self, sighting: Detection, at: float) -> None:
+    def update(self, sighting: Detection, at: float) -> None:
         """Take over where the face was found in this frame."""
         self.box, self.seen_at = sighting.box, at
         if sighting.weight >= SURE:
@@ -57,10 +57,10 @@ class FaceTrack:
         """
         proof = weight + OPINION * opinion
         self.evidence += proof
-        self.looks += 1
-        self.is_face = proof >= CLEAR or (self.looks > 1 and self.evidence >= LIKELY * self.looks)
+        self.frames += 1
+        self.is_face = proof >= CLEAR or (self.frames > 1 and self.evidence >= LIKELY * self.frames)
 
-    def is_over(self, at: float, coast_s: float) -> bool:
+    def is_expired(self, at: float, coast_s: float) -> bool:
         """Whether it is to be forgotten: unseen for too long, doubtful for too long, or never a face."""
         if self.is_face:
             return at - self.seen_at > coast_s or at - self.sure_at > SURE_EVERY_S + (at - self.seen_at)
@@ -77,7 +77,7 @@ def overlap(one: Box, other: Box) -> float:
     return shared / (one.area + other.area - shared)
 
 
-def same(one: Box, other: Box) -> bool:
+def is_same_face(one: Box, other: Box) -> bool:
     """Whether two boxes are one face: they overlap well, or a centre lies inside the other box."""
     return overlap(one, other) > SAME or _holds(one, other) or _holds(other, one)
 
@@ -87,10 +87,10 @@ def _holds(outer: Box, inner: Box) -> bool:
     return outer.x < x < outer.x + outer.w and outer.y < y < outer.y + outer.h
 
 
-def merged(tracks: list[FaceTrack]) -> list[FaceTrack]:
+def merge_tracks(tracks: list[FaceTrack]) -> list[FaceTrack]:
     """Keep one track of those that have come to lie on one face: faces first, then the older."""
     kept: list[FaceTrack] = []
     for track in sorted(tracks, key=lambda track: (not track.is_face, track.born_at)):
-        if not any(same(track.box, other.box) for other in kept):
+        if not any(is_same_face(track.box, other.box) for other in kept):
             kept.append(track)
     return kept

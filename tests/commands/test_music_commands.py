@@ -120,7 +120,7 @@ def test_the_bias_is_shown_without_a_daemon_and_calibrating_needs_one(shell: She
     assert "no correction" in shell("calibrate", "--show")
     with state_lock(shell.folder / "state"):
         store = JsonFile(shell.folder / "state" / "settings.json")
-        store.save(to_json(Settings(bias=Bias().moved(5, 4))))
+        store.save(to_json(Settings(bias=Bias().corrected(5, 4))))
     assert "neutral  +0.04" in shell("calibrate", "--show")
     assert json.loads(shell("calibrate", "--show", "--json"))["sad"] < 0
     assert "start it" in shell("calibrate", code=69)

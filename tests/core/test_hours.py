@@ -17,14 +17,14 @@ def at(hour: int, minute: int = 0, day: int = 0) -> datetime:
 
 def test_quiet_hours_over_midnight_and_within_a_day() -> None:
     night, noon = Hours.parse("22:00-07:00"), Hours.parse("12:30-14:00")
-    assert [night.hold(at(*when)) for when in ((21, 59), (22, 0), (3, 0), (6, 59), (7, 0))] == [
+    assert [night.contains(at(*when)) for when in ((21, 59), (22, 0), (3, 0), (6, 59), (7, 0))] == [
         False,
         True,
         True,
         True,
         False,
     ]
-    assert [noon.hold(at(*when)) for when in ((12, 29), (12, 30), (13, 59), (14, 0))] == [False, True, True, False]
+    assert [noon.contains(at(*when)) for when in ((12, 29), (12, 30), (13, 59), (14, 0))] == [False, True, True, False]
 
 
 @pytest.mark.parametrize("text", ["", "22-7", "22:00", "24:00-07:00", "22:60-07:00", "2200-0700", "22:00 - 07:00"])

@@ -22,7 +22,7 @@ from musicond.core.commands import (
 )
 from musicond.core.models import Emotion, Policy
 from musicond.core.outcome import Settings
-from musicond.core.settings import LEAST_NIGHT, MORNING_HOUR, SETTINGS, apply, changed_keys, expired, morning, reset
+from musicond.core.settings import MIN_NIGHT, MORNING_HOUR, SETTINGS, apply, changed_keys, expired, next_morning, reset
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MINUTES = st.floats(0.1, 10080)
@@ -114,9 +114,9 @@ def test_what_is_over_ends_and_nothing_else() -> None:
 def test_tomorrow_is_the_morning_after_the_night(now: str, then: str) -> None:
     zone = timezone(timedelta(hours=5, minutes=30))
     wall = datetime.fromisoformat(now).replace(tzinfo=zone)
-    assert morning(wall) == datetime.fromisoformat(then).replace(tzinfo=zone)
+    assert next_morning(wall) == datetime.fromisoformat(then).replace(tzinfo=zone)
 
 
 @given(st.datetimes(datetime(2026, 1, 1), datetime(2036, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001 - hypothesis adds it
 def test_tomorrow_is_never_soon_nor_far(wall: datetime) -> None:
-    assert LEAST_NIGHT <= morning(wall) - wall < timedelta(hours=24) + LEAST_NIGHT
+    assert MIN_NIGHT <= next_morning(wall) - wall < timedelta(hours=24) + MIN_NIGHT

@@ -64,7 +64,7 @@ def test_a_new_catalogue_holds_the_starter() -> None:
             assert len(pool) == len(set(pool.keys.tolist())) == 25
             assert pool.keys.tolist() == sorted(pool.keys.tolist())
             assert 0 <= pool.familiarity.min() <= pool.familiarity.max() <= 1
-            assert -1 <= pool.places.min() <= pool.places.max() <= 1
+            assert -1 <= pool.affect.min() <= pool.affect.max() <= 1
             assert port.stats(emotion) == {}
             track = port.tracks([int(pool.keys[3])])[0]
             assert port.key_of(track.track_id) == pool.keys[3]

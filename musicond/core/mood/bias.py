@@ -43,7 +43,7 @@ class Bias:
         total = sum(weighted)
         return tuple(each / total for each in weighted)
 
-    def moved(self, wrong: int | None, right: int | None) -> Bias:
+    def corrected(self, wrong: int | None, right: int | None) -> Bias:
         """Return a bias that has learnt: the class `wrong` was read where `right` would have been (indices)."""
         step = REACH / STEPS / math.sqrt(2)
         shifts = list(self.shifts)

@@ -12,12 +12,12 @@ from musicond.core.outcome import CalibrationProgress
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-LASTS_S = 10.0
+DURATION_S = 10.0
 """Seconds from the first reading to the last."""
-GIVES_UP_S = 40.0
-FEWEST = 20
+TIMEOUT_S = 40.0
+MIN_READINGS = 20
 """Readings."""
-GOAL = 0.55
+TARGET_SCORE = 0.55
 """Mean score of neutral that is enough."""
 PARTS = 20
 NEUTRAL = EMOTIONS.index(Emotion.NEUTRAL)
@@ -41,20 +41,20 @@ class Calibration:
         if not self.readings:
             return CalibrationProgress(0.0, self._fault(at))
         lasted = self.readings[-1][0] - self.readings[0][0]
-        done = min(lasted / LASTS_S, len(self.readings) / FEWEST, 1.0)
+        done = min(lasted / DURATION_S, len(self.readings) / MIN_READINGS, 1.0)
         return CalibrationProgress(done, self._fault(at) if done < 1 else None)
 
     def _fault(self, at: float) -> str | None:
-        if at - self.started_at < GIVES_UP_S:
+        if at - self.started_at < TIMEOUT_S:
             return None
         return "no face could be read for long enough; look into the camera, with light on the face, and try again"
 
     def bias(self) -> Bias:
         """Return what the readings teach."""
-        return for_neutral([scores for _, scores in self.readings])
+        return neutral_bias([scores for _, scores in self.readings])
 
 
-def for_neutral(readings: Sequence[tuple[float, ...]]) -> Bias:
+def neutral_bias(readings: Sequence[tuple[float, ...]]) -> Bias:
     """Return the least bias with which these readings of a neutral face have a mean neutral score of GOAL, or REACH.
 
     It raises neutral and lowers the others, each by its share in what neutral was taken for.
@@ -67,6 +67,6 @@ def for_neutral(readings: Sequence[tuple[float, ...]]) -> Bias:
     bias = Bias()
     for part in range(PARTS + 1):
         bias = bounded([REACH * part / PARTS * each / length for each in direction])
-        if sum(bias.apply(each)[NEUTRAL] for each in readings) / len(readings) >= GOAL:
+        if sum(bias.apply(each)[NEUTRAL] for each in readings) / len(readings) >= TARGET_SCORE:
             break
     return bias

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from musicond.core.recommend.sampler import TrackStats
 
 
-SOUND = {
+SOUNDS = {
     Emotion.ANGRY: "fast, loud guitar",
     Emotion.DISGUST: "harsh, heavy",
     Emotion.FEAR: "dark, tense",
@@ -60,15 +60,15 @@ def to_text(emotion: Emotion, found: Explanation, drawn: Sequence[int]) -> str:
     """Say it in one sentence or two."""
     name, total = emotion.value.capitalize(), sum(drawn)
     if found.strategy is Strategy.LIFT:
-        text = f"{name}, to be lifted: {_songs(total)} on the way from {SOUND[emotion]} over calm to happy"
+        text = f"{name}, to be lifted: {_songs(total)} on the way from {SOUNDS[emotion]} over calm to happy"
         text += f", {_span(found.first, found.last)} of {LIFT_SONGS}"
     elif found.strategy is Strategy.STEADY:
         text = f"{name}, kept steady: {_songs(total)} close to what was offered before"
     elif found.other is not None:
-        some, more = _songs(drawn[0], SOUND[emotion]), _songs(drawn[1], SOUND[found.other])
+        some, more = _songs(drawn[0], SOUNDS[emotion]), _songs(drawn[1], SOUNDS[found.other])
         text = f"{name} with some {found.other.value}: {some} and {more}"
     else:
-        text = f"{name}: {_songs(total, SOUND[emotion])}"
+        text = f"{name}: {_songs(total, SOUNDS[emotion])}"
     liked = NUMBERS[found.liked] if found.liked < len(NUMBERS) else found.liked
     end = "Quiet hours: from the calmer half." if found.quiet else ""
     return f"{text}, {KNOWN[found.novelty].format(liked)}. {end}".rstrip()

@@ -74,7 +74,7 @@ class PolicyPlanner:
         """Remember where these songs have brought the music."""
         last = plan.parts[-1].targets[-1]
         if last is None:
-            valence, arousal = songs.places.mean(axis=0).tolist()
+            valence, arousal = songs.affect.mean(axis=0).tolist()
             last = (valence, arousal)
         self._place = last
         if plan.policy is Policy.LIFT:

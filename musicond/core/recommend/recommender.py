@@ -122,7 +122,7 @@ class Recommender:
 
     def _quiet(self, wall: datetime) -> bool:
         hours = self.config.quiet_hours
-        return hours is not None and hours.hold(wall)
+        return hours is not None and hours.contains(wall)
 
     def _draw(
         self, heard: Mapping[int, TrackStats], turn: int, part: PlanPart, taken: Candidates, wall: datetime

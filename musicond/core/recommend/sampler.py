@@ -26,7 +26,7 @@ PRIOR = 2
 """Both parameters of the belief in a song of which nothing was said; the draw relies on its being 2."""
 VERDICT_WEIGHT = 2.0
 SKIP_WEIGHT = 0.5
-MOST_EVIDENCE = 40.0
+MAX_EVIDENCE = 40.0
 """Observations beyond which older ones fade: tastes change."""
 EXPLORE = 0.1
 FAMILIAR = 0.1
@@ -39,7 +39,7 @@ WINDOW_SHARE = 5
 """A fifth of a list is kept from coming again at once."""
 SHORTLIST = 1000
 """Of a longer list so many songs, picked anew each time, take part in a draw: its cost does not grow with the list."""
-LONGEST_WINDOW = 40
+MAX_WINDOW = 40
 """Recommendations."""
 NEAR = 0.35
 """Distance in the plane of valence and arousal within which songs fit a place well."""
@@ -53,7 +53,7 @@ class Candidates:
     """Numbers of tracks in the catalogue."""
     artists: NDArray[np.int64]
     """Equal for tracks of one artist."""
-    places: NDArray[np.float32]
+    affect: NDArray[np.float32]
     """Shape (n, 2): valence and arousal, -1..1."""
     familiarity: NDArray[np.float32]
     """0 (obscure) to 1 (everybody knows it)."""
@@ -63,7 +63,7 @@ class Candidates:
 
     def take(self, rows: NDArray[np.intp]) -> Candidates:
         """Return some of the songs."""
-        return Candidates(self.keys[rows], self.artists[rows], self.places[rows], self.familiarity[rows])
+        return Candidates(self.keys[rows], self.artists[rows], self.affect[rows], self.familiarity[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +101,12 @@ def shortlist(pool: Candidates, rng: np.random.Generator) -> Candidates:
 def calmer(pool: Candidates, least: int) -> Candidates:
     """Return the calmer half of the songs, but not fewer than `least`."""
     count = max(least, len(pool) // 2)
-    return pool.take(np.sort(np.argsort(pool.places[:, 1], kind="stable")[:count]))
+    return pool.take(np.sort(np.argsort(pool.affect[:, 1], kind="stable")[:count]))
 
 
 def window(size: int, count: int) -> int:
     """Return for how many recommendations of `count` songs a song of a list of `size` does not come again."""
-    return min(LONGEST_WINDOW, max(1, size // (WINDOW_SHARE * count)))
+    return min(MAX_WINDOW, max(1, size // (WINDOW_SHARE * count)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,13 +163,13 @@ def posterior(heard: TrackStats) -> tuple[float, float]:
     """Return the parameters of the Beta distribution of a song's worth."""
     good = VERDICT_WEIGHT * heard.likes
     bad = VERDICT_WEIGHT * heard.dislikes + SKIP_WEIGHT * heard.skips
-    fade = min(1.0, MOST_EVIDENCE / max(1.0, good + bad))
+    fade = min(1.0, MAX_EVIDENCE / max(1.0, good + bad))
     return PRIOR + fade * good, PRIOR + fade * bad
 
 
 def _fit(pool: Candidates, target: Affect) -> NDArray[np.float64]:
     """Return how near the songs are to a place: 1 there, 0.6 at the distance NEAR."""
-    squares = np.sum((pool.places - np.array(target, np.float32)) ** 2, axis=1, dtype=np.float64)
+    squares = np.sum((pool.affect - np.array(target, np.float32)) ** 2, axis=1, dtype=np.float64)
     fit: NDArray[np.float64] = np.exp(-squares / (2 * NEAR**2))
     return fit
 

@@ -39,9 +39,9 @@ def test_without_shifts_nothing_moves() -> None:
 def test_what_was_called_wrong_falls_and_what_was_right_rises_until_the_reach_is_used_up() -> None:
     bias = Bias()
     for _ in range(STEPS):
-        bias = bias.moved(5, 4)
+        bias = bias.corrected(5, 4)
     assert math.hypot(*bias.shifts) == pytest.approx(REACH, abs=1e-3)
     assert bias.shifts[4] == pytest.approx(-bias.shifts[5])
-    assert bias.moved(5, 4).shifts == pytest.approx(bias.shifts, abs=2e-4)
-    assert Bias().moved(5, None).shifts[5] < 0 < Bias().moved(5, None).shifts[0]
-    assert Bias().moved(None, 4).shifts[4] > 0
+    assert bias.corrected(5, 4).shifts == pytest.approx(bias.shifts, abs=2e-4)
+    assert Bias().corrected(5, None).shifts[5] < 0 < Bias().corrected(5, None).shifts[0]
+    assert Bias().corrected(None, 4).shifts[4] > 0

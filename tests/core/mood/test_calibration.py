@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from musicond.core.models import EMOTIONS, Emotion
 from musicond.core.mood.bias import LIMIT, REACH
-from musicond.core.mood.calibration import FEWEST, GIVES_UP_S, GOAL, LASTS_S, NEUTRAL, Calibration, for_neutral
+from musicond.core.mood.calibration import (
+    DURATION_S,
+    MIN_READINGS,
+    NEUTRAL,
+    TARGET_SCORE,
+    TIMEOUT_S,
+    Calibration,
+    neutral_bias,
+)
 
 readings = st.lists(
     st.lists(st.floats(1e-6, 1), min_size=7, max_size=7).map(lambda w: tuple(each / sum(w) for each in w)),
@@ -24,7 +32,7 @@ def mean_neutral(scores: list[tuple[float, ...]]) -> float:
 
 @given(readings)
 def test_a_calibration_raises_neutral_within_the_bounds(scores: list[tuple[float, ...]]) -> None:
-    bias = for_neutral(scores)
+    bias = neutral_bias(scores)
     after = [bias.apply(each) for each in scores]
     assert mean_neutral(after) >= mean_neutral(scores) - 1e-9
     assert math.hypot(*bias.shifts) <= REACH + 1e-3
@@ -35,30 +43,30 @@ def test_a_calibration_raises_neutral_within_the_bounds(scores: list[tuple[float
 
 def test_a_face_that_is_read_well_needs_no_correction_and_one_read_as_sad_gets_it() -> None:
     well = tuple(0.7 if place == NEUTRAL else 0.05 for place in range(7))
-    assert not for_neutral([well])
+    assert not neutral_bias([well])
     badly = tuple({NEUTRAL: 0.35, SAD: 0.45}.get(place, 0.04) for place in range(7))
-    bias = for_neutral([badly])
+    bias = neutral_bias([badly])
     assert min(bias.shifts) == bias.shifts[SAD]
     assert max(bias.shifts) == bias.shifts[NEUTRAL]
     nearly = tuple({NEUTRAL: 0.54, SAD: 0.26}.get(place, 0.04) for place in range(7))
-    assert GOAL <= for_neutral([nearly]).apply(nearly)[NEUTRAL] < GOAL + 0.01, "no more than is needed"
+    assert TARGET_SCORE <= neutral_bias([nearly]).apply(nearly)[NEUTRAL] < TARGET_SCORE + 0.01, "no more than is needed"
 
 
 def test_it_takes_ten_seconds_of_readings() -> None:
     scores = (1 / 7,) * 7
     found = Calibration(100.0)
     assert found.progress(100.0).share == 0
-    for step in range(FEWEST):
+    for step in range(MIN_READINGS):
         found = found.update(101.0 + step * 0.1, scores).update(101.05 + step * 0.1, None)
-    assert found.progress(103.0).share == pytest.approx(1.9 / LASTS_S)
-    found = found.update(101.0 + LASTS_S, scores)
+    assert found.progress(103.0).share == pytest.approx(1.9 / DURATION_S)
+    found = found.update(101.0 + DURATION_S, scores)
     assert found.progress(111.0).share == 1
-    assert found.bias() == for_neutral([scores])
+    assert found.bias() == neutral_bias([scores])
 
 
 def test_too_few_readings_are_not_enough_and_it_gives_up() -> None:
-    found = Calibration(0.0).update(1.0, (1 / 7,) * 7).update(1.0 + LASTS_S, (1 / 7,) * 7)
-    assert found.progress(12.0).share == 2 / FEWEST
+    found = Calibration(0.0).update(1.0, (1 / 7,) * 7).update(1.0 + DURATION_S, (1 / 7,) * 7)
+    assert found.progress(12.0).share == 2 / MIN_READINGS
     assert found.progress(12.0).error is None
-    assert "light on the face" in str(found.progress(GIVES_UP_S).error)
-    assert Calibration(0.0).progress(GIVES_UP_S).error
+    assert "light on the face" in str(found.progress(TIMEOUT_S).error)
+    assert Calibration(0.0).progress(TIMEOUT_S).error

@@ -12,7 +12,7 @@ from musicond.core.commands import Rate
 from musicond.core.models import EMOTIONS, Emotion, Mood, Policy, Track, Verdict
 from musicond.core.outcome import Recommendation, RecommendationContext
 from musicond.core.recommend.affect import EMOTION_AFFECT, LIFT_SONGS
-from musicond.core.recommend.explanation import SOUND
+from musicond.core.recommend.explanation import SOUNDS
 from musicond.core.recommend.policies import CLOSE, EPISODE_S
 from musicond.core.recommend.recommender import Recommender, RecommenderConfig
 from musicond.core.recommend.sampler import Candidates, TrackStats
@@ -295,7 +295,7 @@ def test_the_reason_counts(count: int) -> None:
     )
     assert len(found.tracks) == count
     assert found.reason.startswith("Sad: one slow, quiet song," if count == 1 else "Sad with some fear: nine slow")
-    assert set(SOUND) == set(EMOTIONS)
+    assert set(SOUNDS) == set(EMOTIONS)
 
 
 @pytest.mark.parametrize("verdict", [Verdict.DISLIKE, Verdict.SKIP])

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from musicond.core.recommend.sampler import (
     EXPLORE,
-    LONGEST_WINDOW,
-    MOST_EVIDENCE,
+    MAX_EVIDENCE,
+    MAX_WINDOW,
     SHORTLIST,
     Candidates,
     ThompsonSampler,
@@ -96,7 +96,7 @@ def test_where_the_list_is_too_short_what_was_offered_first_comes_again_first() 
 
 
 def test_the_window_grows_with_the_list_up_to_a_limit() -> None:
-    assert [window(size, 5) for size in (1, 25, 50, 100, 50_000)] == [1, 1, 2, 4, LONGEST_WINDOW]
+    assert [window(size, 5) for size in (1, 25, 50, 100, 50_000)] == [1, 1, 2, 4, MAX_WINDOW]
 
 
 def test_what_is_taken_is_not_drawn_and_nor_are_its_artists() -> None:
@@ -146,7 +146,7 @@ def test_a_belief_never_hardens_beyond_change(heard: TrackStats) -> None:
     good, bad = posterior(heard)
     assert good >= 2
     assert bad >= 2
-    assert good + bad <= 4 + MOST_EVIDENCE + 1e-9
+    assert good + bad <= 4 + MAX_EVIDENCE + 1e-9
     assert heard.has_feedback == (heard.likes + heard.dislikes + heard.skips > 0)
 
 
@@ -170,7 +170,7 @@ def test_a_place_draws_songs_that_lie_near_it() -> None:
 
 def test_familiar_songs_come_up_sooner_but_not_alone() -> None:
     songs = pool(range(40))
-    songs = Candidates(songs.keys, songs.artists, songs.places, np.repeat(np.array([1, 0], np.float32), 20))
+    songs = Candidates(songs.keys, songs.artists, songs.affect, np.repeat(np.array([1, 0], np.float32), 20))
     rng = np.random.default_rng(2)
     known = sum(
         int((ThompsonSampler({}, 1, 5, rng).pick(songs, (None,) * 5, empty()).keys <= 20).sum()) for _ in range(400)
