@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from musicond import history as module
-from musicond.commands.history_chart import bars, svg
+from musicond.commands.history import bars, svg
 from musicond.core.models import Faces, Mood, Watching
 from musicond.core.outcome import Outcome
 from musicond.errors import ListError

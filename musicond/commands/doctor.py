@@ -13,14 +13,17 @@ from musicond.commands.checks import (
     check_broker,
     check_camera,
     check_catalogue,
+    check_clock,
     check_model,
     check_package,
     check_page,
+    check_power,
+    check_python,
     check_runtime,
     check_state_dir,
+    check_temperature,
     failed,
 )
-from musicond.commands.checks_machine import check_clock, check_power, check_python, check_temperature
 from musicond.errors import UNAVAILABLE, ConfigError
 
 if TYPE_CHECKING:

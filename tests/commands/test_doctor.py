@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from musicond.commands import checks, checks_machine
+from musicond.commands import checks
 from musicond.config.paths import models_dir
 from musicond.config.schema import Mqtt
 
@@ -42,12 +42,12 @@ def without(*names: str) -> Callable[[str], Any]:
 
 
 def test_python() -> None:
-    assert checks_machine.check_python((3, 11, 2), "aarch64", 64).state == "ok"
-    assert checks_machine.check_python((3, 13, 5), "x86_64", 64).state == "ok"
-    assert checks_machine.check_python((3, 9, 2), "aarch64", 64).state == "failed"
-    assert checks_machine.check_python((3, 11, 2), "armv6l", 32).state == "failed"
-    assert checks_machine.check_python((3, 11, 2), "armv7l", 32).state == "warning"
-    assert checks_machine.check_python((3, 15, 0), "aarch64", 64).state == "warning"
+    assert checks.check_python((3, 11, 2), "aarch64", 64).state == "ok"
+    assert checks.check_python((3, 13, 5), "x86_64", 64).state == "ok"
+    assert checks.check_python((3, 9, 2), "aarch64", 64).state == "failed"
+    assert checks.check_python((3, 11, 2), "armv6l", 32).state == "failed"
+    assert checks.check_python((3, 11, 2), "armv7l", 32).state == "warning"
+    assert checks.check_python((3, 15, 0), "aarch64", 64).state == "warning"
 
 
 @pytest.mark.parametrize("package", checks.PACKAGES, ids=lambda package: package.name)
@@ -194,25 +194,25 @@ def test_state_dir(tmp_path: Path) -> None:
 
 def test_clock(tmp_path: Path) -> None:
     now = datetime(2027, 1, 1, tzinfo=UTC)
-    assert checks_machine.check_clock(now, tmp_path / "none", lambda: True).state == "ok"
-    assert checks_machine.check_clock(now, tmp_path, lambda: False).state == "ok"
-    assert checks_machine.check_clock(now, tmp_path / "none", lambda: False).state == "warning"
-    untold = checks_machine.check_clock(now, tmp_path / "none", lambda: None)
+    assert checks.check_clock(now, tmp_path / "none", lambda: True).state == "ok"
+    assert checks.check_clock(now, tmp_path, lambda: False).state == "ok"
+    assert checks.check_clock(now, tmp_path / "none", lambda: False).state == "warning"
+    untold = checks.check_clock(now, tmp_path / "none", lambda: None)
     assert (untold.state, "not told here" in untold.found) == ("ok", True)
-    assert checks_machine.check_clock(datetime(1970, 1, 1, tzinfo=UTC), tmp_path, lambda: True).state == "failed"
+    assert checks.check_clock(datetime(1970, 1, 1, tzinfo=UTC), tmp_path, lambda: True).state == "failed"
 
 
 def test_temperature_and_power(tmp_path: Path) -> None:
-    assert checks_machine.check_temperature(tmp_path).state == "ok"
+    assert checks.check_temperature(tmp_path).state == "ok"
     zone = tmp_path / "thermal_zone0"
     zone.mkdir()
     for millidegrees, state in ((45000, "ok"), (72000, "warning"), (84000, "failed")):
         (zone / "temp").write_text(str(millidegrees))
-        assert checks_machine.check_temperature(tmp_path).state == state
+        assert checks.check_temperature(tmp_path).state == state
     (tmp_path / "throttled").write_text("50005")
-    assert checks_machine.check_power(tmp_path / "throttled").state == "failed"
+    assert checks.check_power(tmp_path / "throttled").state == "failed"
     (tmp_path / "throttled").write_text("0")
-    assert checks_machine.check_power(tmp_path / "throttled").state == "ok"
+    assert checks.check_power(tmp_path / "throttled").state == "ok"
 
 
 def test_the_command_prints_each_check_and_fails_where_one_does(tmp_path: Path) -> None:
