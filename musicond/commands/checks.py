@@ -1,15 +1,18 @@
-"""What `musicond doctor` checks of musicond's own parts: packages, camera, model, catalogue, broker, page, state."""
+"""The checks of `musicond doctor`: packages, camera, model, catalogue, broker, page, state directory, machine.
+
+What may be missing here is imported by the check that needs it.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
 import platform
+import queue
 import socket
 import struct
 import sys
 import tempfile
-import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
@@ -34,7 +37,7 @@ PI_CAMERA = "sudo apt install --no-install-recommends python3-picamera2; in a ve
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What one check found, and what to do about it."""
+    """The result of one check, with a remedy where there is one."""
 
     name: str
     state: Literal["ok", "warning", "failed"]
@@ -44,7 +47,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A package that musicond needs, and the part of it that not every version has."""
+    """A package that musicond uses, with an attribute that tells a suitable version."""
 
     name: str
     module: str
@@ -72,80 +75,76 @@ PACKAGES = (
 )
 
 
-def check_package(package: Package, importer: Callable[[str], Any] = import_module) -> Check:
-    """Whether a package can be imported and has what musicond uses of it."""
+def check_package(package: Package) -> Check:
+    """Check that a package can be imported and has the attribute that musicond uses."""
     name = package.name
     try:
-        module = importer(package.module)
-        version = str(getattr(importer(package.module.partition(".")[0]), "__version__", ""))
+        module = import_module(package.module)
+        version = str(getattr(import_module(package.module.partition(".")[0]), "__version__", ""))
     except Exception as error:  # a broken extension module raises anything
         if package.optional:
-            return Check(name, "ok", f"not installed; optional ({_line(error)})", package.remedy)
-        return Check(name, "failed", f"can't be imported: {_line(error)}", package.remedy)
+            return Check(name, "ok", f"not installed; optional ({_one_line(error)})", package.remedy)
+        return Check(name, "failed", f"can't be imported: {_one_line(error)}", package.remedy)
     if not hasattr(module, package.attribute):
-        found = f"{version} has no {package.attribute}".strip()
-        return Check(name, "failed", found, package.remedy)
+        return Check(name, "failed", f"{version} has no {package.attribute}".strip(), package.remedy)
     return Check(name, "ok", version or "installed")
 
 
-def check_runtime(importer: Callable[[str], Any] = import_module) -> Check:
-    """Whether a TFLite runtime is there, and can live with this numpy."""
+def check_runtime() -> Check:
+    """Check that a TFLite runtime is installed and works with the installed numpy."""
     remedy = "pip install tflite-runtime==2.14.0 (Python 3.11) or 'ai-edge-litert>=2.1,<3' (3.12 and later)"
     faults = []
     for package in ("tflite_runtime", "ai_edge_litert"):
         try:
-            numpy = str(importer("numpy").__version__)
-            # Version 2 of numpy breaks it only when a model is loaded, and then with a crash.
-            if package == "tflite_runtime" and int(numpy.partition(".")[0]) > 1 and importer(package):
+            numpy = str(import_module("numpy").__version__)
+            # numpy 2 makes it crash only when a model is loaded.
+            if package == "tflite_runtime" and int(numpy.partition(".")[0]) > 1 and import_module(package):
                 found = f"tflite-runtime 2.14 crashes with numpy {numpy}"
                 return Check("TFLite", "failed", found, "pip install 'numpy<2', or use ai-edge-litert instead")
-            importer(f"{package}.interpreter")
-            version = getattr(importer(package), "__version__", "")
+            import_module(f"{package}.interpreter")
+            version = getattr(import_module(package), "__version__", "")
             return Check("TFLite", "ok", f"{package} {version}".strip())
         except Exception as error:  # a broken extension module raises anything
-            faults.append(_line(error))
+            faults.append(_one_line(error))
     return Check("TFLite", "failed", "; ".join(faults), remedy)
 
 
-def check_camera(
-    source: str,
-    importer: Callable[[str], Any] = import_module,
-    dev: Path = Path("/dev"),
-    access: Callable[[Path, int], bool] = os.access,
-) -> Check:
-    """Whether the camera that `camera.source` names is there; opens none."""
+def check_camera(source: str, dev: Path = Path("/dev"), access: Callable[[Path, int], bool] = os.access) -> Check:
+    """Check that the camera of `camera.source` is present, without opening it."""
     kind, _, rest = source.partition(":")
     if kind == "demo":
         return Check("camera", "ok", "demo: none needed")
     if kind == "file":
-        there = access(Path(rest), os.R_OK)
-        remedy = "" if there else "give a clip or a folder of images in camera.source: file:PATH"
-        return Check("camera", "ok" if there else "failed", rest if there else f"{rest} can't be read", remedy)
+        remedy = "give a clip or a folder of images in camera.source: file:PATH"
+        failure = Check("camera", "failed", f"{rest} can't be read", remedy)
+        return Check("camera", "ok", rest) if access(Path(rest), os.R_OK) else failure
     if kind == "pi":
-        return _pi(importer)
+        return _check_pi_camera()
     if kind == "v4l2":
-        return _webcam(rest, dev, access)
-    both = [_pi(importer), _webcam("", dev, access)]
+        return _check_webcam(rest, dev, access)
+    both = [_check_pi_camera(), _check_webcam("", dev, access)]
     for check in both:
         if check.state == "ok":
             return check
     return Check("camera", "failed", "; ".join(c.found for c in both), " | or: ".join(c.remedy for c in both))
 
 
-def _pi(importer: Callable[[str], Any]) -> Check:
+def _check_pi_camera() -> Check:
     try:
-        cameras = importer("picamera2").Picamera2.global_camera_info()
+        from picamera2 import Picamera2
+
+        cameras = Picamera2.global_camera_info()
     except ImportError as error:
-        return Check("camera", "failed", f"no picamera2 ({_line(error)})", PI_CAMERA)
+        return Check("camera", "failed", f"no picamera2 ({_one_line(error)})", PI_CAMERA)
     except Exception as error:  # libcamera raises RuntimeError, IndexError and its own
-        return Check("camera", "failed", f"picamera2: {_line(error)}", "try: rpicam-hello --list-cameras")
+        return Check("camera", "failed", f"picamera2: {_one_line(error)}", "try: rpicam-hello --list-cameras")
     if not cameras:
         remedy = "check the ribbon cable, restart, and try: rpicam-hello --list-cameras"
         return Check("camera", "failed", "picamera2 sees no camera", remedy)
     return Check("camera", "ok", f"Pi camera {cameras[0].get('Model', '')}".strip())
 
 
-def _webcam(device: str, dev: Path, access: Callable[[Path, int], bool]) -> Check:
+def _check_webcam(device: str, dev: Path, access: Callable[[Path, int], bool]) -> Check:
     nodes = [Path(device)] if device else sorted(dev.glob("video*"))
     present = [node for node in nodes if access(node, os.F_OK)]
     if not present:
@@ -158,30 +157,35 @@ def _webcam(device: str, dev: Path, access: Callable[[Path, int], bool]) -> Chec
     return Check("camera", "ok", f"video device {usable[0]}")
 
 
-def check_model(path: Path, cascade: Path, importer: Callable[[str], Any] = import_module) -> Check:
-    """Whether the emotion model loads, and the face finder's cascade."""
+def check_model(path: Path, cascade: Path) -> Check:
+    """Check that the emotion model and the face detector's cascade can be loaded."""
     try:
-        reader = importer("musicond.vision.classifier").TfliteClassifier(path, threads=1)
-        importer("musicond.vision.detector").HaarFaceDetector(cascade, reader)
+        from musicond.vision.classifier import TfliteClassifier
+        from musicond.vision.detector import HaarFaceDetector
+
+        HaarFaceDetector(cascade, TfliteClassifier(path, threads=1))
     except ModelError as error:
-        return Check("model", "failed", _line(error), "unset model.path, or install musicond again")
+        return Check("model", "failed", _one_line(error), "unset model.path, or install musicond again")
     except ImportError as error:
-        return Check("model", "failed", _line(error), "see the packages above")
+        return Check("model", "failed", _one_line(error), "see the packages above")
     return Check("model", "ok", f"{path} ({path.stat().st_size // 1024} KiB)")
 
 
-def check_catalogue(path: Path, importer: Callable[[str], Any] = import_module) -> Check:
-    """Whether every emotion has tracks; a catalogue that isn't there yet is tried in memory."""
+def check_catalogue(path: Path) -> Check:
+    """Check that every emotion has tracks; without a file, in the starter."""
     try:
-        there = path.exists()
-        opener = importer("musicond.library.catalogue").SqliteCatalogue
-        with opener.open(path, read_only=True) if there else opener.open(":memory:") as catalogue:
+        from musicond.library.catalogue import SqliteCatalogue
+
+        exists = path.exists()
+        with SqliteCatalogue.open(path if exists else ":memory:", read_only=exists) as catalogue:
             counts = {str(emotion): len(catalogue.candidates(emotion)) for emotion in EMOTIONS}
     except PermissionError:
         return Check("catalogue", "warning", f"{path}: not for this user to read", "put sudo before the command")
     except (CatalogueError, OSError) as error:
-        return Check("catalogue", "failed", _line(error), f"restart musicond: it moves {path} aside and rebuilds it")
-    found = f"{sum(counts.values())} tracks in {path if there else 'the starter; copied at the first start'}"
+        return Check(
+            "catalogue", "failed", _one_line(error), f"restart musicond: it moves {path} aside and rebuilds it"
+        )
+    found = f"{sum(counts.values())} tracks in {path if exists else 'the starter; copied at the first start'}"
     empty = [emotion for emotion, count in counts.items() if not count]
     if empty:
         return Check(
@@ -191,29 +195,29 @@ def check_catalogue(path: Path, importer: Callable[[str], Any] = import_module) 
 
 
 def check_broker(mqtt: Mqtt, password: SecretStr | None, timeout_s: float = 5.0) -> Check:
-    """Whether the broker takes a connection with these credentials."""
+    """Check that the broker accepts a connection with these credentials."""
     if mqtt.host is None:
         return Check("broker", "ok", "off: mqtt.host is not set")
     where = f"{mqtt.host}:{mqtt.port}"
     try:
-        kit: Any = import_module("musicond.mqtt.client")
-        tls = import_module("musicond.mqtt.tls").tls_context(mqtt) if mqtt.tls else None
+        from musicond.mqtt.client import UNSUPPORTED, V5, V311, make_client
+        from musicond.mqtt.tls import tls_context
+
+        tls = tls_context(mqtt) if mqtt.tls else None
     except ImportError as error:
-        return Check("broker", "failed", _line(error), "see the packages above")
+        return Check("broker", "failed", _one_line(error), "see the packages above")
     except OutputError as error:
-        return Check("broker", "failed", _line(error), "see docs/mqtt.md, The connection")
-    version = kit.V5 if mqtt.five else kit.V311
+        return Check("broker", "failed", _one_line(error), "see docs/mqtt.md, The connection")
+    client = make_client(mqtt, password, f"musicond-doctor-{os.getpid()}", V5 if mqtt.five else V311, tls)
     try:
-        reason = _answer(
-            kit.make_client(mqtt, password, f"musicond-doctor-{os.getpid()}", version, tls), mqtt, timeout_s
-        )
+        reason = _connect(client, mqtt, timeout_s)
     except (OSError, ValueError) as error:
         remedy = "start the broker, or correct mqtt.host, mqtt.port and mqtt.tls"
-        return Check("broker", "failed", f"{where}: {_line(error)}", remedy)
-    return _judged(where, reason, kit.UNSUPPORTED)
+        return Check("broker", "failed", f"{where}: {_one_line(error)}", remedy)
+    return _broker_result(where, reason, UNSUPPORTED)
 
 
-def _judged(where: str, reason: Any, unsupported: str) -> Check:
+def _broker_result(where: str, reason: Any, unsupported: str) -> Check:
     if reason is None:
         remedy = "correct mqtt.host, mqtt.port and mqtt.tls"
         return Check("broker", "failed", f"{where} does not answer as an MQTT broker", remedy)
@@ -225,25 +229,24 @@ def _judged(where: str, reason: Any, unsupported: str) -> Check:
     return Check("broker", "ok", f"{where} accepts the connection")
 
 
-def _answer(client: Any, mqtt: Mqtt, timeout_s: float) -> Any:
-    """Return the broker's answer to a connection, None where none comes; raise OSError or ValueError."""
-    answered, reasons = threading.Event(), []
-
-    def on_connect(_client: object, _data: object, _flags: object, reason: Any, _properties: object) -> None:
-        reasons.append(reason)
-        answered.set()
-
-    client.on_connect, client.connect_timeout = on_connect, timeout_s
+def _connect(client: Any, mqtt: Mqtt, timeout_s: float) -> Any:
+    """Return the reason code of the broker's CONNACK, None without one; raise OSError or ValueError."""
+    reasons: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    client.on_connect = lambda _client, _data, _flags, reason, _properties: reasons.put(reason)
+    client.connect_timeout = timeout_s
     client.connect(mqtt.host, mqtt.port)
     client.loop_start()
-    answered.wait(timeout_s)
-    client.disconnect()
-    client.loop_stop()
-    return reasons[0] if reasons else None
+    try:
+        return reasons.get(timeout=timeout_s)
+    except queue.Empty:
+        return None
+    finally:
+        client.disconnect()
+        client.loop_stop()
 
 
 def check_page(address: tuple[str, int], control: Path) -> Check:
-    """Whether the page's port is free, or the running musicond's own."""
+    """Check that the page's port is free or held by the running musicond."""
     host, port = address
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -262,12 +265,12 @@ def check_page(address: tuple[str, int], control: Path) -> Check:
         remedy = f"see who: ss -ltnp 'sport = :{port}'; or set another web.listen"
         return Check("page", "failed", f"{host}:{port} is taken by another program", remedy)
     except ControlError as error:
-        return Check("page", "warning", f"{host}:{port} is taken, perhaps by musicond", _line(error))
+        return Check("page", "warning", f"{host}:{port} is taken, perhaps by musicond", _one_line(error))
     return Check("page", "ok", f"{host}:{port} is held by the running musicond")
 
 
 def check_state_dir(folder: Path) -> Check:
-    """Whether the state directory can be written, or made."""
+    """Check that the state directory can be written or created."""
     remedy = f"sudo chown $USER {folder}, or set another state_dir"
     try:
         if folder.exists():
@@ -281,13 +284,13 @@ def check_state_dir(folder: Path) -> Check:
     return Check("state", "failed", f"{folder} can't be made: {above} can't be written", remedy)
 
 
-def _line(error: BaseException) -> str:
-    """Return an error's text in one line, or its class where it says nothing."""
+def _one_line(error: BaseException) -> str:
+    """Return an error's text in one line, or the name of its class where it has no text."""
     return " ".join(str(error).split()) or type(error).__name__
 
 
 def failed(checks: Sequence[Check]) -> bool:
-    """Whether any of them failed."""
+    """Return whether any check failed."""
     return any(check.state == "failed" for check in checks)
 
 
@@ -295,11 +298,11 @@ OLDEST, NEWEST = (3, 11), (3, 13)
 
 
 HOT_C, WARM_C = 80.0, 70.0
-"""From 80 degrees Celsius a Pi slows down; from 70 it soon will."""
+"""Degrees Celsius: a Pi slows down from 80; 70 is close to it."""
 
 
 RELEASED = datetime(2026, 11, 1, tzinfo=UTC)
-"""No clock that is right shows an earlier time."""
+"""The earliest time that a correct clock can show."""
 
 
 def check_python(
@@ -307,7 +310,7 @@ def check_python(
     machine: str = platform.machine(),
     bits: int = struct.calcsize("P") * 8,
 ) -> Check:
-    """Whether this Python and this processor are ones that musicond is made for."""
+    """Check that musicond supports this Python and this processor."""
     found = f"{'.'.join(map(str, version))}, {bits} bits, {machine}"
     if tuple(version[:2]) < OLDEST:
         return Check("Python", "failed", found, "use Python 3.11 to 3.13: Raspberry Pi OS Bookworm or Trixie")
@@ -325,7 +328,7 @@ def check_clock(
     marker: Path = Path("/run/systemd/timesync/synchronized"),
     kernel: Callable[[], bool | None] = kernel_synchronised,
 ) -> Check:
-    """Whether the clock is right: hours of day and the times on the page depend on it."""
+    """Check that the clock is synchronised; quiet hours and the times on the page depend on it."""
     now = now or datetime.now(UTC)
     shown = f"{now:%Y-%m-%d %H:%M} UTC"
     if now < RELEASED:
@@ -341,13 +344,13 @@ def check_clock(
 
 
 def check_temperature(thermal: Path = Path("/sys/class/thermal")) -> Check:
-    """Whether the processor is cool enough to work for hours."""
+    """Check that the processor is cool enough to work for hours."""
     readings = []
     for zone in thermal.glob("thermal_zone*/temp"):
         try:
             readings.append(int(zone.read_text("ascii")) / 1000)
         except (OSError, ValueError):
-            continue  # a zone that is switched off gives an error instead of a number
+            continue  # a disabled zone gives an error instead of a number
     if not readings:
         return Check("temperature", "ok", "no sensor here")
     hottest = max(readings)
@@ -360,7 +363,7 @@ def check_temperature(thermal: Path = Path("/sys/class/thermal")) -> Check:
 
 
 def check_power(path: Path = THROTTLED) -> Check:
-    """Whether a Pi is slowed down now, for want of voltage or for heat."""
+    """Check that a Pi is not throttled by low voltage or heat."""
     state = throttled(path)
     if state:
         remedy = "use the Pi's own power supply and a short cable; see vcgencmd get_throttled"

@@ -1,4 +1,4 @@
-"""`musicond doctor`: is everything here that musicond needs, and if not, what to do."""
+"""`musicond doctor`: check this machine and print a remedy for each fault."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 HELP = "check this machine and say what to do"
 CASCADE = "haarcascade_frontalface_default.xml"
-NEEDED_HERE = ("pydantic", "PyYAML")
+NEEDED_FOR_CONFIG = ("pydantic", "PyYAML")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,35 +56,35 @@ def run(args: argparse.Namespace) -> int:
 
 
 def examine(args: argparse.Namespace) -> Iterator[Check]:
-    """Yield the checks of this machine, one by one: some take seconds."""
+    """Yield the checks of this machine one by one; some take seconds."""
     yield check_python()
     packages = [check_package(package) for package in PACKAGES]
     yield from packages
     yield check_runtime()
-    if failed([check for check in packages if check.name in NEEDED_HERE]):
+    if failed([check for check in packages if check.name in NEEDED_FOR_CONFIG]):
         yield Check("config", "failed", "can't be read without the packages above", "install them, then try again")
     else:
-        yield from _configured(args.config)
+        yield from _check_configuration(args.config)
     yield check_clock()
     yield check_temperature()
     yield check_power()
 
 
 def page_checks(path: Path | None) -> list[dict[str, str]]:
-    """Return the checks for the page of the running daemon: not of what it runs on, as it runs."""
-    checks = [*_configured(path, running=True), check_clock(), check_temperature(), check_power()]
+    """Return the checks that the page of the running daemon shows: those that a running daemon can still fail."""
+    checks = [*_check_configuration(path, running=True), check_clock(), check_temperature(), check_power()]
     return [asdict(check) for check in checks]
 
 
-def _configured(path: Path | None, *, running: bool = False) -> Iterator[Check]:
+def _check_configuration(path: Path | None, *, running: bool = False) -> Iterator[Check]:
     """Yield the checks that depend on the configuration."""
-    # Imported here, as the doctor must be able to say that pydantic is missing.
-    from musicond.config import paths  # noqa: PLC0415 - see above
-    from musicond.config import schema as settings  # noqa: PLC0415 - see above
-    from musicond.config.loader import load  # noqa: PLC0415 - see above
-    from musicond.config.secrets import mqtt_password, page_token  # noqa: PLC0415 - see above
+    # Here, not above: without pydantic the doctor must still run.
+    from musicond.config import paths
+    from musicond.config.loader import load
+    from musicond.config.schema import Config
+    from musicond.config.secrets import mqtt_password, page_token
 
-    config, password = settings.Config(), None
+    config, password = Config(), None
     try:
         loaded = load(path)
         config = loaded.config

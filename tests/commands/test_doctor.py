@@ -12,9 +12,8 @@ import sys
 import threading
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler
-from importlib import import_module
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -23,22 +22,23 @@ from musicond.config.paths import models_dir
 from musicond.config.schema import Mqtt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
+    from types import ModuleType
 
 MODEL = models_dir() / "fer_int8.tflite"
 CASCADE = models_dir() / "haarcascade_frontalface_default.xml"
 
 
-def without(*names: str) -> Callable[[str], Any]:
-    """An import that fails for some modules, as on a machine that lacks them."""
+def hide(monkeypatch: pytest.MonkeyPatch, *packages: str) -> None:
+    """Make the import of these packages and of all their modules fail, as on a machine that lacks them."""
+    for name in [*packages, *sys.modules]:
+        if name.split(".")[0] in packages:
+            monkeypatch.setitem(sys.modules, name, None)
 
-    def importer(name: str) -> Any:
-        if any(name == each or name.startswith(each + ".") for each in names):
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-        return import_module(name)
 
-    return importer
+def replace(monkeypatch: pytest.MonkeyPatch, name: str, **attributes: object) -> None:
+    """Let the import of a module give one with these attributes."""
+    monkeypatch.setitem(sys.modules, name, cast("ModuleType", SimpleNamespace(**attributes)))
 
 
 def test_python() -> None:
@@ -51,58 +51,62 @@ def test_python() -> None:
 
 
 @pytest.mark.parametrize("package", checks.PACKAGES, ids=lambda package: package.name)
-def test_packages(package: checks.Package) -> None:
+def test_packages(package: checks.Package, monkeypatch: pytest.MonkeyPatch) -> None:
     assert checks.check_package(package).state == "ok"
-    missing = checks.check_package(package, without(package.module.split(".")[0]))
+    hide(monkeypatch, package.module.split(".")[0])
+    missing = checks.check_package(package)
     assert missing.state == ("ok" if package.optional else "failed")
     assert missing.remedy
 
 
-def test_an_opencv_without_haar_is_told() -> None:
+def test_an_opencv_without_haar_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     [opencv] = [package for package in checks.PACKAGES if package.name == "OpenCV"]
-    found = checks.check_package(opencv, lambda _name: SimpleNamespace(__version__="5.0.0"))
-    assert found.state == "failed"
-    assert "opencv-python-headless<5" in found.remedy
+    replace(monkeypatch, "cv2", __version__="5.0.0")
+    check = checks.check_package(opencv)
+    assert check.state == "failed"
+    assert "opencv-python-headless<5" in check.remedy
 
 
-def test_runtime() -> None:
+def test_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
     assert checks.check_runtime().state == "ok"
-    none = checks.check_runtime(without("tflite_runtime", "ai_edge_litert"))
-    assert none.state == "failed"
-    assert "pip install" in none.remedy
+    hide(monkeypatch, "tflite_runtime", "ai_edge_litert")
+    check = checks.check_runtime()
+    assert check.state == "failed"
+    assert "pip install" in check.remedy
 
 
-def test_a_numpy_that_crashes_tflite_runtime_is_told() -> None:
-    modules = {"numpy": SimpleNamespace(__version__="2.1.0"), "tflite_runtime": SimpleNamespace()}
-    trap = checks.check_runtime(modules.__getitem__)
-    assert trap.state == "failed"
-    assert "crashes with numpy 2.1.0" in trap.found
-    assert "numpy<2" in trap.remedy
-    modules = {
-        name: SimpleNamespace(__version__="2.1.0") for name in ("numpy", "ai_edge_litert", "ai_edge_litert.interpreter")
-    }
-    assert checks.check_runtime(modules.__getitem__).state == "ok"
+def test_a_numpy_that_crashes_tflite_runtime_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    replace(monkeypatch, "numpy", __version__="2.1.0")
+    replace(monkeypatch, "tflite_runtime")
+    check = checks.check_runtime()
+    assert check.state == "failed"
+    assert "crashes with numpy 2.1.0" in check.found
+    assert "numpy<2" in check.remedy
+    hide(monkeypatch, "tflite_runtime")
+    replace(monkeypatch, "ai_edge_litert")
+    replace(monkeypatch, "ai_edge_litert.interpreter")
+    assert checks.check_runtime().state == "ok"
 
 
-def test_camera(tmp_path: Path) -> None:
+def test_camera(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert checks.check_camera("demo").state == "ok"
     assert checks.check_camera(f"file:{tmp_path}").state == "ok"
     assert checks.check_camera("file:/none.mp4").state == "failed"
-    no_pi = without("picamera2")
-    pi = checks.check_camera("pi", no_pi)
+    hide(monkeypatch, "picamera2")
+    pi = checks.check_camera("pi")
     assert pi.state == "failed"
     assert "apt install" in pi.remedy
-    assert checks.check_camera("v4l2", no_pi, tmp_path).state == "failed"
+    assert checks.check_camera("v4l2", tmp_path).state == "failed"
     (tmp_path / "video0").touch()
-    assert checks.check_camera("v4l2", no_pi, tmp_path).state == "ok"
-    assert checks.check_camera("auto", no_pi, tmp_path).state == "ok"
-    refused = checks.check_camera("auto", no_pi, tmp_path, lambda _path, mode: mode == os.F_OK)
+    assert checks.check_camera("v4l2", tmp_path).state == "ok"
+    assert checks.check_camera("auto", tmp_path).state == "ok"
+    refused = checks.check_camera("auto", tmp_path, lambda _path, mode: mode == os.F_OK)
     assert refused.state == "failed"
     assert "video" in refused.remedy
-    camera = SimpleNamespace(Picamera2=SimpleNamespace(global_camera_info=list))
-    assert checks.check_camera("pi", lambda _name: camera).state == "failed"
-    camera = SimpleNamespace(Picamera2=SimpleNamespace(global_camera_info=lambda: [{"Model": "imx708"}]))
-    assert "imx708" in checks.check_camera("pi", lambda _name: camera).found
+    replace(monkeypatch, "picamera2", Picamera2=SimpleNamespace(global_camera_info=list))
+    assert checks.check_camera("pi").state == "failed"
+    replace(monkeypatch, "picamera2", Picamera2=SimpleNamespace(global_camera_info=lambda: [{"Model": "imx708"}]))
+    assert "imx708" in checks.check_camera("pi").found
 
 
 def test_model(tmp_path: Path) -> None:
