@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from musicond.core.outcome import Outcome
     from musicond.core.ports import Catalogue, EmotionClassifier, FaceDetector, FrameSource, Output
     from musicond.runtime.supervisor import Service
-    from musicond.web.desk import ActionEndpoint
+    from musicond.web.api import ActionEndpoint
 
 log = logging.getLogger(__name__)
 

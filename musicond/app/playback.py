@@ -15,7 +15,7 @@ from musicond.player.state_file import FILE_NAME, PlayerStateFile
 from musicond.runtime.clock import kernel_synchronised
 from musicond.runtime.json_file import JsonFile
 from musicond.runtime.worker import Worker
-from musicond.web.desk import ActionEndpoint
+from musicond.web.api import ActionEndpoint
 from musicond.web.routes import page_actions
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from musicond.config.paths import listen_socket
 from musicond.config.secrets import page_token
 from musicond.library.actions import from_page
 from musicond.runtime import logs
-from musicond.web.desk import ActionEndpoint
+from musicond.web.api import ActionEndpoint
 from musicond.web.preview import Preview
 from musicond.web.routes import page_actions
 from musicond.web.server import WebOutput

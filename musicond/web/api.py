@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import queue
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from pydantic import ValidationError
+from pydantic_core import from_json
 
-from musicond.errors import CatalogueError, CommandError, error_text
+from musicond.errors import CatalogueError, CommandError, ListError, PlaybackError, error_text
 from musicond.runtime.inbox import InboxFull
-from musicond.web.guard import HttpError, add_headers, failure, guard, plain_errors
+from musicond.web.access import add_headers, by_unix_socket, guard
 from musicond.web.metrics import TEXT_FORMAT, Metrics
 from musicond.web.openapi import document
-from musicond.web.responses import fault, state, to_json
+from musicond.web.responses import HttpError, failure, fault, plain_errors, state, to_json
 from musicond.web.routes import API, COMMAND_ROUTES, RESOURCE_ROUTES
 from musicond.web.static_files import add_files
 from musicond.web.streams import Events, pictures
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from concurrent.futures import Future
+
+    from aiohttp.typedefs import Handler
 
     from musicond.core.commands import Command
     from musicond.web.access import TokenAuth
-    from musicond.web.desk import ActionEndpoint
-    from musicond.web.guard import Handler
     from musicond.web.latest import LatestOutcome, Snapshot
     from musicond.web.preview import Preview
     from musicond.web.routes import CommandRoute
@@ -144,3 +146,79 @@ class Api:
 
 def _json(body: bytes) -> web.Response:
     return web.Response(body=body, content_type="application/json")
+
+
+ACTION_BODY_LIMIT = 64 * 2**20
+
+
+PAGE_BODY_LIMIT = 2**16
+"""Bytes of a body that comes from the page."""
+
+
+ACTION_BODY_WAIT_S = 20.0
+
+
+ACTION_WAIT_S = 25.0
+
+
+class ActionEndpoint:
+    """Passes on what is asked; `ask` takes an action and its arguments, and does it in another thread.
+
+    The control socket may ask everything, the page the actions that `page` names and, of these, what `vet` lets
+    pass: it raises ListError for the rest.
+    """
+
+    def __init__(
+        self,
+        ask: Callable[[str, Mapping[str, Any]], Future[Mapping[str, object]]],
+        *,
+        page: Collection[str] = (),
+        vet: Callable[[str, Mapping[str, Any]], None] | None = None,
+    ) -> None:
+        self._ask, self._page, self._vet = ask, page, vet
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """Do one action."""
+        action, outside = request.match_info["action"], not by_unix_socket(request)
+        if outside and action not in self._page:
+            raise HttpError(403, "this is for the command line: musicond catalogue and musicond history")
+        arguments = await _body(request, PAGE_BODY_LIMIT if outside else ACTION_BODY_LIMIT)
+        try:
+            if outside and self._vet is not None:
+                self._vet(action, arguments)
+            done = asyncio.shield(asyncio.wrap_future(self._ask(action, arguments)))
+            async with asyncio.timeout(ACTION_WAIT_S):
+                found = await done
+        except TimeoutError:
+            raise HttpError(504, "not done yet: the daemon is busy; try again in a moment") from None
+        except queue.Full:
+            raise HttpError(503, "too much waits already; try again in a moment") from None
+        except (ListError, LookupError) as fault:
+            raise HttpError(400, str(fault)) from fault
+        except CommandError as fault:
+            raise HttpError(409, str(fault)) from fault
+        except PlaybackError as fault:
+            raise HttpError(502 if fault.wait_s is None else 503, str(fault)) from fault
+        except CatalogueError as fault:
+            raise HttpError(500, str(fault)) from fault
+        except OSError as fault:
+            raise HttpError(500, f"{fault.filename or 'the disk'}: {fault.strerror}; see musicond doctor") from fault
+        return web.json_response(found)
+
+
+async def _body(request: web.Request, limit: int) -> dict[str, Any]:
+    content = bytearray()
+    try:
+        async with asyncio.timeout(ACTION_BODY_WAIT_S):
+            async for part in request.content.iter_chunked(2**16):
+                content += part
+                if len(content) > limit:
+                    raise HttpError(413, f"more than {limit // 2**10} KiB at once; import it in parts")
+        found = from_json(bytes(content), allow_inf_nan=False)  # unlike json.loads, it takes no half of a surrogate
+    except TimeoutError:
+        raise HttpError(408, "the body did not arrive in time") from None
+    except ValueError:
+        raise HttpError(400, "this is not JSON") from None
+    if not isinstance(found, dict):
+        raise HttpError(400, "send a JSON object")
+    return found

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from musicond import __version__
+from musicond.web.responses import DONE, ERROR, JSON
 from musicond.web.routes import ACTION_ROUTES, API, COMMAND_ROUTES, RESOURCE_ROUTES
-from musicond.web.schemas import DONE, ERROR, JSON
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

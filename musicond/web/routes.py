@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from musicond.core.models import Emotion, Policy, Verdict
 from musicond.core.settings import MAX_MINUTES, SETTINGS
 from musicond.web import requests as bodies
-from musicond.web.schemas import CHECKS, DAYS, DEVICES, ENTRIES, JSON, LOG, OBJECT, SIGN_IN, STATE, WELL
+from musicond.web.responses import CHECKS, DAYS, DEVICES, ENTRIES, JSON, LOG, OBJECT, SIGN_IN, STATE, WELL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from musicond.core.commands import Command
     from musicond.core.outcome import Outcome
-    from musicond.web.desk import ActionEndpoint
+    from musicond.web.api import ActionEndpoint
     from musicond.web.preview import Preview
 
 STOP_S = 1.0

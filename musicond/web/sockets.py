@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from aiohttp.typedefs import Middleware
+    from aiohttp.typedefs import Handler, Middleware
 
-    from musicond.web.guard import Handler
 
 ANSWER_S = 0.5
 """How long a daemon that may own the control socket has to take a connection."""

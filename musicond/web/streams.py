@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from musicond.core.models import Watching
-from musicond.web.guard import HttpError, failure
 from musicond.web.preview import MAX_WATCHERS, RATE
+from musicond.web.responses import HttpError, failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from musicond.core.commands import Command
-    from musicond.web.desk import ActionEndpoint
+    from musicond.web.api import ActionEndpoint
     from musicond.web.preview import Preview
 
 NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)

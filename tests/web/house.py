@@ -16,7 +16,7 @@ from musicond.library.catalogue import SqliteCatalogue
 from musicond.library.maintenance import LibraryMaintenance
 from musicond.runtime.json_file import JsonFile
 from musicond.runtime.worker import Worker
-from musicond.web.desk import ActionEndpoint
+from musicond.web.api import ActionEndpoint
 from musicond.web.openapi import document
 from musicond.web.preview import Preview
 from musicond.web.routes import page_actions

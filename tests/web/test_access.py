@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import SecretStr
 
-from musicond.web.access import COOKIE, MAX_ADDRESSES, TRIES, WINDOW_S, AuthResult, TokenAuth
-from musicond.web.guard import is_local
+from musicond.web.access import COOKIE, MAX_ADDRESSES, TRIES, WINDOW_S, AuthResult, TokenAuth, is_local
 from tests.web.conftest import HAPPY, Rig, make_rig
 
 if TYPE_CHECKING:

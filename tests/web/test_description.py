@@ -20,8 +20,8 @@ from musicond.core.mood.bias import Bias
 from musicond.core.outcome import Account, CalibrationProgress, Playback, PlayState, Settings
 from musicond.web import responses as snapshot
 from musicond.web.openapi import document
+from musicond.web.responses import STATE
 from musicond.web.routes import ACTION_ROUTES, COMMAND_ROUTES, RESOURCE_ROUTES
-from musicond.web.schemas import STATE
 from tests.web.conftest import HAPPY, SONGS, Rig, good_health, without_face
 from tests.web.house import House, house
 from tests.web.test_api import ask

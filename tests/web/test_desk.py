@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from musicond.errors import CatalogueError, ControlError, ListError
-from musicond.web import desk as module
+from musicond.web import api as module
+from musicond.web.api import ActionEndpoint
 from musicond.web.client import ControlClient
-from musicond.web.desk import ActionEndpoint
 from musicond.web.server import WebOutput
 from tests.web.conftest import Rig, make_rig
 from tests.web.test_api import JSON, ask, post
@@ -81,7 +81,7 @@ def test_the_page_may_ask_what_it_is_allowed_to(tmp_path: Path) -> None:
         statuses = [post(rig, path, {})[0] for path in ("/api/v1/catalogue/list", "/api/v1/catalogue/forget")]
         assert statuses == [200, 403]
         assert post(rig, "/api/v1/spotify/status", {})[0] == 200
-        assert post(rig, "/api/v1/catalogue/list", {"x": "y" * module.PAGE_LIMIT})[0] == 413
+        assert post(rig, "/api/v1/catalogue/list", {"x": "y" * module.PAGE_BODY_LIMIT})[0] == 413
         status, _, _ = ask(rig, "POST", "/api/v1/catalogue/list", r'{"x": "\ud800"}', JSON)
         assert status == 400
         assert post(rig, "/api/v1/catalogue/list", {}, {"Origin": "https://evil.example"})[0] == 403
@@ -108,14 +108,14 @@ def test_errors_are_one_line(counter: Counter, answer: BaseException, says: str)
 def test_a_body_that_is_too_large_or_no_object_is_refused(counter: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ControlError, match="send a JSON object"):
         counter.client.run_action("catalogue", "add", [1])  # type: ignore[arg-type]  # what is tested
-    monkeypatch.setattr(module, "BODY_LIMIT", 100)
+    monkeypatch.setattr(module, "ACTION_BODY_LIMIT", 100)
     with pytest.raises(ControlError, match="import it in parts"):
         counter.client.run_action("catalogue", "add", {"rows": ["x" * 200]})
     assert counter.asked == []
 
 
 def test_what_takes_long_is_told(counter: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "ANSWER_WAIT_S", 0.05)
+    monkeypatch.setattr(module, "ACTION_WAIT_S", 0.05)
     counter.hold = True
     with pytest.raises(ControlError, match="the daemon is busy"):
         counter.client.run_action("catalogue", "verify")
