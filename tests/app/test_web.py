@@ -9,13 +9,13 @@ import pytest
 from musicond.app.web import Doctor
 from musicond.errors import ListError
 from musicond.library.actions import from_page
-from tests.web.house import House, house
+from tests.web.full_server import FullServer, full_server
 from tests.web.test_api import post
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["house"]
+__all__ = ["full_server"]
 
 SONG = {"emotion": "happy", "title": "A", "artist": "B"}
 
@@ -47,10 +47,10 @@ def test_the_doctor_looks_once_for_all_who_ask_within_a_moment() -> None:
     ],
 )
 def test_what_the_page_must_not_have_done_is_an_error_and_does_nothing(
-    house: House, path: str, body: dict[str, object]
+    full_server: FullServer, path: str, body: dict[str, object]
 ) -> None:
-    before = house.librarian.run_action("list", {}), house.librarian.run_action("sources", {})
-    status, found = post(house.rig, f"/api/v1/{path}", body)
+    before = full_server.librarian.run_action("list", {}), full_server.librarian.run_action("sources", {})
+    status, found = post(full_server.server, f"/api/v1/{path}", body)
     assert status == 400
     assert found["error"]
-    assert (house.librarian.run_action("list", {}), house.librarian.run_action("sources", {})) == before
+    assert (full_server.librarian.run_action("list", {}), full_server.librarian.run_action("sources", {})) == before

@@ -33,7 +33,7 @@ from tests.mqtt.conftest import broker, listen  # noqa: F401 - fixtures are foun
 from tests.mqtt.house import House
 from tests.spotify.conftest import double  # noqa: F401 - likewise
 from tests.spotify.home import Home
-from tests.web.house import house  # noqa: F401 - likewise
+from tests.web.full_server import full_server  # noqa: F401 - likewise
 from tools import make_mqtt_docs, make_schema
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from tests.mqtt.conftest import Broker, Listener
     from tests.spotify.double import Double
-    from tests.web.house import House as PageHouse
+    from tests.web.full_server import FullServer
 
 ROOT = Path(__file__).resolve().parents[2]
 EXPECTED = Path(__file__).with_name("interfaces")
@@ -138,8 +138,8 @@ def test_discovery(tmp_path: Path, broker: Broker, listen: Callable[[], Listener
     compare("discovery.json", readable(listener.retained[topic]))
 
 
-def get(page: PageHouse, path: str) -> bytes:
-    connection = http.client.HTTPConnection("127.0.0.1", page.rig.port, timeout=10)
+def get(page: FullServer, path: str) -> bytes:
+    connection = http.client.HTTPConnection("127.0.0.1", page.server.port, timeout=10)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
@@ -149,27 +149,27 @@ def get(page: PageHouse, path: str) -> bytes:
         connection.close()
 
 
-def test_openapi(house: PageHouse) -> None:  # noqa: F811 - the fixture
-    compare("openapi.json", readable(get(house, "/api/v1/openapi.json")))
+def test_openapi(full_server: FullServer) -> None:  # noqa: F811 - the fixture
+    compare("openapi.json", readable(get(full_server, "/api/v1/openapi.json")))
 
 
-def test_metrics(house: PageHouse) -> None:  # noqa: F811 - the fixture
-    text = get(house, "/metrics").decode()
+def test_metrics(full_server: FullServer) -> None:  # noqa: F811 - the fixture
+    text = get(full_server, "/metrics").decode()
     compare("metrics.txt", "".join(re.findall(r"(?m)^# .*? musicond_?.*\n", text)))
 
 
-def test_routes_of_the_page(house: PageHouse) -> None:  # noqa: F811 - the fixture
+def test_routes_of_the_page(full_server: FullServer) -> None:  # noqa: F811 - the fixture
     routes: set[str] = set()
     for thing in gc.get_objects():
         if isinstance(thing, web.Application):
             found = {f"{route.resource.canonical} {route.method}" for route in thing.router.routes() if route.resource}
             routes |= found if "/api/v1/state GET" in found else set()
-    assert house.rig.port
+    assert full_server.server.port
     compare("routes.txt", "".join(f"{route}\n" for route in sorted(routes)))
 
 
-def test_texts_of_the_page(house: PageHouse) -> None:  # noqa: F811 - the fixture
-    script = get(house, "/texts.js").decode()
+def test_texts_of_the_page(full_server: FullServer) -> None:  # noqa: F811 - the fixture
+    script = get(full_server, "/texts.js").decode()
     compare("texts.txt", "".join(f"{key}\n" for key in re.findall(r"(?m)^(\w+):", script)))
 
 

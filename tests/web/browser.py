@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from musicond.core.outcome import Playback, PlayState
-from tests.web.conftest import HAPPY, SONGS, Rig
+from tests.web.conftest import HAPPY, SONGS, Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,10 +41,10 @@ def opened(chromium: Any, address: str, locale: str = "en-GB") -> Iterator[Any]:
 
 
 @pytest.fixture
-def page(rig: Rig, chromium: Any) -> Iterator[Any]:
+def page(server: Server, chromium: Any) -> Iterator[Any]:
     """Return the page of a daemon that sees a happy face."""
-    rig.output.accept(HAPPY)
-    with opened(chromium, rig.output.address) as found:
+    server.output.accept(HAPPY)
+    with opened(chromium, server.output.address) as found:
         yield found
 
 
@@ -57,9 +57,9 @@ def go(page: Any, view: str) -> None:
     page.wait_for_selector(f"#view-{view}:not([hidden])")
 
 
-def click(rig: Rig, page: Any, selector: str) -> None:
+def click(server: Server, page: Any, selector: str) -> None:
     """Click, and wait until a command has come and is answered."""
-    rig.arrived.clear()
+    server.arrived.clear()
     page.click(selector)
-    assert rig.arrived.wait(10)
+    assert server.arrived.wait(10)
     page.wait_for_selector("#controls[aria-busy=false]")

@@ -70,7 +70,7 @@ def good_health() -> dict[str, object]:
 
 
 @dataclass
-class Rig:
+class Server:
     """The output under test, what was submitted to it, and the health that it tells."""
 
     path: Path
@@ -83,7 +83,7 @@ class Rig:
     health: dict[str, object] = field(default_factory=good_health)
     arrived: threading.Event = field(default_factory=threading.Event)
     token: SecretStr | None = None
-    desks: dict[str, ActionEndpoint] = field(default_factory=dict)
+    endpoints: dict[str, ActionEndpoint] = field(default_factory=dict)
     preview: Preview | None = None
 
     def __post_init__(self) -> None:
@@ -113,20 +113,20 @@ class Rig:
             self.token,
             self.submit,
             lambda: self.health,
-            self.desks,
+            self.endpoints,
             preview=self.preview,
             recent=lambda: [{"at": NOON.isoformat(), "level": "WARNING", "text": "demo lost: unplugged; retrying"}],
         )
 
 
-def make_rig(folder: Path) -> Rig:
-    """Return a rig whose output is not started."""
-    return Rig(folder / "run" / "control.sock")
+def make_server(folder: Path) -> Server:
+    """Return a server whose output is not started."""
+    return Server(folder / "run" / "control.sock")
 
 
 @pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    made = make_rig(tmp_path)
+def server(tmp_path: Path) -> Iterator[Server]:
+    made = make_server(tmp_path)
     made.output.start()
     yield made
     made.output.stop()

@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from musicond.web.access import COOKIE, MAX_ADDRESSES, TRIES, WINDOW_S, AuthResult, TokenAuth, is_local
-from tests.web.conftest import HAPPY, Rig, make_rig
+from tests.web.conftest import HAPPY, Server, make_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,9 +67,9 @@ def test_many_addresses_take_no_more_room() -> None:
 
 
 @pytest.fixture
-def closed(tmp_path: Path) -> Iterator[Rig]:
+def closed(tmp_path: Path) -> Iterator[Server]:
     """A page with a token."""
-    made = make_rig(tmp_path)
+    made = make_server(tmp_path)
     made.token = SecretStr(TOKEN)
     made.output = made.again("127.0.0.1:0")
     made.output.start()
@@ -78,8 +78,8 @@ def closed(tmp_path: Path) -> Iterator[Rig]:
     made.output.stop()
 
 
-def get(rig: Rig, path: str, **headers: str) -> tuple[int, str, http.client.HTTPMessage]:
-    connection = http.client.HTTPConnection("127.0.0.1", rig.port, timeout=10)
+def get(server: Server, path: str, **headers: str) -> tuple[int, str, http.client.HTTPMessage]:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
     try:
         connection.request("GET", path, headers=headers)
         answer = connection.getresponse()
@@ -88,7 +88,7 @@ def get(rig: Rig, path: str, **headers: str) -> tuple[int, str, http.client.HTTP
         connection.close()
 
 
-def test_the_link_sets_a_cookie_and_takes_the_token_out_of_the_address(closed: Rig) -> None:
+def test_the_link_sets_a_cookie_and_takes_the_token_out_of_the_address(closed: Server) -> None:
     status, _, headers = get(closed, f"/?token={TOKEN}")
     assert status == 303
     assert headers["Location"] == "/"
@@ -104,7 +104,7 @@ API = [f"/api/v1/{name}" for name in ("state", "events", "log", "preview", "open
 
 
 @pytest.mark.parametrize("path", ["/", "/app.js", *API, "/metrics", "/healthz", "/nothing"])
-def test_without_it_nothing_is_answered(closed: Rig, path: str) -> None:
+def test_without_it_nothing_is_answered(closed: Server, path: str) -> None:
     status, text, _ = get(closed, path)
     assert status == 401
     assert "sudo musicond page-link" in text
@@ -113,27 +113,27 @@ def test_without_it_nothing_is_answered(closed: Rig, path: str) -> None:
     assert get(closed, path, Cookie=f"{COOKIE}=wrong")[0] == 401
 
 
-def test_a_header_that_is_no_text_is_a_wrong_token(closed: Rig) -> None:
+def test_a_header_that_is_no_text_is_a_wrong_token(closed: Server) -> None:
     for header in (b"Authorization: Bearer \xff", b"Cookie: musicond_page=\xff"):
         with socket.create_connection(("127.0.0.1", closed.port), timeout=10) as raw:
             raw.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n" + header + b"\r\n\r\n")
             assert raw.makefile("rb").readline().split()[1] == b"401"
 
 
-def test_a_program_sends_it_as_a_bearer(closed: Rig) -> None:
+def test_a_program_sends_it_as_a_bearer(closed: Server) -> None:
     status, text, _ = get(closed, "/api/v1/state", Authorization=f"Bearer {TOKEN}")
     assert status == 200
     assert json.loads(text)["mood"] == "happy"
 
 
-def test_after_ten_wrong_ones_the_address_waits(closed: Rig) -> None:
+def test_after_ten_wrong_ones_the_address_waits(closed: Server) -> None:
     statuses = [get(closed, "/?token=wrong")[0] for _ in range(TRIES + 1)]
     assert statuses == [401] * TRIES + [429]
     status, _, headers = get(closed, f"/?token={TOKEN}")
     assert (status, headers["Retry-After"]) == (429, "60")
 
 
-def test_a_post_needs_it_too(closed: Rig) -> None:
+def test_a_post_needs_it_too(closed: Server) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", closed.port, timeout=10)
     connection.request("POST", "/api/v1/privacy", body='{"on": true}', headers={"Content-Type": "application/json"})
     assert connection.getresponse().status == 401

@@ -37,7 +37,7 @@ from musicond.runtime.inbox import InboxFull
 from musicond.web import api, static_files, streams
 from musicond.web import requests as bodies
 from musicond.web import responses as snapshot
-from tests.web.conftest import HAPPY, NOON, Rig, make_rig, without_face
+from tests.web.conftest import HAPPY, NOON, Server, make_server, without_face
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,9 +46,9 @@ JSON = {"Content-Type": "application/json"}
 
 
 def ask(
-    rig: Rig, method: str, path: str, body: str | None = None, headers: dict[str, str] | None = None
+    server: Server, method: str, path: str, body: str | None = None, headers: dict[str, str] | None = None
 ) -> tuple[int, Any, http.client.HTTPMessage]:
-    connection = http.client.HTTPConnection("127.0.0.1", rig.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
     try:
         connection.request(method, path, body=body, headers=headers or {})
         answer = connection.getresponse()
@@ -59,8 +59,8 @@ def ask(
         connection.close()
 
 
-def post(rig: Rig, path: str, body: object, headers: dict[str, str] | None = None) -> tuple[int, Any]:
-    status, found, _ = ask(rig, "POST", path, json.dumps(body), JSON | (headers or {}))
+def post(server: Server, path: str, body: object, headers: dict[str, str] | None = None) -> tuple[int, Any]:
+    status, found, _ = ask(server, "POST", path, json.dumps(body), JSON | (headers or {}))
     return status, found
 
 
@@ -92,24 +92,24 @@ class Stream:
 
 
 @contextmanager
-def stream(rig: Rig) -> Iterator[Stream]:
-    made = Stream(rig.port)
+def stream(server: Server) -> Iterator[Stream]:
+    made = Stream(server.port)
     try:
         yield made
     finally:
         made.close()
 
 
-def test_the_state_before_the_first_outcome_is_a_start(rig: Rig) -> None:
-    status, found, headers = ask(rig, "GET", "/api/v1/state")
+def test_the_state_before_the_first_outcome_is_a_start(server: Server) -> None:
+    status, found, headers = ask(server, "GET", "/api/v1/state")
     assert (status, found["watching"], found["mood"], found["since"]) == (200, "no_camera", "nobody", None)
     assert "Starting" in found["notice"]
     assert headers["Cache-Control"] == "no-store"
 
 
-def test_the_state_holds_all_of_an_outcome(rig: Rig) -> None:
-    rig.output.accept(replace(HAPPY, settings=Settings(paused=True, paused_until=NOON)))
-    _, found, _ = ask(rig, "GET", "/api/v1/state")
+def test_the_state_holds_all_of_an_outcome(server: Server) -> None:
+    server.output.accept(replace(HAPPY, settings=Settings(paused=True, paused_until=NOON)))
+    _, found, _ = ask(server, "GET", "/api/v1/state")
     assert (found["watching"], found["mood"], found["confidence"], found["faces"]) == ("yes", "happy", 0.8, 1)
     assert found["present"] is True
     assert found["since"] == NOON.isoformat()
@@ -168,9 +168,9 @@ def test_presence_is_unknown_while_nothing_is_watched() -> None:
         ("autoplay", {"on": True}, SetAutoplay(on=True)),
     ],
 )
-def test_commands_reach_the_inbox(rig: Rig, path: str, body: object, command: object) -> None:
-    assert post(rig, f"/api/v1/{path}", body) == (200, {"done": True})
-    assert rig.commands == [command]
+def test_commands_reach_the_inbox(server: Server, path: str, body: object, command: object) -> None:
+    assert post(server, f"/api/v1/{path}", body) == (200, {"done": True})
+    assert server.commands == [command]
 
 
 @pytest.mark.parametrize(
@@ -213,58 +213,58 @@ def test_commands_reach_the_inbox(rig: Rig, path: str, body: object, command: ob
         ("autoplay", '{"on": null}'),
     ],
 )
-def test_malformed_bodies_are_told_what_would_be_right(rig: Rig, path: str, body: str) -> None:
-    status, found, _ = ask(rig, "POST", f"/api/v1/{path}", body, JSON)
+def test_malformed_bodies_are_told_what_would_be_right(server: Server, path: str, body: str) -> None:
+    status, found, _ = ask(server, "POST", f"/api/v1/{path}", body, JSON)
     assert status == 400
     assert "send {" in found["error"]
-    assert rig.commands == []
+    assert server.commands == []
 
 
-def test_a_large_body_is_refused(rig: Rig) -> None:
-    status, found, _ = ask(rig, "POST", "/api/v1/privacy", " " * 5000, JSON)
+def test_a_large_body_is_refused(server: Server) -> None:
+    status, found, _ = ask(server, "POST", "/api/v1/privacy", " " * 5000, JSON)
     assert (status, "too large" in found["error"]) == (413, True)
 
 
-def test_other_methods_and_addresses_are_refused_in_the_same_shape(rig: Rig) -> None:
-    status, found, headers = ask(rig, "GET", "/api/v1/privacy")
+def test_other_methods_and_addresses_are_refused_in_the_same_shape(server: Server) -> None:
+    status, found, headers = ask(server, "GET", "/api/v1/privacy")
     assert (status, headers["Allow"]) == (405, "POST")
     assert "error" in found
-    assert ask(rig, "GET", "/../server.py")[0] == 404
-    assert ask(rig, "POST", "/", "{}", JSON)[0] == 405
+    assert ask(server, "GET", "/../server.py")[0] == 404
+    assert ask(server, "POST", "/", "{}", JSON)[0] == 405
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "10.0.0.7", "127.0.0.1.evil.example", "[::1", ""])
-def test_a_foreign_host_name_is_refused(rig: Rig, host: str) -> None:
+def test_a_foreign_host_name_is_refused(server: Server, host: str) -> None:
     for path in ("/", "/api/v1/state", "/api/v1/events", "/healthz"):
-        assert ask(rig, "GET", path, headers={"Host": host})[0] == 403
-    assert post(rig, "/api/v1/privacy", {"on": False}, {"Host": host})[0] == 403
-    assert rig.commands == []
+        assert ask(server, "GET", path, headers={"Host": host})[0] == 403
+    assert post(server, "/api/v1/privacy", {"on": False}, {"Host": host})[0] == 403
+    assert server.commands == []
 
 
 @pytest.mark.parametrize("host", ["localhost:9000", "127.0.0.1", "[::1]:80", "LOCALHOST"])
-def test_names_of_this_machine_are_served(rig: Rig, host: str) -> None:
-    assert ask(rig, "GET", "/api/v1/state", headers={"Host": host})[0] == 200
+def test_names_of_this_machine_are_served(server: Server, host: str) -> None:
+    assert ask(server, "GET", "/api/v1/state", headers={"Host": host})[0] == 200
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1", "http://localhost"])
-def test_another_site_may_not_post(rig: Rig, origin: str) -> None:
-    assert post(rig, "/api/v1/privacy", {"on": False}, {"Origin": origin})[0] == 403
-    assert rig.commands == []
+def test_another_site_may_not_post(server: Server, origin: str) -> None:
+    assert post(server, "/api/v1/privacy", {"on": False}, {"Origin": origin})[0] == 403
+    assert server.commands == []
 
 
-def test_the_page_itself_may_post(rig: Rig) -> None:
-    assert post(rig, "/api/v1/resume", {}, {"Origin": rig.output.address})[0] == 200
+def test_the_page_itself_may_post(server: Server) -> None:
+    assert post(server, "/api/v1/resume", {}, {"Origin": server.output.address})[0] == 200
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", ""])
-def test_a_post_that_a_form_could_send_is_refused(rig: Rig, kind: str) -> None:
-    assert ask(rig, "POST", "/api/v1/resume", "{}", {"Content-Type": kind})[0] == 415
-    assert rig.commands == []
+def test_a_post_that_a_form_could_send_is_refused(server: Server, kind: str) -> None:
+    assert ask(server, "POST", "/api/v1/resume", "{}", {"Content-Type": kind})[0] == 415
+    assert server.commands == []
 
 
-def test_every_answer_carries_the_protecting_headers(rig: Rig) -> None:
+def test_every_answer_carries_the_protecting_headers(server: Server) -> None:
     for path in ("/", "/app.js", "/api/v1/state", "/nothing"):
-        headers = ask(rig, "GET", path)[2]
+        headers = ask(server, "GET", path)[2]
         policy = headers["Content-Security-Policy"]
         assert policy.startswith("default-src 'none'")
         assert "unsafe" not in policy
@@ -275,10 +275,10 @@ def test_every_answer_carries_the_protecting_headers(rig: Rig) -> None:
         assert "Access-Control-Allow-Origin" not in headers
 
 
-def test_files_are_sent_again_only_when_they_changed(rig: Rig) -> None:
-    _, content, headers = ask(rig, "GET", "/style.css")
+def test_files_are_sent_again_only_when_they_changed(server: Server) -> None:
+    _, content, headers = ask(server, "GET", "/style.css")
     assert content
-    status, content, _ = ask(rig, "GET", "/style.css", headers={"If-None-Match": headers["ETag"]})
+    status, content, _ = ask(server, "GET", "/style.css", headers={"If-None-Match": headers["ETag"]})
     assert (status, content) == (304, b"")
 
 
@@ -288,31 +288,31 @@ def test_the_page_is_small() -> None:
     assert {file.name for file in folder.iterdir()} == set(static_files.NAMES)
 
 
-def test_a_full_inbox_and_a_full_disk_are_told(rig: Rig) -> None:
-    rig.answer = InboxFull("too many commands at once")
-    assert post(rig, "/api/v1/resume", {}) == (503, {"error": "too many commands at once"})
-    rig.answer = OSError(28, "No space left on device")
-    status, found = post(rig, "/api/v1/resume", {})
+def test_a_full_inbox_and_a_full_disk_are_told(server: Server) -> None:
+    server.answer = InboxFull("too many commands at once")
+    assert post(server, "/api/v1/resume", {}) == (503, {"error": "too many commands at once"})
+    server.answer = OSError(28, "No space left on device")
+    status, found = post(server, "/api/v1/resume", {})
     assert (status, "No space left on device" in found["error"]) == (500, True)
 
 
-def test_what_makes_no_sense_and_a_broken_catalogue_are_told_apart(rig: Rig) -> None:
-    rig.answer = CommandError("no song is recommended now; name one")
-    assert post(rig, "/api/v1/rate", {"verdict": "like"}) == (409, {"error": "no song is recommended now; name one"})
-    rig.answer = CatalogueError("catalogue: disk full; make room on the disk")
-    status, found = post(rig, "/api/v1/rate", {"verdict": "like"})
+def test_what_makes_no_sense_and_a_broken_catalogue_are_told_apart(server: Server) -> None:
+    server.answer = CommandError("no song is recommended now; name one")
+    assert post(server, "/api/v1/rate", {"verdict": "like"}) == (409, {"error": "no song is recommended now; name one"})
+    server.answer = CatalogueError("catalogue: disk full; make room on the disk")
+    status, found = post(server, "/api/v1/rate", {"verdict": "like"})
     assert (status, "make room" in found["error"]) == (500, True)
 
 
 def test_a_command_without_effect_is_told_and_its_future_left_to_the_loop(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
+    server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(api, "EFFECT_WAIT_S", 0.05)
-    rig.hold = True
-    status, found = post(rig, "/api/v1/resume", {})
+    server.hold = True
+    status, found = post(server, "/api/v1/resume", {})
     assert (status, "not done yet" in found["error"]) == (504, True)
-    assert not rig.futures[0].cancelled()
-    rig.futures[0].set_result(None)
+    assert not server.futures[0].cancelled()
+    server.futures[0].set_result(None)
 
 
 @pytest.mark.parametrize(
@@ -325,11 +325,11 @@ def test_a_command_without_effect_is_told_and_its_future_left_to_the_loop(
         (without_face(Watching.NO_CAMERA), 503),
     ],
 )
-def test_healthz_is_well_while_frames_are_analysed_or_not_wanted(rig: Rig, outcome: Any, status: int) -> None:
-    rig.health["trouble"] = "the cable is loose"
-    assert ask(rig, "GET", "/healthz")[0] == 503
-    rig.output.accept(outcome)
-    found = ask(rig, "GET", "/healthz")
+def test_healthz_is_well_while_frames_are_analysed_or_not_wanted(server: Server, outcome: Any, status: int) -> None:
+    server.health["trouble"] = "the cable is loose"
+    assert ask(server, "GET", "/healthz")[0] == 503
+    server.output.accept(outcome)
+    found = ask(server, "GET", "/healthz")
     assert found[0] == status
     assert status == 200 or "the cable is loose" in found[1]["error"]
 
@@ -339,167 +339,167 @@ def test_healthz_tells_of_a_stuck_loop() -> None:
     assert "told nothing" in str(snapshot.fault(HAPPY, snapshot.STALE_S + 1, {}))
 
 
-def test_a_stream_begins_at_once_and_wakes_with_each_change(rig: Rig) -> None:
-    rig.output.accept(HAPPY)
-    with stream(rig) as reader:
+def test_a_stream_begins_at_once_and_wakes_with_each_change(server: Server) -> None:
+    server.output.accept(HAPPY)
+    with stream(server) as reader:
         assert reader.state()["mood"] == "happy"
-        rig.output.accept(replace(HAPPY, seq=2, mood=Mood.SAD))
+        server.output.accept(replace(HAPPY, seq=2, mood=Mood.SAD))
         assert reader.state()["mood"] == "sad"
-        rig.output.accept(without_face(Watching.PRIVATE))
+        server.output.accept(without_face(Watching.PRIVATE))
         assert reader.state()["watching"] == "private"
 
 
-def test_a_stream_gets_the_latest_and_not_every_one(rig: Rig) -> None:
-    rig.output.accept(HAPPY)
-    with stream(rig) as reader:
+def test_a_stream_gets_the_latest_and_not_every_one(server: Server) -> None:
+    server.output.accept(HAPPY)
+    with stream(server) as reader:
         reader.state()
         started = time.monotonic()
         for count in range(1000):
-            rig.output.accept(replace(HAPPY, seq=count, faces=Faces(), confidence=count / 1000))
+            server.output.accept(replace(HAPPY, seq=count, faces=Faces(), confidence=count / 1000))
         events = 1
         while reader.state()["confidence"] != 0.999:
             events += 1
         assert events <= 2 + (time.monotonic() - started) / streams.PACE_S
 
 
-def test_a_silent_stream_is_pinged(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_stream_is_pinged(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "PING_S", 0.05)
-    with stream(rig) as reader:
+    with stream(server) as reader:
         assert reader.line(b": ping")
 
 
-def test_pages_above_the_cap_are_refused_and_a_closed_one_makes_room(rig: Rig) -> None:
-    readers = [Stream(rig.port) for _ in range(streams.MAX_STREAMS)]
+def test_pages_above_the_cap_are_refused_and_a_closed_one_makes_room(server: Server) -> None:
+    readers = [Stream(server.port) for _ in range(streams.MAX_STREAMS)]
     try:
         assert {reader.status for reader in readers} == {200}
-        assert rig.output.status().endswith(", 50 open")
-        status, found, headers = ask(rig, "GET", "/api/v1/events")
+        assert server.output.status().endswith(", 50 open")
+        status, found, headers = ask(server, "GET", "/api/v1/events")
         assert (status, headers["Retry-After"]) == (503, "10")
         assert "close one" in found["error"]
         readers.pop().close()
         deadline = time.monotonic() + 10
         count = 0
-        while not rig.output.status().endswith(", 49 open"):
+        while not server.output.status().endswith(", 49 open"):
             assert time.monotonic() < deadline
             count += 1
-            rig.output.accept(replace(HAPPY, seq=count))
+            server.output.accept(replace(HAPPY, seq=count))
             readers[0].state()
     finally:
         for reader in readers:
             reader.close()
 
 
-def test_a_slow_reader_holds_up_nobody_and_is_cut_off(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_reader_holds_up_nobody_and_is_cut_off(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "WRITE_WAIT_S", 0.2)
     monkeypatch.setattr(streams, "PACE_S", 0.0)
-    rig.health["padding"] = "x" * 400_000
-    with stream(rig), stream(rig) as reader:  # the first never reads
+    server.health["padding"] = "x" * 400_000
+    with stream(server), stream(server) as reader:  # the first never reads
         deadline, count, slowest = time.monotonic() + 20, 0, 0.0
-        while not rig.output.status().endswith(", 1 open"):
+        while not server.output.status().endswith(", 1 open"):
             assert time.monotonic() < deadline
             count += 1
             started = time.monotonic()
-            rig.output.accept(replace(HAPPY, seq=count))
+            server.output.accept(replace(HAPPY, seq=count))
             slowest = max(slowest, time.monotonic() - started)
             reader.state()
         assert slowest < 0.5
 
 
-def ask_and_be_cut_off(rig: Rig) -> None:
+def ask_and_be_cut_off(server: Server) -> None:
     with pytest.raises((OSError, http.client.HTTPException)):
-        post(rig, "/api/v1/resume", {})
+        post(server, "/api/v1/resume", {})
 
 
 def test_stop_ends_in_time_with_streams_and_commands_open(tmp_path: Path) -> None:
-    rig = make_rig(tmp_path)
-    rig.output.start()
-    rig.hold = True
-    waiting = threading.Thread(target=ask_and_be_cut_off, args=(rig,))
-    half = socket.create_connection(("127.0.0.1", rig.port))
+    server = make_server(tmp_path)
+    server.output.start()
+    server.hold = True
+    waiting = threading.Thread(target=ask_and_be_cut_off, args=(server,))
+    half = socket.create_connection(("127.0.0.1", server.port))
     half.sendall(b"POST /api/v1/resume HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n")
     half.sendall(b"Content-Length: 100\r\n\r\n{")
-    with half, stream(rig) as one, stream(rig):
+    with half, stream(server) as one, stream(server):
         one.state()
         waiting.start()
-        assert rig.arrived.wait(5)
-        thread = rig.output._thread
+        assert server.arrived.wait(5)
+        thread = server.output._thread
         started = time.monotonic()
-        rig.output.stop()
+        server.output.stop()
         assert time.monotonic() - started < 1.0
         assert thread is not None
         assert not thread.is_alive()
         with pytest.raises((EOFError, ConnectionError)):
             one.line(b"never")
     waiting.join(5)
-    assert not rig.path.exists()
-    rig.output.stop()
-    rig.output.accept(HAPPY)
+    assert not server.path.exists()
+    server.output.stop()
+    server.output.accept(HAPPY)
 
 
 def test_stop_without_start_does_nothing(tmp_path: Path) -> None:
-    rig = make_rig(tmp_path)
-    rig.output.stop()
-    assert rig.output.status() == "not started"
+    server = make_server(tmp_path)
+    server.output.stop()
+    assert server.output.status() == "not started"
 
 
-def test_a_taken_port_is_one_line_with_the_remedy(rig: Rig, tmp_path: Path) -> None:
-    second = rig.again(f"127.0.0.1:{rig.port}")
+def test_a_taken_port_is_one_line_with_the_remedy(server: Server, tmp_path: Path) -> None:
+    second = server.again(f"127.0.0.1:{server.port}")
     with pytest.raises(OutputError, match=r"is taken by another program; .* web\.listen"):
         second.start()
-    assert rig.path.exists()
+    assert server.path.exists()
 
 
-def test_an_address_of_another_machine_is_one_line(rig: Rig) -> None:
+def test_an_address_of_another_machine_is_one_line(server: Server) -> None:
     with pytest.raises(OutputError, match="can't be opened"):
-        rig.again("192.0.2.1:0").start()
+        server.again("192.0.2.1:0").start()
     with pytest.raises(OutputError, match="host:port"):
-        rig.again("nonsense").start()
+        server.again("nonsense").start()
 
 
-def test_the_control_socket_is_for_this_user_alone(rig: Rig) -> None:
-    mode = rig.path.stat().st_mode
+def test_the_control_socket_is_for_this_user_alone(server: Server) -> None:
+    mode = server.path.stat().st_mode
     assert stat.S_ISSOCK(mode)
     assert stat.S_IMODE(mode) == 0o600
-    assert stat.S_IMODE(rig.path.parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(server.path.parent.stat().st_mode) == 0o700
 
 
 def test_a_left_over_socket_is_replaced_and_a_live_one_is_not(tmp_path: Path) -> None:
-    rig = make_rig(tmp_path)
-    rig.path.parent.mkdir()
+    server = make_server(tmp_path)
+    server.path.parent.mkdir()
     with socket.socket(socket.AF_UNIX) as left:
-        left.bind(str(rig.path))
-    rig.output.start()
+        left.bind(str(server.path))
+    server.output.start()
     try:
         with pytest.raises(OutputError, match="another musicond answers"):
-            rig.again("127.0.0.1:0").start()
-        assert ask(rig, "GET", "/api/v1/state")[0] == 200
+            server.again("127.0.0.1:0").start()
+        assert ask(server, "GET", "/api/v1/state")[0] == 200
     finally:
-        rig.output.stop()
+        server.output.stop()
 
 
 def test_a_file_in_the_socket_s_place_is_left_alone(tmp_path: Path) -> None:
-    rig = make_rig(tmp_path)
-    rig.path.parent.mkdir()
-    rig.path.write_text("mine")
+    server = make_server(tmp_path)
+    server.path.parent.mkdir()
+    server.path.write_text("mine")
     with pytest.raises(OutputError, match="not a socket"):
-        rig.output.start()
-    assert rig.path.read_text() == "mine"
+        server.output.start()
+    assert server.path.read_text() == "mine"
 
 
 def test_a_path_that_is_too_long_is_one_line(tmp_path: Path) -> None:
-    rig = make_rig(tmp_path / ("long" * 40))
+    server = make_server(tmp_path / ("long" * 40))
     with pytest.raises(OutputError, match="can't be made"):
-        rig.output.start()
+        server.output.start()
 
 
-def test_the_metrics_are_of_the_machine_and_not_of_a_mood(rig: Rig) -> None:
-    rig.health |= {"throttled": True, "temperature_c": None}
-    status, found, headers = ask(rig, "GET", "/metrics")
+def test_the_metrics_are_of_the_machine_and_not_of_a_mood(server: Server) -> None:
+    server.health |= {"throttled": True, "temperature_c": None}
+    status, found, headers = ask(server, "GET", "/metrics")
     assert (status, headers.get_content_type()) == (200, "text/plain")
     families = {family.name: family for family in text_string_to_metric_families(found.decode())}
     assert families["musicond_healthy"].samples[0].value == 0, "nothing has been looked at yet"
-    rig.output.accept(HAPPY)
-    found = ask(rig, "GET", "/metrics")[1]
+    server.output.accept(HAPPY)
+    found = ask(server, "GET", "/metrics")[1]
     families = {family.name: family for family in text_string_to_metric_families(found.decode())}
     values = {name: family.samples[0].value for name, family in families.items()}
     assert values["musicond_healthy"] == 1
@@ -512,8 +512,8 @@ def test_the_metrics_are_of_the_machine_and_not_of_a_mood(rig: Rig) -> None:
         assert word not in found.decode()
 
 
-def test_the_recent_log_is_told(rig: Rig) -> None:
-    status, found, _ = ask(rig, "GET", "/api/v1/log")
+def test_the_recent_log_is_told(server: Server) -> None:
+    status, found, _ = ask(server, "GET", "/api/v1/log")
     assert (status, found["lines"][0]["level"]) == (200, "WARNING")
 
 

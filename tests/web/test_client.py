@@ -12,7 +12,7 @@ from musicond.core.commands import Next, Pause, Rate, Reset, Resume, SetPolicy, 
 from musicond.core.models import Emotion, Policy, Verdict
 from musicond.errors import ControlError, NotRunning
 from musicond.web.client import ControlClient
-from tests.web.conftest import HAPPY, Rig
+from tests.web.conftest import HAPPY, Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 NOBODY = 65534
 
 
-def test_commands_go_through_the_control_socket(rig: Rig) -> None:
-    client = ControlClient(rig.path)
+def test_commands_go_through_the_control_socket(server: Server) -> None:
+    client = ControlClient(server.path)
     client.privacy(on=True)
     client.pause(10)
     client.pause(None)
@@ -34,7 +34,7 @@ def test_commands_go_through_the_control_socket(rig: Rig) -> None:
     client.wrong_mood("sad")
     client.policy("lift")
     client.next()
-    assert rig.commands == [
+    assert server.commands == [
         SetPrivacy(on=True),
         Pause(10.0),
         Pause(None),
@@ -47,40 +47,40 @@ def test_commands_go_through_the_control_socket(rig: Rig) -> None:
         SetPolicy(Policy.LIFT),
         Next(),
     ]
-    rig.output.accept(HAPPY)
+    server.output.accept(HAPPY)
     assert client.state()["mood"] == "happy"
 
 
-def test_a_refusal_says_why(rig: Rig) -> None:
+def test_a_refusal_says_why(server: Server) -> None:
     with pytest.raises(ControlError, match="refuses: send .*minutes"):
-        ControlClient(rig.path).pause(-1)
+        ControlClient(server.path).pause(-1)
 
 
-def test_no_daemon_is_told_apart(rig: Rig, tmp_path: Path) -> None:
+def test_no_daemon_is_told_apart(server: Server, tmp_path: Path) -> None:
     with pytest.raises(NotRunning, match="start it"):
         ControlClient(tmp_path / "none.sock").resume()
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(tmp_path / "left.sock"))
     with pytest.raises(NotRunning):
         ControlClient(tmp_path / "left.sock").resume()
-    rig.output.stop()
+    server.output.stop()
     with pytest.raises(NotRunning):
-        ControlClient(rig.path).resume()
+        ControlClient(server.path).resume()
 
 
-def test_another_user_is_told_what_to_do(rig: Rig) -> None:
+def test_another_user_is_told_what_to_do(server: Server) -> None:
     root = os.geteuid() == 0
     if root:
         os.seteuid(NOBODY)
     else:
-        rig.path.chmod(0)
+        server.path.chmod(0)
     try:
         with pytest.raises(ControlError, match="sudo"):
-            ControlClient(rig.path).resume()
+            ControlClient(server.path).resume()
     finally:
         if root:
             os.seteuid(0)
-    assert rig.commands == []
+    assert server.commands == []
 
 
 @contextmanager

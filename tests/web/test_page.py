@@ -23,7 +23,7 @@ from musicond.core.commands import (
 from musicond.core.models import Emotion, Mood, Policy, Track, Verdict, Watching
 from musicond.core.outcome import AutoplayBlock, BlockReason, PlayState, Recommendation, Settings
 from tests.web.browser import PLAYING, SILENT, click, go, page, text
-from tests.web.conftest import HAPPY, NOON, Rig, without_face
+from tests.web.conftest import HAPPY, NOON, Server, without_face
 
 __all__ = ["page"]
 
@@ -49,12 +49,12 @@ def test_the_view_now_shows_mood_scores_and_music(page: Any) -> None:
     assert page.is_hidden("#live")
 
 
-def test_the_page_follows_what_happens(rig: Rig, page: Any) -> None:
-    rig.output.accept(replace(HAPPY, seq=2, mood=Mood.SAD, scores=(0, 0, 0, 0.1, 0, 0.9, 0)))
+def test_the_page_follows_what_happens(server: Server, page: Any) -> None:
+    server.output.accept(replace(HAPPY, seq=2, mood=Mood.SAD, scores=(0, 0, 0, 0.1, 0, 0.9, 0)))
     page.wait_for_selector("#hero[data-mood=sad]")
     assert text(page, "#announce") == "Mood: Sad"
     assert text(page, "#value-sad") == "90 %"
-    rig.output.accept(replace(HAPPY, seq=3, mood=Mood.UNSURE))
+    server.output.accept(replace(HAPPY, seq=3, mood=Mood.UNSURE))
     page.wait_for_selector("#hero[data-kind=unsure]")
     assert "no expression stands out" in text(page, "#detail")
 
@@ -70,10 +70,10 @@ def test_the_page_follows_what_happens(rig: Rig, page: Any) -> None:
     ],
 )
 def test_why_nothing_is_read_is_said_with_what_to_do(
-    rig: Rig, page: Any, watching: Watching, controls: Settings, word: str, says: str
+    server: Server, page: Any, watching: Watching, controls: Settings, word: str, says: str
 ) -> None:
-    rig.health["trouble"] = "the cable is loose; push it in"
-    rig.output.accept(without_face(watching, settings=controls))
+    server.health["trouble"] = "the cable is loose; push it in"
+    server.output.accept(without_face(watching, settings=controls))
     page.wait_for_selector(f"#hero[data-kind={watching}]")
     assert text(page, "#word") == word
     assert says in text(page, "#detail")
@@ -81,7 +81,7 @@ def test_why_nothing_is_read_is_said_with_what_to_do(
     assert text(page, "#value-happy") == "\u2013"
 
 
-def test_titles_are_text_and_only_https_becomes_a_link(rig: Rig, page: Any) -> None:
+def test_titles_are_text_and_only_https_becomes_a_link(server: Server, page: Any) -> None:
     links = page.locator("#tracks a")
     links.first.wait_for()
     assert links.count() == 1
@@ -92,7 +92,7 @@ def test_titles_are_text_and_only_https_becomes_a_link(rig: Rig, page: Any) -> N
         "t:9", "<img src=x onerror=window.caught=1>", "<script>window.caught=1</script>", "https://x.example/"
     )
     shown = Recommendation(Mood.HAPPY, (nasty,), "<b>because</b>", NOON)
-    rig.output.accept(replace(HAPPY, seq=2, recommendation=shown))
+    server.output.accept(replace(HAPPY, seq=2, recommendation=shown))
     page.wait_for_selector("#reason:text-is('<b>because</b>')")
     assert nasty.title in text(page, "#tracks")
     assert nasty.artist in text(page, "#tracks")
@@ -101,58 +101,58 @@ def test_titles_are_text_and_only_https_becomes_a_link(rig: Rig, page: Any) -> N
 
 
 @pytest.mark.parametrize("view", ["now", "music", "about"])
-def test_privacy_and_pause_are_at_hand_in_every_view(rig: Rig, page: Any, view: str) -> None:
+def test_privacy_and_pause_are_at_hand_in_every_view(server: Server, page: Any, view: str) -> None:
     go(page, view)
-    click(rig, page, "#privacy")
-    rig.output.accept(without_face(Watching.PRIVATE, settings=Settings(private=True)))
+    click(server, page, "#privacy")
+    server.output.accept(without_face(Watching.PRIVATE, settings=Settings(private=True)))
     page.wait_for_selector("#privacy[aria-checked=true]")
     assert text(page, "#link") == "Private"
-    click(rig, page, "#privacy")
+    click(server, page, "#privacy")
     page.click("#pause")
-    click(rig, page, "[data-minutes='15']")
-    rig.output.accept(without_face(Watching.PAUSED, settings=Settings(paused=True)))
+    click(server, page, "[data-minutes='15']")
+    server.output.accept(without_face(Watching.PAUSED, settings=Settings(paused=True)))
     page.wait_for_selector("#pause-text:text-is('Resume')")
-    click(rig, page, "#pause")
-    assert rig.commands == [SetPrivacy(on=True), SetPrivacy(on=False), Pause(15.0), Resume()]
+    click(server, page, "#pause")
+    assert server.commands == [SetPrivacy(on=True), SetPrivacy(on=False), Pause(15.0), Resume()]
 
 
 @pytest.mark.parametrize(
     ("choice", "command"),
     [("[data-until=tomorrow]", Pause(until_tomorrow=True)), ("[data-minutes='']", Pause(None))],
 )
-def test_a_pause_lasts_as_long_as_chosen(rig: Rig, page: Any, choice: str, command: Pause) -> None:
+def test_a_pause_lasts_as_long_as_chosen(server: Server, page: Any, choice: str, command: Pause) -> None:
     page.click("#pause")
-    click(rig, page, choice)
-    assert rig.commands == [command]
+    click(server, page, choice)
+    assert server.commands == [command]
 
 
-def test_a_pause_can_be_thought_better_of(rig: Rig, page: Any) -> None:
+def test_a_pause_can_be_thought_better_of(server: Server, page: Any) -> None:
     page.click("#pause")
     page.click("#pause-cancel")
     page.wait_for_selector("#pausing", state="hidden")
     page.click("#pause")
     page.keyboard.press("Escape")
     page.wait_for_selector("#pausing", state="hidden")
-    assert rig.commands == []
+    assert server.commands == []
 
 
-def test_a_refused_switch_says_why(rig: Rig, page: Any) -> None:
-    rig.answer = OSError(28, "No space left on device")
+def test_a_refused_switch_says_why(server: Server, page: Any) -> None:
+    server.answer = OSError(28, "No space left on device")
     page.click("#privacy")
     page.wait_for_selector("#error:not([hidden])")
     assert "No space left on device" in text(page, "#error")
-    rig.answer = None
+    server.answer = None
     page.click("#privacy")
     page.wait_for_selector("#error", state="hidden")
 
 
-def test_a_lost_connection_is_shown_and_mended(rig: Rig, page: Any) -> None:
-    listen = f"127.0.0.1:{rig.port}"
-    rig.output.stop()
+def test_a_lost_connection_is_shown_and_mended(server: Server, page: Any) -> None:
+    listen = f"127.0.0.1:{server.port}"
+    server.output.stop()
     page.wait_for_selector("#offline:not([hidden])")
     assert text(page, "#link") == "Not connected"
     assert page.is_disabled("#privacy")
-    again = rig.again(listen)
+    again = server.again(listen)
     again.start()
     try:
         again.accept(replace(HAPPY, mood=Mood.SURPRISE))
@@ -164,12 +164,12 @@ def test_a_lost_connection_is_shown_and_mended(rig: Rig, page: Any) -> None:
         again.stop()
 
 
-def test_music_plays_after_at_most_three_taps(rig: Rig, chromium: Any) -> None:
-    rig.output.accept(replace(HAPPY, playback=SILENT))
+def test_music_plays_after_at_most_three_taps(server: Server, chromium: Any) -> None:
+    server.output.accept(replace(HAPPY, playback=SILENT))
     context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, locale="en")
     context.set_default_timeout(10_000)
     phone = context.new_page()
-    phone.goto(rig.output.address)
+    phone.goto(server.output.address)
     taps = 0
     for selector in ("a[href='#now'].main", "#play"):
         target = phone.locator(selector)
@@ -178,50 +178,50 @@ def test_music_plays_after_at_most_three_taps(rig: Rig, chromium: Any) -> None:
         assert box["y"] + box["height"] <= 844, "in sight, without scrolling"
         target.tap()
         taps += 1
-    assert rig.arrived.wait(10)
-    assert rig.commands == [Play(None)]
-    rig.output.accept(replace(HAPPY, seq=2, playback=PLAYING))
+    assert server.arrived.wait(10)
+    assert server.commands == [Play(None)]
+    server.output.accept(replace(HAPPY, seq=2, playback=PLAYING))
     phone.locator("#playing-title:text-matches('Sunny Side . The Bright')").wait_for()
     assert taps <= 3
     context.close()
 
 
-def test_the_player_shows_what_plays_and_obeys(rig: Rig, page: Any) -> None:
-    rig.output.accept(replace(HAPPY, seq=2, playback=SILENT))
+def test_the_player_shows_what_plays_and_obeys(server: Server, page: Any) -> None:
+    server.output.accept(replace(HAPPY, seq=2, playback=SILENT))
     page.wait_for_selector("#player:not([hidden])")
     assert text(page, "#playing-title") == "Ready to play these songs"
     assert text(page, "#volume-value") == "30 %"
     assert page.get_attribute("#volume", "max") == "80"
-    click(rig, page, "[aria-label='Play Odd']")
-    rig.output.accept(replace(HAPPY, seq=3, playback=PLAYING))
+    click(server, page, "[aria-label='Play Odd']")
+    server.output.accept(replace(HAPPY, seq=3, playback=PLAYING))
     page.wait_for_selector("#play[aria-label=Stop]")
     assert text(page, "#playing-where") == "Playing on kitchen"
-    click(rig, page, "#play")
-    click(rig, page, "#next")
-    click(rig, page, "#others")
-    click(rig, page, "#autoplay")
-    rig.arrived.clear()
+    click(server, page, "#play")
+    click(server, page, "#next")
+    click(server, page, "#others")
+    click(server, page, "#autoplay")
+    server.arrived.clear()
     page.focus("#volume")
     page.keyboard.press("ArrowRight")
-    assert rig.arrived.wait(10)
-    assert rig.commands == [Play("t:3"), Stop(), Next(), Next(), SetAutoplay(on=True), SetVolume(31.0)]
+    assert server.arrived.wait(10)
+    assert server.commands == [Play("t:3"), Stop(), Next(), Next(), SetAutoplay(on=True), SetVolume(31.0)]
 
 
-def test_the_player_tells_its_troubles_and_leaves_others_music_alone(rig: Rig, page: Any) -> None:
+def test_the_player_tells_its_troubles_and_leaves_others_music_alone(server: Server, page: Any) -> None:
     troubled = replace(
         SILENT,
         state=PlayState.UNAVAILABLE,
         trouble="sign in again",
         autoplay_block=AutoplayBlock(BlockReason.QUIET, "07:00"),
     )
-    rig.output.accept(replace(HAPPY, seq=2, playback=troubled))
+    server.output.accept(replace(HAPPY, seq=2, playback=troubled))
     page.wait_for_selector("#player-trouble:text-is('sign in again')")
     assert text(page, "#player-holding") == "Quiet hours until 07:00"
-    rig.output.accept(replace(HAPPY, seq=3, playback=replace(PLAYING, ours=False)))
+    server.output.accept(replace(HAPPY, seq=3, playback=replace(PLAYING, ours=False)))
     page.wait_for_selector("#playing-where:has-text('somebody else')")
 
 
-def test_songs_are_rated_and_the_mood_corrected(page: Any, rig: Rig) -> None:
+def test_songs_are_rated_and_the_mood_corrected(page: Any, server: Server) -> None:
     page.click("[aria-label='I like Sunny Side']")
     page.locator("#announce:text-is('Liked: Sunny Side')").wait_for(state="attached")
     page.click("#tracks li:nth-child(3) button:last-child")
@@ -229,23 +229,25 @@ def test_songs_are_rated_and_the_mood_corrected(page: Any, rig: Rig) -> None:
     page.wait_for_selector("#controls[aria-busy=false]")
     page.select_option("#wrong", "sad")
     page.locator("#announce:has-text('Thank you')").wait_for(state="attached")
-    assert rig.commands == [Rate(Verdict.LIKE, "t:1"), Rate(Verdict.DISLIKE, "t:3"), WrongMood(Emotion.SAD)]
+    assert server.commands == [Rate(Verdict.LIKE, "t:1"), Rate(Verdict.DISLIKE, "t:3"), WrongMood(Emotion.SAD)]
 
 
-def test_the_policy_is_chosen_in_the_view_music(page: Any, rig: Rig) -> None:
+def test_the_policy_is_chosen_in_the_view_music(page: Any, server: Server) -> None:
     go(page, "music")
-    click(rig, page, "#policies button:text-is('Lift it')")
-    rig.output.accept(replace(HAPPY, seq=2, settings=Settings(policy=Policy.LIFT)))
+    click(server, page, "#policies button:text-is('Lift it')")
+    server.output.accept(replace(HAPPY, seq=2, settings=Settings(policy=Policy.LIFT)))
     page.wait_for_selector("#policies button[aria-pressed=true]:text-is('Lift it')")
     assert "over calm to happy" in text(page, "#policy-hint")
-    click(rig, page, "#policies button:text-is('As configured')")
-    assert rig.commands == [SetPolicy(Policy.LIFT), SetPolicy(None)]
+    click(server, page, "#policies button:text-is('As configured')")
+    assert server.commands == [SetPolicy(Policy.LIFT), SetPolicy(None)]
 
 
 @pytest.mark.parametrize(("width", "height"), [(320, 568), (390, 844), (1280, 800)])
 @pytest.mark.parametrize("view", ["start", "now", "music", "history", "device", "about"])
-def test_nothing_overflows_and_all_can_be_reached(rig: Rig, page: Any, width: int, height: int, view: str) -> None:
-    rig.output.accept(replace(HAPPY, seq=2, playback=PLAYING))
+def test_nothing_overflows_and_all_can_be_reached(
+    server: Server, page: Any, width: int, height: int, view: str
+) -> None:
+    server.output.accept(replace(HAPPY, seq=2, playback=PLAYING))
     page.set_viewport_size({"width": width, "height": height})
     page.click(f"nav a[href='#{view}'], footer a[href='#{view}']")
     page.wait_for_selector(f"#view-{view}:not([hidden])")
@@ -257,7 +259,7 @@ def test_nothing_overflows_and_all_can_be_reached(rig: Rig, page: Any, width: in
     assert page.evaluate(f"{low}.filter((e) => e.offsetParent && e.offsetHeight < 44).map((e) => e.id)") == []
 
 
-def test_the_welcome_comes_once(rig: Rig, page: Any) -> None:
+def test_the_welcome_comes_once(server: Server, page: Any) -> None:
     page.goto("about:blank")
-    page.goto(rig.output.address)
+    page.goto(server.output.address)
     page.wait_for_selector("#view-now:not([hidden])")

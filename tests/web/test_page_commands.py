@@ -12,46 +12,46 @@ from musicond.core.commands import Next, Pause, Rate, Resume, SetPrivacy, SetVol
 from musicond.core.models import Emotion, Mood, Verdict
 from musicond.core.outcome import Settings
 from tests.web.browser import PLAYING, SILENT, click, page, text
-from tests.web.conftest import HAPPY, Rig
-from tests.web.pictures import wait_for
+from tests.web.conftest import HAPPY, Server
+from tests.web.frames import wait_for
 
 __all__ = ["page"]
 
 pytestmark = pytest.mark.browser
 
 
-def arrive(rig: Rig, number: int) -> None:
-    wait_for(lambda: len(rig.commands) == number)
+def arrive(server: Server, number: int) -> None:
+    wait_for(lambda: len(server.commands) == number)
 
 
-def test_privacy_and_pause_go_through_while_another_command_is_under_way(rig: Rig, page: Any) -> None:
-    rig.hold = True
+def test_privacy_and_pause_go_through_while_another_command_is_under_way(server: Server, page: Any) -> None:
+    server.hold = True
     page.click("#others")
-    arrive(rig, 1)
+    arrive(server, 1)
     page.click("#privacy")
-    arrive(rig, 2)
+    arrive(server, 2)
     page.click("#pause")
     page.click("[data-minutes='15']")
-    arrive(rig, 3)
-    rig.output.accept(replace(HAPPY, seq=2, settings=Settings(paused=True)))
+    arrive(server, 3)
+    server.output.accept(replace(HAPPY, seq=2, settings=Settings(paused=True)))
     page.wait_for_selector("#pause-text:text-is('Resume')")
     page.click("#pause")
-    arrive(rig, 4)
-    assert rig.commands == [Next(), SetPrivacy(on=True), Pause(15.0), Resume()]
+    arrive(server, 4)
+    assert server.commands == [Next(), SetPrivacy(on=True), Pause(15.0), Resume()]
 
 
-def test_a_command_that_is_dropped_says_so(rig: Rig, page: Any) -> None:
-    rig.hold = True
+def test_a_command_that_is_dropped_says_so(server: Server, page: Any) -> None:
+    server.hold = True
     page.click("#others")
-    arrive(rig, 1)
+    arrive(server, 1)
     page.click("[aria-label='I like Sunny Side']")
     page.wait_for_selector("#announce.toast:has-text('Not sent: musicond is still busy')")
     assert page.get_attribute("[aria-label='I like Sunny Side']", "aria-pressed") == "false"
-    rig.hold = False
-    rig.futures[0].set_result(None)
+    server.hold = False
+    server.futures[0].set_result(None)
     page.wait_for_selector("#controls[aria-busy=false]")
-    click(rig, page, "[aria-label='I like Sunny Side']")
-    assert rig.commands == [Next(), Rate(Verdict.LIKE, "t:1")]
+    click(server, page, "[aria-label='I like Sunny Side']")
+    assert server.commands == [Next(), Rate(Verdict.LIKE, "t:1")]
 
 
 def test_a_daemon_that_says_nothing_is_not_waited_for_for_ever(page: Any) -> None:
@@ -62,72 +62,72 @@ def test_a_daemon_that_says_nothing_is_not_waited_for_for_ever(page: Any) -> Non
     page.wait_for_selector("#controls[aria-busy=false]")
 
 
-def test_the_last_volume_arrives_whatever_is_under_way(rig: Rig, page: Any) -> None:
-    rig.output.accept(replace(HAPPY, seq=2, playback=SILENT))
+def test_the_last_volume_arrives_whatever_is_under_way(server: Server, page: Any) -> None:
+    server.output.accept(replace(HAPPY, seq=2, playback=SILENT))
     page.wait_for_selector("#player:not([hidden])")
-    rig.hold = True
+    server.hold = True
     page.click("#others")
-    arrive(rig, 1)
+    arrive(server, 1)
     page.focus("#volume")
     page.keyboard.press("ArrowRight")
-    arrive(rig, 2)
+    arrive(server, 2)
     for _ in range(3):
         page.keyboard.press("ArrowRight")
-    rig.output.accept(replace(HAPPY, seq=3, mood=Mood.SAD, playback=SILENT))
+    server.output.accept(replace(HAPPY, seq=3, mood=Mood.SAD, playback=SILENT))
     page.wait_for_selector("#hero[data-mood=sad]")
     assert page.input_value("#volume") == "34", "it stays where the person put it until that is done"
-    rig.futures[1].set_result(None)
-    arrive(rig, 3)
-    rig.futures[2].set_result(None)
-    assert rig.commands == [Next(), SetVolume(31.0), SetVolume(34.0)]
-    rig.output.accept(replace(HAPPY, seq=4, playback=replace(SILENT, volume=34)))
+    server.futures[1].set_result(None)
+    arrive(server, 3)
+    server.futures[2].set_result(None)
+    assert server.commands == [Next(), SetVolume(31.0), SetVolume(34.0)]
+    server.output.accept(replace(HAPPY, seq=4, playback=replace(SILENT, volume=34)))
     page.wait_for_selector("#hero[data-mood=happy]")
-    rig.output.accept(replace(HAPPY, seq=5, playback=replace(SILENT, volume=50)))
+    server.output.accept(replace(HAPPY, seq=5, playback=replace(SILENT, volume=50)))
     page.wait_for_selector("#volume-value:text-is('50 %')")
 
 
-def test_a_verdict_is_seen_and_stays(rig: Rig, page: Any) -> None:
+def test_a_verdict_is_seen_and_stays(server: Server, page: Any) -> None:
     like, dislike = (f"#tracks li:first-child [data-verdict={verdict}]" for verdict in ("like", "dislike"))
     assert page.get_attribute(like, "aria-pressed") == "false"
-    click(rig, page, like)
+    click(server, page, like)
     page.wait_for_selector("#announce.toast:text-is('Liked: Sunny Side')")
     assert (page.get_attribute(like, "aria-pressed"), page.get_attribute(dislike, "aria-pressed")) == ("true", "false")
-    rig.output.accept(replace(HAPPY, seq=2, playback=PLAYING))
+    server.output.accept(replace(HAPPY, seq=2, playback=PLAYING))
     page.wait_for_selector("[aria-label='Play Sunny Side']")
     assert page.get_attribute(like, "aria-pressed") == "true", "also where the list is drawn anew"
-    click(rig, page, dislike)
+    click(server, page, dislike)
     page.wait_for_selector("#announce.toast:text-is('Not liked: Sunny Side')")
     assert (page.get_attribute(like, "aria-pressed"), page.get_attribute(dislike, "aria-pressed")) == ("false", "true")
 
 
-def test_a_correction_is_thanked_for_in_sight(rig: Rig, page: Any) -> None:
+def test_a_correction_is_thanked_for_in_sight(server: Server, page: Any) -> None:
     page.select_option("#wrong", "sad")
     page.wait_for_selector("#announce.toast:has-text('Thank you')")
-    assert rig.commands == [WrongMood(Emotion.SAD)]
+    assert server.commands == [WrongMood(Emotion.SAD)]
     page.wait_for_selector("#announce.unseen", state="attached")
 
 
-def test_what_is_refused_is_not_shown_as_done(rig: Rig, page: Any) -> None:
-    rig.answer = OSError(28, "No space left on device")
+def test_what_is_refused_is_not_shown_as_done(server: Server, page: Any) -> None:
+    server.answer = OSError(28, "No space left on device")
     page.click("[aria-label='I like Sunny Side']")
     page.wait_for_selector("#error:has-text('No space left on device')")
     assert page.get_attribute("[aria-label='I like Sunny Side']", "aria-pressed") == "false"
 
 
-def test_a_mood_that_is_about_to_change_has_no_share(rig: Rig, page: Any) -> None:
-    rig.output.accept(replace(HAPPY, seq=2, mood=Mood.SAD, confidence=0.003))
+def test_a_mood_that_is_about_to_change_has_no_share(server: Server, page: Any) -> None:
+    server.output.accept(replace(HAPPY, seq=2, mood=Mood.SAD, confidence=0.003))
     page.wait_for_selector("#hero[data-mood=sad]")
     assert text(page, "#detail") == "The expression is just changing."
 
 
-def test_a_mood_of_days_ago_has_its_day(rig: Rig, page: Any) -> None:
+def test_a_mood_of_days_ago_has_its_day(server: Server, page: Any) -> None:
     since = datetime.now(UTC) - timedelta(days=3, hours=1)
-    rig.output.accept(replace(HAPPY, seq=2, mood=Mood.SAD, since=since))
+    server.output.accept(replace(HAPPY, seq=2, mood=Mood.SAD, since=since))
     page.wait_for_selector("#hero[data-mood=sad]")
     page.wait_for_selector(f"#since:text-matches('^since {since.astimezone().day} [A-Z][a-z]+ .3 days.$')")
 
 
-def test_a_foreign_name_in_the_address_is_no_view(rig: Rig, page: Any) -> None:
-    page.goto(f"{rig.output.address}/#toString")
+def test_a_foreign_name_in_the_address_is_no_view(server: Server, page: Any) -> None:
+    page.goto(f"{server.output.address}/#toString")
     page.reload()
     page.wait_for_selector("#view-now:not([hidden])")

@@ -14,8 +14,8 @@ from musicond.core.models import Mood
 from musicond.web.preview import MAX_WATCHERS, Preview
 from musicond.web.streams import MAX_STREAMS
 from tests.web.browser import go, opened, page, text
-from tests.web.conftest import HAPPY, Rig, make_rig
-from tests.web.pictures import frame, wait_for
+from tests.web.conftest import HAPPY, Server, make_server
+from tests.web.frames import frame, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,19 +29,19 @@ TOKEN = "a-token-of-24-characters"
 
 
 @pytest.fixture
-def shown(tmp_path: Path) -> Iterator[Rig]:
+def shown(tmp_path: Path) -> Iterator[Server]:
     """Return a daemon whose live picture is on."""
-    rig = make_rig(tmp_path)
-    rig.preview = Preview()
-    rig.output = rig.again("127.0.0.1:0")
-    rig.output.start()
-    rig.output.accept(HAPPY)
-    yield rig
-    rig.output.stop()
+    server = make_server(tmp_path)
+    server.preview = Preview()
+    server.output = server.again("127.0.0.1:0")
+    server.output.start()
+    server.output.accept(HAPPY)
+    yield server
+    server.output.stop()
 
 
 @pytest.fixture
-def live(shown: Rig, chromium: Any) -> Iterator[Any]:
+def live(shown: Server, chromium: Any) -> Iterator[Any]:
     with opened(chromium, shown.output.address) as found:
         yield found
 
@@ -50,7 +50,7 @@ def width(page: Any) -> int:
     return int(page.evaluate("document.getElementById('picture').naturalWidth"))
 
 
-def test_the_live_picture_comes_back_with_the_daemon(shown: Rig, live: Any) -> None:
+def test_the_live_picture_comes_back_with_the_daemon(shown: Server, live: Any) -> None:
     preview = shown.preview
     assert preview is not None
     live.click("#live-show")
@@ -73,7 +73,7 @@ def test_the_live_picture_comes_back_with_the_daemon(shown: Rig, live: Any) -> N
     wait_for(lambda: width(live) == 160)
 
 
-def test_a_viewer_too_many_is_told_why(shown: Rig, live: Any) -> None:
+def test_a_viewer_too_many_is_told_why(shown: Server, live: Any) -> None:
     preview = shown.preview
     assert preview is not None
     for _ in range(MAX_WATCHERS):
@@ -105,38 +105,38 @@ def test_no_live_picture_no_notice(page: Any) -> None:
     assert "unless you switch the live picture on" in text(page, "#view-about")
 
 
-def test_a_page_too_many_is_told_why_and_comes_in_later(rig: Rig, page: Any) -> None:
+def test_a_page_too_many_is_told_why_and_comes_in_later(server: Server, page: Any) -> None:
     with ExitStack() as stack:
         for _ in range(MAX_STREAMS - 1):
-            connection = http.client.HTTPConnection("127.0.0.1", rig.port, timeout=10)
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
             stack.enter_context(closing(connection))
             connection.request("GET", "/api/v1/events")
             assert connection.getresponse().status == 200
         late = page.context.new_page()
-        late.goto(f"{rig.output.address}/#now")
+        late.goto(f"{server.output.address}/#now")
         late.wait_for_selector(f"#offline:has-text('{MAX_STREAMS} pages are open already; close one')")
-    rig.output.accept(replace(HAPPY, seq=2, mood=Mood.SAD))
+    server.output.accept(replace(HAPPY, seq=2, mood=Mood.SAD))
     late.wait_for_selector("#hero[data-mood=sad]", timeout=30_000)
     late.wait_for_selector("#offline", state="hidden")
 
 
 def test_a_page_whose_link_is_void_says_how_to_get_a_new_one(tmp_path: Path, chromium: Any) -> None:
-    rig = make_rig(tmp_path)
-    rig.token = SecretStr(TOKEN)
-    rig.output = rig.again("127.0.0.1:0")
-    rig.output.start()
-    rig.output.accept(HAPPY)
+    server = make_server(tmp_path)
+    server.token = SecretStr(TOKEN)
+    server.output = server.again("127.0.0.1:0")
+    server.output.start()
+    server.output.accept(HAPPY)
     context = chromium.new_context(locale="en")
     context.set_default_timeout(15_000)
     found = context.new_page()
-    found.goto(f"{rig.output.address}/?token={TOKEN}")
+    found.goto(f"{server.output.address}/?token={TOKEN}")
     found.wait_for_selector("#link:has-text('Watching')")
-    listen = f"127.0.0.1:{rig.port}"
-    rig.output.stop()
+    listen = f"127.0.0.1:{server.port}"
+    server.output.stop()
     found.wait_for_selector("#offline:has-text('tries again by itself')")
-    rig.token = SecretStr(TOKEN[::-1])
-    rig.output = rig.again(listen)
-    rig.output.start()
+    server.token = SecretStr(TOKEN[::-1])
+    server.output = server.again(listen)
+    server.output.start()
     found.wait_for_selector("#offline:has-text('musicond page-link')", timeout=30_000)
     context.close()
-    rig.output.stop()
+    server.output.stop()

@@ -16,8 +16,8 @@ from musicond.core.models import Box, Faces, Mood, Watching
 from musicond.core.outcome import Settings
 from musicond.web import streams
 from musicond.web.preview import MAX_WATCHERS, RATE, WIDTH, Preview, drawn
-from tests.web.conftest import HAPPY, Rig, make_rig, without_face
-from tests.web.pictures import frame, wait_for
+from tests.web.conftest import HAPPY, Server, make_server, without_face
+from tests.web.frames import frame, wait_for
 from tests.web.test_api import ask
 
 if TYPE_CHECKING:
@@ -30,21 +30,21 @@ FACE = replace(HAPPY, faces=Faces(confirmed=(Box(100, 80, 90, 90),)))
 
 
 @pytest.fixture
-def shown(tmp_path: Path) -> Iterator[Rig]:
-    rig = make_rig(tmp_path)
-    rig.preview = Preview()
-    rig.output = rig.again("127.0.0.1:0")
-    rig.output.start()
-    rig.output.accept(HAPPY)
-    yield rig
-    rig.output.stop()
+def shown(tmp_path: Path) -> Iterator[Server]:
+    server = make_server(tmp_path)
+    server.preview = Preview()
+    server.output = server.again("127.0.0.1:0")
+    server.output.start()
+    server.output.accept(HAPPY)
+    yield server
+    server.output.stop()
 
 
 class Viewer:
     """Reads the parts of a motion JPEG."""
 
-    def __init__(self, rig: Rig) -> None:
-        self.connection = http.client.HTTPConnection("127.0.0.1", rig.port, timeout=10)
+    def __init__(self, server: Server) -> None:
+        self.connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
         self.connection.request("GET", "/api/v1/preview")
         self.answer = self.connection.getresponse()
 
@@ -70,14 +70,14 @@ def picture(jpeg: bytes) -> NDArray[np.uint8]:
     return np.asarray(found, np.uint8)
 
 
-def test_without_the_switch_there_is_none(rig: Rig) -> None:
-    rig.output.accept(HAPPY)
-    status, found, _ = ask(rig, "GET", "/api/v1/preview")
+def test_without_the_switch_there_is_none(server: Server) -> None:
+    server.output.accept(HAPPY)
+    status, found, _ = ask(server, "GET", "/api/v1/preview")
     assert (status, "web.preview: true" in found["error"]) == (404, True)
-    assert ask(rig, "GET", "/api/v1/state")[1]["preview"] is False
+    assert ask(server, "GET", "/api/v1/state")[1]["preview"] is False
 
 
-def test_the_newest_frame_is_sent_and_never_cached(shown: Rig) -> None:
+def test_the_newest_frame_is_sent_and_never_cached(shown: Server) -> None:
     assert shown.preview is not None
     assert ask(shown, "GET", "/api/v1/state")[1]["preview"] is True
     viewer = Viewer(shown)
@@ -93,7 +93,7 @@ def test_the_newest_frame_is_sent_and_never_cached(shown: Rig) -> None:
 
 
 @pytest.mark.parametrize("watching", [Watching.PRIVATE, Watching.PAUSED, Watching.NO_CAMERA])
-def test_nothing_is_shown_while_nothing_is_looked_at(shown: Rig, watching: Watching) -> None:
+def test_nothing_is_shown_while_nothing_is_looked_at(shown: Server, watching: Watching) -> None:
     shown.output.accept(without_face(watching))
     assert ask(shown, "GET", "/api/v1/preview")[0] == 409
 
@@ -111,7 +111,7 @@ def test_a_picture_that_was_being_made_when_privacy_came_is_not_shown() -> None:
     assert preview.jpeg(0) is None
 
 
-def test_a_viewer_that_goes_is_noticed_and_too_many_are_refused(shown: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_viewer_that_goes_is_noticed_and_too_many_are_refused(shown: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "GONE_S", 0.05)
     preview = shown.preview
     assert preview is not None
@@ -124,7 +124,7 @@ def test_a_viewer_that_goes_is_noticed_and_too_many_are_refused(shown: Rig, monk
     wait_for(lambda: preview.watchers == 0)
 
 
-def test_the_rate_is_capped(shown: Rig) -> None:
+def test_the_rate_is_capped(shown: Server) -> None:
     preview = shown.preview
     assert preview is not None
     viewer = Viewer(shown)

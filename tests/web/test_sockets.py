@@ -14,13 +14,13 @@ from musicond.web import sockets as doors
 from musicond.web.client import ControlClient
 
 if TYPE_CHECKING:
-    from tests.web.conftest import Rig
+    from tests.web.conftest import Server
 
 DEADLINE_S = 10.0
 
 
-def connected(rig: Rig) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", rig.port), timeout=DEADLINE_S)
+def connected(server: Server) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", server.port), timeout=DEADLINE_S)
 
 
 def closed(connection: socket.socket) -> bool:
@@ -30,9 +30,9 @@ def closed(connection: socket.socket) -> bool:
     return True
 
 
-def answered(rig: Rig) -> bool:
+def answered(server: Server) -> bool:
     """Whether the page answers."""
-    connection = http.client.HTTPConnection("127.0.0.1", rig.port, timeout=DEADLINE_S)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=DEADLINE_S)
     try:
         connection.request("GET", "/api/v1/state")
         return connection.getresponse().status == 200
@@ -43,19 +43,21 @@ def answered(rig: Rig) -> bool:
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: localhost\r\n"])
-def test_a_connection_that_asks_nothing_is_cut_off(rig: Rig, monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
+def test_a_connection_that_asks_nothing_is_cut_off(
+    server: Server, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
     monkeypatch.setattr(doors, "FIRST_S", 0.2)
-    with connected(rig) as silent:
+    with connected(server) as silent:
         silent.sendall(sent)
         assert closed(silent)
 
 
-def test_a_connection_that_asked_stays_for_the_next_request(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_that_asked_stays_for_the_next_request(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doors, "FIRST_S", 0.2)
-    connection = http.client.HTTPConnection("127.0.0.1", rig.port, timeout=DEADLINE_S)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=DEADLINE_S)
     connection.request("GET", "/api/v1/state")
     connection.getresponse().read()
-    with connected(rig) as other:
+    with connected(server) as other:
         assert closed(other), "by now its time is over, too"
     same = connection.sock
     connection.request("GET", "/api/v1/state")
@@ -65,16 +67,16 @@ def test_a_connection_that_asked_stays_for_the_next_request(rig: Rig, monkeypatc
 
 
 def test_more_connections_than_allowed_are_refused_and_the_command_line_is_not(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
+    server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doors, "MOST", 30)
     with ExitStack() as held:
-        many = [held.enter_context(connected(rig)) for _ in range(doors.MOST)]
+        many = [held.enter_context(connected(server)) for _ in range(doors.MOST)]
         for each in many:
             each.sendall(b"GET ")
-        with connected(rig) as late:
+        with connected(server) as late:
             assert closed(late)
-        assert ControlClient(rig.path).state()
+        assert ControlClient(server.path).state()
     deadline = time.monotonic() + DEADLINE_S
-    while not answered(rig):  # it learns one by one that they are gone
+    while not answered(server):  # it learns one by one that they are gone
         assert time.monotonic() < deadline

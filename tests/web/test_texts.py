@@ -14,18 +14,18 @@ from musicond.core.models import Emotion, Mood
 from musicond.core.outcome import AutoplayBlock, BlockReason, Explanation, Novelty, Recommendation, Strategy
 from musicond.web import static_files
 from tests.web.browser import SILENT
-from tests.web.conftest import HAPPY, NOON, SONGS, Rig
+from tests.web.conftest import HAPPY, NOON, SONGS, Server
 
 STATIC = Path(static_files.__file__).with_name("static")
 
 
 @pytest.mark.browser
-def test_german_speaks_everywhere_and_can_be_switched(rig: Rig, chromium: Any) -> None:
-    rig.output.accept(HAPPY)
+def test_german_speaks_everywhere_and_can_be_switched(server: Server, chromium: Any) -> None:
+    server.output.accept(HAPPY)
     context = chromium.new_context(locale="de-AT")
     context.set_default_timeout(10_000)
     found = context.new_page()
-    found.goto(f"{rig.output.address}/#now")
+    found.goto(f"{server.output.address}/#now")
     found.wait_for_selector("#word:text-is('Fröhlich')")
     assert found.get_attribute("html", "lang") == "de"
     assert found.locator("nav").inner_text().split() == ["Jetzt", "Musik", "Verlauf", "Gerät", "Über"]
@@ -37,22 +37,22 @@ def test_german_speaks_everywhere_and_can_be_switched(rig: Rig, chromium: Any) -
 
 
 @pytest.mark.browser
-def test_german_words_the_reason_and_what_holds_the_music(rig: Rig, chromium: Any) -> None:
+def test_german_words_the_reason_and_what_holds_the_music(server: Server, chromium: Any) -> None:
     why = Explanation(Strategy.LIFT, Novelty.LIKED, liked=2, first=1, last=5, quiet=True)
     shown = Recommendation(Mood.SAD, SONGS, "Sad, to be lifted", NOON, why)
     held = replace(SILENT, autoplay=True, autoplay_block=AutoplayBlock(BlockReason.QUIET, "07:00"))
-    rig.output.accept(replace(HAPPY, recommendation=shown, playback=held))
+    server.output.accept(replace(HAPPY, recommendation=shown, playback=held))
     context = chromium.new_context(locale="de-DE")
     context.set_default_timeout(10_000)
     found = context.new_page()
-    found.goto(f"{rig.output.address}/#now")
+    found.goto(f"{server.output.address}/#now")
     words = (
         "Traurig, zum Aufhellen: Lied 1 bis 5 auf dem Weg, 2 davon gefielen schon. Ruhezeit: aus der ruhigeren Hälfte."
     )
     found.wait_for_selector(f"#reason:text-is('{words}')")
     found.wait_for_selector("#player-holding:text-is('Ruhezeit bis 07:00')")
     mixed = replace(shown, explanation=Explanation(Strategy.MIX, Novelty.NEW, other=Emotion.HAPPY))
-    rig.output.accept(replace(HAPPY, seq=2, recommendation=mixed))
+    server.output.accept(replace(HAPPY, seq=2, recommendation=mixed))
     found.wait_for_selector("#reason:text-is('Traurig mit etwas Fröhlich: 3 Lieder, noch nicht angeboten.')")
     found.click("#language")
     found.wait_for_selector("#reason:text-is('Sad, to be lifted')")

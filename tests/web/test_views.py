@@ -14,13 +14,13 @@ from musicond.core.outcome import Settings
 from musicond.library.editor import CatalogueEditor
 from tests.web.browser import PLAYING, go, opened, text
 from tests.web.conftest import HAPPY, without_face
-from tests.web.house import House, house
-from tests.web.pictures import frame, wait_for
+from tests.web.frames import frame, wait_for
+from tests.web.full_server import FullServer, full_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["house"]
+__all__ = ["full_server"]
 
 pytestmark = pytest.mark.browser
 
@@ -28,13 +28,13 @@ VIEWS = ("start", "now", "music", "history", "device", "about")
 
 
 @pytest.fixture
-def page(house: House, chromium: Any) -> Iterator[Any]:
-    with opened(chromium, house.output.address) as found:
+def page(full_server: FullServer, chromium: Any) -> Iterator[Any]:
+    with opened(chromium, full_server.output.address) as found:
         yield found
 
 
-def order(house: House) -> list[str]:
-    with CatalogueEditor.open(house.folder / "catalogue.sqlite") as lists:
+def order(full_server: FullServer) -> list[str]:
+    with CatalogueEditor.open(full_server.folder / "catalogue.sqlite") as lists:
         return [each.title for each in lists.entries(Emotion.HAPPY)]
 
 
@@ -42,8 +42,8 @@ def songs(page: Any) -> list[str]:
     return [str(each) for each in page.locator("#songs b").all_inner_texts()]
 
 
-def test_songs_are_added_moved_removed_and_brought_back(house: House, page: Any) -> None:
-    before = order(house)
+def test_songs_are_added_moved_removed_and_brought_back(full_server: FullServer, page: Any) -> None:
+    before = order(full_server)
     go(page, "music")
     page.wait_for_selector("#moods [data-mood=happy][aria-pressed=true]")
     page.locator("#songs b").nth(9).wait_for()
@@ -51,14 +51,14 @@ def test_songs_are_added_moved_removed_and_brought_back(house: House, page: Any)
     assert text(page, "#count") == "25 songs."
     page.locator("#songs li").nth(1).get_by_role("button", name="up").click()
     page.locator(f"#songs li:first-child b:text-is({before[1]!r})").wait_for()
-    assert order(house)[:3] == [before[1], before[0], before[2]]
+    assert order(full_server)[:3] == [before[1], before[0], before[2]]
     page.locator("#songs li").nth(0).get_by_role("button", name="Remove").click()
     page.wait_for_selector("#undo-line:not([hidden])")
     page.locator("#count:text-is('24 songs.')").wait_for()
-    assert before[1] not in order(house)
+    assert before[1] not in order(full_server)
     page.click("#undo")
     page.locator("#count:text-is('25 songs.')").wait_for()
-    assert sorted(order(house)) == sorted(before)
+    assert sorted(order(full_server)) == sorted(before)
     page.fill("#song-title", "Mine")
     page.fill("#song-artist", "Me")
     page.fill("#song-link", "https://open.spotify.com/intl-de/track/4uLU6hMCjMI75M1A2tKUQC?si=x")
@@ -66,12 +66,12 @@ def test_songs_are_added_moved_removed_and_brought_back(house: House, page: Any)
     page.locator("#count:text-is('26 songs.')").wait_for()
     page.click("#more")
     page.locator("#songs li:last-child b:text-is('Mine')").wait_for()
-    with CatalogueEditor.open(house.folder / "catalogue.sqlite") as lists:
+    with CatalogueEditor.open(full_server.folder / "catalogue.sqlite") as lists:
         made = lists.entries(Emotion.HAPPY)[-1]
     assert (made.track_id, made.origin) == ("spotify:track:4uLU6hMCjMI75M1A2tKUQC", "own")
 
 
-def test_each_mood_has_its_list_and_its_sources(house: House, page: Any) -> None:
+def test_each_mood_has_its_list_and_its_sources(full_server: FullServer, page: Any) -> None:
     go(page, "music")
     page.click("#moods [data-mood=sad]")
     page.wait_for_selector("#moods [data-mood=sad][aria-pressed=true]")
@@ -80,20 +80,20 @@ def test_each_mood_has_its_list_and_its_sources(house: House, page: Any) -> None
     page.click("#source-form button")
     page.locator("#sources li:nth-child(2) b:text-is('spotify:Rainy days')").wait_for()
     page.locator("#progress:has-text('no songs in it')").wait_for()
-    told = house.librarian.run_action("sources", {})
+    told = full_server.librarian.run_action("sources", {})
     assert told["lists"][Emotion.SAD] == ("starter", "spotify:Rainy days")  # type: ignore[index]
     assert told["lists"][Emotion.HAPPY] == ("starter",)  # type: ignore[index]
     page.get_by_role("button", name="Move spotify:Rainy days up").click()
     page.locator("#sources li:nth-child(1) b:text-is('spotify:Rainy days')").wait_for()
     page.click("#source-reset")
     page.wait_for_selector("#source-reset", state="hidden")
-    assert house.librarian.run_action("sources", {})["chosen"] == []
+    assert full_server.librarian.run_action("sources", {})["chosen"] == []
 
 
-def test_the_history_is_a_chart_and_a_table_and_can_be_deleted(house: House, page: Any) -> None:
-    house.book.add({("2026-04-30", "happy"): 50.0, ("2026-05-01", "sad"): 12.0}, date(2026, 1, 1))
-    house.rig.health["outputs"] = {"history": "kept for 365 days"}
-    house.output.accept(replace(HAPPY, seq=2))
+def test_the_history_is_a_chart_and_a_table_and_can_be_deleted(full_server: FullServer, page: Any) -> None:
+    full_server.book.add({("2026-04-30", "happy"): 50.0, ("2026-05-01", "sad"): 12.0}, date(2026, 1, 1))
+    full_server.server.health["outputs"] = {"history": "kept for 365 days"}
+    full_server.output.accept(replace(HAPPY, seq=2))
     go(page, "history")
     page.locator("#chart svg[role=img]").wait_for()
     assert page.locator("#chart .part").count() == 2
@@ -103,7 +103,7 @@ def test_the_history_is_a_chart_and_a_table_and_can_be_deleted(house: House, pag
     page.once("dialog", lambda dialog: dialog.accept())
     page.click("#history-delete")
     page.wait_for_selector("#history-delete", state="hidden")
-    assert house.book.days() == {}
+    assert full_server.book.days() == {}
 
 
 def test_without_a_history_it_is_said_how_to_have_one(page: Any) -> None:
@@ -120,26 +120,26 @@ def test_the_device_shows_figures_checks_and_the_log(page: Any) -> None:
     assert page.locator("#log .bad").count() == 1
 
 
-def test_a_lost_broker_is_shown(house: House, page: Any) -> None:
+def test_a_lost_broker_is_shown(full_server: FullServer, page: Any) -> None:
     go(page, "device")
-    house.rig.health["outputs"] = {"mqtt": "not connected to mqtt.example:1883: refused; trying again"}
-    house.output.accept(replace(HAPPY, seq=2))
+    full_server.server.health["outputs"] = {"mqtt": "not connected to mqtt.example:1883: refused; trying again"}
+    full_server.output.accept(replace(HAPPY, seq=2))
     page.locator("#health dd:has-text('not connected to mqtt.example')").wait_for()
 
 
-def test_the_welcome_ticks_off_the_next_steps(house: House, page: Any) -> None:
+def test_the_welcome_ticks_off_the_next_steps(full_server: FullServer, page: Any) -> None:
     page.click("footer a[href='#start']")
     page.locator("#steps li.ok:has-text('It gives pictures')").wait_for()
     page.locator("#steps li.failed:has-text('correct mqtt.username')").wait_for()
     page.locator("#steps li.warning:has-text('nobody is signed in')").wait_for()
-    house.rig.health["trouble"] = "no camera; plug one in"
-    house.output.accept(without_face(Watching.NO_CAMERA))
+    full_server.server.health["trouble"] = "no camera; plug one in"
+    full_server.output.accept(without_face(Watching.NO_CAMERA))
     page.locator("#steps li.failed:has-text('plug one in')").wait_for()
     page.get_by_role("link", name="Sign in at Spotify").click()
     page.wait_for_selector("#view-device:not([hidden])")
 
 
-def test_a_person_signs_in_at_spotify_by_pasting_an_address(house: House, page: Any) -> None:
+def test_a_person_signs_in_at_spotify_by_pasting_an_address(full_server: FullServer, page: Any) -> None:
     go(page, "device")
     page.click("#signin")
     page.wait_for_selector("#signin-steps:not([hidden])")
@@ -151,32 +151,32 @@ def test_a_person_signs_in_at_spotify_by_pasting_an_address(house: House, page: 
     page.fill("#signin-address", " http://127.0.0.1:8888/callback?code=abc&state=x ")
     page.click("#signin-form button")
     page.locator("#spotify-text:has-text('Signed in as Ann')").wait_for()
-    assert house.account.redirects[-1] == "http://127.0.0.1:8888/callback?code=abc&state=x"
+    assert full_server.account.redirects[-1] == "http://127.0.0.1:8888/callback?code=abc&state=x"
     page.click("#speakers-show")
     page.locator("#speakers li:text-is('Kitchen (Speaker, active)')").wait_for()
     page.click("#signout")
     page.locator("#spotify-text:text-is('Not signed in.')").wait_for()
-    assert not house.account.signed_in
+    assert not full_server.account.signed_in
 
 
-def test_the_live_picture_is_drawn_while_it_is_looked_at(house: House, page: Any) -> None:
-    preview = house.rig.preview
+def test_the_live_picture_is_drawn_while_it_is_looked_at(full_server: FullServer, page: Any) -> None:
+    preview = full_server.server.preview
     assert preview is not None
     assert "can see this room" in text(page, "#live-notice")
     assert preview.watchers == 0
     page.click("#live-show")
     wait_for(lambda: preview.watchers == 1)
     preview.show(frame(), HAPPY)
-    house.output.accept(replace(HAPPY, seq=2))
+    full_server.output.accept(replace(HAPPY, seq=2))
     page.wait_for_selector("#picture:not([hidden])")
     shown = "document.getElementById('picture').naturalWidth"
     wait_for(lambda: page.evaluate(shown) == 320)
     preview.clear()
-    house.output.accept(without_face(Watching.PRIVATE, settings=Settings(private=True)))
+    full_server.output.accept(without_face(Watching.PRIVATE, settings=Settings(private=True)))
     page.wait_for_selector("#live-closed:not([hidden])")
     assert page.is_hidden("#picture")
     wait_for(lambda: preview.watchers == 0)
-    house.output.accept(replace(HAPPY, seq=3))
+    full_server.output.accept(replace(HAPPY, seq=3))
     wait_for(lambda: preview.watchers == 1)
     go(page, "about")
     wait_for(lambda: preview.watchers == 0)
@@ -184,10 +184,12 @@ def test_the_live_picture_is_drawn_while_it_is_looked_at(house: House, page: Any
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 800)])
-def test_axe_finds_no_serious_fault(house: House, chromium: Any, scheme: str, width: int, height: int) -> None:
-    house.book.add({("2026-04-30", "happy"): 50.0}, date(2026, 1, 1))
-    house.account.signed_in = True
-    house.output.accept(replace(HAPPY, seq=2, playback=PLAYING, notice="the disk is full; make room"))
+def test_axe_finds_no_serious_fault(
+    full_server: FullServer, chromium: Any, scheme: str, width: int, height: int
+) -> None:
+    full_server.book.add({("2026-04-30", "happy"): 50.0}, date(2026, 1, 1))
+    full_server.account.signed_in = True
+    full_server.output.accept(replace(HAPPY, seq=2, playback=PLAYING, notice="the disk is full; make room"))
     axe = importlib.import_module("axe_playwright_python.sync_playwright").Axe()
     context = chromium.new_context(
         viewport={"width": width, "height": height},
@@ -200,7 +202,7 @@ def test_axe_finds_no_serious_fault(house: House, chromium: Any, scheme: str, wi
     page = context.new_page()
     faults = []
     for view in VIEWS:
-        page.goto(f"{house.output.address}/#{view}")
+        page.goto(f"{full_server.output.address}/#{view}")
         page.wait_for_selector(f"#view-{view}:not([hidden])")
         page.wait_for_load_state("networkidle") if view != "now" else page.wait_for_selector("#player:not([hidden])")
         found = axe.run(page).response["violations"]
@@ -213,8 +215,8 @@ def test_axe_finds_no_serious_fault(house: House, chromium: Any, scheme: str, wi
     assert not faults, "\n".join(faults)
 
 
-def test_the_keyboard_reaches_everything(house: House, page: Any) -> None:
-    house.output.accept(replace(HAPPY, seq=2, playback=PLAYING))
+def test_the_keyboard_reaches_everything(full_server: FullServer, page: Any) -> None:
+    full_server.output.accept(replace(HAPPY, seq=2, playback=PLAYING))
     page.wait_for_selector("#player:not([hidden])")
     reached: set[str] = set()
     page.evaluate("document.activeElement.blur()")

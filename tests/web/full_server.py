@@ -1,4 +1,4 @@
-"""A page with all its desks: a real catalogue and a real history in a thread, and a double of Spotify's answers."""
+"""A page with all its endpoints: a real catalogue and a real history in a thread, and a double of Spotify's answers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from musicond.web.api import ActionEndpoint
 from musicond.web.openapi import document
 from musicond.web.preview import Preview
 from musicond.web.routes import page_actions
-from tests.web.conftest import HAPPY, Rig
+from tests.web.conftest import HAPPY, Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -73,8 +73,8 @@ class Account:
         }
 
 
-class House:
-    """A rig with desks; `start` it after a change of what it has."""
+class FullServer:
+    """A server with endpoints; `start` it after a change of what it has."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -88,13 +88,13 @@ class House:
         self.counts = HistoryOutput(self.book, 365)
         self.account = Account()
         self.jobs = Worker([self.librarian.tick])
-        desks = build_desks(self.jobs, self.librarian, self.book, self.counts, lambda: CHECKS)
-        desks["spotify"] = ActionEndpoint(self.account.ask, page=page_actions("spotify"))
-        self.rig = Rig(folder / "run" / "control.sock", desks=desks, preview=Preview())
-        self.output = self.rig.output
+        endpoints = build_desks(self.jobs, self.librarian, self.book, self.counts, lambda: CHECKS)
+        endpoints["spotify"] = ActionEndpoint(self.account.ask, page=page_actions("spotify"))
+        self.server = Server(folder / "run" / "control.sock", endpoints=endpoints, preview=Preview())
+        self.output = self.server.output
 
     def document(self) -> dict[str, Any]:
-        return document(self.rig.desks)
+        return document(self.server.endpoints)
 
 
 def _nothing(name: str, _: Emotion) -> Any:
@@ -108,8 +108,8 @@ def _nothing(name: str, _: Emotion) -> Any:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    made = House(tmp_path)
+def full_server(tmp_path: Path) -> Iterator[FullServer]:
+    made = FullServer(tmp_path)
     made.jobs.start()
     made.output.start()
     made.output.accept(HAPPY)

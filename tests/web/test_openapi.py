@@ -22,14 +22,14 @@ from musicond.web import responses as snapshot
 from musicond.web.openapi import document
 from musicond.web.responses import STATE
 from musicond.web.routes import ACTION_ROUTES, COMMAND_ROUTES, RESOURCE_ROUTES
-from tests.web.conftest import HAPPY, SONGS, Rig, good_health, without_face
-from tests.web.house import House, house
+from tests.web.conftest import HAPPY, SONGS, Server, good_health, without_face
+from tests.web.full_server import FullServer, full_server
 from tests.web.test_api import ask
 
 if TYPE_CHECKING:
     from musicond.core.outcome import Outcome
 
-__all__ = ["house"]
+__all__ = ["full_server"]
 
 CHECKS = [not_a_server_error, status_code_conformance, response_schema_conformance]
 HURRY = settings(
@@ -60,8 +60,8 @@ def test_the_document_is_valid_and_names_every_address() -> None:
     assert len(names) == len(set(names))
 
 
-def test_it_is_served_as_it_is_made(rig: Rig) -> None:
-    status, found, _ = ask(rig, "GET", "/api/v1/openapi.json")
+def test_it_is_served_as_it_is_made(server: Server) -> None:
+    status, found, _ = ask(server, "GET", "/api/v1/openapi.json")
     assert (status, found) == (200, json.loads(json.dumps(document({}))))
     assert not [path for path in found["paths"] if path.startswith("/api/v1/catalogue")], "only what there is"
 
@@ -81,13 +81,15 @@ def test_the_state_is_as_described(outcome: Outcome | None) -> None:
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode))
-def test_no_request_that_is_described_and_none_that_is_not_meets_a_bug(house: House, mode: GenerationMode) -> None:
+def test_no_request_that_is_described_and_none_that_is_not_meets_a_bug(
+    full_server: FullServer, mode: GenerationMode
+) -> None:
     """No 500, and no answer of a status or form that the document does not name."""
-    made = house.document()
+    made = full_server.document()
     for path in ("/api/v1/events", "/api/v1/preview"):  # they do not end by themselves
         del made["paths"][path]
     schema = schemathesis.openapi.from_dict(made)
-    schema.config.base_url = house.output.address
+    schema.config.base_url = full_server.output.address
     asked: set[str] = set()
     for found in schema.get_all_operations():
         operation: Any = found.ok()  # type: ignore[union-attr]  # a fault fails the test

@@ -15,7 +15,7 @@ from musicond.web import api as module
 from musicond.web.api import ActionEndpoint
 from musicond.web.client import ControlClient
 from musicond.web.server import WebOutput
-from tests.web.conftest import Rig, make_rig
+from tests.web.conftest import Server, make_server
 from tests.web.test_api import JSON, ask, post
 
 if TYPE_CHECKING:
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 class Counter:
     """A desk behind a real page."""
 
-    def __init__(self, rig: Rig) -> None:
+    def __init__(self, server: Server) -> None:
         self.asked: list[tuple[str, Mapping[str, Any]]] = []
         self.answer: BaseException | None = None
         self.hold = False
-        desks = {"catalogue": ActionEndpoint(self.ask)}
-        self.output = WebOutput("127.0.0.1:0", rig.path, None, rig.submit, lambda: rig.health, desks)
-        self.client = ControlClient(rig.path)
+        endpoints = {"catalogue": ActionEndpoint(self.ask)}
+        self.output = WebOutput("127.0.0.1:0", server.path, None, server.submit, lambda: server.health, endpoints)
+        self.client = ControlClient(server.path)
 
     def ask(self, action: str, arguments: Mapping[str, Any]) -> Future[Mapping[str, object]]:
         self.asked.append((action, arguments))
@@ -46,7 +46,7 @@ class Counter:
 
 @pytest.fixture
 def counter(tmp_path: Path) -> Iterator[Counter]:
-    made = Counter(make_rig(tmp_path))
+    made = Counter(make_server(tmp_path))
     made.output.start()
     yield made
     made.output.stop()
@@ -69,24 +69,24 @@ def test_the_port_is_not(counter: Counter) -> None:
 
 
 def test_the_page_may_ask_what_it_is_allowed_to(tmp_path: Path) -> None:
-    rig = make_rig(tmp_path)
-    found = Counter(rig)
-    rig.desks = {
+    server = make_server(tmp_path)
+    found = Counter(server)
+    server.endpoints = {
         "catalogue": ActionEndpoint(found.ask, page={"list"}),
         "spotify": ActionEndpoint(found.ask, page={"status"}),
     }
-    rig.output = rig.again("127.0.0.1:0")
-    rig.output.start()
+    server.output = server.again("127.0.0.1:0")
+    server.output.start()
     try:
-        statuses = [post(rig, path, {})[0] for path in ("/api/v1/catalogue/list", "/api/v1/catalogue/forget")]
+        statuses = [post(server, path, {})[0] for path in ("/api/v1/catalogue/list", "/api/v1/catalogue/forget")]
         assert statuses == [200, 403]
-        assert post(rig, "/api/v1/spotify/status", {})[0] == 200
-        assert post(rig, "/api/v1/catalogue/list", {"x": "y" * module.PAGE_BODY_LIMIT})[0] == 413
-        status, _, _ = ask(rig, "POST", "/api/v1/catalogue/list", r'{"x": "\ud800"}', JSON)
+        assert post(server, "/api/v1/spotify/status", {})[0] == 200
+        assert post(server, "/api/v1/catalogue/list", {"x": "y" * module.PAGE_BODY_LIMIT})[0] == 413
+        status, _, _ = ask(server, "POST", "/api/v1/catalogue/list", r'{"x": "\ud800"}', JSON)
         assert status == 400
-        assert post(rig, "/api/v1/catalogue/list", {}, {"Origin": "https://evil.example"})[0] == 403
+        assert post(server, "/api/v1/catalogue/list", {}, {"Origin": "https://evil.example"})[0] == 403
     finally:
-        rig.output.stop()
+        server.output.stop()
 
 
 @pytest.mark.parametrize(
