@@ -200,8 +200,7 @@ def check_broker(mqtt: Mqtt, password: SecretStr | None, timeout_s: float = 5.0)
         return Check("broker", "ok", "off: mqtt.host is not set")
     where = f"{mqtt.host}:{mqtt.port}"
     try:
-        from musicond.mqtt.client import UNSUPPORTED, V5, V311, make_client
-        from musicond.mqtt.tls import tls_context
+        from musicond.mqtt.connection import UNSUPPORTED, V5, V311, make_client, tls_context
 
         tls = tls_context(mqtt) if mqtt.tls else None
     except ImportError as error:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from musicond.core.commands import Command
-    from musicond.mqtt.client import Received
-    from musicond.mqtt.thing import EntityDescription
+    from musicond.mqtt.connection import Received
+    from musicond.mqtt.entities import EntityDescription
 
 log = logging.getLogger(__name__)
 

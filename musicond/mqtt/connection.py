@@ -11,39 +11,124 @@ import logging
 import random
 import select
 import socket
+import ssl
 import threading
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from paho.mqtt import client as paho
+from paho.mqtt import properties as paho_properties
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from musicond.errors import OutputError
-from musicond.mqtt.client import (
-    IN_FLIGHT,
-    UNSPECIFIED,
-    UNSUPPORTED,
-    V5,
-    V311,
-    Received,
-    Timing,
-    make_client,
-    make_properties,
-)
 from musicond.mqtt.connection_status import ConnectionStatus, why
-from musicond.mqtt.tls import tls_context
 
 if TYPE_CHECKING:
     from ssl import SSLContext
 
-    from paho.mqtt import client as paho
-    from paho.mqtt.enums import MQTTProtocolVersion
     from pydantic import SecretStr
 
     from musicond.config.schema import Mqtt
 
+
 log = logging.getLogger(__name__)
+
+V5, V311 = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
+
+
+UNSUPPORTED = "Unsupported protocol version"
+"""How paho names the refusal of a broker that knows no MQTT 5."""
+
+
+UNSPECIFIED = "Unspecified error"
+"""How paho names the end of a connection for which the broker gave no reason."""
+
+
+IN_FLIGHT = 20
+"""Unacknowledged commands that the broker may send; more wait there until these are done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds; shorter ones are for tests."""
+
+    keepalive_s: int = 30
+    silence_s: float = 42.0
+    """After so long without a byte from the broker, which answers every ping, the link is dead."""
+    connect_s: float = 5.0
+    """How long a connection may take to be accepted."""
+    backoff_s: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 10.0)
+    """Waits between two tries; the last one repeats. Each varies by `jitter`."""
+    jitter: float = 0.2
+    steady_s: float = 10.0
+    """A connection that held this long starts the waits anew."""
+    session_s: int = 300
+    """For how long the broker keeps feedback for us while the link is down (MQTT 5)."""
+    look_s: float = 2.5
+    """Longest wait within the thread."""
+    farewell_s: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message from the broker; `mid` is its packet identifier, 0 with QoS 0."""
+
+    topic: str
+    payload: bytes
+    retain: bool
+    mid: int
+    dup: bool
+
+
+def tls_context(settings: Mqtt) -> ssl.SSLContext:
+    """Return the context for `mqtt.tls`: the system's authorities or `ca`; raise OutputError for a bad file."""
+    try:
+        context = ssl.create_default_context(cafile=settings.ca)
+    except (OSError, ValueError) as fault:
+        raise OutputError(f"mqtt.ca: {settings.ca}: {why(fault)}; give a PEM file of certificates") from None
+    if settings.cert:
+
+        def no_password() -> str:
+            raise ValueError("the key needs a password; give one without")
+
+        try:
+            context.load_cert_chain(settings.cert, settings.key, password=no_password)
+        except (OSError, ValueError) as fault:
+            where = f"{settings.cert} and {settings.key}" if settings.key else str(settings.cert)
+            raise OutputError(
+                f"mqtt.cert and mqtt.key: {where}: {why(fault)}; give a certificate and its key as PEM"
+            ) from None
+    return context
+
+
+def make_client(
+    settings: Mqtt, password: SecretStr | None, name: str, version: MQTTProtocolVersion, tls: SSLContext | None
+) -> paho.Client:
+    """Return a client that is not connected, called `name` at the broker, and acknowledges nothing by itself."""
+    client = paho.Client(
+        CallbackAPIVersion.VERSION2,
+        client_id=name,
+        clean_session=None if version == V5 else True,
+        protocol=version,
+        manual_ack=True,
+    )
+    if settings.username:
+        client.username_pw_set(settings.username, password.get_secret_value() if password else None)
+    if tls is not None:
+        client.tls_set_context(tls)
+    return client
+
+
+def make_properties(packet: int, **values: Any) -> paho_properties.Properties:
+    """Return MQTT 5 properties for a kind of packet."""
+    made = paho_properties.Properties(packet)  # type: ignore[no-untyped-call]
+    for name, value in values.items():
+        setattr(made, name, value)
+    return made
 
 
 class Handler(Protocol):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from musicond.mqtt.thing import EntityDescription
+    from musicond.mqtt.entities import EntityDescription
 
 TOPIC_KEYS = ("json_attributes_topic",)
 """Options of a row that hold a topic below the node."""

@@ -6,19 +6,196 @@ the facts of this installation is neither announced nor obeyed.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from musicond.core.models import EMOTIONS, Mood, Verdict, Watching
+from musicond.core.outcome import PlayState
 from musicond.core.settings import MAX_MINUTES
 from musicond.mqtt import parsers as meanings
 from musicond.mqtt import payloads
-from musicond.mqtt import playback_things as playback
-from musicond.mqtt.thing import CONFIG, DIAGNOSTIC, MEASURED, ON_OFF, PERCENT, SWITCH, EntityDescription, button, of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection, Mapping
 
+    from musicond.core.commands import Command
     from musicond.core.outcome import Outcome
+
+
+ON_OFF = {True: "on", False: "off"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntityDescription:
+    """A row. Topics stand below `<base>/<node>/`."""
+
+    key: str
+    """Its name in discovery, unique within the device; entity ids end in it."""
+    platform: str
+    """Home Assistant's platform."""
+    name: str
+    requires: str | None = None
+    """The fact without which it does not exist."""
+    state: str | None = None
+    """Topic of its state."""
+    value_fn: Callable[[Outcome], str] | None = None
+    """The state's payload; None where the topic is another row's or one of `payloads.TOPICS`."""
+    command: str | None = None
+    """Topic of its commands."""
+    command_fn: Callable[[str], Command] | None = None
+    """What a payload asks for; raises ValueError with what would be right."""
+    feedback: bool = False
+    """Each command counts, and none is lost while the link is down for a moment."""
+    discovery: Mapping[str, Any] = field(default_factory=dict)
+    """The rest of its discovery message."""
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The topics of its commands: a button also obeys its bare name."""
+        bare = (self.key,) if self.platform == "button" else ()
+        return (self.command, *bare) if self.command else ()
+
+
+CONFIG: dict[str, Any] = {"entity_category": "config"}
+
+
+DIAGNOSTIC: dict[str, Any] = {"entity_category": "diagnostic"}
+
+
+SWITCH: dict[str, Any] = {"payload_on": "on", "payload_off": "off"}
+
+
+MEASURED: dict[str, Any] = {"state_class": "measurement"}
+
+
+PERCENT: dict[str, Any] = {**MEASURED, "unit_of_measurement": "%", "suggested_display_precision": 0}
+
+
+def of(key: str) -> str:
+    """Return the template for a key of a JSON topic; Home Assistant shows None as unknown."""
+    return f"{{{{ value_json.{key} }}}}"
+
+
+def button(
+    key: str,
+    name: str,
+    means: Callable[[str], Command],
+    icon: str,
+    *,
+    feedback: bool = False,
+    needs: str | None = None,
+) -> EntityDescription:
+    """Return a button."""
+    return EntityDescription(
+        key=key,
+        platform="button",
+        name=name,
+        requires=needs,
+        command=f"{key}/set",
+        command_fn=means,
+        feedback=feedback,
+        discovery={"icon": icon},
+    )
+
+
+UNKNOWN = "None"
+"""What Home Assistant's numbers take for unknown."""
+
+
+def _state_of(outcome: Outcome) -> str:
+    return outcome.playback.state if outcome.playback else PlayState.STOPPED
+
+
+def _autoplay(outcome: Outcome) -> str:
+    return ON_OFF[outcome.playback is not None and outcome.playback.autoplay]
+
+
+def _volume(outcome: Outcome) -> str:
+    volume = outcome.playback.volume if outcome.playback else None
+    return UNKNOWN if volume is None else str(volume)
+
+
+PLAYBACK_ENTITIES: tuple[EntityDescription, ...] = (
+    EntityDescription(
+        key="playback",
+        platform="sensor",
+        name="Playback",
+        requires="playback",
+        state="playback/state",
+        value_fn=_state_of,
+        discovery={
+            "device_class": "enum",
+            "options": [*PlayState],
+            "icon": "mdi:speaker",
+            "json_attributes_topic": "playback/attributes",
+        },
+    ),
+    EntityDescription(
+        key="playback_trouble",
+        platform="sensor",
+        name="Playback trouble",
+        requires="playback",
+        state="playback/attributes",
+        discovery={**DIAGNOSTIC, "icon": "mdi:speaker-off", "value_template": "{{ (value_json.trouble or none) }}"},
+    ),
+    EntityDescription(
+        key="sign_in",
+        platform="binary_sensor",
+        name="Sign-in needed",
+        requires="account",
+        state="playback/attributes",
+        discovery={
+            **DIAGNOSTIC,
+            "device_class": "problem",
+            "value_template": "{{ 'OFF' if value_json.signed_in else 'ON' }}",
+        },
+    ),
+    EntityDescription(
+        key="sign_in_ends",
+        platform="sensor",
+        name="Sign-in ends",
+        requires="account",
+        state="playback/attributes",
+        discovery={**DIAGNOSTIC, "device_class": "date", "value_template": of("expires_on")},
+    ),
+    EntityDescription(
+        key="sign_in_days",
+        platform="sensor",
+        name="Sign-in days left",
+        requires="account",
+        state="playback/attributes",
+        discovery={
+            **DIAGNOSTIC,
+            "unit_of_measurement": "d",
+            "icon": "mdi:calendar-clock",
+            "value_template": of("days_left"),
+        },
+    ),
+    EntityDescription(
+        key="autoplay",
+        platform="switch",
+        name="Autoplay",
+        requires="playback",
+        state="autoplay/state",
+        value_fn=_autoplay,
+        command="autoplay/set",
+        command_fn=meanings.autoplay,
+        discovery={**SWITCH, "icon": "mdi:play-circle-outline"},
+    ),
+    EntityDescription(
+        key="volume",
+        platform="number",
+        name="Volume",
+        requires="playback",
+        state="volume/state",
+        value_fn=_volume,
+        command="volume/set",
+        command_fn=meanings.volume,
+        discovery={"min": 0, "max": 100, "step": 1, "unit_of_measurement": "%", "icon": "mdi:volume-high"},
+    ),
+    button("play", "Play", meanings.play, "mdi:play", needs="playback"),
+    button("stop", "Stop", meanings.stop, "mdi:stop", needs="playback"),
+)
 
 
 def _manual(outcome: Outcome) -> str:
@@ -207,7 +384,7 @@ ENTITIES: tuple[EntityDescription, ...] = (
         command_fn=meanings.mood,
         discovery={"options": [*meanings.MANUAL_MOODS], "icon": "mdi:emoticon-cool-outline"},
     ),
-    *playback.PLAYBACK_ENTITIES,
+    *PLAYBACK_ENTITIES,
     button("next", "Next", meanings.another, "mdi:skip-next"),
     button("like", "Like", meanings.rate(Verdict.LIKE), "mdi:thumb-up-outline", feedback=True),
     button("dislike", "Dislike", meanings.rate(Verdict.DISLIKE), "mdi:thumb-down-outline", feedback=True),

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from musicond.config.schema import Mqtt
     from musicond.core.commands import Command
     from musicond.core.outcome import Outcome
-    from musicond.mqtt.client import Received, Timing
+    from musicond.mqtt.connection import Received, Timing
 
 HEALTH_S = 300.0
 FIRST_HEALTH_S = 60.0

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from musicond.core.outcome import Outcome, Recommendation
-    from musicond.mqtt.thing import EntityDescription
+    from musicond.mqtt.entities import EntityDescription
 
 STEP = 0.05
 GAP_S = 10.0

@@ -22,7 +22,7 @@ from musicond.errors import CatalogueError, CommandError, SourceLost
 from musicond.library.catalogue import SqliteCatalogue
 from musicond.library.database import FILE_NAME
 from musicond.library.editor import CatalogueEditor
-from musicond.mqtt.client import Timing
+from musicond.mqtt.connection import Timing
 from musicond.mqtt.entities import ENTITIES, available_entities
 from musicond.mqtt.output import MqttOutput
 from musicond.mqtt.publisher import StatePublisher

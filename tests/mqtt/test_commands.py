@@ -11,8 +11,8 @@ import pytest
 
 from musicond.core.commands import SetSensitivity
 from musicond.core.models import Emotion, Mood, Watching
-from musicond.mqtt.client import Received
 from musicond.mqtt.commands import CommandReceiver
+from musicond.mqtt.connection import Received
 from musicond.mqtt.entities import ENTITIES
 from tests.mqtt.house import House
 

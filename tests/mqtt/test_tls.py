@@ -10,7 +10,7 @@ import pytest
 from musicond.commands.checks import check_broker
 from musicond.config.schema import Mqtt
 from musicond.errors import OutputError
-from musicond.mqtt.tls import tls_context
+from musicond.mqtt.connection import tls_context
 from tests.mqtt.conftest import Broker, Listener, free_port
 from tests.mqtt.house import BACK_S, House
 from tests.mqtt.relay import REFUSED, Relay

@@ -16,7 +16,7 @@ from tests.rig.checks import check
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from musicond.mqtt.thing import EntityDescription
+    from musicond.mqtt.entities import EntityDescription
 
 ENTER = """
 mount -t proc proc "$1/proc"
