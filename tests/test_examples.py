@@ -19,8 +19,8 @@ from musicond.mqtt.payloads import TOPICS, RecommendationAttributes, SongPayload
 
 ROOT = Path(__file__).resolve().parent.parent / "examples"
 BLUEPRINTS = sorted(ROOT.glob("homeassistant/*.yaml"))
-STATES = {"availability", *TOPICS, *(thing.state for thing in ENTITIES if thing.state)}
-COMMANDS = {topic: thing.command_fn for thing in ENTITIES if thing.command_fn for topic in thing.topics}
+STATES = {"availability", *TOPICS, *(thing.state_topic for thing in ENTITIES if thing.state_topic)}
+COMMANDS = {topic: thing.command_fn for thing in ENTITIES if thing.command_fn for topic in thing.command_topics}
 
 
 class Loader(yaml.SafeLoader):

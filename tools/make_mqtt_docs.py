@@ -174,7 +174,7 @@ def parts() -> dict[str, str]:
         shown.append(f"### `{topic}`\n\n{_said(type(payload))}\n\n```json\n{text}\n```\n\n" + "\n".join(notes))
     entities = [
         f"| {entity.name} | {entity.platform} | {_kind(entity.discovery)} | "
-        f"{f'`{entity.command}`' if entity.command else ''} |"
+        f"{f'`{entity.command_topic}`' if entity.command_topic else ''} |"
         for entity in ENTITIES
         if not entity.key.startswith("score_") or entity.key == f"score_{EMOTIONS[0]}"
     ]

@@ -69,10 +69,10 @@ def _component(base: str, node: str, name: str, thing: EntityDescription) -> dic
         "unique_id": f"musicond_{node}_{thing.key}",
         "default_entity_id": f"{thing.platform}.{_slug(name)}_{thing.key}",
     }
-    if thing.state:
-        made["state_topic"] = f"{base}/{thing.state}"
-    if thing.command:
-        made["command_topic"] = f"{base}/{thing.command}"
+    if thing.state_topic:
+        made["state_topic"] = f"{base}/{thing.state_topic}"
+    if thing.command_topic:
+        made["command_topic"] = f"{base}/{thing.command_topic}"
     more = {key: f"{base}/{value}" if key in TOPIC_KEYS else value for key, value in thing.discovery.items()}
     return made | more
 

@@ -83,7 +83,7 @@ class MqttOutput:
         self._discovery = homeassistant.discovery(self.base, node, device_name, __version__, things)
         self._link = Connection(settings, password, f"{self.base}/availability", self, timing)
         self._commands = CommandReceiver(
-            {topic: thing for thing in things if thing.command_fn for topic in thing.topics},
+            {topic: thing for thing in things if thing.command_fn for topic in thing.command_topics},
             submit,
             self._link.acknowledge,
             self._link.wake,
@@ -92,7 +92,7 @@ class MqttOutput:
             f"{self.base}/{topic}": int(thing.feedback)
             for thing in things
             if thing.command_fn
-            for topic in thing.topics
+            for topic in thing.command_topics
         }
         self._news = StatePublisher(things, __version__)
         self._latest: Outcome | None = None
@@ -104,7 +104,9 @@ class MqttOutput:
         """When everything is to be published: after a connection, and after Home Assistant's birth."""
         self._earlier: dict[str, dict[str, str]] = {}
         """What was announced once and is no more."""
-        self._stale = {thing.state for thing in ENTITIES if thing.state} - {thing.state for thing in things}
+        self._stale = {thing.state_topic for thing in ENTITIES if thing.state_topic} - {
+            thing.state_topic for thing in things
+        }
         """Topics that the broker may keep of a time when there was a player, say."""
         self._health_at = 0.0
 

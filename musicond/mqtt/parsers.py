@@ -1,9 +1,14 @@
-"""What a payload asks for: from the text of a command to the command, or a ValueError that says what would be right."""
+"""Parsers of command payloads: each returns the command, or raises ValueError with the text of a correct payload.
+
+The log shows these errors, so none of them names an emotion, not even in a list.
+"""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
 from musicond.core.commands import (
     Command,
@@ -21,145 +26,114 @@ from musicond.core.commands import (
     Stop,
     WrongMood,
 )
-from musicond.core.models import EMOTIONS, Emotion, Policy, Verdict
+from musicond.core.models import EMOTIONS, Policy, Verdict
 from musicond.core.settings import MANUAL_MINUTES, MAX_MINUTES
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+Parser = Callable[[str], Command]
 
 PRESS = "PRESS"
-"""What Home Assistant's buttons send; an empty payload does as well."""
+"""Payload of Home Assistant's buttons; an empty one means the same."""
 AUTO = "auto"
-AN_EMOTION = "an emotion, as docs/mqtt.md lists them"
-"""The log names none, not even in a list."""
 POLICIES = (AUTO, *Policy)
 MANUAL_MOODS = (AUTO, *EMOTIONS)
+AN_EMOTION = "an emotion, as docs/mqtt.md lists them"
+A_TRACK = f'{PRESS}, or {{"track_id": "..."}} with an id of recommendation/attributes'
+MINUTES_OF_MOOD = f'{{"mood": EMOTION, "minutes": 30}}, with minutes up to {MAX_MINUTES}'
 
 
-def _word(text: str, words: Collection[str], right: str) -> str:
-    found = text.lower()
-    if found not in words:
-        raise ValueError(f"send {right}")
-    return found
+def parse_word(text: str, commands: Mapping[str, Command], expected: str) -> Command:
+    """Return the command of a word, in upper or lower case."""
+    if (command := commands.get(text.lower())) is None:
+        raise ValueError(f"send {expected}")
+    return command
 
 
-def _object(text: str, keys: set[str], right: str) -> dict[str, Any]:
+def parse_object(text: str, keys: set[str], expected: str) -> dict[str, Any]:
+    """Return a JSON object with at least one of these keys and no others."""
     try:
-        found = json.loads(text)
+        value = json.loads(text)
     except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict) or not found or not found.keys() <= keys:
-        raise ValueError(f"send {right}")
-    return found
+        value = None
+    if not isinstance(value, dict) or not value or not value.keys() <= keys:
+        raise ValueError(f"send {expected}")
+    return value
 
 
-def _number(value: object, low: float, high: float, right: str) -> float:
+def parse_number(value: object, low: float, high: float, expected: str) -> float:
+    """Return a number of this range from text or JSON."""
     try:
         number = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else -1.0
     except (ValueError, OverflowError):
         number = -1.0
     if not low <= number <= high:  # which is false of NaN too
-        raise ValueError(f"send {right}")
+        raise ValueError(f"send {expected}")
     return number
 
 
-def privacy(text: str) -> Command:
-    """Close the camera, or let it be opened."""
-    return SetPrivacy(_word(text, ("on", "off"), "on or off") == "on")
+def parse_track(text: str, command: Callable[[str], Command]) -> Command:
+    """Return the command for a track from `{"track_id": ID}`."""
+    track_id = parse_object(text, {"track_id"}, A_TRACK)["track_id"]
+    if not isinstance(track_id, str):
+        raise ValueError(f"send {A_TRACK}")  # noqa: TRY004 - all that is malformed is one error
+    return command(track_id)
 
 
-def pause(text: str) -> Command:
-    """Pause, for some minutes or until tomorrow, or go on."""
-    word = text.lower()
-    if word in ("on", "off"):
-        return Pause() if word == "on" else Resume()
-    if word == "tomorrow":
-        return Pause(until_tomorrow=True)
-    minutes = _number(text, 0, MAX_MINUTES, f"on, off, tomorrow or minutes up to {MAX_MINUTES}")
+def parse_pause(text: str) -> Command:
+    """Return Pause or Resume; 0 minutes resume."""
+    words: dict[str, Command] = {"on": Pause(), "off": Resume(), "tomorrow": Pause(until_tomorrow=True)}
+    if (command := words.get(text.lower())) is not None:
+        return command
+    minutes = parse_number(text, 0, MAX_MINUTES, f"on, off, tomorrow or minutes up to {MAX_MINUTES}")
     return Pause(minutes) if minutes else Resume()
 
 
-def sensitivity(text: str) -> Command:
-    """Set the sensitivity."""
-    return SetSensitivity(_number(text, 0, 100, "a number from 0 to 100"))
-
-
-def policy(text: str) -> Command:
-    """Choose how the music follows the mood."""
-    word = _word(text, POLICIES, " or ".join(POLICIES))
-    return SetPolicy(None if word == AUTO else Policy(word))
-
-
-def mood(text: str) -> Command:
-    """Set the mood by hand, as a word or with minutes as JSON."""
+def parse_mood(text: str) -> Command:
+    """Return SetManualMood from a word, or from `{"mood": WORD, "minutes": NUMBER}`."""
     minutes: float = MANUAL_MINUTES
     if text.startswith("{"):
-        right = f'{{"mood": EMOTION, "minutes": 30}}, with minutes up to {MAX_MINUTES}'
-        body = _object(text, {"mood", "minutes"}, right)
-        minutes = _number(body.get("minutes", minutes), 0.001, MAX_MINUTES, right)
+        body = parse_object(text, {"mood", "minutes"}, MINUTES_OF_MOOD)
+        minutes = parse_number(body.get("minutes", minutes), 0.001, MAX_MINUTES, MINUTES_OF_MOOD)
         text = str(body.get("mood"))
-    word = _word(text, MANUAL_MOODS, f"auto or {AN_EMOTION}")
-    return SetManualMood(None if word == AUTO else Emotion(word), minutes)
+    moods = {AUTO: SetManualMood(None, minutes)} | {mood: SetManualMood(mood, minutes) for mood in EMOTIONS}
+    return parse_word(text, moods, f"auto or {AN_EMOTION}")
 
 
-def _pressed(text: str) -> bool:
-    return not text or text.upper() == PRESS
+def _words(commands: Mapping[str, Command], expected: str) -> Parser:
+    return partial(parse_word, commands=commands, expected=expected)
 
 
-def another(text: str) -> Command:
-    """Offer other songs."""
-    if not _pressed(text):
-        raise ValueError(f"send {PRESS}")
-    return Next()
+def _percent(command: Callable[[float], Command]) -> Parser:
+    return lambda text: command(parse_number(text, 0, 100, "a number from 0 to 100"))
 
 
-def play(text: str) -> Command:
-    """Play what is recommended, or that from one of its songs on."""
-    if _pressed(text):
-        return Play()
-    right = f'{PRESS}, or {{"track_id": "..."}} with an id of recommendation/attributes'
-    return Play(_track_id(text, right))
+def _button(command: Command, otherwise: Parser | None = None) -> Parser:
+    """Return a parser of a press; any other payload goes to `otherwise`."""
+    parse_other = otherwise or _words({}, PRESS)
+    return lambda text: command if not text or text.upper() == PRESS else parse_other(text)
 
 
-def stop(text: str) -> Command:
-    """Stop the music."""
-    if not _pressed(text):
-        raise ValueError(f"send {PRESS}")
-    return Stop()
+def _rate(verdict: Verdict) -> Parser:
+    return _button(Rate(verdict), partial(parse_track, command=partial(Rate, verdict)))
 
 
-def autoplay(text: str) -> Command:
-    """Let music start by itself, or not, or as the configuration says."""
-    word = _word(text, ("on", "off", AUTO), "on, off or auto")
-    return SetAutoplay(None if word == AUTO else word == "on")
-
-
-def volume(text: str) -> Command:
-    """Set the volume."""
-    return SetVolume(_number(text, 0, 100, "a number from 0 to 100"))
-
-
-def rate(verdict: Verdict) -> Callable[[str], Command]:
-    """Return what understands the feedback of one verdict."""
-
-    def means(text: str) -> Command:
-        if _pressed(text):
-            return Rate(verdict)
-        right = f'{PRESS}, or {{"track_id": "..."}} with an id of recommendation/attributes'
-        return Rate(verdict, _track_id(text, right))
-
-    return means
-
-
-def _track_id(text: str, right: str) -> str:
-    track = _object(text, {"track_id"}, right)["track_id"]
-    if not isinstance(track, str):
-        raise ValueError(f"send {right}")  # noqa: TRY004 - all that is malformed is one error
-    return track
-
-
-def wrong_mood(text: str) -> Command:
-    """Call the mood wrong, and say what would be right where that is known."""
-    return (
-        WrongMood() if _pressed(text) else WrongMood(Emotion(_word(text, tuple(EMOTIONS), f"{PRESS} or {AN_EMOTION}")))
-    )
+ON_OFF = {"on": True, "off": False}
+PARSERS: Mapping[str, Parser] = {
+    "privacy": _words({word: SetPrivacy(on) for word, on in ON_OFF.items()}, "on or off"),
+    "pause": parse_pause,
+    "policy": _words({AUTO: SetPolicy(None)} | {policy: SetPolicy(policy) for policy in Policy}, " or ".join(POLICIES)),
+    "sensitivity": _percent(SetSensitivity),
+    "mood": parse_mood,
+    "autoplay": _words(
+        {AUTO: SetAutoplay(None)} | {word: SetAutoplay(on) for word, on in ON_OFF.items()}, "on, off or auto"
+    ),
+    "volume": _percent(SetVolume),
+    "play": _button(Play(), partial(parse_track, command=Play)),
+    "stop": _button(Stop()),
+    "next": _button(Next()),
+    "like": _rate(Verdict.LIKE),
+    "dislike": _rate(Verdict.DISLIKE),
+    "wrong_mood": _button(
+        WrongMood(), _words({emotion: WrongMood(emotion) for emotion in EMOTIONS}, f"{PRESS} or {AN_EMOTION}")
+    ),
+}
+"""The parser of each command topic `<name>/set`."""

@@ -31,7 +31,7 @@ class StatePublisher:
     """Compares outcomes with what has been sent; time is the outcome's own."""
 
     def __init__(self, things: Iterable[EntityDescription], version: str) -> None:
-        self._rows = [(thing.state, thing.value_fn) for thing in things if thing.state and thing.value_fn]
+        self._rows = [(thing.state_topic, thing.value_fn) for thing in things if thing.state_topic and thing.value_fn]
         self._version = version
         self._sent: dict[str, str] = {}
         self._state: payloads.StatePayload | None = None

@@ -199,7 +199,7 @@ class House:
     def told(self, listener: Listener) -> dict[str, Any]:
         """Return what they hold; health, events and commands are no state of the core."""
         topics = listener.below(self.base)
-        others = ("health", "event", *(topic for thing in ENTITIES for topic in thing.topics))
+        others = ("health", "event", *(topic for thing in ENTITIES for topic in thing.command_topics))
         return _steady({each: topics[each] for each in topics if each not in others})
 
     def settled(self, listener: Listener, seconds: float = 10) -> bool:

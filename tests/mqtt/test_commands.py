@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from musicond.core.commands import Command
+    from musicond.mqtt.entities import EntityDescription
     from tests.mqtt.conftest import Broker, Listener
 
 pytestmark = pytest.mark.broker
@@ -112,16 +113,19 @@ def test_what_was_switched_is_kept_over_a_restart(
 
 
 @pytest.mark.parametrize(
-    "thing", [thing for thing in ENTITIES if thing.command_fn and not thing.requires], ids=lambda thing: thing.key
+    "entity",
+    [entity for entity in ENTITIES if entity.command_fn and not entity.requires],
+    ids=lambda entity: entity.key,
 )
 def test_a_retained_command_is_ignored_with_one_line(
     tmp_path: Path,
     broker: Broker,
     listen: Callable[[], Listener],
     caplog: pytest.LogCaptureFixture,
-    thing: object,
+    entity: EntityDescription,
 ) -> None:
-    topic = thing.command  # type: ignore[attr-defined]
+    topic = entity.command_topic
+    assert topic is not None
     good = {"privacy": "on", "pause": "on", "policy": "lift", "sensitivity": "7", "mood": "sad"}
     payload = good.get(topic.partition("/")[0], "PRESS")
     listener = listen()
@@ -207,7 +211,7 @@ def test_random_topics_and_payloads_hurt_nobody(
     house: House, listener: Listener, caplog: pytest.LogCaptureFixture
 ) -> None:
     rng = random.Random(7)
-    topics = [topic for thing in ENTITIES if thing.command_fn for topic in thing.topics if "privacy" not in topic]
+    topics = [topic for thing in ENTITIES if thing.command_fn for topic in thing.command_topics if "privacy" not in topic]
     for _ in range(300):
         listener.send(f"musicond/den/{rng.choice(topics)}", rng.randbytes(rng.randrange(1, 60)), qos=rng.randrange(3))
     listener.send("musicond/den/privacy/set", "on")
@@ -226,7 +230,7 @@ def test_a_packet_identifier_that_comes_again_is_the_same_message_only_for_a_whi
         done.set_result(None)
         return done
 
-    things = {topic: thing for thing in ENTITIES for topic in thing.topics if thing.key == "like"}
+    things = {topic: thing for thing in ENTITIES for topic in thing.command_topics if thing.key == "like"}
     commands = CommandReceiver(things, submit, acknowledged.append, lambda: None)
 
     def like(now: float, *, dup: bool) -> None:

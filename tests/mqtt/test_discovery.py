@@ -74,8 +74,8 @@ def test_what_an_installation_lacks_is_not_announced() -> None:
 def test_commands_to_one_topic_are_understood_by_one_row() -> None:
     by_topic: dict[str, list[bool]] = {}
     for thing in ENTITIES:
-        if thing.command:
-            by_topic.setdefault(thing.command, []).append(thing.command_fn is not None)
+        if thing.command_topic:
+            by_topic.setdefault(thing.command_topic, []).append(thing.command_fn is not None)
     assert all(sum(understood) == 1 for understood in by_topic.values())
 
 

@@ -41,7 +41,7 @@ def test_the_schema_is_one_and_the_examples_hold() -> None:
 def test_every_topic_and_command_of_the_table_is_documented() -> None:
     said = {topic for topic, _ in StatePublisher(ENTITIES, "0").pending(OUTCOME)} | {"availability", "health", "event"}
     assert said == STATES.keys() | payloads.TOPICS.keys()
-    assert {thing.command for thing in ENTITIES if thing.command_fn} == COMMANDS.keys()
+    assert {thing.command_topic for thing in ENTITIES if thing.command_fn} == COMMANDS.keys()
 
 
 def test_what_is_said_holds() -> None:
