@@ -211,7 +211,9 @@ def test_random_topics_and_payloads_hurt_nobody(
     house: House, listener: Listener, caplog: pytest.LogCaptureFixture
 ) -> None:
     rng = random.Random(7)
-    topics = [topic for thing in ENTITIES if thing.command_fn for topic in thing.command_topics if "privacy" not in topic]
+    topics = [
+        topic for thing in ENTITIES if thing.command_fn for topic in thing.command_topics if "privacy" not in topic
+    ]
     for _ in range(300):
         listener.send(f"musicond/den/{rng.choice(topics)}", rng.randbytes(rng.randrange(1, 60)), qos=rng.randrange(3))
     listener.send("musicond/den/privacy/set", "on")
