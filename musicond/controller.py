@@ -1,25 +1,23 @@
-"""Joins the pure pipeline to the watch loop: gives it a clock, and stores what persons switch."""
+"""Connects the pure pipeline to the watch loop: adds the clock, the player, and the stored settings."""
 
 from __future__ import annotations
 
 import logging
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from musicond.config.user_settings import to_json
-from musicond.core.commands import Next, Play, SetAutoplay, SetVolume, Stop
+from musicond.core.commands import ConfigUpdate, Next, Play, SetAutoplay, SetVolume, Stop
 from musicond.errors import CommandError
 from musicond.runtime.health import RateMeter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from musicond.core.commands import Command
     from musicond.core.models import Frame, Track
-    from musicond.core.outcome import Outcome, Playback, Settings
+    from musicond.core.outcome import Outcome
     from musicond.core.pipeline import FrameRate, Pipeline
     from musicond.core.ports import FramePreview, PlaybackControl
     from musicond.runtime.json_file import JsonFile
@@ -29,33 +27,25 @@ log = logging.getLogger(__name__)
 NO_PLAYER = "no player is configured: set playback.backend to spotify or mpd, see docs/spotify.md"
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigUpdate:
-    """A changed configuration: `apply` gives the parts their new figures, in the watch loop's thread."""
-
-    apply: Callable[[], None]
-
-
 class Controller:
-    """What the watch loop runs; used in its thread alone."""
+    """Handles frames and commands; for the thread of the watch loop alone."""
 
     def __init__(
         self,
         pipeline: Pipeline,
-        pace: FrameRate,
-        store: JsonFile,
+        frame_rate: FrameRate,
+        settings_file: JsonFile,
         player: PlaybackControl | None = None,
         preview: FramePreview | None = None,
     ) -> None:
-        self.pace = pace
-        self._preview = preview
-        self._pipeline, self._store, self._player = pipeline, store, player
-        self._last: Outcome | None = None
-        self._stored = pipeline.settings
+        self.frame_rate = frame_rate
         self.meter = RateMeter()
+        self._pipeline, self._player, self._preview = pipeline, player, preview
+        self._settings_file, self._stored = settings_file, pipeline.settings
+        self._last: Outcome | None = None
 
     def step(self, frame: Frame) -> Outcome:
-        """Take one frame through the pipeline."""
+        """Process one frame."""
         before = self._pipeline.settings
         self._last = self._with_playback(self._pipeline.step(frame))
         self.meter.count()
@@ -63,77 +53,72 @@ class Controller:
             self._preview.show(frame, self._last)
         if self._pipeline.settings is not before:  # a calibration has ended
             try:
-                self._store.save(to_json(self._pipeline.settings))
-            except OSError as fault:
-                log.warning("%s: %s; the calibration holds until the next start", self._store.path, fault.strerror)
+                self._settings_file.save(to_json(self._pipeline.settings))
+            except OSError as exc:
+                path = self._settings_file.path
+                log.warning("%s: %s; the calibration holds until the next start", path, exc.strerror)
         return self._last
 
     def idle(self) -> Outcome:
-        """Tell why no frame is read."""
+        """Return the outcome of a turn without a frame."""
         if self._preview is not None:
             self._preview.clear()
         self._last = self._with_playback(self._pipeline.idle(time.monotonic(), datetime.now().astimezone()))
         return self._last
 
     def handle(self, command: Command | ConfigUpdate) -> None:
-        """Do as a person asks and store it; what is switched holds even where it can't be stored (OSError).
+        """Carry out a command and store the settings, which hold even where they can't be stored (OSError).
 
-        Raises CommandError and CatalogueError as `Pipeline.handle` does: then nothing was done.
+        Raises CommandError and CatalogueError as `Pipeline.handle` does; then nothing has changed.
         """
-        if isinstance(command, ConfigUpdate):
-            command.apply()
-            return
-        if not isinstance(command, Next):
-            self._order(command)
-        controls = self._pipeline.handle(command, datetime.now().astimezone())
-        if isinstance(command, Next):  # only once there are other songs
-            self._order(command)
-        self._keep(controls)
-
-    def _order(self, command: Command) -> None:
-        """Hand the player what is meant for it; it does not wait for the player."""
-        if not isinstance(command, Play | Stop | SetVolume | SetAutoplay | Next):
-            return
-        if self._player is None:
-            if not isinstance(command, Next):
+        match command:
+            case ConfigUpdate(apply):
+                apply()
+                return
+            case Play() | Stop() | SetVolume() | SetAutoplay() if self._player is None:
                 raise CommandError(NO_PLAYER)
-            return
-        if not isinstance(command, SetAutoplay):
-            songs = self._songs(command.track_id, self._player.get_playback()) if isinstance(command, Play) else ()
-            self._player.request(command, songs)
+            case Play(track_id) if self._player is not None:
+                self._player.request(command, self._tracks_from(track_id, owned=self._player.get_playback().ours))
+            case Stop() | SetVolume() if self._player is not None:
+                self._player.request(command)
+        self._pipeline.handle(command, datetime.now().astimezone())
+        if isinstance(command, Next) and self._player is not None:  # only once there is another recommendation
+            self._player.request(command)
+        self._store()
 
-    def _songs(self, track_id: str | None, now: Playback) -> tuple[Track, ...]:
-        """Return the songs to play: what is recommended, from this one on; none leaves it to the player."""
-        found = self._last.recommendation if self._last else None
-        tracks = found.tracks if found else ()
+    def _tracks_from(self, track_id: str | None, *, owned: bool) -> tuple[Track, ...]:
+        """Return the recommended tracks from `track_id` on; none without an id: the player decides."""
+        recommendation = self._last.recommendation if self._last else None
+        tracks = recommendation.tracks if recommendation else ()
         if track_id is None:
-            if not tracks and not now.ours:
+            if not tracks and not owned:
                 raise CommandError("no song is recommended yet: songs come with the first mood")
             return ()
-        places = [place for place, track in enumerate(tracks) if track.track_id == track_id]
-        if not places:
+        ids = [track.track_id for track in tracks]
+        if track_id not in ids:
             raise CommandError(f"{track_id!r} is not among the songs that are recommended now")
-        return tracks[places[0] :]
+        return tracks[ids.index(track_id) :]
 
     def _with_playback(self, outcome: Outcome) -> Outcome:
         return outcome if self._player is None else replace(outcome, playback=self._player.get_playback())
 
     def wants_camera(self) -> bool:
-        """Return whether the device may be open: not while private."""
+        """Return whether the camera may be open: not in privacy mode."""
         return not self._pipeline.settings.private
 
     def wants_frames(self) -> bool:
-        """Return whether frames are read: not while paused. A pause or a manual mood whose time has come ends here."""
+        """Return whether frames are read: not in a pause. Ends a pause or a manual mood whose time is over."""
         if self._pipeline.expire(datetime.now().astimezone()):
-            with suppress(OSError):  # its end is stored too: the next start finds it over anyway
-                self._keep(self._pipeline.settings)
+            with suppress(OSError):  # the next start finds it expired anyway
+                self._store()
         return not self._pipeline.settings.paused
 
     def interval_s(self) -> float:
-        """Return the seconds between two steps, by what the last one saw."""
-        return self.pace.interval_s(self._last)
+        """Return the seconds between the starts of two steps, which depend on the last outcome."""
+        return self.frame_rate.interval_s(self._last)
 
-    def _keep(self, controls: Settings) -> None:
-        if controls != self._stored:
-            self._store.save(to_json(controls))
-            self._stored = controls
+    def _store(self) -> None:
+        settings = self._pipeline.settings
+        if settings != self._stored:
+            self._settings_file.save(to_json(settings))
+            self._stored = settings

@@ -1,3 +1,5 @@
+"""The controller: commands, the stored settings, the player and the preview."""
+
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from musicond.core.commands import Command
+    from musicond.core.commands import Command, PlayerCommand
     from musicond.core.models import EmotionEstimate, Track
     from musicond.core.outcome import Outcome, Recommendation, RecommendationContext
 
@@ -42,10 +44,10 @@ class Nothing(Recommender):
     def classify(self, frame: Frame, faces: Faces) -> EmotionEstimate | None:
         return None
 
-    def recommend(self, occasion: RecommendationContext) -> Recommendation | None:
+    def recommend(self, context: RecommendationContext) -> Recommendation | None:
         return None
 
-    def recommend_other(self, occasion: RecommendationContext) -> Recommendation:
+    def recommend_other(self, context: RecommendationContext) -> Recommendation:
         raise CatalogueError("empty")
 
     def rate(self, rate: Rate, shown: Recommendation | None, wall: datetime) -> Recommendation | None:
@@ -54,15 +56,15 @@ class Nothing(Recommender):
         return None
 
 
-def brain(folder: Path, controls: Settings | None = None) -> Controller:
-    rules = MoodConfig(enter=0.4, leave=0.3, dwell_s=1, away_s=5, smoothing_s=1)
+def make_controller(folder: Path, settings: Settings | None = None) -> Controller:
+    config = MoodConfig(enter=0.4, leave=0.3, dwell_s=1, away_s=5, smoothing_s=1)
     nothing = Nothing()
-    pipeline = Pipeline(nothing, nothing, nothing, rules, controls)
+    pipeline = Pipeline(nothing, nothing, nothing, config, settings)
     return Controller(pipeline, FrameRate(8, 2), JsonFile(folder / "settings.json"))
 
 
 @pytest.mark.parametrize(
-    "controls",
+    "settings",
     [
         Settings(),
         Settings(private=True),
@@ -73,8 +75,8 @@ def brain(folder: Path, controls: Settings | None = None) -> Controller:
         Settings(manual_mood=Emotion.SAD, manual_until=datetime(2026, 11, 23, 8, 30, tzinfo=UTC)),
     ],
 )
-def test_controls_survive_being_stored(controls: Settings) -> None:
-    assert from_json(to_json(controls)) == controls
+def test_settings_survive_being_stored(settings: Settings) -> None:
+    assert from_json(to_json(settings)) == settings
 
 
 def test_what_cannot_be_understood_errs_towards_privacy() -> None:
@@ -98,12 +100,12 @@ def test_what_nobody_touched_is_not_stored() -> None:
 
 
 def test_a_command_that_changes_nothing_writes_nothing(tmp_path: Path) -> None:
-    mind = brain(tmp_path)
-    mind.handle(Resume())
+    controller = make_controller(tmp_path)
+    controller.handle(Resume())
     assert list(tmp_path.iterdir()) == []
-    mind.handle(SetPrivacy(on=True))
+    controller.handle(SetPrivacy(on=True))
     before = (tmp_path / "settings.json").stat()
-    mind.handle(SetPrivacy(on=True))
+    controller.handle(SetPrivacy(on=True))
     assert (tmp_path / "settings.json").stat().st_ino == before.st_ino
 
 
@@ -117,114 +119,114 @@ def test_after_damage_the_camera_stays_closed_until_a_person_says_so(
 
 
 def test_a_command_is_stored_before_it_is_answered(tmp_path: Path) -> None:
-    mind = brain(tmp_path)
-    mind.handle(SetPrivacy(on=True))
-    assert not mind.wants_camera()
+    controller = make_controller(tmp_path)
+    controller.handle(SetPrivacy(on=True))
+    assert not controller.wants_camera()
     assert from_json(JsonFile(tmp_path / "settings.json").load({})) == Settings(private=True)
-    assert mind.idle().watching is Watching.PRIVATE
+    assert controller.idle().watching is Watching.PRIVATE
 
 
 def test_what_cannot_be_stored_still_holds(tmp_path: Path) -> None:
-    mind = brain(tmp_path / "missing")
+    controller = make_controller(tmp_path / "missing")
     with pytest.raises(OSError, match="missing"):
-        mind.handle(SetPrivacy(on=True))
-    assert not mind.wants_camera()
+        controller.handle(SetPrivacy(on=True))
+    assert not controller.wants_camera()
 
 
 def test_a_pause_whose_time_has_come_is_over(tmp_path: Path) -> None:
     now = datetime.now().astimezone()
-    assert not brain(tmp_path, Settings(paused=True, paused_until=now + timedelta(minutes=1))).wants_frames()
-    late = brain(tmp_path, Settings(paused=True, paused_until=now - timedelta(seconds=1)))
+    assert not make_controller(tmp_path, Settings(paused=True, paused_until=now + timedelta(minutes=1))).wants_frames()
+    late = make_controller(tmp_path, Settings(paused=True, paused_until=now - timedelta(seconds=1)))
     assert late.wants_frames()
     assert from_json(JsonFile(tmp_path / "settings.json").load({})) == Settings()
-    mind = brain(tmp_path)
-    mind.handle(Pause(5))
-    assert not mind.wants_frames()
-    mind.handle(Resume())
-    assert mind.wants_frames()
+    controller = make_controller(tmp_path)
+    controller.handle(Pause(5))
+    assert not controller.wants_frames()
+    controller.handle(Resume())
+    assert controller.wants_frames()
 
 
 def test_an_empty_room_is_looked_at_slowly(tmp_path: Path) -> None:
-    mind = brain(tmp_path)
-    assert mind.interval_s() == 1 / 8
-    mind.step(Frame(np.zeros((10, 10), np.uint8), 1.0, datetime.now().astimezone()))
-    assert mind.interval_s() == 1 / 2
+    controller = make_controller(tmp_path)
+    assert controller.interval_s() == 1 / 8
+    controller.step(Frame(np.zeros((10, 10), np.uint8), 1.0, datetime.now().astimezone()))
+    assert controller.interval_s() == 1 / 2
 
 
 def test_feedback_writes_no_settings_and_what_makes_no_sense_is_the_sender_s_error(tmp_path: Path) -> None:
-    mind = brain(tmp_path)
-    mind.handle(Rate(Verdict.LIKE, "t:1"))
+    controller = make_controller(tmp_path)
+    controller.handle(Rate(Verdict.LIKE, "t:1"))
     with pytest.raises(CommandError):
-        mind.handle(Rate(Verdict.LIKE))
+        controller.handle(Rate(Verdict.LIKE))
     assert list(tmp_path.iterdir()) == []
-    mind.handle(SetPolicy(Policy.STEADY))
+    controller.handle(SetPolicy(Policy.STEADY))
     assert from_json(JsonFile(tmp_path / "settings.json").load({})).policy is Policy.STEADY
 
 
-class Listening:
-    """A player that remembers its orders."""
+class RecordingPlayer:
+    """A player that records its commands."""
 
     def __init__(self) -> None:
-        self.orders: list[tuple[object, int]] = []
+        self.requests: list[tuple[object, int]] = []
         self.playback = Playback("mpd")
 
-    def request(self, command: Command, tracks: Sequence[Track] = ()) -> None:
-        self.orders.append((command, len(tracks)))
+    def request(self, command: PlayerCommand, tracks: Sequence[Track] = ()) -> None:
+        self.requests.append((command, len(tracks)))
 
     def get_playback(self) -> Playback:
         return self.playback
 
 
-def test_orders_go_to_the_player_and_what_is_switched_is_kept(tmp_path: Path) -> None:
-    player = Listening()
+def test_commands_reach_the_player_and_settings_are_stored(tmp_path: Path) -> None:
+    player = RecordingPlayer()
     pipeline = Pipeline(Nothing(), Nothing(), Nothing(), MoodConfig(0.4, 0.3, 1, 5, 1))
-    store = JsonFile(tmp_path / "settings.json")
-    mind = Controller(pipeline, FrameRate(8, 2), store, player)
-    assert mind.idle().playback == Playback("mpd")
+    file = JsonFile(tmp_path / "settings.json")
+    controller = Controller(pipeline, FrameRate(8, 2), file, player)
+    assert controller.idle().playback == Playback("mpd")
     with pytest.raises(CommandError, match="no song is recommended yet"):
-        mind.handle(Play())
+        controller.handle(Play())
     player.playback = Playback("mpd", PlayState.PAUSED, ours=True)
-    mind.handle(Play())
-    mind.handle(Stop())
-    mind.handle(SetVolume(30))
-    mind.handle(SetAutoplay(on=True))
-    assert [command for command, _ in player.orders] == [Play(), Stop(), SetVolume(30)]
-    assert from_json(store.load({})) == Settings(autoplay=True, volume=30)
+    controller.handle(Play())
+    controller.handle(Stop())
+    controller.handle(SetVolume(30))
+    controller.handle(SetAutoplay(on=True))
+    assert [command for command, _ in player.requests] == [Play(), Stop(), SetVolume(30)]
+    assert from_json(file.load({})) == Settings(autoplay=True, volume=30)
     with pytest.raises(CommandError, match="not among the songs"):
-        mind.handle(Play("t:1"))
+        controller.handle(Play("t:1"))
     with pytest.raises(CommandError):
-        mind.handle(Next())
-    assert len(player.orders) == 3, "there are no other songs"
+        controller.handle(Next())
+    assert len(player.requests) == 3, "there are no other songs"
 
 
 @pytest.mark.parametrize("command", [Play(), Stop(), SetVolume(3), SetAutoplay(on=True)])
-def test_without_a_player_orders_are_refused(tmp_path: Path, command: Command) -> None:
+def test_without_a_player_its_commands_are_refused(tmp_path: Path, command: Command) -> None:
     with pytest.raises(CommandError, match=r"playback\.backend"):
-        brain(tmp_path).handle(command)
+        make_controller(tmp_path).handle(command)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_switches_that_were_stored_wrong_are_off() -> None:
+def test_settings_that_were_stored_wrong_are_default() -> None:
     assert from_json({"autoplay": "yes", "volume": True}) == Settings()
 
 
-class Watched:
-    """Counts what is shown and when it is cleared."""
+class RecordingPreview:
+    """Records what is shown and when it is cleared."""
 
     def __init__(self) -> None:
-        self.seen: list[str] = []
+        self.calls: list[str] = []
 
     def show(self, frame: Frame, outcome: Outcome) -> None:
-        self.seen.append(f"frame {outcome.seq}")
+        self.calls.append(f"frame {outcome.seq}")
 
     def clear(self) -> None:
-        self.seen.append("clear")
+        self.calls.append("clear")
 
 
 def test_the_preview_gets_each_frame_and_is_cleared_when_none_is_read(tmp_path: Path) -> None:
-    watched = Watched()
+    preview = RecordingPreview()
     pipeline = Pipeline(Nothing(), Nothing(), Nothing(), MoodConfig(0.4, 0.3, 1, 5, 1))
-    mind = Controller(pipeline, FrameRate(8, 2), JsonFile(tmp_path / "settings.json"), preview=watched)
-    mind.step(Frame(np.zeros((4, 4), np.uint8), 1.0, datetime.now(UTC)))
-    mind.idle()
-    assert watched.seen == ["frame 1", "clear"]
+    controller = Controller(pipeline, FrameRate(8, 2), JsonFile(tmp_path / "settings.json"), preview=preview)
+    controller.step(Frame(np.zeros((4, 4), np.uint8), 1.0, datetime.now(UTC)))
+    controller.idle()
+    assert preview.calls == ["frame 1", "clear"]

@@ -1,12 +1,20 @@
+"""The turns of the watch loop, with a simulated camera."""
+
 from __future__ import annotations
 
 import threading
 import time
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
+from musicond.core.commands import Pause, Resume, SetPrivacy
+from musicond.core.models import Faces, Frame, Mood, Watching
+from musicond.core.outcome import Outcome
+from musicond.errors import SourceLost
 from musicond.runtime.inbox import INBOX_LIMIT, Inbox, InboxFull
 from musicond.watch_loop import WatchLoop
 
@@ -14,13 +22,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Future
 
+    from musicond.core.commands import Command, ConfigUpdate
 
-class LostError(Exception):
-    """The double's word for a lost source."""
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+FRAME = Frame(np.zeros((4, 4), np.uint8), 1.0, NOON)
 
 
 class Camera:
-    """A driver's double: says what it was asked, and fails or hangs when told to."""
+    """A simulated driver that records its calls, and fails or hangs on demand."""
 
     name = "camera"
 
@@ -28,72 +37,78 @@ class Camera:
         self.is_open = False
         self.opens = 0
         self.states: list[str] = []
-        self.fault: str | None = None
+        self.trouble: str | None = None
         self.hang = threading.Event()
         self.hang.set()
 
     def open(self) -> None:
         self.opens += 1
-        if self.fault:
-            raise LostError(self.fault)
+        if self.trouble:
+            raise SourceLost(self.trouble)
         self.is_open = True
         self.states.append("open")
 
-    def capture(self, wait_s: float) -> int:
+    def capture(self, wait_s: float) -> Frame:
         assert self.is_open
         self.hang.wait()
-        if self.fault:
-            raise LostError(self.fault)
-        return 7
+        if self.trouble:
+            raise SourceLost(self.trouble)
+        return FRAME
 
     def close(self) -> None:
         self.is_open = False
         self.states.append("closed")
 
 
-class Mind:
+class SimulatedController:
+    """Knows privacy and pauses, and fails on demand."""
+
     def __init__(self) -> None:
-        self.camera, self.frames = True, True
-        self.fault: OSError | None = None
-        self.crash = False
+        self.private = self.paused = False
+        self.error: OSError | None = None
 
-    def step(self, frame: int) -> str:
-        if self.crash:
-            raise ZeroDivisionError
-        return f"frame {frame}"
+    def step(self, frame: Frame) -> Outcome:
+        return outcome(Watching.YES)
 
-    def idle(self) -> str:
-        return "idle"
+    def idle(self) -> Outcome:
+        return outcome(Watching.NO_CAMERA)
 
-    def handle(self, command: str) -> None:
-        self.camera, self.frames = command != "private", command != "pause"
-        if self.fault:
-            raise self.fault
+    def handle(self, command: Command | ConfigUpdate) -> None:
+        self.private, self.paused = command == SetPrivacy(on=True), isinstance(command, Pause)
+        if self.error:
+            raise self.error
 
     def wants_camera(self) -> bool:
-        return self.camera
+        return not self.private
 
     def wants_frames(self) -> bool:
-        return self.frames
+        return not self.paused
 
     def interval_s(self) -> float:
         return 0.02
 
 
+def outcome(watching: Watching) -> Outcome:
+    return Outcome(1, 1.0, NOON, watching, Mood.NOBODY, NOON, 0.0, None, None, Faces(), None)
+
+
 class Rig:
+    """A loop with everything that it needs; counts its outcomes and beats."""
+
     def __init__(self) -> None:
-        self.camera, self.mind = Camera(), Mind()
-        self.inbox: Inbox[str] = Inbox()
-        self.seen: list[str] = []
+        self.camera, self.controller = Camera(), SimulatedController()
+        self.inbox: Inbox[Command | ConfigUpdate] = Inbox()
+        self.outcomes: list[Watching] = []
         self.beats = 0
         self.changed = threading.Condition()
-        self.loop = WatchLoop(
-            self.camera, self.mind, self.inbox, emit=self.emit, lost=LostError, beat=self.beat, max_wait_s=0.2
-        )
+        self.loop = self.loop_with(self.camera)
 
-    def emit(self, outcome: str) -> None:
+    def loop_with(self, camera: Camera) -> WatchLoop:
+        return WatchLoop(camera, self.controller, self.inbox, self.emit, self.beat, max_wait_s=0.2)
+
+    def emit(self, outcome: Outcome) -> None:
         with self.changed:
-            self.seen.append(outcome)
+            self.outcomes.append(outcome.watching)
             self.changed.notify_all()
 
     def beat(self) -> None:
@@ -122,63 +137,63 @@ def test_frames_are_stepped_and_each_turn_feeds_the_watchdog() -> None:
     rig = Rig()
     with rig.running():
         assert rig.until(lambda: rig.beats >= 5)
-    assert set(rig.seen) == {"frame 7"}
-    assert abs(rig.beats - len(rig.seen)) <= 1
+    assert set(rig.outcomes) == {Watching.YES}
+    assert abs(rig.beats - len(rig.outcomes)) <= 1
     assert not rig.camera.is_open
 
 
 def test_a_command_is_answered_only_when_the_camera_is_closed() -> None:
     rig = Rig()
     with rig.running():
-        assert rig.until(lambda: bool(rig.seen))
+        assert rig.until(lambda: bool(rig.outcomes))
         assert rig.camera.is_open
-        rig.inbox.put("private").result(5)
+        rig.inbox.put(SetPrivacy(on=True)).result(5)
         assert rig.camera.states[-1] == "closed"
         beats = rig.beats
         assert rig.until(lambda: rig.beats >= beats + 3), "a private daemon still feeds the watchdog"
-        rig.inbox.put("watch").result(5)
-        assert rig.until(lambda: rig.seen[-1] == "frame 7")
+        rig.inbox.put(Resume()).result(5)
+        assert rig.until(lambda: rig.outcomes[-1] == Watching.YES)
 
 
 def test_a_pause_keeps_the_camera_open_and_reads_nothing() -> None:
     rig = Rig()
     with rig.running():
-        assert rig.until(lambda: bool(rig.seen))
-        rig.inbox.put("pause").result(5)
+        assert rig.until(lambda: bool(rig.outcomes))
+        rig.inbox.put(Pause()).result(5)
         beats = rig.beats
         assert rig.until(lambda: rig.beats >= beats + 2)
         assert rig.camera.is_open
-        assert rig.seen[-1] == "idle"
+        assert rig.outcomes[-1] == Watching.NO_CAMERA
 
 
-def test_what_cannot_be_stored_is_told_to_whoever_asked() -> None:
+def test_what_can_not_be_stored_is_the_sender_s_error() -> None:
     rig = Rig()
-    rig.mind.fault = OSError(30, "Read-only file system")
+    rig.controller.error = OSError(30, "Read-only file system")
     with rig.running():
         with pytest.raises(OSError, match="Read-only"):
-            rig.inbox.put("private").result(5)
-        assert rig.until(lambda: rig.seen[-1] == "idle")
+            rig.inbox.put(SetPrivacy(on=True)).result(5)
+        assert rig.until(lambda: rig.outcomes[-1] == Watching.NO_CAMERA)
         assert not rig.camera.is_open, "privacy holds even where it can't be stored"
 
 
 def test_without_a_camera_the_turns_go_on_and_it_is_found_again(caplog: pytest.LogCaptureFixture) -> None:
     rig = Rig()
-    rig.camera.fault = "no camera; plug one in"
+    rig.camera.trouble = "no camera; plug one in"
     with caplog.at_level("INFO"), rig.running():
         assert rig.until(lambda: rig.beats >= 5)
-        assert set(rig.seen) == {"idle"}
+        assert set(rig.outcomes) == {Watching.NO_CAMERA}
         assert rig.loop.trouble == "no camera; plug one in"
-        rig.camera.fault = None
-        assert rig.until(lambda: rig.seen[-1] == "frame 7"), "reopened after the back-off"
+        rig.camera.trouble = None
+        assert rig.until(lambda: rig.outcomes[-1] == Watching.YES), "reopened after the back-off"
         assert rig.loop.trouble in (None, "")
     lost = [record for record in caplog.records if "lost" in record.message]
-    assert len(lost) == 1, "told once, not at every try"
+    assert len(lost) == 1, "logged once, not at every attempt"
     assert any("back after" in record.message for record in caplog.records)
 
 
-def test_tries_to_open_get_rarer() -> None:
+def test_attempts_to_open_get_rarer() -> None:
     rig = Rig()
-    rig.camera.fault = "gone"
+    rig.camera.trouble = "gone"
     with rig.running():
         started = time.monotonic()
         assert rig.until(lambda: rig.camera.opens >= 3, 10)
@@ -208,7 +223,7 @@ def test_the_opening_is_timed_for_the_supervisor() -> None:
             opened()
             super().open()
 
-    loop = WatchLoop(Slow(), rig.mind, rig.inbox, emit=rig.emit, lost=LostError, beat=rig.beat, max_wait_s=0.01)
+    loop = rig.loop_with(Slow())
     rig.loop = loop
     loop.turn()
     assert inside[0] is not None
@@ -228,7 +243,7 @@ def test_a_flood_is_refused_and_does_not_grow() -> None:
 
 def test_a_command_nobody_waits_for_any_more_does_not_hurt() -> None:
     rig = Rig()
-    future: Future[None] = rig.inbox.put("pause")
+    future: Future[None] = rig.inbox.put(Pause())
     future.cancel()
     with rig.running():
         assert rig.until(lambda: rig.beats >= 2)

@@ -1,4 +1,4 @@
-"""The simulated speaker of tools/fleet.py: songs of one length, steered by the real rules of `core.manners`."""
+"""The simulated speaker of tools/fleet.py: songs of one length, controlled by the real `player.rules`."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from musicond.player.events import (
     StartPlayback,
     StatusPolled,
 )
-from musicond.player.player import IDLE_LOOK_S
-from musicond.player.rules import autoplay_block, plays_ours, poll_in_s, step
+from musicond.player.player import IDLE_POLL_S
+from musicond.player.rules import autoplay_block, is_owned, poll_in_s, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +56,7 @@ class Music:
         found, new = outcome.recommendation, outcome.recommended
         self._take(RoomUpdate(at, outcome.wall_time, watching, False, outcome.present, True, True, None, found, new))  # noqa: FBT003 - a row
         soon = poll_in_s(self._state, at)
-        if at - self._looked_at >= min(IDLE_LOOK_S, IDLE_LOOK_S if soon is None else soon):
+        if at - self._looked_at >= min(IDLE_POLL_S, IDLE_POLL_S if soon is None else soon):
             self._looked_at = at
             self._take(StatusPolled(at, self._heard()))
         heard = self._heard()
@@ -64,7 +64,7 @@ class Music:
         return Playback(
             "mpd",
             state,
-            ours=plays_ours(self._state, heard),
+            ours=is_owned(heard, self._state.owned_ids),
             track=heard.track,
             volume=heard.volume,
             volume_max=self._rules.volume_max,

@@ -25,13 +25,13 @@ from musicond.capture.v4l2 import Webcam
 from musicond.config.paths import model_path, models_dir, state_dir
 from musicond.config.secrets import mqtt_password
 from musicond.config.user_settings import load_settings
-from musicond.controller import ConfigUpdate, Controller
-from musicond.core.commands import Command, Next
+from musicond.controller import Controller
+from musicond.core.commands import Command, ConfigUpdate, Next
 from musicond.core.models import Policy
 from musicond.core.mood.tracker import MoodConfig
 from musicond.core.pipeline import FrameRate, Pipeline
 from musicond.core.recommend.recommender import Recommender, RecommenderConfig
-from musicond.errors import CatalogueError, CommandError, SourceLost
+from musicond.errors import CatalogueError
 from musicond.library.catalogue import CatalogueFlusher, SqliteCatalogue
 from musicond.library.database import FILE_NAME
 from musicond.library.maintenance import JITTER_S, LibraryMaintenance
@@ -54,7 +54,6 @@ if TYPE_CHECKING:
     from musicond.app.web import Checks
     from musicond.capture.recorded import Recording
     from musicond.config.schema import Config
-    from musicond.core.models import Frame
     from musicond.core.outcome import Outcome
     from musicond.core.ports import Catalogue, EmotionClassifier, FaceDetector, FrameSource, Output
     from musicond.runtime.supervisor import Service
@@ -149,14 +148,12 @@ def build(config: Config, read_again: Callable[[], Config], examine: Callable[[]
         brain = Controller(pipeline, frame_rate(config), store, player, preview)
         source = build_source(config)
         outputs: list[Output] = [StatusOutput(notifier.status), CatalogueFlusher(catalogue)]
-        loop: WatchLoop[Frame, Command | ConfigUpdate, Outcome] = WatchLoop(
+        loop = WatchLoop(
             source,
             brain,
             inbox,
             emit=lambda outcome: _emit(outputs, outcome),
-            lost=SourceLost,
             beat=notifier.beat,
-            refused=(OSError, CatalogueError, CommandError),
             max_wait_s=(notifier.watchdog_s or 60) / 4,
         )
         services: list[Service] = []
@@ -174,7 +171,7 @@ def build(config: Config, read_again: Callable[[], Config], examine: Callable[[]
         def tune(new: Config) -> None:
             pipeline.mood_config = mood_config(new)
             # The rate waits for a restart, as the camera was opened with it.
-            brain.pace = FrameRate(config.camera.rate, min(new.camera.idle_rate, config.camera.rate))
+            brain.frame_rate = FrameRate(config.camera.rate, min(new.camera.idle_rate, config.camera.rate))
             pipeline.recommender.config = recommender_config(new)
             librarian.reconfigure(new.music.wanted, new.music.schedule)
             if player is not None:
@@ -215,7 +212,7 @@ def _mqtt(
     config: Config,
     inbox: Inbox[Command | ConfigUpdate],
     source: FrameSource,
-    loop: WatchLoop[Frame, Command | ConfigUpdate, Outcome],
+    loop: WatchLoop,
     brain: Controller,
 ) -> MqttOutput:
     started = datetime.now().astimezone()
@@ -267,7 +264,7 @@ def _webcam(config: Config, device: str) -> Webcam:
 
 def _health(
     source: FrameSource,
-    loop: WatchLoop[Frame, Command | ConfigUpdate, Outcome],
+    loop: WatchLoop,
     brain: Controller,
     outputs: list[Output],
 ) -> dict[str, object]:
@@ -275,9 +272,7 @@ def _health(
     return {**_vitals(source, loop, brain), "outputs": statuses}
 
 
-def _vitals(
-    source: FrameSource, loop: WatchLoop[Frame, Command | ConfigUpdate, Outcome], brain: Controller
-) -> dict[str, object]:
+def _vitals(source: FrameSource, loop: WatchLoop, brain: Controller) -> dict[str, object]:
     return {
         "version": __version__,
         "camera": source.name,

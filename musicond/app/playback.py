@@ -106,7 +106,12 @@ def build_player(config: Config, folder: Path, spotify: Spotify | None, more: Ca
     where = config.playback.device if backend == "spotify" else f"{config.mpd.host}:{config.mpd.port}"
     memory = PlayerStateFile(JsonFile(folder / FILE_NAME), f"{backend} {where}")
     return Player(
-        speaker, playback_rules(config), player_config(config), more, synchronised=kernel_synchronised, memory=memory
+        speaker,
+        playback_rules(config),
+        player_config(config),
+        more,
+        synchronised=kernel_synchronised,
+        state_file=memory,
     )
 
 

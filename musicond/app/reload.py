@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 from musicond.config.loader import changes
 from musicond.config.schema import RELOADABLE
-from musicond.controller import ConfigUpdate
+from musicond.core.commands import Command, ConfigUpdate
 from musicond.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from musicond.config.schema import Config
-    from musicond.core.commands import Command
     from musicond.runtime.inbox import Inbox
 
 log = logging.getLogger(__name__)

@@ -91,7 +91,7 @@ FIELDS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
 
 def load_settings(store: JsonFile) -> Settings:
     """Return what was switched. After damage the camera stays closed until a person says otherwise."""
-    found = store.load(if_damaged={"private": True, "damaged": True})
+    found = store.load(default={"private": True, "damaged": True})
     if found.get("damaged"):
         log.warning("%s was damaged: the camera stays closed; to watch again: musicond privacy off", store.path)
     return from_json(found)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from musicond.core.models import Emotion, Policy, Verdict
 
 
@@ -114,6 +116,16 @@ class SetAutoplay:
 
     on: bool | None
 
+
+@dataclass(frozen=True, slots=True)
+class ConfigUpdate:
+    """A changed configuration; `apply` hands it to the parts, in the thread of the watch loop."""
+
+    apply: Callable[[], None]
+
+
+PlayerCommand = Play | Stop | SetVolume | Next
+"""A command that the player carries out."""
 
 Command = (
     SetPrivacy

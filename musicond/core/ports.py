@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from musicond.core.commands import Command
+    from musicond.core.commands import Command, ConfigUpdate, PlayerCommand
     from musicond.core.models import Emotion, EmotionEstimate, Faces, Frame, PlayerStatus, Song, Track, Verdict
     from musicond.core.outcome import Account, Outcome, Playback
     from musicond.core.recommend.sampler import Candidates
@@ -125,7 +125,7 @@ class PlaybackBackend(Protocol):
 class PlaybackControl(Protocol):
     """Plays what is recommended, by `core.manners`, in a thread of its own."""
 
-    def request(self, command: Command, tracks: Sequence[Track] = ()) -> None:
+    def request(self, command: PlayerCommand, tracks: Sequence[Track] = ()) -> None:
         """Take a person's order: Play (of `tracks`), Stop, SetVolume or Next. Returns at once.
 
         Raises CommandError for what can't be done before a person does something else.
@@ -133,6 +133,28 @@ class PlaybackControl(Protocol):
 
     def get_playback(self) -> Playback:
         """Return what plays, as far as is known; at once."""
+
+
+class TurnHandler(Protocol):
+    """Handles frames and commands for the watch loop; `controller.Controller` implements it."""
+
+    def step(self, frame: Frame) -> Outcome:
+        """Process one frame."""
+
+    def idle(self) -> Outcome:
+        """Return the outcome of a turn without a frame."""
+
+    def handle(self, command: Command | ConfigUpdate) -> None:
+        """Carry out a command; on return it is stored. Raises OSError, CatalogueError and CommandError."""
+
+    def wants_camera(self) -> bool:
+        """Return whether the camera may be open."""
+
+    def wants_frames(self) -> bool:
+        """Return whether frames are read."""
+
+    def interval_s(self) -> float:
+        """Return the seconds between the starts of two steps."""
 
 
 class FramePreview(Protocol):

@@ -142,7 +142,7 @@ class LibraryMaintenance:
         return {"running": self._asked, "report": self._report}
 
     def _state(self) -> dict[str, Any]:
-        return dict(self._store.load(if_damaged={}))
+        return dict(self._store.load(default={}))
 
     def _refreshed(self) -> datetime | None:
         try:

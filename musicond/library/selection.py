@@ -74,7 +74,7 @@ class ListSelection:
         return tuple(names)
 
     def _chosen(self) -> Wanted:
-        return chosen_from(self._store.load(if_damaged={}))
+        return chosen_from(self._store.load(default={}))
 
 
 def chosen_from(kept: JsonObject) -> Wanted:

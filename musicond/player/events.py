@@ -1,4 +1,4 @@
-"""What `core.manners` is told and what it remembers: the rules' figures, the events, and the state between them."""
+"""The configuration, events, actions and state of `player.rules`."""
 
 from __future__ import annotations
 
@@ -8,57 +8,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from musicond.core.commands import PlayerCommand
     from musicond.core.models import PlayerStatus, Track
     from musicond.core.outcome import Recommendation
     from musicond.core.schedule import Hours
 
 
 @dataclass(frozen=True, slots=True)
-class StartPlayback:
-    """Play these songs instead of what plays."""
-
-    tracks: tuple[Track, ...]
-    automatic: bool
-    """No person has asked for it."""
-    volume: int | None = None
-    """Percent to play them at; None: as the speaker is set."""
-
-
-@dataclass(frozen=True, slots=True)
-class ResumePlayback:
-    """Go on with what is paused."""
-
-
-@dataclass(frozen=True, slots=True)
-class PausePlayback:
-    """Pause what plays."""
-
-    automatic: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeVolume:
-    """Set the volume (percent)."""
-
-    percent: int
-
-
-@dataclass(frozen=True, slots=True)
-class RequestTracks:
-    """Ask for more songs of the mood: ours have come to their end."""
-
-
-Action = StartPlayback | ResumePlayback | PausePlayback | ChangeVolume | RequestTracks
-"""What `core.manners` has a player do."""
-
-
-@dataclass(frozen=True, slots=True)
 class PlaybackRules:
-    """What the configuration says."""
+    """The configured figures of the rules."""
 
     song_end: bool = True
     volume: int | None = None
-    """Percent at which our music starts; None: as the speaker is set."""
+    """Percent at which our music starts; None: as the device is set."""
     volume_max: int = 100
     cool_down_s: float = 600.0
     away_s: float = 600.0
@@ -67,11 +29,49 @@ class PlaybackRules:
 
 
 @dataclass(frozen=True, slots=True)
+class StartPlayback:
+    """Replace the queue by these tracks and play them."""
+
+    tracks: tuple[Track, ...]
+    automatic: bool
+    """No person has asked for it."""
+    volume: int | None = None
+    """Percent; None: as the device is set."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResumePlayback:
+    """Resume playback if it is paused."""
+
+
+@dataclass(frozen=True, slots=True)
+class PausePlayback:
+    """Pause playback."""
+
+    automatic: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeVolume:
+    """Set the volume in percent."""
+
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestTracks:
+    """Ask for another recommendation, because our tracks have ended."""
+
+
+Action = StartPlayback | ResumePlayback | PausePlayback | ChangeVolume | RequestTracks
+
+
+@dataclass(frozen=True, slots=True)
 class RoomUpdate:
-    """What is known of the room; an event."""
+    """The latest outcome of the watch loop."""
 
     at: float
-    """Monotonic seconds."""
+    """Monotonic seconds, as in every event."""
     wall_time: datetime
     watching: bool = True
     paused: bool = False
@@ -80,60 +80,43 @@ class RoomUpdate:
     synchronised: bool = True
     """The clock is right."""
     volume: int | None = None
-    """What a person has set it to."""
+    """Percent that a person has set."""
     recommendation: Recommendation | None = None
     recommended: bool = False
-    """It is new."""
+    """The recommendation is new."""
 
 
 @dataclass(frozen=True, slots=True)
 class StatusPolled:
-    """The speaker's service was asked what plays."""
+    """The backend has returned its status."""
 
     at: float
     status: PlayerStatus
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """A person's order: play these songs; without any, go on, or play what is recommended."""
+class Requested:
+    """A person's command.
+
+    Play starts `tracks`; without any it resumes, or plays the recommendation. Next plays the recommendation of the
+    next `RoomUpdate` if ours is playing now.
+    """
 
     at: float
+    command: PlayerCommand
     tracks: tuple[Track, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class AskStop:
-    """A person's order: stop."""
-
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class AskVolume:
-    """A person's order: the volume in percent."""
-
-    at: float
-    percent: float
-
-
-@dataclass(frozen=True, slots=True)
-class AskNext:
-    """A person's order: other songs, which the next `RoomUpdate` brings; where ours play, they are played."""
-
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
 class Started:
-    """`StartPlayback` was done; the songs are known by these names, in their order."""
+    """`StartPlayback` is done; `item_ids` are the backend's names of the tracks, in the order of playing."""
 
     at: float
     item_ids: tuple[str, ...]
     automatic: bool = False
 
 
-Event = RoomUpdate | StatusPolled | Ask | AskStop | AskVolume | AskNext | Started
+Event = RoomUpdate | StatusPolled | Requested | Started
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,32 +125,30 @@ class PendingPlayback:
 
     tracks: tuple[Track, ...]
     since: float
-    during: frozenset[str] = frozenset()
-    """The song of ours that played when it came."""
+    playing_ids: frozenset[str] = frozenset()
+    """Our track that was playing when it came."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlayerState:
-    """What the rules need to remember."""
+    """The memory of the rules between two events."""
 
     room: RoomUpdate | None = None
     owned_ids: tuple[str, ...] = ()
-    """The names of what we started last, in the order of playing; empty: nothing that is still ours."""
-    last: StatusPolled | None = None
+    """The names of what we started last, in the order of playing; empty: nothing is ours any more."""
+    last_poll: StatusPolled | None = None
     pending: PendingPlayback | None = None
     poll_now: bool = False
-    """Somebody waits for a look at what plays."""
-    next_asked: bool = False
+    next_requested: bool = False
     pause_pending: bool = False
-    """A pause has begun."""
+    """A pause has begun, and ours is not paused yet."""
     last_action_at: float = float("-inf")
     last_action_was_start: bool = False
-    """Our last act was to begin or to go on, not to halt."""
+    """Our last action was to start or to resume, not to pause."""
     autoplay_started_at: float = float("-inf")
-    """When music last began by itself."""
     foreign_playback_at: float = float("-inf")
-    """When a person last paused or skipped ours, or somebody's music was last heard."""
+    """Time at which a person last paused or skipped ours, or other music was last playing."""
     interventions: tuple[float, ...] = ()
-    """When persons paused or skipped our music."""
+    """Times at which persons paused or skipped our music."""
     suppressed_until: float | None = None
     away_since: float | None = None

@@ -1,8 +1,9 @@
-"""Volume in steps: our music comes and goes softly, and what a person sets is reached without a jump."""
+"""Gradual changes of the volume, in steps."""
 
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from musicond.errors import PlaybackError
@@ -16,54 +17,50 @@ STEP_S = 0.6
 
 
 class VolumeFader:
-    """For one thread; `turn` does what is due. `level` sets percent, `halt` pauses; both may raise SpeakerError."""
+    """Changes the volume in steps; for one thread.
 
-    def __init__(self, level: Callable[[int], None], halt: Callable[[], None]) -> None:
-        self._level, self._halt = level, halt
+    `set_volume` takes percent; it and `pause` may raise PlaybackError.
+    """
+
+    def __init__(self, set_volume: Callable[[int], None], pause: Callable[[], None]) -> None:
+        self._set_volume, self._pause = set_volume, pause
         self._due: list[tuple[float, Callable[[], None]]] = []
 
-    def forget(self) -> None:
-        """Leave the rest of a fade undone."""
+    def cancel(self) -> None:
+        """Cancel the rest of a fade."""
         self._due.clear()
 
-    def up(self, percent: int, *, slowly: bool) -> None:
-        """Play on at a volume, reached from below where `slowly`; raise SpeakerError."""
-        self._run(0, percent) if slowly else self._level(percent)
-
-    def to(self, before: int | None, percent: int) -> None:
-        """Reach a volume from the one before; raise SpeakerError."""
+    def fade_to(self, before: int | None, percent: int) -> None:
+        """Change the volume from `before`, at once where that is None; raise PlaybackError."""
+        self.cancel()
         if before is None:
-            self.forget()
-            self._level(percent)
+            self._set_volume(percent)
         else:
-            self._run(before, percent)
+            self._schedule(before, percent, STEPS)
 
-    def out(self, before: int) -> None:
-        """Let the music fade, halt it, and set the volume back; raise SpeakerError."""
-        self._run(before, 0, last=False)
+    def fade_out(self, before: int) -> None:
+        """Fade the music out, pause it, and restore the volume; raise PlaybackError."""
+        self.cancel()
+        self._schedule(before, 0, STEPS - 1)
         at = self._due[-1][0] + STEP_S if self._due else time.monotonic()
-        self._due += [(at, self._halt), (at, lambda: self._level(before))]
+        self._due += [(at, self._pause), (at, partial(self._set_volume, before))]
 
     def due_s(self, now: float) -> float | None:
-        """Return the seconds until `turn` has something to do; None: nothing."""
+        """Return the seconds until `run_due` has something to do; None: nothing is due."""
         return self._due[0][0] - now if self._due else None
 
-    def turn(self, now: float) -> None:
-        """Do what is due; a step that fails ends the fade, but never leaves music on that was to be halted."""
+    def run_due(self, now: float) -> None:
+        """Take the steps that are due; one that fails ends the fade, but a pause is still made."""
         while self._due and self._due[0][0] <= now:
             _, act = self._due.pop(0)
             try:
                 act()
             except PlaybackError:
-                self._due = [each for each in self._due if each[1] == self._halt]
+                self._due = [step for step in self._due if step[1] == self._pause]
 
-    def _run(self, before: int, after: int, *, last: bool = True) -> None:
-        """Take the first step now and the others in time."""
-        self.forget()
+    def _schedule(self, before: int, after: int, steps: int) -> None:
+        """Take the first step now, and schedule the others."""
         now = time.monotonic()
-        levels = [round(before + (after - before) * part / STEPS) for part in range(1, STEPS + (1 if last else 0))]
-        for number, percent in enumerate(dict.fromkeys(levels)):
-            if number:
-                self._due.append((now + number * STEP_S, lambda percent=percent: self._level(percent)))  # type: ignore[misc]
-            else:
-                self._level(percent)
+        first, *rest = dict.fromkeys(round(before + (after - before) * part / STEPS) for part in range(1, steps + 1))
+        self._set_volume(first)
+        self._due = [(now + number * STEP_S, partial(self._set_volume, level)) for number, level in enumerate(rest, 1)]

@@ -1,4 +1,4 @@
-"""A speaker that is a Music Player Daemon with a library of its own; implements core.ports.PlaybackBackend."""
+"""Playback on a Music Player Daemon with its own library; implements core.ports.PlaybackBackend."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TIMEOUT_S = 5.0
 
 
 class MpdBackend:
-    """For one thread. `host` is a name, an address or the path of a Unix socket."""
+    """A connection to mpd, for one thread; `host` is a name, an address or the path of a Unix socket."""
 
     name = "mpd"
 
@@ -29,14 +29,14 @@ class MpdBackend:
         self._client: mpd.MPDClient | None = None
 
     def get_status(self) -> PlayerStatus:
-        """Return what plays."""
+        """Return the current status."""
         with self._connected() as client:
             status, song = client.status(), client.currentsong()
         volume = int(status.get("volume", -1))
         return PlayerStatus(
             playing=status.get("state") == "play",
             on_our_device=True,
-            item_ids=frozenset({_name(song)} if song.get("file") and status.get("state") != "stop" else ()),
+            item_ids=frozenset({_item_id(song)} if song.get("file") and status.get("state") != "stop" else ()),
             track=_track(song),
             elapsed_s=float(status.get("elapsed", 0.0)),
             duration_s=float(status["duration"]) if "duration" in status else None,
@@ -45,7 +45,7 @@ class MpdBackend:
         )
 
     def play(self, tracks: Sequence[Track]) -> tuple[str, ...]:
-        """Play those of the songs that its library has, instead of its queue."""
+        """Replace mpd's queue by those tracks that its library has, and play them; return their ids in the queue."""
         with self._connected() as client:
             files = [file for track in tracks if (file := _find(client, track)) is not None]
             if not files:
@@ -54,36 +54,36 @@ class MpdBackend:
                     "and have mpd read it: mpc update"
                 )
             client.clear()
-            names = tuple(f"{client.addid(file)} {file}" for file in files)
-            # A queue that repeats or is shuffled would never come to its end, or in another order.
-            for switch in (client.repeat, client.random, client.single, client.consume):
-                switch(0)
+            item_ids = tuple(f"{client.addid(file)} {file}" for file in files)
+            # A queue that repeats has no end, and a shuffled one another order.
+            for set_mode in (client.repeat, client.random, client.single, client.consume):
+                set_mode(0)
             client.play(0)
-        return names
+        return item_ids
 
     def resume(self) -> None:
-        """Go on with what is paused."""
+        """Resume playback if it is paused."""
         with self._connected() as client:
             client.pause(0)
 
     def pause(self) -> None:
-        """Pause."""
+        """Pause playback."""
         with self._connected() as client:
             if client.status().get("state") == "play":
                 client.pause(1)
 
     def set_volume(self, percent: int) -> None:
-        """Set the volume; where there is no mixer, nothing happens."""
+        """Set the volume in percent; without a mixer, do nothing."""
         with self._connected() as client:
             if int(client.status().get("volume", -1)) >= 0:
                 client.setvol(percent)
 
     def get_account(self) -> None:
-        """Return None: there is none."""
+        """Return None: mpd has no accounts."""
         return
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         client, self._client = self._client, None
         if client is not None:
             with suppress(mpd.MPDError, OSError):
@@ -91,23 +91,23 @@ class MpdBackend:
 
     @contextmanager
     def _connected(self) -> Iterator[Any]:
-        """Yield a connection, the one before if it still holds; folds errors into SpeakerError."""
+        """Yield an open connection; raise PlaybackError for every error in the block."""
         try:
-            yield self._alive()
-        except mpd.CommandError as fault:
-            raise PlaybackError(f"mpd at {self._address} refuses: {' '.join(str(fault).split())}") from None
-        except (mpd.MPDError, OSError, ValueError) as fault:
+            yield self._connect()
+        except mpd.CommandError as exc:
+            raise PlaybackError(f"mpd at {self._address} refuses: {' '.join(str(exc).split())}") from None
+        except (mpd.MPDError, OSError, ValueError) as exc:
             self.close()
-            why = getattr(fault, "strerror", None) or " ".join(str(fault).split()) or type(fault).__name__
-            raise PlaybackError(
-                f"mpd at {self._address}: {why}; check that it runs, and mpd.host and mpd.port"
-            ) from None
+            why = getattr(exc, "strerror", None) or " ".join(str(exc).split()) or type(exc).__name__
+            text = f"mpd at {self._address}: {why}; check that it runs, and mpd.host and mpd.port"
+            raise PlaybackError(text) from None
 
-    def _alive(self) -> Any:
+    def _connect(self) -> Any:
+        """Return the last connection if it still works, else a new one."""
         if self._client is not None:
             try:
                 self._client.ping()
-            except (mpd.MPDError, OSError):  # it closes a connection that was silent for a minute
+            except (mpd.MPDError, OSError):  # mpd closes a connection that is idle for a minute
                 self.close()
             else:
                 return self._client
@@ -118,8 +118,8 @@ class MpdBackend:
         return client
 
 
-def _name(song: dict[str, str]) -> str:
-    # The number is new with each song that is put into the queue, whoever puts it there.
+def _item_id(song: dict[str, str]) -> str:
+    # mpd gives every entry of the queue a new number, whoever adds it.
     return f"{song.get('id')} {song.get('file')}"
 
 
@@ -127,26 +127,19 @@ def _track(song: dict[str, Any]) -> Track | None:
     file = song.get("file")
     if not file:
         return None
-    return Track(
-        str(file),
-        _first(song.get("title")) or PurePath(str(file)).stem,
-        _first(song.get("artist")),
-        "",
-        _first(song.get("album")),
-    )
+    title, artist, album = (_first(song.get(tag)) for tag in ("title", "artist", "album"))
+    return Track(str(file), title or PurePath(str(file)).stem, artist, "", album)
 
 
 def _first(value: Any) -> str:
-    """Return a tag; one that a file has twice comes as a list."""
+    """Return a tag's value, the first one where a file has several."""
     return str((value[0] if value else "") if isinstance(value, list) else value or "")
 
 
 def _find(client: Any, track: Track) -> str | None:
-    """Return the file of a song in the library: by its path, from the end on, else by title and artist."""
+    """Return the library's file of a track: by the longest end of its path, else by title and artist."""
+    queries: list[tuple[str, ...]] = [("title", track.title, "artist", track.artist)]
     if track.track_id.startswith("file:"):
         parts = PurePath(unquote(urlsplit(track.track_id).path)).parts[1:]
-        for start in range(len(parts)):
-            if found := client.find("file", "/".join(parts[start:])):
-                return str(found[0]["file"])
-    found = client.find("title", track.title, "artist", track.artist)
-    return str(found[0]["file"]) if found else None
+        queries = [*(("file", "/".join(parts[start:])) for start in range(len(parts))), *queries]
+    return next((str(songs[0]["file"]) for query in queries if (songs := client.find(*query))), None)

@@ -1,7 +1,7 @@
-"""The thread `playback`: plays what is recommended, by the rules of `core.manners`, on one speaker.
+"""The thread `playback`: plays what is recommended, by `player.rules`, on one backend.
 
-The watch thread leaves outcomes and orders here and goes on. Whatever the speaker or its service does, only this thread
-waits for it; what there is to tell is one immutable `Playback`, swapped by reference.
+Other threads only leave outcomes and commands here; the playback thread alone waits for the backend. It publishes its
+state as one immutable `Playback`, replaced by reference.
 """
 
 from __future__ import annotations
@@ -14,19 +14,16 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from musicond.core.commands import Next, Play, SetVolume, Stop
-from musicond.core.models import Watching
+from musicond.core.commands import Next
+from musicond.core.models import PlayerStatus, Watching
 from musicond.core.outcome import Playback, PlayState
 from musicond.errors import CommandError, PlaybackError
 from musicond.player.backoff import Backoff
 from musicond.player.events import (
-    Ask,
-    AskNext,
-    AskStop,
-    AskVolume,
     ChangeVolume,
     PausePlayback,
     PlayerState,
+    Requested,
     RequestTracks,
     ResumePlayback,
     RoomUpdate,
@@ -35,14 +32,14 @@ from musicond.player.events import (
     StatusPolled,
 )
 from musicond.player.fade import VolumeFader
-from musicond.player.rules import autoplay_block, plays_ours, poll_in_s, step
-from musicond.player.state_file import kept, resumed
+from musicond.player.rules import autoplay_block, is_owned, poll_in_s, step
+from musicond.player.state_file import PersistedState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from musicond.core.commands import Command
-    from musicond.core.models import PlayerStatus, Track
+    from musicond.core.commands import PlayerCommand
+    from musicond.core.models import Track
     from musicond.core.outcome import Outcome
     from musicond.core.ports import PlaybackBackend
     from musicond.player.events import Action, Event, PlaybackRules
@@ -50,19 +47,19 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-IDLE_LOOK_S = 30.0
-"""Between two looks at what plays while it matters to nobody but the page."""
-EMPTY_LOOK_S = 120.0
+IDLE_POLL_S = 30.0
+"""Between two status polls that only the page needs."""
+EMPTY_POLL_S = 120.0
 """The same while nobody is in the room."""
 ACCOUNT_S = 5.0
-"""Between two looks at the account, which asks nobody."""
+"""Between two looks at the account, which needs no request."""
 JOIN_S = 1.0
-MOST_EVENTS = 32
+MAX_EVENTS = 32
 
 
 @dataclass(frozen=True, slots=True)
 class PlayerConfig:
-    """What the configuration says beyond the rules."""
+    """The configuration beyond the rules."""
 
     autoplay: bool
     device: str | None = None
@@ -71,90 +68,85 @@ class PlayerConfig:
 class Player:
     """Implements `core.ports.Output` and `core.ports.PlaybackControl`.
 
-    `synchronised` tells whether the clock is right (None: unknown, which is trusted), `more` asks for more songs,
-    `memory` keeps over restarts what is ours.
+    `request_tracks` asks for another recommendation. `synchronised` returns whether the clock is right (None: unknown,
+    which is trusted).
     """
 
     name = "playback"
 
     def __init__(
         self,
-        speaker: PlaybackBackend,
+        backend: PlaybackBackend,
         rules: PlaybackRules,
-        wanted: PlayerConfig,
-        more: Callable[[], object] = lambda: None,
+        config: PlayerConfig,
+        request_tracks: Callable[[], object] = lambda: None,
         *,
         synchronised: Callable[[], bool | None] = lambda: True,
-        memory: PlayerStateFile | None = None,
+        state_file: PlayerStateFile | None = None,
     ) -> None:
-        self.rules, self.wanted = rules, wanted
-        self._speaker, self._more, self._synchronised = speaker, more, synchronised
-        self._memory = memory
+        self.rules, self.config = rules, config
+        self._backend, self._request_tracks, self._synchronised = backend, request_tracks, synchronised
+        self._state_file = state_file
         self._state = PlayerState()
-        self._retries = Backoff()
-        self._fade = VolumeFader(speaker.set_volume, self._stop_ours)
+        self._backoff = Backoff()
+        self._fader = VolumeFader(backend.set_volume, self._pause_if_owned)
         self._changed = threading.Condition()
-        self._events: deque[Event] = deque(maxlen=MOST_EVENTS)
-        """Orders, and rooms that bring something new, as they came."""
+        self._events: deque[Event] = deque(maxlen=MAX_EVENTS)
+        """Commands, and room updates that bring something new, in their order."""
         self._room: RoomUpdate | None = None
-        self._woken = False
-        """What is known of the account is out of date."""
+        self._account_changed = False
         self._stopping = False
         self._thread: threading.Thread | None = None
-        self._looked_at = float("-inf")
-        self._now = Playback(speaker.name, volume_max=rules.volume_max, autoplay=wanted.autoplay, device=wanted.device)
+        self._polled_at = float("-inf")
+        self._playback = Playback(
+            backend.name, volume_max=rules.volume_max, autoplay=config.autoplay, device=config.device
+        )
 
     def start(self) -> None:
-        """Begin; the speaker need not be there."""
+        """Start the thread; the backend need not be reachable."""
         self._thread = threading.Thread(target=self._run, name="playback", daemon=True)
         self._thread.start()
 
     def accept(self, outcome: Outcome) -> None:
-        """Take what is known of the room."""
+        """Keep the newest outcome."""
         room = self._room_of(outcome)
         with self._changed:
             before, self._room = self._room, room
-            if room.recommended or before is None or _edge(before, room):
+            if room.recommended or before is None or _has_changed(before, room):
                 self._events.append(room)
                 self._changed.notify_all()
 
-    def request(self, command: Command, tracks: Sequence[Track] = ()) -> None:
-        """Take a person's order; raise CommandError while nobody is signed in."""
-        account, at = self._now.account, time.monotonic()
+    def request(self, command: PlayerCommand, tracks: Sequence[Track] = ()) -> None:
+        """Queue a person's command; raise CommandError while nobody is signed in."""
+        account = self._playback.account
         if account is not None and not account.signed_in and not isinstance(command, Next):
-            raise CommandError(self._now.trouble or "nobody is signed in: musicond spotify login, or on the page")
-        match command:
-            case Play():
-                self._put(Ask(at, tuple(tracks)))
-            case Stop():
-                self._put(AskStop(at))
-            case SetVolume(percent):
-                self._put(AskVolume(at, percent))
-            case Next():
-                self._put(AskNext(at))
+            raise CommandError(self._playback.trouble or "nobody is signed in: musicond spotify login, or on the page")
+        with self._changed:
+            self._events.append(Requested(time.monotonic(), command, tuple(tracks)))
+            self._changed.notify_all()
 
-    def reconfigure(self, rules: PlaybackRules, wanted: PlayerConfig) -> None:
-        """Take over a changed configuration."""
-        self.rules, self.wanted = rules, wanted
+    def reconfigure(self, rules: PlaybackRules, config: PlayerConfig) -> None:
+        """Apply a changed configuration."""
+        self.rules, self.config = rules, config
 
     def get_playback(self) -> Playback:
-        """Return what plays, as far as is known."""
-        return self._now
+        """Return the latest known playback."""
+        return self._playback
 
     def wake(self) -> None:
-        """Look again at once: somebody has signed in or out."""
+        """Poll now: somebody has signed in or out."""
         with self._changed:
-            self._retries.reset()
-            self._looked_at, self._woken = float("-inf"), True
+            self._backoff.reset()
+            self._polled_at, self._account_changed = float("-inf"), True
             self._changed.notify_all()
 
     def status(self) -> str:
-        """Return one plain line, which names no song."""
-        now = self._now
+        """Return one plain line, without a track's name."""
+        now = self._playback
         return now.trouble or f"{now.backend}: {now.state}{f' on {now.device}' if now.device else ''}"
 
     def stop(self) -> None:
-        """End; music that plays goes on. May be called twice."""
+        """Stop the thread; music that plays goes on. May be called twice."""
         thread, self._thread = self._thread, None
         with self._changed:
             self._stopping = True
@@ -162,152 +154,147 @@ class Player:
         if thread is not None:
             thread.join(JOIN_S)
 
-    def _put(self, event: Event) -> None:
-        with self._changed:
-            self._events.append(event)
-            self._changed.notify_all()
-
     def _room_of(self, outcome: Outcome) -> RoomUpdate:
-        controls = outcome.settings
+        settings = outcome.settings
         return RoomUpdate(
             at=time.monotonic(),
             wall_time=outcome.wall_time,
             watching=outcome.watching is Watching.YES,
-            paused=controls.paused,
+            paused=settings.paused,
             present=outcome.present,
-            autoplay=self.wanted.autoplay if controls.autoplay is None else controls.autoplay,
+            autoplay=self.config.autoplay if settings.autoplay is None else settings.autoplay,
             synchronised=self._synchronised() is not False,
-            volume=None if controls.volume is None else round(controls.volume),
+            volume=None if settings.volume is None else round(settings.volume),
             recommendation=outcome.recommendation,
             recommended=outcome.recommended,
         )
 
     def _run(self) -> None:
         try:
-            if self._memory is not None:
-                self._state = resumed(self._memory.load())
+            if self._state_file is not None:
+                self._state = self._state_file.load().resumed()
             while not self._stopping:
                 self._turn()
         finally:
-            self._speaker.close()
+            self._backend.close()
 
     def _turn(self) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: bool(self._events or self._woken or self._stopping), self._wait_s())
-            events, room, woken = list(self._events), self._room, self._woken
+            self._changed.wait_for(
+                lambda: bool(self._events or self._account_changed or self._stopping), self._wait_s()
+            )
+            events, room, account_changed = list(self._events), self._room, self._account_changed
             self._events.clear()
-            self._woken = False
-        if woken:
-            self._publish()  # before a look, which may take its time
+            self._account_changed = False
+        if account_changed:
+            self._publish()  # before a poll, which may take its time
         if room is not None:
-            events.append(replace(room, recommended=False))  # what is new in it has been taken already
+            events.append(replace(room, recommended=False))  # its recommendation is among the events already
         for event in events:
-            self._take(event)
-        self._fade.turn(time.monotonic())
-        if not self._stopping and self._look_due(time.monotonic()) <= 0:
-            self._look()
-        if self._memory is not None:
-            self._memory.save(kept(self._state, self.rules, time.monotonic()))
+            self._process(event)
+        self._fader.run_due(time.monotonic())
+        if not self._stopping and self._next_poll_s(time.monotonic()) <= 0:
+            self._poll()
+        if self._state_file is not None:
+            self._state_file.save(PersistedState.of(self._state, self.rules, time.monotonic()))
         self._publish()
 
-    def _take(self, event: Event) -> None:
+    def _process(self, event: Event) -> None:
         self._state, actions = step(self._state, self.rules, event)
         for action in actions:
-            if not isinstance(action, RequestTracks) and self._retries.blocked(
-                urgent=isinstance(action, PausePlayback)
-            ):
+            urgent = isinstance(action, PausePlayback)
+            if not isinstance(action, RequestTracks) and self._backoff.blocked(urgent=urgent):
                 return
             try:
-                self._do(action)
-                self._retries.succeeded()
-            except PlaybackError as fault:
-                self._retries.failed(fault)
+                self._act(action)
+                self._backoff.succeeded()
+            except PlaybackError as exc:
+                self._backoff.failed(exc)
                 return
 
-    def _do(self, action: Action) -> None:
-        heard = self._state.last.status if self._state.last else None
+    def _act(self, action: Action) -> None:
+        current = self._status.volume
         match action:
-            case StartPlayback(tracks, by_itself, level):
-                self._fade.forget()
-                names = self._speaker.play(tracks)
-                self._take(Started(time.monotonic(), names, by_itself))
-                if level is not None:
-                    with suppress(PlaybackError):  # it plays: not to reach a volume is no trouble
-                        self._fade.up(level, slowly=by_itself)
+            case StartPlayback(tracks, automatic, volume):
+                self._fader.cancel()
+                self._process(Started(time.monotonic(), self._backend.play(tracks), automatic))
+                if volume is not None:
+                    with suppress(PlaybackError):  # the music plays: its volume is no reason for a warning
+                        self._fader.fade_to(0 if automatic else None, volume)
             case ResumePlayback():
-                self._fade.forget()
-                self._speaker.resume()
-            case PausePlayback(automatic=True) if heard is not None and heard.volume:
-                self._fade.out(heard.volume)
+                self._fader.cancel()
+                self._backend.resume()
+            case PausePlayback(automatic=True) if current:
+                self._fader.fade_out(current)
             case PausePlayback():
-                self._fade.forget()
-                self._speaker.pause()
+                self._fader.cancel()
+                self._backend.pause()
             case ChangeVolume(percent):
-                self._fade.to(heard.volume if heard else None, percent)
+                self._fader.fade_to(current, percent)
             case RequestTracks():
-                self._more()
+                self._request_tracks()
 
-    def _stop_ours(self) -> None:
-        """Halt, unless somebody has taken over while the music faded."""
-        if plays_ours(self._state, self._speaker.get_status()):
-            self._speaker.pause()
+    def _pause_if_owned(self) -> None:
+        """Pause, unless somebody has started other music during the fade."""
+        if is_owned(self._backend.get_status(), self._state.owned_ids):
+            self._backend.pause()
 
-    def _look(self) -> None:
-        self._looked_at = time.monotonic()
+    @property
+    def _status(self) -> PlayerStatus:
+        """The status of the last poll."""
+        return self._state.last_poll.status if self._state.last_poll else PlayerStatus()
+
+    def _poll(self) -> None:
+        self._polled_at = time.monotonic()
         try:
-            heard = self._speaker.get_status()
-        except PlaybackError as fault:
-            self._retries.failed(fault, looked=True)
+            status = self._backend.get_status()
+        except PlaybackError as exc:
+            self._backoff.failed(exc, polled=True)
             return
-        self._retries.succeeded(looked=True)
-        self._take(StatusPolled(time.monotonic(), heard))
+        self._backoff.succeeded(polled=True)
+        self._process(StatusPolled(time.monotonic(), status))
 
-    def _look_due(self, now: float) -> float:
-        """Return the seconds until the next look."""
-        if (wait := self._retries.wait_s()) is not None:
-            return wait
-        soon = poll_in_s(self._state, now)
+    def _next_poll_s(self, now: float) -> float:
+        """Return the seconds until the next poll."""
+        if (wait_s := self._backoff.wait_s()) is not None:
+            return wait_s
         away = self._room is not None and self._room.present is False
-        regular = self._looked_at + (EMPTY_LOOK_S if away else IDLE_LOOK_S) - now
-        return regular if soon is None else min(regular, soon if self._state.poll_now else self._looked_at + soon - now)
+        regular_s = self._polled_at + (EMPTY_POLL_S if away else IDLE_POLL_S) - now
+        soon_s = poll_in_s(self._state, now)
+        if soon_s is None:
+            return regular_s
+        return min(regular_s, soon_s if self._state.poll_now else self._polled_at + soon_s - now)
 
     def _wait_s(self) -> float:
         now = time.monotonic()
-        due = [self._look_due(now), ACCOUNT_S]
-        if (fading := self._fade.due_s(now)) is not None:
-            due.append(fading)
-        return max(0.0, min(due))
+        fade_s = self._fader.due_s(now)
+        return max(0.0, min(self._next_poll_s(now), ACCOUNT_S, ACCOUNT_S if fade_s is None else fade_s))
 
     def _publish(self) -> None:
-        state, now, room = self._state, time.monotonic(), self._room
-        heard = state.last.status if state.last else None
-        account = self._speaker.get_account()
-        trouble = self._retries.trouble
-        unavailable = trouble is not None
-        if account is not None:
-            trouble = trouble or account.warning
-        self._now = Playback(
-            backend=self._speaker.name,
-            state=PlayState.UNAVAILABLE if unavailable else _state_of(heard),
-            ours=heard is not None and plays_ours(state, heard),
-            track=heard.track if heard else None,
-            device=(heard.device if heard else None) or self.wanted.device,
-            volume=heard.volume if heard else None,
+        room, status = self._room, self._status
+        account, trouble = self._backend.get_account(), self._backoff.trouble
+        self._playback = Playback(
+            backend=self._backend.name,
+            state=PlayState.UNAVAILABLE if trouble is not None else _play_state(status),
+            ours=is_owned(status, self._state.owned_ids),
+            track=status.track,
+            device=status.device or self.config.device,
+            volume=status.volume,
             volume_max=self.rules.volume_max,
-            autoplay=room.autoplay if room else self.wanted.autoplay,
-            autoplay_block=autoplay_block(state, self.rules, now),
-            trouble=trouble,
+            autoplay=room.autoplay if room else self.config.autoplay,
+            autoplay_block=autoplay_block(self._state, self.rules, time.monotonic()),
+            trouble=trouble or (account.warning if account else None),
             account=account,
         )
 
 
-def _state_of(heard: PlayerStatus | None) -> PlayState:
-    if heard is None or not heard.item_ids:
+def _play_state(status: PlayerStatus) -> PlayState:
+    if not status.item_ids:
         return PlayState.STOPPED
-    return PlayState.PLAYING if heard.playing else PlayState.PAUSED
+    return PlayState.PLAYING if status.playing else PlayState.PAUSED
 
 
-def _edge(before: RoomUpdate, room: RoomUpdate) -> bool:
+def _has_changed(before: RoomUpdate, room: RoomUpdate) -> bool:
     return (before.paused, before.present, before.watching, before.autoplay) != (
         room.paused,
         room.present,

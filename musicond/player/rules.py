@@ -1,19 +1,19 @@
-"""When music may start, change and stop: the rules of "never annoy", the same for every speaker.
+"""When music may start, change and stop, for every backend alike; pure.
 
 The rules
-  1. What plays is ours if it plays on the configured speaker and is one of the songs that we started there. All else is
-     somebody's, wherever it plays. It is stopped or replaced only by a person's order, and its volume stays.
-  2. By itself, music starts only right after a look at what plays, only with autoplay on, somebody there and a mood
-     that has changed; never while somebody's music plays, in quiet hours, in a pause, or with an unset clock.
-  3. It starts or changes by itself at most once in the cool-down, and not within the cool-down after somebody's music
+  1. What plays is ours if it plays on the configured device and is one of the tracks that we started there. All other
+     playback is foreign, wherever it is. Only a person's command stops or replaces it, and its volume stays.
+  2. Autoplay starts music only right after a status poll, with autoplay on, somebody in the room and a changed mood;
+     never during foreign playback, in quiet hours, in a pause, or while the clock is not set.
+  3. Autoplay starts or changes music at most once per cool-down, and not within the cool-down after foreign playback
      or a person's pause.
-  4. `song_end`: a song of ours that plays is not cut off; the change comes with its end.
-  5. A person who stops our music by musicond, or pauses or skips it otherwise twice within MEMORY_S, gets silence for
-     `silence_s`: nothing starts by itself. An order to play ends it.
-  6. With nobody in the room for `away_s`, or when a pause begins, what we started is paused.
-  7. For GRACE_S after our own act, what is heard may still be the state before: no person is held to have done it.
-  8. A wish lapses where rule 2 forbids it, and after WISH_S while the speaker can't be had.
-Events in (`RoomUpdate`, `StatusPolled`, the orders, `Started`), actions out; time comes with the events.
+  4. `song_end`: a track of ours that plays is not cut off; the change waits for its end.
+  5. A person who stops our music with musicond, or pauses or skips it elsewhere twice within INTERVENTION_WINDOW_S,
+     suppresses autoplay for `silence_s`. A play command ends that.
+  6. With nobody in the room for `away_s`, or when a pause begins, our music is paused.
+  7. For GRACE_S after our own action a polled status may still show the state before it, and counts as nobody's doing.
+  8. A pending recommendation lapses where rule 2 forbids it, and after PENDING_MAX_S if the device can't be used.
+Events in (`RoomUpdate`, `StatusPolled`, `Requested`, `Started`), actions out; time comes with the events.
 """
 
 from __future__ import annotations
@@ -22,20 +22,18 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from musicond.core.commands import Next, Play, SetVolume, Stop
 from musicond.core.models import PlayerStatus
 from musicond.core.outcome import AutoplayBlock, BlockReason
 from musicond.core.schedule import quiet_for_playback
 from musicond.player.events import (
-    Ask,
-    AskNext,
-    AskStop,
-    AskVolume,
     ChangeVolume,
     Event,
     PausePlayback,
     PendingPlayback,
     PlaybackRules,
     PlayerState,
+    Requested,
     RequestTracks,
     ResumePlayback,
     RoomUpdate,
@@ -45,137 +43,111 @@ from musicond.player.events import (
 
 if TYPE_CHECKING:
     from musicond.core.models import Track
-    from musicond.player.events import Action
+    from musicond.player.events import Action, Started
 
+TRACK_END_S = 5.0
+"""A track with no more than this left at its last poll has ended, and was not skipped."""
+MAX_POLL_GAP_S = 60.0
+"""Two polls further apart say nothing about a person's actions between them."""
+MAX_FIRST_POLL_S = 20.0
+"""A first poll later than this after our own action says nothing either."""
+INTERVENTION_WINDOW_S = 3600.0
+MAX_INTERVENTIONS = 2
+"""Pauses and skips that suppress autoplay."""
+GRACE_S = 5.0
+PENDING_MAX_S = 300.0
+POLL_S = 10.0
+"""Between two polls while ours is playing."""
+NEAR_END_S = 1.5
+"""A track with no more than this left may be replaced under `song_end`."""
 
-END_S = 5.0
-"""A song with no more than this left when it was last heard of has come to its end by itself."""
-
-
-CLEAR_S = 60.0
-"""Looks further apart tell nothing of what a person did between them."""
-
-
-SOON_S = 20.0
-"""A first look later than that after our own act tells nothing either."""
+Step = tuple[PlayerState, tuple["Action", ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class PlaybackChange:
-    """What happened."""
+    """The change of our playback between two polls."""
 
     intervened: bool = False
     """A person has paused or skipped our music."""
     over: bool = False
     """What plays, or is paused, is no longer ours."""
     ended: bool = False
-    """Ours came to its end by itself."""
+    """Our tracks have played to their end."""
 
 
-def is_owned(heard: PlayerStatus, ours: tuple[str, ...]) -> bool:
-    """Whether what was heard is one of our songs, on our speaker."""
-    return heard.on_our_device and not heard.item_ids.isdisjoint(ours)
+def is_owned(status: PlayerStatus, owned_ids: tuple[str, ...]) -> bool:
+    """Return whether one of our tracks is playing or paused, on our device."""
+    return status.on_our_device and not status.item_ids.isdisjoint(owned_ids)
 
 
-def remaining_s(heard: PlayerStatus) -> float | None:
-    """Return the seconds that were left of the song; None where its length is unknown."""
-    return None if heard.duration_s is None else heard.duration_s - heard.elapsed_s
+def remaining_s(status: PlayerStatus) -> float | None:
+    """Return the seconds left of the track; None where its duration is unknown."""
+    return None if status.duration_s is None else status.duration_s - status.elapsed_s
 
 
-def classify_change(
-    before: PlayerStatus, before_at: float, now: PlayerStatus, at: float, ours: tuple[str, ...]
-) -> PlaybackChange:
-    """Return what happened to our music between two looks (times in monotonic seconds).
-
-    `ours` are the names of our songs in the order of playing; not empty.
-    """
-    played = before.playing and is_owned(before, ours)
-    ended = played and ours[-1] in before.item_ids and _ended(before, at - before_at)
-    if not is_owned(now, ours):
-        return PlaybackChange(over=True, ended=ended and not now.playing)
-    if not played or at - before_at > CLEAR_S:
+def classify_change(before: StatusPolled, now: StatusPolled, owned_ids: tuple[str, ...]) -> PlaybackChange:
+    """Return the change of our playback between two polls; `owned_ids` is in the order of playing and not empty."""
+    was, status, passed_s = before.status, now.status, now.at - before.at
+    played = was.playing and is_owned(was, owned_ids)
+    ended = played and owned_ids[-1] in was.item_ids and _has_ended(was, passed_s)
+    if not is_owned(status, owned_ids):
+        return PlaybackChange(over=True, ended=ended and not status.playing)
+    if not played or passed_s > MAX_POLL_GAP_S:
         return PlaybackChange()
-    if now.playing:
-        return PlaybackChange(
-            intervened=now.item_ids != before.item_ids and not _ended(before, at - now.elapsed_s - before_at)
-        )
-    # Some services stay on the last song of a list, others go back to its first.
+    if status.playing:
+        skipped = status.item_ids != was.item_ids and not _has_ended(was, passed_s - status.elapsed_s)
+        return PlaybackChange(intervened=skipped)
+    # Some services stay on the last track of a list, others go back to its first.
     return PlaybackChange(over=True, ended=True) if ended else PlaybackChange(intervened=True)
 
 
-def classify_first(now: PlayerStatus, passed_s: float, ours: tuple[str, ...], *, began: bool) -> PlaybackChange:
-    """Return what happened to our music in `passed_s` seconds since our own act: that it `began`, or was halted."""
-    if not is_owned(now, ours):
+def classify_first(
+    status: PlayerStatus, passed_s: float, owned_ids: tuple[str, ...], *, started: bool
+) -> PlaybackChange:
+    """Return the change of our playback `passed_s` seconds after our own action: a start or resume, or a pause."""
+    if not is_owned(status, owned_ids):
         return PlaybackChange(over=True)
-    if not began or passed_s > SOON_S or (now.duration_s is not None and now.duration_s <= passed_s):
+    if not started or passed_s > MAX_FIRST_POLL_S or (status.duration_s is not None and status.duration_s <= passed_s):
         return PlaybackChange()
-    return PlaybackChange(intervened=not now.playing)
+    return PlaybackChange(intervened=not status.playing)
 
 
-def _ended(heard: PlayerStatus, passed_s: float) -> bool:
-    """Whether a song had ended by itself; one of unknown length counts as ended: nobody is blamed by mistake."""
-    left = remaining_s(heard)
-    return left is None or left - passed_s <= END_S
-
-
-MEMORY_S = 3600.0
-ENOUGH = 2
-"""Pauses and skips that mean: be silent."""
-GRACE_S = 5.0
-WISH_S = 300.0
-LOOK_S = 10.0
-"""Between two looks while ours plays."""
-NEAR_S = 1.5
-"""So near its end a song counts as ended."""
-
-
-Step = tuple[PlayerState, tuple["Action", ...]]
+def _has_ended(status: PlayerStatus, passed_s: float) -> bool:
+    """Return whether a track has ended since; one of unknown duration counts as ended, not as skipped."""
+    left = remaining_s(status)
+    return left is None or left - passed_s <= TRACK_END_S
 
 
 def step(state: PlayerState, rules: PlaybackRules, event: Event) -> Step:
-    """Return the state after an event, and what is to be done now, in this order."""
+    """Return the state after an event, and the actions to take now, in this order."""
     match event:
         case RoomUpdate():
-            done = _seen(state, rules, event)
+            return _on_room(state, rules, event)
         case StatusPolled():
-            done = _listened(state, rules, event)
-        case Ask():
-            done = _asked(state, rules, event)
-        case AskStop(at):
-            silent = replace(_silenced(state, rules, at), pending=None, next_asked=False, poll_now=True)
-            silent = replace(silent, last_action_at=at, last_action_was_start=False)
-            done = silent, (PausePlayback(automatic=False),)
-        case AskVolume(at, percent):
-            done = replace(state, poll_now=True), (ChangeVolume(round(min(percent, rules.volume_max))),)
-        case AskNext():
-            done = replace(state, next_asked=_ours_plays(state)), ()
-        case _:
-            begun_at = event.at if event.automatic else state.autoplay_started_at
-            started = replace(
-                state,
-                owned_ids=event.item_ids,
-                last_action_at=event.at,
-                last_action_was_start=True,
-                autoplay_started_at=begun_at,
-            )
-            done = replace(started, pending=None, poll_now=True, last=None), ()
-    return done
+            return _on_status(state, rules, event)
+        case Requested():
+            return _on_request(state, rules, event)
+    return _on_started(state, event), ()
 
 
 def autoplay_block(state: PlayerState, rules: PlaybackRules, at: float) -> AutoplayBlock | None:
-    """Return why nothing starts by itself now; None where something may, or autoplay is off."""
+    """Return the reason why autoplay starts nothing now; None where it may, or where it is off."""
     room = state.room
     if room is None or not room.autoplay:
         return None
-    if _silent(state, at):
+    if _is_suppressed(state, at):
         return AutoplayBlock(BlockReason.SILENT, _clock(room, state.suppressed_until or at))
-    if _others_play(state):
+    if _is_foreign_playing(state):
         return AutoplayBlock(BlockReason.OTHERS)
-    if (forbidden := _forbidden(room, rules)) is not None:
-        return forbidden
-    for moment, why in ((state.foreign_playback_at, BlockReason.AFTER), (state.autoplay_started_at, BlockReason.COOL)):
-        if at < moment + rules.cool_down_s:
-            return AutoplayBlock(why, _clock(room, moment + rules.cool_down_s))
+    if (block := _room_block(room, rules)) is not None:
+        return block
+    for since, reason in (
+        (state.foreign_playback_at, BlockReason.AFTER),
+        (state.autoplay_started_at, BlockReason.COOL),
+    ):
+        if at < since + rules.cool_down_s:
+            return AutoplayBlock(reason, _clock(room, since + rules.cool_down_s))
     return None
 
 
@@ -183,54 +155,8 @@ def _clock(room: RoomUpdate, at: float) -> str:
     return f"{room.wall_time + timedelta(seconds=at - room.at):%H:%M}"
 
 
-def poll_in_s(state: PlayerState, at: float) -> float | None:
-    """Return after how many seconds what plays matters again; None: for the rules it does not."""
-    if state.poll_now:
-        return 0.0
-    if not state.owned_ids and state.pending is None:
-        return None
-    wait = GRACE_S if state.pending is not None or at - state.last_action_at < LOOK_S else LOOK_S
-    left = remaining_s(state.last.status) if state.last is not None and state.pending is not None else None
-    if left is None or state.last is None:
-        return wait
-    return min(wait, max(0.2, state.last.at + left - NEAR_S - at))
-
-
-def plays_ours(state: PlayerState, heard: PlayerStatus) -> bool:
-    """Whether what was heard is ours, playing or paused."""
-    return is_owned(heard, state.owned_ids)
-
-
-def _seen(state: PlayerState, rules: PlaybackRules, room: RoomUpdate) -> Step:
-    before = state.room
-    # A pause that holds at the start has stopped whatever there was.
-    hush = state.pause_pending or (room.paused and before is not None and not before.paused)
-    # Who has left is still away while nothing can be seen.
-    gone = None if room.present else state.away_since
-    if room.present is False and gone is None:
-        gone = room.at
-    state = replace(
-        state,
-        room=room,
-        pause_pending=hush,
-        away_since=gone,
-        poll_now=state.poll_now or (hush and not state.pause_pending),
-    )
-    if gone is not None and state.owned_ids and room.at - gone >= rules.away_s and _ours_plays(state):
-        state = replace(state, poll_now=True)
-    if not room.recommended or room.recommendation is None:
-        return state, ()
-    tracks = room.recommendation.tracks
-    if state.next_asked:
-        return _begin(replace(state, next_asked=False), rules, tracks, room.at, by_itself=False)
-    if not room.autoplay or _forbidden(room, rules) is not None:
-        return replace(state, pending=None), ()
-    during = state.last.status.item_ids if state.last is not None and _ours_plays(state) else frozenset[str]()
-    return replace(state, pending=PendingPlayback(tracks, room.at, during), poll_now=True), ()
-
-
-def _forbidden(room: RoomUpdate, rules: PlaybackRules) -> AutoplayBlock | None:
-    """Return why nothing may start by itself, by what is known of the room alone."""
+def _room_block(room: RoomUpdate, rules: PlaybackRules) -> AutoplayBlock | None:
+    """Return the reason why autoplay may start nothing, from the room alone."""
     if room.paused:
         return AutoplayBlock(BlockReason.PAUSED)
     if not room.watching:
@@ -244,7 +170,59 @@ def _forbidden(room: RoomUpdate, rules: PlaybackRules) -> AutoplayBlock | None:
     return None
 
 
-def _asked(state: PlayerState, rules: PlaybackRules, order: Ask) -> Step:
+def poll_in_s(state: PlayerState, at: float) -> float | None:
+    """Return the seconds until the rules need the next status poll; None: they need none."""
+    if state.poll_now:
+        return 0.0
+    if not state.owned_ids and state.pending is None:
+        return None
+    if state.pending is None:
+        return GRACE_S if at - state.last_action_at < POLL_S else POLL_S
+    left = remaining_s(state.last_poll.status) if state.last_poll is not None else None
+    if left is None or state.last_poll is None:
+        return GRACE_S
+    return min(GRACE_S, max(0.2, state.last_poll.at + left - NEAR_END_S - at))
+
+
+def _on_room(state: PlayerState, rules: PlaybackRules, room: RoomUpdate) -> Step:
+    before = state.room
+    # A pause that holds at the start has paused whatever was playing.
+    pausing = state.pause_pending or (room.paused and before is not None and not before.paused)
+    # Whoever has left is still away while the camera sees nothing.
+    away_since = None if room.present else state.away_since
+    if room.present is False and away_since is None:
+        away_since = room.at
+    poll_now = state.poll_now or (pausing and not state.pause_pending)
+    state = replace(state, room=room, pause_pending=pausing, away_since=away_since, poll_now=poll_now)
+    if _is_away_long(state, rules, room.at) and _is_owned_playing(state):
+        state = replace(state, poll_now=True)
+    if not room.recommended or room.recommendation is None:
+        return state, ()
+    tracks = room.recommendation.tracks
+    if state.next_requested:
+        return _start(replace(state, next_requested=False), rules, tracks, room.at, automatic=False)
+    if not room.autoplay or _room_block(room, rules) is not None:
+        return replace(state, pending=None), ()
+    playing_ids = frozenset[str]()
+    if state.last_poll is not None and _is_owned_playing(state):
+        playing_ids = state.last_poll.status.item_ids
+    return replace(state, pending=PendingPlayback(tracks, room.at, playing_ids), poll_now=True), ()
+
+
+def _on_request(state: PlayerState, rules: PlaybackRules, request: Requested) -> Step:
+    match request.command:
+        case Play():
+            return _play(state, rules, request)
+        case Stop():
+            state = replace(_suppress(state, rules, request.at), next_requested=False, poll_now=True)
+            return _paused(state, request.at), (PausePlayback(automatic=False),)
+        case SetVolume(percent):
+            return replace(state, poll_now=True), (ChangeVolume(round(min(percent, rules.volume_max))),)
+        case Next():
+            return replace(state, next_requested=_is_owned_playing(state)), ()
+
+
+def _play(state: PlayerState, rules: PlaybackRules, request: Requested) -> Step:
     state = replace(
         state,
         suppressed_until=None,
@@ -252,103 +230,127 @@ def _asked(state: PlayerState, rules: PlaybackRules, order: Ask) -> Step:
         pending=None,
         foreign_playback_at=float("-inf"),
         pause_pending=False,
+        # Who asks from elsewhere wants to hear it for a while.
+        away_since=None if state.away_since is None else request.at,
     )
-    if state.away_since is not None:
-        state = replace(state, away_since=order.at)  # who asks from elsewhere wants to hear it for a while
-    heard = state.last.status if state.last else PlayerStatus()
-    if not order.tracks and plays_ours(state, heard) and not heard.playing:
-        return replace(state, last_action_at=order.at, last_action_was_start=True, poll_now=True), (ResumePlayback(),)
-    found = state.room.recommendation if state.room else None
-    tracks = order.tracks or (found.tracks if found else ())
-    return _begin(state, rules, tracks, order.at, by_itself=False) if tracks else (state, ())
+    status = state.last_poll.status if state.last_poll else PlayerStatus()
+    if not request.tracks and is_owned(status, state.owned_ids) and not status.playing:
+        state = replace(state, last_action_at=request.at, last_action_was_start=True, poll_now=True)
+        return state, (ResumePlayback(),)
+    recommendation = state.room.recommendation if state.room else None
+    tracks = request.tracks or (recommendation.tracks if recommendation else ())
+    return _start(state, rules, tracks, request.at, automatic=False) if tracks else (state, ())
 
 
-def _begin(state: PlayerState, rules: PlaybackRules, tracks: tuple[Track, ...], at: float, *, by_itself: bool) -> Step:
-    wanted = state.room.volume if state.room and state.room.volume is not None else rules.volume
-    now = state.last.status.volume if state.last else None
-    if wanted is None and now is not None and now > rules.volume_max:
-        wanted = rules.volume_max
-    level = None if wanted is None else min(wanted, rules.volume_max)
-    return replace(state, last_action_at=at), (StartPlayback(tracks, by_itself, level),)
+def _start(state: PlayerState, rules: PlaybackRules, tracks: tuple[Track, ...], at: float, *, automatic: bool) -> Step:
+    volume = state.room.volume if state.room and state.room.volume is not None else rules.volume
+    current = state.last_poll.status.volume if state.last_poll else None
+    if volume is None and current is not None and current > rules.volume_max:
+        volume = rules.volume_max
+    volume = None if volume is None else min(volume, rules.volume_max)
+    return replace(state, last_action_at=at), (StartPlayback(tracks, automatic, volume),)
 
 
-def _listened(state: PlayerState, rules: PlaybackRules, event: StatusPolled) -> Step:
-    before, heard = state.last, event.status
-    state = replace(state, last=event, poll_now=False)
+def _on_started(state: PlayerState, event: Started) -> PlayerState:
+    return replace(
+        state,
+        owned_ids=event.item_ids,
+        last_action_at=event.at,
+        last_action_was_start=True,
+        autoplay_started_at=event.at if event.automatic else state.autoplay_started_at,
+        pending=None,
+        poll_now=True,
+        last_poll=None,
+    )
+
+
+def _on_status(state: PlayerState, rules: PlaybackRules, poll: StatusPolled) -> Step:
+    change = _change(state, poll)
+    state = replace(state, last_poll=poll, poll_now=False)
     more: tuple[Action, ...] = ()
-    settled = state.last_action_at + GRACE_S
-    if state.owned_ids and event.at >= settled:
-        if before is not None and before.at >= settled:
-            verdict = classify_change(before.status, before.at, heard, event.at, state.owned_ids)
-        else:
-            verdict = classify_first(
-                heard, event.at - state.last_action_at, state.owned_ids, began=state.last_action_was_start
-            )
-        if verdict.intervened:
-            state = _meddled(state, rules, event.at)
-        if verdict.over:
-            state = replace(state, owned_ids=())
-            more = (RequestTracks(),) if verdict.ended and _may_go_on(state, rules, event.at) else ()
-    if not state.owned_ids and heard.playing:
-        state = replace(state, foreign_playback_at=event.at)
-    if plays_ours(state, heard) and heard.playing and _too_much(state, rules, event.at):
-        return replace(
-            state, pause_pending=False, last_action_at=event.at, last_action_was_start=False, pending=None
-        ), (PausePlayback(automatic=True),)
-    state, actions = _fulfil(replace(state, pause_pending=False), rules, event)
+    if change.intervened:
+        state = _intervene(state, rules, poll.at)
+    if change.over:
+        state = replace(state, owned_ids=())
+        more = (RequestTracks(),) if change.ended and _may_continue(state, rules, poll.at) else ()
+    if not state.owned_ids and poll.status.playing:
+        state = replace(state, foreign_playback_at=poll.at)
+    if _is_owned_playing(state) and (state.pause_pending or _is_away_long(state, rules, poll.at)):
+        return _paused(replace(state, pause_pending=False), poll.at), (PausePlayback(automatic=True),)
+    state, actions = _start_pending(replace(state, pause_pending=False), rules, poll)
     return state, more + actions
 
 
-def _may_go_on(state: PlayerState, rules: PlaybackRules, at: float) -> bool:
-    cooled = replace(rules, cool_down_s=0.0)  # a list that has been heard to its end has had its time
-    return bool(state.room and state.room.autoplay) and autoplay_block(state, cooled, at) is None
+def _change(state: PlayerState, poll: StatusPolled) -> PlaybackChange:
+    """Return the change of our playback since the poll before, or since our own action; rule 7."""
+    settled_at = state.last_action_at + GRACE_S
+    if not state.owned_ids or poll.at < settled_at:
+        return PlaybackChange()
+    if state.last_poll is not None and state.last_poll.at >= settled_at:
+        return classify_change(state.last_poll, poll, state.owned_ids)
+    passed_s = poll.at - state.last_action_at
+    return classify_first(poll.status, passed_s, state.owned_ids, started=state.last_action_was_start)
 
 
-def _too_much(state: PlayerState, rules: PlaybackRules, at: float) -> bool:
-    """Apply rule 6."""
-    return state.pause_pending or (state.away_since is not None and at - state.away_since >= rules.away_s)
+def _may_continue(state: PlayerState, rules: PlaybackRules, at: float) -> bool:
+    """Return whether autoplay may go on after the end of our tracks, whatever is left of the cool-down."""
+    return (
+        bool(state.room and state.room.autoplay) and autoplay_block(state, replace(rules, cool_down_s=0.0), at) is None
+    )
 
 
-def _fulfil(state: PlayerState, rules: PlaybackRules, event: StatusPolled) -> Step:
-    """Play what waits to be played, if it may be."""
-    wish, room, at = state.pending, state.room, event.at
-    if wish is None or room is None:
+def _is_away_long(state: PlayerState, rules: PlaybackRules, at: float) -> bool:
+    return state.away_since is not None and at - state.away_since >= rules.away_s
+
+
+def _start_pending(state: PlayerState, rules: PlaybackRules, poll: StatusPolled) -> Step:
+    """Start the pending recommendation if it may be played."""
+    pending, room, at = state.pending, state.room, poll.at
+    if pending is None or room is None:
         return state, ()
-    disturbed = at < state.foreign_playback_at + rules.cool_down_s
-    playing = _ours_plays(state)
-    if not room.autoplay or _forbidden(room, rules) or _silent(state, at) or disturbed or _others_play(state):
+    disturbed = at < state.foreign_playback_at + rules.cool_down_s or _is_foreign_playing(state)
+    if not room.autoplay or _room_block(room, rules) or _is_suppressed(state, at) or disturbed:
         return replace(state, pending=None), ()
     if at < state.autoplay_started_at + rules.cool_down_s:
         return state, ()
-    if not playing and at - wish.since > max(WISH_S, rules.cool_down_s):
+    playing = _is_owned_playing(state)
+    if not playing and at - pending.since > max(PENDING_MAX_S, rules.cool_down_s):
         return replace(state, pending=None), ()
-    if playing and rules.song_end and not _song_ends(wish, event.status):
+    if playing and rules.song_end and not _track_ends(pending, poll.status):
         return state, ()
-    return _begin(state, rules, wish.tracks, at, by_itself=True)
+    return _start(state, rules, pending.tracks, at, automatic=True)
 
 
-def _song_ends(wish: PendingPlayback, heard: PlayerStatus) -> bool:
-    left = remaining_s(heard)
-    return (left is not None and left <= NEAR_S) or (bool(wish.during) and not heard.item_ids & wish.during)
+def _track_ends(pending: PendingPlayback, status: PlayerStatus) -> bool:
+    left = remaining_s(status)
+    return (left is not None and left <= NEAR_END_S) or (
+        bool(pending.playing_ids) and not status.item_ids & pending.playing_ids
+    )
 
 
-def _meddled(state: PlayerState, rules: PlaybackRules, at: float) -> PlayerState:
-    times = (*(each for each in state.interventions if at - each < MEMORY_S), at)
+def _intervene(state: PlayerState, rules: PlaybackRules, at: float) -> PlayerState:
+    times = (*(time for time in state.interventions if at - time < INTERVENTION_WINDOW_S), at)
     state = replace(state, interventions=times, foreign_playback_at=at)
-    return _silenced(state, rules, at) if len(times) >= ENOUGH else state
+    return _suppress(state, rules, at) if len(times) >= MAX_INTERVENTIONS else state
 
 
-def _silenced(state: PlayerState, rules: PlaybackRules, at: float) -> PlayerState:
+def _suppress(state: PlayerState, rules: PlaybackRules, at: float) -> PlayerState:
     return replace(state, suppressed_until=at + rules.silence_s, interventions=())
 
 
-def _silent(state: PlayerState, at: float) -> bool:
+def _paused(state: PlayerState, at: float) -> PlayerState:
+    return replace(state, last_action_at=at, last_action_was_start=False, pending=None)
+
+
+def _is_suppressed(state: PlayerState, at: float) -> bool:
     return state.suppressed_until is not None and at < state.suppressed_until
 
 
-def _ours_plays(state: PlayerState) -> bool:
-    return state.last is not None and state.last.status.playing and plays_ours(state, state.last.status)
+def _is_owned_playing(state: PlayerState) -> bool:
+    last = state.last_poll
+    return last is not None and last.status.playing and is_owned(last.status, state.owned_ids)
 
 
-def _others_play(state: PlayerState) -> bool:
-    return state.last is not None and state.last.status.playing and not plays_ours(state, state.last.status)
+def _is_foreign_playing(state: PlayerState) -> bool:
+    last = state.last_poll
+    return last is not None and last.status.playing and not is_owned(last.status, state.owned_ids)

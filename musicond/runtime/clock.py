@@ -1,4 +1,4 @@
-"""Whether the machine knows what time it is: a Pi has no clock of its own that runs while it is off."""
+"""Timestamps that survive a restart, and whether the clock is set: a Pi has none that runs while it is off."""
 
 from __future__ import annotations
 
@@ -9,42 +9,39 @@ from datetime import datetime
 from pathlib import Path
 
 TIME_ERROR = 5
-"""What adjtimex(2) returns while the clock is not synchronised."""
+"""Result of adjtimex(2) while the clock is not synchronised."""
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass(frozen=True, slots=True)
 class Timestamp:
-    """A point in time that another process, even after a reboot, can tell the distance of."""
+    """A point in time that can be compared after a restart or a reboot."""
 
     boot: str
-    """Of which start of the machine; empty: not known."""
+    """The kernel's id of this boot; empty: unknown."""
     at: float
-    """Monotonic seconds since then."""
+    """Monotonic seconds."""
     wall: datetime
 
-    def after_s(self, other: Timestamp) -> float:
-        """Return the seconds since another moment, 0 at least.
+    @classmethod
+    def now(cls) -> Timestamp:
+        """Return the current time."""
+        try:
+            boot = BOOT_ID.read_text("ascii").strip()
+        except OSError:
+            boot = ""
+        return cls(boot, time.monotonic(), datetime.now().astimezone())
 
-        Within one start of the machine the wall clock may jump; after a reboot it is all there is.
-        """
-        same = self.boot != "" and self.boot == other.boot
-        return max(0.0, self.at - other.at if same else (self.wall - other.wall).total_seconds())
-
-
-def now() -> Timestamp:
-    """Return the moment that is now."""
-    try:
-        boot = BOOT_ID.read_text("ascii").strip()
-    except OSError:
-        boot = ""
-    return Timestamp(boot, time.monotonic(), datetime.now().astimezone())
+    def after_s(self, earlier: Timestamp) -> float:
+        """Return the seconds since an earlier timestamp, at least 0: of the monotonic clock within one boot."""
+        same_boot = self.boot != "" and self.boot == earlier.boot
+        return max(0.0, self.at - earlier.at if same_boot else (self.wall - earlier.wall).total_seconds())
 
 
 def kernel_synchronised() -> bool | None:
-    """Ask the kernel whether something keeps its clock right; None where it can't be asked."""
+    """Return whether the kernel's clock is synchronised; None where the kernel does not say."""
     try:
-        # struct timex, with room to spare; all zero, it only asks.
+        # A struct timex, with room to spare; all zero changes nothing.
         state = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512))
     except (AttributeError, OSError):
         return None

@@ -1,4 +1,4 @@
-"""How the process and the machine are: rate, memory, temperature, throttling."""
+"""Health of the process and the machine: rate, memory, temperature, throttling."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import deque
 from pathlib import Path
 
 WINDOW = 40
-"""Turns over which the rate is averaged."""
+"""Steps over which the rate is averaged."""
 
 THERMAL = Path("/sys/class/thermal/thermal_zone0/temp")
 THROTTLED = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
@@ -23,28 +23,28 @@ class RateMeter:
         self._cpu_at = self._started, time.process_time()
 
     def count(self) -> None:
-        """Note one step now."""
+        """Count one step."""
         self._times.append(time.monotonic())
 
     def rate(self) -> float:
-        """Return steps per second over the last ones; 0 if none came for 5 s."""
+        """Return the steps per second, over the last WINDOW; 0 after 5 s without a step."""
         times = list(self._times)
         if len(times) < 2 or time.monotonic() - times[-1] > 5:  # noqa: PLR2004 - a rate needs two
             return 0.0
         return (len(times) - 1) / max(1e-6, times[-1] - times[0])
 
     def uptime_s(self) -> float:
-        """Return seconds since the start."""
+        """Return the seconds since the start."""
         return time.monotonic() - self._started
 
     def cpu_percent(self) -> float:
-        """Return the processor time that this process took since the call before, in percent of one core."""
+        """Return the process's processor time since the last call, in percent of one core."""
         (at, used), self._cpu_at = self._cpu_at, (time.monotonic(), time.process_time())
         return 100 * (self._cpu_at[1] - used) / max(1e-6, self._cpu_at[0] - at)
 
 
 def temperature_c(path: Path = THERMAL) -> float | None:
-    """Return the processor's temperature in degrees Celsius, None where the kernel tells none."""
+    """Return the processor's temperature in degrees Celsius, None where the kernel has none."""
     try:
         return int(path.read_text()) / 1000
     except (OSError, ValueError):
@@ -52,7 +52,7 @@ def temperature_c(path: Path = THERMAL) -> float | None:
 
 
 def throttled(path: Path = THROTTLED) -> bool | None:
-    """Whether a Pi is short of voltage or too hot right now (bits 0 to 3), None elsewhere."""
+    """Return whether a Pi is throttled now, by low voltage or heat (bits 0 to 3); None on other machines."""
     try:
         return bool(int(path.read_text(), 16) & 0xF)
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""The one inbox of commands: many threads put, the watch loop drains."""
+"""The queue of commands from all threads to the watch loop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 C = TypeVar("C")
 
 INBOX_LIMIT = 64
-"""Commands that may wait; more are refused: a flood must not hurt."""
+"""Commands that may wait; more are refused."""
 
 
 class InboxFull(Exception):  # noqa: N818 - says what it is, as queue.Full does
@@ -18,7 +18,7 @@ class InboxFull(Exception):  # noqa: N818 - says what it is, as queue.Full does
 
 
 class Inbox(Generic[C]):
-    """Commands in, each with a future that is resolved when it has taken effect."""
+    """Commands, each with a future that is resolved once it has taken effect."""
 
     def __init__(self) -> None:
         self._items: deque[tuple[C, Future[None]]] = deque()
@@ -37,7 +37,7 @@ class Inbox(Generic[C]):
         return future
 
     def drain(self) -> list[tuple[C, Future[None]]]:
-        """Take all commands that wait, oldest first."""
+        """Take all waiting commands, oldest first."""
         with self._changed:
             items = list(self._items)
             self._items.clear()

@@ -1,4 +1,4 @@
-"""What persons have switched, in one small file that survives restarts; and the lock on the state directory."""
+"""A small JSON file that is replaced atomically, and the lock on the state directory."""
 
 from __future__ import annotations
 
@@ -6,62 +6,68 @@ import fcntl
 import json
 import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from musicond.errors import StateDirError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-JsonObject = dict[str, "str | bool | float | None"]
+JsonObject = dict[str, Any]
 
 
 class JsonFile:
-    """A JSON object in a file, replaced as a whole: after a power cut there is the old or the new one."""
+    """A JSON object in a file, replaced as a whole: after a power cut it is the old or the new one."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def load(self, if_damaged: JsonObject) -> JsonObject:
-        """Return what was stored, or nothing. A damaged file is kept aside, and `if_damaged` returned.
-
-        Raises StateDirError where the file can't be read.
-        """
+    def parse(self) -> JsonObject:
+        """Return the stored object, an empty one without a file; raise OSError, and ValueError for a damaged file."""
         try:
-            found = json.loads(self.path.read_text("utf-8"))
-            if isinstance(found, dict):
-                return found
+            data = json.loads(self.path.read_text("utf-8"))
         except FileNotFoundError:
             return {}
-        except ValueError:
-            pass
-        except OSError as fault:
-            raise StateDirError(
-                f"{self.path}: {fault.strerror}; make it readable for this user, or remove it"
-            ) from None
-        try:
-            self.path.replace(self.path.with_suffix(".damaged"))
-        except OSError as fault:
-            raise StateDirError(f"{self.path} is damaged and can't be moved ({fault.strerror}); remove it") from None
-        return if_damaged
+        if not isinstance(data, dict):
+            raise ValueError(f"{self.path} holds no object")  # noqa: TRY004 - damaged, as any other content
+        return data
 
     def read(self) -> JsonObject:
-        """Return what is stored and leave the file as it is; raise StateDirError for one that can't be read."""
+        """Return the stored object and leave a damaged file as it is, for a command; raise StateDirError."""
         try:
-            found = json.loads(self.path.read_text("utf-8"))
-        except FileNotFoundError:
-            return {}
-        except OSError as fault:
-            raise StateDirError(f"{self.path}: {fault.strerror}; put sudo before the command") from None
+            return self.parse()
+        except OSError as exc:
+            raise StateDirError(f"{self.path}: {exc.strerror}; put sudo before the command") from None
         except ValueError:
-            found = None
-        if not isinstance(found, dict):
-            raise StateDirError(f"{self.path} is damaged; the next start moves it aside and stays private")
-        return found
+            raise StateDirError(f"{self.path} is damaged; the next start moves it aside and stays private") from None
 
-    def save(self, settings: JsonObject) -> None:
-        """Store, for the folder's owner alone, whoever does it; on return it is on the disk. Raises OSError."""
+    def load(self, default: JsonObject) -> JsonObject:
+        """Return the stored object, for the daemon; move a damaged file aside and return `default`.
+
+        Raises StateDirError where the file can't be read or moved.
+        """
+        try:
+            return self.parse()
+        except OSError as exc:
+            raise StateDirError(f"{self.path}: {exc.strerror}; make it readable for this user, or remove it") from None
+        except ValueError:
+            pass
+        try:
+            self.move_aside()
+        except OSError as exc:
+            raise StateDirError(f"{self.path} is damaged and can't be moved ({exc.strerror}); remove it") from None
+        return default
+
+    def move_aside(self) -> None:
+        """Rename a damaged file to NAME.damaged; raise OSError."""
+        self.path.replace(self.path.with_suffix(".damaged"))
+
+    def save(self, data: Mapping[str, Any], *, sorted_lines: bool = False) -> None:
+        """Store an object on the disk, readable for the folder's owner alone, whoever saves it; raise OSError.
+
+        `sorted_lines` writes one value a line, in the order of the keys.
+        """
         new = self.path.with_suffix(".new")
         new.unlink(missing_ok=True)
         number = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
@@ -69,7 +75,7 @@ class JsonFile:
             if os.geteuid() == 0:
                 owner = self.path.parent.stat()
                 os.fchown(number, owner.st_uid, owner.st_gid)
-            json.dump(settings, out)
+            json.dump(data, out, sort_keys=sorted_lines, indent=0 if sorted_lines else None)
             out.flush()
             os.fsync(number)
         new.replace(self.path)
@@ -86,11 +92,11 @@ def state_lock(folder: Path) -> Iterator[None]:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as fault:
+    except OSError as exc:
         raise StateDirError(
-            f"the state directory {folder} can't be written ({fault.strerror}); "
+            f"the state directory {folder} can't be written ({exc.strerror}); "
             "make it writable for this user, or set state_dir"
-        ) from fault
+        ) from exc
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Where log lines go: the journal under systemd, standard error otherwise."""
+"""Logging: to the journal under systemd, to standard error otherwise."""
 
 from __future__ import annotations
 
@@ -16,42 +16,41 @@ if TYPE_CHECKING:
 
 LEVELS = ("debug", "info", "warning", "error")
 
-KEPT = 200
-"""Lines that are kept for the page."""
-LONGEST = 1000
-"""Characters that are kept of a line."""
+KEPT_LINES = 200
+"""Number of lines kept for the page."""
+MAX_LENGTH = 1000
+"""Characters kept of a line."""
 
-QUIET = ("aiohttp.access", "asyncio", "mpd")
-"""Libraries that log noise below WARNING."""
+NOISY = ("aiohttp.access", "asyncio", "mpd")
+"""Libraries whose lines below WARNING are dropped."""
 
 
 def setup(level: str) -> None:
-    """Send what is at or above `level` to the journal if systemd collects it, else to stderr."""
+    """Send lines from `level` on to the journal if systemd collects stderr, else to stderr."""
     root = logging.getLogger()
     root.setLevel(level.upper())
-    for name in QUIET:
+    for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
-    handler = _journal() if _under_journal() else None
+    under_journal = _under_journal()
+    handler = _journal_handler() if under_journal else None
     if handler is None:
         handler = logging.StreamHandler(sys.stderr)
-        pattern = "%(message)s" if _under_journal() else "%(asctime)s %(levelname)-7s %(message)s"
-        handler.setFormatter(
-            _Prefixed(pattern, "%H:%M:%S") if _under_journal() else logging.Formatter(pattern, "%H:%M:%S")
-        )
+        readable = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
+        handler.setFormatter(_PriorityFormatter() if under_journal else readable)
     root.handlers[:] = [handler, RECENT]
 
 
 def _under_journal() -> bool:
-    """Whether stderr is the very stream that systemd connected to the journal (sd_journal(3))."""
+    """Return whether systemd has connected stderr to the journal (systemd.exec(5), JOURNAL_STREAM)."""
     try:
         device, inode = os.environ.get("JOURNAL_STREAM", "").split(":")
-        here = os.fstat(sys.stderr.fileno())
-        return (int(device), int(inode)) == (here.st_dev, here.st_ino)
+        stderr = os.fstat(sys.stderr.fileno())
+        return (int(device), int(inode)) == (stderr.st_dev, stderr.st_ino)
     except (ValueError, OSError):
         return False
 
 
-def _journal() -> logging.Handler | None:
+def _journal_handler() -> logging.Handler | None:
     try:
         handler: logging.Handler = import_module("systemd.journal").JournalHandler(SYSLOG_IDENTIFIER="musicond")
     except (ImportError, OSError):
@@ -59,24 +58,24 @@ def _journal() -> logging.Handler | None:
     return handler
 
 
-class Recent(logging.Handler):
-    """Keeps the latest lines from INFO on, whatever else is logged: below it more may be told than people like."""
+class RecentLines(logging.Handler):
+    """Keeps the latest lines from INFO on for the page; those below may hold private details."""
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)
-        self._lines: deque[Mapping[str, str]] = deque(maxlen=KEPT)
+        self._lines: deque[Mapping[str, str]] = deque(maxlen=KEPT_LINES)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep one line, of what is too long the beginning."""
+        """Keep one line, shortened to MAX_LENGTH."""
         try:
             at = datetime.fromtimestamp(record.created).astimezone().isoformat(timespec="seconds")
-            text = textwrap.shorten(record.getMessage(), LONGEST, placeholder=" …")
+            text = textwrap.shorten(record.getMessage(), MAX_LENGTH, placeholder=" …")
             self._lines.append({"at": at, "level": record.levelname, "text": text})
-        except Exception:  # as every handler of the library does
+        except Exception:  # as every handler of the standard library does
             self.handleError(record)
 
     def lines(self) -> list[Mapping[str, str]]:
-        """Return them, oldest first; each with `at` (ISO 8601), `level` and `text`."""
+        """Return the lines, oldest first, each with `at` (ISO 8601), `level` and `text`."""
         self.acquire()
         try:
             return list(self._lines)
@@ -84,11 +83,11 @@ class Recent(logging.Handler):
             self.release()
 
 
-RECENT = Recent()
+RECENT = RecentLines()
 
 
-class _Prefixed(logging.Formatter):
-    """Begin each line with its priority in the form that the journal reads (sd-daemon(3))."""
+class _PriorityFormatter(logging.Formatter):
+    """Puts the priority before each line, in the form of sd-daemon(3)."""
 
     def format(self, record: logging.LogRecord) -> str:
         priority = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4}.get(record.levelno, 3)

@@ -1,4 +1,4 @@
-"""Starts the parts in order, waits for a signal or a fault, stops them in reverse; tells systemd."""
+"""Starts the services in order, waits for a signal or a crash, and stops them in reverse order."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# From a terminal, SIGHUP means that its window was closed, and ends the daemon as it ends every program.
+# From a terminal, SIGHUP means that its window was closed, and ends the daemon like any program.
 SIGNALS = (signal.SIGTERM, signal.SIGINT, *(() if sys.stdin and sys.stdin.isatty() else (signal.SIGHUP,)))
 
 OPEN_DEADLINE_S = 20.0
-"""A device that takes longer to open or close will not come back in this process."""
+"""A camera that takes longer to open or close hangs in its driver; only a new process may get it back."""
 END_S = 1.5
-"""From the signal to the end; what the services leave of it the watch thread may take to end its turn."""
+"""From the signal to the end; the watch thread may use the rest of it to finish its turn."""
 MIN_JOIN_S = 0.2
-ENDED = b"\0"
-"""What the watch thread writes into the pipe of the signals: the number of none of them."""
+WATCH_ENDED = b"\0"
+"""Written by the watch thread into the pipe of the signals; no signal has this number."""
 
 
 class Service(Protocol):
-    """Something with a start and a stop; see `core.ports.Output`."""
+    """A part with a start and a stop; see `core.ports.Output`."""
 
     @property
     def name(self) -> str:
-        """Short name."""
+        """The short name."""
 
     def start(self) -> None:
-        """Begin."""
+        """Start."""
 
     def stop(self) -> None:
-        """End; may be called twice."""
+        """Stop; may be called twice."""
 
 
 class Loop(Protocol):
@@ -52,7 +52,7 @@ class Loop(Protocol):
     opening_since: float | None
 
     def run(self) -> None:
-        """Turn until stopped."""
+        """Run turns until stopped."""
 
     def stop(self) -> None:
         """End after the turn in progress."""
@@ -70,16 +70,16 @@ class Supervisor:
         reload: Callable[[], None],
     ) -> None:
         self._services, self._loop, self._notifier, self._ready, self._reload = services, loop, notifier, ready, reload
-        self._woken, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._crashed = False
         self._thread = threading.Thread(target=self._watch, name="watch", daemon=True)
 
     def run(self) -> int:
-        """Return the exit code: 0 after a signal, 1 after a crash of the watch thread."""
+        """Run until a signal or a crash; return the exit code, 0 or 1."""
         started: list[Service] = []
         for number in SIGNALS:
             signal.signal(number, self._signalled)
-        signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
+        signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
         try:
             for service in self._services:
                 started.append(service)
@@ -93,21 +93,21 @@ class Supervisor:
             self._notifier.stopping()
             self._loop.stop()
             for service in reversed(started):
-                with suppress(OSError):  # the others must be stopped too
+                with suppress(OSError):  # the others are stopped too
                     service.stop()
         if self._thread.is_alive():
             self._thread.join(max(MIN_JOIN_S, ended + END_S - time.monotonic()))
         if self._thread.is_alive():
-            # A camera that hangs in the driver can't be waited for; the kernel closes it.
+            # A camera that hangs in its driver can't be stopped; the kernel closes it.
             log.warning("the camera does not let go; ending without it")
             os._exit(1 if self._crashed else 0)
         return 1 if self._crashed else 0
 
     def _wait(self) -> None:
-        # Not an Event: a signal's handler that sets one may find its lock held by the very thread it runs in.
+        # Not an Event: the handler of a signal may interrupt the thread that holds its lock.
         while True:
-            if select.select([self._woken], [], [], 1.0)[0]:
-                if any(number != signal.SIGHUP for number in os.read(self._woken, 64)):
+            if select.select([self._wake_read], [], [], 1.0)[0]:
+                if any(number != signal.SIGHUP for number in os.read(self._wake_read, 64)):
                     return
                 self._notifier.reloading()
                 self._reload()
@@ -127,8 +127,8 @@ class Supervisor:
             log.exception("the watch loop failed")
             self._crashed = True
         finally:
-            os.write(self._waker, ENDED)
+            os.write(self._wake_write, WATCH_ENDED)
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
-        """Nothing to do: that a signal came is written to the wake-up pipe by the interpreter."""
+        """Do nothing: the interpreter writes the signal's number into the pipe."""
         del number, frame

@@ -1,4 +1,4 @@
-"""The thread `jobs`: work that may take minutes, one piece after the other, and what is looked after regularly."""
+"""A thread for long jobs, one after the other, and for periodic tasks."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import queue
 import threading
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -15,80 +16,82 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-TICK_S = 60.0
+PERIOD_S = 60.0
 JOIN_S = 1.0
-MOST_WAITING = 16
+MAX_WAITING = 16
 
 
 class Worker:
-    """A service of the supervisor. Long jobs look at `stopping` and end when it is set."""
+    """A service of the supervisor.
+
+    Periodic tasks run at the start, after each job and every `period_s`. Long jobs call `should_stop` now and then.
+    """
 
     def __init__(
-        self, regular: Sequence[Callable[[], None]] = (), tick_s: float = TICK_S, *, name: str = "jobs"
+        self, periodic: Sequence[Callable[[], None]] = (), period_s: float = PERIOD_S, *, name: str = "jobs"
     ) -> None:
         self.name = name
-        self._regular, self._tick_s = regular, tick_s
-        self._queue: queue.Queue[Callable[[], None] | None] = queue.Queue(MOST_WAITING)
-        self.stopping = threading.Event()
+        self._periodic, self._period_s = periodic, period_s
+        self._queue: queue.Queue[Callable[[], None]] = queue.Queue(MAX_WAITING)
+        self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._broken: set[Callable[[], None]] = set()
 
     def start(self) -> None:
-        """Begin; what is regular is looked after at once."""
+        """Start the thread."""
         self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
         self._thread.start()
 
     def submit(self, job: Callable[[], T]) -> Future[T]:
-        """Have a job done after those that wait; its future fails with queue.Full where too many do."""
+        """Queue a job; its future fails with queue.Full where too many wait."""
         future: Future[T] = Future()
 
-        def work() -> None:
+        def run() -> None:
             if not future.set_running_or_notify_cancel():
                 return
             try:
                 future.set_result(job())
-            except Exception as fault:  # whoever asked decides what it means
-                future.set_exception(fault)
+            except Exception as exc:  # the caller decides what it means
+                future.set_exception(exc)
 
         try:
-            self._queue.put_nowait(work)
+            self._queue.put_nowait(run)
         except queue.Full as full:
             future.set_exception(full)
         return future
 
     def should_stop(self) -> bool:
-        """Do what waits; a long job calls it where it can be interrupted. Return whether it has to end."""
-        while not self.stopping.is_set():
-            try:
-                work = self._queue.get_nowait()
-            except queue.Empty:
-                break
-            if work is not None:
-                work()
-        return self.stopping.is_set()
+        """Run the waiting jobs, and return whether the running one has to end."""
+        self.run_pending()
+        return self._stopping.is_set()
+
+    def run_pending(self) -> None:
+        """Run the jobs that wait."""
+        with suppress(queue.Empty):
+            while not self._stopping.is_set():
+                self._queue.get_nowait()()
 
     def stop(self) -> None:
-        """End after the job in progress, which is asked to; within about a second. May be called twice."""
+        """End after the running job, within about a second; may be called twice."""
         thread, self._thread = self._thread, None
-        self.stopping.set()
+        self._stopping.set()
         if thread is not None:
-            try:
-                self._queue.put_nowait(None)
-            except queue.Full:
-                log.debug("jobs that waited are not done")
+            with suppress(queue.Full):
+                self._queue.put_nowait(lambda: None)  # ends the wait for a job
             thread.join(JOIN_S)
 
     def _run(self) -> None:
-        while not self.stopping.is_set():
-            for task in [each for each in self._regular if each not in self._broken]:
-                try:
-                    task()
-                except Exception:  # a bug: told once with its traceback, and the rest goes on
-                    log.exception("a regular job failed")
-                    self._broken.add(task)
-            try:
-                work = self._queue.get(timeout=self._tick_s)
-            except queue.Empty:
+        while not self._stopping.is_set():
+            self._run_periodic()
+            with suppress(queue.Empty):
+                self._queue.get(timeout=self._period_s)()
+
+    def _run_periodic(self) -> None:
+        for task in self._periodic:
+            if task in self._broken:
                 continue
-            if work is not None:
-                work()
+            try:
+                task()
+            except Exception:  # a bug: logged once with its traceback, and the others go on
+                log.exception("a regular job failed")
+                self._broken.add(task)

@@ -18,7 +18,6 @@ from musicond.core.models import EMOTIONS, Box, Emotion, EmotionEstimate, Faces,
 from musicond.core.mood.tracker import MoodConfig
 from musicond.core.pipeline import FrameRate, Pipeline
 from musicond.core.recommend.recommender import Recommender
-from musicond.errors import CatalogueError, CommandError, SourceLost
 from musicond.library.catalogue import SqliteCatalogue
 from musicond.library.database import FILE_NAME
 from musicond.library.editor import CatalogueEditor
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from musicond.core.commands import Command
+    from musicond.core.commands import Command, ConfigUpdate
     from musicond.core.outcome import Outcome
     from tests.mqtt.conftest import Listener
 
@@ -138,21 +137,19 @@ class House:
         recommender = Recommender(self.catalogue, 1)
         pipeline = Pipeline(self.room, Reader(self.room), recommender, MoodConfig(0.42, 0.30, 0.2, 1.0, 0.1))
         pipeline.settings = load_settings(self.store)
-        self.inbox: Inbox[Command] = Inbox()
+        self.inbox: Inbox[Command | ConfigUpdate] = Inbox()
         self.latest: Outcome | None = None
         self.commands: list[Command] = []
         self._turned = threading.Condition()
         self._facts = facts
         config = Mqtt.model_validate({"host": "127.0.0.1", "port": port, **(settings or {})})
         self.output = MqttOutput(config, node, "musicond", password, self._submit, vitals, facts, timing)
-        self.loop: WatchLoop[Frame, Command, Outcome] = WatchLoop(
+        self.loop = WatchLoop(
             Camera(self.room),
             Controller(pipeline, FrameRate(8, 8), self.store),
             self.inbox,
             emit=self._emit,
-            lost=SourceLost,
             beat=lambda: None,
-            refused=(OSError, CatalogueError, CommandError),
         )
         self._thread = threading.Thread(target=self.loop.run, daemon=True)
 

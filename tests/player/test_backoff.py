@@ -1,3 +1,5 @@
+"""Waits after failures of the backend, and the steps of a fade."""
+
 from __future__ import annotations
 
 import logging
@@ -18,87 +20,86 @@ class Clock:
         return self.now
 
 
-def test_waits_grow_with_jitter_and_the_log_tells_edges_only(caplog: pytest.LogCaptureFixture) -> None:
+def test_waits_grow_with_jitter_and_only_changes_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock()
-    retries = Backoff(clock)
+    backoff = Backoff(clock)
     with caplog.at_level(logging.INFO):
-        for wait in (*BACKOFF_S, BACKOFF_S[-1]):
-            retries.failed(PlaybackError("out of reach; plug it in"), looked=True)
-            found = retries.wait_s()
-            assert found is not None
-            assert wait * (1 - JITTER) <= found <= wait * (1 + JITTER)
-            clock.now += found
-        retries.succeeded(looked=True)
-        retries.succeeded()
+        for expected in (*BACKOFF_S, BACKOFF_S[-1]):
+            backoff.failed(PlaybackError("out of reach; plug it in"), polled=True)
+            wait = backoff.wait_s()
+            assert wait is not None
+            assert expected * (1 - JITTER) <= wait <= expected * (1 + JITTER)
+            clock.now += wait
+        backoff.succeeded(polled=True)
+        backoff.succeeded()
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
-    assert (retries.trouble, retries.wait_s()) == (None, None)
+    assert (backoff.trouble, backoff.wait_s()) == (None, None)
 
 
-def test_a_rest_that_was_asked_for_binds_persons_orders_too() -> None:
+def test_a_wait_that_the_service_asks_for_binds_persons_too() -> None:
     clock = Clock()
-    retries = Backoff(clock)
-    retries.failed(PlaybackError("a rest", wait_s=3600))
-    retries.reset()
-    assert retries.wait_s() == 3600
-    assert retries.blocked(urgent=True)
+    backoff = Backoff(clock)
+    backoff.failed(PlaybackError("a rest", wait_s=3600))
+    backoff.reset()
+    assert backoff.wait_s() == 3600
+    assert backoff.blocked(urgent=True)
     clock.now = 3600
-    assert not retries.blocked()
+    assert not backoff.blocked()
 
 
-def test_a_missing_sign_in_is_looked_for_often_and_a_new_one_at_once() -> None:
-    retries = Backoff(Clock())
-    retries.failed(PlaybackError("sign in", sign_in=True))
-    assert retries.wait_s() == SIGN_IN_S
-    retries.reset()
-    assert retries.wait_s() is None
-    retries.succeeded(looked=True)
-    assert retries.trouble is None, "somebody has signed in: nothing more is asked for"
+def test_a_missing_sign_in_is_checked_often_and_a_new_one_used_immediately() -> None:
+    backoff = Backoff(Clock())
+    backoff.failed(PlaybackError("sign in", sign_in=True))
+    assert backoff.wait_s() == SIGN_IN_S
+    backoff.reset()
+    assert backoff.wait_s() is None
+    backoff.succeeded(polled=True)
+    assert backoff.trouble is None, "somebody has signed in: nothing more is needed"
 
 
-def test_what_could_not_be_done_stays_told_although_a_look_succeeds() -> None:
+def test_a_failed_action_is_shown_although_polls_succeed() -> None:
     clock = Clock()
-    retries = Backoff(clock)
-    retries.failed(PlaybackError("not visible"))
-    assert retries.blocked(), "a flood of orders is no flood of requests"
-    assert not retries.blocked(urgent=True), "but stop is tried"
-    retries.succeeded(looked=True)
-    assert retries.trouble == "not visible"
+    backoff = Backoff(clock)
+    backoff.failed(PlaybackError("not visible"))
+    assert backoff.blocked(), "many commands do not become many requests"
+    assert not backoff.blocked(urgent=True), "but stop is tried"
+    backoff.succeeded(polled=True)
+    assert backoff.trouble == "not visible"
     clock.now = SHOWN_S
-    retries.succeeded(looked=True)
-    assert retries.trouble is None
+    backoff.succeeded(polled=True)
+    assert backoff.trouble is None
 
 
-def test_music_that_is_to_be_halted_is_halted_even_if_a_step_of_the_fade_fails() -> None:
-    done: list[object] = []
+def test_the_pause_of_a_fade_is_made_even_if_a_step_fails() -> None:
+    calls: list[object] = []
 
-    def level(percent: int) -> None:
-        done.append(percent)
+    def set_volume(percent: int) -> None:
+        calls.append(percent)
         if percent == 30:
             raise PlaybackError("no volume")
 
-    fade = VolumeFader(level, lambda: done.append("halt"))
-    fade.out(60)
-    assert done == [45]
-    at = fade.due_s(0.0)
+    fader = VolumeFader(set_volume, lambda: calls.append("pause"))
+    fader.fade_out(60)
+    assert calls == [45]
+    at = fader.due_s(0.0)
     assert at is not None
-    fade.turn(at + 3 * STEP_S)
-    assert done == [45, 30, "halt"]
-    assert fade.due_s(0.0) is None
+    fader.run_due(at + 3 * STEP_S)
+    assert calls == [45, 30, "pause"]
+    assert fader.due_s(0.0) is None
 
 
-def test_a_fade_goes_in_steps_and_can_be_left_undone() -> None:
-    done: list[int] = []
-    fade = VolumeFader(done.append, lambda: None)
-    fade.to(20, 60)
-    assert done == [30]
-    at = fade.due_s(0.0)
+def test_a_fade_has_steps_and_can_be_cancelled() -> None:
+    volumes: list[int] = []
+    fader = VolumeFader(volumes.append, lambda: None)
+    fader.fade_to(20, 60)
+    assert volumes == [30]
+    at = fader.due_s(0.0)
     assert at is not None
-    fade.turn(at + 10)
-    assert done == [30, 40, 50, 60]
-    fade.up(50, slowly=False)
-    fade.to(None, 10)
-    assert done[-2:] == [50, 10]
-    fade.to(10, 90)
-    fade.forget()
-    fade.turn(at + 100)
-    assert done[-1] == 30
+    fader.run_due(at + 10)
+    assert volumes == [30, 40, 50, 60]
+    fader.fade_to(None, 10)
+    assert volumes[-1] == 10
+    fader.fade_to(10, 90)
+    fader.cancel()
+    fader.run_due(at + 100)
+    assert volumes[-1] == 30

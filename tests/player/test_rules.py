@@ -1,4 +1,4 @@
-"""The rules of "never annoy", each by a story, and their promises for any story."""
+"""The rules of playback, each by an example, and a property test over any sequence of events."""
 
 from __future__ import annotations
 
@@ -10,20 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from musicond.core.commands import Next, Play, PlayerCommand, SetVolume, Stop
 from musicond.core.models import Mood, PlayerStatus, Track
 from musicond.core.outcome import Recommendation
 from musicond.core.schedule import Hours
 from musicond.player.events import (
     Action,
-    Ask,
-    AskNext,
-    AskStop,
-    AskVolume,
     ChangeVolume,
     Event,
     PausePlayback,
     PlaybackRules,
     PlayerState,
+    Requested,
     RequestTracks,
     ResumePlayback,
     RoomUpdate,
@@ -33,11 +31,12 @@ from musicond.player.events import (
 )
 from musicond.player.rules import (
     GRACE_S,
-    WISH_S,
+    PENDING_MAX_S,
+    PlaybackChange,
     autoplay_block,
     classify_change,
     classify_first,
-    plays_ours,
+    is_owned,
     poll_in_s,
     step,
 )
@@ -53,15 +52,15 @@ def recommendation(tracks: tuple[Track, ...] = SONGS) -> Recommendation:
     return Recommendation(Mood.HAPPY, tracks, "", NOON)
 
 
-class Speaker:
-    """A speaker that does as it is told, and the rules that tell it; time is the test's."""
+class Simulation:
+    """The rules with a simulated backend and clock."""
 
     def __init__(self, rules: PlaybackRules | None = None, **room: Any) -> None:
         self.rules, self.state, self.at = rules or PlaybackRules(), PlayerState(), 0.0
         self.room = RoomUpdate(0.0, NOON, **({"autoplay": True} | room))
-        self.heard = PlayerStatus()
+        self.status = PlayerStatus()
         self.done: list[Action] = []
-        self.tell()
+        self.update()
 
     def take(self, event: Event) -> list[Action]:
         self.state, actions = step(self.state, self.rules, event)
@@ -71,45 +70,49 @@ class Speaker:
                 names = tuple(track.track_id for track in action.tracks)
                 assert not self.take(Started(self.at, names, action.automatic))
             elif isinstance(action, PausePlayback | ResumePlayback):
-                self.heard = replace(self.heard, playing=isinstance(action, ResumePlayback))
+                self.status = replace(self.status, playing=isinstance(action, ResumePlayback))
         self.done += actions
         return list(actions)
 
-    def play(self, *names: str, here: bool = True, position_s: float = 0.0) -> None:
-        """Play the first of these; who does so is not known."""
-        self.heard = PlayerStatus(
+    def play(self, *names: str, here: bool = True, elapsed_s: float = 0.0) -> None:
+        """Play the first of these, as somebody elsewhere might."""
+        self.status = PlayerStatus(
             playing=True,
             on_our_device=here,
             item_ids=frozenset(names[:1]),
-            elapsed_s=position_s,
+            elapsed_s=elapsed_s,
             duration_s=LENGTH_S,
             volume=50,
         )
 
-    def tell(self, **room: Any) -> list[Action]:
-        """Tell what is known of the room."""
+    def request(self, command: PlayerCommand, tracks: tuple[Track, ...] = ()) -> list[Action]:
+        """Send a person's command."""
+        return self.take(Requested(self.at, command, tracks))
+
+    def update(self, **room: Any) -> list[Action]:
+        """Send a room update."""
         wall = NOON + timedelta(seconds=self.at)
         self.room = replace(self.room, at=self.at, wall_time=wall, recommended=False, **room)
         return self.take(self.room)
 
-    def mood(self, tracks: tuple[Track, ...] = SONGS) -> list[Action]:
-        """Recommend something new."""
+    def recommend(self, tracks: tuple[Track, ...] = SONGS) -> list[Action]:
+        """Send a new recommendation."""
         self.room = replace(self.room, at=self.at, recommendation=recommendation(tracks), recommended=True)
         return self.take(self.room)
 
-    def look(self, after_s: float = 10.0) -> list[Action]:
-        """Let time pass, and look."""
+    def poll(self, after_s: float = 10.0) -> list[Action]:
+        """Let time pass, then poll."""
         self.at += after_s
-        if self.heard.playing:
-            self.heard = replace(self.heard, elapsed_s=self.heard.elapsed_s + after_s)
-        self.tell()
-        return self.take(StatusPolled(self.at, self.heard))
+        if self.status.playing:
+            self.status = replace(self.status, elapsed_s=self.status.elapsed_s + after_s)
+        self.update()
+        return self.take(StatusPolled(self.at, self.status))
 
-    def started(self) -> Speaker:
-        """Let music start by itself."""
-        self.mood()
-        assert self.look(0.1) == [StartPlayback(SONGS, automatic=True)]
-        assert self.look(GRACE_S) == []
+    def started(self) -> Simulation:
+        """Let autoplay start music."""
+        self.recommend()
+        assert self.poll(0.1) == [StartPlayback(SONGS, automatic=True)]
+        assert self.poll(GRACE_S) == []
         return self
 
     @property
@@ -118,230 +121,237 @@ class Speaker:
 
 
 def test_a_new_mood_starts_music_right_after_a_look() -> None:
-    speaker = Speaker(PlaybackRules(volume=70, volume_max=60))
-    assert poll_in_s(speaker.state, 0.0) is None
-    assert speaker.mood() == []
-    assert poll_in_s(speaker.state, 0.0) == 0.0
-    assert speaker.look(0.1) == [StartPlayback(SONGS, automatic=True, volume=60)], "never beyond the ceiling"
-    assert plays_ours(speaker.state, speaker.heard)
+    player = Simulation(PlaybackRules(volume=70, volume_max=60))
+    assert poll_in_s(player.state, 0.0) is None
+    assert player.recommend() == []
+    assert poll_in_s(player.state, 0.0) == 0.0
+    assert player.poll(0.1) == [StartPlayback(SONGS, automatic=True, volume=60)], "never beyond the ceiling"
+    assert is_owned(player.status, player.state.owned_ids)
 
 
 def test_without_autoplay_only_a_person_starts_music() -> None:
-    speaker = Speaker(autoplay=False)
-    speaker.mood()
-    assert speaker.look() == []
-    assert speaker.why == ""
-    assert speaker.take(Ask(speaker.at)) == [StartPlayback(SONGS, automatic=False)]
-    assert speaker.take(Ask(speaker.at, OTHERS)) == [StartPlayback(OTHERS, automatic=False)]
+    player = Simulation(autoplay=False)
+    player.recommend()
+    assert player.poll() == []
+    assert player.why == ""
+    assert player.request(Play()) == [StartPlayback(SONGS, automatic=False)]
+    assert player.request(Play(), OTHERS) == [StartPlayback(OTHERS, automatic=False)]
 
 
 def test_an_order_without_anything_to_play_does_nothing() -> None:
-    assert Speaker().take(Ask(0.0)) == []
-    state, actions = step(PlayerState(), PlaybackRules(), Ask(0.0))
+    assert Simulation().request(Play()) == []
+    state, actions = step(PlayerState(), PlaybackRules(), Requested(0.0, Play()))
     assert not actions
     assert autoplay_block(state, PlaybackRules(), 0.0) is None
-    assert step(PlayerState(), PlaybackRules(), AskStop(1.0))[0].suppressed_until == 1.0 + PlaybackRules().silence_s
+    assert (
+        step(PlayerState(), PlaybackRules(), Requested(1.0, Stop()))[0].suppressed_until
+        == 1.0 + PlaybackRules().silence_s
+    )
 
 
 @pytest.mark.parametrize("here", [True, False])
 def test_somebodys_music_is_never_interrupted(*, here: bool) -> None:
-    speaker = Speaker()
-    speaker.play("theirs", here=here)
-    speaker.mood()
-    assert speaker.look() == []
-    assert "somebody else's" in speaker.why
-    speaker.heard = replace(speaker.heard, playing=False)
-    speaker.mood()
-    assert speaker.look() == []
-    assert "cool-down after" in speaker.why
-    speaker.look(700)
-    speaker.mood()
-    assert speaker.look() == [StartPlayback(SONGS, automatic=True)]
+    player = Simulation()
+    player.play("theirs", here=here)
+    player.recommend()
+    assert player.poll() == []
+    assert "somebody else's" in player.why
+    player.status = replace(player.status, playing=False)
+    player.recommend()
+    assert player.poll() == []
+    assert "cool-down after" in player.why
+    player.poll(700)
+    player.recommend()
+    assert player.poll() == [StartPlayback(SONGS, automatic=True)]
 
 
 def test_who_takes_over_is_left_alone() -> None:
-    speaker = Speaker().started()
-    speaker.play("theirs")
-    assert speaker.look() == []
-    assert not plays_ours(speaker.state, speaker.heard)
-    speaker.tell(present=False)
-    assert speaker.look(3000) == [], "not ours to pause"
-    assert speaker.take(Ask(speaker.at)) == [StartPlayback(SONGS, automatic=False)], "an order is an order"
+    player = Simulation().started()
+    player.play("theirs")
+    assert player.poll() == []
+    assert not is_owned(player.status, player.state.owned_ids)
+    player.update(present=False)
+    assert player.poll(3000) == [], "not ours to pause"
+    assert player.request(Play()) == [StartPlayback(SONGS, automatic=False)], "a command is a command"
 
 
 def test_a_song_is_heard_to_its_end_and_then_the_mood_is_followed() -> None:
-    speaker = Speaker(PlaybackRules(cool_down_s=0)).started()
-    speaker.mood(OTHERS)
-    assert speaker.look(60) == []
-    assert poll_in_s(speaker.state, speaker.at) == GRACE_S
-    speaker.look(LENGTH_S - speaker.heard.elapsed_s - 3)
-    assert poll_in_s(speaker.state, speaker.at) == pytest.approx(1.5)
-    assert speaker.look(2) == [StartPlayback(OTHERS, automatic=True)]
+    player = Simulation(PlaybackRules(cool_down_s=0)).started()
+    player.recommend(OTHERS)
+    assert player.poll(60) == []
+    assert poll_in_s(player.state, player.at) == GRACE_S
+    player.poll(LENGTH_S - player.status.elapsed_s - 3)
+    assert poll_in_s(player.state, player.at) == pytest.approx(1.5)
+    assert player.poll(2) == [StartPlayback(OTHERS, automatic=True)]
 
 
 def test_a_song_of_unknown_length_is_followed_when_the_next_one_plays() -> None:
-    speaker = Speaker(PlaybackRules(cool_down_s=0)).started()
-    speaker.heard = replace(speaker.heard, duration_s=None)
-    speaker.mood(OTHERS)
-    assert speaker.look() == []
-    assert poll_in_s(speaker.state, speaker.at) == GRACE_S
-    speaker.play("t:1")
-    assert speaker.look() == [StartPlayback(OTHERS, automatic=True)]
+    player = Simulation(PlaybackRules(cool_down_s=0)).started()
+    player.status = replace(player.status, duration_s=None)
+    player.recommend(OTHERS)
+    assert player.poll() == []
+    assert poll_in_s(player.state, player.at) == GRACE_S
+    player.play("t:1")
+    assert player.poll() == [StartPlayback(OTHERS, automatic=True)]
 
 
 def test_now_means_now_but_not_within_the_cool_down() -> None:
-    speaker = Speaker(PlaybackRules(song_end=False)).started()
-    speaker.mood(OTHERS)
-    assert speaker.look() == []
-    assert "cool-down until 12:10" in speaker.why
-    speaker.heard = replace(speaker.heard, elapsed_s=0.0, duration_s=9000.0)
-    assert speaker.look(590) == [StartPlayback(OTHERS, automatic=True)]
+    player = Simulation(PlaybackRules(song_end=False)).started()
+    player.recommend(OTHERS)
+    assert player.poll() == []
+    assert "cool-down until 12:10" in player.why
+    player.status = replace(player.status, elapsed_s=0.0, duration_s=9000.0)
+    assert player.poll(590) == [StartPlayback(OTHERS, automatic=True)]
 
 
 def test_two_pauses_or_skips_bring_silence_which_an_order_ends() -> None:
-    speaker = Speaker(PlaybackRules(cool_down_s=0)).started()
-    speaker.play("t:1")
-    speaker.look()
-    assert speaker.state.interventions, "skipped"
-    speaker.heard = replace(speaker.heard, playing=False)
-    speaker.look()
-    assert "silent until 14:0" in speaker.why
-    speaker.mood(OTHERS)
-    assert speaker.look(60) == []
-    assert speaker.take(Ask(speaker.at)) == [ResumePlayback()]
-    assert speaker.why == ""
-    speaker.look(7300)
-    assert speaker.take(Ask(speaker.at, OTHERS)) == [StartPlayback(OTHERS, automatic=False)]
+    player = Simulation(PlaybackRules(cool_down_s=0)).started()
+    player.play("t:1")
+    player.poll()
+    assert player.state.interventions, "skipped"
+    player.status = replace(player.status, playing=False)
+    player.poll()
+    assert "silent until 14:0" in player.why
+    player.recommend(OTHERS)
+    assert player.poll(60) == []
+    assert player.request(Play()) == [ResumePlayback()]
+    assert player.why == ""
+    player.poll(7300)
+    assert player.request(Play(), OTHERS) == [StartPlayback(OTHERS, automatic=False)]
 
 
 def test_a_pause_right_after_the_start_counts_too() -> None:
-    speaker = Speaker()
-    speaker.mood()
-    speaker.look(0.1)
-    speaker.heard = replace(speaker.heard, playing=False)
-    speaker.look(1)
-    assert not speaker.state.interventions, "it may be the state before"
-    speaker.look(GRACE_S)
-    assert speaker.state.interventions
+    player = Simulation()
+    player.recommend()
+    player.poll(0.1)
+    player.status = replace(player.status, playing=False)
+    player.poll(1)
+    assert not player.state.interventions, "it may be the state before"
+    player.poll(GRACE_S)
+    assert player.state.interventions
 
 
 def test_stop_is_silence_at_once() -> None:
-    speaker = Speaker(PlaybackRules(cool_down_s=0)).started()
-    assert speaker.take(AskStop(speaker.at)) == [PausePlayback(automatic=False)]
-    speaker.look()
-    assert not speaker.state.interventions, "nobody is blamed for what was ordered"
-    speaker.mood(OTHERS)
-    assert speaker.look() == []
-    assert "play ends it" in speaker.why
+    player = Simulation(PlaybackRules(cool_down_s=0)).started()
+    assert player.request(Stop()) == [PausePlayback(automatic=False)]
+    player.poll()
+    assert not player.state.interventions, "nobody is blamed for what was ordered"
+    player.recommend(OTHERS)
+    assert player.poll() == []
+    assert "play ends it" in player.why
 
 
 def test_next_plays_the_other_songs_where_ours_play() -> None:
-    speaker = Speaker(autoplay=False)
-    speaker.mood()
-    speaker.take(AskNext(0.0))
-    assert speaker.mood(OTHERS) == []
-    speaker.take(Ask(0.0))
-    speaker.look()
-    speaker.take(AskNext(speaker.at))
-    assert speaker.mood(SONGS) == [StartPlayback(SONGS, automatic=False)]
+    player = Simulation(autoplay=False)
+    player.recommend()
+    player.request(Next())
+    assert player.recommend(OTHERS) == []
+    player.request(Play())
+    player.poll()
+    player.request(Next())
+    assert player.recommend(SONGS) == [StartPlayback(SONGS, automatic=False)]
 
 
 def test_an_empty_room_pauses_what_we_started_also_when_it_gets_dark() -> None:
-    speaker = Speaker().started()
-    speaker.heard = replace(speaker.heard, duration_s=9000.0)
-    speaker.tell(present=False)
-    assert speaker.look(300) == []
-    speaker.tell(present=None, watching=False)
-    assert speaker.why == "nothing is read now"
-    assert speaker.look(301) == [PausePlayback(automatic=True)]
-    speaker.look()
-    assert not speaker.state.interventions
-    speaker.tell(present=False, watching=True)
-    assert speaker.why == "nobody is in the room"
-    assert speaker.take(Ask(speaker.at)) == [ResumePlayback()]
-    assert speaker.look(300) == [], "who asks from elsewhere wants to hear it"
-    assert speaker.look(301) == [PausePlayback(automatic=True)]
-    speaker.tell(present=True)
-    assert speaker.state.away_since is None
+    player = Simulation().started()
+    player.status = replace(player.status, duration_s=9000.0)
+    player.update(present=False)
+    assert player.poll(300) == []
+    player.update(present=None, watching=False)
+    assert player.why == "nothing is read now"
+    assert player.poll(301) == [PausePlayback(automatic=True)]
+    player.poll()
+    assert not player.state.interventions
+    player.update(present=False, watching=True)
+    assert player.why == "nobody is in the room"
+    assert player.request(Play()) == [ResumePlayback()]
+    assert player.poll(300) == [], "who asks from elsewhere wants to hear it"
+    assert player.poll(301) == [PausePlayback(automatic=True)]
+    player.update(present=True)
+    assert player.state.away_since is None
 
 
 def test_a_pause_stops_ours_and_lets_nothing_start() -> None:
-    speaker = Speaker().started()
-    speaker.tell(paused=True)
-    assert poll_in_s(speaker.state, speaker.at) == 0.0
-    assert speaker.look(0.1) == [PausePlayback(automatic=True)]
-    speaker.mood(OTHERS)
-    assert speaker.look() == []
-    assert speaker.why == "paused"
+    player = Simulation().started()
+    player.update(paused=True)
+    assert poll_in_s(player.state, player.at) == 0.0
+    assert player.poll(0.1) == [PausePlayback(automatic=True)]
+    player.recommend(OTHERS)
+    assert player.poll() == []
+    assert player.why == "paused"
 
 
 def test_quiet_hours_and_a_clock_that_is_not_set() -> None:
-    speaker = Speaker(PlaybackRules(quiet_hours=Hours.parse("11:00-13:00")))
-    speaker.mood()
-    assert speaker.look() == []
-    assert speaker.why == "quiet hours until 13:00"
-    speaker.tell(synchronised=False)
-    assert "clock" in speaker.why
+    player = Simulation(PlaybackRules(quiet_hours=Hours.parse("11:00-13:00")))
+    player.recommend()
+    assert player.poll() == []
+    assert player.why == "quiet hours until 13:00"
+    player.update(synchronised=False)
+    assert "clock" in player.why
 
 
 def test_a_list_that_ends_asks_for_more_with_autoplay() -> None:
     for autoplay in (True, False):
-        speaker = Speaker(PlaybackRules(cool_down_s=600), autoplay=autoplay)
-        speaker.mood()
-        speaker.take(Ask(speaker.at))
-        speaker.look(GRACE_S)
-        speaker.play("t:2", position_s=LENGTH_S - 3)
-        speaker.state = replace(speaker.state, interventions=())
-        speaker.look(0)
-        speaker.state = replace(speaker.state, foreign_playback_at=float("-inf"), interventions=())
-        speaker.heard = PlayerStatus()
-        assert speaker.look(4) == ([RequestTracks()] if autoplay else [])
-        assert not speaker.state.owned_ids
+        player = Simulation(PlaybackRules(cool_down_s=600), autoplay=autoplay)
+        player.recommend()
+        player.request(Play())
+        player.poll(GRACE_S)
+        player.play("t:2", elapsed_s=LENGTH_S - 3)
+        player.state = replace(player.state, interventions=())
+        player.poll(0)
+        player.state = replace(player.state, foreign_playback_at=float("-inf"), interventions=())
+        player.status = PlayerStatus()
+        assert player.poll(4) == ([RequestTracks()] if autoplay else [])
+        assert not player.state.owned_ids
 
 
 def test_what_can_not_be_had_for_long_is_not_wanted_any_more() -> None:
-    speaker = Speaker(PlaybackRules(cool_down_s=0))
-    speaker.mood()
-    assert speaker.look(WISH_S + 1) == []
-    speaker.mood()
-    speaker.tell(present=False)
-    assert speaker.look(1) == []
-    assert speaker.state.pending is None
+    player = Simulation(PlaybackRules(cool_down_s=0))
+    player.recommend()
+    assert player.poll(PENDING_MAX_S + 1) == []
+    player.recommend()
+    player.update(present=False)
+    assert player.poll(1) == []
+    assert player.state.pending is None
 
 
 def test_the_volume_is_a_persons_within_the_ceiling() -> None:
-    speaker = Speaker(PlaybackRules(volume_max=60))
-    assert speaker.take(AskVolume(0.0, 90)) == [ChangeVolume(60)]
-    speaker.tell(volume=20)
-    speaker.mood()
-    assert speaker.look() == [StartPlayback(SONGS, automatic=True, volume=20)]
-    loud = Speaker(PlaybackRules(volume_max=30))
-    loud.heard = PlayerStatus(volume=80)
-    loud.look()
-    loud.mood()
-    assert loud.look() == [StartPlayback(SONGS, automatic=True, volume=30)]
+    player = Simulation(PlaybackRules(volume_max=60))
+    assert player.request(SetVolume(90)) == [ChangeVolume(60)]
+    player.update(volume=20)
+    player.recommend()
+    assert player.poll() == [StartPlayback(SONGS, automatic=True, volume=20)]
+    loud = Simulation(PlaybackRules(volume_max=30))
+    loud.status = PlayerStatus(volume=80)
+    loud.poll()
+    loud.recommend()
+    assert loud.poll() == [StartPlayback(SONGS, automatic=True, volume=30)]
 
 
-def test_what_two_looks_tell() -> None:
+def test_a_change_is_classified_from_two_polls() -> None:
     ours = ("a", "b")
     last = PlayerStatus(playing=True, on_our_device=True, item_ids=frozenset("b"), elapsed_s=198, duration_s=200)
     first = replace(last, item_ids=frozenset("a"), elapsed_s=50)
     paused = replace(first, playing=False)
-    assert classify_change(last, 0, replace(last, playing=False, elapsed_s=0), 10, ours).ended
-    assert classify_change(first, 0, paused, 10, ours).intervened
-    assert not classify_change(first, 0, paused, 100, ours).intervened, "too long ago to tell"
-    assert not classify_change(paused, 0, first, 10, ours).intervened
-    assert classify_change(first, 0, replace(last, elapsed_s=3), 10, ours).intervened
-    assert not classify_change(replace(first, elapsed_s=195), 0, replace(last, elapsed_s=3), 10, ours).intervened
-    assert not classify_first(first, 6, ours, began=True).intervened
-    assert not classify_first(paused, 6, ours, began=False).intervened
-    assert not classify_first(replace(paused, duration_s=5), 6, ours, began=True).intervened
-    assert classify_first(PlayerStatus(), 6, ours, began=True).over
+
+    def change(before: PlayerStatus, now: PlayerStatus, after_s: float = 10) -> PlaybackChange:
+        return classify_change(StatusPolled(0, before), StatusPolled(after_s, now), ours)
+
+    assert change(last, replace(last, playing=False, elapsed_s=0)).ended
+    assert change(first, paused).intervened
+    assert not change(first, paused, 100).intervened, "too long ago to say"
+    assert not change(paused, first).intervened
+    assert change(first, replace(last, elapsed_s=3)).intervened
+    assert not change(replace(first, elapsed_s=195), replace(last, elapsed_s=3)).intervened
+    assert not classify_first(first, 6, ours, started=True).intervened
+    assert not classify_first(paused, 6, ours, started=False).intervened
+    assert not classify_first(replace(paused, duration_s=5), 6, ours, started=True).intervened
+    assert classify_first(PlayerStatus(), 6, ours, started=True).over
 
 
 EVENTS = st.lists(
     st.one_of(
-        st.tuples(st.just("look"), st.sampled_from([0.1, 5.0, 10.0, 70.0, 700.0])),
+        st.tuples(st.just("poll"), st.sampled_from([0.1, 5.0, 10.0, 70.0, 700.0])),
         st.tuples(st.just("mood"), st.sampled_from([SONGS, OTHERS])),
         st.tuples(st.just("theirs"), st.booleans()),
         st.tuples(st.just("pause"), st.none()),
@@ -349,7 +359,7 @@ EVENTS = st.lists(
             st.just("room"),
             st.sampled_from([{"present": False}, {"present": True}, {"paused": True}, {"paused": False}]),
         ),
-        st.tuples(st.just("order"), st.sampled_from(["play", "stop", "next"])),
+        st.tuples(st.just("request"), st.sampled_from([Play(), Stop(), Next()])),
     ),
     max_size=40,
 )
@@ -360,36 +370,31 @@ EVENTS = st.lists(
 def test_music_that_someone_else_started_is_never_touched_without_an_order(
     events: list[tuple[str, Any]], song_end: bool, autoplay: bool
 ) -> None:
-    speaker = Speaker(PlaybackRules(song_end=song_end, cool_down_s=30), autoplay=autoplay)
+    player = Simulation(PlaybackRules(song_end=song_end, cool_down_s=30), autoplay=autoplay)
     for kind, value in events:
-        theirs = speaker.heard.playing and "theirs" in speaker.heard.item_ids
-        before = speaker.room
-        if kind == "look":
-            actions = speaker.look(value)
+        theirs = player.status.playing and "theirs" in player.status.item_ids
+        before = player.room
+        if kind == "poll":
+            actions = player.poll(value)
             if theirs:
                 assert not actions
-            by_itself = [each for each in actions if isinstance(each, StartPlayback)]
-            assert all(each.automatic for each in by_itself)
-            if by_itself:
+            starts = [action for action in actions if isinstance(action, StartPlayback)]
+            assert all(start.automatic for start in starts)
+            if starts:
                 assert autoplay
                 assert before.present
                 assert not before.paused
         elif kind == "mood":
-            actions = speaker.mood(value)
-            assert not [each for each in actions if isinstance(each, StartPlayback) and each.automatic]
+            actions = player.recommend(value)
+            assert not [action for action in actions if isinstance(action, StartPlayback) and action.automatic]
         elif kind == "theirs":
-            speaker.play("theirs", here=value)
+            player.play("theirs", here=value)
         elif kind == "pause":
-            speaker.heard = replace(speaker.heard, playing=False)
+            player.status = replace(player.status, playing=False)
         elif kind == "room":
-            assert speaker.tell(**value) == []
+            assert player.update(**value) == []
         else:
-            orders: dict[str, Event] = {
-                "play": Ask(speaker.at),
-                "stop": AskStop(speaker.at),
-                "next": AskNext(speaker.at),
-            }
-            speaker.take(orders[value])
+            player.request(value)
 
 
 def test_six_months_later_it_ends() -> None:

@@ -30,8 +30,8 @@ def test_it_is_for_the_owner_of_the_folder_alone_whoever_saves(tmp_path: Path) -
     if os.geteuid() == 0:
         os.chown(tmp_path, 12345, 12345)
     JsonFile(file).save({"privacy": True})
-    found, folder = file.stat(), tmp_path.stat()
-    assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (folder.st_uid, folder.st_gid, 0o600)
+    saved, folder = file.stat(), tmp_path.stat()
+    assert (saved.st_uid, saved.st_gid, stat.S_IMODE(saved.st_mode)) == (folder.st_uid, folder.st_gid, 0o600)
     assert elsewhere.read_text() == "theirs", "a link that lies in the way is not followed"
 
 

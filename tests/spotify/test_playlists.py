@@ -179,7 +179,7 @@ def test_after_the_rest_the_lists_are_read_again_by_themselves(rainy: Double, cl
     shelf = Shelf(tmp_path, client, RAIN)
     rainy.faults.append(Fault("me/playlists", 429, REST, {"Retry-After": "1"}, times=1))
     librarian = shelf.librarian()
-    jobs = Worker([librarian.tick], tick_s=0.1)
+    jobs = Worker([librarian.tick], period_s=0.1)
     jobs.submit(lambda: librarian.run_action("refresh", {}))
     jobs.start()
     try:
