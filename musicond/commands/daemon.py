@@ -1,46 +1,84 @@
-"""What persons switched, as commands find and change it in the state directory while no daemon runs."""
+"""The running daemon, asked for what a command needs; without one, the state directory that the next start reads."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
 
-from musicond.config.paths import daemon_state_dir
+from musicond.config.paths import control_socket, daemon_state_dir
 from musicond.config.user_settings import from_json, load_settings, to_json
-from musicond.errors import StateDirError
-from musicond.library.selection import FILE_NAME as CHOSEN
+from musicond.errors import NotRunning, StateDirError
+from musicond.library.selection import FILE_NAME as SELECTION
 from musicond.library.selection import chosen_from
 from musicond.runtime.json_file import JsonFile, state_lock
+from musicond.web.client import ControlClient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from musicond.config.schema import Config
     from musicond.core.models import Emotion
     from musicond.core.outcome import Settings
 
-FILE_NAME = "settings.json"
+SETTINGS = "settings.json"
+Answer = TypeVar("Answer")
 
 
-def change_stored(config: Config, change: Callable[[Settings], Settings]) -> None:
-    """Store what the next start is to find; raise StateDirError."""
-    folder = daemon_state_dir(config)
+def ask_daemon(
+    config: Config, request: Callable[[ControlClient], Answer], fallback: Callable[[Path], Answer]
+) -> Answer:
+    """Return the running daemon's answer; without a daemon, that of `fallback` to its state directory.
+
+    Raises ControlError where the daemon can't be reached or refuses.
+    """
+    try:
+        return request(ControlClient(control_socket(config)))
+    except NotRunning:
+        folder = daemon_state_dir(config)
+    return fallback(folder)
+
+
+@contextmanager
+def own_state_dir(folder: Path) -> Iterator[None]:
+    """Hold the state directory for this process; raise StateDirError, also where another user owns it."""
     if folder.exists() and folder.stat().st_uid != os.geteuid():
-        # Files of another user in there would keep the daemon from starting.
+        # A file of this user in there would keep the daemon from starting.
         raise StateDirError(f"{folder} belongs to another user; put sudo -u {folder.owner()} before the command")
     with state_lock(folder):
-        store = JsonFile(folder / FILE_NAME)
-        try:
-            store.save(to_json(change(load_settings(store))))
-        except OSError as fault:
-            raise StateDirError(f"{store.path}: {fault.strerror}; nothing was switched") from None
+        yield
 
 
-def read_chosen(config: Config) -> dict[Emotion, tuple[str, ...]]:
-    """Return the lists that were chosen on the page, touching nothing; raise StateDirError where that can't be read."""
-    return chosen_from(JsonFile(daemon_state_dir(config) / CHOSEN).read())
+def change_settings(
+    config: Config, request: Callable[[ControlClient], object], change: Callable[[Settings], Settings]
+) -> bool:
+    """Change settings through the daemon; without one, store the change for its next start. Return whether one runs.
+
+    Raises StateDirError where they can't be stored.
+    """
+
+    def ask(client: ControlClient) -> bool:
+        request(client)
+        return True
+
+    def store(folder: Path) -> bool:
+        file = JsonFile(folder / SETTINGS)
+        with own_state_dir(folder):
+            try:
+                file.save(to_json(change(load_settings(file))))
+            except OSError as exc:
+                raise StateDirError(f"{file.path}: {exc.strerror}; nothing was switched") from None
+        return False
+
+    return ask_daemon(config, ask, store)
 
 
-def read_stored(config: Config) -> Settings:
-    """Return what is switched, touching nothing; raise StateDirError where that can't be read."""
-    return from_json(JsonFile(daemon_state_dir(config) / FILE_NAME).read())
+def read_settings(folder: Path) -> Settings:
+    """Return the stored settings without changing the file; raise StateDirError if it can't be read."""
+    return from_json(JsonFile(folder / SETTINGS).read())
+
+
+def read_list_selection(folder: Path) -> dict[Emotion, tuple[str, ...]]:
+    """Return the lists chosen on the page without changing the file; raise StateDirError if it can't be read."""
+    return chosen_from(JsonFile(folder / SELECTION).read())

@@ -1,19 +1,19 @@
-"""`musicond history`: the minutes of each mood and day, as text, picture, CSV or JSON; and how to be rid of them."""
+"""`musicond history`: show, draw, export or delete the minutes of each mood and day."""
 
 from __future__ import annotations
 
 import json
 import sys
+from contextlib import nullcontext
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from musicond.commands.options import add_config, load_config
-from musicond.config.paths import control_socket, daemon_state_dir
-from musicond.errors import ListError, NotRunning, StateDirError
+from musicond.commands.daemon import ask_daemon
+from musicond.commands.options import add_actions, load_config, wants_json, write_output
+from musicond.errors import StateDirError
 from musicond.history import FOLDER, HistoryBook, do
 from musicond.runtime.json_file import state_lock
-from musicond.web.client import ControlClient
 
 if TYPE_CHECKING:
     import argparse
@@ -23,34 +23,38 @@ if TYPE_CHECKING:
     from musicond.history import Days
 
 HELP = "the minutes of each mood and day, where history.enabled is on"
-WORDS = {
+ACTIONS = {
     "show": "print a bar for each day",
     "chart": "draw a picture of all days (SVG)",
     "export": "write everything as CSV or JSON",
     "delete": "delete everything, for good",
 }
+COLOURS = {
+    "happy": "#e8b200", "surprise": "#e07b00", "neutral": "#7a8b99", "sad": "#3b6fb6", "fear": "#7b4fa6",
+    "angry": "#c43c3c", "disgust": "#5b8c3a", "unsure": "#c8ccd0",
+}  # fmt: skip
+MOODS = tuple(COLOURS)
+WIDTH = 60
+"""Characters of the longest bar."""
+HEIGHT, SLOT, LEFT, TOP = 220, 14, 56, 30
+"""Of the SVG, in pixels: a bar's greatest height, the width for a day, the margins."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what can be done."""
-    add_config(parser)
-    actions = parser.add_subparsers(metavar="ACTION", required=True, dest="action")
-    for name, text in WORDS.items():
-        action = actions.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False)
-        add_config(action, action=True)
-        if name in ("chart", "export"):
-            action.add_argument("file", nargs="?", type=Path, metavar="FILE", help="default: standard output")
-        if name == "export":
-            action.add_argument("--json", action="store_true", help="JSON; so does a FILE that ends in .json")
+    """Declare the actions."""
+    actions = add_actions(parser, ACTIONS)
+    for name in ("chart", "export"):
+        actions[name].add_argument("file", nargs="?", type=Path, metavar="FILE", help="default: standard output")
+    actions["export"].add_argument("--json", action="store_true", help="JSON; so does a FILE that ends in .json")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it; raise ConfigError, ListError, StateDirError or ControlError."""
+    """Run one action; raise ConfigError, ListError, StateDirError or ControlError."""
     config = load_config(args).config
     if args.action == "delete":
-        print(f"{_ask(config, 'delete')['deleted']} days deleted")
+        print(f"{_run_action(config, 'delete')['deleted']} days deleted")
         return 0
-    days: Days = _ask(config, "days")["days"]  # type: ignore[assignment]  # what the daemon's history.do returns
+    days: Days = _run_action(config, "days")["days"]  # type: ignore[assignment] # the value is JSON
     if not days:
         how = "" if config.history.enabled else "; history.enabled: true begins to keep it"
         print(f"musicond: no history is kept{how}", file=sys.stderr)
@@ -58,26 +62,21 @@ def run(args: argparse.Namespace) -> int:
         for line in bars(days):
             print(line)
     elif args.action == "chart":
-        _write(args.file, svg(days))
+        write_output(args.file, svg(days))
     else:
-        as_json = args.json or (args.file is not None and args.file.suffix.lower() == ".json")
-        _write(args.file, json.dumps(days, indent=1) + "\n" if as_json else _csv(days))
+        write_output(args.file, json.dumps(days, indent=1) + "\n" if wants_json(args) else _csv(days))
     return 0
 
 
-def _ask(config: Config, action: str) -> dict[str, object]:
-    try:
-        return ControlClient(control_socket(config)).run_action("history", action)
-    except NotRunning:
-        folder = daemon_state_dir(config)
-    book = HistoryBook(folder / FOLDER)
-    try:
-        if action == "delete" and folder.exists():
-            with state_lock(folder):
-                return do(book, None, action, {})
-        return do(book, None, action, {})
-    except OSError as fault:
-        raise StateDirError(f"{fault.filename or folder}: {fault.strerror}; put sudo -u musicond before it") from None
+def _run_action(config: Config, action: str) -> dict[str, object]:
+    def run_locally(folder: Path) -> dict[str, object]:
+        try:
+            with state_lock(folder) if action == "delete" and folder.exists() else nullcontext():
+                return do(HistoryBook(folder / FOLDER), None, action, {})
+        except OSError as exc:
+            raise StateDirError(f"{exc.filename or folder}: {exc.strerror}; put sudo -u musicond before it") from None
+
+    return ask_daemon(config, lambda client: client.run_action("history", action), run_locally)
 
 
 def _csv(days: Days) -> str:
@@ -85,35 +84,8 @@ def _csv(days: Days) -> str:
     return "".join(",".join(line) + "\n" for line in lines)
 
 
-def _write(file: Path | None, text: str) -> None:
-    if file is None:
-        sys.stdout.write(text)
-        return
-    try:
-        file.write_text(text, "utf-8")
-    except OSError as fault:
-        raise ListError(f"{file}: {fault.strerror}; give a file that can be written") from None
-    print(f"{file} written")
-
-
-COLOURS = {
-    "happy": "#e8b200", "surprise": "#e07b00", "neutral": "#7a8b99", "sad": "#3b6fb6", "fear": "#7b4fa6",
-    "angry": "#c43c3c", "disgust": "#5b8c3a", "unsure": "#c8ccd0",
-}  # fmt: skip
-
-
-MOODS = tuple(COLOURS)
-
-
-WIDTH = 60
-"""Characters of the longest bar."""
-
-
-HEIGHT, SLOT, LEFT, TOP = 220, 14, 56, 30
-
-
 def bars(days: Days) -> Iterator[str]:
-    """Yield a line for each day: its minutes, and a bar of the moods' first letters; a legend comes first."""
+    """Yield a legend, then a line for each day: its minutes and a bar of the moods' initials."""
     most = max((sum(moods.values()) for moods in days.values()), default=0.0)
     if most <= 0:
         return
@@ -128,7 +100,7 @@ def _letter(mood: str) -> str:
 
 
 def svg(days: Days) -> str:
-    """Return a picture with a bar for each day from the first to the last, moods stacked, minutes at the left."""
+    """Return an SVG chart of stacked bars, one for each day from the first to the last, with a scale in minutes."""
     span = _span(days)
     width = LEFT + SLOT * max(len(span), 40) + 20
     most = max([60.0, *(sum(moods.values()) for moods in days.values())])
@@ -146,11 +118,11 @@ def svg(days: Days) -> str:
     for number, day in enumerate(span):
         x, y = LEFT + SLOT * number + 1, float(TOP + HEIGHT)
         for mood in MOODS:
-            tall = HEIGHT * days.get(day, {}).get(mood, 0.0) / most
-            if tall > 0:
-                y -= tall
+            height = HEIGHT * days.get(day, {}).get(mood, 0.0) / most
+            if height > 0:
+                y -= height
                 parts.append(
-                    f'<rect x="{x}" y="{y:.1f}" width="{SLOT - 2}" height="{tall:.1f}" fill="{COLOURS[mood]}">'
+                    f'<rect x="{x}" y="{y:.1f}" width="{SLOT - 2}" height="{height:.1f}" fill="{COLOURS[mood]}">'
                     f"<title>{day} {mood}: {days[day][mood]:.0f} min</title></rect>"
                 )
         if number % 7 == 0:

@@ -1,18 +1,24 @@
-"""Options that several commands share."""
+"""Options that several commands share, and the files that they write."""
 
 from __future__ import annotations
 
 import argparse
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from musicond.config.loader import LoadedConfig, load
 from musicond.config.schema import SOURCE_PATTERN
+from musicond.errors import ListError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def add_config(parser: argparse.ArgumentParser, *, action: bool = False) -> None:
-    """Declare --config; for an action, too, whose command has it already: it may stand before or after it."""
+    """Declare --config; `action`: for an action of a command that declares it too, so that it may follow either."""
     parser.add_argument(
         "--config",
         type=Path,
@@ -22,10 +28,22 @@ def add_config(parser: argparse.ArgumentParser, *, action: bool = False) -> None
     )
 
 
-def load_config(args: argparse.Namespace, camera_source: str | None = None) -> LoadedConfig:
-    """Load the configuration that --config names, or the first found; raise ConfigError.
+def add_actions(parser: argparse.ArgumentParser, helps: Mapping[str, str]) -> dict[str, argparse.ArgumentParser]:
+    """Declare --config and the actions of a command, with a line of help each; return their parsers by name."""
+    add_config(parser)
+    group = parser.add_subparsers(metavar="ACTION", required=True, dest="action")
+    actions = {}
+    for name, text in helps.items():
+        description = f"{text[0].upper()}{text[1:]}."
+        actions[name] = group.add_parser(name, help=text, description=description, allow_abbrev=False)
+        add_config(actions[name], action=True)
+    return actions
 
-    `camera_source` is what the command line says of the camera and wins over the file.
+
+def load_config(args: argparse.Namespace, camera_source: str | None = None) -> LoadedConfig:
+    """Load the configuration that --config names, or the first one in the usual places; raise ConfigError.
+
+    `camera_source` is that of the command line and overrides the file's.
     """
     loaded = load(args.config)
     if camera_source is None:
@@ -36,9 +54,26 @@ def load_config(args: argparse.Namespace, camera_source: str | None = None) -> L
 
 
 def source(text: str) -> str:
-    """Check what --source says: a type for argparse."""
+    """Return the value of --source; raise ArgumentTypeError if it is not valid."""
     if not re.match(SOURCE_PATTERN, text):
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a source; give auto, pi, v4l2[:/dev/videoN], demo or file:PATH"
         )
     return text
+
+
+def wants_json(args: argparse.Namespace) -> bool:
+    """Return whether an export is JSON: by --json, or by the name of its file."""
+    return bool(args.json or (args.file and args.file.suffix.lower() == ".json"))
+
+
+def write_output(file: Path | None, text: str) -> None:
+    """Write a text to a file and print so, or without a file to standard output; raise ListError."""
+    if file is None:
+        sys.stdout.write(text)
+        return
+    try:
+        file.write_text(text, "utf-8")
+    except OSError as exc:
+        raise ListError(f"{file}: {exc.strerror}; give a file that can be written") from None
+    print(f"{file} written")

@@ -1,15 +1,12 @@
-"""`musicond settings reset [KEY]`: forgets what persons have switched, so that the configuration holds again."""
+"""`musicond settings reset [KEY]`: forget switched settings, so that the configuration applies again."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from musicond.commands.daemon import change_stored
+from musicond.commands.daemon import change_settings
 from musicond.commands.options import add_config, load_config
-from musicond.config.paths import control_socket
 from musicond.core.settings import SETTINGS, reset
-from musicond.errors import NotRunning
-from musicond.web.client import ControlClient
 
 if TYPE_CHECKING:
     import argparse
@@ -26,13 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Reset through the daemon; without one, in the state directory."""
+    """Reset one setting or all; raise ConfigError, ControlError or StateDirError."""
     config, key = load_config(args).config, args.key
-    what = key or "everything that was switched"
-    try:
-        ControlClient(control_socket(config)).reset(key)
-        print(f"reset: {what}")
-    except NotRunning:
-        change_stored(config, lambda controls: reset(controls, key))
-        print(f"musicond is not running; it will start with {what} reset")
+    name = key or "everything that was switched"
+    if change_settings(config, lambda client: client.reset(key), lambda settings: reset(settings, key)):
+        print(f"reset: {name}")
+    else:
+        print(f"musicond is not running; it will start with {name} reset")
     return 0

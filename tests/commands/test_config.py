@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from musicond.commands.config import SAYS
+from musicond.commands.config import FORMATS
 from musicond.config.loader import iter_keys, load
 from musicond.config.paths import model_path, state_dir
 from musicond.core.settings import SETTINGS
@@ -66,4 +66,4 @@ def test_what_was_switched_and_chosen_is_told(tmp_path: Path) -> None:
 
 
 def test_every_switch_can_be_told() -> None:
-    assert set(SAYS) == set(SETTINGS)
+    assert set(FORMATS) == set(SETTINGS)

@@ -126,6 +126,14 @@ def test_the_bias_is_shown_without_a_daemon_and_calibrating_needs_one(shell: She
     assert "start it" in shell("calibrate", code=69)
 
 
+def test_showing_the_bias_leaves_damaged_settings_to_the_daemon_which_then_stays_private(shell: Shell) -> None:
+    (shell.folder / "state").mkdir()
+    settings = shell.folder / "state" / "settings.json"
+    settings.write_text("{")
+    assert "stays private" in shell("calibrate", "--show", code=69)
+    assert settings.read_text() == "{"
+
+
 def test_a_history_that_is_not_kept_says_how_to_begin(shell: Shell) -> None:
     assert "history.enabled: true begins to keep it" in shell("history", "show")
     assert shell("history", "delete") == "0 days deleted\n"
