@@ -1,4 +1,4 @@
-"""What persons ask for: messages too, to be imported from core/messages.py, and apart for their number alone."""
+"""Commands of users, whether they come from the page, MQTT or the command line."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SetPrivacy:
-    """Close the camera device (`on`) or let it be opened again."""
+    """Close the camera device (`on`), or allow it to be opened again."""
 
     on: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Recommend and play nothing: for `minutes`, until tomorrow morning, or until resumed."""
+    """Recommend and play nothing for `minutes`, until tomorrow morning, or until resumed."""
 
     minutes: float | None = None
     until_tomorrow: bool = False
@@ -33,42 +33,42 @@ class Resume:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Say what a song is worth in the mood that it was recommended for."""
+    """Store feedback on a song for the mood that it was recommended for."""
 
     verdict: Verdict
     track_id: str | None = None
-    """None: the first track of the recommendation shown now."""
+    """None: the first track of the current recommendation."""
 
 
 @dataclass(frozen=True, slots=True)
 class WrongMood:
-    """The mood that is announced now is wrong; `right` is what it should be, where that is known."""
+    """Reject the announced mood; `right` is the correct one, if known."""
 
     right: Emotion | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SetPolicy:
-    """Choose how the music follows the mood; None: as the configuration says."""
+    """Choose how the music follows the mood; None: as configured."""
 
     policy: Policy | None
 
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """Offer other songs for this mood now."""
+    """Recommend other songs for the current mood."""
 
 
 @dataclass(frozen=True, slots=True)
 class Calibrate:
-    """Learn from the neutral face that is shown for the next ten seconds, or forget what was learnt."""
+    """Calibrate with a neutral face for ten seconds, or remove the learnt bias (`reset`)."""
 
     reset: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class SetSensitivity:
-    """Announce moods sooner or later than configured; see `core.mood.Rules.at_sensitivity`."""
+    """Announce moods sooner or later than configured; see `MoodConfig.at_sensitivity`."""
 
     percent: float
     """0 to 100; 50 is as configured."""
@@ -76,7 +76,7 @@ class SetSensitivity:
 
 @dataclass(frozen=True, slots=True)
 class SetManualMood:
-    """Announce this mood for some minutes, whatever is seen; None: what is read again."""
+    """Announce this mood for some minutes, whatever the camera shows; None: end that."""
 
     mood: Emotion | None
     minutes: float = 60.0
@@ -84,35 +84,35 @@ class SetManualMood:
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """Forget what persons have switched."""
+    """Reset run-time settings to their defaults."""
 
     key: str | None = None
-    """One of `core.controls.SWITCHES`; None: everything."""
+    """One of `core.settings.SETTINGS`; None: all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """Play what is recommended, from this song on."""
+    """Play the current recommendation from this track on."""
 
     track_id: str | None = None
-    """None: the recommendation from its beginning."""
+    """None: from the beginning."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Stop what plays on the speaker."""
+    """Stop playback."""
 
 
 @dataclass(frozen=True, slots=True)
 class SetVolume:
-    """Set the speaker's volume; never above `playback.volume_max`."""
+    """Set the volume; `playback.volume_max` is the limit."""
 
     percent: float
 
 
 @dataclass(frozen=True, slots=True)
 class SetAutoplay:
-    """Let music start by itself when the mood changes, or not; None: as the configuration says."""
+    """Start music on a change of mood, or not; None: as configured."""
 
     on: bool | None
 
@@ -127,21 +127,7 @@ class ConfigUpdate:
 PlayerCommand = Play | Stop | SetVolume | Next
 """A command that the player carries out."""
 
-Command = (
-    SetPrivacy
-    | Pause
-    | Resume
-    | Rate
-    | WrongMood
-    | SetPolicy
-    | Next
-    | Calibrate
-    | SetSensitivity
-    | SetManualMood
-    | Reset
-    | Play
-    | Stop
-    | SetVolume
-    | SetAutoplay
-)
-"""What a person asks for, whoever sent it: page, MQTT or the command line."""
+SettingsCommand = SetPrivacy | Pause | Resume | SetPolicy | SetSensitivity | SetManualMood | SetAutoplay | SetVolume | Reset
+"""A command that changes the run-time settings."""
+
+Command = SettingsCommand | PlayerCommand | Rate | WrongMood | Calibrate

@@ -1,4 +1,4 @@
-"""The messages that flow through musicond: frozen, slotted, with units in the names."""
+"""The models that flow through musicond: frozen, slotted, with units in the names."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def scores_by_emotion(scores: tuple[float, ...] | None, digits: int) -> dict[Emo
 
 
 class Mood(StrEnum):
-    """What the room is told: one of the seven emotions, `unsure` or `nobody`."""
+    """The announced mood: one of the seven emotions, `unsure` or `nobody`."""
 
     ANGRY = "angry"
     DISGUST = "disgust"
@@ -57,7 +57,7 @@ class Mood(StrEnum):
 
 
 class Watching(StrEnum):
-    """Whether faces are being read, and if not, why not."""
+    """Whether faces are analysed, and if not, why not."""
 
     YES = "yes"
     DARK = "dark"
@@ -72,11 +72,11 @@ class Frame:
 
     grey: NDArray[np.uint8] = field(repr=False)
     captured_at: float
-    """Monotonic seconds of the source; only differences mean anything."""
+    """Monotonic seconds of the source; only differences are meaningful."""
     wall_time: datetime
-    """The same instant with its time zone, for hours of the day."""
+    """The same instant with its time zone, for the hour of the day."""
     colour: Callable[[], NDArray[np.uint8]] | None = field(default=None, repr=False, compare=False)
-    """Makes the same picture in colour, BGR, uint8 of shape (height, width, 3); None where there is only grey."""
+    """Return the same picture in BGR, uint8 of shape (height, width, 3); None for a source without colours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,22 +90,22 @@ class Box:
 
     @property
     def area(self) -> int:
-        """Pixels covered."""
+        """Area in pixels."""
         return self.w * self.h
 
 
 @dataclass(frozen=True, slots=True)
 class Faces:
-    """What the detector saw in one frame, largest face first."""
+    """The faces of one frame, largest first."""
 
     confirmed: tuple[Box, ...] = ()
-    """Boxes that the detector found in this very frame."""
+    """Boxes detected in this frame."""
     coasted: tuple[Box, ...] = ()
-    """Boxes kept from a moment ago, not found again in this frame."""
+    """Boxes of recent frames that were not detected in this one."""
     dark: bool = False
-    """The frame is too dark to find a face in."""
+    """Whether the frame is too dark to detect a face."""
     tentative: bool = False
-    """Something may be a face, not sure enough yet to count: the next look should come soon."""
+    """Whether something may be a face but is not certain yet: the next frame should come soon."""
 
     @property
     def count(self) -> int:
@@ -115,12 +115,12 @@ class Faces:
 
 @dataclass(frozen=True, slots=True)
 class EmotionEstimate:
-    """Calibrated probabilities of one frame."""
+    """Calibrated emotion probabilities of one frame."""
 
     scores: tuple[float, ...]
     """Seven probabilities in the order of `EMOTIONS`, summing to 1."""
     box: Box
-    """The face they belong to; with the policy `all`, the largest."""
+    """The face that was classified; the largest one where several were."""
 
     @property
     def top(self) -> Emotion:
@@ -130,14 +130,14 @@ class EmotionEstimate:
 
 @dataclass(frozen=True, slots=True)
 class MoodChange:
-    """The mood that is announced has changed."""
+    """A change of the announced mood."""
 
     before: Mood
     after: Mood
     confidence: float
     """Smoothed score (0..1) of the new mood's emotion; 0 for `nobody`."""
     held_s: float
-    """Seconds for which the mood before had been announced."""
+    """Seconds for which the previous mood was announced."""
     captured_at: float
     wall_time: datetime
 
@@ -153,11 +153,11 @@ class Track:
     link: str
     """Web address that a person can open."""
     album: str = ""
-    """Empty where it is not known."""
+    """Empty if unknown."""
 
 
 class Verdict(StrEnum):
-    """What a person says of a song."""
+    """A person's feedback on a song."""
 
     LIKE = "like"
     DISLIKE = "dislike"
@@ -165,7 +165,7 @@ class Verdict(StrEnum):
 
 
 class Policy(StrEnum):
-    """How the music follows the mood; see `core.places`."""
+    """How the music follows the mood; see `core.recommend.affect`."""
 
     MATCH = "match"
     LIFT = "lift"
@@ -174,33 +174,32 @@ class Policy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PlayerStatus:
-    """What a speaker's service told when it was asked what plays."""
+    """The status that a playback backend reports."""
 
     playing: bool = False
     on_our_device: bool = False
-    """On the speaker that is configured, and not in another room."""
+    """Whether the configured device plays, and not one in another room."""
     item_ids: frozenset[str] = frozenset()
-    """By what the piece can be known to who started it; empty: nothing is loaded."""
+    """Identifiers under which the loaded item may have been started; empty if nothing is loaded."""
     track: Track | None = None
     elapsed_s: float = 0.0
     duration_s: float | None = None
-    """None: unknown."""
+    """None if unknown."""
     device: str | None = None
-    """Where it plays."""
     volume: int | None = None
-    """Percent, of the speaker that is configured; None where it is unknown or can't be set."""
+    """Percent, of the configured device; None if unknown or not adjustable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Song:
-    """A song of a list; None is what its list does not tell."""
+    """A song of a list; None stands for a value that the list does not give."""
 
     title: str
     artist: str
     track_id: str = ""
-    """Empty: made of artist and title."""
+    """Empty: derived from artist and title."""
     link: str = ""
-    """Address that a person can open; may be empty."""
+    """Web address that a person can open; may be empty."""
     year: int | None = None
     genre: str | None = None
     valence: float | None = None
@@ -214,10 +213,10 @@ class Song:
     popularity: int | None = None
     """0 to 100."""
     source: str = ""
-    """Where this is known from, for a person."""
+    """Origin of these values, for display."""
     album: str | None = None
 
     @property
     def identifier(self) -> str:
-        """The identifier in the catalogue: the given one, else the link, else one made of artist and title."""
+        """The identifier in the catalogue: the given one, else the link, else one derived from artist and title."""
         return self.track_id or self.link or f"song:{quote(self.artist.casefold())}:{quote(self.title.casefold())}"

@@ -1,4 +1,4 @@
-"""The outcome of one turn of the loop, and the messages that it is made of."""
+"""The outcome of one turn of the watch loop, and its parts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Strategy(StrEnum):
-    """How songs were chosen: by the policy, or for two moods that were read nearly alike."""
+    """How songs were chosen: by a policy, or as a mix for two emotions with nearly equal scores."""
 
     MATCH = "match"
     MIX = "mix"
@@ -25,7 +25,7 @@ class Strategy(StrEnum):
 
 
 class Novelty(StrEnum):
-    """What is remembered of the songs: some liked, none ever offered, some just before, or none just before."""
+    """How new the songs are: some liked, none ever offered, some offered just before, or none offered just before."""
 
     LIKED = "liked"
     NEW = "new"
@@ -35,33 +35,34 @@ class Novelty(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The reason for songs, for who words it."""
+    """The reason for a recommendation, in parts."""
 
     strategy: Strategy
     novelty: Novelty
     liked: int = 0
-    """Songs that were liked before."""
+    """Number of songs that were liked before."""
     first: int = 0
-    """Of a lift: the number of its first song, and of its last."""
+    """Of a lift: the position of the first song."""
     last: int = 0
+    """Of a lift: the position of the last song."""
     other: Emotion | None = None
-    """Of a mix: the other mood."""
+    """Of a mix: the second emotion."""
     quiet: bool = False
-    """Quiet hours: drawn from the calmer songs."""
+    """Whether quiet hours limited the choice to the calmer songs."""
 
 
 class PlayState(StrEnum):
-    """What the chosen speaker does, as far as is known."""
+    """The last known state of the player."""
 
     PLAYING = "playing"
     PAUSED = "paused"
     STOPPED = "stopped"
     UNAVAILABLE = "unavailable"
-    """No speaker, no account or no network: `Playback.trouble` says which, and what to do."""
+    """No device, account or network; `Playback.trouble` gives the cause and the remedy."""
 
 
 class BlockReason(StrEnum):
-    """Why nothing starts by itself."""
+    """Why autoplay is blocked."""
 
     SILENT = "silent"
     OTHERS = "others"
@@ -89,11 +90,11 @@ BLOCK_TEXTS: Mapping[BlockReason, str] = {
 
 @dataclass(frozen=True, slots=True)
 class AutoplayBlock:
-    """Why nothing starts by itself now, and until when; `str` says it in plain words."""
+    """Why autoplay is blocked now, and until when; `str` gives it in plain words."""
 
     reason: BlockReason
     until: str = ""
-    """HH:MM; empty where no time is set."""
+    """HH:MM; empty if open-ended."""
 
     def __str__(self) -> str:
         return BLOCK_TEXTS[self.reason].format(self.until)
@@ -101,46 +102,46 @@ class AutoplayBlock:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The account of the music service, where there is one."""
+    """The account of the music service."""
 
     signed_in: bool
     user: str | None = None
     expires_on: date | None = None
-    """When a person must sign in again."""
+    """The day until which the sign-in is valid."""
     days_left: int | None = None
     warning: str | None = None
-    """What a person has to do before the sign-in ends; None while its end is far."""
+    """The remedy to show while the end of the sign-in is near, else None."""
 
 
 @dataclass(frozen=True, slots=True)
 class Playback:
-    """All there is to tell of the player at one moment."""
+    """A snapshot of the player."""
 
     backend: str
-    """As in `playback.backend`: "spotify" or "mpd"."""
+    """The value of `playback.backend`: "spotify" or "mpd"."""
     state: PlayState = PlayState.STOPPED
     ours: bool = False
-    """What plays was started by musicond."""
+    """Whether musicond started the current track."""
     track: Track | None = None
-    """What plays or is paused."""
+    """The track that plays or is paused."""
     device: str | None = None
-    """The speaker's name."""
+    """Name of the playback device."""
     volume: int | None = None
-    """Percent; None where it is unknown or can't be set."""
+    """Percent; None if unknown or not adjustable."""
     volume_max: int = 100
     autoplay: bool = False
-    """Music starts by itself when the mood changes."""
+    """Whether music starts on a change of mood."""
     autoplay_block: AutoplayBlock | None = None
-    """Why nothing is started by itself now."""
+    """Why autoplay is blocked now; None if it is not."""
     trouble: str | None = None
-    """What does not work, with its remedy, in one plain sentence."""
+    """The current problem with its remedy, in one plain sentence."""
     account: Account | None = None
     """None for a backend without an account."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """Songs for a mood, with the reason in plain words."""
+    """Tracks for a mood, with the reason in plain words."""
 
     mood: Mood
     tracks: tuple[Track, ...]
@@ -149,22 +150,22 @@ class Recommendation:
     explanation: Explanation | None = None
     """The same reason in parts."""
     playlist: str | None = None
-    """URI of a playlist that holds all the songs; None where there is none."""
+    """URI of a playlist that contains all the tracks, if there is one."""
 
 
 @dataclass(frozen=True, slots=True)
 class CalibrationProgress:
-    """How far a calibration is."""
+    """Progress of a calibration."""
 
     share: float
-    """0..1; 1 is done."""
+    """0..1; 1 is complete."""
     error: str | None = None
-    """Why it ended without a result."""
+    """Why it ended without a result, if it did."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecommendationContext:
-    """What a recommendation is wanted for."""
+    """The situation that a recommendation is made for."""
 
     emotion: Emotion
     captured_at: float
@@ -172,74 +173,73 @@ class RecommendationContext:
     scores: tuple[float, ...] | None = None
     """Smoothed probabilities in the order of `EMOTIONS`."""
     policy: Policy | None = None
-    """None: what the configuration says."""
+    """None: as configured."""
 
 
 SENSITIVITY = 50.0
-"""Percent at which the figures of the configuration hold as they are."""
+"""Percent at which the configured thresholds apply unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What persons have switched; kept over restarts."""
+    """Settings that users change at run time; they survive restarts."""
 
     private: bool = False
     paused: bool = False
     paused_until: datetime | None = None
-    """None with `paused`: until resumed."""
+    """None while paused: until resumed."""
     paused_minutes: float | None = None
-    """What was asked for; None for a pause without an end or until tomorrow."""
+    """The requested duration; None for a pause without an end or until tomorrow."""
     sensitivity: float | None = None
-    """Percent; None: nobody has touched it."""
+    """Percent; None: never changed."""
     manual_mood: Emotion | None = None
-    """What a person says the mood is."""
+    """The mood that a user has set."""
     manual_until: datetime | None = None
     policy: Policy | None = None
-    """None: what the configuration says."""
+    """None: as configured."""
     bias: Bias = field(default_factory=Bias)
-    """How the reading is corrected for this household."""
+    """Correction of the scores for this household."""
     autoplay: bool | None = None
-    """Music starts by itself; None: as the configuration says."""
+    """None: as configured."""
     volume: float | None = None
-    """Percent at which music starts; None: as the configuration says."""
+    """Percent at which music starts; None: as configured."""
 
     @property
     def sensitivity_percent(self) -> float:
-        """The sensitivity in force, 0 to 100."""
+        """The effective sensitivity, 0 to 100."""
         return SENSITIVITY if self.sensitivity is None else self.sensitivity
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """All that one turn of the loop has to tell its outputs: a whole and immutable picture."""
+    """The complete result of one turn of the watch loop, for the outputs."""
 
     seq: int
-    """Counts the turns of this run from 1."""
+    """Number of the turn, from 1 in each run."""
     captured_at: float
     wall_time: datetime
     watching: Watching
     mood: Mood
     since: datetime
-    """When `mood` was announced."""
+    """Time at which `mood` was announced."""
     confidence: float
     """Smoothed score (0..1) of the mood's emotion, or of the leading one while `unsure`."""
     scores: tuple[float, ...] | None
     """Smoothed probabilities in the order of `EMOTIONS`; None without a face."""
     raw_scores: tuple[float, ...] | None
-    """Calibrated, unsmoothed probabilities of this very frame; None where nothing was read."""
+    """Calibrated, unsmoothed probabilities of this frame; None if no face was classified."""
     faces: Faces
     recommendation: Recommendation | None
     change: MoodChange | None = None
-    """Set in the one outcome that announces a change of mood."""
+    """The change of mood that this outcome announces."""
     recommended: bool = False
-    """True in the one outcome that brings a new recommendation."""
+    """Whether `recommendation` is new in this outcome."""
     settings: Settings = field(default_factory=Settings)
-    """What persons have switched."""
     present: bool | None = None
-    """Somebody is there, as `MoodState.present` decides, whatever mood a person set; None while not watching."""
+    """`MoodState.present`, whatever mood a user has set; None while not watching."""
     notice: str | None = None
-    """A plain sentence on what does not work for the time being, such as the catalogue."""
+    """A temporary problem in a plain sentence, such as a damaged catalogue."""
     calibration: CalibrationProgress | None = None
-    """Of the last one asked for."""
+    """Progress of the last calibration, if any."""
     playback: Playback | None = None
-    """What plays; None where no player is configured."""
+    """None if no player is configured."""

@@ -1,4 +1,4 @@
-"""From a frame to an outcome: find faces, read one, decide on the mood, recommend. No clock, no thread."""
+"""The pipeline from a frame to an outcome: detect, classify, track the mood, recommend. No clock, no thread."""
 
 from __future__ import annotations
 
@@ -49,121 +49,120 @@ NOT_WATCHING = {
 
 
 class Pipeline:
-    """The whole way of the data; holds the mood, the recommendation and what persons have switched."""
+    """The stages in their order, with the mood, the recommendation and the run-time settings between frames."""
 
     def __init__(
         self,
-        finder: FaceDetector,
-        reader: EmotionClassifier,
+        detector: FaceDetector,
+        classifier: EmotionClassifier,
         recommender: Recommender,
-        rules: MoodConfig,
-        controls: Settings | None = None,
+        mood_config: MoodConfig,
+        settings: Settings | None = None,
     ) -> None:
-        self.settings = controls or Settings()
-        self.mood_config = rules
+        self.settings = settings or Settings()
+        self.mood_config = mood_config
         self.recommender = recommender
-        self._finder, self._reader = finder, reader
+        self._detector, self._classifier = detector, classifier
         self._state = MoodState()
-        self._since: datetime | None = None
+        self._mood = Mood.NOBODY
+        """The announced mood: that of `_state`, or the one that a user set."""
+        self._since: tuple[float, datetime] | None = None
+        """Monotonic and wall time at which `_mood` was announced; None before the first turn."""
         self._recommendation: Recommendation | None = None
+        self._requested: Recommendation | None = None
+        """A recommendation that a command made, until the next outcome announces it."""
         self._notice: str | None = None
+        self._calibration: Calibration | None = None
+        self._progress: CalibrationProgress | None = None
         self._seq = 0
         self._at = 0.0
         self._watching = Watching.NO_CAMERA
-        self._asked_for: Recommendation | None = None
-        """What a command put in the place of the recommendation, not told yet."""
-        self._calibration: Calibration | None = None
-        self._progress: CalibrationProgress | None = None
-        self._mood = Mood.NOBODY
-        """What is announced: the mood that is read, or the one that a person set."""
-        self._mood_at: float | None = None
 
     def step(self, frame: Frame) -> Outcome:
-        """Take one frame through the whole way."""
-        faces = self._finder.detect(frame)
-        estimate = self._reader.classify(frame, faces) if faces.confirmed else None
-        self._calibrate(frame.captured_at, estimate)
+        """Process one frame."""
+        faces = self._detector.detect(frame)
+        estimate = self._classifier.classify(frame, faces) if faces.confirmed else None
+        self._update_calibration(frame.captured_at, estimate)
         if estimate is not None:
             estimate = replace(estimate, scores=self.settings.bias.apply(estimate.scores))
-        seen = Observation(
+        observation = Observation(
             at=frame.captured_at,
             present=bool(faces.confirmed or faces.coasted),
             scores=estimate.scores if estimate else None,
             dark=faces.dark,
         )
-        rules = self.mood_config.at_sensitivity(self.settings.sensitivity_percent)
-        self._state = update(self._state, rules, seen)
+        mood_config = self.mood_config.at_sensitivity(self.settings.sensitivity_percent)
+        self._state = update(self._state, mood_config, observation)
         watching = Watching.DARK if self._state.dark else Watching.YES
         return self._outcome(frame.captured_at, frame.wall_time, watching, faces, estimate)
 
-    def idle(self, at: float, wall: datetime) -> Outcome:
-        """Tell that no frame is read, and why: private, paused, or else no camera."""
+    def idle(self, at: float, wall_time: datetime) -> Outcome:
+        """Return the outcome of a turn without a frame: private, paused, or else without a camera."""
         if self.settings.private:
-            why = Watching.PRIVATE
+            watching = Watching.PRIVATE
         elif self.settings.paused:
-            why = Watching.PAUSED
+            watching = Watching.PAUSED
         else:
-            why = Watching.NO_CAMERA
-        self._finder.reset()
-        self._calibrate(at, None)
+            watching = Watching.NO_CAMERA
+        self._detector.reset()
+        self._update_calibration(at, None)
         self._state = replace(reset(self._state, at), dark=False, light_since=None)
-        return self._outcome(at, wall, why, Faces(), None)
+        return self._outcome(at, wall_time, watching, Faces(), None)
 
-    def handle(self, command: Command, wall: datetime) -> Settings:
-        """Do as a person asks; return what is switched now.
+    def handle(self, command: Command, wall_time: datetime) -> Settings:
+        """Apply a command; return the settings after it.
 
-        Raises CommandError for what makes no sense now, CatalogueError where feedback can't be stored.
+        Raises CommandError if the command is impossible now, CatalogueError if feedback can't be stored.
         """
         match command:
             case Rate():
-                self._rate(command, wall)
+                self._rate(command, wall_time)
             case WrongMood(right):
-                self._deny(right, wall)
+                self._reject(right, wall_time)
             case Next():
-                self._next(wall)
+                self._recommend_other(wall_time)
             case Calibrate(reset):
-                self._begin(reset=reset)
+                self._calibrate(reset=reset)
             case _:
-                self.settings = apply(self.settings, command, wall)
+                self.settings = apply(self.settings, command, wall_time)
         return self.settings
 
-    def expire(self, wall: datetime) -> bool:
-        """End a pause or a manual mood whose time has come; True if one did."""
+    def expire(self, wall_time: datetime) -> bool:
+        """End a pause or a manual mood that is over; return whether one ended."""
         before = self.settings
-        self.settings = expired(before, wall)
+        self.settings = expired(before, wall_time)
         return self.settings != before
 
-    def _rate(self, rate: Rate, wall: datetime) -> None:
-        new = self.recommender.rate(rate, self._recommendation, wall)
-        # While nothing is watched no recommendation changes.
-        if new is not None and self._watching is Watching.YES:
-            self._recommendation = self._asked_for = new
+    def _rate(self, rate: Rate, wall_time: datetime) -> None:
+        recommendation = self.recommender.rate(rate, self._recommendation, wall_time)
+        # While not watching, the recommendation never changes.
+        if recommendation is not None and self._watching is Watching.YES:
+            self._recommendation = self._requested = recommendation
 
-    def _next(self, wall: datetime) -> None:
+    def _recommend_other(self, wall_time: datetime) -> None:
         if self._watching is not Watching.YES:
             raise CommandError(f"nothing is recommended now: {NOT_WATCHING[self._watching]}")
-        shown = self._recommendation.mood.emotion if self._recommendation else None
-        emotion = self._mood.emotion or shown
+        last = self._recommendation.mood.emotion if self._recommendation else None
+        emotion = self._mood.emotion or last
         if emotion is None:
             raise CommandError("nothing is recommended yet; other songs come once a mood has been read")
-        self._recommendation = self._asked_for = self.recommender.recommend_other(
-            RecommendationContext(emotion, self._at, wall, self._state.scores, self.settings.policy)
-        )
+        context = self._context(emotion, self._at, wall_time)
+        self._recommendation = self._requested = self.recommender.recommend_other(context)
 
-    def _deny(self, right: Emotion | None, wall: datetime) -> None:
-        if self.settings.manual_mood is not None:  # not read, so there is nothing to learn from it
-            self.settings = apply(self.settings, SetManualMood(right), wall)
+    def _reject(self, right: Emotion | None, wall_time: datetime) -> None:
+        if self.settings.manual_mood is not None:  # set by a user, so there is nothing to learn from it
+            self.settings = apply(self.settings, SetManualMood(right), wall_time)
             return
         wrong = self._state.mood.emotion
         if self._state.mood is Mood.NOBODY or (wrong is None and right is None):
             raise CommandError("no mood is announced now, so none is wrong")
         if wrong is right:
             raise CommandError("this is the mood that is announced; say which one would be right")
-        places = [None if each is None else EMOTIONS.index(each) for each in (wrong, right)]
-        self.settings = replace(self.settings, bias=self.settings.bias.corrected(*places))
+        indices = [None if emotion is None else EMOTIONS.index(emotion) for emotion in (wrong, right)]
+        self.settings = replace(self.settings, bias=self.settings.bias.corrected(*indices))
         self._state = reject(self._state, Mood(right.value) if right else None, self._at)
 
-    def _begin(self, *, reset: bool) -> None:
+    def _calibrate(self, *, reset: bool) -> None:
         if reset:
             self._calibration = self._progress = None
             self.settings = replace(self.settings, bias=Bias())
@@ -173,7 +172,7 @@ class Pipeline:
         self._calibration = Calibration(self._at)
         self._progress = self._calibration.progress(self._at)
 
-    def _calibrate(self, at: float, estimate: EmotionEstimate | None) -> None:
+    def _update_calibration(self, at: float, estimate: EmotionEstimate | None) -> None:
         if self._calibration is None:
             return
         self._calibration = self._calibration.update(at, estimate.scores if estimate else None)
@@ -184,35 +183,28 @@ class Pipeline:
             self._calibration = None
 
     def _outcome(
-        self,
-        at: float,
-        wall: datetime,
-        watching: Watching,
-        faces: Faces,
-        estimate: EmotionEstimate | None,
+        self, at: float, wall_time: datetime, watching: Watching, faces: Faces, estimate: EmotionEstimate | None
     ) -> Outcome:
         self._seq += 1
         self._at, self._watching = at, watching
         manual = self.settings.manual_mood if watching is Watching.YES else None
-        before, self._mood = self._mood, Mood(manual.value) if manual else self._state.mood
         confidence = 1.0 if manual else self._state.confidence
-        if self._mood_at is None:
-            self._mood_at = at
+        before, self._mood = self._mood, Mood(manual.value) if manual else self._state.mood
+        self._since = self._since or (at, wall_time)
         change, new = None, None
         if self._mood is not before:
-            change = MoodChange(before, self._mood, confidence, at - self._mood_at, at, wall)
-            self._since, self._mood_at = wall, at
-            new = self._recommend(at, wall)
-        self._since = self._since or wall
-        new, self._asked_for = new or self._asked_for, None
+            change = MoodChange(before, self._mood, confidence, at - self._since[0], at, wall_time)
+            self._since = at, wall_time
+            new = self._recommend(at, wall_time)
+        new, self._requested = new or self._requested, None
         self._recommendation = new or self._recommendation
         return Outcome(
             seq=self._seq,
             captured_at=at,
-            wall_time=wall,
+            wall_time=wall_time,
             watching=watching,
             mood=self._mood,
-            since=self._since,
+            since=self._since[1],
             confidence=confidence,
             scores=self._state.scores,
             raw_scores=estimate.scores if estimate else None,
@@ -226,16 +218,17 @@ class Pipeline:
             calibration=self._progress,
         )
 
-    def _recommend(self, at: float, wall: datetime) -> Recommendation | None:
+    def _recommend(self, at: float, wall_time: datetime) -> Recommendation | None:
         emotion = self._mood.emotion
         if emotion is None:
             return None
         try:
-            new = self.recommender.recommend(
-                RecommendationContext(emotion, at, wall, self._state.scores, self.settings.policy)
-            )
-        except CatalogueError as fault:
-            self._notice = str(fault)
+            recommendation = self.recommender.recommend(self._context(emotion, at, wall_time))
+        except CatalogueError as exc:
+            self._notice = str(exc)
             return None
         self._notice = None
-        return new
+        return recommendation
+
+    def _context(self, emotion: Emotion, at: float, wall_time: datetime) -> RecommendationContext:
+        return RecommendationContext(emotion, at, wall_time, self._state.scores, self.settings.policy)

@@ -1,4 +1,4 @@
-"""What the core and its adapters expect of each other: protocols, and one error for each port."""
+"""The ports: protocols that the adapters implement."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ if TYPE_CHECKING:
     from musicond.core.commands import Command, ConfigUpdate, PlayerCommand
     from musicond.core.models import Emotion, EmotionEstimate, Faces, Frame, PlayerStatus, Song, Track, Verdict
     from musicond.core.outcome import Account, Outcome, Playback
-    from musicond.core.recommend.sampler import Candidates
-    from musicond.core.recommend.sampler import TrackStats as Remembered
+    from musicond.core.recommend.sampler import Candidates, TrackStats
 
 
 class FrameSource(Protocol):
@@ -19,64 +18,64 @@ class FrameSource(Protocol):
 
     @property
     def name(self) -> str:
-        """What a person calls it, such as "Pi camera" or "demo"."""
+        """Name for display, such as "Pi camera" or "demo"."""
 
     def open(self) -> None:
-        """Take the device; raise SourceLost if it can't be had."""
+        """Open the device; raise SourceLost."""
 
     def capture(self, wait_s: float) -> Frame:
         """Return the newest frame, waiting at most `wait_s` seconds; raise SourceLost."""
 
     def close(self) -> None:
-        """Give the device back. May be called twice, and never raises."""
+        """Close the device. May be called twice, and never raises."""
 
 
 class FaceDetector(Protocol):
-    """Finds faces; keeps what it needs to track them from frame to frame."""
+    """A detector that tracks faces from frame to frame."""
 
     def detect(self, frame: Frame) -> Faces:
         """Return the faces of `frame`, largest first."""
 
     def reset(self) -> None:
-        """Forget the faces seen so far: the next frame has nothing to do with the last."""
+        """Drop all tracks: the next frame is unrelated to the last one."""
 
 
 class EmotionClassifier(Protocol):
-    """Reads the emotion of the faces found."""
+    """A classifier of the emotion on detected faces."""
 
     def classify(self, frame: Frame, faces: Faces) -> EmotionEstimate | None:
-        """Return calibrated scores; None where no face can be read (none, or too blurred)."""
+        """Return calibrated scores, or None if no face is sharp enough to be classified."""
 
 
 class Catalogue(Protocol):
-    """The lists of tracks, one for each emotion, and what is remembered of each track in each mood.
+    """The lists of tracks, one for each emotion, and the statistics of each track in each mood.
 
-    Everything raises CatalogueError.
+    All methods raise CatalogueError.
     """
 
     def candidates(self, emotion: Emotion) -> Candidates:
         """Return the tracks of an emotion's list."""
 
-    def stats(self, mood: Emotion) -> Mapping[int, Remembered]:
-        """Return what is remembered in a mood, by the number of the track."""
+    def stats(self, mood: Emotion) -> Mapping[int, TrackStats]:
+        """Return the statistics of a mood's tracks, by the number of the track."""
 
     def tracks(self, keys: Sequence[int]) -> Sequence[Track]:
         """Return tracks by their numbers, in the same order."""
 
     def playlist(self, tracks: Sequence[Track]) -> str | None:
-        """Return the URI of a playlist that holds all these; None where there is none."""
+        """Return the URI of a playlist that contains all these tracks, or None."""
 
-    def mark_offered(self, mood: Emotion, keys: Sequence[int], turn: int) -> None:
-        """Remember that these were offered in the mood's recommendation number `turn`; may be stored later."""
+    def mark_offered(self, mood: Emotion, keys: Sequence[int], number: int) -> None:
+        """Record that the mood's recommendation `number` offered these tracks; may be stored later."""
 
     def key_of(self, track_id: str) -> int | None:
-        """Return the number of a track; None for an unknown one."""
+        """Return the number of a track, or None for an unknown one."""
 
     def emotions_of(self, key: int) -> Sequence[Emotion]:
-        """Return in whose lists a track stands."""
+        """Return the emotions whose lists contain a track."""
 
     def rate(self, moods: Sequence[Emotion], key: int, verdict: Verdict) -> None:
-        """Count a verdict in each of these moods, all or none; on return it is on the disk."""
+        """Count a verdict in all of these moods or in none; it is on the disk on return."""
 
 
 class ListSource(Protocol):
@@ -84,55 +83,55 @@ class ListSource(Protocol):
 
     @property
     def uri(self) -> str | None:
-        """URI by which players find it as a whole, known once it has been read; None where there is none."""
+        """URI under which players find the whole list, if any; known once the list has been read."""
 
     def tracks(self) -> Iterator[Song]:
-        """Yield its songs in order, reading as it goes; raise ListError."""
+        """Yield its songs in order while reading; raise ListError."""
 
 
 class PlaybackBackend(Protocol):
-    """What plays music, and can be asked what it plays; for one thread. Constructing it connects to nothing.
+    """A player of music, for use in one thread. Constructing it connects to nothing.
 
-    Everything but `account` and `close` raises SpeakerError, and returns within a bounded time.
+    All methods but `get_account` and `close` raise SpeakerError, and return within a bounded time.
     """
 
     @property
     def name(self) -> str:
-        """As in `playback.backend`."""
+        """The value of `playback.backend`."""
 
     def get_status(self) -> PlayerStatus:
-        """Return what plays now."""
+        """Return the current status."""
 
     def play(self, tracks: Sequence[Track]) -> tuple[str, ...]:
-        """Play these songs instead of what plays; return by what names each can be known in `PlayerStatus.names`."""
+        """Replace the current playback by these tracks; return their possible `PlayerStatus.item_ids`."""
 
     def resume(self) -> None:
-        """Go on with what is paused."""
+        """Resume playback if it is paused."""
 
     def pause(self) -> None:
-        """Pause what plays on this speaker; nothing elsewhere."""
+        """Pause playback on this device, never on another."""
 
     def set_volume(self, percent: int) -> None:
         """Set the volume."""
 
     def get_account(self) -> Account | None:
-        """Return the account as far as it is known, asking nobody; None where there is none."""
+        """Return the account as far as it is known, without a request; None for a backend without one."""
 
     def close(self) -> None:
-        """Let go of connections. May be called twice."""
+        """Close all connections. May be called twice."""
 
 
 class PlaybackControl(Protocol):
-    """Plays what is recommended, by `core.manners`, in a thread of its own."""
+    """Control of the player, which runs in a thread of its own by the rules of `player.rules`."""
 
     def request(self, command: PlayerCommand, tracks: Sequence[Track] = ()) -> None:
-        """Take a person's order: Play (of `tracks`), Stop, SetVolume or Next. Returns at once.
+        """Queue Play (of `tracks`), Stop, SetVolume or Next; return without waiting.
 
-        Raises CommandError for what can't be done before a person does something else.
+        Raises CommandError if the user has to do something else first.
         """
 
     def get_playback(self) -> Playback:
-        """Return what plays, as far as is known; at once."""
+        """Return the last known state of playback, without waiting."""
 
 
 class TurnHandler(Protocol):
@@ -158,30 +157,30 @@ class TurnHandler(Protocol):
 
 
 class FramePreview(Protocol):
-    """Shows the newest frame to who looks; `web.preview.Preview` does. Both calls return at once."""
+    """A live view of the newest frame. Both methods return without waiting."""
 
     def show(self, frame: Frame, outcome: Outcome) -> None:
-        """Keep this frame and no other."""
+        """Show this frame instead of the last one."""
 
     def clear(self) -> None:
-        """Keep none."""
+        """Show no frame."""
 
 
 class Output(Protocol):
-    """Tells the world. Slow or remote outputs keep a mailbox of one and a thread of their own."""
+    """A consumer of outcomes. A slow or remote one keeps the newest outcome only and has its own thread."""
 
     @property
     def name(self) -> str:
-        """Short name for logs and the page, such as "mqtt"."""
+        """Short name for the log and the page, such as "mqtt"."""
 
     def start(self) -> None:
-        """Begin; raise OutputError if this can't ever work as configured."""
+        """Start; raise OutputError if the configuration can never work."""
 
     def accept(self, outcome: Outcome) -> None:
-        """Take one outcome. Returns at once and never raises."""
+        """Accept an outcome. Returns without waiting and never raises."""
 
     def status(self) -> str:
         """Return one plain line, such as "connected to mqtt.local:1883"."""
 
     def stop(self) -> None:
-        """End within a second. May be called twice, and without a start."""
+        """Stop within a second. May be called twice, and without a start."""

@@ -1,4 +1,4 @@
-"""What persons switch: what each command does to the controls, what ends by itself, and what a reset gives back."""
+"""Rules of the run-time settings: what each command changes, what expires, and what a reset restores."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 MAX_MINUTES = 10080
 """Longest pause and longest manual mood: one week."""
 MANUAL_MINUTES = 60
-"""How long a manual mood holds where nothing else is said."""
+"""Default duration of a manual mood."""
 MORNING_HOUR = 6
-"""When a pause "until tomorrow" ends."""
+"""Hour at which a pause "until tomorrow" ends."""
 MIN_NIGHT = timedelta(hours=3)
-"""A morning nearer than that is still tonight."""
+"""A morning sooner than this still counts as tonight."""
 
 SETTINGS: Mapping[str, tuple[str, ...]] = {
     "privacy": ("private",),
@@ -42,71 +42,64 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
     "autoplay": ("autoplay",),
     "volume": ("volume",),
 }
-"""What a person can switch and reset, and the fields of Controls that hold it."""
+"""Keys that users can set and reset, with the fields of `Settings` that belong to them."""
 
 DEFAULTS = Settings()
 
 
-def apply(controls: Settings, command: Command, wall: datetime) -> Settings:
-    """Return the controls after a command; those that switch nothing leave them as they are."""
-    match command:
-        case Pause(minutes, until_tomorrow):
-            until = next_morning(wall) if until_tomorrow else None
-            if minutes is not None:
-                until = wall + timedelta(minutes=minutes)
-            return replace(controls, paused=True, paused_until=until, paused_minutes=minutes)
-        case Resume():
-            return reset(controls, "pause")
-        case SetManualMood(mood=None):
-            return reset(controls, "mood")
-        case SetManualMood(mood, minutes):
-            return replace(controls, manual_mood=mood, manual_until=wall + timedelta(minutes=minutes))
-        case Reset(key):
-            return reset(controls, key)
-    return _set(controls, command)
-
-
-def _set(controls: Settings, command: Command) -> Settings:
-    """Return the controls with the one field that a command sets."""
+def apply(settings: Settings, command: Command, wall_time: datetime) -> Settings:
+    """Return the settings after a command; one that changes none of them returns them as they are."""
     match command:
         case SetPrivacy(on):
-            return replace(controls, private=on)
+            settings = replace(settings, private=on)
+        case Pause(minutes):
+            until = _end_of_pause(command, wall_time)
+            settings = replace(settings, paused=True, paused_until=until, paused_minutes=minutes)
+        case Resume():
+            settings = reset(settings, "pause")
         case SetPolicy(policy):
-            return replace(controls, policy=policy)
+            settings = replace(settings, policy=policy)
         case SetSensitivity(percent):
-            return replace(controls, sensitivity=percent)
+            settings = replace(settings, sensitivity=percent)
+        case SetManualMood(mood, minutes):
+            until = None if mood is None else wall_time + timedelta(minutes=minutes)
+            settings = replace(settings, manual_mood=mood, manual_until=until)
         case SetAutoplay(on):
-            return replace(controls, autoplay=on)
+            settings = replace(settings, autoplay=on)
         case SetVolume(percent):
-            return replace(controls, volume=percent)
-    return controls
+            settings = replace(settings, volume=percent)
+        case Reset(key):
+            settings = reset(settings, key)
+    return settings
 
 
-def reset(controls: Settings, key: str | None) -> Settings:
-    """Return the controls with one switch of `SETTINGS`, or with None every one, as if nobody had touched it."""
+def _end_of_pause(pause: Pause, wall_time: datetime) -> datetime | None:
+    if pause.minutes is not None:
+        return wall_time + timedelta(minutes=pause.minutes)
+    return next_morning(wall_time) if pause.until_tomorrow else None
+
+
+def reset(settings: Settings, key: str | None) -> Settings:
+    """Return the settings with the defaults of one key of `SETTINGS`, or of all keys (None)."""
     fields = SETTINGS[key] if key else [name for names in SETTINGS.values() for name in names]
-    return replace(controls, **{name: getattr(DEFAULTS, name) for name in fields})
+    return replace(settings, **{name: getattr(DEFAULTS, name) for name in fields})
 
 
-def expired(controls: Settings, wall: datetime) -> Settings:
-    """Return the controls without a pause or a manual mood whose time has come."""
-    if controls.paused_until is not None and wall >= controls.paused_until:
-        controls = reset(controls, "pause")
-    if controls.manual_until is not None and wall >= controls.manual_until:
-        controls = reset(controls, "mood")
-    return controls
+def expired(settings: Settings, wall_time: datetime) -> Settings:
+    """Return the settings without a pause or a manual mood that is over."""
+    if settings.paused_until is not None and wall_time >= settings.paused_until:
+        settings = reset(settings, "pause")
+    if settings.manual_until is not None and wall_time >= settings.manual_until:
+        settings = reset(settings, "mood")
+    return settings
 
 
-def changed_keys(controls: Settings) -> tuple[str, ...]:
-    """Return the names of what a person has switched away from its default."""
-    return tuple(
-        key
-        for key, names in SETTINGS.items()
-        if any(getattr(controls, name) != getattr(DEFAULTS, name) for name in names)
-    )
+def changed_keys(settings: Settings) -> tuple[str, ...]:
+    """Return the keys whose values differ from the defaults."""
+    return tuple(key for key in SETTINGS if reset(settings, key) != settings)
 
 
-def next_morning(wall: datetime) -> datetime:
-    """Return the next six in the morning that is not already near."""
-    today = wall.replace(hour=MORNING_HOUR, minute=0, second=0, microsecond=0)
-    return today if today - wall >= MIN_NIGHT else today + timedelta(days=1)
+def next_morning(wall_time: datetime) -> datetime:
+    """Return the next six o'clock in the morning that is at least MIN_NIGHT away."""
+    today = wall_time.replace(hour=MORNING_HOUR, minute=0, second=0, microsecond=0)
+    return today if today - wall_time >= MIN_NIGHT else today + timedelta(days=1)

@@ -52,10 +52,10 @@ EVERYTHING = Settings(
 
 def test_each_command_switches_what_it_says() -> None:
     def after(*commands: Command) -> Settings:
-        controls = Settings()
+        settings = Settings()
         for command in commands:
-            controls = apply(controls, command, NOON)
-        return controls
+            settings = apply(settings, command, NOON)
+        return settings
 
     assert after(SetPrivacy(on=True)) == Settings(private=True)
     assert after(Pause()) == Settings(paused=True)
@@ -79,12 +79,12 @@ def test_every_field_but_the_bias_belongs_to_one_switch() -> None:
 
 @given(st.lists(COMMANDS, max_size=8))
 def test_a_reset_is_as_if_nobody_had_touched_it(commands: list[Command]) -> None:
-    controls = Settings()
+    settings = Settings()
     for command in commands:
-        controls = apply(controls, command, NOON)
-    assert apply(controls, Reset(), NOON) == Settings()
+        settings = apply(settings, command, NOON)
+    assert apply(settings, Reset(), NOON) == Settings()
     for key in SETTINGS:
-        assert changed_keys(reset(controls, key)) == tuple(each for each in changed_keys(controls) if each != key)
+        assert changed_keys(reset(settings, key)) == tuple(each for each in changed_keys(settings) if each != key)
 
 
 def test_a_reset_of_one_leaves_the_others() -> None:

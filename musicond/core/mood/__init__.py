@@ -1,1 +1,1 @@
-"""From readings to one announced mood."""
+"""From emotion scores to one announced mood."""

@@ -1,11 +1,11 @@
-"""A household's correction of the reading: shifts of the log-odds, bounded so that they can do little harm.
+"""A household's correction of the scores: shifts of the log-odds, bounded to limit the error that they can cause.
 
 For two classes a shift of d turns p into sigmoid(logit p + d), which moves it by at most tanh(d / 4). With seven
 classes each score is shifted against a mean of the others' shifts, so by no more than the largest difference of two
-shifts, and that is at most sqrt(2) times their length (Euclidean norm). With a length of at most REACH no score of any
-reading moves by more than tanh(sqrt(2) * REACH / 4) = 0.088, less than the 0.15 that is promised.
+shifts, and that is at most sqrt(2) times their length (Euclidean norm). With a length of at most REACH no score
+moves by more than tanh(sqrt(2) * REACH / 4) = 0.088, less than the 0.15 that is promised.
 REACH is smaller than that promise needs, so that no permitted bias costs more than one point of accuracy on
-PublicTest: tools/evaluate_bias.py measures it.
+PublicTest, as tools/evaluate_bias.py measures.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 CLASSES = 7
 LIMIT = 0.15
-"""Most by which a score (0..1) may move."""
+"""Maximum shift of a score (0..1)."""
 REACH = 0.25
-"""Greatest length of the shifts."""
+"""Maximum length of the shifts."""
 STEPS = 4
-"""So many "wrong mood" for one pair of emotions use up the whole reach."""
+"""Number of `WrongMood` commands for one pair of emotions after which REACH is used up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bias:
-    """Shifts of the log-odds (natural logarithm) in the order of `EMOTIONS`; their mean is 0."""
+    """Shifts of the log-odds (natural logarithm) in the order of `EMOTIONS`, with mean 0."""
 
     shifts: tuple[float, ...] = (0.0,) * CLASSES
 
@@ -36,15 +36,15 @@ class Bias:
         return any(self.shifts)
 
     def apply(self, scores: tuple[float, ...]) -> tuple[float, ...]:
-        """Return the corrected scores; seven probabilities stay seven probabilities."""
+        """Return the corrected scores, which still sum to 1."""
         if not self:
             return scores
         weighted = [score * math.exp(shift) for score, shift in zip(scores, self.shifts, strict=True)]
         total = sum(weighted)
-        return tuple(each / total for each in weighted)
+        return tuple(score / total for score in weighted)
 
     def corrected(self, wrong: int | None, right: int | None) -> Bias:
-        """Return a bias that has learnt: the class `wrong` was read where `right` would have been (indices)."""
+        """Return the bias after a correction: class `wrong` was announced instead of class `right` (indices)."""
         step = REACH / STEPS / math.sqrt(2)
         shifts = list(self.shifts)
         if wrong is not None:
@@ -55,8 +55,8 @@ class Bias:
 
 
 def bounded(shifts: Sequence[float]) -> Bias:
-    """Return the bias with these shifts, centred, and shortened to REACH where they are longer."""
+    """Return the bias with these shifts, centred and shortened to REACH if they are longer."""
     mean = sum(shifts) / len(shifts)
-    length = math.hypot(*(each - mean for each in shifts))
-    shrink = min(1.0, REACH / length) if length > 0 else 1.0
-    return Bias(tuple(round((each - mean) * shrink, 4) for each in shifts))
+    length = math.hypot(*(shift - mean for shift in shifts))
+    scale = min(1.0, REACH / length) if length > 0 else 1.0
+    return Bias(tuple(round((shift - mean) * scale, 4) for shift in shifts))

@@ -1,4 +1,4 @@
-"""Ten seconds of a neutral face: what bias makes this household's neutral be read as neutral."""
+"""Calibration: learn a bias from ten seconds of a neutral face."""
 
 from __future__ import annotations
 
@@ -13,60 +13,60 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 DURATION_S = 10.0
-"""Seconds from the first reading to the last."""
+"""Seconds from the first scores to the last."""
 TIMEOUT_S = 40.0
 MIN_READINGS = 20
-"""Readings."""
 TARGET_SCORE = 0.55
-"""Mean score of neutral that is enough."""
-PARTS = 20
+"""Mean score of neutral at which the bias suffices."""
+STEPS = 20
+"""Lengths of the bias that are tried, up to REACH."""
 NEUTRAL = EMOTIONS.index(Emotion.NEUTRAL)
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """One under way; only scores are held, and only until it ends."""
+    """A calibration in progress; it stores scores only, and only until it ends."""
 
     started_at: float
     """Monotonic seconds."""
     readings: tuple[tuple[float, tuple[float, ...]], ...] = ()
-    """When, and the scores without any bias."""
+    """Monotonic seconds, and scores without a bias."""
 
     def update(self, at: float, scores: tuple[float, ...] | None) -> Calibration:
-        """Return it after one more frame; None: no face was read."""
+        """Return the calibration after one more frame; None: no face was classified."""
         return self if scores is None else replace(self, readings=(*self.readings, (at, scores)))
 
     def progress(self, at: float) -> CalibrationProgress:
-        """Return how far it is."""
+        """Return the progress at a time."""
         if not self.readings:
-            return CalibrationProgress(0.0, self._fault(at))
-        lasted = self.readings[-1][0] - self.readings[0][0]
-        done = min(lasted / DURATION_S, len(self.readings) / MIN_READINGS, 1.0)
-        return CalibrationProgress(done, self._fault(at) if done < 1 else None)
+            return CalibrationProgress(0.0, self._error(at))
+        elapsed_s = self.readings[-1][0] - self.readings[0][0]
+        share = min(elapsed_s / DURATION_S, len(self.readings) / MIN_READINGS, 1.0)
+        return CalibrationProgress(share, self._error(at) if share < 1 else None)
 
-    def _fault(self, at: float) -> str | None:
+    def _error(self, at: float) -> str | None:
         if at - self.started_at < TIMEOUT_S:
             return None
         return "no face could be read for long enough; look into the camera, with light on the face, and try again"
 
     def bias(self) -> Bias:
-        """Return what the readings teach."""
+        """Return the bias that the readings require."""
         return neutral_bias([scores for _, scores in self.readings])
 
 
 def neutral_bias(readings: Sequence[tuple[float, ...]]) -> Bias:
-    """Return the least bias with which these readings of a neutral face have a mean neutral score of GOAL, or REACH.
+    """Return the least bias that raises the mean neutral score of a neutral face to TARGET_SCORE, or else REACH.
 
-    It raises neutral and lowers the others, each by its share in what neutral was taken for.
+    It raises neutral, and lowers each other emotion in proportion to its mean score.
     """
     means = [sum(column) / len(readings) for column in zip(*readings, strict=True)]
-    worst = max(mean for place, mean in enumerate(means) if place != NEUTRAL)
-    direction = [1.0 if place == NEUTRAL else -mean / worst for place, mean in enumerate(means)]
+    highest = max(mean for index, mean in enumerate(means) if index != NEUTRAL)
+    direction = [1.0 if index == NEUTRAL else -mean / highest for index, mean in enumerate(means)]
     middle = sum(direction) / len(direction)
-    length = sum((each - middle) ** 2 for each in direction) ** 0.5
+    length = sum((value - middle) ** 2 for value in direction) ** 0.5
     bias = Bias()
-    for part in range(PARTS + 1):
-        bias = bounded([REACH * part / PARTS * each / length for each in direction])
-        if sum(bias.apply(each)[NEUTRAL] for each in readings) / len(readings) >= TARGET_SCORE:
+    for step in range(STEPS + 1):
+        bias = bounded([REACH * step / STEPS * value / length for value in direction])
+        if sum(bias.apply(scores)[NEUTRAL] for scores in readings) / len(readings) >= TARGET_SCORE:
             break
     return bias

@@ -1,4 +1,4 @@
-"""When a reading becomes a mood: smoothing, hysteresis, dwell, `unsure`, `nobody` and darkness.
+"""The mood tracker: smoothing, hysteresis, dwell, `unsure`, `nobody` and darkness.
 
 The rules
   1. Scores are smoothed by an exponential filter in time: after `dt` seconds a reading weighs
@@ -9,14 +9,14 @@ The rules
        announced emotion's score >= leave                    -> the announced emotion
        otherwise                                             -> unsure
   3. A target that differs from the announced mood is announced once it has been the target for
-     `dwell_s` without a break; `unsure`, which helps nobody, takes `UNSURE_DWELL` times as long.
-     Only a reading counts: a gap of more than `BREAK_S` (or dwell_s) between two starts it anew.
+     `dwell_s` without a break; `unsure` takes `UNSURE_DWELL` times as long.
+     Only a reading counts: a gap of more than `BREAK_S` (or dwell_s) between two restarts the dwell.
   4. No face for `away_s`: nobody. A face not found for less than that changes nothing.
   5. Dark for `dwell_s`: watching is `dark` and the mood nobody; light for `dwell_s`: `yes` again.
-  6. Not watching (private, paused, no camera): nobody at once, and everything is forgotten.
-  7. A mood that a person called wrong gives way at once to the right one, or to unsure, and is no target again
-     for `DENIED_S`, or until nobody is there.
-  8. A mood that a person set is announced while watching, until its time is over; rules 1 to 4 go on below it.
+  6. Not watching (private, paused, no camera): nobody without a dwell, and the state is reset.
+  7. A mood that a user rejects changes without a dwell to the right one, or to unsure, and is no target again
+     for `REJECTED_S`, or until nobody is there.
+  8. A mood that a user sets is announced while watching, until its time is over; rules 1 to 4 run on behind it.
 
 The transitions (rows: announced; columns: what comes; "." keeps the mood)
                  | target holds dwell_s | unsure holds 3 x dwell_s | away_s without face | dark/not watching
@@ -34,21 +34,21 @@ from musicond.core.models import EMOTIONS, Mood
 from musicond.core.outcome import SENSITIVITY
 
 UNSURE_DWELL = 3.0
-"""How many times `dwell_s` the scores must fit no emotion before `unsure` is announced."""
+"""Multiple of `dwell_s` for which the scores must fit no emotion before `unsure` is announced."""
 
 BREAK_S = 1.0
-"""Seconds between two readings from which they do not belong together."""
+"""Seconds between two readings above which the dwell restarts."""
 
-DENIED_S = 600.0
-"""Seconds for which a mood that a person called wrong is not announced again."""
+REJECTED_S = 600.0
+"""Seconds for which a rejected mood is not announced again."""
 
 TOLERANCE_S = 1e-6
-"""Seconds by which a dwell may fall short: sums of frame times are not exact."""
+"""Seconds by which a dwell may fall short, as sums of frame times are not exact."""
 
 
 @dataclass(frozen=True, slots=True)
 class MoodConfig:
-    """The figures of the section `mood`: scores in 0..1, times in seconds."""
+    """The values of the section `mood`: scores in 0..1, times in seconds."""
 
     enter: float
     leave: float
@@ -57,10 +57,10 @@ class MoodConfig:
     smoothing_s: float
 
     def at_sensitivity(self, percent: float) -> MoodConfig:
-        """Return the rules at a sensitivity of 0 to 100 percent; 50 leaves them as they are.
+        """Return the values at a sensitivity of 0 to 100 percent; 50 leaves them unchanged.
 
         Each 50 percent more halve the dwell and raise both thresholds to the power of the square root of 2: 0 and 1
-        stay, what lies between falls, and `leave` stays below `enter`. Each 50 percent less do the opposite.
+        stay, values between them fall, and `leave` stays below `enter`. Each 50 percent less do the opposite.
         """
         halves = (percent - SENSITIVITY) / 50.0
         power = 2.0 ** (halves / 2.0)
@@ -69,98 +69,98 @@ class MoodConfig:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What one frame says."""
+    """The reading of one frame."""
 
     at: float
     """Monotonic seconds."""
     present: bool = False
-    """A face was found, or was found a moment ago."""
+    """Whether a face was detected, in this frame or just before it."""
     scores: tuple[float, ...] | None = None
-    """Seven probabilities in the order of `EMOTIONS`; None where the face could not be read."""
+    """Seven probabilities in the order of `EMOTIONS`; None if no face was classified."""
     dark: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class MoodState:
-    """The announced mood and what is needed to decide on the next."""
+    """The announced mood, and the state that the next decision needs."""
 
     mood: Mood = Mood.NOBODY
     since: float = 0.0
-    """When `mood` was announced (monotonic seconds)."""
+    """Monotonic seconds at which `mood` was announced."""
     scores: tuple[float, ...] | None = None
-    """Smoothed probabilities; None while nobody is there."""
+    """Smoothed probabilities; None while nobody is present."""
     scored_at: float = 0.0
     target: Mood = Mood.NOBODY
     target_since: float = 0.0
     seen_at: float = 0.0
-    """When a face was last present."""
+    """Monotonic seconds at which a face was last present."""
     dark: bool = False
     light_since: float | None = None
-    """Since when the frames have said the opposite of `dark`; None while they agree."""
+    """Monotonic seconds since which the frames contradict `dark`; None while they agree with it."""
     rejected: Mood | None = None
-    """What a person called wrong."""
+    """The mood that a user has rejected."""
     rejected_at: float = 0.0
 
     @property
     def present(self) -> bool:
-        """Whether somebody is there: from the first mood, `unsure` included, until no face was found for `away_s`."""
+        """Whether somebody is present: from the first mood, `unsure` included, until no face for `away_s`."""
         return self.mood is not Mood.NOBODY
 
     @property
     def confidence(self) -> float:
-        """Smoothed score of the mood's emotion, of the leading one while unsure, 0 for nobody."""
+        """Smoothed score of the mood's emotion, or of the leading one while unsure; 0 for nobody."""
         if self.scores is None or self.mood is Mood.NOBODY:
             return 0.0
         emotion = self.mood.emotion
         return max(self.scores) if emotion is None else self.scores[EMOTIONS.index(emotion)]
 
 
-def update(state: MoodState, rules: MoodConfig, seen: Observation) -> MoodState:
+def update(state: MoodState, config: MoodConfig, observation: Observation) -> MoodState:
     """Return the state after one more frame."""
-    state = _light(state, rules, seen)
+    state = _update_darkness(state, config, observation)
     if state.dark:
-        return reset(state, seen.at)
-    if not seen.present:
-        away = seen.at - state.seen_at >= rules.away_s - TOLERANCE_S
-        return reset(state, seen.at) if away else state
-    state = replace(state, seen_at=seen.at)
-    return state if seen.scores is None else _read(state, rules, seen.at, seen.scores)
+        return reset(state, observation.at)
+    if not observation.present:
+        away = observation.at - state.seen_at >= config.away_s - TOLERANCE_S
+        return reset(state, observation.at) if away else state
+    state = replace(state, seen_at=observation.at)
+    return state if observation.scores is None else _smooth(state, config, observation.at, observation.scores)
 
 
 def reset(state: MoodState, at: float) -> MoodState:
-    """Return `nobody` with nothing remembered but the darkness (rules 4, 5 and 6)."""
+    """Return `nobody`, keeping the darkness only (rules 4, 5 and 6)."""
     since = state.since if state.mood is Mood.NOBODY else at
     return MoodState(since=since, dark=state.dark, light_since=state.light_since)
 
 
 def reject(state: MoodState, right: Mood | None, at: float) -> MoodState:
-    """Return the state after a person called the announced mood wrong (rule 7)."""
+    """Return the state after a user rejected the announced mood (rule 7)."""
     wrong = state.mood if state.mood.emotion else state.rejected
     mood = right or Mood.UNSURE
     return replace(state, mood=mood, since=at, target=mood, target_since=at, rejected=wrong, rejected_at=at)
 
 
-def _light(state: MoodState, rules: MoodConfig, seen: Observation) -> MoodState:
-    if seen.dark == state.dark:
+def _update_darkness(state: MoodState, config: MoodConfig, observation: Observation) -> MoodState:
+    if observation.dark == state.dark:
         return state if state.light_since is None else replace(state, light_since=None)
-    since = seen.at if state.light_since is None else state.light_since
-    if seen.at - since >= rules.dwell_s - TOLERANCE_S:
-        return replace(state, dark=seen.dark, light_since=None)
+    since = observation.at if state.light_since is None else state.light_since
+    if observation.at - since >= config.dwell_s - TOLERANCE_S:
+        return replace(state, dark=observation.dark, light_since=None)
     return replace(state, light_since=since)
 
 
-def _read(state: MoodState, rules: MoodConfig, at: float, scores: tuple[float, ...]) -> MoodState:
+def _smooth(state: MoodState, config: MoodConfig, at: float, scores: tuple[float, ...]) -> MoodState:
     """Apply rules 1 and 3 to a reading."""
     gap = at - state.scored_at
-    if state.scores is not None and rules.smoothing_s > 0:
-        weight = 1.0 - math.exp(-gap / rules.smoothing_s)
+    if state.scores is not None and config.smoothing_s > 0:
+        weight = 1.0 - math.exp(-gap / config.smoothing_s)
         scores = tuple(old + weight * (new - old) for old, new in zip(state.scores, scores, strict=True))
-    target = _target(state, scores, rules)
-    if target is state.rejected and target is not state.mood and at - state.rejected_at < DENIED_S:
+    target = _target(state, scores, config)
+    if target is state.rejected and target is not state.mood and at - state.rejected_at < REJECTED_S:
         target = Mood.UNSURE
-    unbroken = target is state.target and gap <= max(rules.dwell_s, BREAK_S) + TOLERANCE_S
+    unbroken = target is state.target and gap <= max(config.dwell_s, BREAK_S) + TOLERANCE_S
     since = state.target_since if unbroken else at
-    dwell = rules.dwell_s * (UNSURE_DWELL if target is Mood.UNSURE else 1.0)
+    dwell = config.dwell_s * (UNSURE_DWELL if target is Mood.UNSURE else 1.0)
     announced = target is not state.mood and at - since >= dwell - TOLERANCE_S
     return replace(
         state,
@@ -173,13 +173,13 @@ def _read(state: MoodState, rules: MoodConfig, at: float, scores: tuple[float, .
     )
 
 
-def _target(state: MoodState, scores: tuple[float, ...], rules: MoodConfig) -> Mood:
+def _target(state: MoodState, scores: tuple[float, ...], config: MoodConfig) -> Mood:
     """Apply rule 2."""
     leading = max(range(len(scores)), key=scores.__getitem__)
     announced = state.mood.emotion
     if announced is None:
-        return Mood(EMOTIONS[leading].value) if scores[leading] >= rules.enter else Mood.UNSURE
+        return Mood(EMOTIONS[leading].value) if scores[leading] >= config.enter else Mood.UNSURE
     held = scores[EMOTIONS.index(announced)]
-    if scores[leading] >= rules.enter and scores[leading] - held >= rules.enter - rules.leave:
+    if scores[leading] >= config.enter and scores[leading] - held >= config.enter - config.leave:
         return Mood(EMOTIONS[leading].value)
-    return state.mood if held >= rules.leave else Mood.UNSURE
+    return state.mood if held >= config.leave else Mood.UNSURE
