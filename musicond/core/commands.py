@@ -127,7 +127,9 @@ class ConfigUpdate:
 PlayerCommand = Play | Stop | SetVolume | Next
 """A command that the player carries out."""
 
-SettingsCommand = SetPrivacy | Pause | Resume | SetPolicy | SetSensitivity | SetManualMood | SetAutoplay | SetVolume | Reset
+SettingsCommand = (
+    SetPrivacy | Pause | Resume | SetPolicy | SetSensitivity | SetManualMood | SetAutoplay | SetVolume | Reset
+)
 """A command that changes the run-time settings."""
 
 Command = SettingsCommand | PlayerCommand | Rate | WrongMood | Calibrate
