@@ -4,7 +4,6 @@ import os
 
 __version__ = "0.1.0"
 
-# OpenCV and FFmpeg write to stderr on their own, and read this only when they are loaded:
-# what a person needs to know stands in our own messages.
+# OpenCV and FFmpeg read these when they are loaded. Our own messages report their errors.
 os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")

@@ -1,4 +1,4 @@
-"""The command line: finds the command, runs it, and turns what a user can cause into one line and an exit code."""
+"""The command line: find the command, run it, and turn an error of the user into one line and an exit code."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from musicond.errors import UNAVAILABLE, ConfigError, MusicondError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# The modules are imported only when asked for: OpenCV and pydantic would slow down `musicond --help`.
 COMMANDS = {
     "run": "watch, recommend and tell, until stopped",
     "replay": "put recorded clips through the same pipeline, as JSON lines",
@@ -33,11 +32,15 @@ COMMANDS = {
     "settings": "forget what was switched, so that the configuration holds again",
     "page-link": "print the page's address, and a QR code for the phone",
 }
+"""Each is a module of `musicond.commands`, imported only to run it: OpenCV and pydantic would slow down --help."""
 INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return 0, or 69 (unavailable), 78 (configuration, model), 130 (Ctrl-C). Bugs are raised."""
+    """Run one command and return its exit code: 0, 69 (unavailable), 78 (configuration, model) or 130 (Ctrl-C).
+
+    An error that no user can cause is raised.
+    """
     try:
         args = _parse(sys.argv[1:] if argv is None else list(argv))
         code = int(args.run(args))
@@ -45,63 +48,59 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader has seen enough (`| head`). Python's own flush at exit must not fail again.
+        # As with `| head`. Python's own flush at exit must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EIO):
+    except OSError as exc:
+        if exc.errno not in (errno.ENOSPC, errno.EIO):
             raise
-        print(f"musicond: the output can't be written: {error.strerror}; make room", file=sys.stderr)
+        print(f"musicond: the output can't be written: {exc.strerror}; make room", file=sys.stderr)
         return UNAVAILABLE
-    except Exception as error:  # those that are bugs are raised again
-        known = _explain(error)
-        if known is None:
+    except Exception as exc:  # a bug is raised again
+        exit_code = _report(exc)
+        if exit_code is None:
             raise
-        return known
+        return exit_code
     return code
 
 
-def parser(*wanted: str) -> argparse.ArgumentParser:
-    """Return the parser of the command line; only the wanted commands are imported and have their options."""
-    made = argparse.ArgumentParser(
+def build_parser(*names: str) -> argparse.ArgumentParser:
+    """Return the parser of the command line; only the commands of these names are imported and have their options."""
+    parser = argparse.ArgumentParser(
         prog="musicond",
         description="Reads the mood of the room from a camera and recommends music for it.",
         epilog="musicond COMMAND --help tells more.",
         allow_abbrev=False,
     )
-    made.add_argument("--version", action="version", version=f"musicond {__version__}")
-    commands = made.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    parser.add_argument("--version", action="version", version=f"musicond {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, text in COMMANDS.items():
         command = commands.add_parser(name, help=text, allow_abbrev=False)
-        if name in wanted:
-            module = import_module(_module(name))
+        if name in names:
+            module = import_module(f"musicond.commands.{name.replace('-', '_')}")
             module.add_arguments(command)
-            command.description = module.HELP
+            command.description = getattr(module, "DESCRIPTION", text)
             command.set_defaults(run=module.run)
-    return made
+    return parser
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    """Return the options with `run`, the command's function; exit with 2 on wrong usage."""
-    wanted = argv[0] if argv else ""
-    made = parser(wanted)
-    if wanted and not wanted.startswith("-") and wanted not in COMMANDS:
-        close = difflib.get_close_matches(wanted, COMMANDS, 1)
-        made.error(f"there is no command {wanted!r}; " + (f"did you mean {close[0]}?" if close else "see --help"))
-    return made.parse_args(argv)
+    """Return the options, with the command's function as `run`; exit with 2 on wrong usage."""
+    name = argv[0] if argv else ""
+    parser = build_parser(name)
+    if name and not name.startswith("-") and name not in COMMANDS:
+        close = difflib.get_close_matches(name, COMMANDS, 1)
+        parser.error(f"there is no command {name!r}; " + (f"did you mean {close[0]}?" if close else "see --help"))
+    return parser.parse_args(argv)
 
 
-def _module(name: str) -> str:
-    return "musicond.commands." + name.replace("-", "_")
-
-
-def _explain(error: Exception) -> int | None:
-    """Print on stderr what a user can do about an error and return the exit code; None for a bug."""
-    if isinstance(error, ModuleNotFoundError) and error.name and error.name.partition(".")[0] != "musicond":
-        print(f"musicond: the Python package {error.name} is missing; musicond doctor says more", file=sys.stderr)
+def _report(exc: Exception) -> int | None:
+    """Print an error with its remedy on stderr and return its exit code; None for a bug."""
+    if isinstance(exc, ModuleNotFoundError) and exc.name and exc.name.partition(".")[0] != "musicond":
+        print(f"musicond: the Python package {exc.name} is missing; musicond doctor says more", file=sys.stderr)
         return UNAVAILABLE
-    if not isinstance(error, MusicondError):
+    if not isinstance(exc, MusicondError):
         return None
-    # A configuration error begins with its place, so that editors can jump to it.
-    print(error if isinstance(error, ConfigError) else f"musicond: {error}", file=sys.stderr)
-    return error.exit_code
+    # A configuration error begins with its file and line, so that editors can jump to it.
+    print(exc if isinstance(exc, ConfigError) else f"musicond: {exc}", file=sys.stderr)
+    return exc.exit_code

@@ -1,4 +1,4 @@
-"""Writes the Debian package's man pages and bash completion from the program itself: python tools/make_man.py."""
+"""Write the man pages and the bash completion of the Debian package: python tools/make_man.py FOLDER."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import os
 import re
 import sys
 import textwrap
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-os.environ["COLUMNS"] = "80"  # the width of usage lines
+os.environ["COLUMNS"] = "80"  # for argparse's usage lines
 
 import shtab
 from argparse_manpage.manpage import Manpage
 
 from musicond import __version__
-from musicond.cli import COMMANDS, parser
+from musicond.cli import COMMANDS, build_parser
 from musicond.config.schema import RELOADABLE
 
-DAY = "2026-11-25"
 FILES = """\
 .SH FILES
 .TP
@@ -43,28 +43,31 @@ reads the configuration again. SIGTERM ends the daemon.
 """
 
 
+def release_day() -> str:
+    """Return the day of the newest entry of deb/changelog, as YYYY-MM-DD."""
+    [date, *_] = re.findall(r"(?m)^ -- .*>  (.*)$", (ROOT / "deb/changelog").read_text("utf-8"))
+    return f"{parsedate_to_datetime(date):%Y-%m-%d}"
+
+
 def command_page() -> str:
     """Return musicond(1)."""
-    made = parser(*COMMANDS)
-    made.prog = "musicond"
-    # What argparse-manpage reads besides the arguments.
-    made.man_short_description = "reads the mood of the room from a camera and recommends music"  # type: ignore[attr-defined] # its own attribute
-    page = str(Manpage(made, format="pretty"))
-    page = re.sub(
-        r"^\.TH .*$", f'.TH MUSICOND 1 "{DAY}" "musicond {__version__}" "User Commands"', page, flags=re.MULTILINE
-    )
-    return f"{page.rstrip()}\n{FILES}"
+    parser = build_parser(*COMMANDS)
+    parser.prog = "musicond"
+    parser.man_short_description = "reads the mood of the room from a camera and recommends music"  # type: ignore[attr-defined] # read by argparse-manpage
+    page = str(Manpage(parser, format="pretty"))
+    title = f'.TH MUSICOND 1 "{release_day()}" "musicond {__version__}" "User Commands"'
+    return f"{re.sub(r'(?m)^[.]TH .*$', title, page).rstrip()}\n{FILES}"
 
 
 def configuration_page() -> str:
-    """Return musicon.yaml(5): the shipped file explains every key, and is the page."""
+    """Return musicon.yaml(5): the shipped file, which explains every key."""
     shipped = (ROOT / "config/musicon.yaml").read_text("utf-8").split("\n", 2)[2]
     shown = shipped.replace("\\", "\\\\").replace("-", "\\-")
     shown = re.sub(r"(?m)^([.'])", r"\\&\1", shown)
     keys = ", ".join(f"{key}*" if key.endswith(".") else key for key in RELOADABLE)
     return (
         textwrap.dedent(f"""\
-        .TH MUSICON.YAML 5 "{DAY}" "musicond {__version__}" "File Formats"
+        .TH MUSICON.YAML 5 "{release_day()}" "musicond {__version__}" "File Formats"
         .SH NAME
         musicon.yaml \\- configuration of musicond
         .SH DESCRIPTION
@@ -83,16 +86,12 @@ def configuration_page() -> str:
 
 def completion() -> str:
     """Return the completion for bash."""
-    return str(shtab.complete(parser(*COMMANDS), shell="bash"))  # noqa: S604 - the name of a language; nothing is run
+    return str(shtab.complete(build_parser(*COMMANDS), shell="bash"))  # noqa: S604 - the name of a language
 
 
-TARGETS = {
-    ROOT / "deb/musicond.1": command_page,
-    ROOT / "deb/musicon.yaml.5": configuration_page,
-    ROOT / "deb/completion.bash": completion,
-}
+FILE_TEXTS = {"musicond.1": command_page, "musicon.yaml.5": configuration_page, "completion.bash": completion}
 
 if __name__ == "__main__":
-    for target, text in TARGETS.items():
-        target.write_text(text(), "utf-8")
-        print(f"{target.relative_to(ROOT)} written")
+    folder = Path(sys.argv[1])
+    for name, get_text in FILE_TEXTS.items():
+        (folder / name).write_text(get_text(), "utf-8")

@@ -1,4 +1,4 @@
-"""`musicond bench`: what the pipeline costs on this machine, measured on a clip."""
+"""`musicond bench`: measure the pipeline's cost on this machine with a clip."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from musicond.runtime.health import memory_mib, temperature_c
 if TYPE_CHECKING:
     import argparse
 
-HELP = "measure the pipeline on a clip: milliseconds a frame, memory, temperature"
+DESCRIPTION = "measure the pipeline on a clip: milliseconds a frame, memory, temperature"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,14 +32,14 @@ def run(args: argparse.Namespace) -> int:
     """Run every frame of the clip through the pipeline, with and without tracking, and print the costs."""
     config = load_config(args).config
     clip = open_recording(args.clip)
-    found: dict[str, dict[str, object]] = {}
+    results: dict[str, dict[str, object]] = {}
     for name, tracking in (("tracking", True), ("full scans", False)):
         costs = Costs()
         with fresh_pipeline(config, costs, tracking=tracking, gate=False) as pipeline:
             steps = play(pipeline, clip.frames(), None, costs)
             for _ in tqdm(steps, desc=name, unit=" frames", leave=False, disable=None):
                 pass
-        found[name] = _figures(costs)
+        results[name] = _figures(costs)
     machine = {
         "machine": platform.machine(),
         "processors": os.cpu_count(),
@@ -49,16 +49,16 @@ def run(args: argparse.Namespace) -> int:
         "clip": args.clip,
     }
     if args.json:
-        print(json.dumps({**machine, **found}, indent=1))
+        print(json.dumps({**machine, **results}, indent=1))
         return 0
     print("  ".join(f"{key} {value}" for key, value in machine.items() if value is not None))
-    for name, figures in found.items():
+    for name, figures in results.items():
         print(f"{name}: " + "  ".join(f"{key} {value}" for key, value in figures.items()))
     return 0
 
 
 def _figures(costs: Costs) -> dict[str, object]:
-    """Return counts, and processor milliseconds of the frames in which a face was read."""
+    """Return counts, and processor milliseconds of the frames whose face was classified."""
     steps = costs.steps or [0.0]
     summary = costs.summary()
     return {

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from musicond.config.schema import Config
 
-HELP = "look into the camera with a neutral face for ten seconds: the reading is corrected for it"
+DESCRIPTION = "look into the camera with a neutral face for ten seconds: the reading is corrected for it"
 POLL_S = 0.25
 
 

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from musicond.config.schema import Config
 
-HELP = "look at and change the songs that can be recommended, and say what they are worth"
 HELPS = {
     "list": "print the lists",
     "add": "add one song to a list",

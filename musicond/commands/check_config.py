@@ -1,4 +1,4 @@
-"""`musicond check-config`: is this file right, and if not, every fault with its line and column."""
+"""`musicond check-config`: check a configuration file and print every fault with its line and column."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from musicond.config.loader import load
 if TYPE_CHECKING:
     import argparse
 
-HELP = "check a configuration file and name every fault in it"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -19,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print `F: ok`; raise ConfigError with all faults."""
+    """Print that the file is valid; raise ConfigError with all faults."""
     load(args.file)
     print(f"{args.file}: ok")
     return 0

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from musicond.config.schema import Config
     from musicond.core.outcome import Settings
 
-HELP = "show every value of the configuration and where it comes from"
 ORIGIN_COLUMN = 40
 
 

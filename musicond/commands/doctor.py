@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-HELP = "check this machine and say what to do"
 CASCADE = "haarcascade_frontalface_default.xml"
 NEEDED_FOR_CONFIG = ("pydantic", "PyYAML")
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from musicond.config.schema import Config
     from musicond.history import Days
 
-HELP = "the minutes of each mood and day, where history.enabled is on"
+DESCRIPTION = "the minutes of each mood and day, where history.enabled is on"
 ACTIONS = {
     "show": "print a bar for each day",
     "chart": "draw a picture of all days (SVG)",

@@ -1,4 +1,4 @@
-"""`musicond page-link [--lan]`: the address that opens the page, as text and as a QR code for the phone."""
+"""`musicond page-link [--lan]`: print the page's address as text and as a QR code for the phone."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
     from musicond.config.loader import LoadedConfig
 
-HELP = "print the address of the page, and a QR code for the phone"
+DESCRIPTION = "print the address of the page, and a QR code for the phone"
 TOKEN_BYTES = 16
-"""128 bits of chance: nobody guesses that."""
-EVERYWHERE = "0.0.0.0"  # noqa: S104 - that the page is opened to the local network is what is asked for
+"""128 random bits."""
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - --lan opens the page to the local network
 _SERVICE_RUNS = Path("/run/systemd/system")
-"""There where systemd is what runs services: sd_booted(3)."""
+"""Exists where systemd runs the services: sd_booted(3)."""
 AVAHI = Path("/run/avahi-daemon/socket")
-"""There where this machine answers to its name in `.local`."""
+"""Exists where this machine answers to its name in `.local`."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the link, after opening the page to the network if asked for; raise ConfigError or StateDirError."""
+    """Print the link; with --lan, open the page to the network first. Raises ConfigError or StateDirError."""
     loaded = load_config(args)
     if args.lan:
         _open_to_lan(loaded)
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _open_to_lan(loaded: LoadedConfig) -> None:
-    """Make a token, if there is none yet, and write both keys into the configuration."""
+    """Create a token if there is none, and set web.listen and web.token_file in the configuration file."""
     if loaded.path is None:
         raise ConfigError("page-link --lan: there is no configuration file to write it into; name one with --config")
     config = loaded.config
@@ -80,16 +80,16 @@ def _open_to_lan(loaded: LoadedConfig) -> None:
             _make_token(file, daemon_state_dir(config))
         listen = f"{EVERYWHERE}:{port}" if is_loopback(host) else config.web.listen
         edit(loaded.path, "web", {"listen": listen, "token_file": str(file)})
-    except PermissionError as fault:
-        raise StateDirError(f"{fault.filename}: {fault.strerror}; put sudo before the command") from None
-    except FileNotFoundError as fault:
-        raise StateDirError(f"{fault.filename}: {fault.strerror}; start musicond once, then try again") from None
-    except OSError as fault:
-        raise StateDirError(f"{fault.filename}: {fault.strerror}; nothing was changed") from None
+    except PermissionError as exc:
+        raise StateDirError(f"{exc.filename}: {exc.strerror}; put sudo before the command") from None
+    except FileNotFoundError as exc:
+        raise StateDirError(f"{exc.filename}: {exc.strerror}; start musicond once, then try again") from None
+    except OSError as exc:
+        raise StateDirError(f"{exc.filename}: {exc.strerror}; nothing was changed") from None
 
 
 def _make_token(file: Path, state: Path) -> None:
-    """Write a new token that the daemon's user alone may read: the owner of its state directory."""
+    """Write a new token that only the daemon's user, the owner of its state directory, may read."""
     owner = state.stat()
     number = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(number, "w", encoding="ascii") as out:
@@ -99,7 +99,7 @@ def _make_token(file: Path, state: Path) -> None:
 
 
 def _restart() -> bool:
-    """Start the service anew, where there is one; tell whether there is. Raises StateDirError where that fails."""
+    """Restart the service if it is installed; return whether it is. Raises StateDirError if that fails."""
     systemctl = shutil.which("systemctl")
     if systemctl is None or not _SERVICE_RUNS.exists():
         return False
@@ -112,7 +112,7 @@ def _restart() -> bool:
 
 
 def names(host: str) -> list[str]:
-    """Return by what this machine is reached where the page listens on `host`, the surest first."""
+    """Return the names and addresses that reach the page listening on `host`, the most reliable first."""
     if host not in (EVERYWHERE, "::"):
         return [host]
     local = f"{socket.gethostname().partition('.')[0]}.local"
@@ -123,7 +123,7 @@ def names(host: str) -> list[str]:
 
 
 def _own_address() -> str | None:
-    """Return this machine's address in its network; None without one."""
+    """Return this machine's IPv4 address in its network; None without one."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))  # TEST-NET-1 (RFC 5737): chooses a route; no datagram is sent

@@ -1,4 +1,4 @@
-"""`musicond pause [MIN|tomorrow]`: recommends nothing for a while; `musicond pause off` ends it."""
+"""`musicond pause [MIN|tomorrow|off]`: recommend nothing for a while, or again."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from musicond.commands.options import add_config, load_config
 from musicond.config.paths import control_socket
 from musicond.core.settings import MAX_MINUTES
 from musicond.web.client import ControlClient
-
-HELP = "recommend nothing for a while"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Pause or resume through the daemon's control socket."""
+    """Pause or resume through the daemon; raise ConfigError or ControlError."""
     client = ControlClient(control_socket(load_config(args).config))
     if args.minutes == "off":
         client.resume()

@@ -11,8 +11,6 @@ from musicond.commands.options import add_config, load_config
 if TYPE_CHECKING:
     import argparse
 
-HELP = "close the camera, or let it be opened again"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""

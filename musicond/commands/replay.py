@@ -1,4 +1,4 @@
-"""`musicond replay`: recorded clips through the same pipeline, as JSON lines; nothing is sent or written."""
+"""`musicond replay`: put recorded clips through the daemon's pipeline and print its outcomes as JSON lines."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from musicond.core.pipeline import Pipeline
     from musicond.core.ports import EmotionClassifier, FaceDetector
 
-HELP = "put recorded clips through the pipeline and print what it finds as JSON lines"
+DESCRIPTION = "put recorded clips through the pipeline and print what it finds as JSON lines"
 SEED = 1
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-"""The fixed wall clock at each clip's start."""
+"""The wall time at each clip's start."""
 EARLY_S = 1e-6
-"""A frame's time may fall short of its due time by this: both are sums of fractions."""
+"""Tolerance of the time at which a frame is due: both times are sums of fractions."""
 
 
 @dataclass
@@ -50,11 +50,11 @@ class Costs:
     frames: int = 0
     analysed: int = 0
     steps: list[float] = field(default_factory=list)
-    """Processor milliseconds of each step that read a face."""
+    """Processor milliseconds of each step that classified a face."""
 
     @contextmanager
     def timed(self, part: str) -> Iterator[None]:
-        """Add the processor time of the block to the part of that name."""
+        """Add the processor time of the block to the field of that name."""
         started = time.process_time()
         try:
             yield
@@ -62,46 +62,46 @@ class Costs:
             setattr(self, part, getattr(self, part) + time.process_time() - started)
 
     def summary(self) -> dict[str, object]:
-        """Return the last line of a replay; times per frame are means over the analysed ones."""
-        each = 1000 / max(1, self.analysed)
+        """Return the last line of a replay; times per frame are means over the analysed frames."""
+        per_frame = 1000 / max(1, self.analysed)
         return {
             "type": "summary",
             "frames": self.frames,
             "analysed": self.analysed,
-            "cpu_ms_per_frame": round(self.pipeline * each, 3),
+            "cpu_ms_per_frame": round(self.pipeline * per_frame, 3),
             "decode_ms": round(self.decode * 1000 / max(1, self.frames), 3),
-            "detect_ms": round(self.detect * each, 3),
-            "classify_ms": round(self.classify * each, 3),
+            "detect_ms": round(self.detect * per_frame, 3),
+            "classify_ms": round(self.classify * per_frame, 3),
             "cpu_s": {part: round(getattr(self, part), 3) for part in ("start", "decode", "pipeline")},
         }
 
 
 class TimedDetector:
-    """Passes on to the real finder and counts its processor time."""
+    """A face detector that counts its processor time."""
 
-    def __init__(self, finder: FaceDetector, costs: Costs) -> None:
-        self._finder, self._costs = finder, costs
+    def __init__(self, detector: FaceDetector, costs: Costs) -> None:
+        self._detector, self._costs = detector, costs
 
     def detect(self, frame: Frame) -> Faces:
-        """Find, timed."""
+        """Detect faces."""
         with self._costs.timed("detect"):
-            return self._finder.detect(frame)
+            return self._detector.detect(frame)
 
     def reset(self) -> None:
-        """Forget."""
-        self._finder.reset()
+        """Reset the detector."""
+        self._detector.reset()
 
 
 class TimedClassifier:
-    """Passes on to the real reader and counts its processor time."""
+    """An emotion classifier that counts its processor time."""
 
-    def __init__(self, reader: EmotionClassifier, costs: Costs) -> None:
-        self._reader, self._costs = reader, costs
+    def __init__(self, classifier: EmotionClassifier, costs: Costs) -> None:
+        self._classifier, self._costs = classifier, costs
 
     def classify(self, frame: Frame, faces: Faces) -> EmotionEstimate | None:
-        """Read, timed."""
+        """Classify the nearest face."""
         with self._costs.timed("classify"):
-            return self._reader.classify(frame, faces)
+            return self._classifier.classify(frame, faces)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -116,17 +116,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the lines of each clip, and the summary."""
+    """Print the lines of each clip, then the summary; raise ConfigError, ModelError or SourceLost."""
     costs = Costs(start=time.process_time())
     config = load_config(args).config
     recordings = [(Path(clip).name, open_recording(clip)) for clip in args.clips]
     for name, clip in recordings:
-        pace = None if args.frames else FrameRate(config.camera.rate, config.camera.idle_rate)
+        rate = None if args.frames else FrameRate(config.camera.rate, config.camera.idle_rate)
         with fresh_pipeline(config, costs, tracking=not args.no_tracking, gate=not args.frames) as pipeline:
-            for at, outcome in play(pipeline, clip.frames(), pace, costs, real_time=args.speed == "1"):
+            for at, outcome in play(pipeline, clip.frames(), rate, costs, real_time=args.speed == "1"):
                 for line in lines(name, at, outcome, every=args.frames):
                     print(json.dumps(line, ensure_ascii=False), flush=args.speed == "1")
-    # All that is neither start-up nor decoding, the printing too.
+    # Everything but start-up and decoding, so with printing.
     costs.pipeline = time.process_time() - costs.start - costs.decode
     print(json.dumps(costs.summary()))
     return 0
@@ -134,83 +134,67 @@ def run(args: argparse.Namespace) -> int:
 
 @contextmanager
 def fresh_pipeline(config: Config, costs: Costs, *, tracking: bool = True, gate: bool = True) -> Iterator[Pipeline]:
-    """Yield a pipeline that remembers nothing, with a starter catalogue in memory; raise ModelError."""
+    """Yield a new pipeline with the starter catalogue in memory; raise ModelError."""
     with ExitStack() as stack:
         with costs.timed("start"):
-            finder, reader = build_vision(config, tracking=tracking, gate=gate)
+            detector, classifier = build_vision(config, tracking=tracking, gate=gate)
             catalogue = stack.enter_context(SqliteCatalogue.open(MEMORY))
-            eyes = TimedDetector(finder, costs), TimedClassifier(reader, costs)
-            pipeline = build_pipeline(config, *eyes, catalogue, seed=SEED)
+            vision = TimedDetector(detector, costs), TimedClassifier(classifier, costs)
+            pipeline = build_pipeline(config, *vision, catalogue, seed=SEED)
         yield pipeline
 
 
 def play(
     pipeline: Pipeline,
     frames: Iterator[tuple[float, NDArray[np.uint8]]],
-    pace: FrameRate | None,
+    rate: FrameRate | None,
     costs: Costs,
     *,
     real_time: bool = False,
 ) -> Iterator[tuple[float, Outcome]]:
-    """Step the frames that are due by `pace` (None: all) and yield (seconds from the start, outcome)."""
-    due, last, began = 0.0, None, time.monotonic()
+    """Put the frames that are due at `rate` (None: all) through a pipeline; yield (seconds from the start, outcome)."""
+    due, started_at = 0.0, time.monotonic()
     while True:
         with costs.timed("decode"):
-            found = next(frames, None)
-        if found is None:
+            frame = next(frames, None)
+        if frame is None:
             return
-        at, grey = found
+        at, grey = frame
         costs.frames += 1
         if at < due - EARLY_S:
             continue
         if real_time:
-            time.sleep(max(0.0, began + at - time.monotonic()))
+            time.sleep(max(0.0, started_at + at - time.monotonic()))
         before = costs.pipeline
         with costs.timed("pipeline"):
-            last = pipeline.step(Frame(grey, at, NOON + timedelta(seconds=at)))
-        if last.raw_scores is not None:
+            outcome = pipeline.step(Frame(grey, at, NOON + timedelta(seconds=at)))
+        if outcome.raw_scores is not None:
             costs.analysed += 1
             costs.steps.append((costs.pipeline - before) * 1000)
-        if pace is not None:
-            due = max(due + pace.interval_s(last), at)
-        yield at, last
+        if rate is not None:
+            due = max(due + rate.interval_s(outcome), at)
+        yield at, outcome
 
 
 def lines(clip: str, at: float, outcome: Outcome, *, every: bool) -> Iterator[dict[str, object]]:
-    """Yield what one outcome has to tell: its frame, if asked for, then a new mood and a new recommendation."""
-    t = round(at, 3)
+    """Yield the lines of one outcome: with `every` its frame, then a new mood and a new recommendation."""
+    place = {"clip": clip, "t": round(at, 3)}
     if every:
         yield {
             "type": "frame",
-            "clip": clip,
-            "t": t,
+            **place,
             "faces": [_box(box) for box in outcome.faces.confirmed],
             "coasted": [_box(box) for box in outcome.faces.coasted],
             "scores": scores_by_emotion(outcome.raw_scores, 4),
             "mood": outcome.mood,
             "watching": outcome.watching,
         }
-    if outcome.change:
-        change = outcome.change
-        yield {
-            "type": "mood",
-            "clip": clip,
-            "t": t,
-            "before": change.before,
-            "after": change.after,
-            "confidence": round(change.confidence, 4),
-        }
-    if outcome.recommended and outcome.recommendation:
-        found = outcome.recommendation
-        tracks = [{"title": track.title, "artist": track.artist, "link": track.link} for track in found.tracks]
-        yield {
-            "type": "recommendation",
-            "clip": clip,
-            "t": t,
-            "mood": found.mood,
-            "tracks": tracks,
-            "reason": found.reason,
-        }
+    if change := outcome.change:
+        confidence = round(change.confidence, 4)
+        yield {"type": "mood", **place, "before": change.before, "after": change.after, "confidence": confidence}
+    if outcome.recommended and (new := outcome.recommendation):
+        tracks = [{"title": track.title, "artist": track.artist, "link": track.link} for track in new.tracks]
+        yield {"type": "recommendation", **place, "mood": new.mood, "tracks": tracks, "reason": new.reason}
 
 
 def _box(box: Box) -> list[int]:

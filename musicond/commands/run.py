@@ -13,7 +13,6 @@ from musicond.runtime import logs
 if TYPE_CHECKING:
     import argparse
 
-HELP = "watch, recommend and tell, until stopped"
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,6 @@ from musicond.core.settings import SETTINGS, reset
 if TYPE_CHECKING:
     import argparse
 
-HELP = "forget what was switched, so that the configuration holds again"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from musicond.config.schema import Config
     from musicond.spotify.sign_in import SignIn
 
-HELP = "the account at Spotify: see docs/spotify.md"
+DESCRIPTION = "the account at Spotify: see docs/spotify.md"
 ACTIONS = {
     "login": "sign in: open the link anywhere, paste the address that the browser ends on",
     "status": "who is signed in, what is allowed, and until when",

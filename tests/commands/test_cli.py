@@ -41,7 +41,7 @@ def command(folder: Path, body: str) -> dict[str, str]:
         (package / name).symlink_to(ROOT / "musicond" / name)
     (package / "commands").mkdir()
     (package / "commands/__init__.py").touch()
-    lines = ["HELP = ''", "def add_arguments(parser): pass", "def run(args):", f"    {body}"]
+    lines = ["def add_arguments(parser): pass", "def run(args):", f"    {body}"]
     (package / "commands/doctor.py").write_text("\n".join(lines), "utf-8")
     return {"PYTHONPATH": str(folder)}
 
@@ -63,7 +63,6 @@ def test_help_names_the_commands_and_loads_nothing_heavy() -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_each_command_keeps_the_convention(name: str) -> None:
     module = import_module(f"musicond.commands.{name.replace('-', '_')}")
-    assert module.HELP
     assert callable(module.add_arguments)
     assert callable(module.run)
 

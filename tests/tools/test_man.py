@@ -1,8 +1,7 @@
-"""What the Debian package says of the program is what the program is."""
+"""The Debian package: what script/deb generates, its version, its dependencies and its units."""
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -17,20 +16,38 @@ ROOT = Path(__file__).resolve().parents[2]
 DEB = ROOT / "deb"
 
 
-@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="argparse words its usage lines differently in each Python")
-def test_man_pages_and_completion_are_renewed() -> None:
-    code = (
-        "import sys; sys.path.insert(0, '.')\nfrom tools.make_man import TARGETS\n"
-        "print([path.name for path, text in TARGETS.items() if path.read_text('utf-8') != text()])"
-    )
-    env = {**os.environ, "COLUMNS": "80"}
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
-    assert done.stdout == "[]\n", f"run python tools/make_man.py: {done.stdout}{done.stderr}"
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder with what script/deb generates for the package."""
+    pytest.importorskip("argparse_manpage")
+    pytest.importorskip("shtab")
+    folder = tmp_path_factory.mktemp("debian")
+    subprocess.run([sys.executable, "tools/make_man.py", str(folder)], cwd=ROOT, check=True)
+    return folder
 
 
-def test_every_command_is_in_the_man_page() -> None:
-    page = (DEB / "musicond.1").read_text("utf-8").replace("\\-", "-")
+def test_every_generated_file_that_the_package_installs_is_made(generated: Path) -> None:
+    pages = (DEB / "musicond.manpages").read_text("utf-8").split()
+    installed = {Path(name).name for name in pages} | {"completion.bash"}
+    assert {file.name for file in generated.iterdir()} == installed
+    assert "debian/completion.bash" in (DEB / "rules").read_text("utf-8")
+    assert not [name for name in installed if (DEB / name).exists()], "generated files stay out of the tree"
+
+
+def test_every_command_is_in_the_man_page_and_the_completion(generated: Path) -> None:
+    page = (generated / "musicond.1").read_text("utf-8").replace("\\-", "-")
+    assert page.startswith('.TH MUSICOND 1 "2')
+    assert f"musicond {__version__}" in page
     assert [name for name in COMMANDS if f"musicond {name}" not in page] == []
+    completion = generated / "completion.bash"
+    subprocess.run(["bash", "-n", str(completion)], check=True)
+    assert f"_shtab_musicond_subparsers=({' '.join(COMMANDS)})" in completion.read_text("utf-8")
+
+
+def test_every_key_of_the_shipped_file_is_in_its_man_page(generated: Path) -> None:
+    page = (generated / "musicon.yaml.5").read_text("utf-8").replace("\\-", "-").replace("\\&", "")
+    shipped = (ROOT / "config/musicon.yaml").read_text("utf-8").splitlines()[2:]
+    assert [line for line in shipped if "\\" not in line and line not in page] == []
 
 
 def test_the_version_is_one() -> None:
