@@ -1,1 +1,1 @@
-"""From a mood to songs."""
+"""From a mood to tracks."""

@@ -1,19 +1,18 @@
-"""Where moods and songs lie in the plane of valence and arousal, and the way a policy takes through it.
+"""Positions of moods and tracks in the plane of valence and arousal, and the paths of the policies through it.
 
-Valence (unpleasant to pleasant) and arousal (calm to excited) go from -1 to 1. The places of the emotions are the means
-of pleasure and arousal in J. A. Russell and A. Mehrabian (1977), Evidence for a three-factor theory of emotions,
-Journal of Research in Personality 11, 273-294; neutral is the origin of their scales.
+Valence (unpleasant to pleasant) and arousal (calm to excited) go from -1 to 1. The affect of an emotion is the mean of
+pleasure and arousal in J. A. Russell and A. Mehrabian (1977), Evidence for a three-factor theory of emotions, Journal
+of Research in Personality 11, 273-294; neutral is the origin of their scales.
 
 The policies
-  match   the songs are those of the mood's list.
-  lift    an unpleasant mood is met where it is and led on, song by song, over calm to happy: the iso principle of music
+  match   the songs come from the mood's list.
+  lift    the songs start at an unpleasant mood and lead, song by song, over calm to happy: the iso principle of music
           therapy (I. M. Altshuler, 1948, A psychiatrist's experience with music as a therapeutic agent; A. Heiderscheit
           and A. Madson, 2015, Use of the iso principle as a central method in mood management, Music Therapy
           Perspectives 33, 45-52; K. Starcke, J. Mayr and R. von Georgi, 2021, Emotion modulation through music after
           sadness induction, International Journal of Environmental Research and Public Health 18, 12486).
           Pleasant and neutral moods are matched.
-  steady  the music keeps the place where it is and goes at most STEADY_STEP towards the mood with each song: a mood
-          that passes does not turn it over.
+  steady  the music moves at most STEADY_STEP towards the mood with each song, so that a short mood has little effect.
 """
 
 from __future__ import annotations
@@ -36,29 +35,26 @@ EMOTION_AFFECT: dict[Emotion, Affect] = {
     Emotion.SURPRISE: (0.40, 0.67),
 }
 CALM: Affect = (0.68, -0.46)
-"""Their "relaxed"."""
+"""The term "relaxed" of the same source."""
 LIFTED = (Emotion.ANGRY, Emotion.DISGUST, Emotion.FEAR, Emotion.SAD)
 LIFT_SONGS = 15
-"""Songs from an unpleasant mood to happy: about fifty minutes, should all be played."""
+"""Songs from an unpleasant mood to happy: about fifty minutes if all are played."""
 STEADY_STEP = 0.1
-"""Farthest that the music moves from one song to the next under `steady`."""
+"""Maximum distance from one song to the next under `steady`."""
 
 
 def lift_path(emotion: Emotion, songs: int) -> Affect:
-    """Return the place `songs` songs after the beginning of a lift out of `emotion`."""
+    """Return the affect `songs` songs after the start of a lift out of `emotion`."""
     corners = (EMOTION_AFFECT[emotion], CALM, EMOTION_AFFECT[Emotion.HAPPY])
-    left = math.dist(*corners[:2]) + math.dist(*corners[1:])
-    left *= min(1.0, songs / LIFT_SONGS)
-    for start, end in pairwise(corners):
-        length = math.dist(start, end)
-        if left <= length:
-            return towards(start, end, left)
-        left -= length
-    return corners[-1]
+    first, second = (math.dist(start, end) for start, end in pairwise(corners))
+    distance = (first + second) * min(1.0, songs / LIFT_SONGS)
+    if distance <= first:
+        return towards(*corners[:2], distance)
+    return towards(*corners[1:], distance - first)
 
 
 def towards(start: Affect, end: Affect, distance: float) -> Affect:
-    """Return the place `distance` from `start` on the straight way to `end`, or `end` if that is nearer."""
+    """Return the point `distance` from `start` on the straight line to `end`, or `end` if that is nearer."""
     length = math.dist(start, end)
     if length <= distance:
         return end
@@ -66,13 +62,13 @@ def towards(start: Affect, end: Affect, distance: float) -> Affect:
     return (start[0] + share * (end[0] - start[0]), start[1] + share * (end[1] - start[1]))
 
 
-def nearest(place: Affect, count: int) -> tuple[Emotion, ...]:
-    """Return the `count` emotions nearest to a place."""
-    return tuple(sorted(EMOTION_AFFECT, key=lambda emotion: math.dist(EMOTION_AFFECT[emotion], place))[:count])
+def nearest(affect: Affect, count: int) -> tuple[Emotion, ...]:
+    """Return the `count` emotions nearest to an affect."""
+    return tuple(sorted(EMOTION_AFFECT, key=lambda emotion: math.dist(EMOTION_AFFECT[emotion], affect))[:count])
 
 
 def track_affect(valence: float | None, energy: float | None, emotion: Emotion) -> Affect:
-    """Return a song's place: from its own values (0..1; energy stands for arousal), else from its list's emotion."""
+    """Return a track's affect: from its own values (0..1; energy for arousal), else from its list's emotion."""
     if valence is None or energy is None:
         return EMOTION_AFFECT[emotion]
     return (2 * valence - 1, 2 * energy - 1)

@@ -1,4 +1,4 @@
-"""Says in plain words what was chosen and why."""
+"""The reason for a recommendation, as data and in plain words."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ SOUNDS = {
     Emotion.SAD: "slow, quiet",
     Emotion.SURPRISE: "fast, high-energy",
 }
-"""What the starter's lists were picked for: see docs/recommendation.md."""
+"""The sound of the starter lists, see docs/recommendation.md."""
 
-KNOWN = {
+NOVELTY_TEXTS = {
     Novelty.LIKED: "{} of them liked before",
     Novelty.NEW: "not offered before",
     Novelty.AGAIN: "some offered just before, as the list is short",
@@ -36,58 +36,59 @@ NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight",
 
 
 def explain(
-    plan: Plan, drawn: Sequence[int], heard: Sequence[TrackStats | None], turn: int, *, quiet: bool
+    plan: Plan, counts: Sequence[int], stats: Sequence[TrackStats | None], number: int, *, quiet: bool
 ) -> Explanation:
-    """Return why these songs.
+    """Return the reason for these tracks.
 
-    `drawn` counts the songs of each part of the plan, `heard` tells of each song what was remembered before this
-    recommendation of the mood, number `turn`; `quiet`: only the calmer songs were drawn from.
+    `counts` are the numbers of tracks for each part of the plan, `stats` those of each track before this
+    recommendation, the mood's `number`th; `quiet`: quiet hours limited the choice to the calmer songs.
     """
-    how, first, last, other = Strategy.MATCH, 0, 0, None
+    strategy, first, last, other = Strategy.MATCH, 0, 0, None
     if plan.policy is Policy.LIFT:
-        how = Strategy.LIFT
+        strategy = Strategy.LIFT
         first = min(plan.songs_before + 1, LIFT_SONGS)
-        last = min(plan.songs_before + sum(drawn), LIFT_SONGS)
+        last = min(plan.songs_before + sum(counts), LIFT_SONGS)
     elif plan.policy is Policy.STEADY:
-        how = Strategy.STEADY
-    elif len(drawn) > 1 and all(drawn):
-        how, other = Strategy.MIX, plan.parts[1].lists[0]
-    liked = sum(each is not None and each.likes > each.dislikes for each in heard)
-    return Explanation(how, _known(heard, turn, liked), liked, first, last, other, quiet)
+        strategy = Strategy.STEADY
+    elif len(counts) > 1 and all(counts):
+        strategy, other = Strategy.MIX, plan.parts[1].lists[0]
+    known = [track for track in stats if track is not None]
+    liked = sum(track.likes > track.dislikes for track in known)
+    return Explanation(strategy, _novelty(known, number, liked), liked, first, last, other, quiet)
 
 
-def to_text(emotion: Emotion, found: Explanation, drawn: Sequence[int]) -> str:
-    """Say it in one sentence or two."""
-    name, total = emotion.value.capitalize(), sum(drawn)
-    if found.strategy is Strategy.LIFT:
+def _novelty(known: Sequence[TrackStats], number: int, liked: int) -> Novelty:
+    if liked:
+        return Novelty.LIKED
+    if not any(track.impressions for track in known):
+        return Novelty.NEW
+    if any(track.round and track.round >= number - 1 for track in known):
+        return Novelty.AGAIN
+    return Novelty.RESTED
+
+
+def to_text(emotion: Emotion, explanation: Explanation, counts: Sequence[int]) -> str:
+    """Return the explanation in one or two sentences."""
+    name, total, other = emotion.value.capitalize(), sum(counts), explanation.other
+    if explanation.strategy is Strategy.LIFT:
+        first, last = explanation.first, explanation.last
+        span = f"number {first}" if first == last else f"numbers {first} to {last}"
         text = f"{name}, to be lifted: {_songs(total)} on the way from {SOUNDS[emotion]} over calm to happy"
-        text += f", {_span(found.first, found.last)} of {LIFT_SONGS}"
-    elif found.strategy is Strategy.STEADY:
+        text += f", {span} of {LIFT_SONGS}"
+    elif explanation.strategy is Strategy.STEADY:
         text = f"{name}, kept steady: {_songs(total)} close to what was offered before"
-    elif found.other is not None:
-        some, more = _songs(drawn[0], SOUNDS[emotion]), _songs(drawn[1], SOUNDS[found.other])
-        text = f"{name} with some {found.other.value}: {some} and {more}"
+    elif other is not None:
+        text = f"{name} with some {other.value}: {_songs(counts[0], SOUNDS[emotion])}"
+        text += f" and {_songs(counts[1], SOUNDS[other])}"
     else:
         text = f"{name}: {_songs(total, SOUNDS[emotion])}"
-    liked = NUMBERS[found.liked] if found.liked < len(NUMBERS) else found.liked
-    end = "Quiet hours: from the calmer half." if found.quiet else ""
-    return f"{text}, {KNOWN[found.novelty].format(liked)}. {end}".rstrip()
+    end = " Quiet hours: from the calmer half." if explanation.quiet else ""
+    return f"{text}, {NOVELTY_TEXTS[explanation.novelty].format(_number(explanation.liked))}.{end}"
 
 
 def _songs(count: int, sound: str = "") -> str:
-    number = NUMBERS[count] if count < len(NUMBERS) else str(count)
-    return " ".join(filter(None, (number, sound, "song" if count == 1 else "songs")))
+    return " ".join(filter(None, (_number(count), sound, "song" if count == 1 else "songs")))
 
 
-def _span(first: int, last: int) -> str:
-    return f"number {first}" if first == last else f"numbers {first} to {last}"
-
-
-def _known(heard: Sequence[TrackStats | None], turn: int, liked: int) -> Novelty:
-    if liked:
-        return Novelty.LIKED
-    if not any(each is not None and each.impressions for each in heard):
-        return Novelty.NEW
-    if any(each is not None and each.round and each.round >= turn - 1 for each in heard):
-        return Novelty.AGAIN
-    return Novelty.RESTED
+def _number(count: int) -> str:
+    return NUMBERS[count] if count < len(NUMBERS) else str(count)

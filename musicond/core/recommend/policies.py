@@ -1,4 +1,4 @@
-"""Plans what songs are drawn for: which lists and which places, by policy; remembers where the music is."""
+"""The planner: which lists a recommendation draws from, and which affects its tracks should have, by policy."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from musicond.core.recommend.sampler import Candidates
 
 CLOSE = 0.75
-"""From this share of the announced emotion's score the next one gets songs too."""
+"""Share of the announced emotion's score at which the second emotion gets tracks too."""
 MIXED = 2
-"""So many of five."""
+"""Number of those tracks."""
 EPISODE_S = 7200.0
-"""Seconds after a lifting recommendation within which the next one goes on from there."""
+"""Seconds after a lifting recommendation within which the next one continues the lift."""
 AROUND = 2
-"""Lists that are looked at around each place of a way."""
+"""Lists that are considered near each point of a path."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlanPart:
-    """Some of the songs: the lists to draw from, and the place of each song (None: any of the list)."""
+    """A part of the tracks: the lists to draw from, and the affect for each track (None: any)."""
 
     lists: tuple[Emotion, ...]
     targets: tuple[Affect | None, ...]
@@ -33,71 +33,69 @@ class PlanPart:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is drawn for one recommendation."""
+    """The plan of one recommendation."""
 
     policy: Policy
-    """What is really done: a pleasant mood is matched under `lift_path`, too."""
+    """The policy that is applied: under `lift` a pleasant mood is matched."""
     parts: tuple[PlanPart, ...]
     songs_before: int = 0
-    """Songs of the lift that goes on."""
+    """Tracks of the lift that continues."""
 
 
 class PolicyPlanner:
-    """Makes plans, each going on from the one before."""
+    """A planner whose plans continue the last one that was committed."""
 
     def __init__(self) -> None:
-        self._place: Affect | None = None
-        """Where the music is."""
+        self._affect: Affect | None = None
+        """The affect that the music has reached."""
         self._lift: tuple[Emotion, float, int] | None = None
-        """The mood lifted out of, when last (monotonic seconds), after how many songs."""
+        """Of the last lift: its mood, monotonic seconds, and the number of tracks so far."""
 
-    def plan(self, occasion: RecommendationContext, policy: Policy, count: int) -> Plan:
-        """Return what to draw for an occasion; `done` tells that it was."""
-        emotion = occasion.emotion
+    def plan(self, context: RecommendationContext, policy: Policy, count: int) -> Plan:
+        """Return the plan for `count` tracks; `commit` makes it the last one."""
+        emotion = context.emotion
         if policy is Policy.LIFT and emotion in LIFTED:
-            before = self._songs_before(occasion)
-            way = [lift_path(emotion, before + number) for number in range(count)]
-            lists = [each for each in _around(emotion, way) if each is emotion or each not in LIFTED]
-            return Plan(policy, (PlanPart(tuple(lists), tuple(way)),), before)
-        if policy is Policy.STEADY and self._place is not None:
-            way = [self._place]
-            for _ in range(count):
-                way.append(towards(way[-1], EMOTION_AFFECT[emotion], STEADY_STEP))
-            return Plan(policy, (PlanPart(_around(emotion, way[1:]), tuple(way[1:])),))
-        parts = [PlanPart((emotion,), (None,) * count)]
-        second = _close(occasion)
-        if second is not None and count > MIXED and policy is not Policy.STEADY:
-            parts = [PlanPart((emotion,), (None,) * (count - MIXED)), PlanPart((second,), (None,) * MIXED)]
-        return Plan(Policy.MATCH, tuple(parts))
+            before = self._songs_before(context)
+            path = [lift_path(emotion, before + number) for number in range(count)]
+            lists = [near for near in _around(emotion, path) if near is emotion or near not in LIFTED]
+            return Plan(policy, (PlanPart(tuple(lists), tuple(path)),), before)
+        if policy is Policy.STEADY and self._affect is not None:
+            path = [towards(self._affect, EMOTION_AFFECT[emotion], (n + 1) * STEADY_STEP) for n in range(count)]
+            return Plan(policy, (PlanPart(_around(emotion, path), tuple(path)),))
+        second = _second(context)
+        if second is None or count <= MIXED or policy is Policy.STEADY:
+            return Plan(Policy.MATCH, (PlanPart((emotion,), (None,) * count),))
+        first = PlanPart((emotion,), (None,) * (count - MIXED))
+        return Plan(Policy.MATCH, (first, PlanPart((second,), (None,) * MIXED)))
 
-    def commit(self, occasion: RecommendationContext, plan: Plan, songs: Candidates) -> None:
-        """Remember where these songs have brought the music."""
+    def commit(self, context: RecommendationContext, plan: Plan, songs: Candidates) -> None:
+        """Make a plan the last one, with the tracks that were drawn by it."""
         last = plan.parts[-1].targets[-1]
         if last is None:
             valence, arousal = songs.affect.mean(axis=0).tolist()
             last = (valence, arousal)
-        self._place = last
+        self._affect = last
         if plan.policy is Policy.LIFT:
-            self._lift = occasion.emotion, occasion.captured_at, plan.songs_before + len(songs)
+            self._lift = context.emotion, context.captured_at, plan.songs_before + len(songs)
 
-    def _songs_before(self, occasion: RecommendationContext) -> int:
+    def _songs_before(self, context: RecommendationContext) -> int:
         if self._lift is None:
             return 0
         emotion, at, songs = self._lift
-        goes_on = emotion is occasion.emotion and 0 <= occasion.captured_at - at < EPISODE_S
-        return songs if goes_on else 0
+        continues = emotion is context.emotion and 0 <= context.captured_at - at < EPISODE_S
+        return songs if continues else 0
 
 
-def _around(emotion: Emotion, way: list[Affect]) -> tuple[Emotion, ...]:
-    """Return the mood's own list and those around the places of the way."""
-    return tuple(dict.fromkeys([emotion, *(each for place in way for each in nearest(place, AROUND))]))
+def _around(emotion: Emotion, path: list[Affect]) -> tuple[Emotion, ...]:
+    """Return the mood's own list and those near the points of a path."""
+    return tuple(dict.fromkeys([emotion, *(near for affect in path for near in nearest(affect, AROUND))]))
 
 
-def _close(occasion: RecommendationContext) -> Emotion | None:
-    """Return the emotion whose score comes close to that of the announced one, but not before it."""
-    if occasion.scores is None:
+def _second(context: RecommendationContext) -> Emotion | None:
+    """Return the emotion whose score is close to that of the announced one, but not above it."""
+    if context.scores is None:
         return None
-    scores = dict(zip(EMOTIONS, occasion.scores, strict=True))
-    announced = scores.pop(occasion.emotion)
+    scores = dict(zip(EMOTIONS, context.scores, strict=True))
+    announced = scores.pop(context.emotion)
     second = max(scores, key=scores.__getitem__)
     return second if CLOSE * announced <= scores[second] <= announced else None

@@ -1,4 +1,4 @@
-"""Recommends songs for a mood: by the policy's plan, drawn by `core.choice`; takes what persons say of them."""
+"""The recommender: draws the tracks for a mood by the policy's plan, and takes feedback on them."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numpy as np
 from musicond.core.models import Emotion, Mood, Policy, Verdict
 from musicond.core.outcome import Recommendation
 from musicond.core.recommend.explanation import explain, to_text
-from musicond.core.recommend.policies import PolicyPlanner
-from musicond.core.recommend.sampler import ThompsonSampler, calmer, empty, shortlist, union
+from musicond.core.recommend.policies import PlanPart, PolicyPlanner
+from musicond.core.recommend.sampler import EMPTY, ThompsonSampler, calmer, shortlist, union
 from musicond.errors import CatalogueError, CommandError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from musicond.core.commands import Rate
     from musicond.core.outcome import RecommendationContext
     from musicond.core.ports import Catalogue
-    from musicond.core.recommend.policies import Plan, PlanPart
-    from musicond.core.recommend.sampler import Candidates, TrackStats
+    from musicond.core.recommend.policies import Plan
+    from musicond.core.recommend.sampler import Candidates
     from musicond.core.schedule import Hours
 
 COUNT = 5
@@ -30,136 +30,133 @@ COUNT = 5
 
 @dataclass(frozen=True, slots=True)
 class RecommenderConfig:
-    """What the configuration says of the music."""
+    """The configuration of the recommender."""
 
     policy: Policy = Policy.MATCH
     by_mood: Mapping[Emotion, Policy] = field(default_factory=dict)
     """Policies of single moods, instead of `policy`."""
     cool_down_s: float = 600.0
-    """For so long the same mood coming back keeps its recommendation."""
+    """Seconds for which a mood that comes back keeps its recommendation."""
     quiet_hours: Hours | None = None
     count: int = COUNT
 
 
 class Recommender:
-    """Recommends for each announced mood; a mood that comes back soon keeps its songs."""
+    """A recommender for announced moods; a mood that comes back soon keeps its tracks."""
 
-    def __init__(self, catalogue: Catalogue, seed: int, taste: RecommenderConfig | None = None) -> None:
-        self._catalogue, self.config = catalogue, taste or RecommenderConfig()
+    def __init__(self, catalogue: Catalogue, seed: int, config: RecommenderConfig | None = None) -> None:
+        self._catalogue, self.config = catalogue, config or RecommenderConfig()
         self._rng = np.random.default_rng(seed)
-        self._guide = PolicyPlanner()
-        self._made: dict[Emotion, tuple[float, Recommendation, Plan]] = {}
-        self._turn: dict[Emotion, int] = {}
-        """How many recommendations each mood has had, as far as it was asked."""
+        self._planner = PolicyPlanner()
+        self._recent: dict[Emotion, tuple[float, Recommendation, Plan]] = {}
+        """The last recommendation of each mood, with its plan and the monotonic seconds at which it was made."""
+        self._rounds: dict[Emotion, int] = {}
+        """Number of each mood's recommendations, once read from the catalogue."""
         self._last: Emotion | None = None
 
-    def recommend(self, occasion: RecommendationContext) -> Recommendation | None:
-        """Return what is to be shown from now on, or None to keep what is shown.
+    def recommend(self, context: RecommendationContext) -> Recommendation | None:
+        """Return the recommendation to show from now on, or None to keep the current one.
 
-        Within the cool-down of its making, a mood's recommendation comes back unchanged, and counts as offered once.
-        Raises CatalogueError; the next call tries anew.
+        Within the cool-down a mood's last recommendation comes back unchanged, and counts as offered once.
+        Raises CatalogueError; the next call tries again.
         """
-        made = self._made.get(occasion.emotion)
-        if made is None or not 0 <= occasion.captured_at - made[0] < self.config.cool_down_s:
-            return self.recommend_other(occasion)
-        if self._last is occasion.emotion:
+        recent = self._recent.get(context.emotion)
+        if recent is None or not 0 <= context.captured_at - recent[0] < self.config.cool_down_s:
+            return self.recommend_other(context)
+        if self._last is context.emotion:
             return None
-        self._last = occasion.emotion
-        return made[1]
+        self._last = context.emotion
+        return recent[1]
 
-    def recommend_other(self, occasion: RecommendationContext) -> Recommendation:
-        """Return other songs for the mood, whatever was offered a moment ago; raise CatalogueError."""
-        emotion = occasion.emotion
-        plan = self._guide.plan(occasion, self._policy(occasion), self.config.count)
-        heard = self._catalogue.stats(emotion)
-        turn = self._turns(emotion) + 1
+    def recommend_other(self, context: RecommendationContext) -> Recommendation:
+        """Return a new recommendation, whatever was offered before; raise CatalogueError."""
+        emotion, quiet = context.emotion, self._is_quiet(context.wall_time)
+        plan = self._planner.plan(context, self._policy(context), self.config.count)
+        sampler = self._sampler(emotion, self._round(emotion) + 1)
         drawn: list[Candidates] = []
         for part in plan.parts:
-            drawn.append(self._draw(heard, turn, part, union([*drawn, empty()]), occasion.wall_time))
-        songs = [key for pool in drawn for key in pool.keys.tolist()]
-        if not songs:
-            # Which list it is would tell the log the mood.
+            candidates = self._candidates(part.lists, quiet=quiet)
+            drawn.append(sampler.pick(candidates, part.targets, union([*drawn, EMPTY])))
+        keys = [key for candidates in drawn for key in candidates.keys.tolist()]
+        if not keys:
+            # The name of the list would put the mood into the log.
             raise CatalogueError("catalogue: a list is empty; see musicond catalogue verify")
-        counts, known = [len(pool) for pool in drawn], [heard.get(key) for key in songs]
-        found = explain(plan, counts, known, turn, quiet=self._quiet(occasion.wall_time))
-        tracks, words = tuple(self._catalogue.tracks(songs)), to_text(emotion, found, counts)
-        new = Recommendation(
-            Mood(emotion.value), tracks, words, occasion.wall_time, found, self._catalogue.playlist(tracks)
-        )
-        self._catalogue.mark_offered(emotion, songs, turn)
-        self._turn[emotion] = turn
-        self._guide.commit(occasion, plan, union(drawn))
-        self._made[emotion] = occasion.captured_at, new, plan
+        counts, stats = [len(candidates) for candidates in drawn], [sampler.stats.get(key) for key in keys]
+        explanation = explain(plan, counts, stats, sampler.round, quiet=quiet)
+        tracks, reason = tuple(self._catalogue.tracks(keys)), to_text(emotion, explanation, counts)
+        playlist = self._catalogue.playlist(tracks)
+        recommendation = Recommendation(Mood(emotion.value), tracks, reason, context.wall_time, explanation, playlist)
+        self._catalogue.mark_offered(emotion, keys, sampler.round)
+        self._rounds[emotion] = sampler.round
+        self._planner.commit(context, plan, union(drawn))
+        self._recent[emotion] = context.captured_at, recommendation, plan
         self._last = emotion
-        return new
+        return recommendation
 
-    def rate(self, rate: Rate, shown: Recommendation | None, wall: datetime) -> Recommendation | None:
-        """Remember a verdict, on the disk, and return what is to be shown instead of `shown`; None to keep it.
+    def rate(self, rate: Rate, current: Recommendation | None, wall_time: datetime) -> Recommendation | None:
+        """Store feedback on the disk; return the recommendation to show instead of `current`, None to keep it.
 
-        A song that is disliked or skipped gives its place in `shown` to another. Raises CatalogueError, and
-        CommandError where no song is meant.
+        A track that is disliked or skipped is replaced by another. Raises CatalogueError, and CommandError if no
+        track is meant.
         """
-        if rate.track_id is None and not (shown and shown.tracks):
+        if rate.track_id is None and not (current and current.tracks):
             raise CommandError("no song is recommended now; name one")
-        track_id = rate.track_id or (shown.tracks[0].track_id if shown else "")
+        track_id = rate.track_id or (current.tracks[0].track_id if current else "")
         key = self._catalogue.key_of(track_id)
-        moods = () if key is None else self._rated_in(track_id, key, shown)
+        moods = () if key is None else self._rated_moods(track_id, key, current)
         if key is None or not moods:
             raise CommandError(f"no list holds a song {track_id!r}; see musicond catalogue list --json")
         self._catalogue.rate(moods, key, rate.verdict)
-        if rate.verdict is Verdict.LIKE or shown is None or not _has(shown, track_id):
+        if rate.verdict is Verdict.LIKE or current is None or not _contains(current, track_id):
             return None
-        return self._instead(shown, track_id, wall)
+        return self._replace_track(current, track_id, wall_time)
 
-    def _turns(self, mood: Emotion) -> int:
-        """Return how many recommendations a mood has had."""
-        if mood not in self._turn:
-            self._turn[mood] = max((each.round for each in self._catalogue.stats(mood).values()), default=0)
-        return self._turn[mood]
+    def _policy(self, context: RecommendationContext) -> Policy:
+        return context.policy or self.config.by_mood.get(context.emotion, self.config.policy)
 
-    def _policy(self, occasion: RecommendationContext) -> Policy:
-        return occasion.policy or self.config.by_mood.get(occasion.emotion, self.config.policy)
-
-    def _quiet(self, wall: datetime) -> bool:
+    def _is_quiet(self, wall_time: datetime) -> bool:
         hours = self.config.quiet_hours
-        return hours is not None and hours.contains(wall)
+        return hours is not None and hours.contains(wall_time)
 
-    def _draw(
-        self, heard: Mapping[int, TrackStats], turn: int, part: PlanPart, taken: Candidates, wall: datetime
-    ) -> Candidates:
-        pool = union([shortlist(self._catalogue.candidates(each), self._rng) for each in part.lists])
-        if self._quiet(wall):
-            pool = calmer(pool, 2 * self.config.count)
-        return ThompsonSampler(heard, turn, self.config.count, self._rng).pick(pool, part.targets, taken)
+    def _round(self, emotion: Emotion) -> int:
+        """Return the number of a mood's recommendations so far."""
+        if emotion not in self._rounds:
+            self._rounds[emotion] = max((track.round for track in self._catalogue.stats(emotion).values()), default=0)
+        return self._rounds[emotion]
 
-    def _rated_in(self, track_id: str, key: int, shown: Recommendation | None) -> tuple[Emotion, ...]:
-        """Return the moods a verdict belongs to: that of the recommendation, else those of the track's lists."""
-        known = [each for _, each, _ in self._made.values()]
-        for found in [shown, *known] if shown else known:
-            if _has(found, track_id):
-                return (Emotion(found.mood.value),)
+    def _sampler(self, emotion: Emotion, number: int) -> ThompsonSampler:
+        return ThompsonSampler(self._catalogue.stats(emotion), number, self.config.count, self._rng)
+
+    def _candidates(self, lists: Sequence[Emotion], *, quiet: bool) -> Candidates:
+        candidates = union([shortlist(self._catalogue.candidates(emotion), self._rng) for emotion in lists])
+        return calmer(candidates, 2 * self.config.count) if quiet else candidates
+
+    def _rated_moods(self, track_id: str, key: int, current: Recommendation | None) -> tuple[Emotion, ...]:
+        """Return the moods that feedback belongs to: that of the recommendation, else those of the track's lists."""
+        recent = [recommendation for _, recommendation, _ in self._recent.values()]
+        for recommendation in [current, *recent] if current else recent:
+            if _contains(recommendation, track_id):
+                return (Emotion(recommendation.mood.value),)
         return tuple(self._catalogue.emotions_of(key))
 
-    def _instead(self, shown: Recommendation, track_id: str, wall: datetime) -> Recommendation:
-        """Return what is shown without one of its songs and with another at the end, if there is one."""
-        emotion = Emotion(shown.mood.value)
-        heard = self._catalogue.stats(emotion)
-        made = self._made.get(emotion)
-        part = made[2].parts[-1] if made else None
-        lists, target = (part.lists, part.targets[-1]) if part else ((emotion,), None)
-        pool = union([shortlist(self._catalogue.candidates(each), self._rng) for each in lists])
-        keys = [self._catalogue.key_of(track.track_id) for track in shown.tracks]
-        taken = pool.take(np.flatnonzero(np.isin(pool.keys, [key for key in keys if key is not None])))
-        turn = self._turns(emotion)
-        chosen = ThompsonSampler(heard, turn, self.config.count, self._rng).pick(pool, (target,), taken).keys.tolist()
-        self._catalogue.mark_offered(emotion, chosen, max(1, turn))
-        kept = tuple(track for track in shown.tracks if track.track_id != track_id)
-        tracks = (*kept, *self._catalogue.tracks(chosen))
-        new = replace(shown, tracks=tracks, wall_time=wall, playlist=self._catalogue.playlist(tracks))
-        if made:
-            self._made[emotion] = made[0], new, made[2]
-        return new
+    def _replace_track(self, current: Recommendation, track_id: str, wall_time: datetime) -> Recommendation:
+        """Return a recommendation without one of its tracks, and with a new one at the end if there is one."""
+        emotion = Emotion(current.mood.value)
+        recent = self._recent.get(emotion)
+        part = recent[2].parts[-1] if recent else PlanPart((emotion,), (None,))
+        candidates = self._candidates(part.lists, quiet=False)
+        keys = [self._catalogue.key_of(track.track_id) for track in current.tracks]
+        excluded = candidates.take(np.flatnonzero(np.isin(candidates.keys, [key for key in keys if key is not None])))
+        sampler = self._sampler(emotion, self._round(emotion))
+        drawn = sampler.pick(candidates, part.targets[-1:], excluded).keys.tolist()
+        self._catalogue.mark_offered(emotion, drawn, max(1, sampler.round))
+        remaining = (track for track in current.tracks if track.track_id != track_id)
+        tracks = (*remaining, *self._catalogue.tracks(drawn))
+        changed = replace(current, tracks=tracks, wall_time=wall_time, playlist=self._catalogue.playlist(tracks))
+        if recent:
+            self._recent[emotion] = recent[0], changed, recent[2]
+        return changed
 
 
-def _has(found: Recommendation, track_id: str) -> bool:
-    return any(track.track_id == track_id for track in found.tracks)
+def _contains(recommendation: Recommendation, track_id: str) -> bool:
+    return any(track.track_id == track_id for track in recommendation.tracks)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from musicond.core.recommend.sampler import (
+    EMPTY,
     EXPLORE,
     MAX_EVIDENCE,
     MAX_WINDOW,
@@ -17,7 +18,6 @@ from musicond.core.recommend.sampler import (
     ThompsonSampler,
     TrackStats,
     calmer,
-    empty,
     posterior,
     shortlist,
     union,
@@ -41,7 +41,7 @@ def pool(artists: Sequence[int], *, first: int = 1, places: Sequence[tuple[float
 def pick(
     songs: Candidates, heard: Mapping[int, TrackStats] | None = None, count: int = 5, seed: int = 1, turn: int = 9
 ) -> list[int]:
-    drawn = ThompsonSampler(heard or {}, turn, count, np.random.default_rng(seed)).pick(songs, (None,) * count, empty())
+    drawn = ThompsonSampler(heard or {}, turn, count, np.random.default_rng(seed)).pick(songs, (None,) * count, EMPTY)
     return [int(key) for key in drawn.keys]
 
 
@@ -111,7 +111,7 @@ def shares(heard: dict[int, TrackStats], size: int = 25, rounds: int = 3000) -> 
     songs, rng, counts = pool(range(size)), np.random.default_rng(7), np.zeros(size + 1)
     heard = {key: heard.get(key, TrackStats()) for key in range(1, size + 1)}
     for turn in range(1, rounds + 1):
-        keys = ThompsonSampler(heard, turn, 5, rng).pick(songs, (None,) * 5, empty()).keys.tolist()
+        keys = ThompsonSampler(heard, turn, 5, rng).pick(songs, (None,) * 5, EMPTY).keys.tolist()
         counts[keys] += 1
         for key in keys:
             old = heard[key]
@@ -163,7 +163,7 @@ def test_a_place_draws_songs_that_lie_near_it() -> None:
     songs = pool(range(40), places=[(0.8, 0.5)] * 20 + [(-0.6, -0.3)] * 20)
     rng, near = np.random.default_rng(2), 0
     for turn in range(200):
-        drawn = ThompsonSampler({}, turn + 1, 5, rng).pick(songs, ((-0.6, -0.3),) * 5, empty())
+        drawn = ThompsonSampler({}, turn + 1, 5, rng).pick(songs, ((-0.6, -0.3),) * 5, EMPTY)
         near += int((drawn.keys > 20).sum())
     assert near > 980
 
@@ -173,7 +173,7 @@ def test_familiar_songs_come_up_sooner_but_not_alone() -> None:
     songs = Candidates(songs.keys, songs.artists, songs.affect, np.repeat(np.array([1, 0], np.float32), 20))
     rng = np.random.default_rng(2)
     known = sum(
-        int((ThompsonSampler({}, 1, 5, rng).pick(songs, (None,) * 5, empty()).keys <= 20).sum()) for _ in range(400)
+        int((ThompsonSampler({}, 1, 5, rng).pick(songs, (None,) * 5, EMPTY).keys <= 20).sum()) for _ in range(400)
     )
     assert 1100 < known < 1700
 
@@ -182,7 +182,7 @@ def test_lists_are_joined_with_each_song_once() -> None:
     one, other = pool([1, 2, 3]), pool([3, 4, 5], first=3)
     assert union([one]) is one
     assert union([other, one]).keys.tolist() == [1, 2, 3, 4, 5]
-    assert len(union([empty(), empty()])) == 0
+    assert len(union([EMPTY, EMPTY])) == 0
 
 
 def test_the_calmer_half_is_that_of_low_arousal() -> None:
@@ -207,4 +207,4 @@ def test_of_a_long_list_some_songs_take_part_each_as_likely_as_the_next() -> Non
 
 
 def test_an_empty_list_gives_nothing() -> None:
-    assert pick(empty(), {1: TrackStats(likes=1, impressions=1, round=2)}) == []
+    assert pick(EMPTY, {1: TrackStats(likes=1, impressions=1, round=2)}) == []
