@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from musicond.core.commands import Pause, SetManualMood
 from musicond.core.models import Emotion, Faces
 from musicond.mqtt import payloads
-from musicond.web import responses as snapshot
+from musicond.web import responses
 from tests.core.test_pipeline import HERE, NOON, RULES, Rig
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def shown(outcome: Outcome) -> tuple[bool | None, bool | None]:
     """Return what the page and what MQTT shows of an outcome."""
-    page = json.loads(snapshot.to_json(snapshot.state(outcome, {})))
+    page = json.loads(responses.to_json(responses.state_json(outcome, {})))
     topic = json.loads(payloads.state(outcome, "").text())
     return page["present"], topic["presence"]
 

@@ -98,7 +98,7 @@ class Round:
             while True:
                 song = self.rng.choice(self.songs)
                 self.sent[song] += 1
-                self.client.rate("like", song)
+                self.client.send("rate", verdict="like", id=song)
                 self.acknowledged[song] += 1
         except ControlError:
             return  # killed

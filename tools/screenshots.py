@@ -4,7 +4,7 @@
     script/screenshots [FOLDER]
 
 Phone and desktop, light and dark. The player is a real Music Player Daemon that makes no sound; the days of the history
-are drawn, not lived. Needs Chromium and mpd: apt install chromium mpd.
+are draw, not lived. Needs Chromium and mpd: apt install chromium mpd.
 """
 
 from __future__ import annotations

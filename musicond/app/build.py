@@ -16,7 +16,7 @@ import cv2
 from musicond import __version__, history
 from musicond.app.playback import build_player, build_spotify, capabilities, playback_rules, player_config
 from musicond.app.reload import reloader
-from musicond.app.web import build_desks, build_page, build_preview
+from musicond.app.web import build_endpoints, build_page, build_preview
 from musicond.capture.auto import AutoSource
 from musicond.capture.demo import DemoClip
 from musicond.capture.picamera import PiCamera
@@ -157,13 +157,15 @@ def build(config: Config, read_again: Callable[[], Config], examine: Callable[[]
             max_wait_s=(notifier.watchdog_s or 60) / 4,
         )
         services: list[Service] = []
-        jobs, librarian, desks = _jobs(config, folder, outputs, spotify, examine)
+        jobs, librarian, endpoints = _jobs(config, folder, outputs, spotify, examine)
         if player is not None:
             outputs.append(player)
         if spotify is not None:
-            services.append(spotify.open(desks, player.wake if player else lambda: None))
+            services.append(spotify.open(endpoints, player.wake if player else lambda: None))
         named = {"name": config.device.name, "model": model_path(config).name}
-        page = build_page(config, inbox.put, lambda: {**named, **_health(source, loop, brain, outputs)}, desks, preview)
+        page = build_page(
+            config, inbox.put, lambda: {**named, **_health(source, loop, brain, outputs)}, endpoints, preview
+        )
         outputs.append(page)
         if config.mqtt.host:
             outputs.append(_mqtt(config, inbox, source, loop, brain))
@@ -205,7 +207,7 @@ def _jobs(
         counts = history.HistoryOutput(book, config.history.keep_days)
         outputs.append(counts)
         regular.append(counts.tick)
-    return jobs, librarian, build_desks(jobs, librarian, book, counts, examine)
+    return jobs, librarian, build_endpoints(jobs, librarian, book, counts, examine)
 
 
 def _mqtt(

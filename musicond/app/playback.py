@@ -16,7 +16,6 @@ from musicond.runtime.clock import kernel_synchronised
 from musicond.runtime.json_file import JsonFile
 from musicond.runtime.worker import Worker
 from musicond.web.api import ActionEndpoint
-from musicond.web.routes import page_actions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -68,13 +67,11 @@ class Spotify:
 
         self.warned_days = warn_of_expiry(self.auth, self.warned_days)
 
-    def open(self, desks: dict[str, ActionEndpoint], changed: Callable[[], None]) -> Service:
-        """Add the desk of the sign-in; return the thread in which it asks Spotify."""
+    def open(self, endpoints: dict[str, ActionEndpoint], changed: Callable[[], None]) -> Service:
+        """Add the endpoint of the sign-in; return the thread in which it asks Spotify."""
         jobs = Worker(name="sign-in")
         self.sign_in.changed = changed
-        desks["spotify"] = ActionEndpoint(
-            lambda action, args: _asked(self.sign_in, jobs, action, args), page=page_actions("spotify")
-        )
+        endpoints["spotify"] = ActionEndpoint(lambda action, args: _asked(self.sign_in, jobs, action, args))
         return jobs
 
 

@@ -1,4 +1,4 @@
-"""The part of the composition root that joins the page: its desks, the live picture and the log."""
+"""The part of the composition root that builds the page: its action endpoints, the live picture and the log."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from musicond.library.actions import from_page
 from musicond.runtime import logs
 from musicond.web.api import ActionEndpoint
 from musicond.web.preview import Preview
-from musicond.web.routes import page_actions
 from musicond.web.server import WebOutput
 
 if TYPE_CHECKING:
@@ -26,47 +25,45 @@ if TYPE_CHECKING:
     from musicond.runtime.worker import Worker
 
 Checks = list[dict[str, str]]
-KEPT_S = 30.0
+MAX_AGE_S = 30.0
 
 
-class Doctor:
-    """Does the doctor's checks for the page, at most once in KEPT_S: some ask the network, and each page asks."""
+class CachedChecks:
+    """The doctor's checks, made at most once in MAX_AGE_S: some ask the network, and every open page asks for them."""
 
     def __init__(self, examine: Callable[[], Checks]) -> None:
-        self._examine, self._found, self._at = examine, Checks(), -math.inf
+        self._examine, self._checks, self._at = examine, Checks(), -math.inf
 
-    def told(self) -> dict[str, object]:
-        """Return `checks`, made now or a moment ago; in one thread alone."""
-        if time.monotonic() - self._at > KEPT_S:
-            self._found, self._at = self._examine(), time.monotonic()
-        return {"checks": self._found}
+    def to_json(self) -> dict[str, object]:
+        """Return the checks, made now or at most MAX_AGE_S ago; for one thread."""
+        if time.monotonic() - self._at > MAX_AGE_S:
+            self._checks, self._at = self._examine(), time.monotonic()
+        return {"checks": self._checks}
 
 
 def build_preview(config: Config) -> Preview | None:
-    """Return what shows the live picture; None where it is off."""
+    """Return the live picture; None where it is off."""
     return Preview() if config.web.preview else None
 
 
-def build_desks(
+def build_endpoints(
     jobs: Worker,
-    librarian: LibraryMaintenance,
+    maintenance: LibraryMaintenance,
     book: history.HistoryBook,
-    counts: history.HistoryOutput | None,
+    output: history.HistoryOutput | None,
     examine: Callable[[], Checks],
 ) -> dict[str, ActionEndpoint]:
-    """Return what the command line and the page can ask of the thread `jobs`."""
-    doctor = Doctor(examine)
+    """Return the endpoints whose actions run in the thread `jobs`."""
+    checks = CachedChecks(examine)
+
     return {
         "catalogue": ActionEndpoint(
-            lambda action, args: jobs.submit(lambda: librarian.run_action(action, args)),
-            page=page_actions("catalogue"),
-            vet=from_page,
+            lambda action, arguments: jobs.submit(lambda: maintenance.run_action(action, arguments)), from_page
         ),
         "history": ActionEndpoint(
-            lambda action, args: jobs.submit(lambda: history.do(book, counts, action, args)),
-            page=page_actions("history"),
+            lambda action, arguments: jobs.submit(lambda: history.do(book, output, action, arguments))
         ),
-        "doctor": ActionEndpoint(lambda _action, _args: jobs.submit(doctor.told), page=page_actions("doctor")),
+        "doctor": ActionEndpoint(lambda *_: jobs.submit(checks.to_json)),
     }
 
 
@@ -74,7 +71,7 @@ def build_page(
     config: Config,
     submit: Callable[[Command], Future[None]],
     health: Callable[[], Mapping[str, object]],
-    desks: Mapping[str, ActionEndpoint],
+    endpoints: Mapping[str, ActionEndpoint],
     preview: Preview | None,
 ) -> WebOutput:
     """Return the page, not started."""
@@ -84,7 +81,7 @@ def build_page(
         page_token(config),
         submit,
         health,
-        desks,
+        endpoints,
         preview=preview,
         recent=logs.RECENT.lines,
     )

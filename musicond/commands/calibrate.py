@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
             print(line)
         return 0
     client = ControlClient(control_socket(config))
-    client.calibrate(reset=args.reset)
+    client.send("calibrate", reset=args.reset)
     if args.reset:
         print("forgotten: the scores are what the model gives")
         return 0

@@ -285,7 +285,7 @@ def _feedback(args: argparse.Namespace, config: Config) -> int:
         print(f"forgotten what was said of {count} songs")
         return 0
     if args.verdict:
-        ControlClient(control_socket(config)).rate(args.verdict, args.song)
+        ControlClient(control_socket(config)).send("rate", verdict=args.verdict, id=args.song)
         print("remembered")
         return 0
     feedback = _run_action(config, "said")["feedback"]

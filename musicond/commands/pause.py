@@ -22,14 +22,14 @@ def run(args: argparse.Namespace) -> int:
     """Pause or resume through the daemon; raise ConfigError or ControlError."""
     client = ControlClient(control_socket(load_config(args).config))
     if args.minutes == "off":
-        client.resume()
+        client.send("resume")
         print("watching again")
         return 0
     if args.minutes == "tomorrow":
-        client.pause_until_tomorrow()
+        client.send("pause", until="tomorrow")
         print("paused until tomorrow morning")
         return 0
-    client.pause(args.minutes)
+    client.send("pause", minutes=args.minutes)
     print("paused until `musicond pause off`" if args.minutes is None else f"paused for {args.minutes:g} minutes")
     return 0
 

@@ -21,7 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Switch privacy; raise ConfigError, ControlError or StateDirError."""
     config, on = load_config(args).config, args.switch == "on"
-    if change_settings(config, lambda client: client.privacy(on=on), lambda settings: replace(settings, private=on)):
+    if change_settings(
+        config, lambda client: client.send("privacy", on=on), lambda settings: replace(settings, private=on)
+    ):
         print("private: the camera is closed" if on else "watching again")
     else:
         print("musicond is not running; it will start " + ("private" if on else "watching"))

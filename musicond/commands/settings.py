@@ -24,7 +24,9 @@ def run(args: argparse.Namespace) -> int:
     """Reset one setting or all; raise ConfigError, ControlError or StateDirError."""
     config, key = load_config(args).config, args.key
     name = key or "everything that was switched"
-    if change_settings(config, lambda client: client.reset(key), lambda settings: reset(settings, key)):
+    if change_settings(
+        config, lambda client: client.send("settings/reset", key=key), lambda settings: reset(settings, key)
+    ):
         print(f"reset: {name}")
     else:
         print(f"musicond is not running; it will start with {name} reset")

@@ -21,24 +21,25 @@ class Snapshot:
 
 
 class LatestOutcome:
-    """Holds one immutable outcome; whoever waits for news is woken, and the latest wins."""
+    """Holder of the latest outcome; whoever waits for a change sees the latest, never those in between."""
 
     def __init__(self) -> None:
-        self.latest: Snapshot | None = None
+        self.snapshot: Snapshot | None = None
+        """None before the first outcome."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed = asyncio.Event()
         self._waking = False
 
     def attach(self, loop: asyncio.AbstractEventLoop | None) -> None:
-        """Name the loop in whose thread `news` is awaited; None when it ends."""
+        """Set the loop in whose thread `wait_for_change` is awaited; None when it ends."""
         self._loop = loop
         self._waking = False
 
     def set(self, outcome: Outcome) -> None:
-        """Take the place of the outcome before; from any thread, never waits, never raises."""
-        self.latest = Snapshot(outcome, time.monotonic())
+        """Replace the outcome; from any thread, never waits, never raises."""
+        self.snapshot = Snapshot(outcome, time.monotonic())
         loop = self._loop
-        if loop is None or self._waking:  # a wake-up under way reads what was posted above
+        if loop is None or self._waking:  # a wake-up under way reads the snapshot set above
             return
         self._waking = True
         with contextlib.suppress(RuntimeError):  # the loop has just been closed: nobody waits any more
@@ -46,14 +47,14 @@ class LatestOutcome:
 
     def age_s(self) -> float:
         """Return the seconds since the latest outcome came; 0 before the first."""
-        return time.monotonic() - self.latest.at if self.latest else 0.0
+        return time.monotonic() - self.snapshot.at if self.snapshot else 0.0
 
-    async def news(self, seen: Snapshot | None, wait_s: float) -> bool:
-        """Return True once there is something other than `seen`, False after `wait_s` seconds."""
-        if self.latest is not seen:
+    async def wait_for_change(self, seen: Snapshot | None, limit_s: float) -> bool:
+        """Return True once the snapshot is another than `seen`, False after `limit_s` seconds."""
+        if self.snapshot is not seen:
             return True
         try:
-            async with asyncio.timeout(wait_s):  # wait_for of Python 3.11 can swallow a cancellation
+            async with asyncio.timeout(limit_s):  # wait_for of Python 3.11 can swallow a cancellation
                 await self._changed.wait()
         except TimeoutError:
             return False

@@ -1,4 +1,4 @@
-"""Figures for Prometheus: of the machine and the daemon, and none of a mood, a song or who is there."""
+"""Metrics for Prometheus: of the machine and the daemon, and none of a mood, a song or a person."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from prometheus_client import Metric
 
 TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
-"""What `Metrics.text` is."""
+"""Media type of `Metrics.text`."""
 GAUGES: Mapping[str, tuple[str, str, float]] = {
-    # By key of the health: the metric, what it is, and what one unit of the key is of the metric's.
+    # By key of the health: name, description and factor of the metric.
     "temperature_c": ("musicond_temperature_celsius", "Temperature of the processor", 1),
     "throttled": ("musicond_throttled", "1 while the machine is slowed down by heat or low voltage", 1),
     "memory_mib": ("musicond_memory_bytes", "Resident memory of the daemon", 2**20),
@@ -26,33 +26,33 @@ GAUGES: Mapping[str, tuple[str, str, float]] = {
 
 
 class Metrics:
-    """What `/metrics` answers; `health` as `web.server.WebOutput` has it."""
+    """The metrics of `/metrics`; `health` as for `web.server.WebOutput`."""
 
     def __init__(
         self,
         health: Callable[[], Mapping[str, object]],
         age_s: Callable[[], float],
-        fault: Callable[[], str | None],
+        health_error: Callable[[], str | None],
         streams: Callable[[], int],
     ) -> None:
-        self._health, self._age_s, self._fault, self._streams = health, age_s, fault, streams
+        self._health, self._age_s, self._health_error, self._streams = health, age_s, health_error, streams
         self._registry = CollectorRegistry()
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
 
     def text(self) -> bytes:
-        """Return all figures in Prometheus' text format."""
+        """Return all metrics in Prometheus' text format."""
         return generate_latest(self._registry)
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the figures of this moment; for the registry."""
+        """Yield the metrics of this moment; called by the registry."""
         health = self._health()
         yield InfoMetricFamily("musicond", "The version that runs", value={"version": __version__})
-        for key, (name, what, unit) in GAUGES.items():
+        for key, (name, description, factor) in GAUGES.items():
             value = health.get(key)
             if isinstance(value, int | float):
-                yield GaugeMetricFamily(name, what, value=value * unit)
-        healthy = float(self._fault() is None)
+                yield GaugeMetricFamily(name, description, value=value * factor)
+        healthy = float(self._health_error() is None)
         yield GaugeMetricFamily("musicond_healthy", "1 while frames are analysed or not wanted, as /healthz", healthy)
         trouble = float(health.get("trouble") is not None)
         yield GaugeMetricFamily(

@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from musicond import __version__
-from musicond.web.responses import DONE, ERROR, JSON
+from musicond.web.responses import DONE, ERROR, JSON, STRING
 from musicond.web.routes import ACTION_ROUTES, API, COMMAND_ROUTES, RESOURCE_ROUTES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from musicond.web.routes import ActionRoute, CommandRoute, ResourceRoute
-
-SAYS = {
+STATUS_DESCRIPTIONS = {
     400: "What was sent is not what is needed; the sentence says what is.",
     401: "The page opens with its link only.",
     403: "Not by this host name, not from another site, or not from here.",
@@ -28,71 +26,64 @@ SAYS = {
     503: "Too much at once, or not now.",
     504: "Not done yet.",
 }
-GUARD = (401, 403, 429)
-"""What the guard before every address may answer."""
-ORDERED = (400, 408, 409, 413, 415, 500, 503, 504)
-ASKED = (*ORDERED, 502)
-ABOUT = (
+ACCESS_ERRORS = (401, 403, 429)
+"""Statuses of the access checks before every route."""
+COMMAND_ERRORS = (400, 408, 409, 413, 415, 500, 503, 504)
+ACTION_ERRORS = (*COMMAND_ERRORS, 502)
+DESCRIPTION = (
     "The API of the page of musicond. It is served on the page's address, and without a token on the control socket. "
     "Where web.token_file is set, send the token as a bearer."
 )
 
 
-def document(desks: Collection[str]) -> dict[str, Any]:
-    """Return the description of what is served, with the actions of these desks."""
-    paths: dict[str, Any] = {look.path: {"get": _look(look)} for look in RESOURCE_ROUTES}
-    paths |= {f"{API}/{order.path}": {"post": _order(order)} for order in COMMAND_ROUTES}
-    paths |= {
-        f"{API}/{each.desk}/{each.action}": {"post": _errand(each)} for each in ACTION_ROUTES if each.desk in desks
-    }
+def document(endpoints: Collection[str]) -> dict[str, Any]:
+    """Return the OpenAPI document of the API, with the actions of these endpoints."""
+    paths: dict[str, Any] = {}
+    for resource in RESOURCE_ROUTES:
+        schema = STRING if resource.response is None else resource.response
+        operation = _operation(resource.name, resource.summary, schema, resource.errors, kind=resource.kind)
+        paths[resource.path] = {"get": operation}
+    for command in COMMAND_ROUTES:
+        operation = _operation(command.path.replace("/", "_"), command.summary, DONE, COMMAND_ERRORS)
+        body = command.body.json_schema(mode="validation")
+        paths[f"{API}/{command.path}"] = {"post": operation | _request_body(body)}
+    for route in ACTION_ROUTES:
+        if route.endpoint in endpoints:
+            name = f"{route.endpoint}_{route.action}"
+            operation = _operation(name, route.summary, route.response, ACTION_ERRORS, tag=route.endpoint)
+            paths[f"{API}/{route.endpoint}/{route.action}"] = {"post": operation | _request_body(route.body)}
     bearer = {"type": "http", "scheme": "bearer", "description": "The token of web.token_file."}
     return {
         "openapi": "3.1.0",
-        "info": {"title": "musicond", "version": __version__, "description": ABOUT, "license": {"name": "MIT"}},
+        "info": {"title": "musicond", "version": __version__, "description": DESCRIPTION, "license": {"name": "MIT"}},
         "paths": paths,
         "security": [{}, {"token": []}],
         "components": {"schemas": {"Error": ERROR}, "securitySchemes": {"token": bearer}},
     }
 
 
-def _look(look: ResourceRoute) -> dict[str, Any]:
-    schema = look.answer if look.answer is not None else {"type": "string"}
-    return _operation(look.name, look.summary, look.kind, schema, (*look.faults, *GUARD))
-
-
-def _order(order: CommandRoute) -> dict[str, Any]:
-    made = _operation(order.path.replace("/", "_"), order.summary, JSON, DONE, (*ORDERED, *GUARD))
-    return made | _sends(order.body.json_schema(mode="validation"))
-
-
-def _errand(errand: ActionRoute) -> dict[str, Any]:
-    made = _operation(
-        f"{errand.desk}_{errand.action}", errand.summary, JSON, errand.answer, (*ASKED, *GUARD), errand.desk
-    )
-    return made | _sends(errand.takes)
-
-
-def _sends(schema: Mapping[str, Any]) -> dict[str, Any]:
+def _request_body(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {JSON: {"schema": _inlined(schema, schema.get("$defs", {}))}}}}
 
 
 def _operation(
-    name: str, summary: str, kind: str, schema: Mapping[str, Any], faults: Iterable[int], tag: str = "page"
+    name: str, summary: str, schema: Mapping[str, Any], errors: Iterable[int], *, kind: str = JSON, tag: str = "page"
 ) -> dict[str, Any]:
-    fault = {"content": {JSON: {"schema": {"$ref": "#/components/schemas/Error"}}}}
-    answers: dict[str, Any] = {"200": {"description": "Done.", "content": {kind: {"schema": schema}}}}
-    answers |= {str(status): {"description": SAYS[status], **fault} for status in sorted(set(faults))}
-    return {"operationId": name, "summary": summary, "tags": [tag], "responses": answers}
+    error = {"content": {JSON: {"schema": {"$ref": "#/components/schemas/Error"}}}}
+    responses: dict[str, Any] = {"200": {"description": "Done.", "content": {kind: {"schema": schema}}}}
+    for status in sorted({*errors, *ACCESS_ERRORS}):
+        responses[str(status)] = {"description": STATUS_DESCRIPTIONS[status], **error}
+    return {"operationId": name, "summary": summary, "tags": [tag], "responses": responses}
 
 
-def _inlined(schema: Any, parts: Mapping[str, Any]) -> Any:
-    """Return a schema with what it refers to in `$defs` put in its place."""
+def _inlined(schema: Any, definitions: Mapping[str, Any]) -> Any:
+    """Return a schema with each reference to `$defs` replaced by its definition."""
     if isinstance(schema, list):
-        return [_inlined(each, parts) for each in schema]
+        return [_inlined(item, definitions) for item in schema]
     if not isinstance(schema, dict):
         return schema
     if "$ref" in schema:
-        return _inlined(parts[schema["$ref"].rpartition("/")[2]], parts)
+        return _inlined(definitions[schema["$ref"].rpartition("/")[2]], definitions)
     # A title that is a text is pydantic's name of a model; one that is a schema is a property of ours.
-    named = {key for key in ("$defs", "title") if key == "$defs" or isinstance(schema.get(key), str)}
-    return {key: _inlined(value, parts) for key, value in schema.items() if key not in named}
+    dropped = {key for key in ("$defs", "title") if key == "$defs" or isinstance(schema.get(key), str)}
+    return {key: _inlined(value, definitions) for key, value in schema.items() if key not in dropped}

@@ -1,4 +1,4 @@
-"""What may be sent to the API to switch or ask for something: one model a body, and the command that each makes."""
+"""The request bodies of the commands, one model each; its docstring is the description in the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -6,22 +6,6 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from musicond.core.commands import (
-    Calibrate,
-    Command,
-    Next,
-    Pause,
-    Play,
-    Rate,
-    Reset,
-    Resume,
-    SetAutoplay,
-    SetPolicy,
-    SetPrivacy,
-    SetVolume,
-    Stop,
-    WrongMood,
-)
 from musicond.core.models import Emotion, Policy, Verdict
 from musicond.core.settings import MAX_MINUTES
 
@@ -30,7 +14,7 @@ MAX_ID = 500
 
 TrackId = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID)]
 Switch = Literal["privacy", "pause", "policy", "sensitivity", "mood", "autoplay", "volume"]
-"""As `core.controls.SWITCHES`."""
+"""As `core.settings.SETTINGS`."""
 
 
 class Body(BaseModel):
@@ -44,19 +28,11 @@ class PrivacyBody(Body):
 
     on: bool
 
-    def command(self) -> Command:
-        """Return what is asked for."""
-        return SetPrivacy(self.on)
-
 
 class PauseFor(Body):
     """Pause for some minutes; null: until resumed."""
 
     minutes: float | None = Field(None, gt=0, le=MAX_MINUTES)
-
-    def command(self) -> Command:
-        """Return what is asked for."""
-        return Pause(self.minutes)
 
 
 class PauseUntil(Body):
@@ -64,27 +40,15 @@ class PauseUntil(Body):
 
     until: Literal["tomorrow"]
 
-    def command(self) -> Command:
-        """Return what is asked for."""
-        return Pause(until_tomorrow=True)
-
 
 class ResumeBody(Body):
     """End a pause."""
-
-    def command(self) -> Command:
-        """Return what is asked for."""
-        return Resume()
 
 
 class ResetBody(Body):
     """Forget what was switched; null: everything."""
 
     key: Switch | None
-
-    def command(self) -> Command:
-        """Return what is asked for."""
-        return Reset(self.key)
 
 
 class RateBody(Body):
@@ -93,19 +57,11 @@ class RateBody(Body):
     verdict: Verdict
     id: TrackId | None = None
 
-    def command(self) -> Command:
-        """Return what is asked for."""
-        return Rate(self.verdict, self.id)
-
 
 class WrongMoodBody(Body):
     """Take the mood announced now for wrong."""
 
     right: Emotion | None = None
-
-    def command(self) -> Command:
-        """Return what is asked for."""
-        return WrongMood(self.right)
 
 
 class PolicyBody(Body):
@@ -113,17 +69,9 @@ class PolicyBody(Body):
 
     policy: Policy | None
 
-    def command(self) -> Command:
-        """Return what is asked for."""
-        return SetPolicy(self.policy)
-
 
 class NextBody(Body):
     """Offer other songs now."""
-
-    def command(self) -> Command:
-        """Return what is asked for."""
-        return Next()
 
 
 class CalibrateBody(Body):
@@ -131,27 +79,15 @@ class CalibrateBody(Body):
 
     reset: bool = False
 
-    def command(self) -> Command:
-        """Return what is asked for."""
-        return Calibrate(self.reset)
-
 
 class PlayBody(Body):
     """Play what is recommended, from this song on; without an id, from its beginning."""
 
     id: TrackId | None = None
 
-    def command(self) -> Command:
-        """Return what is asked for."""
-        return Play(self.id)
-
 
 class StopBody(Body):
     """Stop what plays."""
-
-    def command(self) -> Command:
-        """Return what is asked for."""
-        return Stop()
 
 
 class VolumeBody(Body):
@@ -159,16 +95,8 @@ class VolumeBody(Body):
 
     percent: float = Field(ge=0, le=100)
 
-    def command(self) -> Command:
-        """Return what is asked for."""
-        return SetVolume(self.percent)
-
 
 class AutoplayBody(Body):
     """Let music start by itself when the mood changes, or not."""
 
     on: bool
-
-    def command(self) -> Command:
-        """Return what is asked for."""
-        return SetAutoplay(self.on)

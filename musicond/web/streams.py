@@ -1,4 +1,4 @@
-"""What is sent for as long as someone listens: the state as server-sent events, and the live picture."""
+"""Responses that last as long as the client reads: the state as server-sent events, and the live picture."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from musicond.core.models import Watching
-from musicond.web.preview import MAX_WATCHERS, RATE
-from musicond.web.responses import HttpError, failure
+from musicond.web.preview import MAX_VIEWERS, RATE
+from musicond.web.responses import HttpError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,105 +18,105 @@ if TYPE_CHECKING:
     from musicond.web.preview import Preview
 
 PING_S = 15.0
-"""Silence after which a stream gets a comment, so that a gone client is noticed."""
-PACE_S = 0.25
-"""Least time between two events of one stream."""
+"""Silence after which a stream gets a comment, so that a lost client is noticed."""
+MIN_INTERVAL_S = 0.25
+"""Shortest time between two events of one stream."""
 WRITE_WAIT_S = 10.0
-"""A reader that takes nothing for so long is cut off."""
+"""A client that reads nothing for so long is disconnected."""
 MAX_STREAMS = 50
 BOUNDARY = "picture"
-GONE_S = 1.0
-"""How soon it is noticed, where no picture comes, that nobody looks any more."""
+CLIENT_CHECK_S = 1.0
+"""How often a client of the live picture is checked while there is no picture to send."""
+RETRY_AFTER_S = 10
 
 
-class Events:
+class EventStreams:
     """Streams of the state; `state` makes the JSON of an outcome, once for all streams."""
 
-    def __init__(self, board: LatestOutcome, state: Callable[[Snapshot | None], bytes]) -> None:
-        self._board, self._state = board, state
+    def __init__(self, latest: LatestOutcome, state: Callable[[Snapshot | None], bytes]) -> None:
+        self._latest, self._state = latest, state
         self._event: tuple[Snapshot | None, bytes] | None = None
         self.open = 0
-        """How many listen."""
+        """Number of open streams."""
 
-    async def answer(self, request: web.Request) -> web.StreamResponse:
-        """Stream the state: at once, then whenever it changes; a slow reader misses what lies between."""
+    async def respond(self, request: web.Request) -> web.StreamResponse:
+        """Stream the state, first as it is, then after each change; a slow client misses those in between."""
         if self.open >= MAX_STREAMS:
-            answer = failure(503, f"{MAX_STREAMS} pages are open already; close one and try again")
-            answer.headers["Retry-After"] = "10"
-            return answer
+            text = f"{MAX_STREAMS} pages are open already; close one and try again"
+            raise HttpError(503, text, retry_after_s=RETRY_AFTER_S)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
         self.open += 1
         try:
             await response.prepare(request)
             await self._stream(response)
         except (ConnectionError, TimeoutError):
-            _cut_off(request)
+            _disconnect(request)
         finally:
             self.open -= 1
         return response
 
     async def _stream(self, response: web.StreamResponse) -> None:
-        seen = self._board.latest
-        text = b"retry: 2000\n" + self._event_of(seen)
+        seen = self._latest.snapshot
+        content = b"retry: 2000\n" + self._event_of(seen)
         while True:
             async with asyncio.timeout(WRITE_WAIT_S):
-                await response.write(text)
-            await asyncio.sleep(PACE_S)
-            if await self._board.news(seen, PING_S):
-                seen = self._board.latest
-                text = self._event_of(seen)
+                await response.write(content)
+            await asyncio.sleep(MIN_INTERVAL_S)
+            if await self._latest.wait_for_change(seen, PING_S):
+                seen = self._latest.snapshot
+                content = self._event_of(seen)
             else:
-                text = b": ping\n\n"
+                content = b": ping\n\n"
 
-    def _event_of(self, posted: Snapshot | None) -> bytes:
-        """Return the event of one outcome."""
-        if self._event is None or self._event[0] is not posted or posted is None:
-            self._event = (posted, b"event: state\ndata: " + self._state(posted) + b"\n\n")
+    def _event_of(self, snapshot: Snapshot | None) -> bytes:
+        if self._event is None or self._event[0] is not snapshot or snapshot is None:
+            self._event = (snapshot, b"event: state\ndata: " + self._state(snapshot) + b"\n\n")
         return self._event[1]
 
 
-async def pictures(request: web.Request, preview: Preview | None, board: LatestOutcome) -> web.StreamResponse:
-    """Stream the live picture as motion JPEG, at most RATE a second, until the reader goes or nothing is read."""
+async def stream_preview(request: web.Request, preview: Preview | None, latest: LatestOutcome) -> web.StreamResponse:
+    """Stream the live picture as motion JPEG, at most RATE a second, until the client goes or frames end."""
     if preview is None:
         raise HttpError(404, "the live picture is off; set web.preview: true, and restart musicond")
-    if not _pictured(board.latest):
+    if not _has_frames(latest.snapshot):
         raise HttpError(409, "there is no picture now: the camera is closed, or paused, or gives none")
-    if not preview.enter():
-        answer = failure(503, f"{MAX_WATCHERS} look already; close one and try again")
-        answer.headers["Retry-After"] = "10"
-        return answer
+    if not preview.add_viewer():
+        text = f"{MAX_VIEWERS} look already; close one and try again"
+        raise HttpError(503, text, retry_after_s=RETRY_AFTER_S)
     response = web.StreamResponse(headers={"Content-Type": f"multipart/x-mixed-replace; boundary={BOUNDARY}"})
     try:
         await response.prepare(request)
-        await _pictures(request, response, preview, board)
+        await _stream_jpegs(request, response, preview, latest)
     except (ConnectionError, TimeoutError):
-        _cut_off(request)
+        _disconnect(request)
     finally:
-        preview.leave()
+        preview.remove_viewer()
     return response
 
 
-async def _pictures(request: web.Request, response: web.StreamResponse, preview: Preview, board: LatestOutcome) -> None:
-    # A browser shows a part once the head of the next one has come, so that goes out at once.
+async def _stream_jpegs(
+    request: web.Request, response: web.StreamResponse, preview: Preview, latest: LatestOutcome
+) -> None:
+    # A browser shows a part once it has the head of the next one, so that is sent with the part.
     head = f"\r\n--{BOUNDARY}\r\nContent-Type: image/jpeg\r\n\r\n".encode()
     await response.write(head)
-    seen, posted = -1, board.latest
-    while _pictured(posted) and request.transport is not None and not request.transport.is_closing():
-        if (found := preview.jpeg(seen)) is not None:
-            seen, jpeg = found
+    seq, snapshot = -1, latest.snapshot
+    while _has_frames(snapshot) and request.transport is not None and not request.transport.is_closing():
+        if (picture := preview.jpeg(seq)) is not None:
+            seq, jpeg = picture
             async with asyncio.timeout(WRITE_WAIT_S):
                 await response.write(jpeg + head)
             await asyncio.sleep(1 / RATE)
         else:
-            await board.news(posted, GONE_S)
-        posted = board.latest
+            await latest.wait_for_change(snapshot, CLIENT_CHECK_S)
+        snapshot = latest.snapshot
 
 
-def _pictured(posted: Snapshot | None) -> bool:
-    """Whether frames are looked at, or will be in a moment."""
-    return posted is None or posted.outcome.watching in (Watching.YES, Watching.DARK)
+def _has_frames(snapshot: Snapshot | None) -> bool:
+    """Return whether frames are analysed, or will be in a moment."""
+    return snapshot is None or snapshot.outcome.watching in (Watching.YES, Watching.DARK)
 
 
-def _cut_off(request: web.Request) -> None:
+def _disconnect(request: web.Request) -> None:
     if request.transport is not None:
         request.transport.abort()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from musicond.app.web import Doctor
+from musicond.app.web import CachedChecks
 from musicond.errors import ListError
 from musicond.library.actions import from_page
 from tests.web.full_server import FullServer, full_server
@@ -34,8 +34,8 @@ def test_a_song_that_links_to_one_or_to_none_is_not(link: str | None) -> None:
 
 def test_the_doctor_looks_once_for_all_who_ask_within_a_moment() -> None:
     looks: Iterator[int] = iter(range(9))
-    doctor = Doctor(lambda: [{"name": str(next(looks))}])
-    assert doctor.told() == doctor.told() == {"checks": [{"name": "0"}]}
+    doctor = CachedChecks(lambda: [{"name": str(next(looks))}])
+    assert doctor.to_json() == doctor.to_json() == {"checks": [{"name": "0"}]}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from musicond.app.web import build_desks
+from musicond.app.web import build_endpoints
 from musicond.core.models import Emotion
 from musicond.core.schedule import Schedule
 from musicond.errors import ListError
@@ -19,7 +19,6 @@ from musicond.runtime.worker import Worker
 from musicond.web.api import ActionEndpoint
 from musicond.web.openapi import document
 from musicond.web.preview import Preview
-from musicond.web.routes import page_actions
 from tests.web.conftest import HAPPY, Server
 
 if TYPE_CHECKING:
@@ -88,8 +87,8 @@ class FullServer:
         self.counts = HistoryOutput(self.book, 365)
         self.account = Account()
         self.jobs = Worker([self.librarian.tick])
-        endpoints = build_desks(self.jobs, self.librarian, self.book, self.counts, lambda: CHECKS)
-        endpoints["spotify"] = ActionEndpoint(self.account.ask, page=page_actions("spotify"))
+        endpoints = build_endpoints(self.jobs, self.librarian, self.book, self.counts, lambda: CHECKS)
+        endpoints["spotify"] = ActionEndpoint(self.account.ask)
         self.server = Server(folder / "run" / "control.sock", endpoints=endpoints, preview=Preview())
         self.output = self.server.output
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import SecretStr
 
-from musicond.web.access import COOKIE, MAX_ADDRESSES, TRIES, WINDOW_S, AuthResult, TokenAuth, is_local
+from musicond.web.access import COOKIE, MAX_ADDRESSES, MAX_FAILURES, WINDOW_S, AuthResult, TokenAuth, is_local
 from tests.web.conftest import HAPPY, Server, make_server
 
 if TYPE_CHECKING:
@@ -28,42 +28,42 @@ class Clock:
 
 
 def test_the_token_opens_once_and_the_cookie_from_then_on() -> None:
-    access = TokenAuth(SecretStr(TOKEN))
-    assert access.authenticate("a") is AuthResult.DENIED
-    assert access.authenticate("a", token=TOKEN) is AuthResult.NEW
-    assert access.authenticate("a", cookie=access.cookie) is AuthResult.OK
-    assert access.authenticate("a", cookie=TOKEN) is AuthResult.DENIED
-    assert access.authenticate("a", token=access.cookie) is AuthResult.DENIED
+    auth = TokenAuth(SecretStr(TOKEN))
+    assert auth.authenticate("a") is AuthResult.DENIED
+    assert auth.authenticate("a", token=TOKEN) is AuthResult.OK
+    assert auth.authenticate("a", cookie=auth.cookie) is AuthResult.OK
+    assert auth.authenticate("a", cookie=TOKEN) is AuthResult.DENIED
+    assert auth.authenticate("a", token=auth.cookie) is AuthResult.DENIED
     for odd in ("\u00e9", "\udcff"):
-        assert access.authenticate("a", token=odd) is AuthResult.DENIED
-        assert access.authenticate("a", cookie=odd) is AuthResult.DENIED
-    assert TOKEN not in access.cookie
-    assert TokenAuth(SecretStr(TOKEN + "x")).cookie != access.cookie
+        assert auth.authenticate("a", token=odd) is AuthResult.DENIED
+        assert auth.authenticate("a", cookie=odd) is AuthResult.DENIED
+    assert TOKEN not in auth.cookie
+    assert TokenAuth(SecretStr(TOKEN + "x")).cookie != auth.cookie
 
 
 def test_who_guesses_must_wait_and_keeps_nobody_else_out() -> None:
     clock = Clock()
-    access = TokenAuth(SecretStr(TOKEN), clock)
-    for _ in range(TRIES):
-        assert access.authenticate("guesser", token="wrong") is AuthResult.DENIED
-    assert access.authenticate("guesser", token=TOKEN) is AuthResult.RATE_LIMITED
-    assert access.authenticate("guesser", cookie=access.cookie) is AuthResult.OK, "who is in stays in"
-    assert access.authenticate("other", token=TOKEN) is AuthResult.NEW
+    auth = TokenAuth(SecretStr(TOKEN), clock)
+    for _ in range(MAX_FAILURES):
+        assert auth.authenticate("guesser", token="wrong") is AuthResult.DENIED
+    assert auth.authenticate("guesser", token=TOKEN) is AuthResult.RATE_LIMITED
+    assert auth.authenticate("guesser", cookie=auth.cookie) is AuthResult.OK, "who is in stays in"
+    assert auth.authenticate("other", token=TOKEN) is AuthResult.OK
     clock.now = WINDOW_S + 1
-    assert access.authenticate("guesser", token=TOKEN) is AuthResult.NEW
+    assert auth.authenticate("guesser", token=TOKEN) is AuthResult.OK
 
 
 def test_a_request_without_any_token_and_an_old_cookie_are_no_guess() -> None:
-    access = TokenAuth(SecretStr(TOKEN))
-    assert {access.authenticate("a", cookie="old") for _ in range(5 * TRIES)} == {AuthResult.DENIED}
-    assert {access.authenticate("a") for _ in range(5 * TRIES)} == {AuthResult.DENIED}
+    auth = TokenAuth(SecretStr(TOKEN))
+    assert {auth.authenticate("a", cookie="old") for _ in range(5 * MAX_FAILURES)} == {AuthResult.DENIED}
+    assert {auth.authenticate("a") for _ in range(5 * MAX_FAILURES)} == {AuthResult.DENIED}
 
 
 def test_many_addresses_take_no_more_room() -> None:
-    access = TokenAuth(SecretStr(TOKEN))
+    auth = TokenAuth(SecretStr(TOKEN))
     for number in range(4 * MAX_ADDRESSES):
-        access.authenticate(str(number), token="wrong")
-    assert len(access._wrong) == MAX_ADDRESSES
+        auth.authenticate(str(number), token="wrong")
+    assert len(auth._failures) == MAX_ADDRESSES
 
 
 @pytest.fixture
@@ -127,8 +127,8 @@ def test_a_program_sends_it_as_a_bearer(closed: Server) -> None:
 
 
 def test_after_ten_wrong_ones_the_address_waits(closed: Server) -> None:
-    statuses = [get(closed, "/?token=wrong")[0] for _ in range(TRIES + 1)]
-    assert statuses == [401] * TRIES + [429]
+    statuses = [get(closed, "/?token=wrong")[0] for _ in range(MAX_FAILURES + 1)]
+    assert statuses == [401] * MAX_FAILURES + [429]
     status, _, headers = get(closed, f"/?token={TOKEN}")
     assert (status, headers["Retry-After"]) == (429, "60")
 

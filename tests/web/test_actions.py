@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from musicond.errors import CatalogueError, ControlError, ListError
-from musicond.web import api as module
+from musicond.web import api
 from musicond.web.api import ActionEndpoint
 from musicond.web.client import ControlClient
 from musicond.web.server import WebOutput
@@ -61,7 +61,7 @@ def test_the_control_socket_is_answered_with_a_body_of_any_size(counter: Counter
 
 def test_the_port_is_not(counter: Counter) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", int(counter.output.address.rpartition(":")[2]), timeout=10)
-    connection.request("POST", "/api/v1/catalogue/list", body="{}", headers={"Content-Type": "application/json"})
+    connection.request("POST", "/api/v1/catalogue/verify", body="{}", headers={"Content-Type": "application/json"})
     answer = connection.getresponse()
     assert (answer.status, "command line" in json.loads(answer.read())["error"]) == (403, True)
     connection.close()
@@ -72,8 +72,8 @@ def test_the_page_may_ask_what_it_is_allowed_to(tmp_path: Path) -> None:
     server = make_server(tmp_path)
     found = Counter(server)
     server.endpoints = {
-        "catalogue": ActionEndpoint(found.ask, page={"list"}),
-        "spotify": ActionEndpoint(found.ask, page={"status"}),
+        "catalogue": ActionEndpoint(found.ask),
+        "spotify": ActionEndpoint(found.ask),
     }
     server.output = server.again("127.0.0.1:0")
     server.output.start()
@@ -81,7 +81,7 @@ def test_the_page_may_ask_what_it_is_allowed_to(tmp_path: Path) -> None:
         statuses = [post(server, path, {})[0] for path in ("/api/v1/catalogue/list", "/api/v1/catalogue/forget")]
         assert statuses == [200, 403]
         assert post(server, "/api/v1/spotify/status", {})[0] == 200
-        assert post(server, "/api/v1/catalogue/list", {"x": "y" * module.PAGE_BODY_LIMIT})[0] == 413
+        assert post(server, "/api/v1/catalogue/list", {"x": "y" * api.PAGE_BODY_LIMIT})[0] == 413
         status, _, _ = ask(server, "POST", "/api/v1/catalogue/list", r'{"x": "\ud800"}', JSON)
         assert status == 400
         assert post(server, "/api/v1/catalogue/list", {}, {"Origin": "https://evil.example"})[0] == 403
@@ -108,14 +108,14 @@ def test_errors_are_one_line(counter: Counter, answer: BaseException, says: str)
 def test_a_body_that_is_too_large_or_no_object_is_refused(counter: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ControlError, match="send a JSON object"):
         counter.client.run_action("catalogue", "add", [1])  # type: ignore[arg-type]  # what is tested
-    monkeypatch.setattr(module, "ACTION_BODY_LIMIT", 100)
+    monkeypatch.setattr(api, "ACTION_BODY_LIMIT", 100)
     with pytest.raises(ControlError, match="import it in parts"):
         counter.client.run_action("catalogue", "add", {"rows": ["x" * 200]})
     assert counter.asked == []
 
 
 def test_what_takes_long_is_told(counter: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "ACTION_WAIT_S", 0.05)
+    monkeypatch.setattr(api, "ACTION_WAIT_S", 0.05)
     counter.hold = True
     with pytest.raises(ControlError, match="the daemon is busy"):
         counter.client.run_action("catalogue", "verify")

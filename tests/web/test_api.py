@@ -34,9 +34,7 @@ from musicond.core.outcome import Settings
 from musicond.core.settings import SETTINGS
 from musicond.errors import CatalogueError, CommandError, OutputError
 from musicond.runtime.inbox import InboxFull
-from musicond.web import api, static_files, streams
-from musicond.web import requests as bodies
-from musicond.web import responses as snapshot
+from musicond.web import api, requests, responses, static_files, streams
 from tests.web.conftest import HAPPY, NOON, Server, make_server, without_face
 
 if TYPE_CHECKING:
@@ -130,12 +128,12 @@ def test_the_state_holds_all_of_an_outcome(server: Server) -> None:
         "bias": None,
     }
     assert found["health"]["camera"] == "demo"
-    assert set(found) == set(snapshot.state(None, {}))
+    assert set(found) == set(responses.state_json(None, {}))
 
 
 def test_presence_is_unknown_while_nothing_is_watched() -> None:
-    assert snapshot.state(without_face(Watching.PRIVATE), {})["present"] is None
-    assert snapshot.state(without_face(Watching.YES), {})["present"] is False
+    assert responses.state_json(without_face(Watching.PRIVATE), {})["present"] is None
+    assert responses.state_json(without_face(Watching.YES), {})["present"] is False
 
 
 @pytest.mark.parametrize(
@@ -285,7 +283,7 @@ def test_files_are_sent_again_only_when_they_changed(server: Server) -> None:
 def test_the_page_is_small() -> None:
     folder = Path(api.__file__).with_name("static")
     assert sum(file.stat().st_size for file in folder.iterdir()) < 80_000
-    assert {file.name for file in folder.iterdir()} == set(static_files.NAMES)
+    assert {file.suffix.removeprefix(".") for file in folder.iterdir()} == set(static_files.MEDIA_TYPES)
 
 
 def test_a_full_inbox_and_a_full_disk_are_told(server: Server) -> None:
@@ -335,8 +333,8 @@ def test_healthz_is_well_while_frames_are_analysed_or_not_wanted(server: Server,
 
 
 def test_healthz_tells_of_a_stuck_loop() -> None:
-    assert snapshot.fault(HAPPY, snapshot.STALE_S - 1, {}) is None
-    assert "told nothing" in str(snapshot.fault(HAPPY, snapshot.STALE_S + 1, {}))
+    assert responses.health_error(HAPPY, responses.STALE_S - 1, {}) is None
+    assert "told nothing" in str(responses.health_error(HAPPY, responses.STALE_S + 1, {}))
 
 
 def test_a_stream_begins_at_once_and_wakes_with_each_change(server: Server) -> None:
@@ -359,7 +357,7 @@ def test_a_stream_gets_the_latest_and_not_every_one(server: Server) -> None:
         events = 1
         while reader.state()["confidence"] != 0.999:
             events += 1
-        assert events <= 2 + (time.monotonic() - started) / streams.PACE_S
+        assert events <= 2 + (time.monotonic() - started) / streams.MIN_INTERVAL_S
 
 
 def test_a_silent_stream_is_pinged(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -391,7 +389,7 @@ def test_pages_above_the_cap_are_refused_and_a_closed_one_makes_room(server: Ser
 
 def test_a_slow_reader_holds_up_nobody_and_is_cut_off(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "WRITE_WAIT_S", 0.2)
-    monkeypatch.setattr(streams, "PACE_S", 0.0)
+    monkeypatch.setattr(streams, "MIN_INTERVAL_S", 0.0)
     server.health["padding"] = "x" * 400_000
     with stream(server), stream(server) as reader:  # the first never reads
         deadline, count, slowest = time.monotonic() + 20, 0, 0.0
@@ -452,8 +450,6 @@ def test_a_taken_port_is_one_line_with_the_remedy(server: Server, tmp_path: Path
 def test_an_address_of_another_machine_is_one_line(server: Server) -> None:
     with pytest.raises(OutputError, match="can't be opened"):
         server.again("192.0.2.1:0").start()
-    with pytest.raises(OutputError, match="host:port"):
-        server.again("nonsense").start()
 
 
 def test_the_control_socket_is_for_this_user_alone(server: Server) -> None:
@@ -518,4 +514,4 @@ def test_the_recent_log_is_told(server: Server) -> None:
 
 
 def test_what_the_api_takes_is_what_the_core_knows() -> None:
-    assert set(get_args(bodies.Switch)) == set(SETTINGS)
+    assert set(get_args(requests.Switch)) == set(SETTINGS)

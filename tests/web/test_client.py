@@ -23,17 +23,17 @@ NOBODY = 65534
 
 def test_commands_go_through_the_control_socket(server: Server) -> None:
     client = ControlClient(server.path)
-    client.privacy(on=True)
-    client.pause(10)
-    client.pause(None)
-    client.pause_until_tomorrow()
-    client.reset("sensitivity")
-    client.reset(None)
-    client.resume()
-    client.rate("like", None)
-    client.wrong_mood("sad")
-    client.policy("lift")
-    client.next()
+    client.send("privacy", on=True)
+    client.send("pause", minutes=10)
+    client.send("pause", minutes=None)
+    client.send("pause", until="tomorrow")
+    client.send("settings/reset", key="sensitivity")
+    client.send("settings/reset", key=None)
+    client.send("resume")
+    client.send("rate", verdict="like", id=None)
+    client.send("wrong_mood", right="sad")
+    client.send("policy", policy="lift")
+    client.send("next")
     assert server.commands == [
         SetPrivacy(on=True),
         Pause(10.0),
@@ -53,19 +53,19 @@ def test_commands_go_through_the_control_socket(server: Server) -> None:
 
 def test_a_refusal_says_why(server: Server) -> None:
     with pytest.raises(ControlError, match="refuses: send .*minutes"):
-        ControlClient(server.path).pause(-1)
+        ControlClient(server.path).send("pause", minutes=-1)
 
 
 def test_no_daemon_is_told_apart(server: Server, tmp_path: Path) -> None:
     with pytest.raises(NotRunning, match="start it"):
-        ControlClient(tmp_path / "none.sock").resume()
+        ControlClient(tmp_path / "none.sock").send("resume")
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(tmp_path / "left.sock"))
     with pytest.raises(NotRunning):
-        ControlClient(tmp_path / "left.sock").resume()
+        ControlClient(tmp_path / "left.sock").send("resume")
     server.output.stop()
     with pytest.raises(NotRunning):
-        ControlClient(server.path).resume()
+        ControlClient(server.path).send("resume")
 
 
 def test_another_user_is_told_what_to_do(server: Server) -> None:
@@ -76,7 +76,7 @@ def test_another_user_is_told_what_to_do(server: Server) -> None:
         server.path.chmod(0)
     try:
         with pytest.raises(ControlError, match="sudo"):
-            ControlClient(server.path).resume()
+            ControlClient(server.path).send("resume")
     finally:
         if root:
             os.seteuid(0)
@@ -111,11 +111,11 @@ def stranger(path: Path, answer: bytes | None) -> Iterator[None]:
 def test_a_broken_answer_is_one_line(tmp_path: Path, answer: bytes) -> None:
     path = tmp_path / "odd.sock"
     with stranger(path, answer), pytest.raises(ControlError, match="answer is broken") as caught:
-        ControlClient(path).resume()
+        ControlClient(path).send("resume")
     assert "\n" not in str(caught.value)
 
 
 def test_silence_ends(tmp_path: Path) -> None:
     path = tmp_path / "silent.sock"
     with stranger(path, None), pytest.raises(ControlError, match="does not answer"):
-        ControlClient(path, timeout_s=0.1).resume()
+        ControlClient(path, timeout_s=0.1).send("resume")

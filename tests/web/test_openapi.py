@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import response_schema_conformance, statu
 from musicond.core.models import Watching
 from musicond.core.mood.bias import Bias
 from musicond.core.outcome import Account, CalibrationProgress, Playback, PlayState, Settings
-from musicond.web import responses as snapshot
+from musicond.web import responses
 from musicond.web.openapi import document
 from musicond.web.responses import STATE
 from musicond.web.routes import ACTION_ROUTES, COMMAND_ROUTES, RESOURCE_ROUTES
@@ -40,7 +40,7 @@ HURRY = settings(
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-DESKS = {each.desk for each in ACTION_ROUTES}
+ENDPOINTS = {route.endpoint for route in ACTION_ROUTES}
 FULL = Playback(
     "spotify",
     state=PlayState.PLAYING,
@@ -53,7 +53,7 @@ FULL = Playback(
 
 
 def test_the_document_is_valid_and_names_every_address() -> None:
-    made = document(DESKS)
+    made = document(ENDPOINTS)
     validate(made)
     assert len(made["paths"]) == len(RESOURCE_ROUTES) + len(COMMAND_ROUTES) + len(ACTION_ROUTES)
     names = [each["operationId"] for path in made["paths"].values() for each in path.values()]
@@ -76,7 +76,7 @@ def test_it_is_served_as_it_is_made(server: Server) -> None:
     ],
 )
 def test_the_state_is_as_described(outcome: Outcome | None) -> None:
-    found = json.loads(snapshot.to_json(snapshot.state(outcome, good_health())))
+    found = json.loads(responses.to_json(responses.state_json(outcome, good_health())))
     jsonschema.Draft202012Validator(STATE).validate(found)
 
 

@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from musicond.core.models import Mood
-from musicond.web.preview import MAX_WATCHERS, Preview
+from musicond.web.preview import MAX_VIEWERS, Preview
 from musicond.web.streams import MAX_STREAMS
 from tests.web.browser import go, opened, page, text
 from tests.web.conftest import HAPPY, Server, make_server
@@ -54,7 +54,7 @@ def test_the_live_picture_comes_back_with_the_daemon(shown: Server, live: Any) -
     preview = shown.preview
     assert preview is not None
     live.click("#live-show")
-    wait_for(lambda: preview.watchers == 1)
+    wait_for(lambda: preview.viewers == 1)
     preview.show(frame(), HAPPY)
     shown.output.accept(replace(HAPPY, seq=2))
     wait_for(lambda: width(live) == 320)
@@ -62,12 +62,12 @@ def test_the_live_picture_comes_back_with_the_daemon(shown: Server, live: Any) -
     shown.output.stop()
     live.wait_for_selector("#offline:not([hidden])")
     assert live.is_hidden("#picture"), "a picture that stands still would look alive"
-    wait_for(lambda: preview.watchers == 0)
+    wait_for(lambda: preview.viewers == 0)
     shown.output = shown.again(listen)
     shown.output.start()
     shown.output.accept(replace(HAPPY, seq=3))
     live.wait_for_selector("#offline", state="hidden")
-    wait_for(lambda: preview.watchers == 1)
+    wait_for(lambda: preview.viewers == 1)
     preview.show(frame(width=160), replace(HAPPY, seq=4))
     shown.output.accept(replace(HAPPY, seq=4))
     wait_for(lambda: width(live) == 160)
@@ -76,14 +76,14 @@ def test_the_live_picture_comes_back_with_the_daemon(shown: Server, live: Any) -
 def test_a_viewer_too_many_is_told_why(shown: Server, live: Any) -> None:
     preview = shown.preview
     assert preview is not None
-    for _ in range(MAX_WATCHERS):
-        assert preview.enter()
+    for _ in range(MAX_VIEWERS):
+        assert preview.add_viewer()
     live.click("#live-show")
-    live.wait_for_selector(f"#error:has-text('{MAX_WATCHERS} look already; close one and try again')")
+    live.wait_for_selector(f"#error:has-text('{MAX_VIEWERS} look already; close one and try again')")
     assert text(live, "#live-show") == "Show"
-    preview.leave()
+    preview.remove_viewer()
     live.click("#live-show")
-    wait_for(lambda: preview.watchers == MAX_WATCHERS)
+    wait_for(lambda: preview.viewers == MAX_VIEWERS)
     assert text(live, "#live-show") == "Hide"
 
 

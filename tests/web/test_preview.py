@@ -15,7 +15,7 @@ import pytest
 from musicond.core.models import Box, Faces, Mood, Watching
 from musicond.core.outcome import Settings
 from musicond.web import streams
-from musicond.web.preview import MAX_WATCHERS, RATE, WIDTH, Preview, drawn
+from musicond.web.preview import MAX_VIEWERS, RATE, WIDTH, Preview, draw
 from tests.web.conftest import HAPPY, Server, make_server, without_face
 from tests.web.frames import frame, wait_for
 from tests.web.test_api import ask
@@ -81,7 +81,7 @@ def test_the_newest_frame_is_sent_and_never_cached(shown: Server) -> None:
     assert shown.preview is not None
     assert ask(shown, "GET", "/api/v1/state")[1]["preview"] is True
     viewer = Viewer(shown)
-    wait_for(lambda: shown.preview is not None and shown.preview.watchers == 1)
+    wait_for(lambda: shown.preview is not None and shown.preview.viewers == 1)
     assert viewer.answer.headers["Cache-Control"] == "no-store"
     shown.preview.show(frame(), HAPPY)
     shown.output.accept(replace(HAPPY, seq=2))
@@ -89,7 +89,7 @@ def test_the_newest_frame_is_sent_and_never_cached(shown: Server) -> None:
     shown.output.accept(without_face(Watching.PRIVATE, settings=Settings(private=True)))
     assert viewer.answer.read() is not None, "it ends"
     viewer.close()
-    wait_for(lambda: shown.preview is not None and shown.preview.watchers == 0)
+    wait_for(lambda: shown.preview is not None and shown.preview.viewers == 0)
 
 
 @pytest.mark.parametrize("watching", [Watching.PRIVATE, Watching.PAUSED, Watching.NO_CAMERA])
@@ -100,7 +100,7 @@ def test_nothing_is_shown_while_nothing_is_looked_at(shown: Server, watching: Wa
 
 def test_a_picture_that_was_being_made_when_privacy_came_is_not_shown() -> None:
     preview = Preview()
-    assert preview.enter()
+    assert preview.add_viewer()
     coloured = frame(coloured=True)
 
     def colour() -> NDArray[np.uint8]:
@@ -112,23 +112,23 @@ def test_a_picture_that_was_being_made_when_privacy_came_is_not_shown() -> None:
 
 
 def test_a_viewer_that_goes_is_noticed_and_too_many_are_refused(shown: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "GONE_S", 0.05)
+    monkeypatch.setattr(streams, "CLIENT_CHECK_S", 0.05)
     preview = shown.preview
     assert preview is not None
-    viewers = [Viewer(shown) for _ in range(MAX_WATCHERS)]
-    wait_for(lambda: preview.watchers == MAX_WATCHERS)
+    viewers = [Viewer(shown) for _ in range(MAX_VIEWERS)]
+    wait_for(lambda: preview.viewers == MAX_VIEWERS)
     status, _, headers = ask(shown, "GET", "/api/v1/preview")
     assert (status, headers["Retry-After"]) == (503, "10")
     for viewer in viewers:
         viewer.close()
-    wait_for(lambda: preview.watchers == 0)
+    wait_for(lambda: preview.viewers == 0)
 
 
 def test_the_rate_is_capped(shown: Server) -> None:
     preview = shown.preview
     assert preview is not None
     viewer = Viewer(shown)
-    wait_for(lambda: preview.watchers == 1)
+    wait_for(lambda: preview.viewers == 1)
     started, seq = time.monotonic(), 1
     for _ in range(4):
         seq += 1
@@ -148,7 +148,7 @@ def test_nobody_looks_so_nothing_is_kept_or_drawn() -> None:
 
 def test_only_the_newest_frame_is_kept_and_none_when_private_or_alone() -> None:
     preview = Preview()
-    assert preview.enter()
+    assert preview.add_viewer()
     first, second, third = frame(), frame(), frame()
     kept = [weakref.ref(each.grey) for each in (first, second, third)]
     preview.show(first, HAPPY)
@@ -161,13 +161,13 @@ def test_only_the_newest_frame_is_kept_and_none_when_private_or_alone() -> None:
     assert kept[1]() is None
     preview.show(third, replace(HAPPY, seq=3))
     del third
-    preview.leave()
+    preview.remove_viewer()
     assert kept[2]() is None
 
 
 def test_a_frame_is_drawn_once_for_a_viewer() -> None:
     preview = Preview()
-    preview.enter()
+    preview.add_viewer()
     preview.show(frame(), HAPPY)
     found = preview.jpeg(-1)
     assert found is not None
@@ -175,28 +175,28 @@ def test_a_frame_is_drawn_once_for_a_viewer() -> None:
     again = preview.jpeg(-1)
     assert again is not None
     assert again[1] is found[1], "a second viewer is sent the same bytes"
-    preview.leave()
-    preview.enter()
+    preview.remove_viewer()
+    preview.add_viewer()
     assert preview.jpeg(-1) is None, "nothing is kept once nobody looks"
 
 
 def test_faces_are_framed_and_labelled_in_colour_where_there_is_some() -> None:
-    plain = picture(drawn(frame(), without_face(Watching.YES)))
+    plain = picture(draw(frame(), without_face(Watching.YES)))
     assert (plain.max(axis=2) - plain.min(axis=2)).max() < 8, "grey"
-    framed = picture(drawn(frame(), FACE))
+    framed = picture(draw(frame(), FACE))
     assert int(framed[125, 100, 1]) > int(framed[125, 100, 2]) + 40, "a green frame"
     assert framed[60:79, 100:190].mean() < plain[60:79, 100:190].mean(), "a dark label"
-    red = picture(drawn(frame(coloured=True), FACE))
+    red = picture(draw(frame(coloured=True), FACE))
     assert int(red[10, 10, 2]) > 150 > int(red[10, 10, 0]) + 60
-    coasted = picture(drawn(frame(), replace(FACE, faces=Faces(coasted=(Box(100, 2, 90, 90),)), mood=Mood.UNSURE)))
+    coasted = picture(draw(frame(), replace(FACE, faces=Faces(coasted=(Box(100, 2, 90, 90),)), mood=Mood.UNSURE)))
     assert coasted[2:22, 104:150].mean() < 80, "the label stays within the picture"
 
 
 def test_a_wide_picture_is_shrunk() -> None:
-    assert picture(drawn(frame(width=1280), FACE)).shape[1] == WIDTH
+    assert picture(draw(frame(width=1280), FACE)).shape[1] == WIDTH
 
 
 def test_a_mood_that_is_about_to_change_is_labelled_without_a_share() -> None:
-    labels = {share: drawn(frame(), replace(FACE, confidence=share)) for share in (0.0, 0.05, 0.1, 0.8)}
+    labels = {share: draw(frame(), replace(FACE, confidence=share)) for share in (0.0, 0.05, 0.1, 0.8)}
     assert labels[0.0] == labels[0.05]
     assert len(set(labels.values())) == 3

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from musicond.web import sockets as doors
+from musicond.web import sockets
 from musicond.web.client import ControlClient
 
 if TYPE_CHECKING:
@@ -46,14 +46,14 @@ def answered(server: Server) -> bool:
 def test_a_connection_that_asks_nothing_is_cut_off(
     server: Server, monkeypatch: pytest.MonkeyPatch, sent: bytes
 ) -> None:
-    monkeypatch.setattr(doors, "FIRST_S", 0.2)
+    monkeypatch.setattr(sockets, "FIRST_REQUEST_S", 0.2)
     with connected(server) as silent:
         silent.sendall(sent)
         assert closed(silent)
 
 
 def test_a_connection_that_asked_stays_for_the_next_request(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doors, "FIRST_S", 0.2)
+    monkeypatch.setattr(sockets, "FIRST_REQUEST_S", 0.2)
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=DEADLINE_S)
     connection.request("GET", "/api/v1/state")
     connection.getresponse().read()
@@ -69,9 +69,9 @@ def test_a_connection_that_asked_stays_for_the_next_request(server: Server, monk
 def test_more_connections_than_allowed_are_refused_and_the_command_line_is_not(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doors, "MOST", 30)
+    monkeypatch.setattr(sockets, "MAX_CONNECTIONS", 30)
     with ExitStack() as held:
-        many = [held.enter_context(connected(server)) for _ in range(doors.MOST)]
+        many = [held.enter_context(connected(server)) for _ in range(sockets.MAX_CONNECTIONS)]
         for each in many:
             each.sendall(b"GET ")
         with connected(server) as late:

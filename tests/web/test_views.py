@@ -163,9 +163,9 @@ def test_the_live_picture_is_drawn_while_it_is_looked_at(full_server: FullServer
     preview = full_server.server.preview
     assert preview is not None
     assert "can see this room" in text(page, "#live-notice")
-    assert preview.watchers == 0
+    assert preview.viewers == 0
     page.click("#live-show")
-    wait_for(lambda: preview.watchers == 1)
+    wait_for(lambda: preview.viewers == 1)
     preview.show(frame(), HAPPY)
     full_server.output.accept(replace(HAPPY, seq=2))
     page.wait_for_selector("#picture:not([hidden])")
@@ -175,11 +175,11 @@ def test_the_live_picture_is_drawn_while_it_is_looked_at(full_server: FullServer
     full_server.output.accept(without_face(Watching.PRIVATE, settings=Settings(private=True)))
     page.wait_for_selector("#live-closed:not([hidden])")
     assert page.is_hidden("#picture")
-    wait_for(lambda: preview.watchers == 0)
+    wait_for(lambda: preview.viewers == 0)
     full_server.output.accept(replace(HAPPY, seq=3))
-    wait_for(lambda: preview.watchers == 1)
+    wait_for(lambda: preview.viewers == 1)
     go(page, "about")
-    wait_for(lambda: preview.watchers == 0)
+    wait_for(lambda: preview.viewers == 0)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
