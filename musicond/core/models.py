@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+# The docstrings of enumerations stand in the OpenAPI document and in the schema of MQTT.
+
+
 class Emotion(StrEnum):
     """The seven classes of FER2013, in the order of the model's outputs (alphabetical)."""
 
@@ -38,7 +41,7 @@ def scores_by_emotion(scores: tuple[float, ...] | None, digits: int) -> dict[Emo
 
 
 class Mood(StrEnum):
-    """The announced mood: one of the seven emotions, `unsure` or `nobody`."""
+    """What the room is told: one of the seven emotions, `unsure` or `nobody`."""
 
     ANGRY = "angry"
     DISGUST = "disgust"
@@ -57,7 +60,7 @@ class Mood(StrEnum):
 
 
 class Watching(StrEnum):
-    """Whether faces are analysed, and if not, why not."""
+    """Whether faces are being read, and if not, why not."""
 
     YES = "yes"
     DARK = "dark"
@@ -157,7 +160,7 @@ class Track:
 
 
 class Verdict(StrEnum):
-    """A person's feedback on a song."""
+    """What a person says of a song."""
 
     LIKE = "like"
     DISLIKE = "dislike"
@@ -165,7 +168,7 @@ class Verdict(StrEnum):
 
 
 class Policy(StrEnum):
-    """How the music follows the mood; see `core.recommend.affect`."""
+    """How the music follows the mood; see `core.places`."""
 
     MATCH = "match"
     LIFT = "lift"

@@ -52,7 +52,7 @@ class Explanation:
 
 
 class PlayState(StrEnum):
-    """The last known state of the player."""
+    """What the chosen speaker does, as far as is known."""
 
     PLAYING = "playing"
     PAUSED = "paused"
