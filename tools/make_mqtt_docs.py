@@ -1,6 +1,6 @@
 """Writes docs/mqtt.schema.json and the tables and examples of docs/mqtt.md: python tools/make_mqtt_docs.py.
 
-All of it comes from the models in outputs/payloads.py and the table in outputs/things.py.
+All of it comes from the models in musicond/mqtt/payloads.py and the table in musicond/mqtt/entities.py.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ sys.path.insert(0, str(ROOT))
 from musicond.core.models import EMOTIONS, Box, Faces, Mood, MoodChange, Policy, Track, Watching
 from musicond.core.outcome import Account, Outcome, Playback, PlayState, Recommendation, Settings
 from musicond.core.settings import MANUAL_MINUTES, MAX_MINUTES
-from musicond.mqtt import parsers as meanings
 from musicond.mqtt import payloads
 from musicond.mqtt.entities import ENTITIES
+from musicond.mqtt.parsers import MANUAL_MOODS, POLICIES
 
 PAGE, SCHEMA = ROOT / "docs/mqtt.md", ROOT / "docs/mqtt.schema.json"
 NOW = datetime.fromisoformat("2026-11-23T18:30:00+01:00")
@@ -84,24 +84,24 @@ STATES: dict[str, tuple[str, list[str] | None]] = {
     "mood": ("one of the words", [*Mood]),
     "watching": ("one of the words", [*Watching]),
     "recommendation": (
-        f"`Title – Artist; ...`: whole songs, at most {payloads.PLAIN_LIMIT} characters",  # noqa: RUF001 - the dash
+        f"`Title – Artist; ...`: whole songs, at most {payloads.STATE_LIMIT} characters",  # noqa: RUF001 - the dash
         None,
     ),
     "privacy/state": ("`on`: the camera is closed", ["on", "off"]),
     "pause/state": ("`on`: nothing is looked at or recommended", ["on", "off"]),
-    "policy/state": ("`auto`: as the configuration says", [*meanings.POLICIES]),
+    "policy/state": ("`auto`: as the configuration says", [*POLICIES]),
     "sensitivity/state": ("a number from 0 to 100; 50 unless somebody touched it", None),
     "playback/state": ("one of the words; only with a player, as the next two", [*PlayState]),
     "autoplay/state": ("`on`: music starts by itself when the mood changes", ["on", "off"]),
     "volume/state": ("a number from 0 to 100, or `None` where it is unknown", None),
-    "mood/state": ("the mood that a person set; `auto`: what is read", [*meanings.MANUAL_MOODS]),
+    "mood/state": ("the mood that a person set; `auto`: what is read", [*MANUAL_MOODS]),
 }
-"""The plain topics: what they say, and the words that there are."""
+"""Description of each plain topic, and its words where they are a fixed set."""
 COMMANDS = {
     "privacy/set": "`on` or `off`",
     "pause/set": f"`on` (until `off`), `off`, minutes up to {MAX_MINUTES} (0 is `off`), or `tomorrow` "
     "(until six in the morning)",
-    "policy/set": f"`auto`, {', '.join(f'`{each}`' for each in Policy)}",
+    "policy/set": f"`auto`, {', '.join(f'`{policy}`' for policy in Policy)}",
     "sensitivity/set": "a number from 0 to 100",
     "mood/set": f"an emotion, for {MANUAL_MINUTES} minutes; `auto` ends it; "
     '`{"mood": "happy", "minutes": 30}` for another time',
@@ -115,6 +115,13 @@ COMMANDS = {
     "dislike/set": "the same",
     "wrong_mood/set": "`PRESS` or nothing; or the emotion that would be right",
 }
+"""Accepted payloads of each command topic."""
+ENUM_TEXTS = {
+    "Mood": "What the room is told: one of the seven emotions, `unsure` or `nobody`.",
+    "PlayState": "What the chosen speaker does, as far as is known.",
+    "Watching": "Whether faces are being read, and if not, why not.",
+}
+"""Descriptions in the schema that do not follow the docstrings of the classes."""
 
 
 def examples() -> dict[str, payloads.Payload]:
@@ -133,45 +140,47 @@ def examples() -> dict[str, payloads.Payload]:
 
 
 class SchemaNames(GenerateJsonSchema):
-    """Name the definitions of the schema as docs/mqtt.schema.json always has, without the classes' endings."""
+    """Names the definitions of docs/mqtt.schema.json after the classes, without their endings."""
 
     def normalize_name(self, name: str) -> str:
-        """Return the name of a definition for the name of its class."""
+        """Return the name of a definition from the name of its class."""
         return re.sub(r"(\w+)Payload$|^Recommendation(Attributes)$", r"\1\2", super().normalize_name(name))
 
 
 def schema() -> str:
     """Return the text of docs/mqtt.schema.json: one property for each topic below `<base>/<node>/`."""
-    refs, made = models_json_schema(
+    refs, definitions = models_json_schema(
         [(model, "serialization") for model in payloads.TOPICS.values()], schema_generator=SchemaNames
     )
-    for name, definition in made["$defs"].items():
+    for name, definition in definitions["$defs"].items():
         definition["title"] = name
+        if name in ENUM_TEXTS:
+            definition["description"] = ENUM_TEXTS[name]
     topics: dict[str, Any] = {topic: refs[model, "serialization"] for topic, model in payloads.TOPICS.items()}
-    for topic, (says, words) in STATES.items():
-        topics[topic] = {"description": says.replace("`", ""), "type": "string"} | ({"enum": words} if words else {})
+    for topic, (text, words) in STATES.items():
+        topics[topic] = {"description": text.replace("`", ""), "type": "string"} | ({"enum": words} if words else {})
     topics["availability"]["enum"] = ["online", "offline"]
-    topics["recommendation"]["maxLength"] = payloads.PLAIN_LIMIT
-    whole = {
+    topics["recommendation"]["maxLength"] = payloads.STATE_LIMIT
+    document = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "What musicond says over MQTT, by topic",
         "type": "object",
         "properties": topics,
-        **made,
+        **definitions,
     }
-    return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
 def parts() -> dict[str, str]:
-    """Return what stands between the marks of docs/mqtt.md."""
-    states = [f"| `{topic}` | {says}{_words(words)} |" for topic, (says, words) in STATES.items()]
-    commands = [f"| `{topic}` | {accepts} |" for topic, accepts in COMMANDS.items()]
-    shown = []
+    """Return the generated parts of docs/mqtt.md by the names of their marks."""
+    states = [f"| `{topic}` | {text}{_words(words)} |" for topic, (text, words) in STATES.items()]
+    commands = [f"| `{topic}` | {text} |" for topic, text in COMMANDS.items()]
+    sections = []
     for topic, payload in examples().items():
         fields = type(payload).model_fields
         notes = [f"- `{name}`: {info.description}" for name, info in fields.items() if info.description]
         text = payload.model_dump_json(indent=1)
-        shown.append(f"### `{topic}`\n\n{_said(type(payload))}\n\n```json\n{text}\n```\n\n" + "\n".join(notes))
+        sections.append(f"### `{topic}`\n\n{_summary(type(payload))}\n\n```json\n{text}\n```\n\n" + "\n".join(notes))
     entities = [
         f"| {entity.name} | {entity.platform} | {_kind(entity.discovery)} | "
         f"{f'`{entity.command_topic}`' if entity.command_topic else ''} |"
@@ -181,33 +190,33 @@ def parts() -> dict[str, str]:
     return {
         "states": "\n".join(["| topic | payload |", "|---|---|", *states]),
         "commands": "\n".join(["| topic | payload |", "|---|---|", *commands]),
-        "json": "\n\n".join(shown),
+        "json": "\n\n".join(sections),
         "entities": "\n".join(["| entity | platform | kind | command |", "|---|---|---|---|", *entities]),
     }
 
 
-def page(old: str) -> str:
-    """Return docs/mqtt.md with what is generated in its place."""
-    for name, text in parts().items():
+def page(text: str) -> str:
+    """Return the text of docs/mqtt.md with its generated parts renewed."""
+    for name, part in parts().items():
         mark = rf"(<!-- made by tools/make_mqtt_docs.py: {name} -->\n).*?(\n<!-- end -->)"
-        old, count = re.subn(mark, lambda found, text=text: f"{found[1]}\n{text}\n{found[2]}", old, flags=re.DOTALL)  # type: ignore[misc]
+        text, count = re.subn(mark, lambda match, part=part: f"{match[1]}\n{part}\n{match[2]}", text, flags=re.DOTALL)  # type: ignore[misc]
         assert count == 1, f"docs/mqtt.md has no place for {name}"
-    return old
+    return text
 
 
 def _words(words: list[str] | None) -> str:
     return f" ({', '.join(f'`{word}`' for word in words)})" if words else ""
 
 
-def _said(model: type[payloads.Payload]) -> str:
-    """Return a model's docstring without the topic that it begins with."""
+def _summary(model: type[payloads.Payload]) -> str:
+    """Return a model's docstring without the topic at its beginning."""
     text = " ".join((model.__doc__ or "").split()).partition(": ")[2]
     return text[:1].upper() + text[1:]
 
 
-def _kind(more: Any) -> str:
-    kind = more.get("entity_category", "")
-    return f"{kind}, disabled at first" if more.get("enabled_by_default") is False else kind
+def _kind(options: Any) -> str:
+    kind = options.get("entity_category", "")
+    return f"{kind}, disabled at first" if options.get("enabled_by_default") is False else kind
 
 
 if __name__ == "__main__":

@@ -11,14 +11,14 @@ from musicond.mqtt.entities import ENTITIES, available_entities
 from musicond.mqtt.publisher import StatePublisher
 from tools.make_mqtt_docs import COMMANDS, OUTCOME, PAGE, SCHEMA, STATES, examples, page, schema
 
-WHOLE: dict[str, Any] = json.loads(schema())
+DOCUMENT: dict[str, Any] = json.loads(schema())
 
 
-def holds(topic: str, text: str) -> None:
-    """Hold a payload against the schema of its topic."""
+def validate(topic: str, text: str) -> None:
+    """Validate a payload against the schema of its topic."""
     value = json.loads(text) if topic in payloads.TOPICS else text
     jsonschema.validate(
-        {topic: value}, WHOLE, jsonschema.Draft202012Validator, format_checker=jsonschema.FormatChecker()
+        {topic: value}, DOCUMENT, jsonschema.Draft202012Validator, format_checker=jsonschema.FormatChecker()
     )
 
 
@@ -28,22 +28,26 @@ def test_schema_and_page_are_what_the_tool_makes() -> None:
     assert text == page(text), "run: python tools/make_mqtt_docs.py"
 
 
-def test_the_schema_is_one_and_the_examples_hold() -> None:
-    jsonschema.Draft202012Validator.check_schema(WHOLE)
+def test_the_schema_is_valid_and_so_are_the_examples() -> None:
+    jsonschema.Draft202012Validator.check_schema(DOCUMENT)
     for topic, payload in examples().items():
-        holds(topic, payload.text())
+        validate(topic, payload.text())
     with pytest.raises(jsonschema.ValidationError):
-        holds("state", '{"status": "running"}')
+        validate("state", '{"status": "running"}')
     with pytest.raises(jsonschema.ValidationError):
-        holds("mood", "hungry")
+        validate("mood", "hungry")
 
 
 def test_every_topic_and_command_of_the_table_is_documented() -> None:
-    said = {topic for topic, _ in StatePublisher(ENTITIES, "0").pending(OUTCOME)} | {"availability", "health", "event"}
-    assert said == STATES.keys() | payloads.TOPICS.keys()
-    assert {thing.command_topic for thing in ENTITIES if thing.command_fn} == COMMANDS.keys()
+    published = {topic for topic, _ in StatePublisher(ENTITIES, "0").pending(OUTCOME)} | {
+        "availability",
+        "health",
+        "event",
+    }
+    assert published == STATES.keys() | payloads.TOPICS.keys()
+    assert {entity.command_topic for entity in ENTITIES if entity.command_fn} == COMMANDS.keys()
 
 
-def test_what_is_said_holds() -> None:
+def test_published_payloads_are_valid() -> None:
     for topic, text in StatePublisher(available_entities(()), "0").pending(OUTCOME):
-        holds(topic, text)
+        validate(topic, text)
