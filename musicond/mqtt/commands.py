@@ -1,13 +1,13 @@
-"""What comes in over MQTT: whether a message counts, what it means, and how it reaches the one inbox.
+"""Commands received over MQTT: checked, parsed and put into the inbox.
 
 The rules
-  1. A retained message is no command: it would be obeyed again after every connection. Nor is one that can't be
-     understood. Each is ignored, with one line in the log for a topic and a reason.
-  2. A switch is set to the last value that came: while a command waits for its effect, a newer one takes the place of
-     the one behind it. So a flood costs little, and what it ends with holds.
-  3. Feedback counts each time. It is acknowledged to the broker once it is on the disk; what the broker sends again
-     after a break, because the acknowledgement was lost, has the same packet identifier and is not counted again.
-     Brokers use an identifier again once they have the acknowledgement; after `CERTAIN_S` of a connection they have.
+  1. A retained message is no command: it would be repeated after every connection. It is ignored like a malformed one,
+     with one line in the log for each topic and reason.
+  2. A setting takes the last value received: while a command for it is being carried out, a newer one replaces the one
+     that waits. So a flood of messages costs little and ends with the right value.
+  3. Every feedback counts. It is acknowledged to the broker once it is on the disk. After an interruption the broker
+     repeats what was not acknowledged, with the same packet identifier; that is not counted again. Brokers reuse an
+     identifier once they have the acknowledgement, which is certain after `CERTAIN_S` of a connection.
 """
 
 from __future__ import annotations
@@ -15,164 +15,152 @@ from __future__ import annotations
 import logging
 import re
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from musicond.errors import CatalogueError, CommandError
+from musicond.errors import CatalogueError, CommandError, error_text
 from musicond.runtime.inbox import InboxFull
+from musicond.runtime.warn_once import WarnOnce
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import Future
 
+    from paho.mqtt.client import MQTTMessage
+
     from musicond.core.commands import Command
-    from musicond.mqtt.connection import Received
     from musicond.mqtt.entities import EntityDescription
 
 log = logging.getLogger(__name__)
 
 MAX_BYTES = 1024
-"""Of a payload."""
+"""Longest payload."""
 CERTAIN_S = 60.0
-"""In that time of one connection a ping was answered, and TCP keeps the order: all before it has arrived."""
+"""In this time a ping was answered on the same connection; TCP keeps the order, so all before it has arrived."""
 QUOTED = re.compile("'.*'")
-"""What an error quotes may be a song, which the log does not name."""
+"""A quotation in an error, which may be a track; the log names none."""
 AGAIN_S = 3600.0
-"""After so long the same complaint is logged again."""
+"""Time after which the same warning is logged again."""
+
+
+@dataclass(slots=True)
+class _Feedback:
+    """A command that counts; `mid` is its packet identifier, 0 with QoS 0 or from an earlier session."""
+
+    mid: int
+    topic: str
+    command: Command
 
 
 class CommandReceiver:
-    """Used in the thread of the connection; what is done, `submit` tells by a future from another thread."""
+    """Used in the connection's thread; `submit` returns a future that another thread completes."""
 
     def __init__(
         self,
-        things: Mapping[str, EntityDescription],
+        entities: Mapping[str, EntityDescription],
         submit: Callable[[Command], Future[None]],
         acknowledge: Callable[[int], None],
         wake: Callable[[], None],
     ) -> None:
-        self._things, self._submit, self._acknowledge, self._wake = things, submit, acknowledge, wake
-        self._waiting: dict[str, Command] = {}
-        """The newest command of each switch that has not been submitted yet."""
-        self._under_way: dict[str, Future[None]] = {}
-        self._feedback: deque[tuple[int, str, Command]] = deque()
-        """Not submitted yet, oldest first, each with its packet identifier and topic."""
-        self._submitted: dict[int, tuple[Future[None], str]] = {}
-        """Feedback that has not had its effect yet, by a number of our own."""
-        self._count = 0
-        self._seen: dict[int, tuple[str, bytes, float]] = {}
-        """Topic, payload and time of the feedback last seen with a packet identifier."""
-        self._up_at = 0.0
-        self._open: dict[int, int] = {}
-        """Packet identifiers that the broker waits for, by our number."""
-        self._complaints: dict[tuple[str, str], float] = {}
+        self._entities, self._submit, self._acknowledge, self._wake = entities, submit, acknowledge, wake
+        self._waiting_settings: dict[str, Command] = {}
+        """The newest command of each topic that was not submitted yet."""
+        self._submitted_settings: dict[str, Future[None]] = {}
+        self._waiting_feedback: deque[_Feedback] = deque()
+        """Not submitted yet, oldest first."""
+        self._submitted_feedback: list[tuple[_Feedback, Future[None]]] = []
+        self._seen: dict[int, tuple[str, bytes | bytearray, float]] = {}
+        """Topic, payload and time of the last feedback with each packet identifier."""
+        self._connected_at = 0.0
+        self._warnings = WarnOnce(log, AGAIN_S)
 
     def on_connect(self, now: float, *, resumed: bool) -> None:
-        """Take note of a new connection; without the old session its packet identifiers mean nothing any more."""
-        self._up_at = now
+        """Note a new connection; packet identifiers are valid within one session."""
+        self._connected_at = now
         if not resumed:
             self._seen.clear()
-            self._open.clear()
-            self._feedback = deque((0, topic, command) for _, topic, command in self._feedback)
+            for feedback in self._unfinished_feedback():
+                feedback.mid = 0
 
-    def on_message(self, topic: str, message: Received, now: float) -> None:
-        """Take a message whose topic below the node is `topic`."""
-        thing = self._things[topic]
+    def on_message(self, topic: str, message: MQTTMessage, now: float) -> None:
+        """Handle a message whose topic relative to the node is `topic`."""
+        entity = self._entities[topic]
         if message.retain:
-            self._done(message)
-            self._warn_once(topic, "a retained message is no command; clear it, and send commands without retain", now)
+            self._acknowledge(message.mid)
+            self._warn(topic, "a retained message is no command; clear it, and send commands without retain")
             return
         if message.mid and message.dup and self._seen.get(message.mid, ())[:2] == (topic, message.payload):
-            if message.mid not in (*self._open.values(), *(mid for mid, *_ in self._feedback)):
+            if all(message.mid != feedback.mid for feedback in self._unfinished_feedback()):
                 self._acknowledge(message.mid)
             return
-        command = self._understood(thing, topic, message, now)
-        if command is None:
-            self._done(message)
-        elif thing.feedback:
-            if message.mid:
-                self._seen[message.mid] = (topic, message.payload, now)
-            self._feedback.append((message.mid, topic, command))
+        command = self._parse(entity, topic, message.payload)
+        if command is not None and entity.feedback:
+            self._seen[message.mid] = (topic, message.payload, now)
+            self._waiting_feedback.append(_Feedback(message.mid, topic, command))
         else:
-            self._done(message)
-            self._waiting[topic] = command
+            self._acknowledge(message.mid)
+            if command is not None:
+                self._waiting_settings[topic] = command
         self.process(now)
 
     def process(self, now: float) -> None:
-        """Look at what has been done, and submit what waits."""
-        certain = now - CERTAIN_S
-        if self._seen and self._up_at < certain:
-            self._seen = {mid: seen for mid, seen in self._seen.items() if seen[2] > certain}
-        for number, (future, topic) in list(self._submitted.items()):
-            if future.done():
-                del self._submitted[number]
-                self._settle(future, topic, now)
-                mid = self._open.pop(number, 0)
-                if mid:
-                    self._acknowledge(mid)
-        for topic, future in list(self._under_way.items()):
-            if future.done():
-                del self._under_way[topic]
-                self._settle(future, topic, now)
-        while self._feedback and self._submit_feedback():
-            continue
-        for topic in [topic for topic in self._waiting if topic not in self._under_way]:
-            future = self._submit(self._waiting[topic])
-            if _refused(future):
+        """Finish completed commands and submit waiting ones."""
+        oldest = now - CERTAIN_S
+        if self._seen and self._connected_at < oldest:
+            self._seen = {mid: seen for mid, seen in self._seen.items() if seen[2] > oldest}
+        for submission in [item for item in self._submitted_feedback if item[1].done()]:
+            feedback, future = submission
+            self._submitted_feedback.remove(submission)
+            self._log_failure(future, feedback.topic)
+            self._acknowledge(feedback.mid)
+        for topic in [topic for topic, future in self._submitted_settings.items() if future.done()]:
+            self._log_failure(self._submitted_settings.pop(topic), topic)
+        while self._waiting_feedback and (accepted := self._try_submit(self._waiting_feedback[0].command)):
+            self._submitted_feedback.append((self._waiting_feedback.popleft(), accepted))
+        for topic in [topic for topic in self._waiting_settings if topic not in self._submitted_settings]:
+            accepted = self._try_submit(self._waiting_settings[topic])
+            if accepted is None:
                 break
-            del self._waiting[topic]
-            self._under_way[topic] = future
-            future.add_done_callback(lambda _: self._wake())
+            del self._waiting_settings[topic]
+            self._submitted_settings[topic] = accepted
 
     @property
     def busy(self) -> bool:
-        """Whether something waits that the inbox had no room for."""
-        return bool(self._feedback) or any(topic not in self._under_way for topic in self._waiting)
+        """Whether a command waits for room in the inbox."""
+        return bool(self._waiting_feedback or self._waiting_settings.keys() - self._submitted_settings.keys())
 
-    def _submit_feedback(self) -> bool:
-        mid, topic, command = self._feedback[0]
+    def _unfinished_feedback(self) -> list[_Feedback]:
+        return [*self._waiting_feedback, *(feedback for feedback, _ in self._submitted_feedback)]
+
+    def _try_submit(self, command: Command) -> Future[None] | None:
+        """Submit a command; return None if the inbox is full."""
         future = self._submit(command)
-        if _refused(future):
-            return False
-        self._feedback.popleft()
-        self._count += 1
-        self._submitted[self._count] = (future, topic)
-        if mid:
-            self._open[self._count] = mid
+        if future.done() and not future.cancelled() and isinstance(future.exception(), InboxFull):
+            return None
         future.add_done_callback(lambda _: self._wake())
-        return True
+        return future
 
-    def _understood(self, thing: EntityDescription, topic: str, message: Received, now: float) -> Command | None:
-        assert thing.command_fn is not None
+    def _parse(self, entity: EntityDescription, topic: str, payload: bytes | bytearray) -> Command | None:
+        assert entity.command_fn is not None
         try:
-            if len(message.payload) > MAX_BYTES:
+            if len(payload) > MAX_BYTES:
                 raise ValueError(f"send at most {MAX_BYTES} bytes")  # noqa: TRY301 - as all that is malformed
-            return thing.command_fn(message.payload.decode("utf-8").strip())
+            return entity.command_fn(payload.decode("utf-8").strip())
         except UnicodeDecodeError:
-            self._warn_once(topic, "not UTF-8 text", now)
-        except ValueError as fault:
-            self._warn_once(topic, f"not understood; {fault}", now)
+            self._warn(topic, "not UTF-8 text")
+        except ValueError as exc:
+            self._warn(topic, f"not understood; {exc}")
         return None
 
-    def _done(self, message: Received) -> None:
-        if message.mid:
-            self._acknowledge(message.mid)
+    def _log_failure(self, future: Future[None], topic: str) -> None:
+        exc = None if future.cancelled() else future.exception()
+        if isinstance(exc, OSError):
+            self._warn(topic, f"could not be stored ({error_text(exc)}); see musicond doctor")
+        elif isinstance(exc, CatalogueError | CommandError):
+            self._warn(topic, QUOTED.sub("...", str(exc)))
+        elif exc is not None:
+            log.error("a command over MQTT failed", exc_info=exc)
 
-    def _settle(self, future: Future[None], topic: str, now: float) -> None:
-        fault = None if future.cancelled() else future.exception()
-        if isinstance(fault, OSError):
-            self._warn_once(topic, f"could not be stored ({fault.strerror or fault}); see musicond doctor", now)
-        elif isinstance(fault, CatalogueError | CommandError):
-            self._warn_once(topic, QUOTED.sub("...", str(fault)), now)
-        elif fault is not None:
-            log.error("a command over MQTT failed", exc_info=fault)
-
-    def _warn_once(self, topic: str, why: str, now: float) -> None:
-        """Log once for a topic and a reason; never the payload, which may name a mood or a song."""
-        last = self._complaints.get((topic, why))
-        if last is None or now - last >= AGAIN_S:
-            self._complaints[topic, why] = now
-            log.warning("MQTT: %s ignored: %s", topic, why)
-
-
-def _refused(future: Future[None]) -> bool:
-    return future.done() and not future.cancelled() and isinstance(future.exception(), InboxFull)
+    def _warn(self, topic: str, reason: str) -> None:
+        """Log why a message is ignored; never the payload, which may name a mood or a track."""
+        self._warnings.warn("MQTT: %s ignored: %s", topic, reason)

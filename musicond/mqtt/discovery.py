@@ -1,4 +1,4 @@
-"""Home Assistant's device discovery: one message that announces every thing of the table.
+"""Home Assistant's device discovery: one message that announces every entity.
 
 The format is that of the MQTT integration, "Device discovery payload": https://www.home-assistant.io/integrations/mqtt
 """
@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
     from musicond.mqtt.entities import EntityDescription
 
-TOPIC_KEYS = ("json_attributes_topic",)
-"""Options of a row that hold a topic below the node."""
+TOPIC_OPTIONS = ("json_attributes_topic",)
+"""Discovery options of a row whose value is a topic relative to the node."""
 BIRTH = "online"
+"""Payload of Home Assistant's birth message."""
 BIRTH_DELAY_S = (0.5, 4.0)
-"""After its birth message many devices announce themselves: each waits a moment of its own."""
+"""Range of the random delay after it, so that not all devices announce themselves at the same moment."""
 
 
 def config_topic(prefix: str, node: str) -> str:
@@ -27,8 +28,10 @@ def config_topic(prefix: str, node: str) -> str:
     return f"{prefix}/device/{node}/config"
 
 
-def discovery(base: str, node: str, name: str, version: str, things: Iterable[EntityDescription]) -> dict[str, Any]:
-    """Return the discovery message of a device called `name` whose topics stand below `base`."""
+def discovery_message(
+    base: str, node: str, name: str, version: str, entities: Iterable[EntityDescription]
+) -> dict[str, Any]:
+    """Return the discovery message of a device called `name` with topics below `base`."""
     return {
         "device": {
             "identifiers": [f"musicond_{node}"],
@@ -40,18 +43,18 @@ def discovery(base: str, node: str, name: str, version: str, things: Iterable[En
         "origin": {"name": "musicond", "sw_version": version},
         "availability_topic": f"{base}/availability",
         "qos": 1,
-        "components": {thing.key: _component(base, node, name, thing) for thing in things},
+        "components": {entity.key: _component(base, node, name, entity) for entity in entities},
     }
 
 
-def removed(retained: bytes, new: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """Return the components of an earlier message that `new` lacks, in the form that removes them."""
+def removed_components(retained: bytes | bytearray, message: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Return the components of an earlier message that `message` lacks, in the form that removes them."""
     try:
-        old = json.loads(retained)["components"]
+        components = json.loads(retained)["components"]
         return {
             str(key): {"platform": str(component["platform"])}
-            for key, component in old.items()
-            if key not in new["components"]
+            for key, component in components.items()
+            if key not in message["components"]
         }
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
@@ -62,21 +65,22 @@ def birth_delay() -> float:
     return random.uniform(*BIRTH_DELAY_S)  # noqa: S311 - no secret
 
 
-def _component(base: str, node: str, name: str, thing: EntityDescription) -> dict[str, Any]:
-    made: dict[str, Any] = {
-        "platform": thing.platform,
-        "name": thing.name,
-        "unique_id": f"musicond_{node}_{thing.key}",
-        "default_entity_id": f"{thing.platform}.{_slug(name)}_{thing.key}",
+def _component(base: str, node: str, name: str, entity: EntityDescription) -> dict[str, Any]:
+    component: dict[str, Any] = {
+        "platform": entity.platform,
+        "name": entity.name,
+        "unique_id": f"musicond_{node}_{entity.key}",
+        "default_entity_id": f"{entity.platform}.{_slug(name)}_{entity.key}",
     }
-    if thing.state_topic:
-        made["state_topic"] = f"{base}/{thing.state_topic}"
-    if thing.command_topic:
-        made["command_topic"] = f"{base}/{thing.command_topic}"
-    more = {key: f"{base}/{value}" if key in TOPIC_KEYS else value for key, value in thing.discovery.items()}
-    return made | more
+    if entity.state_topic:
+        component["state_topic"] = f"{base}/{entity.state_topic}"
+    if entity.command_topic:
+        component["command_topic"] = f"{base}/{entity.command_topic}"
+    for option, value in entity.discovery.items():
+        component[option] = f"{base}/{value}" if option in TOPIC_OPTIONS else value
+    return component
 
 
 def _slug(name: str) -> str:
-    """Return a device's name as the beginning of an entity id."""
+    """Return a device's name in the form of an entity id."""
     return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "musicond"

@@ -1,4 +1,4 @@
-"""What the JSON topics hold: one model each, the source of docs/mqtt.schema.json, and how an outcome fills them."""
+"""The JSON payloads: a model of each topic, the source of docs/mqtt.schema.json, and how an outcome fills it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from musicond.core.models import Track
     from musicond.core.outcome import Outcome, Playback, Recommendation
 
-PLAIN_LIMIT = 255
-"""Characters that a state may have in Home Assistant."""
+STATE_LIMIT = 255
+"""Longest state in Home Assistant, in characters."""
 
 
 class Payload(BaseModel):
@@ -26,7 +26,7 @@ class Payload(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     def text(self) -> str:
-        """Return it as it is sent."""
+        """Return the payload as JSON."""
         return self.model_dump_json()
 
 
@@ -68,7 +68,7 @@ class SongPayload(Payload):
 
     @classmethod
     def of(cls, track: Track) -> SongPayload:
-        """Return what is told of a track."""
+        """Return the payload of a track."""
         return cls(
             id=track.track_id, title=track.title, artist=track.artist, album=track.album or None, link=track.link
         )
@@ -178,22 +178,22 @@ def state(outcome: Outcome, version: str, *, running: bool = True) -> StatePaylo
 
 def attributes(outcome: Outcome) -> RecommendationAttributes:
     """Return the payload of `recommendation/attributes`."""
-    found = outcome.recommendation
-    read = found is not None and outcome.mood is found.mood
+    recommendation = outcome.recommendation
+    current = recommendation is not None and outcome.mood is recommendation.mood
     return RecommendationAttributes(
-        emotion=found.mood.emotion if found else None,
-        confidence=round(outcome.confidence, 2) if read else None,
-        scores=scores_by_emotion(outcome.scores, 2) if read else None,
+        emotion=recommendation.mood.emotion if recommendation else None,
+        confidence=round(outcome.confidence, 2) if current else None,
+        scores=scores_by_emotion(outcome.scores, 2) if current else None,
         faces=outcome.faces.count,
-        since=found.wall_time if found else None,
-        reason=found.reason if found else None,
-        tracks=[SongPayload.of(track) for track in (found.tracks if found else ())],
-        playlist=found.playlist if found else None,
+        since=recommendation.wall_time if recommendation else None,
+        reason=recommendation.reason if recommendation else None,
+        tracks=[SongPayload.of(track) for track in (recommendation.tracks if recommendation else ())],
+        playlist=recommendation.playlist if recommendation else None,
     )
 
 
 def event(outcome: Outcome) -> Event | None:
-    """Return the payload of `event`, None without a change of mood."""
+    """Return the payload of `event`; None without a change of mood."""
     change = outcome.change
     if change is None:
         return None
@@ -209,39 +209,39 @@ def event(outcome: Outcome) -> Event | None:
 
 def pause(outcome: Outcome) -> PauseAttributes:
     """Return the payload of `pause/attributes`."""
-    controls = outcome.settings
-    return PauseAttributes(minutes=controls.paused_minutes or 0, until=controls.paused_until)
+    return PauseAttributes(minutes=outcome.settings.paused_minutes or 0, until=outcome.settings.paused_until)
 
 
-def playback(found: Playback) -> PlaybackPayload:
+def playback(playback: Playback) -> PlaybackPayload:
     """Return the payload of `playback/attributes`."""
-    account = found.account
+    account = playback.account
     return PlaybackPayload(
-        backend=found.backend,
-        state=found.state,
-        ours=found.ours,
-        track=SongPayload.of(found.track) if found.track else None,
-        device=found.device,
-        volume=found.volume,
-        volume_max=found.volume_max,
-        autoplay=found.autoplay,
-        holding=str(found.autoplay_block) if found.autoplay_block else None,
-        trouble=found.trouble,
+        backend=playback.backend,
+        state=playback.state,
+        ours=playback.ours,
+        track=SongPayload.of(playback.track) if playback.track else None,
+        device=playback.device,
+        volume=playback.volume,
+        volume_max=playback.volume_max,
+        autoplay=playback.autoplay,
+        holding=str(playback.autoplay_block) if playback.autoplay_block else None,
+        trouble=playback.trouble,
         signed_in=account.signed_in if account else None,
         expires_on=account.expires_on if account else None,
         days_left=account.days_left if account else None,
     )
 
 
-def summary(found: Recommendation | None) -> str:
-    """Return the songs in one line, as many as fit into 255 characters."""
+def summary(recommendation: Recommendation | None) -> str:
+    """Return the tracks in one line, as many as fit into `STATE_LIMIT` characters."""
+    tracks = recommendation.tracks if recommendation else ()
     line = ""
-    for track in found.tracks if found else ():
-        song = f"{track.title} – {track.artist}"  # noqa: RUF001 - the dash of a list of songs
-        longer = f"{line}; {song}" if line else song
-        if len(longer) > PLAIN_LIMIT:
+    for track in tracks:
+        text = f"{track.title} – {track.artist}"  # noqa: RUF001 - the dash between title and artist
+        longer = f"{line}; {text}" if line else text
+        if len(longer) > STATE_LIMIT:
             break
         line = longer
-    if found and found.tracks and not line:
-        line = found.tracks[0].title[: PLAIN_LIMIT - 1] + "…"
+    if tracks and not line:
+        line = tracks[0].title[: STATE_LIMIT - 1] + "…"
     return line

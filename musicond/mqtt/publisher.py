@@ -1,12 +1,12 @@
-"""Decides what is worth a message: states when they change, confidence seldom, never more than an hour bears.
+"""The states to publish: on a change; a change of confidence alone only seldom.
 
 The rules
   1. A topic is sent when its payload changes; after a new connection all are.
-  2. `state` also holds what wavers all the time: confidence, scores and the number of faces; `playback/attributes` also
-     holds why nothing starts by itself. For these alone a topic is sent only when the confidence has moved by `STEP`,
-     or the number of faces or the reason has changed, `GAP_S` after it was sent before, and while the allowance of both
-     topics lasts: `BURST` messages, one more every `REFILL_S`.
-  3. `recommendation/attributes` follows the recommendation; what was read then stays as it was.
+  2. `state` also holds values that change all the time: confidence, scores and the number of faces; and
+     `playback/attributes` holds the reason why autoplay is blocked. For these alone a topic is sent only when the
+     confidence has changed by `STEP`, or the number of faces or the reason has changed, at least `GAP_S` after it was
+     sent before, and while the token bucket of both topics allows it: `BURST` messages, one more every `REFILL_S`.
+  3. `recommendation/attributes` changes with the recommendation only and keeps the scores of its time.
 """
 
 from __future__ import annotations
@@ -27,43 +27,64 @@ BURST = 3
 REFILL_S = 360.0
 
 
-class StatePublisher:
-    """Compares outcomes with what has been sent; time is the outcome's own."""
+class TokenBucket:
+    """A rate limit: bursts of `capacity`, and one token more every `refill_s` seconds."""
 
-    def __init__(self, things: Iterable[EntityDescription], version: str) -> None:
-        self._rows = [(thing.state_topic, thing.value_fn) for thing in things if thing.state_topic and thing.value_fn]
+    def __init__(self, capacity: int, refill_s: float) -> None:
+        self._capacity, self._refill_s = capacity, refill_s
+        self._tokens, self._filled_at = float(capacity), 0.0
+
+    def take(self, now: float) -> bool:
+        """Take a token; return False if none is left."""
+        self._tokens = min(self._capacity, self._tokens + max(0.0, now - self._filled_at) / self._refill_s)
+        self._filled_at = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
+class StatePublisher:
+    """Compares each outcome with what was sent before; all times are the outcomes' `captured_at`."""
+
+    def __init__(self, entities: Iterable[EntityDescription], version: str) -> None:
+        self._values = [
+            (entity.state_topic, entity.value_fn) for entity in entities if entity.state_topic and entity.value_fn
+        ]
         self._version = version
         self._sent: dict[str, str] = {}
         self._state: payloads.StatePayload | None = None
         self._state_at = 0.0
         self._playback: payloads.PlaybackPayload | None = None
         self._playback_at = 0.0
-        self._allowance = float(BURST)
-        self._counted_at = 0.0
         self._recommendation: Recommendation | None = None
+        self._bucket = TokenBucket(BURST, REFILL_S)
 
     def republish_all(self) -> None:
-        """Send everything with the next outcome."""
+        """Make all topics pending with the next outcome."""
         self._sent.clear()
         self._state = self._playback = None
 
     def pending(self, outcome: Outcome) -> Iterator[tuple[str, str]]:
-        """Yield the topics to be sent now, each with its payload."""
-        for topic, says in self._rows:
-            yield from self._changed(topic, says(outcome))
+        """Yield each topic to send now, with its payload."""
+        for topic, value_fn in self._values:
+            yield from self._changed(topic, value_fn(outcome))
         yield from self._changed("pause/attributes", payloads.pause(outcome).text())
         if outcome.playback is not None:
-            yield from self._plays(payloads.playback(outcome.playback), outcome.captured_at)
+            playback = payloads.playback(outcome.playback)
+            if self._is_playback_significant(playback, outcome.captured_at):
+                self._playback, self._playback_at = playback, outcome.captured_at
+                yield "playback/attributes", playback.text()
         if "recommendation/attributes" not in self._sent or outcome.recommendation is not self._recommendation:
             self._recommendation = outcome.recommendation
             yield from self._changed("recommendation/attributes", payloads.attributes(outcome).text())
-        new = payloads.state(outcome, self._version)
-        if self._is_significant(new, outcome.captured_at):
-            self._state, self._state_at = new, outcome.captured_at
-            yield "state", new.text()
+        state = payloads.state(outcome, self._version)
+        if self._is_state_significant(state, outcome.captured_at):
+            self._state, self._state_at = state, outcome.captured_at
+            yield "state", state.text()
 
     def stopped(self, outcome: Outcome) -> tuple[str, str]:
-        """Return the last state of a clean stop."""
+        """Return topic and payload of the last state before a clean stop."""
         return "state", payloads.state(outcome, self._version, running=False).text()
 
     def _changed(self, topic: str, payload: str) -> Iterator[tuple[str, str]]:
@@ -71,28 +92,20 @@ class StatePublisher:
             self._sent[topic] = payload
             yield topic, payload
 
-    def _plays(self, new: payloads.PlaybackPayload, at: float) -> Iterator[tuple[str, str]]:
+    def _is_playback_significant(self, new: payloads.PlaybackPayload, now: float) -> bool:
         old = self._playback
-        same = old is not None and old.model_copy(update={"holding": new.holding}) == new
-        if not same or (old != new and self._take_token(at, self._playback_at)):
-            self._playback, self._playback_at = new, at
-            yield "playback/attributes", new.text()
-
-    def _is_significant(self, new: payloads.StatePayload, at: float) -> bool:
-        old = self._state
-        if old is None:
+        if old is None or old.model_copy(update={"holding": new.holding}) != new:
             return True
-        wavering = {"confidence": new.confidence, "scores": new.scores, "faces": new.faces}
-        if old.model_copy(update=wavering) != new:
+        return old != new and self._may_send_minor(now, self._playback_at)
+
+    def _is_state_significant(self, new: payloads.StatePayload, now: float) -> bool:
+        old = self._state
+        minor = {"confidence": new.confidence, "scores": new.scores, "faces": new.faces}
+        if old is None or old.model_copy(update=minor) != new:
             return True
         step = round(abs((new.confidence or 0) - (old.confidence or 0)), 2)
-        return (new.faces != old.faces or step >= STEP) and self._take_token(at, self._state_at)
+        return (new.faces != old.faces or step >= STEP) and self._may_send_minor(now, self._state_at)
 
-    def _take_token(self, at: float, sent_at: float) -> bool:
-        """Whether what wavers may be told now, by rule 2; if so, that takes from the allowance."""
-        self._allowance = min(BURST, self._allowance + max(0.0, at - self._counted_at) / REFILL_S)
-        self._counted_at = at
-        if at - sent_at < GAP_S or self._allowance < 1:
-            return False
-        self._allowance -= 1
-        return True
+    def _may_send_minor(self, now: float, sent_at: float) -> bool:
+        """Apply rule 2 to a change of its values alone."""
+        return now - sent_at >= GAP_S and self._bucket.take(now)

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 import pytest
@@ -114,7 +115,8 @@ class Listener:
 
     def close(self) -> None:
         self._client.disconnect()
-        self._client.loop_stop()
+        with suppress(AttributeError):  # paho's thread may end, and clear its attribute, before it is joined
+            self._client.loop_stop()
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from tests.mqtt.conftest import Listener
 
 QUICK = Timing(
-    keepalive_s=2, silence_s=3.0, connect_s=2.0, backoff_s=(0.1, 0.2, 0.4), steady_s=1.0, session_s=60, look_s=0.3
+    keepalive_s=2, silence_s=3.0, connect_s=2.0, backoff_s=(0.1, 0.2, 0.4), steady_s=1.0, session_s=60, poll_s=0.3
 )
 BACK_S = 0.4 * 1.2 + 5
 """The longest of these waits, and 5 s."""

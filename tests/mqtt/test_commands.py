@@ -8,11 +8,11 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 import pytest
+from paho.mqtt.client import MQTTMessage
 
 from musicond.core.commands import SetSensitivity
 from musicond.core.models import Emotion, Mood, Watching
 from musicond.mqtt.commands import CommandReceiver
-from musicond.mqtt.connection import Received
 from musicond.mqtt.entities import ENTITIES
 from tests.mqtt.house import House
 
@@ -236,7 +236,9 @@ def test_a_packet_identifier_that_comes_again_is_the_same_message_only_for_a_whi
     commands = CommandReceiver(things, submit, acknowledged.append, lambda: None)
 
     def like(now: float, *, dup: bool) -> None:
-        commands.on_message("like/set", Received("musicond/den/like/set", b"PRESS", False, 1, dup), now)  # noqa: FBT003 - not retained
+        message = MQTTMessage(mid=1)
+        message.payload, message.dup = b"PRESS", dup
+        commands.on_message("like/set", message, now)
         commands.process(now)
 
     commands.on_connect(0, resumed=False)

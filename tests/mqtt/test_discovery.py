@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from musicond.core.models import Mood
-from musicond.mqtt.discovery import BIRTH_DELAY_S, discovery, removed
+from musicond.mqtt.discovery import BIRTH_DELAY_S, discovery_message, removed_components
 from musicond.mqtt.entities import ENTITIES, available_entities
 from tests.mqtt.house import House
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.mqtt.conftest import Broker, Listener
 
 CONFIG = "homeassistant/device/den/config"
-MESSAGE = discovery("musicond/den", "den", "Küche 1", "0.1", available_entities({"temperature"}))
+MESSAGE = discovery_message("musicond/den", "den", "Küche 1", "0.1", available_entities({"temperature"}))
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_commands_to_one_topic_are_understood_by_one_row() -> None:
 
 @pytest.mark.parametrize("old", [b"", b"{", b"[]", b'{"components": 3}', b'{"components": {"a": 1}}', b"[" * 100000])
 def test_an_announcement_that_is_none_is_forgotten(old: bytes) -> None:
-    assert removed(old, MESSAGE) == {}
+    assert removed_components(old, MESSAGE) == {}
 
 
 @pytest.mark.broker
