@@ -19,7 +19,7 @@ from statistics import median
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from musicond.app.build import open_recording
+from musicond.app.pipeline import open_recording
 from musicond.commands.replay import Costs, fresh_pipeline, play
 from musicond.config.schema import Config
 from musicond.core.models import Emotion, Policy, Song, Verdict

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from musicond.app.build import build_pipeline, build_vision
+from musicond.app.pipeline import build_pipeline, build_vision
 from musicond.capture.demo import DemoClip
 from musicond.config.paths import models_dir
 from musicond.config.schema import Config

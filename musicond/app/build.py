@@ -7,30 +7,27 @@ import secrets
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 from zlib import crc32
 
-import cv2
-
 from musicond import __version__, history
+from musicond.app.pipeline import (
+    build_pipeline,
+    build_source,
+    build_vision,
+    frame_rate,
+    mood_config,
+    recommender_config,
+)
 from musicond.app.playback import build_player, build_spotify, capabilities, playback_rules, player_config
 from musicond.app.reload import reloader
 from musicond.app.web import build_endpoints, build_page, build_preview
-from musicond.capture.auto import AutoSource
-from musicond.capture.demo import DemoClip
-from musicond.capture.picamera import PiCamera
-from musicond.capture.recorded import RecordedSource, open_clip
-from musicond.capture.v4l2 import Webcam
-from musicond.config.paths import model_path, models_dir, state_dir
+from musicond.config.paths import model_path, state_dir
 from musicond.config.secrets import mqtt_password
 from musicond.config.user_settings import load_settings
 from musicond.controller import Controller
 from musicond.core.commands import Command, ConfigUpdate, Next
-from musicond.core.models import Policy
-from musicond.core.mood.tracker import MoodConfig
-from musicond.core.pipeline import FrameRate, Pipeline
-from musicond.core.recommend.recommender import Recommender, RecommenderConfig
+from musicond.core.pipeline import FrameRate
 from musicond.errors import CatalogueError
 from musicond.library.catalogue import CatalogueFlusher, SqliteCatalogue
 from musicond.library.database import FILE_NAME
@@ -43,19 +40,17 @@ from musicond.runtime.supervisor import Supervisor
 from musicond.runtime.systemd import Notifier
 from musicond.runtime.worker import Worker
 from musicond.status import StatusOutput
-from musicond.vision.classifier import TfliteClassifier
-from musicond.vision.detector import HaarFaceDetector
 from musicond.watch_loop import WatchLoop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from musicond.app.playback import Spotify
     from musicond.app.web import Checks
-    from musicond.capture.recorded import Recording
     from musicond.config.schema import Config
     from musicond.core.outcome import Outcome
-    from musicond.core.ports import Catalogue, EmotionClassifier, FaceDetector, FrameSource, Output
+    from musicond.core.ports import FrameSource, Output
     from musicond.runtime.supervisor import Service
     from musicond.web.api import ActionEndpoint
 
@@ -71,45 +66,6 @@ class App:
     def run(self) -> int:
         """Run until a signal; return the exit code."""
         return self.supervisor.run()
-
-
-def build_source(config: Config) -> FrameSource:
-    """Return the source that `camera.source` names."""
-    kind, _, argument = config.camera.source.partition(":")
-    return SOURCES[kind](config, argument)
-
-
-def open_recording(name: str) -> Recording:
-    """Return the demo or the clip or folder of images at a path; raise SourceLost."""
-    return DemoClip(models_dir()) if name == "demo" else open_clip(Path(name))
-
-
-def build_vision(config: Config, *, tracking: bool = True, gate: bool = True) -> tuple[FaceDetector, EmotionClassifier]:
-    """Return what finds faces and what reads them; raise ModelError."""
-    cv2.setNumThreads(1)  # one core is enough, and a cool Pi with three free cores is worth more
-    faces, cascade = config.faces, models_dir() / "haarcascade_frontalface_default.xml"
-    reader = TfliteClassifier(model_path(config), threads=config.model.threads, policy=faces.policy)
-    finder = HaarFaceDetector(cascade, reader, faces.min_size, faces.max_size, track=tracking, motion_gate=gate)
-    return finder, reader
-
-
-def build_pipeline(
-    config: Config, finder: FaceDetector, reader: EmotionClassifier, catalogue: Catalogue, *, seed: int
-) -> Pipeline:
-    """Return the pipeline: the same one serves the daemon and a replay."""
-    return Pipeline(finder, reader, Recommender(catalogue, seed, recommender_config(config)), mood_config(config))
-
-
-def mood_config(config: Config) -> MoodConfig:
-    """Return the figures of the section `mood`."""
-    mood = config.mood
-    return MoodConfig(mood.enter, mood.leave, mood.dwell_s, mood.away_s, mood.smoothing_s)
-
-
-def recommender_config(config: Config) -> RecommenderConfig:
-    """Return what the configuration says of the music."""
-    music = config.music
-    return RecommenderConfig(Policy(music.policy), music.policies, music.cool_down_s, music.hours)
 
 
 def build_maintenance(
@@ -187,11 +143,6 @@ def build(config: Config, read_again: Callable[[], Config], examine: Callable[[]
         )
 
 
-def frame_rate(config: Config) -> FrameRate:
-    """Return how often frames are taken."""
-    return FrameRate(config.camera.rate, config.camera.idle_rate)
-
-
 def _jobs(
     config: Config, folder: Path, outputs: list[Output], spotify: Spotify | None, examine: Callable[[], Checks]
 ) -> tuple[Worker, LibraryMaintenance, dict[str, ActionEndpoint]]:
@@ -238,30 +189,9 @@ def _mqtt(
     )
 
 
-def _demo() -> RecordedSource:
-    clip = DemoClip(models_dir())
-    return RecordedSource("demo", lambda: clip)
-
-
-def _recorded(path: Path) -> RecordedSource:
-    # A camera may come back, a clip that is not there will not: SourceLost ends the start.
-    open_clip(path)
-    return RecordedSource(path.name, lambda: open_clip(path))
-
-
 def _emit(outputs: list[Output], outcome: Outcome) -> None:
     for output in outputs:
         output.accept(outcome)
-
-
-def _pi(config: Config) -> PiCamera:
-    camera = config.camera
-    return PiCamera(camera.size, camera.rate, rotation=camera.rotation, mirror=camera.mirror)
-
-
-def _webcam(config: Config, device: str) -> Webcam:
-    camera = config.camera
-    return Webcam(device or None, camera.size, camera.rate, rotation=camera.rotation, mirror=camera.mirror)
 
 
 def _health(
@@ -285,12 +215,3 @@ def _vitals(source: FrameSource, loop: WatchLoop, brain: Controller) -> dict[str
         "memory_mib": round(health.memory_mib(), 1),
         "uptime_s": round(brain.meter.uptime_s()),
     }
-
-
-SOURCES: dict[str, Callable[[Config, str], FrameSource]] = {
-    "auto": lambda config, _argument: AutoSource((_pi(config), _webcam(config, ""))),
-    "pi": lambda config, _argument: _pi(config),
-    "v4l2": _webcam,
-    "demo": lambda _config, _argument: _demo(),
-    "file": lambda _config, path: _recorded(Path(path)),
-}

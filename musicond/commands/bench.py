@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from musicond.app.build import open_recording
+from musicond.app.pipeline import open_recording
 from musicond.commands.options import add_config, load_config
 from musicond.commands.replay import Costs, fresh_pipeline, play
 from musicond.runtime.health import memory_mib, temperature_c

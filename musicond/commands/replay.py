@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from musicond.app.build import build_pipeline, build_vision, open_recording
+from musicond.app.pipeline import build_pipeline, build_vision, open_recording
 from musicond.commands.options import add_config, load_config
 from musicond.core.models import Frame, scores_by_emotion
 from musicond.core.pipeline import FrameRate

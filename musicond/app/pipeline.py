@@ -1,0 +1,102 @@
+"""The part of the composition root from the camera to the recommendation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+
+from musicond.capture.auto import AutoSource
+from musicond.capture.demo import DemoClip
+from musicond.capture.picamera import PiCamera
+from musicond.capture.recorded import RecordedSource, open_clip
+from musicond.capture.v4l2 import Webcam
+from musicond.config.paths import model_path, models_dir
+from musicond.core.models import Policy
+from musicond.core.mood.tracker import MoodConfig
+from musicond.core.pipeline import FrameRate, Pipeline
+from musicond.core.recommend.recommender import Recommender, RecommenderConfig
+from musicond.vision.classifier import TfliteClassifier
+from musicond.vision.detector import HaarFaceDetector
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from musicond.capture.recorded import Recording
+    from musicond.config.schema import Config
+    from musicond.core.ports import Catalogue, EmotionClassifier, FaceDetector, FrameSource
+
+
+def build_source(config: Config) -> FrameSource:
+    """Return the source that `camera.source` names."""
+    kind, _, argument = config.camera.source.partition(":")
+    return SOURCES[kind](config, argument)
+
+
+def open_recording(name: str) -> Recording:
+    """Return the demo or the clip or folder of images at a path; raise SourceLost."""
+    return DemoClip(models_dir()) if name == "demo" else open_clip(Path(name))
+
+
+def build_vision(config: Config, *, tracking: bool = True, gate: bool = True) -> tuple[FaceDetector, EmotionClassifier]:
+    """Return what finds faces and what reads them; raise ModelError."""
+    cv2.setNumThreads(1)  # one core is enough, and a cool Pi with three free cores is worth more
+    faces, cascade = config.faces, models_dir() / "haarcascade_frontalface_default.xml"
+    reader = TfliteClassifier(model_path(config), threads=config.model.threads, policy=faces.policy)
+    finder = HaarFaceDetector(cascade, reader, faces.min_size, faces.max_size, track=tracking, motion_gate=gate)
+    return finder, reader
+
+
+def build_pipeline(
+    config: Config, finder: FaceDetector, reader: EmotionClassifier, catalogue: Catalogue, *, seed: int
+) -> Pipeline:
+    """Return the pipeline: the same one serves the daemon and a replay."""
+    return Pipeline(finder, reader, Recommender(catalogue, seed, recommender_config(config)), mood_config(config))
+
+
+def mood_config(config: Config) -> MoodConfig:
+    """Return the figures of the section `mood`."""
+    mood = config.mood
+    return MoodConfig(mood.enter, mood.leave, mood.dwell_s, mood.away_s, mood.smoothing_s)
+
+
+def recommender_config(config: Config) -> RecommenderConfig:
+    """Return what the configuration says of the music."""
+    music = config.music
+    return RecommenderConfig(Policy(music.policy), music.policies, music.cool_down_s, music.hours)
+
+
+def frame_rate(config: Config) -> FrameRate:
+    """Return how often frames are taken."""
+    return FrameRate(config.camera.rate, config.camera.idle_rate)
+
+
+def _demo() -> RecordedSource:
+    clip = DemoClip(models_dir())
+    return RecordedSource("demo", lambda: clip)
+
+
+def _recorded(path: Path) -> RecordedSource:
+    # A camera may come back, a clip that is not there will not: SourceLost ends the start.
+    open_clip(path)
+    return RecordedSource(path.name, lambda: open_clip(path))
+
+
+def _pi(config: Config) -> PiCamera:
+    camera = config.camera
+    return PiCamera(camera.size, camera.rate, rotation=camera.rotation, mirror=camera.mirror)
+
+
+def _webcam(config: Config, device: str) -> Webcam:
+    camera = config.camera
+    return Webcam(device or None, camera.size, camera.rate, rotation=camera.rotation, mirror=camera.mirror)
+
+
+SOURCES: dict[str, Callable[[Config, str], FrameSource]] = {
+    "auto": lambda config, _argument: AutoSource((_pi(config), _webcam(config, ""))),
+    "pi": lambda config, _argument: _pi(config),
+    "v4l2": _webcam,
+    "demo": lambda _config, _argument: _demo(),
+    "file": lambda _config, path: _recorded(Path(path)),
+}
