@@ -1,4 +1,4 @@
-"""The only composition root: names to builders, `build(config)` to an App that has opened nothing yet."""
+"""The composition root: `build(config)` connects every part to an App that has opened nothing yet."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from zlib import crc32
 
-from musicond import __version__, history
+from musicond import __version__
 from musicond.app.pipeline import (
     build_pipeline,
     build_source,
@@ -29,6 +29,8 @@ from musicond.controller import Controller
 from musicond.core.commands import Command, ConfigUpdate, Next
 from musicond.core.pipeline import FrameRate
 from musicond.errors import CatalogueError
+from musicond.history import FOLDER as HISTORY_FOLDER
+from musicond.history import HistoryBook, HistoryOutput
 from musicond.library.catalogue import CatalogueFlusher, SqliteCatalogue
 from musicond.library.database import FILE_NAME
 from musicond.library.maintenance import JITTER_S, LibraryMaintenance
@@ -44,22 +46,24 @@ from musicond.watch_loop import WatchLoop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
     from pathlib import Path
 
     from musicond.app.playback import Spotify
     from musicond.app.web import Checks
     from musicond.config.schema import Config
     from musicond.core.outcome import Outcome
+    from musicond.core.pipeline import Pipeline
     from musicond.core.ports import FrameSource, Output
+    from musicond.player.player import Player
     from musicond.runtime.supervisor import Service
-    from musicond.web.api import ActionEndpoint
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class App:
-    """Everything that runs, wired and not yet started."""
+    """Everything that runs, connected and not yet started."""
 
     supervisor: Supervisor
 
@@ -68,124 +72,121 @@ class App:
         return self.supervisor.run()
 
 
-def build_maintenance(
-    config: Config,
-    folder: Path,
-    breathe: Callable[[], bool] = lambda: False,
-    spotify: Spotify | None = None,
-) -> LibraryMaintenance:
-    """Return what looks after the catalogue in the state directory; `breathe` tells it when to end."""
-    spotify = spotify or build_spotify(config, folder)
-    others = spotify.lists() if spotify else None
-    jitter_s = crc32(node_id(config.device.node).encode()) % JITTER_S
-    store, music = JsonFile(folder / "refresh.json"), config.music
-    return LibraryMaintenance(
-        folder / FILE_NAME, music.wanted, music.schedule, store, jitter_s=jitter_s, others=others, breathe=breathe
-    )
-
-
 @contextmanager
 def build(config: Config, read_again: Callable[[], Config], examine: Callable[[], Checks] = list) -> Iterator[App]:
-    """Hold the state directory and yield the app, wired; nothing runs before `App.run`.
+    """Hold the state directory and yield the app; nothing runs before `App.run`.
 
-    `read_again` returns the configuration anew when a reload is asked for, or raises ConfigError; `examine` does the
-    checks of musicond doctor that the page shows.
+    `read_again` returns the new configuration at a reload, or raises ConfigError; `examine` runs the checks of
+    musicond doctor that the page shows.
     """
     folder = state_dir(config)
     with state_lock(folder), SqliteCatalogue.open(folder / FILE_NAME) as catalogue:
-        with suppress(CatalogueError):  # the pipeline tells of it when songs are wanted
+        with suppress(CatalogueError):  # the pipeline reports it when it needs the tracks
             catalogue.preload()
-        store, inbox, notifier = JsonFile(folder / "settings.json"), Inbox[Command | ConfigUpdate](), Notifier()
+        inbox, notifier, settings_file = Inbox[Command | ConfigUpdate](), Notifier(), JsonFile(folder / "settings.json")
         pipeline = build_pipeline(config, *build_vision(config), catalogue, seed=secrets.randbits(32))
-        pipeline.settings = load_settings(store)
-        spotify = build_spotify(config, folder)
+        pipeline.settings = load_settings(settings_file)
+        spotify, preview, source = build_spotify(config, folder), build_preview(config), build_source(config)
         player = build_player(config, folder, spotify, lambda: inbox.put(Next()))
-        preview = build_preview(config)
-        brain = Controller(pipeline, frame_rate(config), store, player, preview)
-        source = build_source(config)
-        outputs: list[Output] = [StatusOutput(notifier.status), CatalogueFlusher(catalogue)]
+        controller = Controller(pipeline, frame_rate(config), settings_file, player, preview)
+        outputs: list[Output] = []
         loop = WatchLoop(
             source,
-            brain,
+            controller,
             inbox,
             emit=lambda outcome: _emit(outputs, outcome),
             beat=notifier.beat,
             max_wait_s=(notifier.watchdog_s or 60) / 4,
         )
-        services: list[Service] = []
-        jobs, librarian, endpoints = _jobs(config, folder, outputs, spotify, examine)
-        if player is not None:
-            outputs.append(player)
+        periodic: list[Callable[[], None]] = []
+        worker = Worker(periodic)
+        services: list[Service] = [worker]
+        maintenance = build_maintenance(config, folder, worker.should_stop, spotify)
+        periodic.append(maintenance.tick)
+        book, history_output = _history(config, folder)
+        if history_output is not None:
+            periodic.append(history_output.tick)
+        endpoints = build_endpoints(worker, maintenance, book, history_output, examine)
         if spotify is not None:
-            services.append(spotify.open(endpoints, player.wake if player else lambda: None))
-        named = {"name": config.device.name, "model": model_path(config).name}
-        page = build_page(
-            config, inbox.put, lambda: {**named, **_health(source, loop, brain, outputs)}, endpoints, preview
+            services.insert(0, spotify.add_endpoint(endpoints, player.wake if player else lambda: None))
+            periodic.append(spotify.warn)
+
+        def get_health() -> dict[str, object]:
+            return _health(source, loop, controller)
+
+        def get_page_health() -> dict[str, object]:
+            names = {"name": config.device.name, "model": model_path(config).name}
+            return {**names, **get_health(), "outputs": {output.name: output.status() for output in outputs}}
+
+        page = build_page(config, inbox.put, get_page_health, endpoints, preview)
+        mqtt = _mqtt(config, inbox.put, get_health, controller) if config.mqtt.host else None
+        optional = (StatusOutput(notifier.status), CatalogueFlusher(catalogue), history_output, player, page, mqtt)
+        outputs += [output for output in optional if output is not None]
+        reload = reloader(
+            config, read_again, inbox, lambda new: _apply_config(new, pipeline, controller, maintenance, player)
         )
-        outputs.append(page)
-        if config.mqtt.host:
-            outputs.append(_mqtt(config, inbox, source, loop, brain))
-
-        def tune(new: Config) -> None:
-            pipeline.mood_config = mood_config(new)
-            # The rate waits for a restart, as the camera was opened with it.
-            brain.frame_rate = FrameRate(config.camera.rate, min(new.camera.idle_rate, config.camera.rate))
-            pipeline.recommender.config = recommender_config(new)
-            librarian.reconfigure(new.music.wanted, new.music.schedule)
-            if player is not None:
-                player.reconfigure(playback_rules(new), player_config(new))
-
-        def ready() -> None:
-            log.info("ready; the page is %s", page.address)
-
         yield App(
-            Supervisor([*outputs, *services, jobs], loop, notifier, ready, reloader(config, read_again, inbox, tune))
+            Supervisor(
+                [*outputs, *services], loop, notifier, lambda: log.info("ready; the page is %s", page.address), reload
+            )
         )
 
 
-def _jobs(
-    config: Config, folder: Path, outputs: list[Output], spotify: Spotify | None, examine: Callable[[], Checks]
-) -> tuple[Worker, LibraryMaintenance, dict[str, ActionEndpoint]]:
-    """Return the thread for what takes long, and what the command line can ask of it; adds the history's output."""
-    regular: list[Callable[[], None]] = []
-    jobs = Worker(regular)
-    librarian = build_maintenance(config, folder, jobs.should_stop, spotify)
-    regular.append(librarian.tick)
-    if spotify is not None:
-        regular.append(spotify.warn)
-    book, counts = history.HistoryBook(folder / history.FOLDER), None
-    if config.history.enabled:
-        counts = history.HistoryOutput(book, config.history.keep_days)
-        outputs.append(counts)
-        regular.append(counts.tick)
-    return jobs, librarian, build_endpoints(jobs, librarian, book, counts, examine)
+def build_maintenance(
+    config: Config,
+    folder: Path,
+    should_stop: Callable[[], bool] = lambda: False,
+    spotify: Spotify | None = None,
+) -> LibraryMaintenance:
+    """Return the maintenance of the catalogue in the state directory; a long task ends once `should_stop` is true."""
+    spotify = spotify or build_spotify(config, folder)
+    jitter_s = crc32(node_id(config.device.node).encode()) % JITTER_S
+    return LibraryMaintenance(
+        folder / FILE_NAME,
+        config.music.wanted,
+        config.music.schedule,
+        JsonFile(folder / "refresh.json"),
+        jitter_s=jitter_s,
+        others=spotify.sources() if spotify else None,
+        breathe=should_stop,
+    )
+
+
+def _apply_config(
+    config: Config, pipeline: Pipeline, controller: Controller, maintenance: LibraryMaintenance, player: Player | None
+) -> None:
+    """Apply the keys of `RELOADABLE`."""
+    pipeline.mood_config = mood_config(config)
+    pipeline.recommender.config = recommender_config(config)
+    # The camera was opened with its rate, which waits for a restart.
+    rate = controller.frame_rate.rate
+    controller.frame_rate = FrameRate(rate, min(config.camera.idle_rate, rate))
+    maintenance.reconfigure(config.music.wanted, config.music.schedule)
+    if player is not None:
+        player.reconfigure(playback_rules(config), player_config(config))
+
+
+def _history(config: Config, folder: Path) -> tuple[HistoryBook, HistoryOutput | None]:
+    book = HistoryBook(folder / HISTORY_FOLDER)
+    return book, HistoryOutput(book, config.history.keep_days) if config.history.enabled else None
 
 
 def _mqtt(
     config: Config,
-    inbox: Inbox[Command | ConfigUpdate],
-    source: FrameSource,
-    loop: WatchLoop,
-    brain: Controller,
+    submit: Callable[[Command], Future[None]],
+    get_health: Callable[[], dict[str, object]],
+    controller: Controller,
 ) -> MqttOutput:
     started = datetime.now().astimezone()
-    facts = capabilities(config) | {
-        name
-        for name, value in (("temperature", health.temperature_c()), ("throttled", health.throttled()))
-        if value is not None
-    }
+    sensors = {"temperature": health.temperature_c(), "throttled": health.throttled()}
     return MqttOutput(
         config.mqtt,
         node_id(config.device.node),
         config.device.name,
         mqtt_password(config),
-        inbox.put,
-        lambda: {
-            **_vitals(source, loop, brain),
-            "started": started,
-            "cpu_percent": round(brain.meter.cpu_percent(), 1),
-        },
-        facts,
+        submit,
+        lambda: {**get_health(), "started": started, "cpu_percent": round(controller.meter.cpu_percent(), 1)},
+        capabilities(config) | {name for name, value in sensors.items() if value is not None},
     )
 
 
@@ -194,24 +195,14 @@ def _emit(outputs: list[Output], outcome: Outcome) -> None:
         output.accept(outcome)
 
 
-def _health(
-    source: FrameSource,
-    loop: WatchLoop,
-    brain: Controller,
-    outputs: list[Output],
-) -> dict[str, object]:
-    statuses = {output.name: output.status() for output in outputs}
-    return {**_vitals(source, loop, brain), "outputs": statuses}
-
-
-def _vitals(source: FrameSource, loop: WatchLoop, brain: Controller) -> dict[str, object]:
+def _health(source: FrameSource, loop: WatchLoop, controller: Controller) -> dict[str, object]:
     return {
         "version": __version__,
         "camera": source.name,
         "trouble": loop.trouble,
-        "frames_per_s": round(brain.meter.rate(), 1),
+        "frames_per_s": round(controller.meter.rate(), 1),
         "temperature_c": health.temperature_c(),
         "throttled": health.throttled(),
         "memory_mib": round(health.memory_mib(), 1),
-        "uptime_s": round(brain.meter.uptime_s()),
+        "uptime_s": round(controller.meter.uptime_s()),
     }

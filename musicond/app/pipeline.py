@@ -35,40 +35,40 @@ def build_source(config: Config) -> FrameSource:
 
 
 def open_recording(name: str) -> Recording:
-    """Return the demo or the clip or folder of images at a path; raise SourceLost."""
+    """Return the demo, or the clip or folder of images at a path; raise SourceLost."""
     return DemoClip(models_dir()) if name == "demo" else open_clip(Path(name))
 
 
 def build_vision(config: Config, *, tracking: bool = True, gate: bool = True) -> tuple[FaceDetector, EmotionClassifier]:
-    """Return what finds faces and what reads them; raise ModelError."""
-    cv2.setNumThreads(1)  # one core is enough, and a cool Pi with three free cores is worth more
+    """Return the face detector and the emotion classifier; raise ModelError."""
+    cv2.setNumThreads(1)  # one core is enough, and leaves a Pi cool and its other cores free
     faces, cascade = config.faces, models_dir() / "haarcascade_frontalface_default.xml"
-    reader = TfliteClassifier(model_path(config), threads=config.model.threads, policy=faces.policy)
-    finder = HaarFaceDetector(cascade, reader, faces.min_size, faces.max_size, track=tracking, motion_gate=gate)
-    return finder, reader
+    classifier = TfliteClassifier(model_path(config), threads=config.model.threads, policy=faces.policy)
+    detector = HaarFaceDetector(cascade, classifier, faces.min_size, faces.max_size, track=tracking, motion_gate=gate)
+    return detector, classifier
 
 
 def build_pipeline(
-    config: Config, finder: FaceDetector, reader: EmotionClassifier, catalogue: Catalogue, *, seed: int
+    config: Config, detector: FaceDetector, classifier: EmotionClassifier, catalogue: Catalogue, *, seed: int
 ) -> Pipeline:
-    """Return the pipeline: the same one serves the daemon and a replay."""
-    return Pipeline(finder, reader, Recommender(catalogue, seed, recommender_config(config)), mood_config(config))
+    """Return the pipeline, which is the same for the daemon and a replay."""
+    return Pipeline(detector, classifier, Recommender(catalogue, seed, recommender_config(config)), mood_config(config))
 
 
 def mood_config(config: Config) -> MoodConfig:
-    """Return the figures of the section `mood`."""
+    """Return the configuration of the mood tracker."""
     mood = config.mood
     return MoodConfig(mood.enter, mood.leave, mood.dwell_s, mood.away_s, mood.smoothing_s)
 
 
 def recommender_config(config: Config) -> RecommenderConfig:
-    """Return what the configuration says of the music."""
+    """Return the configuration of the recommender."""
     music = config.music
     return RecommenderConfig(Policy(music.policy), music.policies, music.cool_down_s, music.hours)
 
 
 def frame_rate(config: Config) -> FrameRate:
-    """Return how often frames are taken."""
+    """Return the frame rates with a person present and in an empty room."""
     return FrameRate(config.camera.rate, config.camera.idle_rate)
 
 
@@ -78,7 +78,7 @@ def _demo() -> RecordedSource:
 
 
 def _recorded(path: Path) -> RecordedSource:
-    # A camera may come back, a clip that is not there will not: SourceLost ends the start.
+    # A camera may come back, but a missing clip will not: SourceLost ends the start.
     open_clip(path)
     return RecordedSource(path.name, lambda: open_clip(path))
 

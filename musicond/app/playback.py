@@ -1,8 +1,9 @@
-"""The part of the composition root that joins the player and Spotify; what is not configured is not imported."""
+"""The part of the composition root for the player and Spotify; imports only what is configured."""
 
 from __future__ import annotations
 
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Timer
 from typing import TYPE_CHECKING, Any
@@ -29,21 +30,21 @@ if TYPE_CHECKING:
     from musicond.spotify.sign_in import SignIn
 
 PATIENCE_S = 3.0
-"""How long a page waits for what Spotify has to be asked."""
+"""How long the page waits for an answer of Spotify."""
 QUICK = ("status", "begin")
-"""What a sign-in needs nobody for."""
+"""Actions of the sign-in that need no answer of Spotify."""
 
 
 @dataclass
 class Spotify:
-    """What there is of Spotify in this process."""
+    """The parts for Spotify, where it is configured."""
 
     auth: SpotifyAuth
     sign_in: SignIn
     warned_days: int | None = None
 
-    def lists(self) -> dict[str, Callable[[str, Emotion], ListSource]]:
-        """Return what reads its lists, by the beginnings of their names."""
+    def sources(self) -> dict[str, Callable[[str, Emotion], ListSource]]:
+        """Return the builders of its list sources, by the scheme of the list's name."""
         from musicond.spotify.client import Client
         from musicond.spotify.playlists import SpotifyList
 
@@ -62,21 +63,21 @@ class Spotify:
         return SpotifyBackend(Client(self.auth), self.auth, device, anywhere=device == ANY_DEVICE)
 
     def warn(self) -> None:
-        """Log when the end of the sign-in comes near; for a regular job."""
+        """Log that the sign-in expires soon; a periodic task."""
         from musicond.spotify.sign_in import warn_of_expiry
 
         self.warned_days = warn_of_expiry(self.auth, self.warned_days)
 
-    def open(self, endpoints: dict[str, ActionEndpoint], changed: Callable[[], None]) -> Service:
-        """Add the endpoint of the sign-in; return the thread in which it asks Spotify."""
-        jobs = Worker(name="sign-in")
+    def add_endpoint(self, endpoints: dict[str, ActionEndpoint], changed: Callable[[], None]) -> Service:
+        """Add the endpoint of the sign-in, and return its thread; `changed` is called after a sign-in or sign-out."""
+        worker = Worker(name="sign-in")
         self.sign_in.changed = changed
-        endpoints["spotify"] = ActionEndpoint(lambda action, args: _asked(self.sign_in, jobs, action, args))
-        return jobs
+        endpoints["spotify"] = ActionEndpoint(lambda action, args: _run_action(self.sign_in, worker, action, args))
+        return worker
 
 
 def build_spotify(config: Config, folder: Path) -> Spotify | None:
-    """Return what there is of Spotify; None where no client id is configured."""
+    """Return the parts for Spotify; None where no client id is configured."""
     client_id = config.spotify.client_id
     if client_id is None:
         return None
@@ -84,36 +85,33 @@ def build_spotify(config: Config, folder: Path) -> Spotify | None:
     from musicond.spotify.sign_in import SignIn
     from musicond.spotify.token_file import FILE_NAME, TokenFile
 
-    # Playlists can be chosen on the page at any time, and devices are shown before one is named.
+    # The page can choose playlists at any time, and shows the devices before one is configured.
     scopes = (*LOOK_SCOPES, *(PLAY_SCOPES if config.playback.backend == "spotify" else ()))
     redirect = f"http://127.0.0.1:{config.spotify.redirect_port}/callback"
     auth = SpotifyAuth(TokenFile(folder / FILE_NAME), client_id, redirect, scopes)
     return Spotify(auth, SignIn(auth))
 
 
-def build_player(config: Config, folder: Path, spotify: Spotify | None, more: Callable[[], object]) -> Player | None:
-    """Return the player that `playback.backend` names, None for none.
-
-    What it keeps is in the state directory `folder`; `more` asks for more songs of the mood.
-    """
+def build_player(
+    config: Config, folder: Path, spotify: Spotify | None, request_tracks: Callable[[], object]
+) -> Player | None:
+    """Return the player for `playback.backend`, None for none; its state is kept in the state directory `folder`."""
     backend = config.playback.backend
     if backend not in BACKENDS:
         return None
-    speaker = BACKENDS[backend](config, spotify)
-    where = config.playback.device if backend == "spotify" else f"{config.mpd.host}:{config.mpd.port}"
-    memory = PlayerStateFile(JsonFile(folder / FILE_NAME), f"{backend} {where}")
+    device = config.playback.device if backend == "spotify" else f"{config.mpd.host}:{config.mpd.port}"
     return Player(
-        speaker,
+        BACKENDS[backend](config, spotify),
         playback_rules(config),
         player_config(config),
-        more,
+        request_tracks,
         synchronised=kernel_synchronised,
-        state_file=memory,
+        state_file=PlayerStateFile(JsonFile(folder / FILE_NAME), f"{backend} {device}"),
     )
 
 
 def playback_rules(config: Config) -> PlaybackRules:
-    """Return the rules of playing that are configured."""
+    """Return the configured rules of playback."""
     playback, music = config.playback, config.music
     return PlaybackRules(
         song_end=playback.when == "song-end",
@@ -127,39 +125,35 @@ def playback_rules(config: Config) -> PlaybackRules:
 
 
 def player_config(config: Config) -> PlayerConfig:
-    """Return what else is configured of playing."""
-    return PlayerConfig(
-        config.playback.autoplay, config.playback.device if config.playback.backend == "spotify" else None
-    )
+    """Return the rest of the player's configuration."""
+    playback = config.playback
+    return PlayerConfig(playback.autoplay, playback.device if playback.backend == "spotify" else None)
 
 
 def capabilities(config: Config) -> set[str]:
-    """Return what there is to show and to switch."""
-    facts = {"playback"} if config.playback.backend in BACKENDS else set()
-    return facts | {"account"} if config.playback.backend == "spotify" else facts
+    """Return the capabilities that decide which entities exist: playback and account."""
+    playback = {"playback"} if config.playback.backend in BACKENDS else set()
+    return playback | ({"account"} if config.playback.backend == "spotify" else set())
 
 
-def _asked(sign_in: SignIn, jobs: Worker, action: str, arguments: Mapping[str, Any]) -> Future[Mapping[str, object]]:
-    """Do at once what needs nobody; for the rest, give an answer within PATIENCE_S, be it that it takes longer."""
+def _run_action(
+    sign_in: SignIn, worker: Worker, action: str, arguments: Mapping[str, Any]
+) -> Future[Mapping[str, object]]:
+    """Run a quick action now, others in the worker; after PATIENCE_S answer that Spotify takes longer."""
     answer: Future[Mapping[str, object]] = Future()
-
-    def settle(found: Mapping[str, object] | None, fault: BaseException | None) -> None:
-        if answer.set_running_or_notify_cancel() and not answer.done():
-            answer.set_exception(fault) if fault else answer.set_result(found or {})
-
     if action in QUICK:
-        settle(*_result(lambda: sign_in.do(action, arguments)))
+        _settle(answer, lambda: sign_in.do(action, arguments))
         return answer
-    done = jobs.submit(lambda: sign_in.do(action, arguments))
-    late = Timer(PATIENCE_S, lambda: settle(*_result(lambda: _late(sign_in, action))))
-    late.daemon = True
+    job = worker.submit(lambda: sign_in.do(action, arguments))
+    timer = Timer(PATIENCE_S, _settle, (answer, lambda: _late(sign_in, action)))
+    timer.daemon = True
 
-    def finished(future: Future[dict[str, object]]) -> None:
-        late.cancel()
-        settle(*_result(future.result))
+    def finished(done: Future[dict[str, object]]) -> None:
+        timer.cancel()
+        _settle(answer, done.result)
 
-    late.start()
-    done.add_done_callback(finished)
+    timer.start()
+    job.add_done_callback(finished)
     return answer
 
 
@@ -169,11 +163,15 @@ def _late(sign_in: SignIn, action: str) -> Mapping[str, object]:
     return sign_in.status()
 
 
-def _result(act: Callable[[], Mapping[str, object]]) -> tuple[Mapping[str, object] | None, BaseException | None]:
-    try:
-        return act(), None
-    except Exception as fault:  # whoever asked decides what it means
-        return None, fault
+def _settle(answer: Future[Mapping[str, object]], act: Callable[[], Mapping[str, object]]) -> None:
+    """Resolve a future with the result or the error of `act`, unless it is resolved already."""
+    with suppress(InvalidStateError):
+        try:
+            answer.set_result(act())
+        except InvalidStateError:
+            raise
+        except Exception as exc:  # the caller decides what it means
+            answer.set_exception(exc)
 
 
 def _spotify_backend(config: Config, spotify: Spotify | None) -> PlaybackBackend:

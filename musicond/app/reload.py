@@ -1,4 +1,4 @@
-"""The part of the composition root that a reload needs: what is taken over while everything runs."""
+"""The reload of the configuration while everything runs."""
 
 from __future__ import annotations
 
@@ -23,28 +23,27 @@ def reloader(
     config: Config,
     read_again: Callable[[], Config],
     inbox: Inbox[Command | ConfigUpdate],
-    tune: Callable[[Config], None],
+    apply_config: Callable[[Config], None],
 ) -> Callable[[], None]:
-    """Return what a reload does: the keys of `RELOADABLE` are taken over, a file with faults is not."""
-    now = config
+    """Return the function that reloads: it applies the keys of `RELOADABLE`, and nothing of a file with errors."""
+    current = config
 
     def reload() -> None:
-        nonlocal now
+        nonlocal current
         try:
             new = read_again()
-        except ConfigError as faulty:
-            for fault in faulty.faults:
-                log.warning("%s", fault)
+        except ConfigError as exc:
+            for line in exc.faults:
+                log.warning("%s", line)
             log.warning("the configuration has faults and is not taken over: the old one stays in force")
             return
-        changed = changes(now, new)
-        live = [key for key in changed if key.startswith(RELOADABLE)]
-        if live:
-            inbox.put(ConfigUpdate(lambda: tune(new)))
-        log.info("configuration read again; taken over: %s", ", ".join(live) or "nothing")
+        applied = [key for key in changes(current, new) if key.startswith(RELOADABLE)]
+        if applied:
+            inbox.put(ConfigUpdate(lambda: apply_config(new)))
+        log.info("configuration read again; taken over: %s", ", ".join(applied) or "nothing")
         waiting = [key for key in changes(config, new) if not key.startswith(RELOADABLE)]
         if waiting:
             log.warning("these wait for a restart: %s; run: systemctl restart musicond", ", ".join(waiting))
-        now = new
+        current = new
 
     return reload
