@@ -18,8 +18,7 @@ from spotipy.oauth2 import SpotifyPKCE
 
 from musicond.core.outcome import Account
 from musicond.errors import PlaybackError
-from musicond.spotify.faults import SIGN_IN, limited
-from musicond.spotify.http import CONNECT_S, READ_S, DeadlineSession
+from musicond.spotify.http import CONNECT_S, READ_S, SIGN_IN, DeadlineSession, limited
 from musicond.spotify.token_file import Grant, expiry_warning, warning_due
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from musicond.core.models import PlayerStatus
 from musicond.errors import PlaybackError
-from musicond.spotify import tracks as words
-from musicond.spotify.tracks import URI
+from musicond.spotify import client as words
+from musicond.spotify.client import URI
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

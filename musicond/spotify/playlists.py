@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from musicond.errors import ListError, PlaybackError
-from musicond.spotify.tracks import song
+from musicond.spotify.client import song
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

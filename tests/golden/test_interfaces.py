@@ -32,7 +32,7 @@ from musicond.cli import main
 from tests.mqtt.conftest import broker, listen  # noqa: F401 - fixtures are found by their names
 from tests.mqtt.house import House
 from tests.spotify.conftest import double  # noqa: F401 - likewise
-from tests.spotify.home import Home
+from tests.spotify.spotify_daemon import Home
 from tests.web.full_server import full_server  # noqa: F401 - likewise
 from tools import make_mqtt_docs, make_schema
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.mqtt.conftest import Broker, Listener
-    from tests.spotify.double import Double
+    from tests.spotify.fake_spotify import Double
     from tests.web.full_server import FullServer
 
 ROOT = Path(__file__).resolve().parents[2]

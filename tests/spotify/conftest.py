@@ -11,7 +11,7 @@ from musicond.spotify.auth import LOOK_SCOPES, PLAY_SCOPES, SpotifyAuth
 from musicond.spotify.client import Client
 from musicond.spotify.sign_in import SignIn
 from musicond.spotify.token_file import FILE_NAME, TokenFile
-from tests.spotify.double import CLIENT_ID, Double
+from tests.spotify.fake_spotify import CLIENT_ID, Double
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.spotify.double import CLIENT_ID, Double
-from tests.spotify.home import LAUNCH
+from tests.spotify.fake_spotify import CLIENT_ID, Double
+from tests.spotify.spotify_daemon import LAUNCH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,13 +11,13 @@ from musicond.errors import ListError, PlaybackError
 from musicond.spotify import http as session
 from musicond.spotify.backend import SpotifyBackend
 from musicond.spotify.playlists import SpotifyList
-from tests.spotify.serving import Fault
-from tests.spotify.words import entry, track_object, track_uri
+from tests.spotify.api_objects import entry, track_object, track_uri
+from tests.spotify.fake_server import Fault
 
 if TYPE_CHECKING:
     from musicond.spotify.auth import SpotifyAuth
     from musicond.spotify.client import Client
-    from tests.spotify.double import Double
+    from tests.spotify.fake_spotify import Double
 
 SONGS = tuple(Track(track_uri(name), name, "x", "") for name in ("One", "Two"))
 QUIET = "0" * 21 + "1"

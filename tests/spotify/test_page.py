@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.spotify.home import Home, with_lists
-from tests.spotify.serving import Fault
+from tests.spotify.fake_server import Fault
+from tests.spotify.spotify_daemon import Home, with_lists
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.spotify.double import Double
+    from tests.spotify.fake_spotify import Double
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

@@ -14,9 +14,9 @@ from musicond.library.maintenance import LibraryMaintenance
 from musicond.runtime.json_file import JsonFile
 from musicond.runtime.worker import Worker
 from musicond.spotify.playlists import SpotifyList
-from tests.spotify.double import Double, tracks
-from tests.spotify.serving import Fault
-from tests.spotify.words import track_object
+from tests.spotify.api_objects import track_object
+from tests.spotify.fake_server import Fault
+from tests.spotify.fake_spotify import Double, tracks
 
 if TYPE_CHECKING:
     from collections.abc import Callable

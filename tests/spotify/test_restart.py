@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.spotify.home import Home, with_lists
-from tests.spotify.words import track_uri
+from tests.spotify.api_objects import track_uri
+from tests.spotify.spotify_daemon import Home, with_lists
 
 if TYPE_CHECKING:
     from pathlib import Path

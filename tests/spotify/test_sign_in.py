@@ -21,13 +21,13 @@ from musicond.spotify.client import Client
 from musicond.spotify.sign_in import SignIn, warn_of_expiry
 from musicond.spotify.token_file import Grant, TokenFile, ends_on
 from tests.spotify.conftest import REDIRECT
-from tests.spotify.double import CLIENT_ID
-from tests.spotify.serving import Fault
+from tests.spotify.fake_server import Fault
+from tests.spotify.fake_spotify import CLIENT_ID
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.spotify.double import Double
+    from tests.spotify.fake_spotify import Double
 
 
 def begin(sign_in: SignIn) -> str:

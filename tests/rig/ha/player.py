@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from tests.rig.checks import check
 from tests.rig.ha.home import announced, entities
-from tests.spotify.double import CLIENT_ID, Double, tracks
-from tests.spotify.words import track_uri
+from tests.spotify.api_objects import track_uri
+from tests.spotify.fake_spotify import CLIENT_ID, Double, tracks
 from tests.system.daemon import Daemon
 
 if TYPE_CHECKING:

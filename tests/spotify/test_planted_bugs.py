@@ -10,14 +10,14 @@ from musicond.core.models import Track
 from musicond.spotify import client as module
 from musicond.spotify.backend import SpotifyBackend
 from musicond.spotify.playlists import SpotifyList
-from tests.spotify.words import entry, track_object, track_uri
+from tests.spotify.api_objects import entry, track_object, track_uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from musicond.spotify.auth import SpotifyAuth
     from musicond.spotify.client import Client
-    from tests.spotify.double import Double
+    from tests.spotify.fake_spotify import Double
 
 OWN = "1" * 22
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.mqtt.conftest import Broker, Listener
-from tests.spotify.home import LISTS, Home, with_lists
-from tests.spotify.serving import Fault
-from tests.spotify.words import track_uri
+from tests.spotify.api_objects import track_uri
+from tests.spotify.fake_server import Fault
+from tests.spotify.spotify_daemon import LISTS, Home, with_lists
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.spotify.double import Double
+    from tests.spotify.fake_spotify import Double
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 

@@ -7,8 +7,8 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from tests.spotify.double import CLIENT_ID, Double, tracks
-from tests.spotify.words import entry
+from tests.spotify.api_objects import entry
+from tests.spotify.fake_spotify import CLIENT_ID, Double, tracks
 from tests.system.daemon import Daemon
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 if TYPE_CHECKING:
-    from tests.spotify.double import Double
+    from tests.spotify.fake_spotify import Double
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """A double of Spotify's Web API and sign-in as they are in 2026: a real HTTP server on a loopback port.
 
 Every request to the Web API and every answer is held against Spotify's own description where that is at hand
-(tests/spotify/validator.py); a request outside it is refused, and remembered in `violations`.
+(tests/spotify/openapi_validator.py); a request outside it is refused, and remembered in `violations`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import threading
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from tests.spotify.playing import Player
-from tests.spotify.serving import Fault, Seen, handler, in_bytes
-from tests.spotify.spec import spec
-from tests.spotify.words import device_object, entry, page, track_object
+from tests.spotify.api_objects import device_object, entry, page, track_object
+from tests.spotify.fake_player import Player
+from tests.spotify.fake_server import Fault, Seen, handler, in_bytes
+from tests.spotify.openapi import spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
