@@ -147,8 +147,8 @@ def build_maintenance(
         config.music.schedule,
         JsonFile(folder / "refresh.json"),
         jitter_s=jitter_s,
-        others=spotify.sources() if spotify else None,
-        breathe=should_stop,
+        builders=spotify.sources() if spotify else None,
+        should_stop=should_stop,
     )
 
 

@@ -45,10 +45,10 @@ class Spotify:
 
     def sources(self) -> dict[str, Callable[[str, Emotion], ListSource]]:
         """Return the builders of its list sources, by the scheme of the list's name."""
-        from musicond.spotify.client import Client
+        from musicond.spotify.client import SpotifyClient
         from musicond.spotify.playlists import SpotifyList
 
-        client = Client(self.auth)
+        client = SpotifyClient(self.auth)
 
         def build(name: str, _: Emotion) -> ListSource:
             return SpotifyList(name, client)
@@ -58,9 +58,9 @@ class Spotify:
     def backend(self, device: str | None) -> PlaybackBackend:
         """Return the backend that plays on the device with this name."""
         from musicond.spotify.backend import SpotifyBackend
-        from musicond.spotify.client import Client
+        from musicond.spotify.client import SpotifyClient
 
-        return SpotifyBackend(Client(self.auth), self.auth, device, anywhere=device == ANY_DEVICE)
+        return SpotifyBackend(SpotifyClient(self.auth), self.auth, device, anywhere=device == ANY_DEVICE)
 
     def warn(self) -> None:
         """Log that the sign-in expires soon; a periodic task."""
@@ -71,7 +71,7 @@ class Spotify:
     def add_endpoint(self, endpoints: dict[str, ActionEndpoint], changed: Callable[[], None]) -> Service:
         """Add the endpoint of the sign-in, and return its thread; `changed` is called after a sign-in or sign-out."""
         worker = Worker(name="sign-in")
-        self.sign_in.changed = changed
+        self.sign_in.on_change = changed
         endpoints["spotify"] = ActionEndpoint(lambda action, args: _run_action(self.sign_in, worker, action, args))
         return worker
 
@@ -81,12 +81,12 @@ def build_spotify(config: Config, folder: Path) -> Spotify | None:
     client_id = config.spotify.client_id
     if client_id is None:
         return None
-    from musicond.spotify.auth import LOOK_SCOPES, PLAY_SCOPES, SpotifyAuth
+    from musicond.spotify.auth import PLAY_SCOPES, READ_SCOPES, SpotifyAuth
     from musicond.spotify.sign_in import SignIn
     from musicond.spotify.token_file import FILE_NAME, TokenFile
 
     # The page can choose playlists at any time, and shows the devices before one is configured.
-    scopes = (*LOOK_SCOPES, *(PLAY_SCOPES if config.playback.backend == "spotify" else ()))
+    scopes = (*READ_SCOPES, *(PLAY_SCOPES if config.playback.backend == "spotify" else ()))
     redirect = f"http://127.0.0.1:{config.spotify.redirect_port}/callback"
     auth = SpotifyAuth(TokenFile(folder / FILE_NAME), client_id, redirect, scopes)
     return Spotify(auth, SignIn(auth))
@@ -142,9 +142,9 @@ def _run_action(
     """Run a quick action now, others in the worker; after PATIENCE_S answer that Spotify takes longer."""
     answer: Future[Mapping[str, object]] = Future()
     if action in QUICK:
-        _settle(answer, lambda: sign_in.do(action, arguments))
+        _settle(answer, lambda: sign_in.run_action(action, arguments))
         return answer
-    job = worker.submit(lambda: sign_in.do(action, arguments))
+    job = worker.submit(lambda: sign_in.run_action(action, arguments))
     timer = Timer(PATIENCE_S, _settle, (answer, lambda: _late(sign_in, action)))
     timer.daemon = True
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from musicond import history
 from musicond.config.paths import listen_socket
 from musicond.config.secrets import page_token
-from musicond.library.actions import from_page
+from musicond.library.actions import check_page_action
 from musicond.runtime import logs
 from musicond.web.api import ActionEndpoint
 from musicond.web.preview import Preview
@@ -58,7 +58,7 @@ def build_endpoints(
 
     return {
         "catalogue": ActionEndpoint(
-            lambda action, arguments: jobs.submit(lambda: maintenance.run_action(action, arguments)), from_page
+            lambda action, arguments: jobs.submit(lambda: maintenance.run_action(action, arguments)), check_page_action
         ),
         "history": ActionEndpoint(
             lambda action, arguments: jobs.submit(lambda: history.do(book, output, action, arguments))

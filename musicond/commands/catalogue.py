@@ -19,13 +19,13 @@ from musicond.commands.options import add_actions, load_config, wants_json, writ
 from musicond.config.paths import control_socket
 from musicond.core.models import EMOTIONS, Emotion, Song, Verdict
 from musicond.errors import UNAVAILABLE, ListError
-from musicond.library.actions import ACTIONS
+from musicond.library.actions import READ_ACTIONS
 from musicond.library.actions import run as run_action
 from musicond.library.audio_files import AudioFolder, M3u
 from musicond.library.database import FILE_NAME, MEMORY
 from musicond.library.editor import CatalogueEntry
 from musicond.library.sources import read_table
-from musicond.library.table_files import Row, as_message, write_csv, write_json
+from musicond.library.table_files import Row, rows_to_json, write_csv, write_json
 from musicond.web.client import ControlClient
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _run_action(config: Config, action: str, **arguments: object) -> dict[str, A
 
 def _run_locally(path: Path, action: str, arguments: Mapping[str, object]) -> dict[str, Any]:
     """Run an action on the catalogue's file; one that only reads takes the starter where there is no file."""
-    if not ACTIONS[action][1]:
+    if action not in READ_ACTIONS:
         with own_state_dir(path.parent):
             return run_action(path, action, arguments)
     if _exists(path):
@@ -161,7 +161,7 @@ def _add(args: argparse.Namespace, config: Config) -> int:
         title=args.title, artist=args.artist, track_id=args.id or "", link=args.link or "",
         valence=args.valence, energy=args.energy, source="added by hand",
     )  # fmt: skip
-    new = _run_action(config, "add", rows=as_message([Row(song, Emotion(args.emotion))]))["new"]
+    new = _run_action(config, "add", rows=rows_to_json([Row(song, Emotion(args.emotion))]))["new"]
     print(f"added to {args.emotion}" if new else f"{args.emotion} has it already; brought up to date")
     return 0
 
@@ -179,7 +179,7 @@ def _import(args: argparse.Namespace, config: Config) -> int:
     rows = list(tqdm(_rows(args.file, emotion), desc="reading", unit=" songs", leave=False, disable=None))
     new = 0
     for start in tqdm(range(0, len(rows), BATCH), desc="importing", leave=False, disable=None):
-        new += int(_run_action(config, "add", rows=as_message(rows[start : start + BATCH]))["new"])
+        new += int(_run_action(config, "add", rows=rows_to_json(rows[start : start + BATCH]))["new"])
     print(f"{len(rows)} songs read, {new} of them new")
     return 0
 
@@ -190,23 +190,13 @@ def _rows(path: Path, emotion: Emotion | None) -> Iterator[Row]:
     if path.is_dir() or kind in (".m3u", ".m3u8"):
         if emotion is None:
             raise ListError(f"{path}: say for which mood these songs are: --mood EMOTION")
-        for song in (AudioFolder if path.is_dir() else M3u)(path, _NoTagCache()).tracks():
+        for song in (AudioFolder if path.is_dir() else M3u)(path).tracks():
             yield Row(song, emotion)
         return
     for row in read_table(path):
         if (list_emotion := emotion or row.emotion) is None:
             raise ListError(f"{path}: {row.song.title!r} names no emotion; add --mood EMOTION, or a column emotion")
         yield Row(row.song, list_emotion, row.feedback)
-
-
-class _NoTagCache:
-    """A cache that stores nothing, for tags that are read once."""
-
-    def find(self, path: str, size: int, changed: int) -> None:
-        """Return None."""
-
-    def keep(self, path: str, size: int, changed: int, tags: str) -> None:
-        """Store nothing."""
 
 
 def _export(args: argparse.Namespace, config: Config) -> int:
@@ -253,7 +243,7 @@ def _refresh_locally(config: Config, folder: Path, *, if_due: bool) -> dict[str,
     """Refresh in this process; return the report, None if no refresh is due."""
     with own_state_dir(folder), tqdm(desc="lists", leave=False, disable=None) as bar:
         maintenance = build_maintenance(config, folder)
-        if if_due and not maintenance.due():
+        if if_due and not maintenance.is_due():
             return None
 
         def advance(refresh: Any) -> None:
@@ -261,7 +251,7 @@ def _refresh_locally(config: Config, folder: Path, *, if_due: bool) -> dict[str,
             bar.update(1)
 
         report = maintenance.refresh(advance)
-        return report.as_json() if report else {"error": str(maintenance.run_action("progress", {})["report"])}
+        return report.to_json() if report else {"error": str(maintenance.run_action("progress", {})["report"])}
 
 
 def _print_report(report: Mapping[str, Any]) -> int:

@@ -10,7 +10,7 @@ from musicond.config.paths import control_socket, daemon_state_dir
 from musicond.config.user_settings import from_json, load_settings, to_json
 from musicond.errors import NotRunning, StateDirError
 from musicond.library.selection import FILE_NAME as SELECTION
-from musicond.library.selection import chosen_from
+from musicond.library.selection import parse_selection
 from musicond.runtime.json_file import JsonFile, state_lock
 from musicond.web.client import ControlClient
 
@@ -81,4 +81,4 @@ def read_settings(folder: Path) -> Settings:
 
 def read_list_selection(folder: Path) -> dict[Emotion, tuple[str, ...]]:
     """Return the lists chosen on the page without changing the file; raise StateDirError if it can't be read."""
-    return chosen_from(JsonFile(folder / SELECTION).read())
+    return parse_selection(JsonFile(folder / SELECTION).read())

@@ -1,4 +1,4 @@
-"""What is done with the catalogue, in the daemon or without one: an action, arguments and an answer."""
+"""Actions on the catalogue, in the daemon or without one: each takes arguments and returns a JSON object."""
 
 from __future__ import annotations
 
@@ -15,61 +15,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-Answer = dict[str, object]
+JsonObject = dict[str, object]
 WEB = ("https://", "http://", "spotify:track:")
-"""How the link of a song begins that the page may add."""
+"""Beginnings of the links that the page may add."""
 
 
-def run(path: Path | str, action: str, arguments: Mapping[str, Any]) -> Answer:
-    """Do one of ACTIONS with the catalogue at `path`; raise ListError for what makes no sense, CatalogueError."""
+def run(path: Path | str, action: str, arguments: Mapping[str, Any]) -> JsonObject:
+    """Run one of ACTIONS on the catalogue at `path`; raise ListError for wrong arguments, CatalogueError."""
     if action not in ACTIONS:
         raise ListError(f"there is no action {action!r}; give one of {', '.join(ACTIONS)}")
-    act, reads = ACTIONS[action]
-    with CatalogueEditor.open(path, read_only=reads and path != MEMORY) as lists:
-        return act(lists, arguments)
+    with CatalogueEditor.open(path, read_only=action in READ_ACTIONS and path != MEMORY) as editor:
+        return ACTIONS[action](editor, arguments)
 
 
-def _add(lists: CatalogueEditor, arguments: Mapping[str, Any]) -> Answer:
-    given = arguments.get("rows")
-    if not isinstance(given, list) or not all(isinstance(each, dict) for each in given):
-        raise ListError("rows is no list of songs; send objects with emotion, title and artist")
-    rows = [read_row(each, f"song {number}") for number, each in enumerate(given, start=1)]
-    songs = [(row.emotion, row.song, row.feedback) for row in rows if row.emotion is not None]
-    if len(songs) < len(rows):
-        raise ListError("a song without an emotion; say for which list it is")
-    return {"new": lists.add(songs), "songs": len(songs)}
-
-
-def _remove(lists: CatalogueEditor, arguments: Mapping[str, Any]) -> Answer:
-    return {"lists": lists.remove(str(arguments.get("id")), emotion_of(arguments))}
-
-
-def _reorder(lists: CatalogueEditor, arguments: Mapping[str, Any]) -> Answer:
-    emotion, ids = emotion_of(arguments), arguments.get("ids")
-    if emotion is None or not isinstance(ids, list) or not all(isinstance(each, str) for each in ids):
-        raise ListError("say for which emotion, and give the songs' track_id in order as ids")
-    return {"songs": lists.reorder(emotion, ids)}
-
-
-def _list(lists: CatalogueEditor, arguments: Mapping[str, Any]) -> Answer:
-    return {"entries": [asdict(each) for each in lists.entries(emotion_of(arguments))]}
-
-
-def _verify(lists: CatalogueEditor, _: Mapping[str, Any]) -> Answer:
-    return {"faults": lists.verify()}
-
-
-def _said(lists: CatalogueEditor, _: Mapping[str, Any]) -> Answer:
-    return {"feedback": lists.feedback()}
-
-
-def _forget(lists: CatalogueEditor, arguments: Mapping[str, Any]) -> Answer:
-    track_id = arguments.get("id")
-    return {"songs": lists.forget(None if track_id is None else str(track_id))}
-
-
-def emotion_of(arguments: Mapping[str, Any]) -> Emotion | None:
-    """Return the emotion that is named, None for none; raise ListError for what is no emotion."""
+def parse_emotion(arguments: Mapping[str, Any]) -> Emotion | None:
+    """Return the argument `emotion`, None where it is missing; raise ListError for an unknown one."""
     name = arguments.get("emotion")
     if name is None:
         return None
@@ -78,8 +38,8 @@ def emotion_of(arguments: Mapping[str, Any]) -> Emotion | None:
     return Emotion(name)
 
 
-def from_page(action: str, arguments: Mapping[str, Any]) -> None:
-    """Raise ListError for what the page must not have done: songs that link to anything but the web."""
+def check_page_action(action: str, arguments: Mapping[str, Any]) -> None:
+    """Raise ListError for an action that the page must not run: adding songs that link to anything but the web."""
     rows = arguments.get("rows")
     if action != "add" or not isinstance(rows, list):
         return
@@ -89,13 +49,37 @@ def from_page(action: str, arguments: Mapping[str, Any]) -> None:
             raise ListError(f"song {number}: the link is no web address; give one that begins with https://")
 
 
-ACTIONS: Mapping[str, tuple[Callable[[CatalogueEditor, Mapping[str, Any]], Answer], bool]] = {
-    "add": (_add, False),
-    "remove": (_remove, False),
-    "reorder": (_reorder, False),
-    "list": (_list, True),
-    "verify": (_verify, True),
-    "said": (_said, True),
-    "forget": (_forget, False),
+def _add(editor: CatalogueEditor, arguments: Mapping[str, Any]) -> JsonObject:
+    objects = arguments.get("rows")
+    if not isinstance(objects, list) or not all(isinstance(fields, dict) for fields in objects):
+        raise ListError("rows is no list of songs; send objects with emotion, title and artist")
+    rows = [read_row(fields, f"song {number}") for number, fields in enumerate(objects, start=1)]
+    songs = [(row.emotion, row.song, row.feedback) for row in rows if row.emotion is not None]
+    if len(songs) < len(rows):
+        raise ListError("a song without an emotion; say for which list it is")
+    return {"new": editor.add(songs), "songs": len(songs)}
+
+
+def _reorder(editor: CatalogueEditor, arguments: Mapping[str, Any]) -> JsonObject:
+    emotion, ids = parse_emotion(arguments), arguments.get("ids")
+    if emotion is None or not isinstance(ids, list) or not all(isinstance(track_id, str) for track_id in ids):
+        raise ListError("say for which emotion, and give the songs' track_id in order as ids")
+    return {"songs": editor.reorder(emotion, ids)}
+
+
+def _forget(editor: CatalogueEditor, arguments: Mapping[str, Any]) -> JsonObject:
+    track_id = arguments.get("id")
+    return {"songs": editor.forget(None if track_id is None else str(track_id))}
+
+
+ACTIONS: Mapping[str, Callable[[CatalogueEditor, Mapping[str, Any]], JsonObject]] = {
+    "add": _add,
+    "remove": lambda editor, args: {"lists": editor.remove(str(args.get("id")), parse_emotion(args))},
+    "reorder": _reorder,
+    "list": lambda editor, args: {"entries": [asdict(entry) for entry in editor.entries(parse_emotion(args))]},
+    "verify": lambda editor, _: {"faults": editor.verify()},
+    "said": lambda editor, _: {"feedback": editor.feedback()},
+    "forget": _forget,
 }
-"""Each with whether it only reads."""
+READ_ACTIONS = frozenset({"list", "verify", "said"})
+"""Those that change nothing."""

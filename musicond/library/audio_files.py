@@ -1,12 +1,13 @@
-"""Songs of audio files: M3U playlists, and folders by the tags of their files (mutagen reads them)."""
+"""Songs of audio files: M3U playlists, and folders by the tags of their files, which mutagen reads."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 import mutagen
@@ -16,32 +17,53 @@ from musicond.errors import ListError
 from musicond.library.table_files import SPOTIFY_PAGE
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterator
 
 AUDIO = frozenset(
     {".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".mp4", ".wma", ".wav", ".aiff", ".aif", ".ape", ".wv"}
 )
-NAMES = {
-    "title": ("TIT2", "Title"),
-    "artist": ("TPE1", "Author"),
-    "album": ("TALB", "WM/AlbumTitle"),
-    "date": ("TDRC", "WM/Year"),
-    "genre": ("TCON", "WM/Genre"),
-    "bpm": ("TBPM", "WM/BeatsPerMinute"),
+TAG_NAMES = {
+    "title": ("title", "TIT2", "Title"),
+    "artist": ("artist", "TPE1", "Author"),
+    "album": ("album", "TALB", "WM/AlbumTitle"),
+    "date": ("date", "TDRC", "WM/Year"),
+    "genre": ("genre", "TCON", "WM/Genre"),
+    "bpm": ("bpm", "TBPM", "WM/BeatsPerMinute"),
 }
-"""mutagen's easy names, then those of ID3 in WAV and AIFF, and of WMA."""
+"""mutagen's easy names, those of ID3 in WAV and AIFF, and those of WMA."""
 YEAR = re.compile(r"\d{4}")
 UNKNOWN = "unknown artist"
 
 
-class TagCache(Protocol):
-    """Keeps the tags of files already read; `music.sources.TagShelf` does in the catalogue."""
+class TagCache:
+    """Keeps the tags of audio files in the catalogue, in batches, so that an interrupted refresh reads none twice."""
 
-    def find(self, path: str, size: int, changed: int) -> str | None:
-        """Return what was kept of a file of this size and time of change."""
+    BATCH = 200
 
-    def keep(self, path: str, size: int, changed: int, tags: str) -> None:
-        """Keep it."""
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._unsaved: list[tuple[str, int, int, str]] = []
+
+    def get(self, path: str, size: int, changed: int) -> str | None:
+        """Return the stored tags of a file of this size and modification time (ns), or None; raise sqlite3.Error."""
+        query = "SELECT tags FROM scanned WHERE path = ? AND size = ? AND changed = ?"
+        row = self._connection.execute(query, (path, size, changed)).fetchone()
+        return str(row[0]) if row else None
+
+    def put(self, path: str, size: int, changed: int, tags: str) -> None:
+        """Store the tags of a file with the next batch; raise sqlite3.Error."""
+        self._unsaved.append((path, size, changed, tags))
+        if len(self._unsaved) >= self.BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Store the batch; raise sqlite3.Error."""
+        if self._unsaved:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.executemany("INSERT OR REPLACE INTO scanned VALUES (?, ?, ?, ?)", self._unsaved)
+            self._connection.execute("COMMIT")
+            self._unsaved.clear()
 
 
 class AudioFolder:
@@ -49,28 +71,29 @@ class AudioFolder:
 
     uri = None
 
-    def __init__(self, path: Path, shelf: TagCache) -> None:
-        self._path, self._shelf = path, shelf
+    def __init__(self, path: Path, tag_cache: TagCache | None = None) -> None:
+        self._path, self._tag_cache = path, tag_cache
 
     def tracks(self) -> Iterator[Song]:
         """Yield a song for each audio file; raise ListError where the folder can't be read."""
         if not self._path.is_dir():
             raise ListError(f"{self._path}: no folder that can be read; correct music.moods, or mount it")
-        for folder, folders, names in os.walk(self._path, onerror=self._fault):
+        for folder, folders, names in os.walk(self._path, onerror=_raise_unreadable):
             folders.sort()
             for name in sorted(names):
                 if Path(name).suffix.lower() in AUDIO:
-                    yield song_of(Path(folder) / name, self._shelf)
+                    yield song_of(Path(folder) / name, self._tag_cache)
 
-    def _fault(self, fault: OSError) -> None:
-        raise ListError(f"{fault.filename}: {fault.strerror}; make it readable for the daemon's user")
+
+def _raise_unreadable(exc: OSError) -> None:
+    raise ListError(f"{exc.filename}: {exc.strerror}; make it readable for the daemon's user")
 
 
 class M3u:
     """The entries of an M3U playlist: audio files, web addresses and Spotify tracks; implements ListSource."""
 
-    def __init__(self, path: Path, shelf: TagCache) -> None:
-        self._path, self._shelf = path, shelf
+    def __init__(self, path: Path, tag_cache: TagCache | None = None) -> None:
+        self._path, self._tag_cache = path, tag_cache
 
     @property
     def uri(self) -> str:
@@ -78,48 +101,41 @@ class M3u:
         return self._path.absolute().as_uri()
 
     def tracks(self) -> Iterator[Song]:
-        """Yield its songs; what EXTINF says is taken where a file has no tags. Raise ListError."""
+        """Yield its songs; EXTINF names those whose files have no tags. Raise ListError."""
         try:
-            raw = self._path.read_bytes()
-        except OSError as fault:
-            raise ListError(f"{self._path}: {fault.strerror}; correct music.moods, or make it readable") from None
+            content = self._path.read_bytes()
+        except OSError as exc:
+            raise ListError(f"{self._path}: {exc.strerror}; correct music.moods, or make it readable") from None
         try:
-            text = raw.decode("utf-8-sig")
+            text = content.decode("utf-8-sig")
         except UnicodeDecodeError:
-            text = raw.decode("latin-1")  # what .m3u was before .m3u8
-        told = ""
+            text = content.decode("latin-1")  # the encoding of .m3u before .m3u8
+        title = ""
         for number, line in enumerate(map(str.strip, text.splitlines()), start=1):
             if line.upper().startswith("#EXTINF:"):
-                told = line.partition(",")[2].strip()
+                title = line.partition(",")[2].strip()
             elif line and not line.startswith("#"):
-                yield self._entry(line, told, f"{self._path}:{number}")
-                told = ""
+                yield self._parse_entry(line, title, f"{self._path}:{number}")
+                title = ""
 
-    def _entry(self, line: str, told: str, place: str) -> Song:
+    def _parse_entry(self, line: str, extinf: str, place: str) -> Song:
         spotify = re.match(rf"^(?:spotify:track:|{re.escape(SPOTIFY_PAGE)})([A-Za-z0-9]+)", line)
-        artist, title = split_name(told or Path(unquote(urlsplit(line).path)).stem.rpartition(":")[2])
+        artist, title = split_name(extinf or Path(unquote(urlsplit(line).path)).stem.rpartition(":")[2])
         if spotify:
             return Song(title, artist, f"spotify:track:{spotify[1]}", SPOTIFY_PAGE + spotify[1], source=place)
         if re.match(r"^[a-z][a-z0-9+.-]+://", line, re.IGNORECASE) and not line.lower().startswith("file:"):
             return Song(title, artist, line, line, source=place)
         name = unquote(urlsplit(line).path) if line.lower().startswith("file:") else line.replace("\\", "/")
-        return song_of(self._path.parent / name, self._shelf, told)
+        return song_of(self._path.parent / name, self._tag_cache, extinf)
 
 
-def song_of(path: Path, shelf: TagCache, told: str = "") -> Song:
-    """Return the song of an audio file: by its tags, else by `told` ("Artist - Title"), else by its name."""
+def song_of(path: Path, tag_cache: TagCache | None, extinf: str = "") -> Song:
+    """Return the song of an audio file: by its tags, else by `extinf` ("Artist - Title"), else by its name."""
     path = path.absolute()
-    artist, title = split_name(told or path.stem)
-    tags: dict[str, Any] = {}
-    try:
-        found = path.stat()
-        kept = shelf.find(str(path), found.st_size, found.st_mtime_ns)
-        if kept is None:
-            kept = json.dumps(read_tags(path), ensure_ascii=False)
-            shelf.keep(str(path), found.st_size, found.st_mtime_ns, kept)
-        tags = json.loads(kept)
-    except OSError:
-        pass  # not there now, on a disk that is not mounted, say: its name must do
+    artist, title = split_name(extinf or path.stem)
+    tags: dict[str, str] = {}
+    with contextlib.suppress(OSError):  # missing now, for example on a disk that is not mounted: its name must do
+        tags = _cached_tags(path, tag_cache)
     year = YEAR.search(tags.get("date", ""))
     return Song(
         title=tags.get("title") or title,
@@ -129,31 +145,43 @@ def song_of(path: Path, shelf: TagCache, told: str = "") -> Song:
         year=int(year[0]) if year else None,
         genre=tags.get("genre") or None,
         album=tags.get("album") or None,
-        tempo=_tempo(tags.get("bpm", "")),
+        tempo=_parse_tempo(tags.get("bpm", "")),
         source=str(path.parent),
     )
+
+
+def _cached_tags(path: Path, tag_cache: TagCache | None) -> dict[str, str]:
+    """Return the tags of a file, from the cache if it has not changed; raise OSError."""
+    if tag_cache is None:
+        return read_tags(path)
+    stat = path.stat()
+    text = tag_cache.get(str(path), stat.st_size, stat.st_mtime_ns)
+    if text is None:
+        text = json.dumps(read_tags(path), ensure_ascii=False)
+        tag_cache.put(str(path), stat.st_size, stat.st_mtime_ns, text)
+    return dict(json.loads(text))
 
 
 def read_tags(path: Path) -> dict[str, str]:
     """Return title, artist, album, date, genre and bpm of an audio file, as far as it has them; raise OSError."""
     try:
-        found = mutagen.File(path, easy=True)
-    except mutagen.MutagenError as fault:
-        if isinstance(fault.__cause__ or fault.__context__, OSError):
-            raise OSError(str(fault)) from None
+        file = mutagen.File(path, easy=True)
+    except mutagen.MutagenError as exc:
+        if isinstance(exc.__cause__ or exc.__context__, OSError):
+            raise OSError(str(exc)) from None
         return {}  # damaged or not audio: its name must do
     tags: dict[str, str] = {}
-    for name, others in NAMES.items():
-        values = next(filter(None, (_values(found, each) for each in (name, *others))), None)
+    for name, keys in TAG_NAMES.items():
+        values = next(filter(None, (_tag_values(file, key) for key in keys)), None)
         text = " ".join(str(values[0]).split()) if values else ""
         if text:
             tags[name] = text[:500]
     return tags
 
 
-def _values(found: Any, name: str) -> list[Any]:
+def _tag_values(file: Any, key: str) -> list[Any]:
     try:
-        value = found.get(name) if found is not None else None
+        value = file.get(key) if file is not None else None
     except (KeyError, ValueError, TypeError):
         return []  # some formats know only names of a certain form
     return list(value) if isinstance(value, list | tuple) else list(getattr(value, "text", ()))
@@ -165,7 +193,7 @@ def split_name(text: str) -> tuple[str, str]:
     return (artist.strip() or UNKNOWN, title.strip() or text) if dash else (UNKNOWN, text.strip() or "untitled")
 
 
-def _tempo(text: str) -> float | None:
+def _parse_tempo(text: str) -> float | None:
     try:
         tempo = float(text)
     except ValueError:

@@ -1,10 +1,10 @@
-"""The catalogue of songs as the watch loop uses it: lists in memory, feedback at once on the disk, plays in batches."""
+"""The catalogue as the watch loop uses it: lists in memory, feedback stored immediately, plays stored in batches."""
 
 from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 from zlib import crc32
 
 import numpy as np
@@ -14,7 +14,7 @@ from musicond.core.recommend.affect import track_affect
 from musicond.core.recommend.sampler import Candidates, TrackStats
 from musicond.errors import CatalogueError
 from musicond.library.database import sqlite_errors, transaction
-from musicond.library.recovery import open_file
+from musicond.library.recovery import open_catalogue
 
 if TYPE_CHECKING:
     import sqlite3
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FLUSH_S = 900.0
-"""For so long offered songs may wait to be stored: a kill loses their counts, and nothing else."""
+"""Longest time that plays wait to be stored: a killed process loses these counts, and nothing else."""
 UNKNOWN = 0.5
-"""Familiarity of a song of whose popularity nothing is known."""
+"""Familiarity of a song of unknown popularity."""
 VERDICTS = {Verdict.LIKE: "likes", Verdict.DISLIKE: "dislikes", Verdict.SKIP: "skips"}
 
 
@@ -37,21 +37,21 @@ class SqliteCatalogue:
 
     def __init__(self, connection: sqlite3.Connection, name: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._connection, self._name, self._clock = connection, name, clock
-        self._pools: dict[Emotion, Candidates] = {}
-        self._heard: dict[Emotion, dict[int, TrackStats]] = {}
-        self._waiting: set[tuple[Emotion, int]] = set()
-        """Plays not stored yet."""
+        self._candidates: dict[Emotion, Candidates] = {}
+        self._stats: dict[Emotion, dict[int, TrackStats]] = {}
+        self._unsaved: set[tuple[Emotion, int]] = set()
+        """Mood and track of each play that is not stored yet."""
         self._flushed_at = self._clock()
         self._version = -1
         self._closed = False
 
     @classmethod
     def open(cls, path: Path | str, *, read_only: bool = False, clock: Callable[[], float] = time.monotonic) -> Self:
-        """Open the file at `path` or ":memory:", as `rescue.open_file` does; raise CatalogueError.
+        """Open the file at `path` or ":memory:", as `open_catalogue` does; raise CatalogueError.
 
-        `clock` gives seconds; it decides when what waits is stored.
+        `clock` returns seconds; it decides when plays are stored.
         """
-        return cls(open_file(path, read_only=read_only), f"catalogue {path}", clock)
+        return cls(open_catalogue(path, read_only=read_only), f"catalogue {path}", clock)
 
     def __enter__(self) -> Self:
         return self
@@ -60,7 +60,7 @@ class SqliteCatalogue:
         self.close()
 
     def close(self) -> None:
-        """Store what waits and close the file; may be called twice. Raises CatalogueError."""
+        """Store the plays and close the file; may be called twice. Raises CatalogueError."""
         if self._closed:
             return
         self._closed = True
@@ -71,61 +71,57 @@ class SqliteCatalogue:
 
     def candidates(self, emotion: Emotion) -> Candidates:
         """Return the tracks of an emotion's list; raise CatalogueError."""
-        self._renew()
-        if emotion not in self._pools:
-            self._pools[emotion] = self._load_pool(emotion)
-        return self._pools[emotion]
+        self._refresh()
+        if emotion not in self._candidates:
+            self._candidates[emotion] = self._load_candidates(emotion)
+        return self._candidates[emotion]
 
     def preload(self) -> None:
-        """Read all lists, so that the first choice is as quick as the next; raise CatalogueError."""
+        """Read all lists, so that the first recommendation is as quick as the next; raise CatalogueError."""
         for emotion in Emotion:
             self.candidates(emotion)
             self.stats(emotion)
 
     def stats(self, mood: Emotion) -> Mapping[int, TrackStats]:
-        """Return what is remembered in a mood, by the number of the track; raise CatalogueError."""
-        self._renew()
-        return self._remembered(mood)
+        """Return the counts of a mood, by the number of the track; raise CatalogueError."""
+        self._refresh()
+        return self._load_stats(mood)
 
     def tracks(self, keys: Sequence[int]) -> Sequence[Track]:
         """Return tracks by their numbers, in the same order; raise CatalogueError."""
         query = "SELECT track_id, title, artist, link, coalesce(album, '') FROM tracks WHERE track = ?"
-        with sqlite_errors(self._name):
-            rows = [self._connection.execute(query, (key,)).fetchone() for key in keys]
-        return tuple(Track(*row) for row in rows)
+        return tuple(Track(*self._query(query, key)[0]) for key in keys)
 
     def playlist(self, tracks: Sequence[Track]) -> str | None:
-        """Return the URI of a playlist that holds all these; None where there is none. Raise CatalogueError."""
+        """Return the URI of a playlist that holds all these tracks, or None; raise CatalogueError."""
+        if not tracks:
+            return None
         marks, moods = ", ".join("?" * len(tracks)), ", ".join("?" * len(Emotion))
         query = (
             "SELECT min(uri) FROM playlists WHERE ? = (SELECT count(DISTINCT track) FROM lists "  # noqa: S608 - only marks
             f"WHERE emotion IN ({moods}) AND track IN (SELECT track FROM tracks WHERE track_id IN ({marks})) "
             "AND lists.origin = playlists.origin AND state = 'listed')"
         )
-        values = (len(tracks), *Emotion, *(track.track_id for track in tracks))
-        with sqlite_errors(self._name):
-            found = self._connection.execute(query, values).fetchone()[0] if tracks else None
-        return None if found is None else str(found)
+        [(uri,)] = self._query(query, len(tracks), *Emotion, *(track.track_id for track in tracks))
+        return None if uri is None else str(uri)
 
     def mark_offered(self, mood: Emotion, keys: Sequence[int], turn: int) -> None:
-        """Remember that these were offered in the mood's recommendation number `turn`; stored later, by `tend`."""
-        heard = self._remembered(mood)
+        """Count these tracks as offered in the mood's recommendation number `turn`; `flush_if_due` stores it later."""
+        stats = self._load_stats(mood)
         for key in keys:
-            old = heard.get(key, TrackStats())
-            heard[key] = TrackStats(old.likes, old.dislikes, old.skips, old.impressions + 1, turn)
-            self._waiting.add((mood, key))
+            old = stats.get(key, TrackStats())
+            stats[key] = TrackStats(old.likes, old.dislikes, old.skips, old.impressions + 1, turn)
+            self._unsaved.add((mood, key))
 
     def key_of(self, track_id: str) -> int | None:
         """Return the number of a track, None for an unknown one; raise CatalogueError."""
-        with sqlite_errors(self._name):
-            row = self._connection.execute("SELECT track FROM tracks WHERE track_id = ?", (track_id,)).fetchone()
-        return int(row[0]) if row else None
+        rows = self._query("SELECT track FROM tracks WHERE track_id = ?", track_id)
+        return int(rows[0][0]) if rows else None
 
     def emotions_of(self, key: int) -> Sequence[Emotion]:
-        """Return in whose lists a track stands; raise CatalogueError."""
+        """Return the emotions whose lists contain a track; raise CatalogueError."""
         query = "SELECT DISTINCT emotion FROM lists WHERE track = ? AND state <> 'removed' ORDER BY emotion"
-        with sqlite_errors(self._name):
-            return tuple(Emotion(row[0]) for row in self._connection.execute(query, (key,)).fetchall())
+        return tuple(Emotion(row[0]) for row in self._query(query, key))
 
     def rate(self, moods: Sequence[Emotion], key: int, verdict: Verdict) -> None:
         """Count a verdict in each of these moods, all or none; on return it is on the disk. Raise CatalogueError."""
@@ -134,71 +130,70 @@ class SqliteCatalogue:
             self._connection.executemany(
                 f"INSERT INTO feedback (mood, track, {column}) VALUES (?, ?, 1) "  # noqa: S608 - our own column names
                 f"ON CONFLICT DO UPDATE SET {column} = {column} + 1",
-                [(each.value, key) for each in moods],
+                [(mood.value, key) for mood in moods],
             )
             self._store_plays()
-        self._stored()
+        self._mark_flushed()
         for mood in moods:
-            self._heard.pop(mood, None)
+            self._stats.pop(mood, None)
 
     def flush_if_due(self) -> None:
-        """Store what has waited for FLUSH_S; cheap, for every turn. Raises CatalogueError."""
-        if self._waiting and self._clock() - self._flushed_at >= FLUSH_S:
+        """Store plays that have waited for FLUSH_S; cheap enough for every turn. Raises CatalogueError."""
+        if self._unsaved and self._clock() - self._flushed_at >= FLUSH_S:
             self.flush()
 
     def flush(self) -> None:
-        """Store what waits; raise CatalogueError."""
-        if not self._waiting:
+        """Store all plays; raise CatalogueError."""
+        if not self._unsaved:
             return
-        self._flushed_at = self._clock()  # also after a failure: the next try comes as late
+        self._flushed_at = self._clock()  # also after an error: the next attempt comes as late
         with sqlite_errors(self._name), transaction(self._connection):
             self._store_plays()
-        self._stored()
+        self._mark_flushed()
+
+    def _query(self, query: str, *values: object) -> list[Any]:
+        with sqlite_errors(self._name):
+            return self._connection.execute(query, values).fetchall()
 
     def _store_plays(self) -> None:
-        rows = [(mood.value, key, self._heard[mood][key]) for mood, key in self._waiting]
+        plays = [(mood.value, key, self._stats[mood][key]) for mood, key in self._unsaved]
         self._connection.executemany(
             "INSERT INTO plays SELECT ?1, ?2, ?3, ?4 WHERE ?2 IN (SELECT track FROM tracks) "
             "ON CONFLICT DO UPDATE SET shown = excluded.shown, turn = excluded.turn",
-            [(mood, key, heard.impressions, heard.round) for mood, key, heard in rows],
+            [(mood, key, stats.impressions, stats.round) for mood, key, stats in plays],
         )
 
-    def _stored(self) -> None:
-        self._waiting.clear()
+    def _mark_flushed(self) -> None:
+        self._unsaved.clear()
         self._flushed_at = self._clock()
 
-    def _renew(self) -> None:
-        """Forget what was read before another connection changed the file."""
-        with sqlite_errors(self._name):
-            version = int(self._connection.execute("PRAGMA data_version").fetchone()[0])
-        if version == self._version:
-            return
-        self.flush()
-        self._version = version
-        self._pools.clear()
-        self._heard.clear()
+    def _refresh(self) -> None:
+        """Drop all data read before another connection changed the file."""
+        version = int(self._query("PRAGMA data_version")[0][0])
+        if version != self._version:
+            self.flush()
+            self._version = version
+            self._candidates.clear()
+            self._stats.clear()
 
-    def _remembered(self, mood: Emotion) -> dict[int, TrackStats]:
-        if mood not in self._heard:
+    def _load_stats(self, mood: Emotion) -> dict[int, TrackStats]:
+        if mood not in self._stats:
             query = (
                 "SELECT track, coalesce(likes, 0), coalesce(dislikes, 0), coalesce(skips, 0), coalesce(shown, 0), "
                 "coalesce(turn, 0) FROM (SELECT track FROM plays WHERE mood = ?1 UNION SELECT track FROM feedback "
                 "WHERE mood = ?1) LEFT JOIN (SELECT * FROM plays WHERE mood = ?1) USING (track) "
                 "LEFT JOIN (SELECT * FROM feedback WHERE mood = ?1) USING (track)"
             )
-            with sqlite_errors(self._name):
-                rows = self._connection.execute(query, (mood.value,)).fetchall()
-            self._heard[mood] = {key: TrackStats(*counts) for key, *counts in rows}
-        return self._heard[mood]
+            self._stats[mood] = {key: TrackStats(*counts) for key, *counts in self._query(query, mood.value)}
+        return self._stats[mood]
 
-    def _load_pool(self, emotion: Emotion) -> Candidates:
+    def _load_candidates(self, emotion: Emotion) -> Candidates:
         query = (
             "SELECT track, artist, valence, energy, popularity FROM tracks WHERE track IN (SELECT track FROM lists "
             "WHERE emotion = ?1 AND state <> 'removed' EXCEPT SELECT track FROM lists WHERE emotion = ?1 "
             "AND state = 'removed') ORDER BY track"
         )
-        with sqlite_errors(self._name):
-            rows = self._connection.execute(query, (emotion.value,)).fetchall()
+        rows = self._query(query, emotion.value)
         return Candidates(
             np.array([row[0] for row in rows], np.int64),
             np.array([crc32(row[1].casefold().encode()) for row in rows], np.int64),
@@ -208,31 +203,31 @@ class SqliteCatalogue:
 
 
 class CatalogueFlusher:
-    """Has the catalogue stored now and then, in the watch thread; implements core.ports.Output."""
+    """An output that stores the catalogue's plays from time to time, in the watch thread; see core.ports.Output."""
 
     name = "catalogue"
 
     def __init__(self, catalogue: SqliteCatalogue) -> None:
         self._catalogue = catalogue
-        self._trouble: str | None = None
+        self._error: str | None = None
 
     def start(self) -> None:
         """Nothing to start."""
 
     def accept(self, outcome: Outcome) -> None:
-        """Store what has waited long enough."""
+        """Store plays that have waited long enough."""
         del outcome
         try:
             self._catalogue.flush_if_due()
-            self._trouble = None
-        except CatalogueError as fault:
-            if self._trouble is None:
-                log.warning("what was offered can't be stored: %s", fault)
-            self._trouble = str(fault)
+            self._error = None
+        except CatalogueError as exc:
+            if self._error is None:
+                log.warning("what was offered can't be stored: %s", exc)
+            self._error = str(exc)
 
     def status(self) -> str:
         """Return one plain line."""
-        return self._trouble or "well"
+        return self._error or "well"
 
     def stop(self) -> None:
-        """Nothing to stop: who opened the catalogue closes it."""
+        """Nothing to stop: the owner of the catalogue closes it."""

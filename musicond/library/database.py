@@ -1,14 +1,12 @@
-"""The catalogue's file: its tables, their migrations and backups, and what to do about SQLite's errors."""
+"""The catalogue's file: its schema, backups, and the remedies for SQLite's errors."""
 
 from __future__ import annotations
 
 import contextlib
 import csv
-import logging
 import os
 import sqlite3
 from contextlib import contextmanager
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,15 +15,19 @@ from musicond.errors import CatalogueError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-log = logging.getLogger(__name__)
-
 FILE_NAME = "catalogue.sqlite"
 """Its name in the state directory."""
+STARTER_FILE = Path(__file__).with_name("starter.csv")
+"""Songs of a new catalogue, each with its `emotion`."""
 BACKUP = "catalogue.backup.sqlite"
 MEMORY = ":memory:"
 APPLICATION_ID = 0x6D757364
-"""Marks the file as ours in SQLite's header ("musd")."""
-BUSY_S = 2.0
+"""Identifies the file as musicond's in SQLite's header ("musd")."""
+SCHEMA_VERSION = 1
+"""The schema of release 0.1.0, as PRAGMA user_version."""
+UNRELEASED_VERSIONS = range(2, 5)
+"""Schemas of development versions before 0.1.0, which counted from 1, too; the next schema is 5."""
+BUSY_TIMEOUT_S = 2.0
 
 START_ANEW = "move it away and the next start makes a new one"
 MENDS_ITSELF = "the next start of the daemon moves it aside and rebuilds it"
@@ -42,35 +44,65 @@ REMEDIES = {
     "SQLITE_READONLY": WRITABLE,
     "SQLITE_PERM": WRITABLE,
 }
-"""What to do about SQLite's primary error codes."""
+"""By SQLite's primary error code."""
+# In `lists` a track stands once for each source that lists it; `plays.turn` counts a mood's recommendations, an age
+# without a time; `scanned` holds the tags of audio files, so that a refresh reads only new files; `playlists` holds
+# the URI of each `lists.origin` that is a playlist.
+SCHEMA = """
+CREATE TABLE tracks (
+  track INTEGER PRIMARY KEY, track_id TEXT NOT NULL UNIQUE, title TEXT NOT NULL, artist TEXT NOT NULL,
+  link TEXT NOT NULL, year INTEGER, genre TEXT, valence REAL CHECK (valence BETWEEN 0 AND 1),
+  energy REAL CHECK (energy BETWEEN 0 AND 1), tempo REAL, mode TEXT CHECK (mode IN ('major', 'minor')),
+  popularity INTEGER CHECK (popularity BETWEEN 0 AND 100), source TEXT NOT NULL, album TEXT) STRICT;
+CREATE TABLE lists (
+  emotion TEXT NOT NULL, track INTEGER NOT NULL, origin TEXT NOT NULL, position INTEGER NOT NULL,
+  state TEXT NOT NULL DEFAULT 'listed' CHECK (state IN ('listed', 'gone', 'removed')),
+  PRIMARY KEY (emotion, track, origin)) STRICT, WITHOUT ROWID;
+CREATE TABLE playlists (origin TEXT PRIMARY KEY, uri TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE plays (
+  mood TEXT NOT NULL, track INTEGER NOT NULL, shown INTEGER NOT NULL, turn INTEGER NOT NULL,
+  PRIMARY KEY (mood, track)) STRICT, WITHOUT ROWID;
+CREATE TABLE feedback (
+  mood TEXT NOT NULL, track INTEGER NOT NULL, likes INTEGER NOT NULL DEFAULT 0, dislikes INTEGER NOT NULL DEFAULT 0,
+  skips INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (mood, track)) STRICT, WITHOUT ROWID;
+CREATE TABLE scanned (
+  path TEXT PRIMARY KEY, size INTEGER NOT NULL, changed INTEGER NOT NULL, tags TEXT NOT NULL) STRICT, WITHOUT ROWID"""
 
 
 class DamagedError(CatalogueError):
-    """The file is not what SQLite wrote."""
+    """SQLite can't read the file; it is to be kept as `copy_name` and rebuilt."""
+
+    copy_name = "catalogue.damaged.sqlite"
+
+
+class OutdatedError(DamagedError):
+    """The file has a schema from before the first release; it is to be kept as `copy_name` and rebuilt."""
+
+    copy_name = "catalogue.old.sqlite"
 
 
 @contextmanager
 def sqlite_errors(name: str) -> Iterator[None]:
-    """Turn SQLite's and the file system's errors into one line with a remedy."""
+    """Turn errors of SQLite and the file system into a CatalogueError of one line with a remedy."""
     try:
         yield
-    except sqlite3.Error as fault:
-        code = getattr(fault, "sqlite_errorname", "")
+    except sqlite3.Error as exc:
+        code = getattr(exc, "sqlite_errorname", "")
         primary = next((known for known in REMEDIES if code == known or code.startswith(f"{known}_")), "")
-        kind = DamagedError if primary in ("SQLITE_NOTADB", "SQLITE_CORRUPT") else CatalogueError
-        raise kind(f"{name}: {fault}; {REMEDIES.get(primary, START_ANEW)}") from None
-    except OSError as fault:
-        raise CatalogueError(f"{name}: {fault.strerror}; {WRITABLE}") from None
+        error_class = DamagedError if primary in ("SQLITE_NOTADB", "SQLITE_CORRUPT") else CatalogueError
+        raise error_class(f"{name}: {exc}; {REMEDIES.get(primary, START_ANEW)}") from None
+    except OSError as exc:
+        raise CatalogueError(f"{name}: {exc.strerror}; {WRITABLE}") from None
 
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Do all or nothing."""
+    """Commit at the end of the block, or roll back if it raises."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
     except BaseException:
-        # SQLite has rolled back by itself after a full disk, say.
+        # After some errors, a full disk for example, SQLite has rolled back already.
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
@@ -78,24 +110,27 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def back_up(connection: sqlite3.Connection, target: Path) -> None:
-    """Write a whole copy to `target`, replaced at once; raise sqlite3.Error or OSError."""
+    """Replace `target` by a copy of the whole database, atomically; raise sqlite3.Error or OSError."""
     new = target.with_suffix(".new")
     new.unlink(missing_ok=True)
     with contextlib.closing(sqlite3.connect(new)) as copy:
         connection.backup(copy)
         copy.execute("PRAGMA journal_mode = DELETE")
-    with new.open("rb") as written:
-        os.fsync(written.fileno())
+    with new.open("rb") as file:
+        os.fsync(file.fileno())
     new.replace(target)
 
 
 def open_database(path: Path | str, name: str, *, read_only: bool) -> sqlite3.Connection:
-    """Return a connection to the file, made and migrated if need be; raise CatalogueError, Damaged among it."""
+    """Return a connection to the file, created with the starter if it is missing.
+
+    Raises DamagedError or OutdatedError for a file to be rebuilt, CatalogueError for one to be left as it is.
+    """
     with sqlite_errors(name):
         connection = _connect(path, read_only=read_only)
     try:
         with sqlite_errors(name):
-            _prepare(connection, path, name, read_only=read_only)
+            _prepare(connection, name, read_only=read_only)
     except BaseException:
         connection.close()
         raise
@@ -110,126 +145,53 @@ def _connect(path: Path | str, *, read_only: bool) -> sqlite3.Connection:
             file.parent.mkdir(parents=True, exist_ok=True)
         target = f"{file.as_uri()}?mode={'ro' if read_only else 'rwc'}"
     # Opened by the main thread, used by the watch thread, closed by the main thread again: never two at once.
-    return sqlite3.connect(target, uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+    return sqlite3.connect(target, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
 
 
-def _prepare(connection: sqlite3.Connection, path: Path | str, name: str, *, read_only: bool) -> None:
+def _prepare(connection: sqlite3.Connection, name: str, *, read_only: bool) -> None:
+    tables = {str(row[0]) for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     version = _version(connection)
-    if version == 0 and (read_only or not _empty(connection)):
-        raise CatalogueError(f"{name}: no catalogue of musicond; {START_ANEW}")
-    if version > 0 and connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-        raise CatalogueError(f"{name}: a database of another program; {START_ANEW}")
-    if version > len(MIGRATIONS):
-        raise CatalogueError(
-            f"{name}: made by a newer musicond (schema {version}, this one knows {len(MIGRATIONS)}); "
-            f"update musicond, or {START_ANEW}"
-        )
-    if (found := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
-        raise DamagedError(f"{name}: {' '.join(found.split())}; it is damaged: {MENDS_ITSELF}")
+    if version or tables or read_only:
+        _check(connection, name, version, tables)
     if read_only:
-        if version < len(MIGRATIONS):
-            raise CatalogueError(f"{name}: of an older musicond; the next start of the daemon brings it up to date")
         return
-    # With WAL, readers do not stop the daemon; with FULL, what a commit returned from survives a power cut.
+    # With WAL, readers do not block the daemon; with FULL, every commit survives a power cut.
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
-    if 0 < version < len(MIGRATIONS):
-        kept = Path(path).with_name(f"catalogue.v{version}.sqlite")
-        back_up(connection, kept)
-        log.info("the catalogue is brought from schema %d to %d; as it was: %s", version, len(MIGRATIONS), kept)
     with transaction(connection):
-        for number in range(_version(connection), len(MIGRATIONS)):
-            MIGRATIONS[number](connection)
-            connection.execute(f"PRAGMA user_version = {number + 1}")
+        if _version(connection) == 0:
+            _create(connection)
+
+
+def _check(connection: sqlite3.Connection, name: str, version: int, tables: set[str]) -> None:
+    """Raise CatalogueError for a file that is no whole catalogue of this schema."""
+    if version == 0:
+        raise CatalogueError(f"{name}: no catalogue of musicond; {START_ANEW}")
+    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        raise CatalogueError(f"{name}: a database of another program; {START_ANEW}")
+    if version > SCHEMA_VERSION and version not in UNRELEASED_VERSIONS:
+        raise CatalogueError(
+            f"{name}: made by a newer musicond (schema {version}, this one knows {SCHEMA_VERSION}); "
+            f"update musicond, or {START_ANEW}"
+        )
+    if (problem := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+        raise DamagedError(f"{name}: {' '.join(problem.split())}; it is damaged: {MENDS_ITSELF}")
+    if version in UNRELEASED_VERSIONS or "plays" not in tables:  # the first schema of all had none
+        raise OutdatedError(f"{name}: made before the first release; {MENDS_ITSELF}")
 
 
 def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _empty(connection: sqlite3.Connection) -> bool:
-    return int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]) == 0
-
-
-def starter_rows() -> list[dict[str, str]]:
-    """Return the rows of the starter, each with its `emotion`."""
-    text = resources.files(__package__).joinpath("starter.csv").read_text(encoding="utf-8")
-    return list(csv.DictReader(text.splitlines()))
-
-
-def _make_version_1(connection: sqlite3.Connection) -> None:
+def _create(connection: sqlite3.Connection) -> None:
+    """Create all tables, and fill them with the starter."""
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.execute(
-        "CREATE TABLE tracks (track_id TEXT PRIMARY KEY, title TEXT NOT NULL, artist TEXT NOT NULL, "
-        "link TEXT NOT NULL, year INTEGER NOT NULL, genre TEXT NOT NULL, valence REAL NOT NULL, "
-        "energy REAL NOT NULL, tempo REAL NOT NULL, mode TEXT NOT NULL CHECK (mode IN ('major', 'minor')), "
-        "popularity INTEGER NOT NULL CHECK (popularity BETWEEN 0 AND 100), source TEXT NOT NULL, "
-        "shown INTEGER NOT NULL DEFAULT 0 CHECK (shown >= 0)) STRICT, WITHOUT ROWID"
-    )
-    connection.execute(
-        "CREATE TABLE lists (emotion TEXT NOT NULL, position INTEGER NOT NULL, "
-        "track_id TEXT NOT NULL REFERENCES tracks, PRIMARY KEY (emotion, position), UNIQUE (emotion, track_id)) "
-        "STRICT, WITHOUT ROWID"
-    )
-    columns = (
-        "track_id", "title", "artist", "link", "year", "genre", "valence", "energy", "tempo", "mode", "popularity",
-        "source",
-    )  # fmt: skip
-    places = ", ".join(f":{name}" for name in columns)
-    for position, row in enumerate(starter_rows()):
-        connection.execute(f"INSERT INTO tracks ({', '.join(columns)}) VALUES ({places})", row)  # noqa: S608 - our own column names
-        connection.execute("INSERT INTO lists VALUES (?, ?, ?)", (row["emotion"], position, row["track_id"]))
-
-
-# In `lists` a track stands once for each source that lists it; `turn` counts a mood's recommendations, an age without
-# a time; `scanned` holds the tags of audio files, so that a refresh reads only what is new.
-VERSION_2 = """
-CREATE TABLE new_tracks (
-  track INTEGER PRIMARY KEY, track_id TEXT NOT NULL UNIQUE, title TEXT NOT NULL, artist TEXT NOT NULL,
-  link TEXT NOT NULL, year INTEGER, genre TEXT, valence REAL CHECK (valence BETWEEN 0 AND 1),
-  energy REAL CHECK (energy BETWEEN 0 AND 1), tempo REAL, mode TEXT CHECK (mode IN ('major', 'minor')),
-  popularity INTEGER CHECK (popularity BETWEEN 0 AND 100), source TEXT NOT NULL) STRICT;
-CREATE TABLE new_lists (
-  emotion TEXT NOT NULL, track INTEGER NOT NULL, origin TEXT NOT NULL, position INTEGER NOT NULL,
-  state TEXT NOT NULL DEFAULT 'listed' CHECK (state IN ('listed', 'gone', 'removed')),
-  PRIMARY KEY (emotion, track, origin)) STRICT, WITHOUT ROWID;
-CREATE TABLE plays (
-  mood TEXT NOT NULL, track INTEGER NOT NULL, shown INTEGER NOT NULL, turn INTEGER NOT NULL,
-  PRIMARY KEY (mood, track)) STRICT, WITHOUT ROWID;
-CREATE TABLE feedback (
-  mood TEXT NOT NULL, track INTEGER NOT NULL, likes INTEGER NOT NULL DEFAULT 0, dislikes INTEGER NOT NULL DEFAULT 0,
-  skips INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (mood, track)) STRICT, WITHOUT ROWID;
-CREATE TABLE scanned (
-  path TEXT PRIMARY KEY, size INTEGER NOT NULL, changed INTEGER NOT NULL, tags TEXT NOT NULL) STRICT, WITHOUT ROWID;
-INSERT INTO new_tracks (track_id, title, artist, link, year, genre, valence, energy, tempo, mode, popularity, source)
-  SELECT track_id, title, artist, link, year, genre, valence, energy, tempo, mode, popularity, source FROM tracks
-  LEFT JOIN (SELECT track_id, min(position) AS place FROM lists GROUP BY track_id) USING (track_id) ORDER BY place;
-INSERT INTO new_lists
-  SELECT emotion, track, 'starter', position, 'listed' FROM lists JOIN new_tracks USING (track_id);
-INSERT INTO plays
-  SELECT emotion, track, shown, shown FROM lists
-  JOIN new_tracks USING (track_id) JOIN tracks USING (track_id) WHERE shown > 0;
-DROP TABLE lists;
-DROP TABLE tracks;
-ALTER TABLE new_tracks RENAME TO tracks;
-ALTER TABLE new_lists RENAME TO lists"""
-
-
-def _make_version_2(connection: sqlite3.Connection) -> None:
-    # Not executescript, which would end the transaction.
-    for statement in VERSION_2.split(";"):
+    for statement in SCHEMA.split(";"):  # executescript() would end the transaction
         connection.execute(statement)
-
-
-def _make_version_3(connection: sqlite3.Connection) -> None:
-    connection.execute("ALTER TABLE tracks ADD COLUMN album TEXT")
-    connection.execute("DELETE FROM scanned")  # tags kept without the album are to be read again
-
-
-def _make_version_4(connection: sqlite3.Connection) -> None:
-    # What a list of `lists.origin` is called by players, where it is a playlist.
-    connection.execute("CREATE TABLE playlists (origin TEXT PRIMARY KEY, uri TEXT NOT NULL) STRICT, WITHOUT ROWID")
-
-
-MIGRATIONS = (_make_version_1, _make_version_2, _make_version_3, _make_version_4)
-"""Step n leads from schema n to n + 1; PRAGMA user_version says where a file stands."""
+    for position, row in enumerate(csv.DictReader(STARTER_FILE.read_text("utf-8").splitlines())):
+        columns = [name for name in row if name != "emotion"]
+        values = ", ".join(f":{name}" for name in columns)
+        track = connection.execute(f"INSERT INTO tracks ({', '.join(columns)}) VALUES ({values})", row).lastrowid  # noqa: S608 - our own column names
+        connection.execute("INSERT INTO lists VALUES (?, ?, 'starter', ?, 'listed')", (row["emotion"], track, position))
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from musicond.core.models import Emotion, Song
 from musicond.library.database import sqlite_errors, transaction
-from musicond.library.recovery import open_file
+from musicond.library.recovery import open_catalogue
 
 if TYPE_CHECKING:
     import sqlite3
@@ -52,7 +52,7 @@ class CatalogueEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ListChange:
     """What a merge has changed, as "title, artist"."""
 
     added: tuple[str, ...] = ()
@@ -78,7 +78,7 @@ class CatalogueEditor:
     @classmethod
     def open(cls, path: Path | str, *, read_only: bool = False) -> Self:
         """Open the catalogue at `path`; see `rescue.open_file`."""
-        return cls(open_file(path, read_only=read_only), f"catalogue {path}")
+        return cls(open_catalogue(path, read_only=read_only), f"catalogue {path}")
 
     def __enter__(self) -> Self:
         return self
@@ -175,7 +175,7 @@ class CatalogueEditor:
             )
         return len(named)
 
-    def merge(self, emotion: Emotion, origin: str, songs: Sequence[Song], address: str | None = None) -> Change:
+    def merge(self, emotion: Emotion, origin: str, songs: Sequence[Song], address: str | None = None) -> ListChange:
         """Bring a list up to date with its source: append what is new, mark what is gone, drop what was replaced.
 
         `address` is the URI of a list that is a playlist.
@@ -196,7 +196,7 @@ class CatalogueEditor:
                 "INSERT INTO lists VALUES (?, ?, ?, ?, 'listed')",
                 [(emotion.value, key, origin, first + number) for number, key in enumerate(added)],
             )
-            change = Change(
+            change = ListChange(
                 tuple(f"{listed[key].title}, {listed[key].artist}" for key in added),
                 tuple(self._titles([key for key in vanished if key not in dropped])),
                 tuple(self._titles(dropped)),

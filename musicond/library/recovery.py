@@ -1,4 +1,4 @@
-"""Opens the catalogue's file; a damaged one is kept aside, and rebuilt from its backup and what it still gives."""
+"""Opening the catalogue's file; a damaged or outdated one is kept aside, and rebuilt from its backup and contents."""
 
 from __future__ import annotations
 
@@ -13,67 +13,64 @@ from musicond.library.database import BACKUP, MEMORY, DamagedError, back_up, ope
 log = logging.getLogger(__name__)
 
 
-def open_file(path: Path | str, *, read_only: bool = False) -> sqlite3.Connection:
-    """Return a connection to the file at `path` (or ":memory:"), made, migrated or rebuilt if need be.
+def open_catalogue(path: Path | str, *, read_only: bool = False) -> sqlite3.Connection:
+    """Return a connection to the file at `path` (or ":memory:"), created or rebuilt if necessary.
 
-    A foreign or newer file is refused and left as it is, raising CatalogueError; a damaged one is moved aside and
-    rebuilt, or refused (Damaged) with `read_only`, when nothing is made or written.
+    A foreign or newer file is left as it is and raises CatalogueError. A damaged or outdated one is moved aside and
+    rebuilt; with `read_only`, nothing is written and it raises DamagedError.
     """
     name = f"catalogue {path}"
     try:
         return open_database(path, name, read_only=read_only)
-    except DamagedError as damage:
+    except DamagedError as exc:
         if read_only or path == MEMORY:
             raise
-        _move_aside(Path(path), name)
+        path = Path(path)
+        copy = path.with_name(exc.copy_name)
+        _move_aside(path, copy, name)
         connection = open_database(path, name, read_only=False)
-        saved = _recover(connection, Path(path))
+        songs = _recover(connection, copy, name)
         log.warning(
             "%s; it was kept as %s, and a new one made from %s with the feedback on %d songs; for the rest: "
             "musicond catalogue refresh",
-            str(damage).partition("; ")[0],
-            _aside(Path(path)),
-            "its backup" if Path(path).with_name(BACKUP).exists() else "the starter",
-            saved,
+            str(exc).partition("; ")[0],
+            copy,
+            "its backup" if path.with_name(BACKUP).exists() else "the starter",
+            songs,
         )
         return connection
 
 
-def _aside(path: Path) -> Path:
-    return path.with_name("catalogue.damaged.sqlite")
-
-
-def _move_aside(path: Path, name: str) -> None:
-    """Keep the damaged file, and put its backup, where it is whole, in its place."""
+def _move_aside(path: Path, copy: Path, name: str) -> None:
+    """Keep the file as `copy`, and put its backup in its place if that can be used."""
     with sqlite_errors(name):
-        for end in ("", "-wal", "-shm"):
+        for suffix in ("", "-wal", "-shm"):
             with contextlib.suppress(FileNotFoundError):
-                path.with_name(path.name + end).replace(_aside(path).with_name(_aside(path).name + end))
+                path.with_name(path.name + suffix).replace(copy.with_name(copy.name + suffix))
         backup = path.with_name(BACKUP)
         try:
-            with contextlib.closing(open_database(backup, name, read_only=True)) as whole:
-                back_up(whole, path)
+            with contextlib.closing(open_database(backup, name, read_only=True)) as source:
+                back_up(source, path)
         except CatalogueError:
             backup.unlink(missing_ok=True)
 
 
-def _recover(connection: sqlite3.Connection, path: Path) -> int:
-    """Take over what can still be read of the damaged file; return on how many songs there is feedback now.
+def _recover(connection: sqlite3.Connection, copy: Path, name: str) -> int:
+    """Take over all readable rows of `copy`; return the number of songs with feedback.
 
-    The file is newer than what the new one was made from, so its values win.
+    The copy is newer than the backup, so its values win.
     """
-    numbers = _read(path, "tracks", ("track", "track_id"))
-    track_ids = {row["track"]: row["track_id"] for row in numbers}
-    with sqlite_errors(f"catalogue {path}"):
-        for table, columns in _schema(connection).items():
-            rows = _read(path, table, columns)
+    track_ids = {row.get("track"): row["track_id"] for row in _read(copy, "tracks", ("track", "track_id"))}
+    with sqlite_errors(name):
+        for table, columns in _columns(connection).items():
+            rows = _read(copy, table, columns)
             with transaction(connection):
                 for row in rows:
                     _take_over(connection, table, row, track_ids)
         return int(connection.execute("SELECT count(DISTINCT track) FROM feedback").fetchone()[0])
 
 
-def _schema(connection: sqlite3.Connection) -> dict[str, tuple[str, ...]]:
+def _columns(connection: sqlite3.Connection) -> dict[str, tuple[str, ...]]:
     """Return the columns of each table, `tracks` first, because the others refer to it."""
     columns: dict[str, tuple[str, ...]] = {}
     for table, column in connection.execute(
@@ -84,16 +81,16 @@ def _schema(connection: sqlite3.Connection) -> dict[str, tuple[str, ...]]:
     return columns
 
 
-def _read(path: Path, table: str, columns: tuple[str, ...]) -> list[dict[str, object]]:
-    """Return the rows of a table of the damaged file up to where the damage begins, with the columns that it has."""
+def _read(copy: Path, table: str, columns: tuple[str, ...]) -> list[dict[str, object]]:
+    """Return the rows of a table up to the first damaged page, with those of `columns` that it has."""
     rows: list[dict[str, object]] = []
     with (
         contextlib.suppress(sqlite3.Error),
-        contextlib.closing(sqlite3.connect(f"{_aside(path).as_uri()}?mode=rw", uri=True)) as damaged,
+        contextlib.closing(sqlite3.connect(f"{copy.as_uri()}?mode=rw", uri=True)) as source,
     ):
-        there = {str(row[1]) for row in damaged.execute(f"PRAGMA table_info({table})")}
-        names = [name for name in columns if name in there]
-        for row in damaged.execute(f"SELECT {', '.join(names)} FROM {table}"):  # noqa: S608 - our own names
+        present = {str(row[1]) for row in source.execute(f"PRAGMA table_info({table})")}
+        names = [name for name in columns if name in present]
+        for row in source.execute(f"SELECT {', '.join(names)} FROM {table}"):  # noqa: S608 - our own names
             rows.append(dict(zip(names, row, strict=True)))  # noqa: PERF401 - the rows before the damage are kept
     return rows
 
@@ -101,17 +98,17 @@ def _read(path: Path, table: str, columns: tuple[str, ...]) -> list[dict[str, ob
 def _take_over(
     connection: sqlite3.Connection, table: str, row: dict[str, object], track_ids: dict[object, object]
 ) -> None:
-    """Put a row into the new file, in which its song has another number; leave out what does not fit there."""
+    """Insert or update a row, whose track has another number in the new file; leave out a row that does not fit."""
     values = {name: f":{name}" for name in row}
     if table == "tracks":
-        values.pop("track", None)  # the new file numbers its songs itself
+        values.pop("track", None)  # the new file numbers its tracks itself
     elif "track" in row:
         row = {**row, "track": track_ids.get(row["track"])}
         values["track"] = "(SELECT track FROM tracks WHERE track_id = :track)"
-    renewed = ", ".join(f"{name} = coalesce(excluded.{name}, {name})" for name in values)
+    updates = ", ".join(f"{name} = coalesce(excluded.{name}, {name})" for name in values)
     with contextlib.suppress(sqlite3.IntegrityError):
         connection.execute(
             f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(values.values())}) "  # noqa: S608 - our own names
-            f"ON CONFLICT DO UPDATE SET {renewed}",
+            f"ON CONFLICT DO UPDATE SET {updates}",
             row,
         )

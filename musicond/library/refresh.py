@@ -1,4 +1,4 @@
-"""Brings the lists up to date with their sources: list by list, to be cut off at any moment and gone on with."""
+"""The refresh of the lists from their sources: list by list; it can be interrupted at any moment and continued."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from zlib import crc32
 
 from musicond.config.schema import SEARCH, SPOTIFY
 from musicond.errors import ListError
+from musicond.library.audio_files import TagCache
 from musicond.library.database import sqlite_errors
-from musicond.library.editor import OWN, CatalogueEditor, Change
-from musicond.library.sources import SqliteTagCache, make_source
+from musicond.library.editor import OWN, CatalogueEditor, ListChange
+from musicond.library.sources import make_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,21 +19,21 @@ if TYPE_CHECKING:
 
     from musicond.core.models import Emotion, Song
     from musicond.core.ports import ListSource
-
-    Builders = Mapping[str, Callable[[str, Emotion], ListSource]]
+    from musicond.library.sources import SourceBuilders
 
 MOST_SONGS = 50_000
 """Of one list."""
-TELL_EVERY = 20
+PROGRESS_EVERY = 20
+"""Songs."""
 
 
-class Stopped(Exception):  # noqa: N818 - says what it is
-    """The refresh was asked to end; what was done stays done."""
+class RefreshCancelledError(Exception):
+    """The refresh was asked to end; completed lists stay refreshed."""
 
 
 @dataclass(frozen=True, slots=True)
 class RefreshProgress:
-    """How far a refresh is."""
+    """Progress of a refresh."""
 
     done: int
     """Lists."""
@@ -40,19 +41,19 @@ class RefreshProgress:
     name: str
     """The list being read."""
     songs: int
-    """Read of it so far."""
+    """Number read from it so far."""
 
 
 @dataclass
 class RefreshReport:
-    """What a refresh has changed, by list."""
+    """Changes made by a refresh."""
 
-    changes: dict[tuple[str, str], Change] = field(default_factory=dict)
+    changes: dict[tuple[str, str], ListChange] = field(default_factory=dict)
     """By emotion and list."""
-    faults: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
     """Lists that could not be read; they stay as they were."""
     again_s: float | None = None
-    """Seconds after which some of them may be readable; None: nothing says so."""
+    """Seconds after which some of these may be readable; None: unknown."""
 
     def summary(self) -> str:
         """Return one line that names no song and no emotion, for the log."""
@@ -60,126 +61,117 @@ class RefreshReport:
         new, gone, replaced = (
             sum(len(getattr(change, name)) for change in changes) for name in ("added", "gone", "replaced")
         )
-        told = f"{new} new songs, {gone} no longer listed, {replaced} replaced"
-        return f"{told}, {len(self.faults)} lists could not be read" if self.faults else told
+        text = f"{new} new songs, {gone} no longer listed, {replaced} replaced"
+        return f"{text}, {len(self.errors)} lists could not be read" if self.errors else text
 
-    def as_json(self) -> dict[str, object]:
+    def to_json(self) -> dict[str, object]:
         """Return it for the control socket."""
         lists = [
             {"emotion": emotion, "list": name, "new": change.added, "gone": change.gone, "replaced": change.replaced}
             for (emotion, name), change in self.changes.items()
         ]
-        return {"summary": self.summary(), "lists": lists, "faults": self.faults}
+        return {"summary": self.summary(), "lists": lists, "faults": self.errors}
 
 
 class Refresh:
-    """One refresh of all lists that are wanted.
+    """One refresh of all wanted lists; `should_stop` interrupts it.
 
-    A search stands in: it is read only where every other list of the mood at Spotify is gone or empty. While one of
-    them can be read, its songs leave; while one could merely not be reached, all stays as it is.
+    A search is a fallback: it is read only where every other list of the mood at Spotify is gone or empty. While one
+    of them can be read, the songs of the search leave; while one is merely out of reach, all stays as it is.
     """
 
-    def __init__(self, wanted: Mapping[Emotion, Sequence[str]], others: Builders | None = None) -> None:
-        self._wanted = wanted
-        self._todo = [(emotion, name) for emotion, names in wanted.items() for name in sorted(names, key=_is_search)]
-        self._found: dict[tuple[Emotion, str], bool] = {}
-        """Whether a list gave songs (True) or is gone or empty (False); one that failed otherwise is missing here."""
-        self._resting: set[tuple[Emotion, str]] = set()
-        """Searches that are not needed."""
-        self._others = others or {}
-        self.progress = RefreshProgress(0, len(self._todo), "", 0)
-        """Swapped as a whole; other threads may look."""
+    def __init__(
+        self,
+        wanted: Mapping[Emotion, Sequence[str]],
+        builders: SourceBuilders | None = None,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._wanted, self._builders, self._should_stop = wanted, builders, should_stop
+        self._lists = [(emotion, name) for emotion, names in wanted.items() for name in sorted(names, key=_is_search)]
+        self._has_songs: dict[tuple[Emotion, str], bool] = {}
+        """Whether a list has songs (True), or is gone or empty (False); one that failed otherwise is missing here."""
+        self._unneeded: set[tuple[Emotion, str]] = set()
+        """Searches whose mood has another list."""
+        self._report = RefreshReport()
+        self.progress = RefreshProgress(0, len(self._lists), "", 0)
+        """Replaced as a whole, so that other threads may read it."""
 
     @property
     def mark(self) -> float:
-        """A number that differs where other lists are wanted: an interrupted refresh of those is not gone on with."""
-        return float(crc32(repr(self._todo).encode()))
+        """A checksum of the wanted lists: an interrupted refresh is continued only for the same lists."""
+        return float(crc32(repr(self._lists).encode()))
 
-    def run(
-        self, path: Path, *, first: int, finished: Callable[[int], None], stopped: Callable[[], bool] = lambda: False
-    ) -> RefreshReport:
-        """Refresh from list number `first` on, telling after each how many are `finished`.
+    def run(self, path: Path, *, first: int = 0, on_list_done: Callable[[int], None] = lambda _: None) -> RefreshReport:
+        """Refresh from list number `first` on; call `on_list_done` with the number of completed lists after each.
 
-        Raises CatalogueError; Stopped as soon as `stopped` is true.
+        Raises CatalogueError, and RefreshCancelledError as soon as `should_stop` returns True.
         """
-        report = RefreshReport()
-        with CatalogueEditor.open(path) as lists:
-            shelf = SqliteTagCache(lists.connection)
-            self._look_back(lists, first)
-            for number, (emotion, name) in enumerate(self._todo[first:], start=first):
-                self.progress = RefreshProgress(number, len(self._todo), name, 0)
-                if self._wanted_now(emotion, name):
-                    self._bring(lists, shelf, emotion, name, report, stopped)
-                finished(number + 1)
-            self._drop_unwanted(lists, report)
-        self.progress = RefreshProgress(len(self._todo), len(self._todo), "", 0)
-        return report
+        with CatalogueEditor.open(path) as editor:
+            tag_cache = TagCache(editor.connection)
+            self._restore(editor, first)
+            for number, (emotion, name) in enumerate(self._lists[first:], start=first):
+                self.progress = RefreshProgress(number, len(self._lists), name, 0)
+                if self._is_needed(emotion, name):
+                    self._refresh_list(editor, tag_cache, emotion, name)
+                on_list_done(number + 1)
+            self._drop_unwanted(editor)
+        self.progress = RefreshProgress(len(self._lists), len(self._lists), "", 0)
+        return self._report
 
-    def _bring(
-        self,
-        lists: CatalogueEditor,
-        shelf: SqliteTagCache,
-        emotion: Emotion,
-        name: str,
-        report: RefreshReport,
-        stopped: Callable[[], bool],
-    ) -> None:
-        """Read one list into the catalogue; raise Stopped, CatalogueError."""
+    def _refresh_list(self, editor: CatalogueEditor, tag_cache: TagCache, emotion: Emotion, name: str) -> None:
+        """Read one list into the catalogue; raise RefreshCancelledError, CatalogueError."""
         try:
-            with sqlite_errors(lists.name):
-                source = make_source(name, emotion, shelf, self._others)
-                songs = list(self._read(source, name, stopped))
-                shelf.flush()
-            self._found[emotion, name] = True
-            if change := lists.merge(emotion, name, songs, source.uri):
-                report.changes[emotion.value, name] = change
-        except ListError as fault:
-            report.faults.append(str(fault))
-            if fault.gone:
-                self._found[emotion, name] = False
-            if fault.wait_s is not None:
-                report.again_s = max(fault.wait_s, report.again_s or 0.0)
-        except Stopped:
-            with sqlite_errors(lists.name):
-                shelf.flush()
-            raise
+            with sqlite_errors(editor.name):
+                source = make_source(name, emotion, tag_cache, self._builders)
+                try:
+                    songs = list(self._read(source, name))
+                finally:
+                    tag_cache.flush()
+            self._has_songs[emotion, name] = True
+            if change := editor.merge(emotion, name, songs, source.uri):
+                self._report.changes[emotion.value, name] = change
+        except ListError as exc:
+            self._report.errors.append(str(exc))
+            if exc.gone:
+                self._has_songs[emotion, name] = False
+            if exc.wait_s is not None:
+                self._report.again_s = max(exc.wait_s, self._report.again_s or 0.0)
 
-    def _wanted_now(self, emotion: Emotion, name: str) -> bool:
-        others = [each for each in self._wanted[emotion] if each.startswith(SPOTIFY) and not _is_search(each)]
-        if not _is_search(name) or not others:
+    def _is_needed(self, emotion: Emotion, name: str) -> bool:
+        names = [name for name in self._wanted[emotion] if name.startswith(SPOTIFY) and not _is_search(name)]
+        if not _is_search(name) or not names:
             return True
-        found = [self._found.get((emotion, each)) for each in others]
-        if any(found):
-            self._resting.add((emotion, name))
-        return all(each is False for each in found)
+        states = [self._has_songs.get((emotion, name)) for name in names]
+        if any(states):
+            self._unneeded.add((emotion, name))
+        return all(has_songs is False for has_songs in states)
 
-    def _look_back(self, lists: CatalogueEditor, first: int) -> None:
-        """Take what a refresh that was cut off has left no songs of for gone."""
-        for emotion, name in self._todo[:first]:
-            if not any(entry.origin == name for entry in lists.entries(emotion)):
-                self._found[emotion, name] = False
+    def _restore(self, editor: CatalogueEditor, first: int) -> None:
+        """Regard lists without songs as gone if the interrupted refresh has completed them."""
+        for emotion, name in self._lists[:first]:
+            if not any(entry.origin == name for entry in editor.entries(emotion)):
+                self._has_songs[emotion, name] = False
 
-    def _read(self, source: ListSource, name: str, stopped: Callable[[], bool]) -> Iterator[Song]:
+    def _read(self, source: ListSource, name: str) -> Iterator[Song]:
         count = 0
-        for song in source.tracks():
-            if stopped():
-                raise Stopped
-            count += 1
+        for count, song in enumerate(source.tracks(), start=1):
+            if self._should_stop():
+                raise RefreshCancelledError
             if count > MOST_SONGS:
                 raise ListError(f"{name}: more than {MOST_SONGS} songs; split it")
-            if count % TELL_EVERY == 0:
+            if count % PROGRESS_EVERY == 0:
                 self.progress = RefreshProgress(self.progress.done, self.progress.total, name, count)
             yield song
         if count == 0:
             raise ListError(f"{name}: no songs in it; the list stays as it was", gone=True)
 
-    def _drop_unwanted(self, lists: CatalogueEditor, report: RefreshReport) -> None:
+    def _drop_unwanted(self, editor: CatalogueEditor) -> None:
         for emotion, wanted in self._wanted.items():
-            names = [name for name in wanted if (emotion, name) not in self._resting]
+            names = [name for name in wanted if (emotion, name) not in self._unneeded]
             # A list whose new sources can't be read keeps its old songs.
-            present = {entry.origin for entry in lists.entries(emotion)}
-            if present & set(names or [OWN]) and (gone := lists.drop_other_origins(emotion, names)):
-                report.changes[emotion.value, "no longer configured"] = Change(replaced=gone)
+            present = {entry.origin for entry in editor.entries(emotion)}
+            if present & set(names or [OWN]) and (titles := editor.drop_other_origins(emotion, names)):
+                self._report.changes[emotion.value, "no longer configured"] = ListChange(replaced=titles)
 
 
 def _is_search(name: str) -> bool:

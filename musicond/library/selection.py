@@ -1,4 +1,4 @@
-"""From where each mood's songs come: as configured, or as a person chose since, which lasts over restarts."""
+"""The lists of each mood: those of the configuration, or those chosen on the page, which last over restarts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from musicond.runtime.json_file import JsonFile, JsonObject
 
-Wanted = dict[Emotion, tuple[str, ...]]
+ListNames = dict[Emotion, tuple[str, ...]]
 
 FILE_NAME = "lists.json"
 MOST = 20
@@ -25,38 +25,41 @@ LONGEST = 300
 
 
 class ListSelection:
-    """The configured lists with what was chosen instead, which `store` keeps."""
+    """The configured lists, and in their place those that were chosen, which `file` keeps.
+
+    `schemes` are the prefixes of names that other packages read, for example "spotify".
+    """
 
     def __init__(
-        self, configured: Mapping[Emotion, Sequence[str]], store: JsonFile, schemes: Collection[str] = ()
+        self, configured: Mapping[Emotion, Sequence[str]], file: JsonFile, schemes: Collection[str] = ()
     ) -> None:
         self.configured = configured
-        self._store, self._schemes = store, schemes
+        self._file, self._schemes = file, schemes
 
-    def wanted(self) -> Wanted:
+    def wanted(self) -> ListNames:
         """Return the lists in force."""
         chosen = self._chosen()
         return {emotion: chosen.get(emotion, tuple(names)) for emotion, names in self.configured.items()}
 
     def to_json(self) -> dict[str, object]:
-        """Return `lists` by emotion, and which emotions' are `chosen` and not configured."""
+        """Return `lists` by emotion, and the emotions whose lists were `chosen`."""
         return {"lists": self.wanted(), "chosen": list(self._chosen()), "spotify": "spotify" in self._schemes}
 
     def select(self, emotion: Emotion, names: Any) -> None:
-        """Take these lists for a mood from now on, None: the configured ones; raise ListError, CatalogueError."""
+        """Choose the lists of a mood; None restores those of the configuration. Raises ListError, CatalogueError."""
         chosen = self._chosen()
         if names is None:
             chosen.pop(emotion, None)
         else:
-            chosen[emotion] = self._checked(names)
+            chosen[emotion] = self._validate(names)
         try:
-            self._store.save({each.value: json.dumps(lists) for each, lists in chosen.items()})
-        except OSError as fault:
-            raise CatalogueError(f"{self._store.path}: {fault.strerror}; make room on the disk") from None
+            self._file.save({mood.value: json.dumps(lists) for mood, lists in chosen.items()})
+        except OSError as exc:
+            raise CatalogueError(f"{self._file.path}: {exc.strerror}; make room on the disk") from None
 
-    def _checked(self, names: Any) -> tuple[str, ...]:
-        """Return the names; of files only those that the configuration names: the page must not look for others."""
-        if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
+    def _validate(self, names: Any) -> tuple[str, ...]:
+        """Return the names; raise ListError for files that the configuration does not name: the page must not try."""
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise ListError("lists is no list of names")
         if len(names) > MOST or len(set(names)) < len(names):
             raise ListError(f"a list is named twice, or there are more than {MOST}; remove some")
@@ -73,18 +76,18 @@ class ListSelection:
                 raise ListError("Spotify is not set up; see docs/spotify.md")
         return tuple(names)
 
-    def _chosen(self) -> Wanted:
-        return chosen_from(self._store.load(default={}))
+    def _chosen(self) -> ListNames:
+        return parse_selection(self._file.load(default={}))
 
 
-def chosen_from(kept: JsonObject) -> Wanted:
-    """Return the lists that were kept; what can't be understood is left out."""
-    found: Wanted = {}
+def parse_selection(stored: JsonObject) -> ListNames:
+    """Return the chosen lists of a stored object; leave out those that can't be understood."""
+    selection: ListNames = {}
     for emotion in Emotion:
         try:
-            names = json.loads(str(kept[emotion.value]))
+            names = json.loads(str(stored[emotion.value]))
         except (KeyError, ValueError):
             continue
-        if isinstance(names, list) and all(isinstance(each, str) for each in names):
-            found[emotion] = tuple(names)
-    return found
+        if isinstance(names, list) and all(isinstance(name, str) for name in names):
+            selection[emotion] = tuple(names)
+    return selection

@@ -109,16 +109,16 @@ def write_csv(entries: Iterable[CatalogueEntry]) -> str:
     out = io.StringIO(newline="")
     writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(written(entries))
+    writer.writerows(export_rows(entries))
     return out.getvalue()
 
 
 def write_json(entries: Iterable[CatalogueEntry]) -> str:
     """Return entries as JSON that `read_json` reads."""
-    return json.dumps(list(written(entries)), ensure_ascii=False, indent=1) + "\n"
+    return json.dumps(list(export_rows(entries)), ensure_ascii=False, indent=1) + "\n"
 
 
-def written(entries: Iterable[CatalogueEntry]) -> Iterator[dict[str, object]]:
+def export_rows(entries: Iterable[CatalogueEntry]) -> Iterator[dict[str, object]]:
     """Yield what is exported of each entry; a song that came by two lists stands once."""
     seen: set[tuple[str, str]] = set()
     for each in entries:
@@ -127,7 +127,7 @@ def written(entries: Iterable[CatalogueEntry]) -> Iterator[dict[str, object]]:
             yield {name: getattr(each, name) for name in COLUMNS}
 
 
-def as_message(rows: Sequence[Row]) -> list[dict[str, object]]:
+def rows_to_json(rows: Sequence[Row]) -> list[dict[str, object]]:
     """Return rows in the form that `read_row` takes, for the control socket."""
     found: list[dict[str, object]] = []
     for row in rows:

@@ -18,7 +18,7 @@ from spotipy.oauth2 import SpotifyPKCE
 
 from musicond.core.outcome import Account
 from musicond.errors import PlaybackError
-from musicond.spotify.http import CONNECT_S, READ_S, SIGN_IN, DeadlineSession, limited
+from musicond.spotify.http import CONNECT_S, READ_S, SIGN_IN, DeadlineSession, rate_limit_error
 from musicond.spotify.token_file import Grant, expiry_warning, warning_due
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ EARLY_S = 60.0
 """A token is renewed so long before its end."""
 LOCK_S = 20.0
 """Longer than a renewal takes: another thread's."""
-LOOK_SCOPES = (
+READ_SCOPES = (
     "playlist-read-private",
     "playlist-read-collaborative",
     "user-library-read",
@@ -59,7 +59,7 @@ class MemoryCache(CacheHandler):  # type: ignore[misc]  # spotipy ships no types
         self.info = token_info
 
 
-def pkce(client_id: str, redirect_uri: str, scopes: Collection[str]) -> tuple[SpotifyPKCE, DeadlineSession]:
+def build_pkce(client_id: str, redirect_uri: str, scopes: Collection[str]) -> tuple[SpotifyPKCE, DeadlineSession]:
     """Return spotipy's half of a sign-in, which opens no browser and asks nobody, and the session it uses."""
     session = DeadlineSession()
     made = SpotifyPKCE(
@@ -75,12 +75,12 @@ def pkce(client_id: str, redirect_uri: str, scopes: Collection[str]) -> tuple[Sp
     return made, session
 
 
-def answered(session: DeadlineSession, fault: Exception) -> PlaybackError:
+def token_error(session: DeadlineSession, fault: Exception) -> PlaybackError:
     """Return the error for a token that was not given, for any reason but `invalid_grant`."""
     if session.last_status == 429:  # noqa: PLR2004 - too many requests
-        return limited(session.wait_s)
+        return rate_limit_error(session.wait_s)
     if isinstance(fault, requests.RequestException):
-        return unreachable(fault)
+        return network_error(fault)
     if session.last_status is not None and session.last_status >= 500:  # noqa: PLR2004 - the server's own faults
         return PlaybackError(f"Spotify has trouble of its own ({session.last_status}); tried again by itself")
     error = str(getattr(fault, "error", "") or "a broken answer")[:60]
@@ -89,7 +89,7 @@ def answered(session: DeadlineSession, fault: Exception) -> PlaybackError:
     return PlaybackError(f"Spotify gives no token ({error}); check spotify.client_id and the app's redirect URI")
 
 
-def unreachable(fault: requests.RequestException) -> PlaybackError:
+def network_error(fault: requests.RequestException) -> PlaybackError:
     """Return the error for a network that fails."""
     if isinstance(fault, requests.Timeout):
         return PlaybackError("Spotify does not answer in time; tried again by itself")
@@ -102,14 +102,14 @@ class SpotifyAuth:
     """For any thread. `scopes` are what the configuration needs."""
 
     def __init__(self, store: TokenFile, client_id: str, redirect_uri: str, scopes: Collection[str]) -> None:
-        self.store, self.client_id, self.redirect_uri, self.scopes = store, client_id, redirect_uri, tuple(scopes)
+        self.token_file, self.client_id, self.redirect_uri, self.scopes = store, client_id, redirect_uri, tuple(scopes)
         self._lock = threading.Lock()
         self._token: tuple[str, float, str] | None = None
         """The token, when it ends (monotonic seconds), and of which sign-in it is."""
         self._rest: tuple[float, PlaybackError] | None = None
-        self._pkce, self._session = pkce(client_id, redirect_uri, self.scopes)
+        self._pkce, self._session = build_pkce(client_id, redirect_uri, self.scopes)
 
-    def check(self) -> None:
+    def check_cool_down(self) -> None:
         """Raise SpeakerError while Spotify wants to be left alone."""
         rest = self._rest
         if rest is not None and time.monotonic() < rest[0]:
@@ -124,16 +124,16 @@ class SpotifyAuth:
 
     def credentials(self) -> Grant:
         """Return the sign-in in force; raise SpeakerError with `sign_in` where there is none."""
-        grant = self.store.load()
+        grant = self.token_file.load()
         if grant is None or grant.client_id != self.client_id:
             raise PlaybackError(f"nobody is signed in at Spotify; {SIGN_IN.replace(' again', '')}", sign_in=True)
         if not set(self.scopes) <= set(grant.scope.split()):
             raise PlaybackError(f"Spotify has to allow more than before; {SIGN_IN}", sign_in=True)
         return grant
 
-    def token(self) -> str:
+    def get_token(self) -> str:
         """Return a token for an hour's requests; raise SpeakerError."""
-        self.check()
+        self.check_cool_down()
         grant = self.credentials()
         held = self._token
         if held is not None and held[2] == grant.refresh_token and time.monotonic() < held[1]:
@@ -145,7 +145,7 @@ class SpotifyAuth:
         finally:
             self._lock.release()
 
-    def drop(self, token: str) -> None:
+    def discard_token(self, token: str) -> None:
         """Forget a token that Spotify no longer takes."""
         held = self._token
         if held is not None and held[0] == token:
@@ -170,13 +170,13 @@ class SpotifyAuth:
             token, lasts, refresh = str(found["access_token"]), float(found["expires_in"]), str(found["refresh_token"])
         except SpotifyBaseException as fault:
             if getattr(fault, "error", None) == "invalid_grant":
-                self.store.discard()
+                self.token_file.delete()
                 log.warning("Spotify no longer takes the sign-in; %s", SIGN_IN)
                 raise PlaybackError(f"Spotify no longer takes the sign-in; {SIGN_IN}", sign_in=True) from None
-            raise self.cool_down(answered(self._session, fault)) from None
+            raise self.cool_down(token_error(self._session, fault)) from None
         except (requests.RequestException, ValueError, KeyError, TypeError, AttributeError) as fault:
-            raise self.cool_down(answered(self._session, fault)) from None
+            raise self.cool_down(token_error(self._session, fault)) from None
         if refresh != grant.refresh_token:
-            self.store.save(Grant(refresh, grant.authorized_at, grant.scope, grant.client_id, grant.user))
+            self.token_file.save(Grant(refresh, grant.authorized_at, grant.scope, grant.client_id, grant.user))
         self._token = (token, time.monotonic() + max(1.0, lasts - EARLY_S), refresh)
         return token

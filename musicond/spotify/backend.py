@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from musicond.core.models import Track
     from musicond.core.outcome import Account
     from musicond.spotify.auth import SpotifyAuth
-    from musicond.spotify.client import Client
+    from musicond.spotify.client import SpotifyClient
 
 HINT = (
     "select it once in a Spotify app, and see docs/spotify.md for a speaker that stays invisible; "
@@ -29,7 +29,9 @@ class SpotifyBackend:
 
     name = "spotify"
 
-    def __init__(self, client: Client, access: SpotifyAuth, device: str | None, *, anywhere: bool = False) -> None:
+    def __init__(
+        self, client: SpotifyClient, access: SpotifyAuth, device: str | None, *, anywhere: bool = False
+    ) -> None:
         self._client, self._access, self._device, self._anywhere = client, access, device, anywhere
 
     def get_status(self) -> PlayerStatus:
@@ -47,7 +49,7 @@ class SpotifyBackend:
             playing=found.get("is_playing") is True,
             on_our_device=here,
             item_ids=frozenset(names or ({"something"} if found.get("is_playing") is True else ())),
-            track=words.track(item),
+            track=words.to_track(item),
             elapsed_s=_seconds(found.get("progress_ms")) or 0.0,
             duration_s=_seconds(item.get("duration_ms")),
             device=str(device.get("name") or "") or None,
@@ -101,7 +103,7 @@ class SpotifyBackend:
     def _find(self) -> str:
         """Return the id of the speaker now; raise SpeakerError."""
         found = self._client.devices()
-        able = [each for each in found if usable(each)]
+        able = [each for each in found if is_usable(each)]
         if self._anywhere:
             able.sort(key=lambda each: each.get("is_active") is not True)
         elif self._device is None:
@@ -118,7 +120,7 @@ class SpotifyBackend:
         raise PlaybackError(f"{what} is {'' if self._anywhere else 'not '}visible at Spotify; {HINT}")
 
 
-def usable(device: Mapping[str, Any]) -> bool:
+def is_usable(device: Mapping[str, Any]) -> bool:
     """Whether a device can be told to play."""
     return bool(device.get("id")) and device.get("is_restricted") is not True
 

@@ -11,8 +11,8 @@ from spotipy.exceptions import SpotifyException
 from musicond.core.models import Song, Track
 from musicond.errors import PlaybackError
 from musicond.spotify import auth as places
-from musicond.spotify.auth import TIMEOUT_S, unreachable
-from musicond.spotify.http import SIGN_IN, DeadlineSession, folded
+from musicond.spotify.auth import TIMEOUT_S, network_error
+from musicond.spotify.http import SIGN_IN, DeadlineSession, api_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -26,7 +26,7 @@ MOST_FOUND = 50
 UNAUTHORISED = 401
 
 
-class Client:
+class SpotifyClient:
     """For one thread."""
 
     def __init__(self, access: SpotifyAuth) -> None:
@@ -100,18 +100,18 @@ class Client:
     def _ask(self, call: Callable[..., Any], *args: object, **more: object) -> dict[str, Any]:
         """Return an answer's object, empty for an answer without one; a token that has died is renewed once."""
         for last in (False, True):
-            token = self._access.token()
+            token = self._access.get_token()
             self._api.set_auth(token)
             try:
                 found = call(*args, **more)
             except SpotifyException as fault:
                 if fault.http_status != UNAUTHORISED:
-                    raise self._access.cool_down(folded(fault)) from None
-                self._access.drop(token)
+                    raise self._access.cool_down(api_error(fault)) from None
+                self._access.discard_token(token)
                 if last:
                     raise PlaybackError(f"Spotify takes no token of this sign-in; {SIGN_IN}") from None
             except requests.RequestException as fault:
-                raise unreachable(fault) from None
+                raise network_error(fault) from None
             except (ValueError, TypeError, AttributeError, KeyError):
                 raise PlaybackError("Spotify's answer was broken; tried again by itself") from None
             else:
@@ -126,7 +126,7 @@ def _dicts(found: object) -> list[dict[str, Any]]:
 URI = "spotify:track:"
 
 
-def song(found: Mapping[str, Any] | None, source: str) -> Song | None:
+def to_song(found: Mapping[str, Any] | None, source: str) -> Song | None:
     """Return the song of a track's object; None for what can't be played: local files, episodes, unavailable ones."""
     if not found or found.get("is_local") or found.get("is_playable") is False:
         return None
@@ -138,23 +138,23 @@ def song(found: Mapping[str, Any] | None, source: str) -> Song | None:
     popularity = found.get("popularity")
     return Song(
         title=title,
-        artist=artist(found),
+        artist=artist_name(found),
         track_id=uri,
         link=f"https://open.spotify.com/track/{uri.removeprefix(URI)}",
         year=int(year) if year.isascii() and year.isdigit() and int(year) > 0 else None,
         popularity=popularity if isinstance(popularity, int) and 0 <= popularity <= 100 else None,  # noqa: PLR2004
         source=source,
-        album=album(found) or None,
+        album=album_name(found) or None,
     )
 
 
-def album(found: Mapping[str, Any]) -> str:
+def album_name(found: Mapping[str, Any]) -> str:
     """Return the name of the album of a track's object, empty where there is none."""
     record = found.get("album")
     return str(record.get("name") or "") if isinstance(record, dict) else ""
 
 
-def artist(found: Mapping[str, Any]) -> str:
+def artist_name(found: Mapping[str, Any]) -> str:
     """Return the first artist of a track's object."""
     artists = found.get("artists")
     linked_uris = (
@@ -163,13 +163,13 @@ def artist(found: Mapping[str, Any]) -> str:
     return next((name for name in linked_uris if name), "unknown artist")
 
 
-def track(found: Mapping[str, Any] | None) -> Track | None:
+def to_track(found: Mapping[str, Any] | None) -> Track | None:
     """Return what plays, for people to read: also an episode or a local file."""
     if not found or not found.get("name"):
         return None
     uri = str(found.get("uri") or "")
     link = f"https://open.spotify.com/track/{uri.removeprefix(URI)}" if uri.startswith(URI) else ""
-    return Track(uri, str(found["name"]), artist(found), link, album(found))
+    return Track(uri, str(found["name"]), artist_name(found), link, album_name(found))
 
 
 def linked_uris(found: Mapping[str, Any] | None) -> set[str]:

@@ -131,11 +131,11 @@ STATUSES = {
 }
 
 
-def folded(fault: SpotifyException) -> PlaybackError:
+def api_error(fault: SpotifyException) -> PlaybackError:
     """Return the error to raise for an answer of the Web API that is not 401."""
     status, reason, message = fault.http_status, str(fault.reason or ""), str(fault.msg).lower()
     if status == 429:  # noqa: PLR2004 - too many requests
-        return limited(_retry_after(fault), quota="QUOTA" in reason.upper() or "quota" in message)
+        return rate_limit_error(_retry_after(fault), quota="QUOTA" in reason.upper() or "quota" in message)
     if status >= 500:  # noqa: PLR2004 - the server's own faults
         return PlaybackError(f"Spotify has trouble of its own ({status}); tried again by itself")
     known = REASONS.get(reason) or next((words for sign, words in WORDS.items() if sign in message), None)
@@ -143,7 +143,7 @@ def folded(fault: SpotifyException) -> PlaybackError:
     return PlaybackError(text, sign_in="permissions" in text, gone=known is None and status in (403, 404))
 
 
-def limited(wait_s: float | None, *, quota: bool = False) -> PlaybackError:
+def rate_limit_error(wait_s: float | None, *, quota: bool = False) -> PlaybackError:
     """Return the error for too many requests, to be asked again after `wait_s`."""
     wait_s = wait_s or RATE_S
     minutes = -(-wait_s // 60)

@@ -6,13 +6,13 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from musicond.errors import ListError, PlaybackError
-from musicond.spotify.client import song
+from musicond.spotify.client import to_song
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from musicond.core.models import Song
-    from musicond.spotify.client import Client
+    from musicond.spotify.client import SpotifyClient
 
 LINK = re.compile(r"https://open\.spotify\.com/(?:intl-[a-z]+/)?playlist/([A-Za-z0-9]{22})(?:[/?#].*)?")
 ID = re.compile(r"[A-Za-z0-9]{22}")
@@ -24,7 +24,7 @@ RIGHT = (
 class SpotifyList:
     """One list, by its name in the configuration."""
 
-    def __init__(self, name: str, client: Client) -> None:
+    def __init__(self, name: str, client: SpotifyClient) -> None:
         self._name, self._client = name, client
         self.uri: str | None = None
         """The playlist's URI, once it has been read; None for the liked songs and a search."""
@@ -33,7 +33,7 @@ class SpotifyList:
         """Yield its songs that can be played; raise ListError."""
         try:
             for found in self._tracks():
-                if (made := song(found, self._name)) is not None:
+                if (made := to_song(found, self._name)) is not None:
                     yield made
         except PlaybackError as fault:
             raise ListError(f"{self._name}: {fault}", wait_s=fault.wait_s, gone=fault.gone) from None

@@ -18,9 +18,9 @@ import requests
 from spotipy.exceptions import SpotifyBaseException
 
 from musicond.errors import CommandError, ListError, PlaybackError
-from musicond.spotify.auth import answered, pkce
-from musicond.spotify.backend import usable
-from musicond.spotify.client import Client
+from musicond.spotify.auth import build_pkce, token_error
+from musicond.spotify.backend import is_usable
+from musicond.spotify.client import SpotifyClient
 from musicond.spotify.token_file import Grant, expiry_warning, warning_due
 
 if TYPE_CHECKING:
@@ -45,14 +45,14 @@ class SignIn:
     """One for the process, for one thread at a time. `changed` is called when somebody signs in or out."""
 
     def __init__(self, access: SpotifyAuth, changed: Callable[[], None] = lambda: None) -> None:
-        self._access, self.changed = access, changed
+        self._access, self.on_change = access, changed
         self._begun: tuple[SpotifyPKCE, DeadlineSession, str, float] | None = None
         self._failed: str | None = None
         """Why the last sign-in came to nothing."""
         self._pending = False
         """The second step is being done."""
 
-    def do(self, action: str, arguments: Mapping[str, Any]) -> dict[str, object]:
+    def run_action(self, action: str, arguments: Mapping[str, Any]) -> dict[str, object]:
         """Do one of `status`, `begin`, `finish`, `logout`, `devices`.
 
         Raises ListError for what makes no sense, CommandError for a wrong moment, SpeakerError where Spotify refuses.
@@ -107,7 +107,7 @@ class SignIn:
 
     def begin(self) -> dict[str, object]:
         """Return the address to open; an earlier beginning is forgotten."""
-        made, session = pkce(self._access.client_id, self._access.redirect_uri, self._access.scopes)
+        made, session = build_pkce(self._access.client_id, self._access.redirect_uri, self._access.scopes)
         state, self._failed = secrets.token_urlsafe(16), None
         self._begun = (made, session, state, time.monotonic())
         return {"url": made.get_authorize_url(state)}
@@ -135,23 +135,23 @@ class SignIn:
         ) as fault:
             if getattr(fault, "error", None) == "invalid_grant":
                 raise CommandError(f"this address was used already or has become too old; {AGAIN}") from None
-            raise answered(session, fault) from None
+            raise token_error(session, fault) from None
         now = datetime.now().astimezone().isoformat(timespec="seconds")
         grant = Grant(refresh, now, scope, self._access.client_id)
-        self._access.store.save(grant)
+        self._access.token_file.save(grant)
         self._failed = None
         self._name(grant)
-        self.changed()
+        self.on_change()
 
     def logout(self) -> dict[str, object]:
         """Forget the sign-in."""
-        self._access.store.discard()
-        self.changed()
+        self._access.token_file.delete()
+        self.on_change()
         return self.status()
 
     def devices(self) -> dict[str, object]:
         """Return the speakers that Spotify shows now."""
-        client = Client(self._access)
+        client = SpotifyClient(self._access)
         try:
             found = client.devices()
         finally:
@@ -163,7 +163,7 @@ class SignIn:
                     "type": str(each.get("type") or ""),
                     "active": each.get("is_active") is True,
                     "restricted": each.get("is_restricted") is True,
-                    "usable": usable(each),
+                    "usable": is_usable(each),
                 }
                 for each in found
             ]
@@ -171,20 +171,22 @@ class SignIn:
 
     def _name(self, grant: Grant) -> None:
         """Keep the user's name too; it is only for people to read."""
-        client = Client(self._access)
+        client = SpotifyClient(self._access)
         try:
             name = client.me()
         except PlaybackError:
             return
         finally:
             client.close()
-        kept = self._access.store.load()  # the first token may have brought another refresh token
+        kept = self._access.token_file.load()  # the first token may have brought another refresh token
         if kept is not None and name:
-            self._access.store.save(Grant(kept.refresh_token, grant.authorized_at, grant.scope, grant.client_id, name))
+            self._access.token_file.save(
+                Grant(kept.refresh_token, grant.authorized_at, grant.scope, grant.client_id, name)
+            )
 
     def _resting(self) -> str | None:
         try:
-            self._access.check()
+            self._access.check_cool_down()
         except PlaybackError as fault:
             return str(fault)
         return None

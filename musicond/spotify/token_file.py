@@ -37,7 +37,7 @@ class Grant:
     @property
     def expires_on(self) -> date:
         """The day on which it ends."""
-        return ends_on(self.signed_in_on)
+        return expiry_date(self.signed_in_on)
 
 
 class TokenFile:
@@ -68,7 +68,7 @@ class TokenFile:
                 f"{self.path}: {fault.strerror}; the sign-in is not kept; make room or put sudo before"
             ) from None
 
-    def discard(self) -> None:
+    def delete(self) -> None:
         """Forget it; raise SpeakerError."""
         try:
             self.path.unlink(missing_ok=True)
@@ -83,7 +83,7 @@ WARN_DAYS = (30, 7, 1)
 """Days ahead at which it is told."""
 
 
-def ends_on(given: date) -> date:
+def expiry_date(given: date) -> date:
     """Return the day on which a sign-in of the day `given` ends."""
     month = given.month - 1 + MONTHS
     year, month = given.year + month // 12, month % 12 + 1

@@ -8,7 +8,7 @@ import pytest
 
 from musicond.app.web import CachedChecks
 from musicond.errors import ListError
-from musicond.library.actions import from_page
+from musicond.library.actions import check_page_action
 from tests.web.full_server import FullServer, full_server
 from tests.web.test_api import post
 
@@ -23,13 +23,13 @@ SONG = {"emotion": "happy", "title": "A", "artist": "B"}
 @pytest.mark.parametrize("link", ["javascript:alert(1)", "file:///etc/passwd", "/etc/passwd", "data:text/html,x"])
 def test_a_song_that_links_to_no_web_page_is_refused(link: str) -> None:
     with pytest.raises(ListError, match=r"song 2: .*https://"):
-        from_page("add", {"rows": [SONG, {**SONG, "link": link}]})
+        check_page_action("add", {"rows": [SONG, {**SONG, "link": link}]})
 
 
 @pytest.mark.parametrize("link", ["https://example.org/1", " HTTPS://example.org", "spotify:track:1", "", None])
 def test_a_song_that_links_to_one_or_to_none_is_not(link: str | None) -> None:
-    from_page("add", {"rows": [{**SONG, "link": link}]})
-    from_page("reorder", {"ids": []})
+    check_page_action("add", {"rows": [{**SONG, "link": link}]})
+    check_page_action("reorder", {"ids": []})
 
 
 def test_the_doctor_looks_once_for_all_who_ask_within_a_moment() -> None:

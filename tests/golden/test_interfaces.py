@@ -31,8 +31,8 @@ from musicond import __version__
 from musicond.cli import main
 from tests.mqtt.conftest import broker, listen  # noqa: F401 - fixtures are found by their names
 from tests.mqtt.house import House
-from tests.spotify.conftest import double  # noqa: F401 - likewise
-from tests.spotify.spotify_daemon import Home
+from tests.spotify.conftest import fake_spotify  # noqa: F401 - likewise
+from tests.spotify.spotify_daemon import SpotifyDaemon
 from tests.web.full_server import full_server  # noqa: F401 - likewise
 from tools import make_mqtt_docs, make_schema
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.mqtt.conftest import Broker, Listener
-    from tests.spotify.fake_spotify import Double
+    from tests.spotify.fake_spotify import FakeSpotify
     from tests.web.full_server import FullServer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -186,14 +186,14 @@ def stored(file: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-def used(tmp_path: Path, broker: Broker, listen: Callable[[], Listener], double: Double) -> Iterator[Path]:  # noqa: F811
+def used(tmp_path: Path, broker: Broker, listen: Callable[[], Listener], fake_spotify: FakeSpotify) -> Iterator[Path]:  # noqa: F811
     """Yield the state directory of a daemon in which everything was used that leaves a trace there."""
     config = f"device: {{node: den}}\nhistory: {{enabled: true}}\nmqtt: {{host: 127.0.0.1, port: {broker.port}}}\n"
     listener, state = listen(), tmp_path / "state"
     umask = os.umask(0o022)
-    with Home(tmp_path, double, "device: Kitchen", config) as home:
+    with SpotifyDaemon(tmp_path, fake_spotify, "device: Kitchen", config) as home:
         home.ready()
-        home.sign_in(double)
+        home.sign_in(fake_spotify)
         home.wait_state(lambda found: found["mood"] not in ("nobody", "unsure"))
         assert home.post("/api/v1/wrong_mood", {})[0] == 200
         assert home.post("/api/v1/catalogue/source", {"emotion": "sad", "lists": ["starter"]})[0] == 200

@@ -1,4 +1,4 @@
-"""The catalogue as the watch loop uses it, and its file: migrations, backups, damage."""
+"""The catalogue as the watch loop uses it, and its file: schema, backups, damage."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from musicond.errors import CatalogueError
 from musicond.library import catalogue as module
 from musicond.library import database as schema
 from musicond.library.catalogue import CatalogueFlusher, SqliteCatalogue
-from musicond.library.database import APPLICATION_ID, BACKUP, MEMORY, MIGRATIONS, back_up
+from musicond.library.database import APPLICATION_ID, BACKUP, MEMORY, SCHEMA_VERSION, back_up
 from musicond.library.editor import CatalogueEditor
 from tests.web.conftest import HAPPY
 
@@ -158,7 +158,7 @@ def test_what_cannot_be_stored_is_told_once_and_waits(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(module, "FLUSH_S", 0.0)
-    monkeypatch.setattr(schema, "BUSY_S", 0.05)
+    monkeypatch.setattr(schema, "BUSY_TIMEOUT_S", 0.05)
     with SqliteCatalogue.open(path) as catalogue:
         tender = CatalogueFlusher(catalogue)
         song = key(catalogue, Emotion.SAD)
@@ -392,8 +392,10 @@ def test_a_foreign_file_is_refused_and_left_alone(path: Path) -> None:
 
 
 def test_a_newer_file_is_refused(path: Path) -> None:
-    edited(made(path), f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
-    assert "newer musicond (schema 5, this one knows 4)" in refusal(path)
+    edited(made(path), "PRAGMA user_version = 5")
+    before = path.read_bytes()
+    assert f"newer musicond (schema 5, this one knows {SCHEMA_VERSION}); update musicond" in refusal(path)
+    assert path.read_bytes() == before
 
 
 def test_damage_met_later_is_a_catalogue_error(path: Path) -> None:
@@ -404,7 +406,7 @@ def test_damage_met_later_is_a_catalogue_error(path: Path) -> None:
 
 
 def test_a_locked_file_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schema, "BUSY_S", 0.05)
+    monkeypatch.setattr(schema, "BUSY_TIMEOUT_S", 0.05)
     made(path)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -415,55 +417,94 @@ def test_a_locked_file_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_half_made_is_not_made(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(connection: sqlite3.Connection) -> None:
-        MIGRATIONS[0](connection)
-        raise sqlite3.OperationalError("power cut")
-
     with monkeypatch.context() as patch:
-        patch.setattr(schema, "MIGRATIONS", (broken,))
-        assert "power cut" in refusal(path)
+        patch.setattr(schema, "SCHEMA", f"{schema.SCHEMA}; SELECT power_cut")
+        assert "power_cut" in refusal(path)
     with SqliteCatalogue.open(path) as catalogue:
         assert len(catalogue.candidates(Emotion.ANGRY)) == 25
 
 
-def version_1(path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
-    """Make a file as version 0.1 left it; return a song shown three times, and one never shown."""
-    with monkeypatch.context() as patch:
-        patch.setattr(schema, "MIGRATIONS", MIGRATIONS[:1])
-        schema.open_database(path, "old", read_only=False).close()
-    connection = sqlite3.connect(path, isolation_level=None)
-    query = "SELECT track_id FROM lists WHERE emotion = 'sad' ORDER BY position LIMIT 2"
-    shown, other = (str(row[0]) for row in connection.execute(query))
-    connection.execute("UPDATE tracks SET shown = 3 WHERE track_id = ?", (shown,))
-    connection.close()
-    return shown, other
+VERSION_1 = """
+CREATE TABLE tracks (track_id TEXT PRIMARY KEY, title TEXT NOT NULL, artist TEXT NOT NULL, link TEXT NOT NULL,
+  year INTEGER NOT NULL, genre TEXT NOT NULL, valence REAL NOT NULL, energy REAL NOT NULL, tempo REAL NOT NULL,
+  mode TEXT NOT NULL CHECK (mode IN ('major', 'minor')),
+  popularity INTEGER NOT NULL CHECK (popularity BETWEEN 0 AND 100), source TEXT NOT NULL,
+  shown INTEGER NOT NULL DEFAULT 0 CHECK (shown >= 0)) STRICT, WITHOUT ROWID;
+CREATE TABLE lists (emotion TEXT NOT NULL, position INTEGER NOT NULL, track_id TEXT NOT NULL REFERENCES tracks,
+  PRIMARY KEY (emotion, position), UNIQUE (emotion, track_id)) STRICT, WITHOUT ROWID;
+INSERT INTO tracks VALUES ('t:old', 'Old', 'Ann', '', 1999, 'folk', 0.5, 0.5, 100.0, 'major', 50, 'here', 3);
+INSERT INTO lists VALUES ('sad', 0, 't:old');
+"""
+VERSION_2 = """
+CREATE TABLE tracks (
+  track INTEGER PRIMARY KEY, track_id TEXT NOT NULL UNIQUE, title TEXT NOT NULL, artist TEXT NOT NULL,
+  link TEXT NOT NULL, year INTEGER, genre TEXT, valence REAL CHECK (valence BETWEEN 0 AND 1),
+  energy REAL CHECK (energy BETWEEN 0 AND 1), tempo REAL, mode TEXT CHECK (mode IN ('major', 'minor')),
+  popularity INTEGER CHECK (popularity BETWEEN 0 AND 100), source TEXT NOT NULL) STRICT;
+CREATE TABLE lists (
+  emotion TEXT NOT NULL, track INTEGER NOT NULL, origin TEXT NOT NULL, position INTEGER NOT NULL,
+  state TEXT NOT NULL DEFAULT 'listed' CHECK (state IN ('listed', 'gone', 'removed')),
+  PRIMARY KEY (emotion, track, origin)) STRICT, WITHOUT ROWID;
+CREATE TABLE plays (
+  mood TEXT NOT NULL, track INTEGER NOT NULL, shown INTEGER NOT NULL, turn INTEGER NOT NULL,
+  PRIMARY KEY (mood, track)) STRICT, WITHOUT ROWID;
+CREATE TABLE feedback (
+  mood TEXT NOT NULL, track INTEGER NOT NULL, likes INTEGER NOT NULL DEFAULT 0, dislikes INTEGER NOT NULL DEFAULT 0,
+  skips INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (mood, track)) STRICT, WITHOUT ROWID;
+CREATE TABLE scanned (
+  path TEXT PRIMARY KEY, size INTEGER NOT NULL, changed INTEGER NOT NULL, tags TEXT NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO tracks VALUES (7, 't:own', 'Own', 'Ann', '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'added by hand');
+INSERT INTO tracks VALUES (8, 't:gone', 'Gone', 'Ann', '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'added by hand');
+INSERT INTO lists VALUES ('sad', 7, 'own', 0, 'listed'), ('sad', 8, 'own', 1, 'removed');
+INSERT INTO plays VALUES ('sad', 7, 3, 9);
+INSERT INTO feedback VALUES ('sad', 7, 2, 1, 0);
+"""
+VERSION_3 = f"{VERSION_2} ALTER TABLE tracks ADD COLUMN album TEXT;"
+VERSION_4 = f"""{VERSION_3}
+CREATE TABLE playlists (origin TEXT PRIMARY KEY, uri TEXT NOT NULL) STRICT, WITHOUT ROWID;
+UPDATE tracks SET album = 'Clouds' WHERE track = 7;
+INSERT INTO playlists VALUES ('own', 'playlist:own');
+"""
 
 
-def test_schema_1_is_brought_up_to_date_after_a_backup(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shown, other = version_1(path, monkeypatch)
-    assert "the next start of the daemon brings it up to date" in refusal(path, read_only=True)
+def outdated(path: Path, version: int) -> bytes:
+    """Write a catalogue as a development version before the first release did; return its bytes."""
+    path.parent.mkdir()
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.executescript((VERSION_1, VERSION_2, VERSION_3, VERSION_4)[version - 1])
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {version}")
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
+def test_a_file_from_before_the_first_release_is_kept_and_rebuilt(
+    path: Path, version: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = outdated(path, version)
+    text = refusal(path, read_only=True)
+    assert "made before the first release; the next start of the daemon moves it aside and rebuilds it" in text
+    assert path.read_bytes() == before
     with SqliteCatalogue.open(path) as catalogue:
-        number = catalogue.key_of(shown)
-        assert number is not None
-        assert catalogue.stats(Emotion.SAD) == {number: TrackStats(impressions=3, round=3)}
-        assert [len(catalogue.candidates(emotion)) for emotion in EMOTIONS] == [25] * 7
-        assert catalogue._connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
-        assert catalogue._connection.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
-        first, second = catalogue.candidates(Emotion.SAD).keys[:2]
-        assert [each.track_id for each in catalogue.tracks([int(first), int(second)])] == [shown, other], "in order"
-    kept = sqlite3.connect(path.with_name("catalogue.v1.sqlite"))
-    assert kept.execute("SELECT shown FROM tracks WHERE track_id = ?", (shown,)).fetchone() == (3,)
-    assert kept.execute("PRAGMA user_version").fetchone() == (1,)
-    kept.close()
-
-
-def test_a_migration_that_fails_leaves_the_old_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shown, _ = version_1(path, monkeypatch)
-    monkeypatch.setattr(schema, "VERSION_2", schema.VERSION_2 + "; SELECT no_such_thing")
-    assert "no_such_thing" in refusal(path)
-    connection = sqlite3.connect(path)
-    assert connection.execute("SELECT shown FROM tracks WHERE track_id = ?", (shown,)).fetchone() == (3,)
-    connection.close()
+        assert catalogue._connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+        assert len(catalogue.candidates(Emotion.HAPPY)) == 25
+        song = catalogue.key_of("t:own")
+        if version > 1:  # the first schema had only the starter, and no feedback
+            assert song is not None
+            assert catalogue.stats(Emotion.SAD) == {song: TrackStats(likes=2, dislikes=1, impressions=3, round=9)}
+            assert song in catalogue.candidates(Emotion.SAD).keys
+            assert catalogue.tracks([song])[0].album == ("Clouds" if version > 3 else "")
+            removed = catalogue.key_of("t:gone")
+            assert removed is not None
+            assert removed not in catalogue.candidates(Emotion.SAD).keys, "it stays removed"
+            assert catalogue.playlist(catalogue.tracks([song])) == ("playlist:own" if version > 3 else None)
+    assert path.with_name("catalogue.old.sqlite").read_bytes() == before
+    [line] = caplog.messages
+    assert f"feedback on {0 if version == 1 else 1} songs" in line
+    assert "catalogue.old.sqlite" in line
+    caplog.clear()
+    SqliteCatalogue.open(path).close()
+    assert not caplog.messages
 
 
 def test_closing_twice_is_fine() -> None:

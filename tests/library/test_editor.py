@@ -15,8 +15,8 @@ from musicond.core.models import Emotion, Song
 from musicond.errors import ListError
 from musicond.library.actions import run
 from musicond.library.database import MEMORY
-from musicond.library.editor import OWN, CatalogueEditor, Change
-from musicond.library.table_files import COLUMNS, as_message, read_csv, read_json, read_row, write_csv, write_json
+from musicond.library.editor import OWN, CatalogueEditor, ListChange
+from musicond.library.table_files import COLUMNS, read_csv, read_json, read_row, rows_to_json, write_csv, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,14 +43,14 @@ def test_a_merge_appends_marks_and_replaces(lists: CatalogueEditor) -> None:
     assert lists.merge(Emotion.SAD, "x", songs("a", "b", "c")).added == ("a, Artist a", "b, Artist b", "c, Artist c")
     assert not lists.merge(Emotion.SAD, "x", songs("c", "b", "a")), "another order is no change"
     change = lists.merge(Emotion.SAD, "x", songs("a"))
-    assert change == Change(gone=("b, Artist b", "c, Artist c"))
+    assert change == ListChange(gone=("b, Artist b", "c, Artist c"))
     assert titles(lists, "x") == [("a", "listed"), ("b", "gone"), ("c", "gone")]
-    assert lists.merge(Emotion.SAD, "x", songs("a", "d")) == Change(("d, Artist d",), (), ("b, Artist b",))
+    assert lists.merge(Emotion.SAD, "x", songs("a", "d")) == ListChange(("d, Artist d",), (), ("b, Artist b",))
     assert titles(lists, "x") == [("a", "listed"), ("c", "gone"), ("d", "listed")]
     assert not lists.merge(Emotion.SAD, "x", songs("a", "d", "c")), "back again"
     assert titles(lists, "x") == [("a", "listed"), ("c", "listed"), ("d", "listed")]
     swapped = lists.merge(Emotion.SAD, "x", songs("a", "d", "e"))
-    assert swapped == Change(("e, Artist e",), (), ("c, Artist c",))
+    assert swapped == ListChange(("e, Artist e",), (), ("c, Artist c",))
 
 
 @given(st.lists(st.lists(st.integers(0, 12), min_size=1, max_size=8, unique=True), min_size=1, max_size=8))
@@ -142,7 +142,7 @@ def test_what_is_exported_can_be_imported_and_counts_nothing_twice() -> None:
                 assert {(e.emotion, e.track_id, e.valence, e.year) for e in other.entries()} == {
                     (e.emotion, e.track_id, e.valence, e.year) for e in entries
                 }
-            assert [read_row(each, "m") for each in as_message(rows)] == rows
+            assert [read_row(each, "m") for each in rows_to_json(rows)] == rows
     assert next(csv.reader(io.StringIO(write_csv([])))) == list(COLUMNS)
 
 

@@ -19,13 +19,13 @@ from musicond.core.models import Emotion, Song
 from musicond.core.schedule import Schedule
 from musicond.errors import CatalogueError, ListError
 from musicond.library import refresh as module
-from musicond.library.audio_files import AudioFolder, M3u
+from musicond.library.audio_files import AudioFolder, M3u, TagCache
 from musicond.library.catalogue import SqliteCatalogue
 from musicond.library.database import BACKUP, FILE_NAME, MEMORY
 from musicond.library.editor import CatalogueEditor
 from musicond.library.maintenance import LibraryMaintenance
-from musicond.library.refresh import Refresh, Stopped
-from musicond.library.sources import SqliteTagCache, make_source
+from musicond.library.refresh import Refresh, RefreshCancelledError
+from musicond.library.sources import make_source
 from musicond.runtime.json_file import JsonFile
 
 if TYPE_CHECKING:
@@ -72,19 +72,19 @@ def flac(path: Path, **tags: str) -> Path:
 
 
 @pytest.fixture
-def shelf() -> Iterator[SqliteTagCache]:
+def tag_cache() -> Iterator[TagCache]:
     with CatalogueEditor.open(MEMORY) as lists:
-        yield SqliteTagCache(lists.connection)
+        yield TagCache(lists.connection)
 
 
-def test_a_folder_is_read_by_the_tags_of_its_files_in_the_order_of_paths(tmp_path: Path, shelf: SqliteTagCache) -> None:
+def test_a_folder_is_read_by_the_tags_of_its_files_in_the_order_of_paths(tmp_path: Path, tag_cache: TagCache) -> None:
     (tmp_path / "b").mkdir()
     mp3(tmp_path / "z.MP3", title="One", artist="Ann", date="1999-05-01", genre="Folk", bpm="101")
     wav(tmp_path / "b" / "a.wav", "Two", "Ben")
     flac(tmp_path / "b" / "c.flac", title="Three", artist="Cy", date="2001")
     (tmp_path / "b" / "Dan - Four.ogg").write_bytes(b"no audio")
     (tmp_path / "cover.jpg").write_bytes(b"no song")
-    found = list(AudioFolder(tmp_path, shelf).tracks())
+    found = list(AudioFolder(tmp_path, tag_cache).tracks())
     assert [(each.title, each.artist) for each in found] == [
         ("One", "Ann"),
         ("Four", "Dan"),
@@ -98,7 +98,7 @@ def test_a_folder_is_read_by_the_tags_of_its_files_in_the_order_of_paths(tmp_pat
 
 
 def test_tags_are_read_once_and_again_when_the_file_changes(
-    tmp_path: Path, shelf: SqliteTagCache, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, tag_cache: TagCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads: list[str] = []
     real = mutagen.File
@@ -109,15 +109,15 @@ def test_tags_are_read_once_and_again_when_the_file_changes(
 
     monkeypatch.setattr(mutagen, "File", counted)
     mp3(tmp_path / "a.mp3", title="Old", artist="Ann")
-    assert next(AudioFolder(tmp_path, shelf).tracks()).title == "Old"
-    shelf.flush()
-    assert next(AudioFolder(tmp_path, shelf).tracks()).title == "Old"
+    assert next(AudioFolder(tmp_path, tag_cache).tracks()).title == "Old"
+    tag_cache.flush()
+    assert next(AudioFolder(tmp_path, tag_cache).tracks()).title == "Old"
     assert reads == ["a.mp3"]
     mp3(tmp_path / "a.mp3", title="New one", artist="Ann")
-    assert next(AudioFolder(tmp_path, shelf).tracks()).title == "New one"
+    assert next(AudioFolder(tmp_path, tag_cache).tracks()).title == "New one"
 
 
-def test_m3u_takes_files_addresses_and_spotify(tmp_path: Path, shelf: SqliteTagCache) -> None:
+def test_m3u_takes_files_addresses_and_spotify(tmp_path: Path, tag_cache: TagCache) -> None:
     mp3(tmp_path / "tagged song.mp3", title="Tagged", artist="Ann")
     (tmp_path / "list.m3u8").write_text(
         "\ufeff#EXTM3U\n#EXTINF:123,Ben - Told\nmissing/file.mp3\n\ntagged song.mp3\nfile://"
@@ -126,7 +126,7 @@ def test_m3u_takes_files_addresses_and_spotify(tmp_path: Path, shelf: SqliteTagC
         "# a remark\nhttps://open.spotify.com/track/7GhIk7Il098yCjg4BQjzvb?si=1\nCy - Named.mp3\n",
         "utf-8",
     )
-    found = list(M3u(tmp_path / "list.m3u8", shelf).tracks())
+    found = list(M3u(tmp_path / "list.m3u8", tag_cache).tracks())
     assert [(each.title, each.artist) for each in found] == [
         ("Told", "Ben"), ("Tagged", "Ann"), ("Tagged", "Ann"), ("Live", "Radio"),
         ("4uLU6hMCjMI75M1A2tKUQC", "unknown artist"),
@@ -135,15 +135,15 @@ def test_m3u_takes_files_addresses_and_spotify(tmp_path: Path, shelf: SqliteTagC
     assert found[1].track_id == found[2].track_id
     assert found[4].link == "https://open.spotify.com/track/4uLU6hMCjMI75M1A2tKUQC"
     (tmp_path / "old.m3u").write_bytes(b"#EXTINF:1,Bj\xf6rk - J\xf3ga\nx.mp3\n")
-    assert next(M3u(tmp_path / "old.m3u", shelf).tracks()).artist == "Björk"
+    assert next(M3u(tmp_path / "old.m3u", tag_cache).tracks()).artist == "Björk"
 
 
-def test_names_of_lists(tmp_path: Path, shelf: SqliteTagCache) -> None:
+def test_names_of_lists(tmp_path: Path, tag_cache: TagCache) -> None:
     (tmp_path / "t.csv").write_text("title,artist,emotion\na,b,sad\nc,d,happy\ne,f,\n")
     (tmp_path / "t.json").write_text(json.dumps([{"title": "g", "artist": "h"}]))
 
     def titles(name: str, emotion: Emotion = Emotion.SAD) -> list[str]:
-        return [song.title for song in make_source(name, emotion, shelf).tracks()]
+        return [song.title for song in make_source(name, emotion, tag_cache).tracks()]
 
     assert titles(str(tmp_path / "t.csv")) == ["a", "e"]
     assert titles(str(tmp_path / "t.json")) == ["g"]
@@ -161,7 +161,7 @@ def test_names_of_lists(tmp_path: Path, shelf: SqliteTagCache) -> None:
         titles(str(tmp_path / "latin.csv"))
 
 
-def test_another_kind_of_list_plugs_in_by_its_prefix(shelf: SqliteTagCache) -> None:
+def test_another_kind_of_list_plugs_in_by_its_prefix(tag_cache: TagCache) -> None:
     class Playlist:
         uri = None
 
@@ -174,7 +174,7 @@ def test_another_kind_of_list_plugs_in_by_its_prefix(shelf: SqliteTagCache) -> N
     def build(name: str, emotion: Emotion) -> ListSource:
         return Playlist(f"{name} for {emotion}")
 
-    found = make_source("spotify:playlist:1", Emotion.SAD, shelf, {"spotify": build})
+    found = make_source("spotify:playlist:1", Emotion.SAD, tag_cache, {"spotify": build})
     assert next(iter(found.tracks())).title == "spotify:playlist:1 for sad"
 
 
@@ -194,7 +194,7 @@ class House:
     def songs(self, *titles: str) -> None:
         self.list.write_text("title,artist\n" + "".join(f"{each},x\n" for each in titles))
 
-    def breathe(self) -> bool:
+    def should_stop(self) -> bool:
         if self.stops_after is None:
             return False
         self.stops_after -= 1
@@ -203,7 +203,9 @@ class House:
     def librarian(self, *more: str) -> LibraryMaintenance:
         wanted = {Emotion.SAD: ("starter", str(self.list)), Emotion.HAPPY: ("starter", *more)}
         store = JsonFile(self.state / "refresh.json")
-        return LibraryMaintenance(self.path, wanted, self.schedule, store, breathe=self.breathe, now=lambda: self.now)
+        return LibraryMaintenance(
+            self.path, wanted, self.schedule, store, should_stop=self.should_stop, now=lambda: self.now
+        )
 
     def titles(self) -> set[str]:
         with CatalogueEditor.open(self.path) as lists:
@@ -252,7 +254,7 @@ def test_a_list_that_cannot_be_read_or_is_empty_stays_as_it_was(tmp_path: Path) 
     house.songs()
     report = house.librarian().refresh()
     assert report is not None
-    assert "no songs in it; the list stays as it was" in report.faults[0]
+    assert "no songs in it; the list stays as it was" in report.errors[0]
     house.list.unlink()
     house.librarian().refresh()
     assert house.titles() == {"a", "b"}
@@ -311,11 +313,11 @@ def test_progress_is_told_while_a_list_is_read(tmp_path: Path) -> None:
     librarian = house.librarian()
     seen: list[object] = []
 
-    def breathe() -> bool:
+    def should_stop() -> bool:
         seen.append(librarian.run_action("progress", {}))
         return False
 
-    house.breathe = breathe  # type: ignore[method-assign]  # what it is there for
+    house.should_stop = should_stop  # type: ignore[method-assign]  # what it is there for
     librarian = house.librarian()
     librarian.refresh()
     assert {"running": True, "done": 1, "total": 3, "name": str(house.list), "songs": 60} in seen
@@ -338,18 +340,16 @@ def test_a_refresh_that_fails_as_a_whole_is_told_and_tried_later(
 def test_a_list_of_too_many_songs_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_SONGS", 24)
     refresh = Refresh({Emotion.SAD: ("starter",)})
-    report = refresh.run(tmp_path / "c.sqlite", first=0, finished=lambda _: None)
-    assert report.faults == ["starter: more than 24 songs; split it"]
+    report = refresh.run(tmp_path / "c.sqlite")
+    assert report.errors == ["starter: more than 24 songs; split it"]
 
 
 def test_stopping_keeps_the_tags_that_were_read(tmp_path: Path) -> None:
     for number in range(4):
         mp3(tmp_path / f"{number}.mp3", title=str(number), artist="x")
     stops = iter([False, False, True])
-    with pytest.raises(Stopped):
-        Refresh({Emotion.SAD: (str(tmp_path),)}).run(
-            tmp_path / "c.sqlite", first=0, finished=lambda _: None, stopped=lambda: next(stops)
-        )
+    with pytest.raises(RefreshCancelledError):
+        Refresh({Emotion.SAD: (str(tmp_path),)}, should_stop=lambda: next(stops)).run(tmp_path / "c.sqlite")
     with CatalogueEditor.open(tmp_path / "c.sqlite") as lists:
         assert lists.connection.execute("SELECT count(*) FROM scanned").fetchone() == (3,)
 

@@ -398,7 +398,7 @@ def test_music_that_someone_else_started_is_never_touched_without_an_order(
 
 
 def test_six_months_later_it_ends() -> None:
-    assert expiry.ends_on(date(2026, 8, 31)) == date(2027, 2, 28)
-    assert expiry.ends_on(date(2026, 1, 15)) == date(2026, 7, 15)
+    assert expiry.expiry_date(date(2026, 8, 31)) == date(2027, 2, 28)
+    assert expiry.expiry_date(date(2026, 1, 15)) == date(2026, 7, 15)
     assert [expiry.warning_due(days) for days in (31, 30, 8, 7, 2, 1, 0, -5)] == [None, 30, 30, 7, 7, 1, 1, 1]
     assert "2027-02-28" in expiry.expiry_warning(date(2027, 2, 28))

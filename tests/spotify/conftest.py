@@ -1,4 +1,4 @@
-"""The double, and what asks it: the real client with the addresses of the double."""
+"""The fake_spotify, and what asks it: the real client with the addresses of the fake Spotify."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from musicond.spotify import auth as places
-from musicond.spotify.auth import LOOK_SCOPES, PLAY_SCOPES, SpotifyAuth
-from musicond.spotify.client import Client
+from musicond.spotify import auth as auth_module
+from musicond.spotify.auth import PLAY_SCOPES, READ_SCOPES, SpotifyAuth
+from musicond.spotify.client import SpotifyClient
 from musicond.spotify.sign_in import SignIn
 from musicond.spotify.token_file import FILE_NAME, TokenFile
-from tests.spotify.fake_spotify import CLIENT_ID, Double
+from tests.spotify.fake_spotify import CLIENT_ID, FakeSpotify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,31 +24,31 @@ REDIRECT = "http://127.0.0.1:8888/callback"
 
 
 @pytest.fixture
-def double(monkeypatch: pytest.MonkeyPatch) -> Iterator[Double]:
-    with Double() as made:
-        monkeypatch.setattr(places, "API", f"{made.address}/v1/")
-        monkeypatch.setattr(places, "ACCOUNTS", made.address)
+def fake_spotify(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSpotify]:
+    with FakeSpotify() as made:
+        monkeypatch.setattr(auth_module, "API", f"{made.address}/v1/")
+        monkeypatch.setattr(auth_module, "ACCOUNTS", made.address)
         yield made
 
 
 @pytest.fixture
-def access(double: Double, tmp_path: Path) -> SpotifyAuth:
-    return SpotifyAuth(TokenFile(tmp_path / FILE_NAME), CLIENT_ID, REDIRECT, (*LOOK_SCOPES, *PLAY_SCOPES))
+def auth(fake_spotify: FakeSpotify, tmp_path: Path) -> SpotifyAuth:
+    return SpotifyAuth(TokenFile(tmp_path / FILE_NAME), CLIENT_ID, REDIRECT, (*READ_SCOPES, *PLAY_SCOPES))
 
 
 @pytest.fixture
-def sign_in(access: SpotifyAuth) -> SignIn:
-    return SignIn(access)
+def sign_in(auth: SpotifyAuth) -> SignIn:
+    return SignIn(auth)
 
 
 @pytest.fixture
-def signed_in(double: Double, sign_in: SignIn) -> SignIn:
-    sign_in.do("finish", {"redirect": double.agree(str(sign_in.do("begin", {})["url"]))})
+def signed_in(fake_spotify: FakeSpotify, sign_in: SignIn) -> SignIn:
+    sign_in.run_action("finish", {"redirect": fake_spotify.authorize(str(sign_in.run_action("begin", {})["url"]))})
     return sign_in
 
 
 @pytest.fixture
-def client(access: SpotifyAuth, signed_in: SignIn) -> Iterator[Client]:
-    made = Client(access)
+def client(auth: SpotifyAuth, signed_in: SignIn) -> Iterator[SpotifyClient]:
+    made = SpotifyClient(auth)
     yield made
     made.close()

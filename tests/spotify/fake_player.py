@@ -1,4 +1,4 @@
-"""What plays at the double: time passes by itself."""
+"""What plays at the fake Spotify: time passes by itself."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 
-class Player:
+class FakePlayer:
     """What plays; time passes by itself."""
 
     def __init__(self) -> None:
@@ -33,13 +33,13 @@ class Player:
     def pause(self) -> None:
         self._position_s, self.playing = self.position_s(), False
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         self._begun_at, self.playing = time.monotonic(), True
 
     def skip(self) -> None:
         self.play(self.uris[1:] or self.uris, self.device or "", self.context)
 
-    def now(self) -> tuple[str, float] | None:
+    def current(self) -> tuple[str, float] | None:
         """Return the URI and the position of what is loaded; lists come to their end."""
         while self.uris and self.playing and (over := self.position_s() - self.length_s) >= 0:
             rest = self.uris[1:]
@@ -49,5 +49,5 @@ class Player:
             self.play(rest, self.device or "", self.context, over)
         return (self.uris[0], self.position_s()) if self.uris else None
 
-    def speaker(self, device: str) -> dict[str, Any]:
+    def find_device(self, device: str) -> dict[str, Any]:
         return next(each for each in self.devices if each["id"] == device)

@@ -1,4 +1,4 @@
-"""How the double answers over HTTP, and what can go wrong with that."""
+"""How the fake Spotify answers over HTTP, and what can go wrong with that."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 if TYPE_CHECKING:
-    from tests.spotify.fake_spotify import Double
+    from tests.spotify.fake_spotify import FakeSpotify
 
 
 @dataclass
@@ -27,7 +27,7 @@ class Fault:
 
 
 @dataclass
-class Seen:
+class RecordedRequest:
     """One request to the Web API."""
 
     method: str
@@ -42,13 +42,13 @@ def in_bytes(found: Any) -> bytes:
     return b"" if found is None else json.dumps(found).encode()
 
 
-def handler(double: Double) -> type[http.server.BaseHTTPRequestHandler]:
-    """Return what serves the double."""
+def handler(fake_spotify: FakeSpotify) -> type[http.server.BaseHTTPRequestHandler]:
+    """Return what serves the fake Spotify."""
 
     class Bound(Handler):
         pass
 
-    Bound.double = double
+    Bound.fake_spotify = fake_spotify
     return Bound
 
 
@@ -56,17 +56,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
     """Takes the token endpoint and the Web API."""
 
     protocol_version = "HTTP/1.1"
-    double: Double
+    fake_spotify: FakeSpotify
 
     def do_any(self) -> None:
         parts = urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         path = parts.path.strip("/").removeprefix("v1/")
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
-        fault = self.double.fault_for(path)
+        fault = self.fake_spotify.fault_for(path)
         status, found = self._answer(path, query, body, fault)
         asked = json.loads(body) if body[:1] == b"{" else {}
-        self.double.note(Seen(self.command, path, query, asked, status))
+        self.fake_spotify.record(RecordedRequest(self.command, path, query, asked, status))
         self._send(status, in_bytes(found), fault)
 
     do_GET = do_PUT = do_POST = do_DELETE = do_any  # noqa: N815 - the base class's names
@@ -75,18 +75,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if fault is not None and fault.status >= 400:
             return fault.status, fault.error
         if path == "api/token":
-            return self.double.token(dict(parse_qsl(body.decode())))
+            return self.fake_spotify.issue_token(dict(parse_qsl(body.decode())))
         token = self.headers.get("Authorization", "").removeprefix("Bearer ")
-        return self.double.answer(self.command, path, query, body, token)
+        return self.fake_spotify.answer(self.command, path, query, body, token)
 
     def _send(self, status: int, body: bytes, fault: Fault | None) -> None:
         how = fault.how if fault else "answer"
         if how in ("close", "hang"):
-            self.double.released.wait(60 if how == "hang" else 0)
+            self.fake_spotify.released.wait(60 if how == "hang" else 0)
             self.close_connection = True
             return
         if how == "late":
-            self.double.released.wait(60)
+            self.fake_spotify.released.wait(60)
         self.send_response(status)
         for name, value in (fault.headers if fault else {}).items():
             self.send_header(name, value)
@@ -98,7 +98,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         for place in range(len(body) if how == "drip" else 0):
             self.wfile.write(body[place : place + 1])
-            if self.double.released.wait(0.2):
+            if self.fake_spotify.released.wait(0.2):
                 return
         if how != "drip":
             self.wfile.write(body)

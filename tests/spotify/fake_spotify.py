@@ -1,4 +1,4 @@
-"""A double of Spotify's Web API and sign-in as they are in 2026: a real HTTP server on a loopback port.
+"""A fake_spotify of Spotify's Web API and sign-in as they are in 2026: a real HTTP server on a loopback port.
 
 Every request to the Web API and every answer is held against Spotify's own description where that is at hand
 (tests/spotify/openapi_validator.py); a request outside it is refused, and remembered in `violations`.
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from tests.spotify.api_objects import device_object, entry, page, track_object
-from tests.spotify.fake_player import Player
-from tests.spotify.fake_server import Fault, Seen, handler, in_bytes
+from tests.spotify.fake_player import FakePlayer
+from tests.spotify.fake_server import Fault, RecordedRequest, handler, in_bytes
 from tests.spotify.openapi import spec
 
 if TYPE_CHECKING:
@@ -35,21 +35,21 @@ SCOPES = {
 }
 
 
-class Double:
+class FakeSpotify:
     """Start it with `with`; what it knows may be changed at any time under `lock`."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        self.player = Player()
+        self.player = FakePlayer()
         self.playlists: dict[str, tuple[str, list[dict[str, Any]]]] = {}
         """Id: name and entries, of the user's own."""
-        self.foreign: dict[str, str] = {}
+        self.followed: dict[str, str] = {}
         """Id and name of playlists that the user follows only."""
         self.liked: list[dict[str, Any]] = []
-        self.found: list[dict[str, Any]] = []
+        self.search_results: list[dict[str, Any]] = []
         """What every search finds."""
         self.faults: list[Fault] = []
-        self.seen: list[Seen] = []
+        self.requests: list[RecordedRequest] = []
         self.violations: list[str] = []
         self.premium = True
         self.secrets: set[str] = set()
@@ -61,7 +61,7 @@ class Double:
         self._codes: dict[str, tuple[str, str, str]] = {}
         self._changed = threading.Condition(self.lock)
         self.released = threading.Event()
-        self.refreshed = 0
+        self.refresh_count = 0
 
     def __enter__(self) -> Self:
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler(self))
@@ -84,7 +84,7 @@ class Double:
                 self.player.device = made["id"]
             return str(made["id"])
 
-    def agree(self, url: str, *, refuse: bool = False) -> str:
+    def authorize(self, url: str, *, refuse: bool = False) -> str:
         """Do as a person does who opens the link of a sign-in and agrees; return where the browser ends."""
         asked = {key: values[0] for key, values in parse_qs(urlsplit(url).query).items()}
         assert asked["client_id"] == CLIENT_ID
@@ -99,18 +99,18 @@ class Double:
             self._codes[code] = (asked["code_challenge"], asked["redirect_uri"], asked["scope"])
         return f"{asked['redirect_uri']}?{urlencode({'code': code, 'state': asked['state']})}"
 
-    def kill_tokens(self) -> None:
+    def revoke_sign_ins(self) -> None:
         """Let every sign-in end, as it does after six months."""
         with self.lock:
             self.grants.clear()
             self.tokens.clear()
 
-    def expire_access(self) -> None:
+    def expire_access_tokens(self) -> None:
         """Let the hour of the access tokens be over."""
         with self.lock:
             self.tokens.clear()
 
-    def until(self, true: Callable[[], bool], seconds: float = 30.0) -> bool:
+    def wait_until(self, true: Callable[[], bool], seconds: float = 30.0) -> bool:
         """Wait for a request that makes it true."""
         with self._changed:
             return self._changed.wait_for(true, seconds)
@@ -118,14 +118,14 @@ class Double:
     def count(self, method: str, path: str) -> int:
         """Return how many such requests were answered with success."""
         with self.lock:
-            return sum(1 for each in self.seen if (each.method, each.path) == (method, path) and each.status < 300)
+            return sum(1 for each in self.requests if (each.method, each.path) == (method, path) and each.status < 300)
 
-    def last(self, method: str, path: str) -> Seen:
+    def last_request(self, method: str, path: str) -> RecordedRequest:
         """Return the last such request."""
         with self.lock:
-            return [each for each in self.seen if (each.method, each.path) == (method, path)][-1]
+            return [each for each in self.requests if (each.method, each.path) == (method, path)][-1]
 
-    def token(self, form: dict[str, str]) -> tuple[int, dict[str, Any]]:
+    def issue_token(self, form: dict[str, str]) -> tuple[int, dict[str, Any]]:
         """Answer a request for a token."""
         with self.lock:
             if form.get("client_id") != CLIENT_ID:
@@ -143,7 +143,7 @@ class Double:
                 refresh = form.get("refresh_token", "")
                 if refresh not in self.grants:
                     return 400, {"error": "invalid_grant", "error_description": "Refresh token revoked"}
-                self.refreshed += 1
+                self.refresh_count += 1
             access = self._secret("access")
             self.tokens[access] = self.grants[refresh]
             answer = {"access_token": access, "token_type": "Bearer", "expires_in": 3600, "scope": self.grants[refresh]}
@@ -170,13 +170,13 @@ class Double:
             status, found = self._routed(method, path, query, json.loads(body) if body else {}, token)
             fault = known.answer_fault(method, f"/v1/{path}", query, status, in_bytes(found)) if known else None
             if fault is not None:
-                self.violations.append(f"the double's own answer to {method} {path}: {fault}")
+                self.violations.append(f"the fake_spotify's own answer to {method} {path}: {fault}")
             return status, found
 
-    def note(self, seen: Seen) -> None:
+    def record(self, seen: RecordedRequest) -> None:
         """Remember a request."""
         with self._changed:
-            self.seen.append(seen)
+            self.requests.append(seen)
             self._changed.notify_all()
 
     def fault_for(self, path: str) -> Fault | None:
@@ -214,9 +214,9 @@ class Double:
     def _listed(self, path: str) -> list[dict[str, Any]] | None:
         """Return the entries of a list; None for a playlist of somebody else."""
         if path == "me/playlists":
-            names = {key: name for key, (name, _) in self.playlists.items()} | self.foreign
+            names = {key: name for key, (name, _) in self.playlists.items()} | self.followed
             return [{"id": key, "name": name, "type": "playlist"} for key, name in names.items()]
-        lists = {"me/tracks": self.liked, "search": self.found}
+        lists = {"me/tracks": self.liked, "search": self.search_results}
         own = self.playlists.get(path.split("/")[1] if path.startswith("playlists/") else "")
         return own[1] if own else lists.get(path)
 
@@ -241,11 +241,11 @@ class Double:
             player.play(list(body["uris"]), target)
         elif act == "play":
             player.device = target
-            player.go_on()
+            player.resume()
         elif act == "pause":
             player.pause()
         else:
-            device = player.speaker(target)
+            device = player.find_device(target)
             if not device["supports_volume"]:
                 return 403, _error(403, "Player command failed", "VOLUME_CONTROL_DISALLOW")
             device["volume_percent"] = int(query["volume_percent"])
@@ -253,7 +253,7 @@ class Double:
 
     def _current(self) -> tuple[int, Any]:
         player = self.player
-        now = player.now()
+        now = player.current()
         device = next((each for each in player.devices if each["id"] == player.device), None)
         if now is None or device is None:
             return 204, None
@@ -273,7 +273,7 @@ class Double:
         }
 
 
-def tracks(*names: str) -> list[dict[str, Any]]:
+def playlist_entries(*names: str) -> list[dict[str, Any]]:
     """Return the entries of a playlist with songs of these names."""
     return [entry(name) for name in names]
 

@@ -1,4 +1,4 @@
-"""The real daemon whose Spotify is the double, as a process with a page."""
+"""The real daemon whose Spotify is the fake Spotify, as a process with a page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from tests.spotify.api_objects import entry
-from tests.spotify.fake_spotify import CLIENT_ID, Double, tracks
+from tests.spotify.fake_spotify import CLIENT_ID, FakeSpotify, playlist_entries
 from tests.system.daemon import Daemon
 
 if TYPE_CHECKING:
@@ -28,19 +28,19 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def with_lists() -> Double:
-    """Return a double, not started, that knows LISTS."""
-    made = Double()
-    made.playlists["1" * 22] = ("Sunny days", tracks(*LISTS["happy"][1]))
-    made.playlists["2" * 22] = ("Rainy Days", tracks(*LISTS["sad"][1]))
+def with_lists() -> FakeSpotify:
+    """Return a fake_spotify, not started, that knows LISTS."""
+    made = FakeSpotify()
+    made.playlists["1" * 22] = ("Sunny days", playlist_entries(*LISTS["happy"][1]))
+    made.playlists["2" * 22] = ("Rainy Days", playlist_entries(*LISTS["sad"][1]))
     made.liked = [entry(name, wrapper="track") for name in LISTS["angry"][1]]
     return made
 
 
-class Home(Daemon):
+class SpotifyDaemon(Daemon):
     """The daemon with a configuration of `playback` and what else is given; the moods have LISTS."""
 
-    def __init__(self, folder: Path, double: Double, playback: str, more: str = "") -> None:
+    def __init__(self, folder: Path, fake_spotify: FakeSpotify, playback: str, more: str = "") -> None:
         moods = ", ".join(f'{mood}: {{lists: ["{name}"]}}' for mood, (name, _) in LISTS.items())
         super().__init__(
             folder,
@@ -50,7 +50,7 @@ class Home(Daemon):
             f"playback: {{backend: spotify, {playback}}}\n"
             f"spotify: {{client_id: {CLIENT_ID}}}\n{more}",
         )
-        self.launch = LAUNCH.format(double.address)
+        self.launch = LAUNCH.format(fake_spotify.address)
 
     def program(self) -> list[str]:
         """Return how musicond is started."""
@@ -66,8 +66,8 @@ class Home(Daemon):
         finally:
             connection.close()
 
-    def sign_in(self, double: Double) -> None:
+    def sign_in(self, fake_spotify: FakeSpotify) -> None:
         """Sign in by the page's API."""
         url = self.post("/api/v1/spotify/begin", {})[1]["url"]
-        status, found = self.post("/api/v1/spotify/finish", {"redirect": double.agree(url)})
+        status, found = self.post("/api/v1/spotify/finish", {"redirect": fake_spotify.authorize(url)})
         assert (status, found["signed_in"]) == (200, True), found

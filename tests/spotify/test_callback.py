@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.spotify.fake_spotify import CLIENT_ID, Double
+from tests.spotify.fake_spotify import CLIENT_ID, FakeSpotify
 from tests.spotify.spotify_daemon import LAUNCH
 
 if TYPE_CHECKING:
@@ -33,11 +33,11 @@ def free_port() -> int:
 class Login:
     """The command, and what a browser on the same machine asks of it."""
 
-    def __init__(self, folder: Path, double: Double, port: int) -> None:
+    def __init__(self, folder: Path, fake_spotify: FakeSpotify, port: int) -> None:
         self.port, self.state = port, folder / "state"
         config = folder / "musicon.yaml"
         config.write_text(f"state_dir: {self.state}\nspotify: {{client_id: {CLIENT_ID}, redirect_port: {port}}}\n")
-        code = LAUNCH.format(double.address)
+        code = LAUNCH.format(fake_spotify.address)
         self.command = [sys.executable, "-c", code, "spotify", "login", "--config", str(config)]
         self.lines: queue.Queue[str] = queue.Queue()
         self.seen = ""
@@ -105,14 +105,14 @@ class Login:
 
 
 @pytest.fixture
-def double() -> Iterator[Double]:
-    with Double() as made:
+def fake_spotify() -> Iterator[FakeSpotify]:
+    with FakeSpotify() as made:
         yield made
 
 
-def test_the_browser_on_this_machine_is_enough(tmp_path: Path, double: Double) -> None:
-    with Login(tmp_path, double, free_port()) as login:
-        address = double.agree(login.url)
+def test_the_browser_on_this_machine_is_enough(tmp_path: Path, fake_spotify: FakeSpotify) -> None:
+    with Login(tmp_path, fake_spotify, free_port()) as login:
+        address = fake_spotify.authorize(login.url)
         assert urlsplit(address).port == login.port
         with socket.create_connection(("127.0.0.1", login.port)):  # opened ahead, and silent
             assert login.get("/favicon.ico") == 404
@@ -121,12 +121,12 @@ def test_the_browser_on_this_machine_is_enough(tmp_path: Path, double: Double) -
         assert login.ends() == 0
     kept = json.loads((login.state / "spotify.json").read_text())
     assert kept["user"] == "Ann"
-    assert not [secret for secret in double.secrets if secret in login.seen]
+    assert not [secret for secret in fake_spotify.secrets if secret in login.seen]
 
 
-def test_a_wrong_address_is_told_and_the_right_one_still_taken(tmp_path: Path, double: Double) -> None:
-    with Login(tmp_path, double, free_port()) as login:
-        address = double.agree(login.url)
+def test_a_wrong_address_is_told_and_the_right_one_still_taken(tmp_path: Path, fake_spotify: FakeSpotify) -> None:
+    with Login(tmp_path, fake_spotify, free_port()) as login:
+        address = fake_spotify.authorize(login.url)
         assert login.get(address.replace("state=", "state=x")) == 200
         login.until("belongs to another sign-in")
         assert login.get("/callback?state=only") == 200
@@ -138,9 +138,9 @@ def test_a_wrong_address_is_told_and_the_right_one_still_taken(tmp_path: Path, d
         assert login.ends() == 0
 
 
-def test_a_refusal_ends_it_in_one_sentence(tmp_path: Path, double: Double) -> None:
-    with Login(tmp_path, double, free_port()) as login:
-        assert login.get(double.agree(login.url, refuse=True)) == 200
+def test_a_refusal_ends_it_in_one_sentence(tmp_path: Path, fake_spotify: FakeSpotify) -> None:
+    with Login(tmp_path, fake_spotify, free_port()) as login:
+        assert login.get(fake_spotify.authorize(login.url, refuse=True)) == 200
         line = login.until("it was not allowed there")
         assert "begin again: musicond spotify login" in line
         assert login.ends() == 69
@@ -148,20 +148,23 @@ def test_a_refusal_ends_it_in_one_sentence(tmp_path: Path, double: Double) -> No
     assert not (login.state / "spotify.json").exists()
 
 
-def test_with_its_port_taken_the_address_is_pasted(tmp_path: Path, double: Double) -> None:
+def test_with_its_port_taken_the_address_is_pasted(tmp_path: Path, fake_spotify: FakeSpotify) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = int(taken.getsockname()[1])
-        with Login(tmp_path, double, port) as login:
+        with Login(tmp_path, fake_spotify, port) as login:
             assert f"Another program uses port {port}" in login.seen
             assert login.process.stdin is not None
-            login.process.stdin.write(f"{double.agree(login.url)}\n")
+            login.process.stdin.write(f"{fake_spotify.authorize(login.url)}\n")
             login.process.stdin.flush()
             login.until("signed in as Ann")
             assert login.ends() == 0
 
 
-def test_with_its_port_taken_and_nothing_to_paste_from_it_ends(tmp_path: Path, double: Double) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken, Login(tmp_path, double, taken.getsockname()[1]) as login:
+def test_with_its_port_taken_and_nothing_to_paste_from_it_ends(tmp_path: Path, fake_spotify: FakeSpotify) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        Login(tmp_path, fake_spotify, taken.getsockname()[1]) as login,
+    ):
         assert login.process.stdin is not None
         login.process.stdin.close()
         login.until("nothing was pasted")

@@ -16,25 +16,25 @@ from tests.spotify.fake_server import Fault
 
 if TYPE_CHECKING:
     from musicond.spotify.auth import SpotifyAuth
-    from musicond.spotify.client import Client
-    from tests.spotify.fake_spotify import Double
+    from musicond.spotify.client import SpotifyClient
+    from tests.spotify.fake_spotify import FakeSpotify
 
 SONGS = tuple(Track(track_uri(name), name, "x", "") for name in ("One", "Two"))
 QUIET = "0" * 21 + "1"
 
 
-def speaker(client: Client, access: SpotifyAuth, device: str | None = "Kitchen", **more: bool) -> SpotifyBackend:
-    return SpotifyBackend(client, access, device, **more)
+def speaker(client: SpotifyClient, auth: SpotifyAuth, device: str | None = "Kitchen", **more: bool) -> SpotifyBackend:
+    return SpotifyBackend(client, auth, device, **more)
 
 
-def names(client: Client, name: str) -> list[str]:
+def names(client: SpotifyClient, name: str) -> list[str]:
     return [each.title for each in SpotifyList(name, client).tracks()]
 
 
-def test_a_playlist_is_read_page_by_page_by_id_link_and_name(double: Double, client: Client) -> None:
+def test_a_playlist_is_read_page_by_page_by_id_link_and_name(fake_spotify: FakeSpotify, client: SpotifyClient) -> None:
     entries = [entry(f"Song {number}") for number in range(120)]
-    double.playlists[QUIET] = ("Quiet Evenings", entries)
-    double.foreign["9" * 22] = "quiet evenings"
+    fake_spotify.playlists[QUIET] = ("Quiet Evenings", entries)
+    fake_spotify.followed["9" * 22] = "quiet evenings"
     expected = [f"Song {number}" for number in range(120)]
     for name in (
         f"spotify:playlist:{QUIET}",
@@ -45,11 +45,11 @@ def test_a_playlist_is_read_page_by_page_by_id_link_and_name(double: Double, cli
         found = SpotifyList(name, client)
         assert [each.title for each in found.tracks()] == expected
         assert found.uri == f"spotify:playlist:{QUIET}"
-    assert double.violations == []
+    assert fake_spotify.violations == []
 
 
-def test_what_can_not_be_played_is_skipped(double: Double, client: Client) -> None:
-    double.playlists[QUIET] = (
+def test_what_can_not_be_played_is_skipped(fake_spotify: FakeSpotify, client: SpotifyClient) -> None:
+    fake_spotify.playlists[QUIET] = (
         "Odd",
         [
             entry("Good"),
@@ -64,15 +64,15 @@ def test_what_can_not_be_played_is_skipped(double: Double, client: Client) -> No
     assert names(client, f"spotify:playlist:{QUIET}") == ["Good", "Old wrapper"]
 
 
-def test_liked_songs_and_a_search_of_ten_at_a_time(double: Double, client: Client) -> None:
-    double.liked = [entry(f"Liked {number}", wrapper="track") for number in range(60)]
-    double.found = [track_object(f"Found {number}") for number in range(25)]
+def test_liked_songs_and_a_search_of_ten_at_a_time(fake_spotify: FakeSpotify, client: SpotifyClient) -> None:
+    fake_spotify.liked = [entry(f"Liked {number}", wrapper="track") for number in range(60)]
+    fake_spotify.search_results = [track_object(f"Found {number}") for number in range(25)]
     liked = SpotifyList("spotify:liked", client)
     assert len(list(liked.tracks())) == 60
     assert liked.uri is None
     assert len(names(client, "spotify:search:rainy days")) == 25
-    assert {each.query["limit"] for each in double.seen if each.path == "search"} == {"10"}
-    assert double.violations == []
+    assert {each.query["limit"] for each in fake_spotify.requests if each.path == "search"} == {"10"}
+    assert fake_spotify.violations == []
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,9 @@ def test_liked_songs_and_a_search_of_ten_at_a_time(double: Double, client: Clien
         (f"spotify:playlist:{'9' * 22}", "Spotify forbids this"),
     ],
 )
-def test_a_list_that_can_not_be_read_says_why(double: Double, client: Client, name: str, why: str) -> None:
+def test_a_list_that_can_not_be_read_says_why(
+    fake_spotify: FakeSpotify, client: SpotifyClient, name: str, why: str
+) -> None:
     with pytest.raises(ListError, match=why):
         names(client, name)
 
@@ -112,61 +114,69 @@ def test_a_list_that_can_not_be_read_says_why(double: Double, client: Client, na
     ],
 )
 def test_each_refusal_is_a_plain_sentence_at_once(
-    double: Double, client: Client, error: object, status: int, why: str
+    fake_spotify: FakeSpotify, client: SpotifyClient, error: object, status: int, why: str
 ) -> None:
-    double.faults.append(Fault("me/player", status, {"error": error}))
+    fake_spotify.faults.append(Fault("me/player", status, {"error": error}))
     started = time.monotonic()
     with pytest.raises(PlaybackError, match=why):
         client.playback()
     assert time.monotonic() - started < 3
-    assert len([each for each in double.seen if each.path == "me/player"]) == 1, "it is not asked again by itself"
+    assert len([each for each in fake_spotify.requests if each.path == "me/player"]) == 1, (
+        "it is not asked again by itself"
+    )
 
 
-def test_after_429_nobody_asks_until_the_time_is_over(double: Double, client: Client, access: SpotifyAuth) -> None:
-    double.faults.append(Fault("me/player", 429, {"error": {"status": 429}}, {"Retry-After": "3600"}))
+def test_after_429_nobody_asks_until_the_time_is_over(
+    fake_spotify: FakeSpotify, client: SpotifyClient, auth: SpotifyAuth
+) -> None:
+    fake_spotify.faults.append(Fault("me/player", 429, {"error": {"status": 429}}, {"Retry-After": "3600"}))
     with pytest.raises(PlaybackError) as caught:
         client.playback()
     assert caught.value.wait_s == 3600
-    asked = len(double.seen)
+    asked = len(fake_spotify.requests)
     with pytest.raises(ListError, match="60 min") as refused:
         names(client, "spotify:liked")
     assert refused.value.wait_s is not None
-    assert len(double.seen) == asked
+    assert len(fake_spotify.requests) == asked
 
 
 @pytest.mark.parametrize("how", ["cut", "drip", "hang", "close"])
 def test_a_broken_or_slow_answer_is_never_taken_for_silence(
-    double: Double, client: Client, access: SpotifyAuth, how: str, monkeypatch: pytest.MonkeyPatch
+    fake_spotify: FakeSpotify, client: SpotifyClient, auth: SpotifyAuth, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """spotipy takes an answer that is no JSON for an empty one, and an empty one means that nothing plays."""
-    double.player.play([track_uri("Theirs")], double.add_device("Elsewhere"))
+    fake_spotify.player.play([track_uri("Theirs")], fake_spotify.add_device("Elsewhere"))
     monkeypatch.setattr(client._session, "_deadline_s", 1.0)
     monkeypatch.setattr(client._api, "requests_timeout", (1.0, 1.0))
-    double.faults.append(Fault("me/player", how=how))
+    fake_spotify.faults.append(Fault("me/player", how=how))
     started = time.monotonic()
     with pytest.raises(PlaybackError, match=r"broken|in time|reached"):
         client.playback()
     assert time.monotonic() - started < 5
-    double.faults.clear()
-    assert speaker(client, access).get_status().playing
+    fake_spotify.faults.clear()
+    assert speaker(client, auth).get_status().playing
 
 
-def test_the_speaker_is_found_by_its_name_on_every_play(double: Double, client: Client, access: SpotifyAuth) -> None:
-    double.add_device("Bedroom", active=True)
-    double.add_device("kitchen")
-    kitchen = double.add_device("Kitchen")
-    double.add_device("Kitchen", is_restricted=True)
-    assert speaker(client, access).play(SONGS) == tuple(song.track_id for song in SONGS)
-    sent = double.last("PUT", "me/player/play")
+def test_the_speaker_is_found_by_its_name_on_every_play(
+    fake_spotify: FakeSpotify, client: SpotifyClient, auth: SpotifyAuth
+) -> None:
+    fake_spotify.add_device("Bedroom", active=True)
+    fake_spotify.add_device("kitchen")
+    kitchen = fake_spotify.add_device("Kitchen")
+    fake_spotify.add_device("Kitchen", is_restricted=True)
+    assert speaker(client, auth).play(SONGS) == tuple(song.track_id for song in SONGS)
+    sent = fake_spotify.last_request("PUT", "me/player/play")
     assert (sent.query, sent.body) == ({"device_id": kitchen}, {"uris": [song.track_id for song in SONGS]})
-    with double.lock:
-        double.player.devices = [each for each in double.player.devices if each["id"] != kitchen]
-    again = double.add_device("KITCHEN", supports_volume=False)
-    with double.lock:
-        double.player.devices = [each for each in double.player.devices if each["name"] in ("KITCHEN", "Bedroom")]
-    speaker(client, access).play(SONGS)
-    assert double.last("PUT", "me/player/play").query == {"device_id": again}
-    assert double.violations == []
+    with fake_spotify.lock:
+        fake_spotify.player.devices = [each for each in fake_spotify.player.devices if each["id"] != kitchen]
+    again = fake_spotify.add_device("KITCHEN", supports_volume=False)
+    with fake_spotify.lock:
+        fake_spotify.player.devices = [
+            each for each in fake_spotify.player.devices if each["name"] in ("KITCHEN", "Bedroom")
+        ]
+    speaker(client, auth).play(SONGS)
+    assert fake_spotify.last_request("PUT", "me/player/play").query == {"device_id": again}
+    assert fake_spotify.violations == []
 
 
 @pytest.mark.parametrize(
@@ -179,40 +189,44 @@ def test_the_speaker_is_found_by_its_name_on_every_play(double: Double, client: 
     ],
 )
 def test_another_room_is_never_taken_instead(
-    double: Double, client: Client, access: SpotifyAuth, devices: list[dict[str, object]], why: str
+    fake_spotify: FakeSpotify, client: SpotifyClient, auth: SpotifyAuth, devices: list[dict[str, object]], why: str
 ) -> None:
     for each in devices:
-        double.add_device(**each)  # type: ignore[arg-type]
+        fake_spotify.add_device(**each)  # type: ignore[arg-type]
     with pytest.raises(PlaybackError, match=why):
-        speaker(client, access).play(SONGS)
+        speaker(client, auth).play(SONGS)
     with pytest.raises(PlaybackError, match=r"playback\.device"):
-        speaker(client, access, None).play(SONGS)
-    assert double.count("PUT", "me/player/play") == 0
+        speaker(client, auth, None).play(SONGS)
+    assert fake_spotify.count("PUT", "me/player/play") == 0
 
 
-def test_any_speaker_takes_the_active_one_if_told_so(double: Double, client: Client, access: SpotifyAuth) -> None:
-    double.add_device("Bedroom")
-    kitchen = double.add_device("Kitchen", active=True)
-    speaker(client, access, "any", anywhere=True).play(SONGS)
-    assert double.last("PUT", "me/player/play").query == {"device_id": kitchen}
+def test_any_speaker_takes_the_active_one_if_told_so(
+    fake_spotify: FakeSpotify, client: SpotifyClient, auth: SpotifyAuth
+) -> None:
+    fake_spotify.add_device("Bedroom")
+    kitchen = fake_spotify.add_device("Kitchen", active=True)
+    speaker(client, auth, "any", anywhere=True).play(SONGS)
+    assert fake_spotify.last_request("PUT", "me/player/play").query == {"device_id": kitchen}
 
 
-def test_a_stale_id_is_looked_up_once_more(double: Double, client: Client, access: SpotifyAuth) -> None:
-    double.add_device("Kitchen")
-    double.faults.append(
+def test_a_stale_id_is_looked_up_once_more(fake_spotify: FakeSpotify, client: SpotifyClient, auth: SpotifyAuth) -> None:
+    fake_spotify.add_device("Kitchen")
+    fake_spotify.faults.append(
         Fault("me/player/play", 404, {"error": {"status": 404, "message": "Device not found"}}, times=1)
     )
-    speaker(client, access).play(SONGS)
-    assert double.count("GET", "me/player/devices") == 2
-    double.faults.append(Fault("me/player/play", 404, {"error": {"status": 404, "message": "Device not found"}}))
+    speaker(client, auth).play(SONGS)
+    assert fake_spotify.count("GET", "me/player/devices") == 2
+    fake_spotify.faults.append(Fault("me/player/play", 404, {"error": {"status": 404, "message": "Device not found"}}))
     with pytest.raises(PlaybackError, match="gone"):
-        speaker(client, access).play(SONGS)
-    assert double.count("GET", "me/player/devices") == 4, "then it gives up"
+        speaker(client, auth).play(SONGS)
+    assert fake_spotify.count("GET", "me/player/devices") == 4, "then it gives up"
 
 
-def test_a_look_tells_what_is_ours_from_what_is_not(double: Double, client: Client, access: SpotifyAuth) -> None:
-    kitchen, bedroom = double.add_device("Kitchen"), double.add_device("Bedroom")
-    own = speaker(client, access)
+def test_a_look_tells_what_is_ours_from_what_is_not(
+    fake_spotify: FakeSpotify, client: SpotifyClient, auth: SpotifyAuth
+) -> None:
+    kitchen, bedroom = fake_spotify.add_device("Kitchen"), fake_spotify.add_device("Bedroom")
+    own = speaker(client, auth)
     assert not own.get_status().item_ids
     ours = own.play(SONGS)
     heard = own.get_status()
@@ -220,44 +234,46 @@ def test_a_look_tells_what_is_ours_from_what_is_not(double: Double, client: Clie
     assert heard.on_our_device
     assert ours[0] in heard.item_ids
     assert (heard.device, heard.volume, heard.duration_s) == ("Kitchen", 50, 200.0)
-    double.player.play([SONGS[0].track_id], kitchen, "spotify:album:1")
+    fake_spotify.player.play([SONGS[0].track_id], kitchen, "spotify:album:1")
     assert not set(ours) & own.get_status().item_ids, "the same song, but from an album that a person has chosen"
-    double.player.play([SONGS[0].track_id], bedroom)
+    fake_spotify.player.play([SONGS[0].track_id], bedroom)
     elsewhere = own.get_status()
     assert (elsewhere.on_our_device, elsewhere.volume) == (False, None)
     own.pause()
-    assert double.player.is_playing(), "it plays in another room"
-    double.player.play([SONGS[0].track_id], kitchen)
+    assert fake_spotify.player.is_playing(), "it plays in another room"
+    fake_spotify.player.play([SONGS[0].track_id], kitchen)
     own.set_volume(30)
     own.pause()
-    assert not double.player.is_playing()
+    assert not fake_spotify.player.is_playing()
     own.resume()
     assert own.get_status().playing
     assert own.get_status().volume == 30
-    assert double.violations == []
+    assert fake_spotify.violations == []
 
 
-def test_songs_of_other_services_can_not_be_played_there(double: Double, client: Client, access: SpotifyAuth) -> None:
-    double.add_device("Kitchen")
+def test_songs_of_other_services_can_not_be_played_there(
+    fake_spotify: FakeSpotify, client: SpotifyClient, auth: SpotifyAuth
+) -> None:
+    fake_spotify.add_device("Kitchen")
     with pytest.raises(PlaybackError, match="none of the recommended songs"):
-        speaker(client, access).play([Track("file:///a.mp3", "a", "b", "")])
+        speaker(client, auth).play([Track("file:///a.mp3", "a", "b", "")])
 
 
 def test_no_secret_is_logged_even_at_debug(
-    double: Double, client: Client, access: SpotifyAuth, caplog: pytest.LogCaptureFixture
+    fake_spotify: FakeSpotify, client: SpotifyClient, auth: SpotifyAuth, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG):
-        double.expire_access()
-        double.add_device("Kitchen")
-        speaker(client, access).play(SONGS)
-        double.faults.append(Fault("me", 500))
+        fake_spotify.expire_access_tokens()
+        fake_spotify.add_device("Kitchen")
+        speaker(client, auth).play(SONGS)
+        fake_spotify.faults.append(Fault("me", 500))
         with pytest.raises(PlaybackError):
             client.me()
-        double.kill_tokens()
-        double.faults.clear()
+        fake_spotify.revoke_sign_ins()
+        fake_spotify.faults.clear()
         with pytest.raises(PlaybackError):
             client.me()
-    assert not [secret for secret in double.secrets if secret in caplog.text]
+    assert not [secret for secret in fake_spotify.secrets if secret in caplog.text]
     assert caplog.messages
     assert session.DEADLINE_S < 25
     assert Emotion.SAD.value not in caplog.text

@@ -1,4 +1,4 @@
-"""The page on a phone, in a real browser, with the real daemon, its real desk and player, and the double of Spotify."""
+"""The page on a phone, in a real browser, with the real daemon, its real desk and player, and the fake Spotify of Spotify."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.spotify.fake_server import Fault
-from tests.spotify.spotify_daemon import Home, with_lists
+from tests.spotify.spotify_daemon import SpotifyDaemon, with_lists
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.spotify.fake_spotify import Double
+    from tests.spotify.fake_spotify import FakeSpotify
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -22,19 +22,19 @@ TALL = 844
 
 
 @pytest.fixture
-def double() -> Iterator[Double]:
+def fake_spotify() -> Iterator[FakeSpotify]:
     with with_lists() as made:
         yield made
 
 
 @pytest.fixture
-def home(tmp_path: Path, double: Double) -> Iterator[Home]:
-    with Home(tmp_path, double, "device: Kitchen, volume_max: 70") as made:
+def daemon(tmp_path: Path, fake_spotify: FakeSpotify) -> Iterator[SpotifyDaemon]:
+    with SpotifyDaemon(tmp_path, fake_spotify, "device: Kitchen, volume_max: 70") as made:
         yield made.ready()
 
 
 @pytest.fixture
-def phone(home: Home, double: Double, chromium: Any) -> Iterator[Any]:
+def phone(daemon: SpotifyDaemon, fake_spotify: FakeSpotify, chromium: Any) -> Iterator[Any]:
     """A phone that has never seen the page; Spotify's own page agrees at once, and sends it on to 127.0.0.1."""
     context = chromium.new_context(
         viewport={"width": 390, "height": TALL}, has_touch=True, is_mobile=True, reduced_motion="reduce", locale="en-GB"
@@ -42,7 +42,7 @@ def phone(home: Home, double: Double, chromium: Any) -> Iterator[Any]:
     context.set_default_timeout(20_000)
     context.route(
         "https://accounts.spotify.com/**",
-        lambda route: route.fulfill(status=302, headers={"Location": double.agree(route.request.url)}),
+        lambda route: route.fulfill(status=302, headers={"Location": fake_spotify.authorize(route.request.url)}),
     )
     found = context.new_page()
     faults: list[str] = []
@@ -50,12 +50,12 @@ def phone(home: Home, double: Double, chromium: Any) -> Iterator[Any]:
     yield found
     context.close()
     assert faults == []
-    assert double.violations == []
+    assert fake_spotify.violations == []
 
 
-def open_page(home: Home, phone: Any, view: str = "") -> None:
+def open_page(daemon: SpotifyDaemon, phone: Any, view: str = "") -> None:
     phone.goto("about:blank")
-    phone.goto(f"http://127.0.0.1:{home.port()}/{view}")
+    phone.goto(f"http://127.0.0.1:{daemon.port()}/{view}")
 
 
 def ended_at(phone: Any) -> str:
@@ -84,9 +84,11 @@ def paste(phone: Any, address: str, answer: str) -> None:
     phone.locator(f"#error:has-text('{answer}')").wait_for()
 
 
-def test_a_person_signs_in_and_a_dead_sign_in_is_asked_for_anew(home: Home, double: Double, phone: Any) -> None:
-    double.add_device("Kitchen")
-    open_page(home, phone)
+def test_a_person_signs_in_and_a_dead_sign_in_is_asked_for_anew(
+    daemon: SpotifyDaemon, fake_spotify: FakeSpotify, phone: Any
+) -> None:
+    fake_spotify.add_device("Kitchen")
+    open_page(daemon, phone)
     phone.locator("#steps li.warning:has-text('nobody is signed in')").get_by_role("link").tap()
     phone.locator("#spotify-text:text-is('Not signed in.')").wait_for()
     phone.locator("#signin").tap()
@@ -94,8 +96,8 @@ def test_a_person_signs_in_and_a_dead_sign_in_is_asked_for_anew(home: Home, doub
     first = phone.get_attribute("#signin-open", "href")
     assert first.startswith("https://accounts.spotify.com/authorize?")
     paste(phone, "https://open.spotify.com/", "paste the whole address")
-    paste(phone, double.agree(first).replace("state=", "state=x"), "belongs to another sign-in")
-    paste(phone, double.agree(first, refuse=True), "it was not allowed there")
+    paste(phone, fake_spotify.authorize(first).replace("state=", "state=x"), "belongs to another sign-in")
+    paste(phone, fake_spotify.authorize(first, refuse=True), "it was not allowed there")
     sign_in(phone)
     phone.locator("#spotify-text:has-text('days')").wait_for()
     assert phone.is_hidden("#signin-steps")
@@ -104,9 +106,9 @@ def test_a_person_signs_in_and_a_dead_sign_in_is_asked_for_anew(home: Home, doub
     phone.locator("#speakers li:text-is('Kitchen (Speaker)')").wait_for()
 
     # The sign-in dies while the page is open: both views ask for another without a reload.
-    home.wait_state(lambda state: state["recommendation"] is not None)
-    double.kill_tokens()
-    assert home.post("/api/v1/play", {})[0] == 200
+    daemon.wait_state(lambda state: state["recommendation"] is not None)
+    fake_spotify.revoke_sign_ins()
+    assert daemon.post("/api/v1/play", {})[0] == 200
     phone.locator("#spotify-trouble:has-text('sign in')").wait_for()
     phone.locator("#spotify-text:text-is('Not signed in.')").wait_for()
     phone.locator("nav a[href='#now']").tap()
@@ -123,12 +125,12 @@ def test_a_person_signs_in_and_a_dead_sign_in_is_asked_for_anew(home: Home, doub
 
 
 def test_from_the_opening_page_to_music_in_at_most_three_taps_and_every_button_reaches_the_player(
-    home: Home, double: Double, phone: Any
+    daemon: SpotifyDaemon, fake_spotify: FakeSpotify, phone: Any
 ) -> None:
-    kitchen = double.add_device("Kitchen")
-    home.sign_in(double)
-    home.wait_state(lambda state: state["recommendation"] is not None)
-    open_page(home, phone)
+    kitchen = fake_spotify.add_device("Kitchen")
+    daemon.sign_in(fake_spotify)
+    daemon.wait_state(lambda state: state["recommendation"] is not None)
+    open_page(daemon, phone)
     taps = 0
     for selector in ("a[href='#now'].main", "#play"):
         target = phone.locator(selector)
@@ -138,49 +140,51 @@ def test_from_the_opening_page_to_music_in_at_most_three_taps_and_every_button_r
         target.tap()
         taps += 1
     assert taps <= 3
-    assert double.until(lambda: double.player.playing)
-    assert double.last("PUT", "me/player/play").query == {"device_id": kitchen}
+    assert fake_spotify.wait_until(lambda: fake_spotify.player.playing)
+    assert fake_spotify.last_request("PUT", "me/player/play").query == {"device_id": kitchen}
     phone.locator("#play[aria-label=Stop]").wait_for()
     phone.locator("#playing-where:text-is('Playing on Kitchen')").wait_for()
-    title = double.last("PUT", "me/player/play").body["uris"][0]
+    title = fake_spotify.last_request("PUT", "me/player/play").body["uris"][0]
     assert title.startswith("spotify:track:")
 
     phone.focus("#volume")
     assert phone.get_attribute("#volume", "max") == "70"
     phone.keyboard.press("ArrowRight")
-    assert double.until(lambda: double.count("PUT", "me/player/volume") > 0)
+    assert fake_spotify.wait_until(lambda: fake_spotify.count("PUT", "me/player/volume") > 0)
     phone.locator("#volume-value:text-is('51 %')").wait_for()
-    plays = double.count("PUT", "me/player/play")
+    plays = fake_spotify.count("PUT", "me/player/play")
     phone.locator("#next").tap()
-    assert double.until(lambda: double.count("PUT", "me/player/play") > plays)
+    assert fake_spotify.wait_until(lambda: fake_spotify.count("PUT", "me/player/play") > plays)
     phone.locator("#autoplay").tap()
     phone.locator("#autoplay[aria-checked=true]").wait_for()
     phone.locator("#autoplay").tap()
     phone.locator("#autoplay[aria-checked=false]").wait_for()
     phone.locator("#play[aria-label=Stop]").tap()
-    assert double.until(lambda: not double.player.playing)
+    assert fake_spotify.wait_until(lambda: not fake_spotify.player.playing)
     phone.locator("#play[aria-label=Play]").wait_for()
-    plays = double.count("PUT", "me/player/play")
+    plays = fake_spotify.count("PUT", "me/player/play")
     phone.locator("#tracks li:nth-child(2)").get_by_role("button", name="Play").tap()
-    assert double.until(lambda: double.count("PUT", "me/player/play") > plays)
+    assert fake_spotify.wait_until(lambda: fake_spotify.count("PUT", "me/player/play") > plays)
     phone.locator("#play[aria-label=Stop]").wait_for()
 
 
-def test_what_does_not_work_is_said_with_what_to_do(home: Home, double: Double, phone: Any) -> None:
-    home.wait_state(lambda state: state["recommendation"] is not None)
-    open_page(home, phone, "#now")
+def test_what_does_not_work_is_said_with_what_to_do(
+    daemon: SpotifyDaemon, fake_spotify: FakeSpotify, phone: Any
+) -> None:
+    daemon.wait_state(lambda state: state["recommendation"] is not None)
+    open_page(daemon, phone, "#now")
     phone.locator("#player-trouble:has-text('nobody is signed in')").wait_for()
     phone.locator("#play").tap()
     phone.locator("#error:has-text('nobody is signed in')").wait_for()
-    home.sign_in(double)
+    daemon.sign_in(fake_spotify)
     phone.wait_for_selector("#player-trouble", state="hidden")
     phone.locator("#play").tap()
     phone.locator("#player-trouble:has-text('Kitchen is not visible')").wait_for()
     assert phone.is_hidden("#player-signin")
     assert phone.is_hidden("#error")
-    with double.lock:
-        double.premium = False
-    double.add_device("Kitchen")
+    with fake_spotify.lock:
+        fake_spotify.premium = False
+    fake_spotify.add_device("Kitchen")
     again = phone.locator("#player-trouble:has-text('Premium')")
     end = time.monotonic() + 20
     while not again.is_visible():  # an order just after one that failed may be let pass
@@ -189,28 +193,32 @@ def test_what_does_not_work_is_said_with_what_to_do(home: Home, double: Double, 
         phone.wait_for_selector("#controls[aria-busy=false]")
 
 
-def test_a_sign_in_that_spotify_is_slow_with_ends_on_the_page_by_itself(home: Home, double: Double, phone: Any) -> None:
-    open_page(home, phone, "#device")
-    with double.lock:
-        double.faults.append(Fault("api/token", how="late"))
+def test_a_sign_in_that_spotify_is_slow_with_ends_on_the_page_by_itself(
+    daemon: SpotifyDaemon, fake_spotify: FakeSpotify, phone: Any
+) -> None:
+    open_page(daemon, phone, "#device")
+    with fake_spotify.lock:
+        fake_spotify.faults.append(Fault("api/token", how="late"))
     phone.locator("#signin").tap()
     phone.fill("#signin-address", ended_at(phone))
     phone.locator("#signin-form button").tap()
     phone.locator("#spotify-trouble:has-text('takes its time')").wait_for()
-    double.released.set()
+    fake_spotify.released.set()
     phone.locator("#spotify-text:has-text('Signed in as Ann')").wait_for()
     phone.locator("#signin-result:text-is('Signed in.')").wait_for()
 
 
-def read_well(home: Home) -> bool:
+def read_well(daemon: SpotifyDaemon) -> bool:
     """Whether a refresh has ended without a fault and no other is going on."""
-    found = home.post("/api/v1/catalogue/progress", {})[1]
+    found = daemon.post("/api/v1/catalogue/progress", {})[1]
     return not found["running"] and (found["report"] or {}).get("faults") == []
 
 
-def test_a_playlist_chosen_on_the_page_is_read_and_a_wrong_one_is_told(home: Home, double: Double, phone: Any) -> None:
-    home.sign_in(double)
-    open_page(home, phone, "#music")
+def test_a_playlist_chosen_on_the_page_is_read_and_a_wrong_one_is_told(
+    daemon: SpotifyDaemon, fake_spotify: FakeSpotify, phone: Any
+) -> None:
+    daemon.sign_in(fake_spotify)
+    open_page(daemon, phone, "#music")
     phone.locator("#moods [data-mood=fear]").tap()
     phone.locator("#sources b:text-is('The list that comes with musicond')").wait_for()
     for name in ("No such list", "Sunny Days"):
@@ -223,10 +231,10 @@ def test_a_playlist_chosen_on_the_page_is_read_and_a_wrong_one_is_told(home: Hom
         phone.locator(f"#songs b:text-is('{title}')").wait_for()
     phone.get_by_role("button", name="Remove spotify:No such list").tap()
     deadline = time.monotonic() + 20
-    while not read_well(home):
+    while not read_well(daemon):
         assert time.monotonic() < deadline
-    with double.lock:
-        double.faults.append(
+    with fake_spotify.lock:
+        fake_spotify.faults.append(
             Fault("me/playlists", 429, {"error": {"status": 429, "message": "x"}}, {"Retry-After": "3600"})
         )
     phone.locator("#refresh").tap()

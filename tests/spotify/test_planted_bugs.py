@@ -1,4 +1,4 @@
-"""Three bugs planted in the client: the double must catch each, or it proves nothing."""
+"""Three bugs planted in the client: the fake Spotify must catch each, or it proves nothing."""
 
 from __future__ import annotations
 
@@ -16,51 +16,51 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from musicond.spotify.auth import SpotifyAuth
-    from musicond.spotify.client import Client
-    from tests.spotify.fake_spotify import Double
+    from musicond.spotify.client import SpotifyClient
+    from tests.spotify.fake_spotify import FakeSpotify
 
 OWN = "1" * 22
 
 
-def holds(double: Double, client: Client, access: SpotifyAuth) -> None:
+def holds(fake_spotify: FakeSpotify, client: SpotifyClient, auth: SpotifyAuth) -> None:
     """Read a playlist, search, and play in the kitchen while the bedroom is active; raise where that goes wrong."""
-    double.playlists[OWN] = ("Own", [entry("One")])
-    double.found = [track_object("Found")]
-    kitchen = double.add_device("Kitchen")
-    double.add_device("Bedroom", active=True)
+    fake_spotify.playlists[OWN] = ("Own", [entry("One")])
+    fake_spotify.search_results = [track_object("Found")]
+    kitchen = fake_spotify.add_device("Kitchen")
+    fake_spotify.add_device("Bedroom", active=True)
     assert [song.title for song in SpotifyList(f"spotify:playlist:{OWN}", client).tracks()] == ["One"]
     assert [song.title for song in SpotifyList("spotify:search:found", client).tracks()] == ["Found"]
-    SpotifyBackend(client, access, "Kitchen").play([Track(track_uri("One"), "One", "x", "")])
-    assert double.player.device == kitchen
-    assert double.violations == []
+    SpotifyBackend(client, auth, "Kitchen").play([Track(track_uri("One"), "One", "x", "")])
+    assert fake_spotify.player.device == kitchen
+    assert fake_spotify.violations == []
 
 
-def removed_endpoint(client: Client, playlist: str) -> Iterator[dict[str, Any]]:
+def removed_endpoint(client: SpotifyClient, playlist: str) -> Iterator[dict[str, Any]]:
     """Ask as before February 2026: playlists/ID/tracks."""
     page = client._ask(client._api._get, f"playlists/{playlist}/tracks", limit=50)
     yield from page["items"]
 
 
-def no_device(client: Client, device: str, uris: list[str] | None) -> None:
+def no_device(client: SpotifyClient, device: str, uris: list[str] | None) -> None:
     """Forget the device: whichever is active plays."""
     client._ask(client._api.start_playback, uris=uris)
 
 
 BUGS: dict[str, tuple[object, str, object]] = {
-    "an endpoint that was removed": (module.Client, "playlist_items", removed_endpoint),
+    "an endpoint that was removed": (module.SpotifyClient, "playlist_items", removed_endpoint),
     "a search for fifty": (module, "SEARCH_PAGE", 50),
-    "another room's speaker": (module.Client, "play", no_device),
+    "another room's speaker": (module.SpotifyClient, "play", no_device),
 }
 
 
-def test_without_a_bug_it_holds(double: Double, client: Client, access: SpotifyAuth) -> None:
-    holds(double, client, access)
+def test_without_a_bug_it_holds(fake_spotify: FakeSpotify, client: SpotifyClient, auth: SpotifyAuth) -> None:
+    holds(fake_spotify, client, auth)
 
 
 @pytest.mark.parametrize("name", BUGS)
 def test_each_planted_bug_is_caught(
-    double: Double, client: Client, access: SpotifyAuth, monkeypatch: pytest.MonkeyPatch, name: str
+    fake_spotify: FakeSpotify, client: SpotifyClient, auth: SpotifyAuth, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setattr(*BUGS[name])
     with pytest.raises(Exception, match=r".*"):
-        holds(double, client, access)
+        holds(fake_spotify, client, auth)

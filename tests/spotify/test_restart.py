@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.spotify.api_objects import track_uri
-from tests.spotify.spotify_daemon import Home, with_lists
+from tests.spotify.spotify_daemon import SpotifyDaemon, with_lists
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,37 +26,37 @@ def ours(state: dict[str, Any]) -> bool:
 
 def test_music_stays_ours_and_silence_holds_over_a_restart(tmp_path: Path) -> None:
     kept = tmp_path / "state" / "playback.json"
-    with with_lists() as double:
-        kitchen = double.add_device("Kitchen")
-        with Home(tmp_path, double, PLAYBACK) as home:
-            home.ready().sign_in(double)
-            home.wait_state(lambda state: state["recommendation"] is not None)
-            assert home.post("/api/v1/play", {})[0] == 200
-            home.wait_state(ours)
+    with with_lists() as fake_spotify:
+        kitchen = fake_spotify.add_device("Kitchen")
+        with SpotifyDaemon(tmp_path, fake_spotify, PLAYBACK) as daemon:
+            daemon.ready().sign_in(fake_spotify)
+            daemon.wait_state(lambda state: state["recommendation"] is not None)
+            assert daemon.post("/api/v1/play", {})[0] == 200
+            daemon.wait_state(ours)
             assert stat.S_IMODE(kept.stat().st_mode) == 0o600
-        with Home(tmp_path, double, PLAYBACK) as home:  # killed, not stopped
-            home.ready().wait_state(ours)
-            assert home.post("/api/v1/pause", {"minutes": 5})[0] == 200
-            assert double.until(lambda: not double.player.playing), "a pause stops what is ours"
-            assert home.post("/api/v1/resume", {})[0] == 200
-            assert home.post("/api/v1/play", {})[0] == 200
-            assert double.until(lambda: double.player.playing)
-            assert home.post("/api/v1/stop", {})[0] == 200
-            home.wait_state(lambda state: "silent until" in str(state["playback"]))
-            assert double.until(lambda: not double.player.playing)
-        plays = double.count("PUT", "me/player/play")
-        with double.lock:
-            double.player.play([track_uri("Theirs")], kitchen, "spotify:album:1")
-        with Home(tmp_path, double, PLAYBACK) as home:
-            state = home.ready().wait_state(lambda state: "silent until" in str(state["playback"]))
-            home.wait_state(lambda state: not ours(state) and state["playback"]["state"] == "playing")
+        with SpotifyDaemon(tmp_path, fake_spotify, PLAYBACK) as daemon:  # killed, not stopped
+            daemon.ready().wait_state(ours)
+            assert daemon.post("/api/v1/pause", {"minutes": 5})[0] == 200
+            assert fake_spotify.wait_until(lambda: not fake_spotify.player.playing), "a pause stops what is ours"
+            assert daemon.post("/api/v1/resume", {})[0] == 200
+            assert daemon.post("/api/v1/play", {})[0] == 200
+            assert fake_spotify.wait_until(lambda: fake_spotify.player.playing)
+            assert daemon.post("/api/v1/stop", {})[0] == 200
+            daemon.wait_state(lambda state: "silent until" in str(state["playback"]))
+            assert fake_spotify.wait_until(lambda: not fake_spotify.player.playing)
+        plays = fake_spotify.count("PUT", "me/player/play")
+        with fake_spotify.lock:
+            fake_spotify.player.play([track_uri("Theirs")], kitchen, "spotify:album:1")
+        with SpotifyDaemon(tmp_path, fake_spotify, PLAYBACK) as daemon:
+            state = daemon.ready().wait_state(lambda state: "silent until" in str(state["playback"]))
+            daemon.wait_state(lambda state: not ours(state) and state["playback"]["state"] == "playing")
             assert not state["playback"]["trouble"]
             assert json.loads(kept.read_text())["ours"] == "[]"
-            assert double.count("PUT", "me/player/play") == plays
-            assert double.player.playing
-            home.wait_state(lambda state: state["recommendation"] is not None)
-            assert home.post("/api/v1/play", {})[0] == 200
-            state = home.wait_state(ours)
+            assert fake_spotify.count("PUT", "me/player/play") == plays
+            assert fake_spotify.player.playing
+            daemon.wait_state(lambda state: state["recommendation"] is not None)
+            assert daemon.post("/api/v1/play", {})[0] == 200
+            state = daemon.wait_state(ours)
             assert "silent" not in str(state["playback"]["holding"])
             assert json.loads(kept.read_text())["silent_until"] is None
-        assert double.violations == []
+        assert fake_spotify.violations == []

@@ -82,7 +82,9 @@ class FullServer:
         self.jobs = Worker()
         wanted = dict.fromkeys(Emotion, ("starter",))
         store = JsonFile(folder / "refresh.json")
-        self.librarian = LibraryMaintenance(path, wanted, Schedule.parse("never"), store, others={"spotify": _nothing})
+        self.librarian = LibraryMaintenance(
+            path, wanted, Schedule.parse("never"), store, builders={"spotify": _nothing}
+        )
         self.book = HistoryBook(folder / "history")
         self.counts = HistoryOutput(self.book, 365)
         self.account = Account()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tests.rig.checks import check
 from tests.rig.ha.home import announced, entities
 from tests.spotify.api_objects import track_uri
-from tests.spotify.fake_spotify import CLIENT_ID, Double, tracks
+from tests.spotify.fake_spotify import CLIENT_ID, FakeSpotify, playlist_entries
 from tests.system.daemon import Daemon
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ ENDS_IN_DAYS = range(170, 200)
 class WithSpotify(Daemon):
     """The daemon, whose Spotify is the double, on a machine with the files of a Pi's kernel."""
 
-    def __init__(self, folder: Path, double: Double, config: str) -> None:
+    def __init__(self, folder: Path, double: FakeSpotify, config: str) -> None:
         super().__init__(folder, "--source", "demo", config=config)
         (folder / "temp").write_text("48312\n")
         (folder / "throttled").write_text("50005\n")
@@ -56,10 +56,10 @@ class WithSpotify(Daemon):
     def program(self) -> list[str]:
         return [sys.executable, "-c", self._launch]
 
-    def sign_in(self, double: Double) -> bool:
+    def sign_in(self, double: FakeSpotify) -> bool:
         """Sign in on the page."""
         url = self._post("/api/v1/spotify/begin", {})["url"]
-        return bool(self._post("/api/v1/spotify/finish", {"redirect": double.agree(url)})["signed_in"])
+        return bool(self._post("/api/v1/spotify/finish", {"redirect": double.authorize(url)})["signed_in"])
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port(), timeout=10)
@@ -72,8 +72,8 @@ class WithSpotify(Daemon):
 
 def player(ha: HomeAssistant, folder: Path, listener: Listener, config: str) -> None:
     """Check all of it, with daemons of one state folder; before, none had a player."""
-    with Double() as double:
-        double.playlists[LIST] = ("Sunny Days", tracks(*SUNNY))
+    with FakeSpotify() as double:
+        double.playlists[LIST] = ("Sunny Days", playlist_entries(*SUNNY))
         double.add_device("Kitchen")
         with WithSpotify(folder, double, config + SPOTIFY) as daemon:
             daemon.ready()
@@ -89,7 +89,7 @@ def player(ha: HomeAssistant, folder: Path, listener: Listener, config: str) -> 
         announced(ha)
 
 
-def with_spotify(ha: HomeAssistant, daemon: WithSpotify, double: Double, listener: Listener) -> None:
+def with_spotify(ha: HomeAssistant, daemon: WithSpotify, double: FakeSpotify, listener: Listener) -> None:
     """Check the account, then that each thing of the player does as it says."""
     ha.becomes("binary_sensor.musicond_sign_in", "a sign-in is needed", "on", 20)
     ha.becomes("sensor.musicond_sign_in_ends", "and none has an end", "unknown")
@@ -113,7 +113,7 @@ def with_spotify(ha: HomeAssistant, daemon: WithSpotify, double: Double, listene
     check(left in ENDS_IN_DAYS and abs(left - float(days)) <= 1, f"the sign-in ends on {ends}, in {days} days")
     attributes = found["sensor.musicond_recommendation"]["attributes"]
     check(attributes["playlist"] == f"spotify:playlist:{LIST}", f"the attributes name it {attributes['playlist']}")
-    double.kill_tokens()
+    double.revoke_sign_ins()
     ha.call("button.press", "button.musicond_play")
     ha.becomes("binary_sensor.musicond_sign_in", "Spotify ends the sign-in: one is needed", "on", 40)
     ha.becomes("sensor.musicond_playback_trouble", "and the trouble is told", "!unknown")
@@ -121,18 +121,18 @@ def with_spotify(ha: HomeAssistant, daemon: WithSpotify, double: Double, listene
     ha.becomes("select.musicond_manual_mood", "the manual mood ends", "auto")
 
 
-def plays(ha: HomeAssistant, double: Double, listener: Listener) -> None:
+def plays(ha: HomeAssistant, double: FakeSpotify, listener: Listener) -> None:
     """Check play, next, volume, autoplay and stop, as far as the speaker."""
     ha.call("button.press", "button.musicond_play")
-    check(double.until(lambda: double.player.playing, 10), "the speaker plays")
+    check(double.wait_until(lambda: double.player.playing, 10), "the speaker plays")
     check(set(double.player.uris) <= {track_uri(name) for name in SUNNY}, "what is recommended")
     ha.becomes("sensor.musicond_playback", "Home Assistant shows it", "playing", 20)
     count = double.count("PUT", "me/player/play")
     ha.call("button.press", "button.musicond_next")
-    check(double.until(lambda: double.count("PUT", "me/player/play") > count, 10), "next plays other songs")
+    check(double.wait_until(lambda: double.count("PUT", "me/player/play") > count, 10), "next plays other songs")
     for asked, heard in ((30, 30), (90, 60)):
         ha.call("number.set_value", "number.musicond_volume", value=asked)
-        right = double.until(lambda heard=heard: double.player.devices[0]["volume_percent"] == heard, 10)  # type: ignore[misc]
+        right = double.wait_until(lambda heard=heard: double.player.devices[0]["volume_percent"] == heard, 10)  # type: ignore[misc]
         check(right, f"volume {asked}: the speaker is at {heard}")
         ha.becomes("number.musicond_volume", "and Home Assistant shows it", str(heard), 20)
     for switched in ("on", "off"):
@@ -141,7 +141,7 @@ def plays(ha: HomeAssistant, double: Double, listener: Listener) -> None:
         right = listener.until(lambda on=switched == "on": _playback(listener)["autoplay"] is on, 5)  # type: ignore[misc]
         check(right, "so says the daemon")
     ha.call("button.press", "button.musicond_stop")
-    check(double.until(lambda: not double.player.playing, 10), "stop stops it")
+    check(double.wait_until(lambda: not double.player.playing, 10), "stop stops it")
     ha.becomes("sensor.musicond_playback", "Home Assistant shows it", "paused", 20)
 
 
