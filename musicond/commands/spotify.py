@@ -65,7 +65,7 @@ class _Account:
         return ask_daemon(
             self._config,
             lambda client: client.run_action("spotify", action, arguments),
-            lambda folder: dict(self._local_sign_in(folder).do(action, arguments)),
+            lambda folder: dict(self._local_sign_in(folder).run_action(action, arguments)),
         )
 
     def _local_sign_in(self, folder: Path) -> SignIn:
