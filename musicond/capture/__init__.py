@@ -1,1 +1,1 @@
-"""Cameras and recordings: what frames come from."""
+"""Sources of frames: cameras and recordings."""

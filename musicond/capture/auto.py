@@ -1,4 +1,4 @@
-"""Whatever camera is there: the Pi camera, else a webcam; tried anew at each opening."""
+"""The first available camera: the Pi camera, else a webcam."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class AutoSource:
-    """The first of several sources that opens."""
+    """The first of several sources that opens, chosen again at each opening."""
 
     def __init__(self, sources: Sequence[FrameSource]) -> None:
         self._sources = tuple(sources)
@@ -23,21 +23,21 @@ class AutoSource:
     @property
     def name(self) -> str:
         """The source in use."""
-        chosen = self._chosen  # asked by the page's thread too
+        chosen = self._chosen  # the thread `web` reads it too
         return chosen.name if chosen else "camera"
 
     def open(self) -> None:
-        """Open the first that can be; raise SourceLost with the remedy for each."""
-        faults = []
+        """Open the first source that is available; raise SourceLost with the remedies of all."""
+        errors = []
         for source in self._sources:
             try:
                 source.open()
-            except SourceLost as fault:
-                faults.append(f"{source.name}: {fault}")
-                continue
-            self._chosen = source
-            return
-        raise SourceLost("no camera. " + ". ".join(faults))
+            except SourceLost as exc:
+                errors.append(f"{source.name}: {exc}")
+            else:
+                self._chosen = source
+                return
+        raise SourceLost("no camera. " + ". ".join(errors))
 
     def capture(self, wait_s: float) -> Frame:
         """Return the newest frame of the source in use."""

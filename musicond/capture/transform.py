@@ -1,4 +1,4 @@
-"""Turns and fits a picture to what the configuration asks for."""
+"""Rotation, mirroring and scaling of pictures as configured."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
+ROTATIONS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 
 def orient(picture: NDArray[np.uint8], rotation: int = 0, *, mirror: bool = False) -> NDArray[np.uint8]:
-    """Return uint8 (h, w) or (h, w, 3) turned clockwise by `rotation` degrees (0, 90, 180, 270), then mirrored."""
-    if rotation in TURNS:
-        picture = np.asarray(cv2.rotate(picture, TURNS[rotation]), np.uint8)
+    """Return uint8 (h, w) or (h, w, 3) rotated clockwise by `rotation` degrees (0, 90, 180, 270), then mirrored."""
+    if rotation in ROTATIONS:
+        picture = np.asarray(cv2.rotate(picture, ROTATIONS[rotation]), np.uint8)
     if mirror:
         picture = np.asarray(cv2.flip(picture, 1), np.uint8)
     return picture
 
 
 def fit(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Return uint8 (h, w) or (h, w, 3) shrunk, its shape kept, so that it is no larger than `size` (width, height)."""
+    """Return uint8 (h, w) or (h, w, 3) shrunk to fit into `size` (width, height), with the same aspect ratio."""
     height, width = picture.shape[:2]
     scale = min(size[0] / width, size[1] / height)
     if scale >= 1:

@@ -19,18 +19,18 @@ from musicond.errors import SourceLost
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# The driver's own wait for a frame is 10 s by default; a lost camera is to be noticed sooner.
+# Wait at most 2 s for a frame: OpenCV's default of 10 s would notice a lost camera late.
 os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
 
 BUFFERED_S = 0.004
-"""A grab that returns sooner than this took a frame that had been waiting."""
+"""A grab that returns sooner than this took a frame from the driver's queue."""
 MOST_BUFFERED = 8
-"""V4L2 drivers queue four frames as a rule."""
+"""Limit of frames to skip; V4L2 drivers usually queue four."""
 DEVICES = Path("/dev")
 
 
 class Webcam:
-    """A V4L2 device; the first one that gives pictures unless `device` names one."""
+    """A V4L2 device: `device`, or else the first one that gives pictures."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Webcam:
 
     @property
     def name(self) -> str:
-        """The device, as a person calls it."""
+        """Name for display."""
         return f"webcam {self._device}" if self._device else "webcam"
 
     def open(self) -> None:
@@ -56,17 +56,17 @@ class Webcam:
         candidates = [Path(self._device)] if self._device else sorted(self._devices.glob("video*"), key=_number)
         if not candidates:
             raise SourceLost(f"no webcam: there is no {self._devices}/video*; plug one in")
-        faults = []
+        errors = []
         for device in candidates:
-            fault = self._try(device)
-            if fault is None:
+            error = self._open_device(device)
+            if error is None:
                 return
-            faults.append(fault)
-        raise SourceLost("; ".join(dict.fromkeys(faults)))
+            errors.append(error)
+        raise SourceLost("; ".join(dict.fromkeys(errors)))
 
     def capture(self, wait_s: float) -> Frame:
-        """Return the newest frame; what waited in the driver's queue is thrown away."""
-        del wait_s  # the driver's wait is set above
+        """Return the newest frame; skip older ones in the driver's queue. Raises SourceLost."""
+        del wait_s  # see OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT above
         if self._capture is None:
             raise SourceLost(f"{self.name} is not open")
         for _ in range(MOST_BUFFERED):
@@ -75,15 +75,15 @@ class Webcam:
                 raise SourceLost(f"{self.name} gives no pictures; check its cable")
             if time.monotonic() - started > BUFFERED_S:
                 break
-        captured_at, wall = time.monotonic(), datetime.now().astimezone()
-        found, picture = self._capture.retrieve()
-        if not found or picture is None or picture.size == 0:
+        captured_at, wall_time = time.monotonic(), datetime.now().astimezone()
+        ok, image = self._capture.retrieve()
+        if not ok or image is None or image.size == 0:
             raise SourceLost(f"{self.name} gives no pictures; check its cable")
-        found_picture = np.asarray(picture, np.uint8)
-        grey = np.asarray(cv2.cvtColor(found_picture, cv2.COLOR_BGR2GRAY), np.uint8)
-        return Frame(self._turned(grey), captured_at, wall, lambda: self._turned(found_picture))
+        picture = np.asarray(image, np.uint8)
+        grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
+        return Frame(self._transform(grey), captured_at, wall_time, lambda: self._transform(picture))
 
-    def _turned(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def _transform(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return orient(fit(picture, self._size), self._rotation, mirror=self._mirror)
 
     def close(self) -> None:
@@ -93,8 +93,8 @@ class Webcam:
             with suppress(cv2.error):
                 capture.release()
 
-    def _try(self, device: Path) -> str | None:
-        """Open one device; return what is wrong with it."""
+    def _open_device(self, device: Path) -> str | None:
+        """Open one device; return the error, if any."""
         if not device.exists():
             return f"{device} does not exist; plug the webcam in, or name another in camera.source"
         if not os.access(device, os.R_OK | os.W_OK):

@@ -1,1 +1,1 @@
-"""From a frame to faces and scores."""
+"""From a frame to faces and emotion scores."""

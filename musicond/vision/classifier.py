@@ -1,4 +1,4 @@
-"""From a face to seven probabilities: crop, quantise, invoke, dequantise, calibrate."""
+"""The emotion classifier: crop, quantise, invoke, dequantise, calibrate."""
 
 from __future__ import annotations
 
@@ -25,34 +25,37 @@ if TYPE_CHECKING:
 INPUT_SHAPE, SCORES_SHAPE, FACE_SHAPE = (1, INPUT_SIZE, INPUT_SIZE, 1), (1, len(EMOTIONS)), (1, 1)
 
 MIN_SHARPNESS = 30.0
-"""Least variance of the Laplacian of a normalised chip (grey levels squared): below, nothing can be read.
+"""Least variance of the Laplacian of a normalised chip (grey levels squared) for a classification.
 
-Of every twentieth training image of FER2013 none has less than 350; blurred by a Gaussian of 1.5 pixels of
-the chip 1 in 20 falls below, of 3 pixels 19 in 20.
+In every twentieth training image of FER2013 it is at least 350; after a Gaussian blur of 1.5 pixels of the chip 1 in
+20 falls below this limit, after 3 pixels 19 in 20.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Sidecar:
-    """What stands beside the model in a JSON file of the same name."""
+    """The parameters of a model, from the JSON file of the same name beside it."""
 
     temperature: float
     """Divides the logits before the softmax (Guo et al. 2017, On Calibration of Modern Neural Networks)."""
     crop_scale: float
-    """By how much Haar's box is widened to frame a face as the training images do."""
+    """Factor by which a box of the Haar cascade is widened to match the training images."""
 
 
 class TfliteClassifier:
-    """Reads faces with an int8 TFLite model; not thread-safe. Loading it raises ModelError."""
+    """A classifier with an int8 TFLite model, for use in one thread. Its constructor raises ModelError."""
 
     def __init__(self, path: Path, *, threads: int = 1, policy: Literal["largest", "all"] = "largest") -> None:
-        content = _content(path)
+        try:
+            content = path.read_bytes()
+        except OSError as exc:
+            raise ModelError(f"{path}: {exc.strerror}; install the model, or correct model.path") from None
         self._sidecar = load_sidecar(path, content)
         self._policy = policy
         try:
             self._interpreter = make_interpreter(content, threads)
-        except (ValueError, RuntimeError) as fault:
-            raise ModelError(f"{path}: not a TFLite model that can be loaded ({fault}); install it anew") from None
+        except (ValueError, RuntimeError) as exc:
+            raise ModelError(f"{path}: not a TFLite model that can be loaded ({exc}); install it anew") from None
         self._input = _tensor(path, self._interpreter.get_input_details(), INPUT_SHAPE)
         outputs = self._interpreter.get_output_details()
         self._output = _tensor(path, outputs, SCORES_SHAPE)
@@ -60,29 +63,28 @@ class TfliteClassifier:
 
     @property
     def crop_scale(self) -> float:
-        """By how much a box is widened before it is cut out."""
+        """Factor by which a box is widened before it is cut out."""
         return self._sidecar.crop_scale
 
     def classify(self, frame: Frame, faces: Faces) -> EmotionEstimate | None:
-        """Return the scores of the chosen face, or of all faces weighted by area; None if all are blurred."""
+        """Return the scores of the largest face, or of all faces weighted by area; None if all are blurred."""
         chosen = faces.confirmed[:1] if self._policy == "largest" else faces.confirmed
-        found: list[tuple[Box, NDArray[np.float64]]] = []
+        classified: list[tuple[Box, NDArray[np.float64]]] = []
         for box in chosen:
             levels = normalise(chip(frame.grey, box, self._sidecar.crop_scale))
             if sharpness(levels) >= MIN_SHARPNESS:
-                found.append((box, self.scores(levels)))
-        if not found:
+                classified.append((box, self.scores(levels)))
+        if not classified:
             return None
-        weights = np.array([box.area for box, _ in found], np.float64)
-        mean = np.average([scores for _, scores in found], axis=0, weights=weights)
-        return EmotionEstimate(tuple(float(score) for score in mean / mean.sum()), found[0][0])
+        weights = np.array([box.area for box, _ in classified], np.float64)
+        mean = np.average([scores for _, scores in classified], axis=0, weights=weights)
+        return EmotionEstimate(tuple(float(score) for score in mean / mean.sum()), classified[0][0])
 
     def scores(self, levels: NDArray[np.int8]) -> NDArray[np.float64]:
         """Return seven calibrated probabilities of a normalised chip, int8 (48, 48)."""
         logits = self.logits(levels) / self._sidecar.temperature
         powers = np.exp(logits - logits.max())
-        probabilities: NDArray[np.float64] = powers / powers.sum()
-        return probabilities
+        return np.asarray(powers / powers.sum(), np.float64)
 
     def logits(self, levels: NDArray[np.int8]) -> NDArray[np.float64]:
         """Return the model's seven outputs for a normalised chip, int8 (48, 48)."""
@@ -90,7 +92,7 @@ class TfliteClassifier:
         return self._dequantised(self._output)
 
     def face_logit(self, grey: NDArray[np.uint8], box: Box) -> float:
-        """Return the log odds that `box` of uint8 (height, width) frames a face (an `Opinion`)."""
+        """Return the log-odds that `box` of uint8 (height, width) frames a face, as a `FaceVerifier`."""
         self._invoke(normalise(chip(grey, box, self._sidecar.crop_scale)))
         return float(self._dequantised(self._face)[0])
 
@@ -100,18 +102,15 @@ class TfliteClassifier:
 
     def _dequantised(self, details: dict[str, Any]) -> NDArray[np.float64]:
         scale, zero = details["quantization"]
-        values: NDArray[np.float64] = (
-            self._interpreter.get_tensor(details["index"])[0].astype(np.float64) - zero
-        ) * scale
-        return values
+        steps = self._interpreter.get_tensor(details["index"])[0].astype(np.float64)
+        return np.asarray((steps - zero) * scale, np.float64)
 
     def _quantised(self, levels: NDArray[np.int8]) -> NDArray[np.int8]:
         scale, zero = self._input["quantization"]
         if (scale, zero) == (MODEL_SCALE, 0):
             return levels
         steps = np.rint(levels.astype(np.float32) * (MODEL_SCALE / scale)) + zero
-        quantised: NDArray[np.int8] = np.clip(steps, -128, 127).astype(np.int8)
-        return quantised
+        return np.asarray(np.clip(steps, -128, 127), np.int8)
 
 
 def _tensor(path: Path, tensors: list[dict[str, Any]], shape: tuple[int, ...]) -> dict[str, Any]:
@@ -128,25 +127,18 @@ def sharpness(levels: NDArray[np.int8]) -> float:
 
 
 def load_sidecar(path: Path, content: bytes) -> Sidecar:
-    """Read the JSON file beside a model and hold the model against it; raise ModelError."""
-    beside = path.with_suffix(".json")
+    """Return the parameters of a model from the file beside it, and check its digest; raise ModelError."""
+    file = path.with_suffix(".json")
     try:
-        found: dict[str, Any] = json.loads(beside.read_text("utf-8"))
-        labels, digest = found["labels"], found["sha256"]
-        sidecar = Sidecar(float(found["temperature"]), float(found["crop_scale"]))
-    except OSError as fault:
-        raise ModelError(f"{beside}: {fault.strerror}; it must stand beside the model") from None
-    except (ValueError, KeyError, TypeError) as fault:
-        raise ModelError(f"{beside}: damaged ({fault}); install the model anew") from None
+        values: dict[str, Any] = json.loads(file.read_text("utf-8"))
+        labels, digest = values["labels"], values["sha256"]
+        sidecar = Sidecar(float(values["temperature"]), float(values["crop_scale"]))
+    except OSError as exc:
+        raise ModelError(f"{file}: {exc.strerror}; it must stand beside the model") from None
+    except (ValueError, KeyError, TypeError) as exc:
+        raise ModelError(f"{file}: damaged ({exc}); install the model anew") from None
     if labels != [str(emotion) for emotion in EMOTIONS]:
-        raise ModelError(f"{beside}: labels {labels}; musicond wants {[str(emotion) for emotion in EMOTIONS]}")
+        raise ModelError(f"{file}: labels {labels}; musicond wants {[str(emotion) for emotion in EMOTIONS]}")
     if hashlib.sha256(content).hexdigest() != digest:
-        raise ModelError(f"{path}: damaged, or not the model that {beside.name} describes; install both anew")
+        raise ModelError(f"{path}: damaged, or not the model that {file.name} describes; install both anew")
     return sidecar
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as fault:
-        raise ModelError(f"{path}: {fault.strerror}; install the model, or correct model.path") from None

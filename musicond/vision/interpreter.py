@@ -1,4 +1,4 @@
-"""The one shim over the TFLite runtimes: tflite-runtime where it exists, else its successor."""
+"""The interpreter of a TFLite model, from tflite-runtime or else its successor."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RUNTIMES = ("tflite_runtime.interpreter", "ai_edge_litert.interpreter")
 def make_interpreter(content: bytes, threads: int) -> Any:
     """Return an interpreter with its tensors allocated; raise ModelError.
 
-    Both runtimes share one surface (`get_input_details`, `set_tensor`, `invoke`, `get_tensor`).
+    Both runtimes have the same interface (`get_input_details`, `set_tensor`, `invoke`, `get_tensor`).
     """
     for name in RUNTIMES:
         try:
@@ -29,9 +29,9 @@ def make_interpreter(content: bytes, threads: int) -> Any:
             with _quiet():
                 interpreter = library.Interpreter(model_content=content, num_threads=threads)
                 interpreter.allocate_tensors()
-        except SystemError as fault:
+        except SystemError as exc:
             # tflite-runtime 2.14 imports beside numpy 2 and fails only here.
-            raise ModelError(f"{name} does not work with this numpy ({fault}); run: pip install 'numpy<2'") from None
+            raise ModelError(f"{name} does not work with this numpy ({exc}); run: pip install 'numpy<2'") from None
         return interpreter
     raise ModelError(
         "no TFLite runtime; run: pip install tflite-runtime 'numpy<2' (Python 3.11) or ai-edge-litert (3.12 and later)"
@@ -40,12 +40,12 @@ def make_interpreter(content: bytes, threads: int) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep from stderr what the runtime says of its delegates, which no setting turns off; its errors are raised."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
+    """Discard stderr, where the runtime logs its delegates without a setting for that; its errors are raised."""
+    stderr, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(null)

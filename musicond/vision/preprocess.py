@@ -1,8 +1,8 @@
-"""The one preprocessing of faces, imported by the training tools and by the daemon alike."""
+"""The preprocessing of faces, shared by the training tools and the daemon."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -16,18 +16,20 @@ INPUT_SIZE = 48
 """Side of the model's square input in pixels; the size of FER2013's images."""
 
 SPREAD = 52.0
-"""Grey levels that one standard deviation takes after `normalise`: +-2.4 sigma fit in 0..255."""
+"""Grey levels of one standard deviation after `normalise`: +-2.4 sigma fit in 0..255."""
 
 MIN_STD = 4.0
-"""Floor of the standard deviation (grey levels), so that a flat picture does not become noise."""
+"""Least standard deviation (grey levels), so that a flat picture does not become noise."""
+
+MODEL_SCALE = 1.0 / 128.0
+"""Real value of one step of the model's input; a float model takes `normalise(face) / 128`."""
 
 
 def chip(grey: NDArray[np.uint8], box: Box, scale: float) -> NDArray[np.uint8]:
-    """Cut one face out of a frame.
+    """Return the face in `box`, uint8 of shape (48, 48), area-averaged where it shrinks.
 
-    `grey` is uint8 of shape (height, width); `box` is in pixels of `grey`; `scale` widens (> 1) or
-    tightens the box about its centre. What lies outside the frame repeats the frame's edge.
-    Returns uint8 of shape (48, 48), area-averaged where it shrinks.
+    `grey` is uint8 of shape (height, width); `box` is in pixels of `grey`; `scale` widens (> 1) or tightens the box
+    about its centre. Pixels outside the frame repeat its edge.
     """
     side = max(2.0, max(box.w, box.h) * scale)
     left = round(box.x + box.w / 2 - side / 2)
@@ -38,31 +40,20 @@ def chip(grey: NDArray[np.uint8], box: Box, scale: float) -> NDArray[np.uint8]:
     before, after = max(0, -left), max(0, left + size - width)
     cut = grey[max(0, top) : min(height, top + size), max(0, left) : min(width, left + size)]
     if cut.size == 0:
-        msg = f"the box {box} lies outside a frame of {width}x{height}"
-        raise ValueError(msg)
+        raise ValueError(f"the box {box} lies outside a frame of {width}x{height}")
     if above or below or before or after:
-        cut = _u8(cv2.copyMakeBorder(cut, above, below, before, after, cv2.BORDER_REPLICATE))
-    shrinks = cut.shape[0] > INPUT_SIZE
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return _u8(cv2.resize(cut, (INPUT_SIZE, INPUT_SIZE), interpolation=how))
+        cut = np.asarray(cv2.copyMakeBorder(cut, above, below, before, after, cv2.BORDER_REPLICATE), np.uint8)
+    interpolation = cv2.INTER_AREA if cut.shape[0] > INPUT_SIZE else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(cut, (INPUT_SIZE, INPUT_SIZE), interpolation=interpolation), np.uint8)
 
 
 def normalise(face: NDArray[np.uint8]) -> NDArray[np.int8]:
-    """Take brightness and contrast out: zero mean, one standard deviation at `SPREAD` levels.
+    """Remove brightness and contrast: zero mean, one standard deviation at `SPREAD` levels.
 
-    `face` is uint8 of shape (48, 48). Returns int8 of shape (48, 48), clipped to -128..127: the
-    model's quantised input with scale 1/128 and zero point 0 (`MODEL_SCALE`).
+    `face` is uint8 of shape (48, 48). Returns int8 of shape (48, 48), clipped to -128..127: the model's quantised
+    input with scale 1/128 and zero point 0 (`MODEL_SCALE`).
     """
     values = face.astype(np.float32)
     spread = max(float(values.std()), MIN_STD)
     levels = np.rint((values - values.mean()) * (SPREAD / spread))
-    clipped: NDArray[np.int8] = np.clip(levels, -128, 127).astype(np.int8)
-    return clipped
-
-
-MODEL_SCALE = 1.0 / 128.0
-"""Real value of one step of the model's input; a float model takes `normalise(face) / 128`."""
-
-
-def _u8(image: Any) -> NDArray[np.uint8]:
-    return np.asarray(image, dtype=np.uint8)
+    return np.asarray(np.clip(levels, -128, 127), np.int8)

@@ -1,4 +1,4 @@
-"""What is remembered of a face from frame to frame: when it counts, and when it is given up."""
+"""The track of a face over several frames: when it is confirmed, and when it expires."""
 
 from __future__ import annotations
 
@@ -10,87 +10,84 @@ if TYPE_CHECKING:
     from musicond.vision.cascade import Detection
 
 CLEAR = 8.5
-"""Proof at which a face counts from its first frame."""
+"""Evidence of one frame at which a face is confirmed."""
 
 LIKELY = 6.5
-"""Mean proof over at least two frames at which a face counts."""
+"""Mean evidence over at least two frames at which a face is confirmed."""
 
-OPINION = 0.5
-"""What a log odd of the emotion model's second output is worth in proof, beside the cascade's mean weight."""
+LOGIT_WEIGHT = 0.5
+"""Weight of the emotion model's second output (log-odds) in the evidence, beside the cascade's mean weight of 1."""
 
 SURE = 2.5
-"""Weight that a face must reach again and again to be kept."""
+"""Weight that a face must reach every SURE_EVERY_S to be kept."""
 
 SURE_EVERY_S = 1.0
-"""Seconds within which it must."""
 
 CANDIDATE_S = 1.0
-"""Seconds that a candidate has to become a face."""
+"""Seconds after which a candidate that is not confirmed expires."""
 
 SAME = 0.3
-"""Overlap (intersection over union) from which two boxes are one face."""
+"""Intersection over union above which two boxes are one face."""
 
 
 @dataclass(slots=True)
 class FaceTrack:
-    """One face, or a candidate for one; times are `captured_at` of frames."""
+    """The track of a face or of a candidate; times are `captured_at` of frames."""
 
     box: Box
     born_at: float
     seen_at: float
     sure_at: float
     evidence: float = 0.0
-    """Sum over the frames in which it was a candidate."""
+    """Sum over the frames of the candidate."""
     frames: int = 0
     is_face: bool = False
 
-    def update(self, sighting: Detection, at: float) -> None:
-        """Take over where the face was found in this frame."""
-        self.box, self.seen_at = sighting.box, at
-        if sighting.weight >= SURE:
+    def update(self, detection: Detection, at: float) -> None:
+        """Take over the detection of this frame."""
+        self.box, self.seen_at = detection.box, at
+        if detection.weight >= SURE:
             self.sure_at = at
 
-    def add_evidence(self, weight: float, opinion: float) -> None:
-        """Count what speaks for a candidate in this frame, and say whether it is a face by now.
+    def add_evidence(self, weight: float, face_logit: float) -> None:
+        """Add the evidence of this frame for a candidate, and confirm it if that suffices.
 
-        `weight` is what the cascade gives it (`Cascade.weigh`), `opinion` the log odds of `Opinion`.
+        `weight` is that of `Cascade.score`, `face_logit` the log-odds of the `FaceVerifier`.
         """
-        proof = weight + OPINION * opinion
-        self.evidence += proof
+        evidence = weight + LOGIT_WEIGHT * face_logit
+        self.evidence += evidence
         self.frames += 1
-        self.is_face = proof >= CLEAR or (self.frames > 1 and self.evidence >= LIKELY * self.frames)
+        self.is_face = evidence >= CLEAR or (self.frames > 1 and self.evidence >= LIKELY * self.frames)
 
     def is_expired(self, at: float, coast_s: float) -> bool:
-        """Whether it is to be forgotten: unseen for too long, doubtful for too long, or never a face."""
+        """Return whether the track is over: not detected or doubtful for too long, or never confirmed."""
         if self.is_face:
             return at - self.seen_at > coast_s or at - self.sure_at > SURE_EVERY_S + (at - self.seen_at)
         return self.seen_at < at or at - self.born_at > CANDIDATE_S
 
 
-def overlap(one: Box, other: Box) -> float:
-    """Intersection over union, 0..1."""
-    width = min(one.x + one.w, other.x + other.w) - max(one.x, other.x)
-    height = min(one.y + one.h, other.y + other.h) - max(one.y, other.y)
-    if width <= 0 or height <= 0:
-        return 0.0
-    shared = width * height
-    return shared / (one.area + other.area - shared)
+def merge_tracks(tracks: list[FaceTrack]) -> list[FaceTrack]:
+    """Return one track of those that lie on the same face: confirmed ones first, then the older."""
+    merged: list[FaceTrack] = []
+    for track in sorted(tracks, key=lambda track: (not track.is_face, track.born_at)):
+        if not any(is_same_face(track.box, kept.box) for kept in merged):
+            merged.append(track)
+    return merged
 
 
-def is_same_face(one: Box, other: Box) -> bool:
-    """Whether two boxes are one face: they overlap well, or a centre lies inside the other box."""
-    return overlap(one, other) > SAME or _holds(one, other) or _holds(other, one)
+def is_same_face(a: Box, b: Box) -> bool:
+    """Return whether two boxes are one face: they overlap, or the centre of one lies in the other."""
+    return _overlap(a, b) > SAME or _contains_centre(a, b) or _contains_centre(b, a)
 
 
-def _holds(outer: Box, inner: Box) -> bool:
+def _overlap(a: Box, b: Box) -> float:
+    """Return the intersection over union, 0..1."""
+    width = min(a.x + a.w, b.x + b.w) - max(a.x, b.x)
+    height = min(a.y + a.h, b.y + b.h) - max(a.y, b.y)
+    shared = max(0, width) * max(0, height)
+    return shared / (a.area + b.area - shared)
+
+
+def _contains_centre(outer: Box, inner: Box) -> bool:
     x, y = inner.x + inner.w / 2, inner.y + inner.h / 2
     return outer.x < x < outer.x + outer.w and outer.y < y < outer.y + outer.h
-
-
-def merge_tracks(tracks: list[FaceTrack]) -> list[FaceTrack]:
-    """Keep one track of those that have come to lie on one face: faces first, then the older."""
-    kept: list[FaceTrack] = []
-    for track in sorted(tracks, key=lambda track: (not track.is_face, track.born_at)):
-        if not any(is_same_face(track.box, other.box) for other in kept):
-            kept.append(track)
-    return kept

@@ -137,10 +137,8 @@ class Heavy:
     name = "heavy"
     fps = 100.0
 
-    def frames(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
-        return self.pictures()
-
-    def pictures(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+    def frames(self, *, colour: bool = False) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+        assert colour
         given_up = time.monotonic() + 5
         for number in range(500):
             assert time.monotonic() < given_up, "a read does not come back"
