@@ -18,19 +18,14 @@ if TYPE_CHECKING:
 
 WINDOW = 24
 """Side in pixels of the cascade's window, the smallest face that it can detect."""
-
 FACE = 48
 """Side in pixels to which a face is scaled for the quick fine detection."""
-
 CAREFUL_FACE = 64
 """The same for the careful one, which also tries twice as many sizes: three times the work."""
-
 COARSE_STEP, COARSE_NEIGHBOURS = 1.2, 1
 """Ratio between the sizes that the coarse detection tries, and its least number of hits in one place."""
-
 MARGIN = 0.3
 """Margin of the fine detection around the face, as a fraction of the face's side."""
-
 RANGE = (0.75, 1.35)
 """Sizes that the fine detection tries, as fractions of the face's side."""
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from musicond.core.models import Box, Faces, Frame
 
 INPUT_SHAPE, SCORES_SHAPE, FACE_SHAPE = (1, INPUT_SIZE, INPUT_SIZE, 1), (1, len(EMOTIONS)), (1, 1)
-
 MIN_SHARPNESS = 30.0
 """Least variance of the Laplacian of a normalised chip (grey levels squared) for a classification.
 

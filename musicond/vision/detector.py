@@ -20,10 +20,8 @@ if TYPE_CHECKING:
 
 COAST_S = 0.6
 """Seconds for which a face that was not detected is kept."""
-
 SCAN_EVERY_S = 1.0
 """Seconds after which the whole frame is scanned although all tracks were detected."""
-
 HOLD_S = 5.0
 """Longest time in seconds for which a still and empty room is not scanned."""
 
@@ -132,9 +130,8 @@ class HaarFaceDetector:
             self._motion.set_reference(thumb, at)
 
     def _report(self, at: float) -> Faces:
-        faces = sorted(
-            (track for track in self._tracks if track.is_face), key=lambda track: track.box.area, reverse=True
-        )
+        faces = [track for track in self._tracks if track.is_face]
+        faces.sort(key=lambda track: track.box.area, reverse=True)
         return Faces(
             confirmed=tuple(track.box for track in faces if track.seen_at == at),
             coasted=tuple(track.box for track in faces if track.seen_at != at),

@@ -8,19 +8,15 @@ from numpy.typing import NDArray
 
 THUMB = (40, 30)
 """Width and height of the thumbnail that both gates use: a cell of 640x480 is 16x16 pixels."""
-
 DARK_BELOW = 30.0
 """Grey level (0..255) below which the brightest parts of a dark frame lie.
 
 Limited-range video has its black at 16, which leaves too few levels to classify a face.
 """
-
 DARK_UNTIL = 35.0
 """Grey level at which a dark frame is light again; above `DARK_BELOW` so that noise causes no flicker."""
-
 BRIGHT_PART = 98.0
 """Percentile of the brightest parts: a lit face counts, a pilot lamp does not."""
-
 CHANGED_LEVELS = 6.0
 """Grey levels by which a cell must differ to count as changed; noise averages to under 1."""
 

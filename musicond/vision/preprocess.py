@@ -14,13 +14,10 @@ if TYPE_CHECKING:
 
 INPUT_SIZE = 48
 """Side of the model's square input in pixels; the size of FER2013's images."""
-
 SPREAD = 52.0
 """Grey levels of one standard deviation after `normalise`: +-2.4 sigma fit in 0..255."""
-
 MIN_STD = 4.0
 """Least standard deviation (grey levels), so that a flat picture does not become noise."""
-
 MODEL_SCALE = 1.0 / 128.0
 """Real value of one step of the model's input; a float model takes `normalise(face) / 128`."""
 

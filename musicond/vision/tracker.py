@@ -11,21 +11,15 @@ if TYPE_CHECKING:
 
 CLEAR = 8.5
 """Evidence of one frame at which a face is confirmed."""
-
 LIKELY = 6.5
 """Mean evidence over at least two frames at which a face is confirmed."""
-
 LOGIT_WEIGHT = 0.5
 """Weight of the emotion model's second output (log-odds) in the evidence, beside the cascade's mean weight of 1."""
-
 SURE = 2.5
 """Weight that a face must reach every SURE_EVERY_S to be kept."""
-
 SURE_EVERY_S = 1.0
-
 CANDIDATE_S = 1.0
 """Seconds after which a candidate that is not confirmed expires."""
-
 SAME = 0.3
 """Intersection over union above which two boxes are one face."""
 

@@ -127,7 +127,7 @@ class Recommender:
     def _sampler(self, emotion: Emotion, number: int) -> ThompsonSampler:
         return ThompsonSampler(self._catalogue.stats(emotion), number, self.config.count, self._rng)
 
-    def _candidates(self, lists: Sequence[Emotion], *, quiet: bool) -> Candidates:
+    def _candidates(self, lists: Sequence[Emotion], *, quiet: bool = False) -> Candidates:
         candidates = union([shortlist(self._catalogue.candidates(emotion), self._rng) for emotion in lists])
         return calmer(candidates, 2 * self.config.count) if quiet else candidates
 
@@ -144,7 +144,7 @@ class Recommender:
         emotion = Emotion(current.mood.value)
         recent = self._recent.get(emotion)
         part = recent[2].parts[-1] if recent else PlanPart((emotion,), (None,))
-        candidates = self._candidates(part.lists, quiet=False)
+        candidates = self._candidates(part.lists)
         keys = [self._catalogue.key_of(track.track_id) for track in current.tracks]
         excluded = candidates.take(np.flatnonzero(np.isin(candidates.keys, [key for key in keys if key is not None])))
         sampler = self._sampler(emotion, self._round(emotion))
