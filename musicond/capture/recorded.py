@@ -42,7 +42,7 @@ class Recording(Protocol):
         """Frames per second."""
 
     def frames(self, *, colour: bool = False) -> Iterator[TimedPicture]:
-        """Yield (seconds from the start, uint8 (h, w), or BGR (h, w, 3) with `colour` if it has any); raise SourceLost."""
+        """Yield seconds from the start and uint8 (h, w), or BGR (h, w, 3) with `colour` if any; raise SourceLost."""
 
 
 class Clip:
