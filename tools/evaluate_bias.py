@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Measure what the household's correction can cost: the accuracy on FER2013 with every kind of bias that is permitted.
+"""Measure how much accuracy on FER2013 the household's bias can cost, for every kind of bias that is permitted.
 
     .venv/bin/python tools/evaluate_bias.py --data fer2013.zip [--split train|test] [--json] [MODEL]
 
-Biases of full length are tried in many directions: what ten seconds of a neutral face teach at most, each pair of
+Biases of maximum length are tried in many directions: those of extreme calibrations with a neutral face, each pair of
 emotions, each set of emotions against the others, and random ones of a fixed seed.
 """
 
@@ -27,7 +27,7 @@ from musicond.core.mood.calibration import NEUTRAL, neutral_bias
 from musicond.errors import ModelError
 from musicond.vision.classifier import TfliteClassifier
 from tools.evaluate import MODELS, direct
-from tools.training.fer2013 import DataError, Split, load
+from tools.training.fer2013 import DataError, load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,13 +36,13 @@ if TYPE_CHECKING:
 
 RANDOM = 1000
 FACE = 40
-"""Readings of one simulated calibration."""
+"""Estimates in one simulated calibration."""
 
 
 def directions() -> Iterator[tuple[str, list[float]]]:
-    """Yield directions with their kind."""
-    for one, other in itertools.permutations(range(len(EMOTIONS)), 2):
-        yield "pairs", [1.0 if place == one else -1.0 if place == other else 0.0 for place in range(len(EMOTIONS))]
+    """Yield the kind and the vector of each direction."""
+    for up, down in itertools.permutations(range(len(EMOTIONS)), 2):
+        yield "pairs", [float(index == up) - float(index == down) for index in range(len(EMOTIONS))]
     for signs in itertools.product((0.0, 1.0), repeat=len(EMOTIONS)):
         if 0 < sum(signs) < len(EMOTIONS):
             yield "sets", list(signs)
@@ -52,7 +52,7 @@ def directions() -> Iterator[tuple[str, list[float]]]:
 
 
 def measure(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, float]:
-    """Return the accuracy without a bias, and the points lost at worst by kind of bias; the most any score moves."""
+    """Return the accuracy without a bias, the greatest losses by kind of bias and the greatest change of a score."""
 
     def accuracy(shifts: tuple[float, ...]) -> float:
         return float(((probabilities * np.exp(shifts)).argmax(axis=1) == labels).mean())
@@ -61,7 +61,7 @@ def measure(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> di
     worst: dict[str, float] = {}
     moved = 0.0
     for kind, direction in directions():
-        bias = bounded([1000 * each for each in direction])
+        bias = bounded([1000 * shift for shift in direction])
         worst[kind] = max(worst.get(kind, -1.0), plain - accuracy(bias.shifts))
         weighted = probabilities * np.exp(bias.shifts)
         moved = max(moved, float(np.abs(weighted / weighted.sum(axis=1, keepdims=True) - probabilities).max()))
@@ -71,15 +71,15 @@ def measure(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> di
 
 
 def _calibrations(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> Iterator[tuple[float, ...]]:
-    """Yield what faces teach that are read worst: neutral images sorted by what they are taken for."""
+    """Yield the biases learnt from the worst neutral faces: for each emotion, those with its highest scores."""
     neutral = probabilities[labels == NEUTRAL]
     for emotion in range(len(EMOTIONS)):
-        taken = neutral[np.argsort(-neutral[:, emotion])][:FACE]
-        yield neutral_bias([tuple(float(each) for each in row) for row in taken]).shifts
+        worst = neutral[np.argsort(-neutral[:, emotion])][:FACE]
+        yield neutral_bias([tuple(map(float, row)) for row in worst]).shifts
 
 
 def main() -> int:
-    """Run the command line; 1 where more than a point can be lost."""
+    """Print the figures; return 1 if more than a point can be lost."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path, nargs="?", default=MODELS / "fer_int8.tflite")
     parser.add_argument("--data", type=Path, required=True, help="FER2013: a zip or a folder in the Kaggle layout")
@@ -91,17 +91,17 @@ def main() -> int:
         data = load(args.data, args.split)
         if args.first:
             chosen = np.linspace(0, len(data.labels) - 1, min(args.first, len(data.labels))).astype(int)
-            data = Split(data.images[chosen], data.labels[chosen])
-        found = measure(direct(TfliteClassifier(args.model), data.images)[0], data.labels)
-    except (DataError, ModelError) as fault:
-        print(f"evaluate_bias: {fault}", file=sys.stderr)
+            data = data.only(chosen)
+        figures = measure(direct(TfliteClassifier(args.model), data.images)[0], data.labels)
+    except (DataError, ModelError) as exc:
+        print(f"evaluate_bias: {exc}", file=sys.stderr)
         return 69
     if args.json:
-        print(json.dumps(found))
+        print(json.dumps(figures))
     else:
-        for name, value in found.items():
+        for name, value in figures.items():
             print(f"{name:26} {value}")
-    return int(max(value for name, value in found.items() if name.startswith("points")) > 1)
+    return int(max(value for name, value in figures.items() if name.startswith("points")) > 1)
 
 
 if __name__ == "__main__":

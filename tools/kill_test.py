@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Kill the real daemon at random moments of a refresh and of feedback: no acknowledged like is lost, nothing damaged.
+"""Kill the real daemon at random moments of a refresh and of feedback, and look for damage and for lost likes.
 
     script/kill-test [--kills 200] [--seed N]
 
@@ -36,7 +36,7 @@ from musicond.web.client import ControlClient
 
 START_S = 60.0
 LONGEST_S = 1.0
-"""From the first like to the kill, at most."""
+"""Longest time from the first like to the kill."""
 SONGS = 12
 
 
@@ -63,7 +63,7 @@ class Round:
         )
 
     def run(self) -> str:
-        """Start, work, kill; return what the daemon said if it did not start."""
+        """Start, use and kill the daemon; return its error if it did not start, else nothing."""
         env = {**os.environ, "RUNTIME_DIRECTORY": str(self.folder / "run")}
         env.pop("STATE_DIRECTORY", None)
         command = [sys.executable, "-m", "musicond", "run", "--config", str(self.folder / "musicon.yaml")]
@@ -81,8 +81,8 @@ class Round:
         return ""
 
     def _ready(self, process: subprocess.Popen[str]) -> bool:
-        end = time.monotonic() + START_S
-        while time.monotonic() < end and process.poll() is None:
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline and process.poll() is None:
             try:
                 self.client.state()
             except ControlError:
@@ -105,16 +105,16 @@ class Round:
 
     @property
     def songs(self) -> list[str]:
-        """Songs that are liked: of the starter, so that no refresh takes them away."""
+        """The songs to like: of the starter, as no refresh removes them."""
         with CatalogueEditor.open(self.folder / "state" / FILE_NAME, read_only=True) as lists:
-            return [each.track_id for each in lists.entries() if each.origin == "starter"][:: 175 // SONGS]
+            return [entry.track_id for entry in lists.entries() if entry.origin == "starter"][:: 175 // SONGS]
 
 
 def faults(path: Path, sent: Counter[str], acknowledged: Counter[str]) -> list[str]:
-    """Return what is wrong with the catalogue after a kill."""
+    """Return the faults of the catalogue after a kill."""
     connection = sqlite3.connect(path)
     try:
-        found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
+        damage = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
         likes = dict(
             connection.execute("SELECT track_id, sum(likes) FROM feedback JOIN tracks USING (track) GROUP BY track_id")
         )
@@ -123,37 +123,37 @@ def faults(path: Path, sent: Counter[str], acknowledged: Counter[str]) -> list[s
         ).fetchone()[0]
     finally:
         connection.close()
-    wrong = [] if found == ["ok"] else [f"damage: {found[0]}"]
+    wrong = [] if damage == ["ok"] else [f"damage: {damage[0]}"]
     if orphans:
         wrong.append(f"damage: {orphans} places in lists of unknown songs")
     for song in sent:
-        have = likes.get(song, 0)
-        if have < acknowledged[song]:
-            wrong.append(f"lost: {song}: {have} of {acknowledged[song]} acknowledged likes")
-        if have > sent[song]:
-            wrong.append(f"counted twice: {song}: {have} likes, {sent[song]} sent")
+        stored = likes.get(song, 0)
+        if stored < acknowledged[song]:
+            wrong.append(f"lost: {song}: {stored} of {acknowledged[song]} acknowledged likes")
+        if stored > sent[song]:
+            wrong.append(f"counted twice: {song}: {stored} likes, {sent[song]} sent")
     return wrong
 
 
 def main() -> int:
-    """Run the rounds; 1 if anything is wrong."""
+    """Run the rounds; return 1 at the first fault."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     rng = random.Random(args.seed)
     with tempfile.TemporaryDirectory(prefix="musicond-kill-") as name:
-        one = Round(Path(name), rng)
+        round_ = Round(Path(name), rng)
         for number in tqdm(range(1, args.kills + 1), desc="kills", disable=None):
-            one.prepare()
-            said = one.run()
-            wrong = [said] if said else faults(one.folder / "state" / FILE_NAME, one.sent, one.acknowledged)
-            if (one.folder / "state" / "catalogue.damaged.sqlite").exists():
+            round_.prepare()
+            error = round_.run()
+            wrong = [error] if error else faults(round_.folder / "state" / FILE_NAME, round_.sent, round_.acknowledged)
+            if (round_.folder / "state" / "catalogue.damaged.sqlite").exists():
                 wrong.append("the catalogue was damaged and rebuilt")
             if wrong:
                 print(f"kill {number}: " + "; ".join(wrong), file=sys.stderr)
                 return 1
-    likes, sent = sum(one.acknowledged.values()), sum(one.sent.values())
+    likes, sent = sum(round_.acknowledged.values()), sum(round_.sent.values())
     print(f"{args.kills} kills: {likes} acknowledged likes of {sent} sent, none lost, none counted twice, no damage")
     return 0
 

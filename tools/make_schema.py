@@ -1,4 +1,4 @@
-"""Writes config/musicon.schema.json from the models in musicond/config/schema.py: python tools/make_schema.py."""
+"""Write config/musicon.schema.json from musicond/config/schema.py: python tools/make_schema.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Picks the starter catalogue from tracks.csv by the criteria below; docs/recommendation.md gives their sources."""
+"""Select the starter catalogue from tracks.csv by the criteria below; docs/recommendation.md gives their sources."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NUMBERS = ("valence", "energy", "tempo", "mode", "popularity", "speechiness", "i
 SIZE = 25
 PER_ARTIST = 2
 MODE_BONUS = 10.0
-"""Points of popularity that the mode which the literature names is worth, where it is not demanded."""
+"""Bonus in points of popularity for the mode that the literature names, where it is not demanded."""
 MAJOR, MINOR = 1.0, 0.0
 
 LOUD_GUITARS = frozenset(
@@ -42,14 +42,14 @@ COARSE = re.compile(
 )
 
 OTHER_VERSION = re.compile(r"\b(live|ao vivo|en vivo|sped up|unplugged|lofi|demo)\b", re.IGNORECASE)
-"""Concerts and alterations: applause and speed say more in their values than the song."""
+"""Concerts and altered versions: applause and speed distort their values."""
 
 Range = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What a track must be to stand in an emotion's list; both ends of a range belong to it."""
+    """Criteria for the tracks of an emotion's list; ranges include both ends."""
 
     valence: Range
     energy: Range
@@ -58,10 +58,10 @@ class Window:
     """The mode that the literature names."""
     mode_demanded: bool = False
     genres: frozenset[str] | None = None
-    """None: any that is offered."""
+    """None: all but those of NOT_OFFERED."""
     not_genres: frozenset[str] = frozenset()
     instrumental: bool = False
-    """Tracks without singing may be chosen."""
+    """Whether tracks without singing are allowed."""
 
 
 # No two windows overlap, so no two lists can share a track; a test holds this.
@@ -145,8 +145,8 @@ LEFT_OUT: dict[str, tuple[str, ...]] = {
         "3eqOaTqnyb0GEgv6JInG6W",  # 6ix9ine: BEBE
     ),
 }
-"""Ids that the windows let in and a look through the lists took out, by reason (by name: nobody listened)."""
-OUT_IDS = frozenset(each for ids in LEFT_OUT.values() for each in ids)
+"""Ids that match the criteria and were removed by hand, by reason; judged by name and words, not by listening."""
+OUT_IDS = frozenset(track_id for ids in LEFT_OUT.values() for track_id in ids)
 
 Row = dict[str, str]
 
@@ -157,7 +157,7 @@ def number(row: Row, name: str) -> float:
 
 
 def offered(row: Row) -> bool:
-    """Whether the track may stand in any list."""
+    """Return whether the track may be in any list."""
     return (
         row["genre"] not in NOT_OFFERED
         and row["track_id"] not in OUT_IDS
@@ -168,7 +168,7 @@ def offered(row: Row) -> bool:
 
 
 def inside(row: Row, window: Window) -> bool:
-    """Whether the track fits an emotion."""
+    """Return whether the track meets the criteria of an emotion."""
     ranges = {"valence": window.valence, "energy": window.energy, "tempo": window.tempo}
     return (
         all(low <= number(row, name) <= high for name, (low, high) in ranges.items())
@@ -180,13 +180,13 @@ def inside(row: Row, window: Window) -> bool:
 
 
 def rank(row: Row, window: Window) -> tuple[float, str]:
-    """Sort key: familiar first, the fitting mode before the other, ids to break ties."""
+    """Return a sort key: by popularity with the bonus for the mode, then by id."""
     bonus = MODE_BONUS if number(row, "mode") == window.mode else 0.0
     return -(number(row, "popularity") + bonus), row["track_id"]
 
 
 def song(row: Row) -> tuple[str, str]:
-    """Return what makes two rows the same song: the artist and the title without version or guests."""
+    """Return the identity of a song: its artist and its title without version or guests."""
     title = re.split(r" - |\(|\[", row["track_name"])[0]
     return row["artist_name"].casefold(), (title.strip() or row["track_name"]).casefold()
 
@@ -247,8 +247,8 @@ def main() -> None:
     try:
         with arguments.tracks.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
-    except OSError as fault:
-        sys.exit(f"make_starter: {arguments.tracks}: {fault.strerror}; give the path of tracks.csv")
+    except OSError as exc:
+        sys.exit(f"make_starter: {arguments.tracks}: {exc.strerror}; give the path of tracks.csv")
     lists = pick(rows)
     with arguments.out.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")

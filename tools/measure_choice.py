@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Measure what a choice from many songs costs, beside one pass of the vision pipeline, on this machine.
+"""Measure a recommendation from many songs, beside one pass of the vision pipeline, on this machine.
 
     .venv/bin/python tools/measure_choice.py [--songs 50000] [--json]
 
-Processor milliseconds, medians. A pass is a frame of the demo in which a face was found and read.
+Processor milliseconds, medians. A pass is a frame of the demo with a classified face.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from musicond.library.editor import CatalogueEditor
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 CHOICES = 60
 RATED = 500
-"""Songs of which something was said, and offered before: the cost grows with them."""
+"""Songs with statistics; the cost grows with them."""
 
 
 def fill(path: Path, songs: int) -> None:
-    """Make a catalogue with so many songs in the list of one emotion."""
-    made = (
+    """Create a catalogue with so many songs in the list of one emotion."""
+    songs_of_list = (
         (
             Emotion.SAD,
             Song(f"Song {n}", f"Artist {n % 9000}", f"x:{n}", valence=n % 101 / 100, energy=n % 67 / 66),
@@ -46,24 +46,24 @@ def fill(path: Path, songs: int) -> None:
         for n in range(songs)
     )
     with CatalogueEditor.open(path) as lists:
-        lists.add(made)
+        lists.add(songs_of_list)
 
 
 def choices(path: Path, policy: Policy) -> tuple[float, float]:
-    """Return processor milliseconds of the first choice, which reads the list, and the median of those after it."""
+    """Return processor milliseconds of the first recommendation, which reads the list, and the median of the others."""
     with SqliteCatalogue.open(path) as catalogue:
         recommender = Recommender(catalogue, 1, RecommenderConfig(policy=policy, cool_down_s=0))
         for key in catalogue.candidates(Emotion.SAD).keys[:RATED].tolist():
             catalogue.mark_offered(Emotion.SAD, [key], 1)
         catalogue.rate([Emotion.SAD], int(catalogue.candidates(Emotion.SAD).keys[0]), Verdict.LIKE)
-    spent: list[float] = []
+    costs: list[float] = []
     with SqliteCatalogue.open(path) as catalogue:
         recommender = Recommender(catalogue, 1, RecommenderConfig(policy=policy, cool_down_s=0))
         for number in range(CHOICES):
             started = time.process_time()
             recommender.recommend_other(RecommendationContext(Emotion.SAD, float(number), NOON))
-            spent.append(1000 * (time.process_time() - started))
-    return spent[0], median(spent[1:])
+            costs.append(1000 * (time.process_time() - started))
+    return costs[0], median(costs[1:])
 
 
 def vision() -> float:
@@ -81,17 +81,17 @@ def main() -> int:
     parser.add_argument("--songs", type=int, default=50_000)
     parser.add_argument("--json", action="store_true", help="print JSON")
     args = parser.parse_args()
-    found: dict[str, float] = {"songs": args.songs, "vision_ms": round(vision(), 2)}
+    figures: dict[str, float] = {"songs": args.songs, "vision_ms": round(vision(), 2)}
     for policy in Policy:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / FILE_NAME
             fill(path, args.songs)
             first, later = choices(path, policy)
-        found[f"{policy}_first_ms"], found[f"{policy}_ms"] = round(first, 2), round(later, 2)
+        figures[f"{policy}_first_ms"], figures[f"{policy}_ms"] = round(first, 2), round(later, 2)
     if args.json:
-        print(json.dumps(found))
+        print(json.dumps(figures))
     else:
-        for name, value in found.items():
+        for name, value in figures.items():
             print(f"{name:16} {value}")
     return 0
 

@@ -42,21 +42,14 @@ from musicond.runtime.json_file import JsonFile
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-
 WIDTH, HEIGHT = 960, 640
-
-
 BOX_W, BOX_H = 400, 220
-
-
 CORNERS = ((60, 50), (540, 50), (60, 370), (540, 370))
-
-
 COLOURS = {"liked": "#2f7d4f", "nothing said": "#7a8b99", "disliked": "#b5403a"}
 
 
 def draw(home: Household, month: Month, days: int) -> str:
-    """Return the picture."""
+    """Return an SVG of four panels: shares of songs, the plane of affect, bytes written, and gaps."""
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif">',
         "<style>text { font-size: 12px; fill: #444 } .head { font-size: 14px; fill: #111 }",
@@ -79,7 +72,7 @@ def _panel(number: int, title: str, below: str) -> Iterator[str]:
 
 
 def _shares(home: Household, month: Month, days: int) -> Iterator[str]:
-    """Draw how often liked and disliked songs come, beside those of which nothing was said; 1 is even."""
+    """Draw how often liked, disliked and unrated songs are offered; 1 is the even share."""
     yield from _panel(0, "How often a song comes, by what was said of it so far", "days")
     said: dict[tuple[Emotion, str], int] = defaultdict(int)
     for (emotion, song, verdict), count in month.said.items():
@@ -97,11 +90,11 @@ def _shares(home: Household, month: Month, days: int) -> Iterator[str]:
             kinds["liked" if balance > 0 else "disliked" if balance < 0 else "nothing said"][week] += 1
             totals[week] += 1
     left, top = CORNERS[0]
-    every = sum(sizes.values())
+    song_count = sum(sizes.values())
     for name, colour in COLOURS.items():
         points = []
         for week in sorted(totals):
-            even = kinds[name][week] / totals[week] / max(1, sizes[name]) * every
+            even = kinds[name][week] / totals[week] / max(1, sizes[name]) * song_count
             x = left + BOX_W * min(days, 3 * week + 1.5) / days
             points.append(f"{x:.1f},{top + BOX_H - min(3.0, even) * BOX_H / 3:.1f}")
         yield f'<polyline fill="none" stroke="{colour}" stroke-width="2" points="{" ".join(points)}"/>'
@@ -114,24 +107,24 @@ def _shares(home: Household, month: Month, days: int) -> Iterator[str]:
 
 
 def _plane(home: Household, month: Month) -> Iterator[str]:
-    """Draw the emotions' places, the ways of two lifts, and the songs of one lift of the month, in their order."""
+    """Draw the affect of each emotion, the paths of two lifts, and the songs of one lift of the month in order."""
     yield from _panel(1, "Lifting sad (with the songs of one lift) and angry", "unpleasant to pleasant")
     left, top = CORNERS[1]
 
-    def at(place: tuple[float, float]) -> tuple[float, float]:
-        return left + BOX_W * (place[0] + 1) / 2, top + BOX_H * (1 - (place[1] + 1) / 2)
+    def at(affect: tuple[float, float]) -> tuple[float, float]:
+        return left + BOX_W * (affect[0] + 1) / 2, top + BOX_H * (1 - (affect[1] + 1) / 2)
 
     yield f'<text x="{left - 8}" y="{top + 8}" text-anchor="end">lively</text>'
     yield f'<text x="{left - 8}" y="{top + BOX_H}" text-anchor="end">calm</text>'
     for emotion, colour in ((Emotion.SAD, "#3b6fb6"), (Emotion.ANGRY, "#c43c3c")):
-        way = [at(lift_path(emotion, songs)) for songs in range(LIFT_SONGS + 1)]
+        path = [at(lift_path(emotion, songs)) for songs in range(LIFT_SONGS + 1)]
         yield (
             f'<polyline fill="none" stroke="{colour}" stroke-width="2" points="'
-            + " ".join(f"{x:.1f},{y:.1f}" for x, y in way)
+            + " ".join(f"{x:.1f},{y:.1f}" for x, y in path)
             + '"/>'
         )
-    for name, place in [*((emotion.value, place) for emotion, place in EMOTION_AFFECT.items()), ("calm", CALM)]:
-        x, y = at(place)
+    for name, affect in [*((emotion.value, affect) for emotion, affect in EMOTION_AFFECT.items()), ("calm", CALM)]:
+        x, y = at(affect)
         yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="#444"/>'
         yield f'<text x="{x + 7:.1f}" y="{y - 5:.1f}">{name}</text>'
     songs = next((o.songs for o in month.offers if o.policy is Policy.LIFT and o.emotion is Emotion.SAD), [])
@@ -149,9 +142,9 @@ def _bytes(month: Month, days: int) -> Iterator[str]:
     yield from _panel(2, "Megabytes written (promised: below 5 a day)", "days")
     left, top = CORNERS[2]
     for day in range(days):
-        tall = BOX_H * month.written[day] / 1e6 / top_value
+        height = BOX_H * month.written[day] / 1e6 / top_value
         x = left + BOX_W * day / days
-        yield _bar(x + 1, top, tall, BOX_W / days - 2)
+        yield _bar(x + 1, top, height, BOX_W / days - 2)
     yield f'<text x="{left - 8}" y="{top + 8}" text-anchor="end">{top_value:.1f}</text>'
     yield f'<text x="{left - 8}" y="{top + BOX_H + 4}" text-anchor="end">0</text>'
     mean = fmean(month.written.values()) / 1e6
@@ -160,7 +153,7 @@ def _bytes(month: Month, days: int) -> Iterator[str]:
 
 
 def _gaps(month: Month) -> Iterator[str]:
-    """Draw after how many of a mood's recommendations a song came again, under match."""
+    """Draw after how many recommendations of a mood a song was offered again, under match."""
     gaps: Counter[int] = Counter()
     last: dict[tuple[Emotion, str], int] = {}
     turns: Counter[Emotion] = Counter()
@@ -175,14 +168,14 @@ def _gaps(month: Month) -> Iterator[str]:
     left, top = CORNERS[3]
     most = max(gaps.values(), default=1)
     for gap in range(1, 17):
-        tall = BOX_H * gaps[gap] / most
+        height = BOX_H * gaps[gap] / most
         x = left + BOX_W * (gap - 1) / 16
-        yield _bar(x + 2, top, tall, BOX_W / 16 - 4)
+        yield _bar(x + 2, top, height, BOX_W / 16 - 4)
         yield f'<text x="{x + BOX_W / 32:.1f}" y="{top + BOX_H + 15}" text-anchor="middle">{gap}</text>'
 
 
-def _bar(x: float, top: int, tall: float, wide: float) -> str:
-    return f'<rect class="bar" x="{x:.1f}" y="{top + BOX_H - tall:.1f}" width="{wide:.1f}" height="{tall:.1f}"/>'
+def _bar(x: float, top: int, height: float, width: float) -> str:
+    return f'<rect class="bar" x="{x:.1f}" y="{top + BOX_H - height:.1f}" width="{width:.1f}" height="{height:.1f}"/>'
 
 
 def _ticks(number: int, values: list[int], most: int) -> Iterator[str]:
@@ -217,12 +210,12 @@ class Offer:
 
 @dataclass
 class Month:
-    """What happened."""
+    """The events of a month."""
 
     offers: list[Offer] = field(default_factory=list)
     changes: int = 0
-    kept: int = 0
-    """Moods that came back within the cool-down and kept their songs."""
+    repeated: int = 0
+    """Moods that returned within the cool-down, with the same songs."""
     said: Counter[tuple[Emotion, str, Verdict]] = field(default_factory=Counter)
     written: Counter[int] = field(default_factory=Counter)
     """Bytes, by day."""
@@ -230,13 +223,13 @@ class Month:
 
 
 def written() -> int:
-    """Return the bytes that this process has handed to the kernel to write."""
+    """Return the number of bytes that this process has written so far."""
     fields = dict(line.split(": ") for line in Path("/proc/self/io").read_text(encoding="ascii").splitlines())
     return int(fields["wchar"])
 
 
 class Household:
-    """Lives a month with the recommender."""
+    """A household that uses the recommender for a month."""
 
     def __init__(self, path: Path, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
@@ -245,23 +238,23 @@ class Household:
         self.recommender = Recommender(self.catalogue, seed, RecommenderConfig(quiet_hours=QUIET))
         music = Config().music
         store = JsonFile(path.with_name("refresh.json"))
-        self.librarian = LibraryMaintenance(path, music.wanted, music.schedule, store, now=self.wall)
+        self.maintenance = LibraryMaintenance(path, music.wanted, music.schedule, store, now=self.wall)
         with CatalogueEditor.open(path) as lists:
-            self.entries = {each.track_id: each for each in lists.entries()}
+            self.entries = {entry.track_id: entry for entry in lists.entries()}
         self.taste = dict(zip(self.entries, self.rng.random(len(self.entries)).tolist(), strict=True))
         self.month = Month()
         self.shown: Recommendation | None = None
 
     def wall(self) -> datetime:
-        """Return what a clock on the wall shows."""
+        """Return the simulated wall time."""
         return START + timedelta(seconds=self.clock)
 
     def live(self, days: int) -> Month:
-        """Return what happened in so many days."""
+        """Simulate so many days; return the events."""
         for day in range(days):
             self.clock = day * 86400.0
             before = written()
-            self.librarian.tick()
+            self.maintenance.tick()
             while self.clock < day * 86400 + 16 * 3600:
                 self.change(self.policy(day, days))
                 self.clock += self.rng.exponential(CHANGE_MIN * 60)
@@ -279,33 +272,33 @@ class Household:
         return (Policy.LIFT, Policy.STEADY)[day % 2]
 
     def change(self, policy: Policy) -> None:
-        """Let the mood change."""
+        """Change the mood and take the recommendation for it."""
         emotion = Emotion(self.rng.choice(list(MOODS), p=list(MOODS.values())))
         top, close = 0.42 + 0.35 * self.rng.random(), self.rng.random() < CLOSE_SHARE
         second = EMOTIONS[(EMOTIONS.index(emotion) + 1 + int(self.rng.integers(6))) % 7]
         scores = [0.02] * 7
         scores[EMOTIONS.index(emotion)] = top
         scores[EMOTIONS.index(second)] = 0.9 * top if close else 0.3 * top
-        occasion = RecommendationContext(emotion, self.clock, self.wall(), tuple(scores), policy)
+        context = RecommendationContext(emotion, self.clock, self.wall(), tuple(scores), policy)
         self.month.changes += 1
-        new = self.recommender.recommend(occasion)
-        if new is None or (self.shown and new.wall_time < occasion.wall_time):
-            self.month.kept += 1
+        new = self.recommender.recommend(context)
+        if new is None or (self.shown and new.wall_time < context.wall_time):
+            self.month.repeated += 1
             self.shown = new or self.shown
             return
-        self.offered(occasion, new, policy, mixed=close)
+        self.record(context, new, policy, mixed=close)
         if self.rng.random() < NEXTS:
-            self.offered(occasion, self.recommender.recommend_other(occasion), policy, mixed=close)
+            self.record(context, self.recommender.recommend_other(context), policy, mixed=close)
         self.react()
 
-    def offered(self, occasion: RecommendationContext, new: Recommendation, policy: Policy, *, mixed: bool) -> None:
-        """Note a recommendation."""
+    def record(self, context: RecommendationContext, new: Recommendation, policy: Policy, *, mixed: bool) -> None:
+        """Record a recommendation."""
         self.shown = new
         songs = [track.track_id for track in new.tracks]
-        self.month.offers.append(Offer(occasion.wall_time, occasion.emotion, policy, songs, mixed))
+        self.month.offers.append(Offer(context.wall_time, context.emotion, policy, songs, mixed))
 
     def react(self) -> None:
-        """Say something, or not."""
+        """Rate a song of the current recommendation, or none."""
         shown = self.shown
         if shown is None:
             return
@@ -324,7 +317,7 @@ class Household:
 
 
 def promises(home: Household, month: Month, days: int) -> Iterator[tuple[bool, str]]:
-    """Yield each promise: whether it was kept, and a line with its figures."""
+    """Yield for each promise whether it holds, and a line with its figures."""
     artist = {track_id: entry.artist.casefold() for track_id, entry in home.entries.items()}
     yield (
         days < 7 or month.changes > 100 * days,
@@ -334,7 +327,7 @@ def promises(home: Household, month: Month, days: int) -> Iterator[tuple[bool, s
     yield whole, f"each of {COUNT} different songs"
     twice = sum(len({artist[song] for song in offer.songs}) < COUNT for offer in month.offers)
     yield twice == 0, f"{twice} with an artist twice"
-    yield month.kept > 0, f"{month.kept} times a mood came back within ten minutes and kept its songs"
+    yield month.repeated > 0, f"{month.repeated} times a mood came back within ten minutes and kept its songs"
     again = sum(repeats(month, home))
     yield again == 0, f"{again} songs came again within the window of their mood ({window(25, COUNT)} recommendation)"
     loud, nightly = quiet(month, home)
@@ -343,7 +336,7 @@ def promises(home: Household, month: Month, days: int) -> Iterator[tuple[bool, s
     yield all(count == 2 for count in mixed), f"{len(mixed)} of a close reading, from two lists each"
     rise = [lifted(offer, home) for offer in month.offers if offer.policy is Policy.LIFT and offer.emotion in LIFTED]
     if rise:
-        share = fmean(each > 0 for each in rise)
+        share = fmean(value > 0 for value in rise)
         yield share > 0.8 and fmean(rise) > 0.3, f"{len(rise)} lifts: valence rises by {fmean(rise):.2f} on average"
     known = {song for offer in month.offers for song in offer.songs}
     yield days < 7 or len(known) == len(home.entries), f"{len(known)} of {len(home.entries)} songs were offered"
@@ -355,12 +348,12 @@ def promises(home: Household, month: Month, days: int) -> Iterator[tuple[bool, s
 
 
 def matched(month: Month) -> list[Offer]:
-    """Return what was offered by day under match."""
+    """Return the recommendations under match."""
     return [offer for offer in month.offers if offer.policy is Policy.MATCH]
 
 
 def repeats(month: Month, home: Household) -> Iterator[int]:
-    """Yield how many songs of each matched recommendation stood in the mood's one before, by day."""
+    """Yield for each recommendation under match the number of songs repeated from the last one of its mood, by day."""
     last: dict[Emotion, set[str]] = {}
     for offer in matched(month):
         own = {song for song in offer.songs if home.entries[song].emotion == offer.emotion.value}
@@ -369,30 +362,30 @@ def repeats(month: Month, home: Household) -> Iterator[int]:
 
 
 def quiet(month: Month, home: Household) -> tuple[int, int]:
-    """Return recommendations of quiet hours with a song above the middle arousal of its list, and all of them."""
+    """Return how many recommendations in quiet hours have a song above its list's median arousal, of how many."""
     energy = defaultdict(list)
     for entry in home.entries.values():
         energy[entry.emotion].append(track_affect(entry.valence, entry.energy, Emotion(entry.emotion))[1])
     middle = {emotion: median(values) for emotion, values in energy.items()}
     nightly = [offer for offer in matched(month) if QUIET.contains(offer.at)]
-    loud = sum(any(place(home, song)[1] > middle[home.entries[song].emotion] for song in o.songs) for o in nightly)
+    loud = sum(any(affect_of(home, song)[1] > middle[home.entries[song].emotion] for song in o.songs) for o in nightly)
     return loud, len(nightly)
 
 
-def place(home: Household, song: str) -> tuple[float, float]:
-    """Return where a song lies."""
+def affect_of(home: Household, song: str) -> tuple[float, float]:
+    """Return the affect of a song."""
     entry = home.entries[song]
     return track_affect(entry.valence, entry.energy, Emotion(entry.emotion))
 
 
 def lifted(offer: Offer, home: Household) -> float:
-    """Return by how much valence rises from the first two songs of a lift to the last two."""
-    valences = [place(home, song)[0] for song in offer.songs]
+    """Return the rise of valence from the first two songs of a lift to the last two."""
+    valences = [affect_of(home, song)[0] for song in offer.songs]
     return fmean(valences[-2:]) - fmean(valences[:2])
 
 
 def shares(said: dict[int, tuple[Verdict, int]], rounds: int, seed: int) -> list[float]:
-    """Return the share of the songs offered that each of the 25 happy songs has, after verdicts by row and count."""
+    """Return the share of each of the 25 happy songs among those offered, after verdicts by row."""
     catalogue = SqliteCatalogue.open(MEMORY)
     keys = [int(key) for key in catalogue.candidates(Emotion.HAPPY).keys]
     for row, (verdict, count) in said.items():
@@ -408,7 +401,7 @@ def shares(said: dict[int, tuple[Verdict, int]], rounds: int, seed: int) -> list
 
 
 def learning(rounds: int, seed: int) -> Iterator[tuple[bool, str]]:
-    """Yield the promises on feedback, measured on the happy list with nothing else said."""
+    """Yield the promises on feedback, measured on the happy list without other feedback."""
     even = 1 / 25
     liked = shares({0: (Verdict.LIKE, 5)}, rounds, seed)[0] / even
     yield liked >= 2, f"after 5 likes a song comes {liked:.2f} times as often"
@@ -424,7 +417,7 @@ def learning(rounds: int, seed: int) -> Iterator[tuple[bool, str]]:
 
 
 def main() -> int:
-    """Print the promises; 1 if one was broken."""
+    """Print the promises; return 1 if one is broken."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--days", type=int, default=30)
     parser.add_argument("--seed", type=int, default=7)
@@ -437,17 +430,17 @@ def main() -> int:
             home = Household(Path(folder) / FILE_NAME, args.seed)
             months.append(home.live(args.days))
     same = [offer.songs for offer in months[0].offers] == [offer.songs for offer in months[1].offers]
-    found = [
+    results = [
         (same, "the same seed gives the same songs again"),
         *promises(home, months[1], args.days),
         *learning(args.rounds, args.seed),
     ]
-    for kept, line in found:
-        print(f"{'kept' if kept else 'BROKEN':7}{line}")
+    for holds, line in results:
+        print(f"{'kept' if holds else 'BROKEN':7}{line}")
     if args.picture:
         args.picture.write_text(draw(home, months[1], args.days), "utf-8")
         print(f"{args.picture} written")
-    return 0 if all(kept for kept, _ in found) else 1
+    return 0 if all(holds for holds, _ in results) else 1
 
 
 if __name__ == "__main__":

@@ -7,23 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from musicond.commands.checks import (
-    PACKAGES,
-    Check,
-    check_broker,
-    check_camera,
-    check_catalogue,
-    check_clock,
-    check_model,
-    check_package,
-    check_page,
-    check_power,
-    check_python,
-    check_runtime,
-    check_state_dir,
-    check_temperature,
-    failed,
-)
+from musicond.commands import checks
+from musicond.commands.checks import Check, failed
 from musicond.errors import UNAVAILABLE, ConfigError
 
 if TYPE_CHECKING:
@@ -42,37 +27,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print every check; return 69 if one failed."""
-    checks = []
+    results = []
     for check in examine(args):
-        checks.append(check)
+        results.append(check)
         if not args.json:
             print(f"{check.state:8} {check.name:12} {check.found}", flush=True)
             if check.remedy:
                 print(f"{'':8} {'':12} -> {check.remedy}", flush=True)
     if args.json:
-        print(json.dumps([asdict(check) for check in checks], indent=1))
-    return UNAVAILABLE if failed(checks) else 0
+        print(json.dumps([asdict(check) for check in results], indent=1))
+    return UNAVAILABLE if failed(results) else 0
 
 
 def examine(args: argparse.Namespace) -> Iterator[Check]:
     """Yield the checks of this machine one by one; some take seconds."""
-    yield check_python()
-    packages = [check_package(package) for package in PACKAGES]
+    yield checks.check_python()
+    packages = [checks.check_package(package) for package in checks.PACKAGES]
     yield from packages
-    yield check_runtime()
+    yield checks.check_runtime()
     if failed([check for check in packages if check.name in NEEDED_FOR_CONFIG]):
         yield Check("config", "failed", "can't be read without the packages above", "install them, then try again")
     else:
         yield from _check_configuration(args.config)
-    yield check_clock()
-    yield check_temperature()
-    yield check_power()
+    yield from _check_machine()
 
 
 def page_checks(path: Path | None) -> list[dict[str, str]]:
     """Return the checks that the page of the running daemon shows: those that a running daemon can still fail."""
-    checks = [*_check_configuration(path, running=True), check_clock(), check_temperature(), check_power()]
-    return [asdict(check) for check in checks]
+    return [asdict(check) for check in (*_check_configuration(path, running=True), *_check_machine())]
+
+
+def _check_machine() -> Iterator[Check]:
+    yield checks.check_clock()
+    yield checks.check_temperature()
+    yield checks.check_power()
 
 
 def _check_configuration(path: Path | None, *, running: bool = False) -> Iterator[Check]:
@@ -95,9 +83,9 @@ def _check_configuration(path: Path | None, *, running: bool = False) -> Iterato
         yield Check("config", "failed", "; ".join(error.faults), remedy)
     folder = paths.daemon_state_dir(config)
     if not running:
-        yield check_camera(config.camera.source)
-        yield check_model(paths.model_path(config), paths.models_dir() / CASCADE)
-        yield check_page(config.web.address, paths.control_socket(config))
-    yield check_catalogue(folder / "catalogue.sqlite")
-    yield check_broker(config.mqtt, password)
-    yield check_state_dir(folder)
+        yield checks.check_camera(config.camera.source)
+        yield checks.check_model(paths.model_path(config), paths.models_dir() / CASCADE)
+        yield checks.check_page(config.web.address, paths.control_socket(config))
+    yield checks.check_catalogue(folder / "catalogue.sqlite")
+    yield checks.check_broker(config.mqtt, password)
+    yield checks.check_state_dir(folder)
