@@ -1,4 +1,4 @@
-"""What examples/ says fits what the daemon says and understands; tests/rig/homeassistant runs the blueprints, nodered the flow."""
+"""The files of examples/ fit the daemon's topics and commands; tests/rig/homeassistant and tests/rig/nodered run them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from musicond.mqtt.payloads import TOPICS, RecommendationAttributes, SongPayload
 
 ROOT = Path(__file__).resolve().parent.parent / "examples"
 BLUEPRINTS = sorted(ROOT.glob("homeassistant/*.yaml"))
-STATES = {"availability", *TOPICS, *(thing.state_topic for thing in ENTITIES if thing.state_topic)}
-COMMANDS = {topic: thing.command_fn for thing in ENTITIES if thing.command_fn for topic in thing.command_topics}
+STATES = {"availability", *TOPICS, *(entity.state_topic for entity in ENTITIES if entity.state_topic)}
+PARSERS = {topic: entity.command_fn for entity in ENTITIES if entity.command_fn for topic in entity.command_topics}
 
 
 class Loader(yaml.SafeLoader):
@@ -28,7 +28,7 @@ class Loader(yaml.SafeLoader):
 
 
 class Input(str):
-    """The name of an input that is put in here."""
+    """The name of a blueprint's input."""
 
     __slots__ = ()
 
@@ -40,18 +40,18 @@ def inputs(value: Any) -> set[str]:
     if isinstance(value, Input):
         return {value}
     if isinstance(value, dict | list):
-        return {name for each in (value.values() if isinstance(value, dict) else value) for name in inputs(each)}
+        return {name for item in (value.values() if isinstance(value, dict) else value) for name in inputs(item)}
     return set()
 
 
 @pytest.mark.parametrize("path", BLUEPRINTS, ids=lambda path: path.stem)
 def test_a_blueprint_loads_and_uses_every_input(path: Path) -> None:
-    found = yaml.load(path.read_text("utf-8"), Loader)
-    declared = found.pop("blueprint")
+    blueprint = yaml.load(path.read_text("utf-8"), Loader)
+    declared = blueprint.pop("blueprint")
     assert declared["domain"] == "automation"
-    assert inputs(found) == declared["input"].keys()
-    assert found["triggers"]
-    assert found["actions"]
+    assert inputs(blueprint) == declared["input"].keys()
+    assert blueprint["triggers"]
+    assert blueprint["actions"]
     used = set(re.findall(r"(?:track|repeat\.item)\.(\w+)", path.read_text("utf-8")))
     assert used <= SongPayload.model_fields.keys()
     for attribute in re.findall(r"attributes\.get\('(\w+)'", path.read_text("utf-8")):
@@ -59,13 +59,13 @@ def test_a_blueprint_loads_and_uses_every_input(path: Path) -> None:
 
 
 def test_every_emotion_has_a_colour() -> None:
-    found = yaml.load((ROOT / "homeassistant/lights-by-mood.yaml").read_text("utf-8"), Loader)
-    colours = found["blueprint"]["input"]["colours"]["default"]
+    blueprint = yaml.load((ROOT / "homeassistant/lights-by-mood.yaml").read_text("utf-8"), Loader)
+    colours = blueprint["blueprint"]["input"]["colours"]["default"]
     assert list(colours) == [*EMOTIONS]
     assert all(len(colour) == 3 and all(0 <= part <= 255 for part in colour) for colour in colours.values())
 
 
-def test_the_flow_is_whole_and_its_topics_exist() -> None:
+def test_the_flow_is_complete_and_its_topics_exist() -> None:
     flow = json.loads((ROOT / "node-red/flow.json").read_text("utf-8"))
     nodes = {node["id"]: node for node in flow}
     assert len(nodes) == len(flow)
@@ -75,9 +75,7 @@ def test_the_flow_is_whole_and_its_topics_exist() -> None:
             assert node["topic"].removeprefix("musicond/NODE/") in STATES
         if node["type"] == "inject":
             [[target]] = node["wires"]
-            means = COMMANDS[nodes[target]["topic"].removeprefix("musicond/NODE/")]
-            assert means is not None
-            means(node["payload"])
+            PARSERS[nodes[target]["topic"].removeprefix("musicond/NODE/")](node["payload"])
     [function] = [node["func"] for node in flow if node["type"] == "function"]
     assert set(re.findall(r"track\.(\w+)", function)) <= SongPayload.model_fields.keys()
 
@@ -92,13 +90,11 @@ def test_the_lines_for_mosquitto_name_topics_that_exist(tmp_path: Path) -> None:
     words = re.findall(r"^  (\w+)\)", script.read_text("utf-8"), re.MULTILINE)
     assert len(words) >= 9
     for word in words:
-        said = subprocess.run([shell, str(script), word], env=env, capture_output=True, text=True, check=True).stdout
-        options = said.splitlines()
+        output = subprocess.run([shell, str(script), word], env=env, capture_output=True, text=True, check=True).stdout
+        options = output.splitlines()
         topic = options[options.index("-t") + 1].removeprefix("musicond/den/")
         if "-m" in options:
-            means = COMMANDS[topic]
-            assert means is not None
-            means(options[options.index("-m") + 1])
+            PARSERS[topic](options[options.index("-m") + 1])
         else:
             assert topic in {*STATES, "#"}
     without = subprocess.run([shell, str(script), "like"], env={**env, "NODE": "+"}, capture_output=True, check=False)

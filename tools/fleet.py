@@ -1,10 +1,10 @@
 """Puts many simulated devices on one broker and measures: python tools/fleet.py [--devices N] [--seconds S].
 
 Each device is the real core and the real MQTT output behind a scripted face instead of a camera; all run in this one
-process, and mosquitto in another on a free port. First the devices wait for a broker that is not there yet and storm it
-when it starts; then moods change for a while; then the broker is killed and started again. With --hour it counts the
-messages of one device in an ordinary hour instead, whose script stands in tools/fleet_devices.py. What was found is
-printed as JSON.
+process, and mosquitto in another on a free port. First the devices wait for a broker that is not there yet and all
+connect when it starts; then moods change for a while; then the broker is killed and started again. With --hour it
+counts the messages of one device in an ordinary hour instead, whose script is in tools/fleet_devices.py. The figures
+are printed as JSON.
 """
 
 from __future__ import annotations
@@ -61,13 +61,13 @@ class Broker:
         self._process.wait()
 
     def cpu_s(self) -> float:
-        """Return the processor time that it has taken (proc(5): utime and stime, fields 14 and 15)."""
+        """Return the processor time it has used (proc(5): utime and stime, fields 14 and 15)."""
         fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / 100
 
 
 class Watcher:
-    """A second client that hears everything, and counts."""
+    """A second client that receives and counts all messages."""
 
     def __init__(self, port: int) -> None:
         self.online: set[str] = set()
@@ -84,12 +84,12 @@ class Watcher:
         self._ready.wait(10)
 
     def close(self) -> None:
-        """Hang up."""
+        """Disconnect."""
         self._client.disconnect()
         self._client.loop_stop()
 
     def until_online(self, devices: int, seconds: float) -> bool:
-        """Wait until so many have told everything."""
+        """Wait until this many devices have published everything."""
         with self._changed:
             return self._changed.wait_for(lambda: len(self.online) >= devices, seconds)
 
@@ -107,7 +107,7 @@ class Watcher:
 
 
 def storm(broker: Broker, devices: int) -> tuple[float, Watcher]:
-    """Start the broker; return the seconds until every device has told everything, and who watched."""
+    """Start the broker; return the seconds until every device has published everything, and the watcher."""
     broker.start()
     started, watcher = time.monotonic(), Watcher(broker.port)
     if not watcher.until_online(devices, 120):
@@ -116,7 +116,7 @@ def storm(broker: Broker, devices: int) -> tuple[float, Watcher]:
 
 
 def measure(devices: int, seconds: float, change_s: float, rate: float) -> dict[str, Any]:
-    """Return the figures of a fleet."""
+    """Return the measured figures of a fleet."""
     with tempfile.TemporaryDirectory() as folder:
         broker = Broker(Path(folder))
         fleet = Fleet(devices, broker.port, change_s, rate)
@@ -125,10 +125,10 @@ def measure(devices: int, seconds: float, change_s: float, rate: float) -> dict[
         first_s, watcher = storm(broker, devices)
         time.sleep(2)
         messages, octets, changes = watcher.messages, watcher.bytes, watcher.changes
-        cpu, began = broker.cpu_s(), time.monotonic()
+        cpu, started = broker.cpu_s(), time.monotonic()
         for _ in tqdm(range(round(seconds)), "measuring", disable=None):
             time.sleep(1)
-        took, used = time.monotonic() - began, broker.cpu_s() - cpu
+        elapsed, used = time.monotonic() - started, broker.cpu_s() - cpu
         messages, octets, changes = watcher.messages - messages, watcher.bytes - octets, watcher.changes - changes
         nodes = {device.node for device in fleet.devices}
         clashes = devices - len(watcher.online & nodes)
@@ -143,12 +143,12 @@ def measure(devices: int, seconds: float, change_s: float, rate: float) -> dict[
         "node_clashes": clashes,
         "storm_s": round(first_s, 1),
         "storm_after_kill_s": round(again_s, 1),
-        "measured_s": round(took),
+        "measured_s": round(elapsed),
         "mood_changes": changes,
-        "messages_per_s": round(messages / took, 1),
+        "messages_per_s": round(messages / elapsed, 1),
         "messages_per_mood_change": round(messages / max(1, changes), 1),
         "bytes_per_mood_change": round(octets / max(1, changes)),
-        "broker_cpu_percent": round(100 * used / took, 2),
+        "broker_cpu_percent": round(100 * used / elapsed, 2),
         "broker_cpu_ms_per_message": round(1000 * used / max(1, messages), 3),
     }
 
@@ -167,13 +167,13 @@ def main() -> None:
     args = parser.parse_args()
     if args.hour:
         sent = ordinary_hour(music=args.music)
-        found: dict[str, Any] = {"total": sent.total(), **dict(sorted(sent.items()))}
+        figures: dict[str, Any] = {"total": sent.total(), **dict(sorted(sent.items()))}
     else:
-        logging.disable()  # each device would tell of the broker's absence
+        logging.disable()  # each device would log that there is no broker
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-        found = measure(args.devices, args.seconds, args.change, args.rate)
-    print(json.dumps(found, indent=1))
+        figures = measure(args.devices, args.seconds, args.change, args.rate)
+    print(json.dumps(figures, indent=1))
 
 
 if __name__ == "__main__":

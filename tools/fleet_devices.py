@@ -30,7 +30,7 @@ from musicond.mqtt import payloads
 from musicond.mqtt.entities import available_entities
 from musicond.mqtt.output import HEALTH_S, MqttOutput
 from musicond.mqtt.publisher import StatePublisher
-from tools.fleet_player import Music
+from tools.fleet_player import SimulatedPlayer
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 PICTURE = np.zeros((60, 80), np.uint8)
@@ -45,13 +45,13 @@ HOUR: tuple[tuple[float, Emotion | None], ...] = (
     (52, Emotion.NEUTRAL),
     (58, None),
 )
-"""An ordinary hour: from which minute on which face is there. Somebody comes twice, the mood changes thrice more."""
-SURE, WAVER = 0.7, 0.12
-"""Mean score of the face's emotion, and the standard deviation by which it wavers from frame to frame."""
+"""An ordinary hour: the face from each minute on. Somebody comes twice, and the mood changes three more times."""
+SCORE_MEAN, SCORE_DEVIATION = 0.7, 0.12
+"""Mean and standard deviation of the score of the face's emotion from frame to frame."""
 
 
 class Face:
-    """A `FaceFinder` and an `EmotionReader` that follow a script."""
+    """A `FaceDetector` and an `EmotionClassifier` that follow a script."""
 
     def __init__(self, seed: int) -> None:
         self.emotion: Emotion | None = None
@@ -62,17 +62,19 @@ class Face:
         return Faces() if self.emotion is None else HERE
 
     def reset(self) -> None:
-        """Nothing is kept."""
+        """Do nothing: there is no state."""
 
     def classify(self, _frame: Frame, _faces: Faces) -> EmotionEstimate | None:
-        """Return the scores of the scripted emotion, wavering."""
-        sure = min(0.97, max(0.2, self._rng.gauss(SURE, WAVER)))
-        rest = (1 - sure) / (len(EMOTIONS) - 1)
-        return EmotionEstimate(tuple(sure if each is self.emotion else rest for each in EMOTIONS), HERE.confirmed[0])
+        """Return random scores around `SCORE_MEAN` for the scripted emotion."""
+        score = min(0.97, max(0.2, self._rng.gauss(SCORE_MEAN, SCORE_DEVIATION)))
+        rest = (1 - score) / (len(EMOTIONS) - 1)
+        return EmotionEstimate(
+            tuple(score if emotion is self.emotion else rest for emotion in EMOTIONS), HERE.confirmed[0]
+        )
 
 
-def core(seed: int, catalogue: SqliteCatalogue) -> tuple[Face, Pipeline]:
-    """Return the real core with the default configuration, and the face before it."""
+def build_core(seed: int, catalogue: SqliteCatalogue) -> tuple[Face, Pipeline]:
+    """Return the scripted face, and the real core with the default configuration."""
     face, mood = Face(seed), Config().mood
     rules = MoodConfig(mood.enter, mood.leave, mood.dwell_s, mood.away_s, mood.smoothing_s)
     return face, Pipeline(face, face, Recommender(catalogue, seed), rules)
@@ -84,44 +86,44 @@ def ordinary_hour(seed: int = 1, rate: float = 8.0, *, music: bool = False) -> C
     With `music` a player is configured, with autoplay on.
     """
     with SqliteCatalogue.open(MEMORY) as catalogue:
-        return _count(*core(seed, catalogue), rate, music=music)
+        return _count(*build_core(seed, catalogue), rate, music=music)
 
 
 def _count(face: Face, pipeline: Pipeline, rate: float, *, music: bool) -> Counter[str]:
-    facts = ("temperature", "throttled", *(("playback",) if music else ()))
-    news, sent = StatePublisher(available_entities(facts), "0"), Counter[str]()
-    player = Music(lambda: pipeline.handle(Next(), NOON)) if music else None
+    capabilities = ("temperature", "throttled", *(("playback",) if music else ()))
+    publisher, sent = StatePublisher(available_entities(capabilities), "0"), Counter[str]()
+    player = SimulatedPlayer(lambda: pipeline.handle(Next(), NOON)) if music else None
     for step in range(round(3600 * rate)):
         at = step / rate
         face.emotion = next(emotion for minute, emotion in reversed(HOUR) if at >= 60 * minute)
         outcome = pipeline.step(Frame(PICTURE, at, NOON + timedelta(seconds=at)))
         if player is not None:
-            outcome = replace(outcome, playback=player.beside(outcome))
-        due = [topic for topic, _ in news.pending(outcome)]
-        if step:  # what the first one brings belongs to the connection
-            sent.update(due)
+            outcome = replace(outcome, playback=player.update(outcome))
+        topics = [topic for topic, _ in publisher.pending(outcome)]
+        if step:  # the messages of the first step belong to the connection
+            sent.update(topics)
             sent["event"] += payloads.event(outcome) is not None
     sent["health"] = round(3600 / HEALTH_S)
     return sent
 
 
 class Device:
-    """One device: its core is stepped by `Fleet`, its output runs by itself."""
+    """One device: `Fleet` steps its core, and its output has its own thread."""
 
     def __init__(self, number: int, port: int) -> None:
         self.node = f"fleet-{number:05}"
         self.catalogue = SqliteCatalogue.open(MEMORY)
-        self.face, self._pipeline = core(number, self.catalogue)
+        self.face, self._pipeline = build_core(number, self.catalogue)
         self._rng = random.Random(number)
         self._change_at = 0.0
         settings = Mqtt(host="127.0.0.1", port=port)
-        self.output = MqttOutput(settings, self.node, self.node, None, self._submit, self._vitals)
+        self.output = MqttOutput(settings, self.node, self.node, None, self._submit, self._health)
 
     def step(self, at: float, change_s: float) -> None:
-        """Take one frame; the mood changes every `change_s` seconds or so."""
+        """Process one frame; the emotion changes about every `change_s` seconds."""
         if at >= self._change_at:
             self._change_at = at + self._rng.uniform(0.5, 1.5) * change_s
-            self.face.emotion = self._rng.choice([each for each in EMOTIONS if each is not self.face.emotion])
+            self.face.emotion = self._rng.choice([emotion for emotion in EMOTIONS if emotion is not self.face.emotion])
         outcome = self._pipeline.step(Frame(PICTURE, at, NOON + timedelta(seconds=at)))
         self.output.accept(outcome)
 
@@ -130,7 +132,7 @@ class Device:
         return Future()
 
     @staticmethod
-    def _vitals() -> dict[str, object]:
+    def _health() -> dict[str, object]:
         numbers = {"uptime_s": 1, "frames_per_s": 8.0, "cpu_percent": 5.0, "memory_mib": 90.0, "temperature_c": 50.0}
         return {"version": "0", "started": NOON, "camera": "script", "trouble": None, "throttled": None, **numbers}
 
@@ -141,29 +143,29 @@ class Fleet:
     def __init__(self, devices: int, port: int, change_s: float, rate: float) -> None:
         self.devices = [Device(number, port) for number in tqdm(range(devices), "devices", disable=None)]
         self._change_s, self._rate = change_s, rate
-        self._over = threading.Event()
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
-        """Let them connect and watch."""
+        """Start all outputs and the thread that steps the devices."""
         for device in self.devices:
             device.output.start()
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop them all at once."""
-        self._over.set()
+        """Stop all devices at the same time."""
+        self._stopping.set()
         self._thread.join()
-        ends = [threading.Thread(target=device.output.stop) for device in self.devices]
-        for end in ends:
-            end.start()
-        for end in ends:
-            end.join()
+        threads = [threading.Thread(target=device.output.stop) for device in self.devices]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
         for device in self.devices:
             device.catalogue.close()
 
     def _run(self) -> None:
-        began = time.monotonic()
-        while not self._over.wait(1 / self._rate):
+        started = time.monotonic()
+        while not self._stopping.wait(1 / self._rate):
             for device in self.devices:
-                device.step(time.monotonic() - began, self._change_s)
+                device.step(time.monotonic() - started, self._change_s)

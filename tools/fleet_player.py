@@ -1,4 +1,4 @@
-"""The simulated speaker of tools/fleet.py: songs of one length, controlled by the real `player.rules`."""
+"""The simulated player of tools/fleet.py: tracks of one length, controlled by the real `player.rules`."""
 
 from __future__ import annotations
 
@@ -33,65 +33,65 @@ if TYPE_CHECKING:
     from musicond.core.outcome import Outcome
     from musicond.player.events import Action, Event
 
-SONG_S = 210.0
-"""Length of every song."""
+TRACK_S = 210.0
+"""Length of every track."""
 
 
-class Music:
-    """What plays beside a room, with autoplay on and the default configuration; `more` asks for other songs."""
+class SimulatedPlayer:
+    """A player with autoplay on and the default configuration; `request_tracks` asks for other tracks."""
 
-    def __init__(self, more: Callable[[], object]) -> None:
-        self._more, self._rules, self._state = more, playback_rules(Config()), PlayerState()
+    def __init__(self, request_tracks: Callable[[], object]) -> None:
+        self._request_tracks, self._rules, self._state = request_tracks, playback_rules(Config()), PlayerState()
         self._tracks: tuple[Track, ...] = ()
-        self._position_s = self._at = 0.0
+        self._elapsed_s = self._at = 0.0
         self._playing = False
-        self._looked_at = float("-inf")
+        self._polled_at = float("-inf")
 
-    def beside(self, outcome: Outcome) -> Playback:
-        """Return what plays, once the rules have heard of an outcome and, when it is time, of the speaker."""
+    def update(self, outcome: Outcome) -> Playback:
+        """Pass an outcome and, when it is due, the player's status to the rules; return the playback."""
         at = outcome.captured_at
-        self._position_s += at - self._at if self._playing else 0.0
-        self._at, self._playing = at, self._playing and self._position_s < SONG_S * len(self._tracks)
-        watching = outcome.watching is Watching.YES
-        found, new = outcome.recommendation, outcome.recommended
-        self._take(RoomUpdate(at, outcome.wall_time, watching, False, outcome.present, True, True, None, found, new))  # noqa: FBT003 - a row
-        soon = poll_in_s(self._state, at)
-        if at - self._looked_at >= min(IDLE_POLL_S, IDLE_POLL_S if soon is None else soon):
-            self._looked_at = at
-            self._take(StatusPolled(at, self._heard()))
-        heard = self._heard()
-        state = PlayState.STOPPED if not heard.item_ids else PlayState.PLAYING if heard.playing else PlayState.PAUSED
+        self._elapsed_s += at - self._at if self._playing else 0.0
+        self._at, self._playing = at, self._playing and self._elapsed_s < TRACK_S * len(self._tracks)
+        watching, tracks, new = outcome.watching is Watching.YES, outcome.recommendation, outcome.recommended
+        update = RoomUpdate(at, outcome.wall_time, watching, False, outcome.present, True, True, None, tracks, new)  # noqa: FBT003 - a row
+        self._handle(update)
+        poll_s = poll_in_s(self._state, at)
+        if at - self._polled_at >= min(IDLE_POLL_S, IDLE_POLL_S if poll_s is None else poll_s):
+            self._polled_at = at
+            self._handle(StatusPolled(at, self._status()))
+        status = self._status()
+        state = PlayState.STOPPED if not status.item_ids else PlayState.PLAYING if status.playing else PlayState.PAUSED
         return Playback(
             "mpd",
             state,
-            ours=is_owned(heard, self._state.owned_ids),
-            track=heard.track,
-            volume=heard.volume,
+            ours=is_owned(status, self._state.owned_ids),
+            track=status.track,
+            volume=status.volume,
             volume_max=self._rules.volume_max,
             autoplay=True,
             autoplay_block=autoplay_block(self._state, self._rules, at),
         )
 
-    def _take(self, event: Event) -> None:
+    def _handle(self, event: Event) -> None:
         self._state, actions = step(self._state, self._rules, event)
         for action in actions:
-            self._do(action)
+            self._run(action)
 
-    def _do(self, action: Action) -> None:
+    def _run(self, action: Action) -> None:
         match action:
-            case StartPlayback(tracks, by_itself, _):
-                self._tracks, self._position_s, self._playing = tracks, 0.0, True
-                self._take(Started(self._at, tuple(track.track_id for track in tracks), by_itself))
+            case StartPlayback(tracks, automatic, _):
+                self._tracks, self._elapsed_s, self._playing = tracks, 0.0, True
+                self._handle(Started(self._at, tuple(track.track_id for track in tracks), automatic))
             case ResumePlayback():
                 self._playing = True
             case PausePlayback():
                 self._playing = False
             case RequestTracks():
-                self._more()
+                self._request_tracks()
 
-    def _heard(self) -> PlayerStatus:
-        number, position_s = divmod(self._position_s, SONG_S)
+    def _status(self) -> PlayerStatus:
+        number, elapsed_s = divmod(self._elapsed_s, TRACK_S)
         if number >= len(self._tracks):
             return PlayerStatus(on_our_device=True, volume=40)
         track = self._tracks[int(number)]
-        return PlayerStatus(self._playing, True, frozenset({track.track_id}), track, position_s, SONG_S, None, 40)  # noqa: FBT003 - a row
+        return PlayerStatus(self._playing, True, frozenset({track.track_id}), track, elapsed_s, TRACK_S, None, 40)  # noqa: FBT003 - a row

@@ -30,7 +30,7 @@ from aiohttp import web
 from musicond import __version__
 from musicond.cli import main
 from tests.mqtt.conftest import broker, listen  # noqa: F401 - fixtures are found by their names
-from tests.mqtt.house import House
+from tests.mqtt.device import Device
 from tests.spotify.conftest import fake_spotify  # noqa: F401 - likewise
 from tests.spotify.spotify_daemon import SpotifyDaemon
 from tests.web.full_server import full_server  # noqa: F401 - likewise
@@ -133,7 +133,7 @@ def test_schema_of_mqtt() -> None:
 @pytest.mark.broker
 def test_discovery(tmp_path: Path, broker: Broker, listen: Callable[[], Listener]) -> None:  # noqa: F811 - the fixtures
     listener, topic = listen(), "homeassistant/device/den/config"
-    with House(tmp_path / "state", broker.port, node="den", facts=CAPABILITIES):
+    with Device(tmp_path / "state", broker.port, node="den", capabilities=CAPABILITIES):
         assert listener.wait_for(topic)
     compare("discovery.json", readable(listener.retained[topic]))
 

@@ -30,7 +30,7 @@ def free_port() -> int:
 
 
 class Broker:
-    """mosquitto, started and stopped at will on one port; without persistence unless a test wants it."""
+    """mosquitto on a free port, which a test starts and stops; persistent only if the test sets that."""
 
     def __init__(self, folder: Path) -> None:
         self.port, self._folder, self._process = free_port(), folder, None
@@ -41,8 +41,8 @@ class Broker:
 
     def start(self) -> Self:
         assert MOSQUITTO, "mosquitto is missing: apt install mosquitto"
-        kept = f"persistence_location {self._folder}/\n" if self.persistent else ""
-        persistence = f"persistence {str(self.persistent).lower()}\n{kept}"
+        location = f"persistence_location {self._folder}/\n" if self.persistent else ""
+        persistence = f"persistence {str(self.persistent).lower()}\n{location}"
         (self._folder / "mosquitto.conf").write_text(self.config + persistence)
         self._process = subprocess.Popen(
             [MOSQUITTO, "-c", str(self._folder / "mosquitto.conf")],
@@ -66,11 +66,11 @@ class Broker:
 
 
 class Listener:
-    """A second client that hears everything below `#`."""
+    """A second client that receives all topics."""
 
     def __init__(self, port: int) -> None:
         self.retained: dict[str, str] = {}
-        self.heard: list[tuple[str, str, bool]] = []
+        self.messages: list[tuple[str, str, bool]] = []
         self._changed = threading.Condition()
         self._subscribed = threading.Event()
         self._client = paho.Client(CallbackAPIVersion.VERSION2)
@@ -99,7 +99,7 @@ class Listener:
     def _on_message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
         with self._changed:
             text = message.payload.decode("utf-8", "replace")
-            self.heard.append((message.topic, text, message.retain))
+            self.messages.append((message.topic, text, message.retain))
             self.retained[message.topic] = text
             if not text:  # that is how a retained message is removed
                 del self.retained[message.topic]
@@ -121,20 +121,20 @@ class Listener:
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Broker]:
-    made = Broker(tmp_path)
-    made.start()
-    yield made
-    made.stop()
+    broker = Broker(tmp_path)
+    broker.start()
+    yield broker
+    broker.stop()
 
 
 @pytest.fixture
 def listen(broker: Broker) -> Iterator[Callable[[], Listener]]:
-    made: list[Listener] = []
+    listeners: list[Listener] = []
 
     def listener() -> Listener:
-        made.append(Listener(broker.port))
-        return made[-1]
+        listeners.append(Listener(broker.port))
+        return listeners[-1]
 
     yield listener
-    for each in made:
-        each.close()
+    for client in listeners:
+        client.close()

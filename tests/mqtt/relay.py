@@ -12,16 +12,16 @@ REFUSED = b"\x20\x02\x00\x01"
 
 
 class Relay:
-    """Forwards both ways between its port and another one, until told otherwise."""
+    """Forwards between its port and another one, in both directions."""
 
     def __init__(self, target: int) -> None:
         self._target = target
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._server.getsockname()[1]
         self.deaf_up = self.deaf_down = False
-        """Swallow what comes from the client, or from the broker; the connections stay open."""
+        """Discard all bytes from the client, or from the broker; the connections stay open."""
         self.refuse_5: bytes | None = None
-        """What a connection with MQTT 5 is answered before it is closed."""
+        """Answer to a connection with MQTT 5, which is then closed."""
         self.connections = 0
         self._pairs: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
@@ -36,10 +36,10 @@ class Relay:
     def cut(self) -> None:
         """Close every connection."""
         pairs, self._pairs = self._pairs, []
-        for each in pairs:
+        for connection in pairs:
             with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            each.close()
+                connection.shutdown(socket.SHUT_RDWR)
+            connection.close()
 
     def _accept(self) -> None:
         with suppress(OSError):
@@ -66,6 +66,6 @@ class Relay:
             while data := source.recv(65536):
                 if not (self.deaf_up if up else self.deaf_down):
                     sink.sendall(data)
-        for each in (source, sink):
+        for connection in (source, sink):
             with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
+                connection.shutdown(socket.SHUT_RDWR)

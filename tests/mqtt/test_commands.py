@@ -14,7 +14,7 @@ from musicond.core.commands import SetSensitivity
 from musicond.core.models import Emotion, Mood, Watching
 from musicond.mqtt.commands import CommandReceiver
 from musicond.mqtt.entities import ENTITIES
-from tests.mqtt.house import House
+from tests.mqtt.device import Device
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,17 +28,17 @@ pytestmark = pytest.mark.broker
 
 
 @pytest.fixture
-def house(tmp_path: Path, broker: Broker) -> Iterator[House]:
-    with House(tmp_path / "house", broker.port) as made:
-        assert made.until(lambda outcome: outcome.mood is Mood.HAPPY)
-        yield made
+def device(tmp_path: Path, broker: Broker) -> Iterator[Device]:
+    with Device(tmp_path / "device", broker.port) as device:
+        assert device.wait_until(lambda outcome: outcome.mood is Mood.HAPPY)
+        yield device
 
 
 @pytest.fixture
-def listener(house: House, listen: Callable[[], Listener]) -> Listener:
-    made = listen()
-    assert house.settled(made)
-    return made
+def listener(device: Device, listen: Callable[[], Listener]) -> Listener:
+    client = listen()
+    assert device.wait_published(client)
+    return client
 
 
 def ignored(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -46,7 +46,7 @@ def ignored(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("topic", "payload", "state", "then"),
+    ("topic", "payload", "state_topic", "state"),
     [
         ("privacy/set", "on", "privacy/state", "on"),
         ("privacy/set", " ON ", "privacy/state", "on"),
@@ -60,56 +60,54 @@ def ignored(caplog: pytest.LogCaptureFixture) -> list[str]:
         ("mood/set", "sad", "mood", "sad"),
     ],
 )
-def test_a_command_is_answered_within_a_second(
-    house: House, listener: Listener, topic: str, payload: str, state: str, then: str
+def test_a_command_takes_effect_within_a_second(
+    device: Device, listener: Listener, topic: str, payload: str, state_topic: str, state: str
 ) -> None:
     started = time.monotonic()
     listener.send(f"musicond/den/{topic}", payload)
-    assert listener.wait_for(f"musicond/den/{state}", then)
+    assert listener.wait_for(f"musicond/den/{state_topic}", state)
     assert time.monotonic() - started < 1
-    assert house.settled(listener)
+    assert device.wait_published(listener)
 
 
 @pytest.mark.parametrize("topic", ["next/set", "next"])
 @pytest.mark.parametrize("payload", ["", "PRESS"])
-def test_next_brings_other_songs(house: House, listener: Listener, topic: str, payload: str) -> None:
+def test_next_brings_other_songs(device: Device, listener: Listener, topic: str, payload: str) -> None:
     before = listener.retained["musicond/den/recommendation"]
     listener.send(f"musicond/den/{topic}", payload)
     assert listener.until(lambda: listener.retained["musicond/den/recommendation"] != before)
-    assert house.settled(listener)
+    assert device.wait_published(listener)
 
 
-def test_feedback_is_counted_one_by_one_and_for_the_song_that_is_meant(house: House, listener: Listener) -> None:
-    assert house.latest is not None
-    assert house.latest.recommendation is not None
-    third = house.latest.recommendation.tracks[2]
+def test_every_feedback_counts_for_its_track(device: Device, listener: Listener) -> None:
+    assert device.latest is not None
+    assert device.latest.recommendation is not None
+    third = device.latest.recommendation.tracks[2]
     for _ in range(40):
         listener.send("musicond/den/like/set", "PRESS", qos=2)
     listener.send("musicond/den/like", f'{{"track_id": "{third.track_id}"}}')
-    assert house.until(lambda _: house.likes() == 41)
-    assert house.said("likes", third.track_id) == 1
+    assert device.wait_until(lambda _: device.likes() == 41)
+    assert device.count_feedback("likes", third.track_id) == 1
     listener.send("musicond/den/dislike/set")
-    assert house.until(lambda _: house.said("dislikes") == 1)
+    assert device.wait_until(lambda _: device.count_feedback("dislikes") == 1)
     listener.send("musicond/den/wrong_mood/set", "sad")
-    assert house.until(lambda outcome: outcome.mood is Mood.SAD)
+    assert device.wait_until(lambda outcome: outcome.mood is Mood.SAD)
 
 
-def test_what_was_switched_is_kept_over_a_restart(
-    tmp_path: Path, broker: Broker, listen: Callable[[], Listener]
-) -> None:
+def test_settings_survive_a_restart(tmp_path: Path, broker: Broker, listen: Callable[[], Listener]) -> None:
     listener = listen()
-    with House(tmp_path / "house", broker.port) as house:
-        assert house.settled(listener)
+    with Device(tmp_path / "device", broker.port) as device:
+        assert device.wait_published(listener)
         for topic, payload in (("sensitivity", "70"), ("policy", "steady"), ("mood", "fear"), ("privacy", "on")):
             listener.send(f"musicond/den/{topic}/set", payload)
             assert listener.wait_for(f"musicond/den/{topic}/state", payload)
-    with House(tmp_path / "house", broker.port) as house:
-        assert house.until(lambda outcome: outcome.watching is Watching.PRIVATE)
-        assert house.settled(listener)
-        assert house.latest is not None
-        assert house.latest.settings.sensitivity == 70
-        assert house.latest.settings.manual_mood is Emotion.FEAR
-        assert not house.room.open_now
+    with Device(tmp_path / "device", broker.port) as device:
+        assert device.wait_until(lambda outcome: outcome.watching is Watching.PRIVATE)
+        assert device.wait_published(listener)
+        assert device.latest is not None
+        assert device.latest.settings.sensitivity == 70
+        assert device.latest.settings.manual_mood is Emotion.FEAR
+        assert not device.room.is_open
 
 
 @pytest.mark.parametrize(
@@ -126,17 +124,17 @@ def test_a_retained_command_is_ignored_with_one_line(
 ) -> None:
     topic = entity.command_topic
     assert topic is not None
-    good = {"privacy": "on", "pause": "on", "policy": "lift", "sensitivity": "7", "mood": "sad"}
-    payload = good.get(topic.partition("/")[0], "PRESS")
+    payloads = {"privacy": "on", "pause": "on", "policy": "lift", "sensitivity": "7", "mood": "sad"}
+    payload = payloads.get(topic.partition("/")[0], "PRESS")
     listener = listen()
     listener.send(f"musicond/den/{topic}", payload, retain=True)
-    with House(tmp_path / "house", broker.port) as house:
-        assert house.until(lambda outcome: outcome.mood is Mood.HAPPY)
+    with Device(tmp_path / "device", broker.port) as device:
+        assert device.wait_until(lambda outcome: outcome.mood is Mood.HAPPY)
         listener.send(f"musicond/den/{topic}", payload, retain=True)  # live, and to be retained
         listener.send("musicond/den/policy/set", "match")
         assert listener.wait_for("musicond/den/policy/state", "match")
-        assert house.settled(listener)
-        assert len(house.commands) == 1
+        assert device.wait_published(listener)
+        assert len(device.commands) == 1
     assert len(ignored(caplog)) == 1
     assert topic in ignored(caplog)[0]
 
@@ -168,26 +166,26 @@ def test_a_retained_command_is_ignored_with_one_line(
         ("privacy/set", b"\xff\xfe"),
     ],
 )
-def test_what_cannot_be_understood_is_ignored_with_one_line_that_says_what_would_be_right(
-    house: House, listener: Listener, caplog: pytest.LogCaptureFixture, topic: str, payload: str | bytes
+def test_a_malformed_payload_is_ignored_with_one_line_that_names_a_correct_one(
+    device: Device, listener: Listener, caplog: pytest.LogCaptureFixture, topic: str, payload: str | bytes
 ) -> None:
     for _ in range(3):
         listener.send(f"musicond/den/{topic}", payload)
     listener.send("musicond/den/policy/set", "match")
     assert listener.wait_for("musicond/den/policy/state", "match")
-    assert house.settled(listener)
-    assert house.likes() == 0
+    assert device.wait_published(listener)
+    assert device.likes() == 0
     [line] = ignored(caplog)
     assert line.startswith(f"MQTT: {topic} ignored: ")
     text = payload.decode("utf-8", "replace") if isinstance(payload, bytes) else payload
-    said = line.removeprefix(f"MQTT: {topic}")
-    assert not text or text not in said, "a payload may tell a mood"
-    assert "no such song" not in said, "or a song"
-    assert not any(emotion in said for emotion in Emotion)
+    reason = line.removeprefix(f"MQTT: {topic}")
+    assert not text or text not in reason, "a payload may name a mood"
+    assert "no such song" not in reason, "or a song"
+    assert not any(emotion in reason for emotion in Emotion)
 
 
-def test_a_flood_ends_with_what_came_last_and_loses_no_feedback(
-    house: House, listener: Listener, caplog: pytest.LogCaptureFixture
+def test_a_flood_ends_with_the_last_value_and_loses_no_feedback(
+    device: Device, listener: Listener, caplog: pytest.LogCaptureFixture
 ) -> None:
     rng = random.Random(5)
     started = time.monotonic()
@@ -200,40 +198,38 @@ def test_a_flood_ends_with_what_came_last_and_loses_no_feedback(
     listener.send("musicond/den/sensitivity/set", "33", qos=0)
     assert listener.wait_for("musicond/den/sensitivity/state", "33")
     assert time.monotonic() - started < 6, "a thousand in a second, threefold slack for the sender"
-    assert house.until(lambda _: house.likes() == 10)
-    assert house.settled(listener)
-    set_to = [command for command in house.commands if isinstance(command, SetSensitivity)]
+    assert device.wait_until(lambda _: device.likes() == 10)
+    assert device.wait_published(listener)
+    set_to = [command for command in device.commands if isinstance(command, SetSensitivity)]
     assert len(set_to) < 500, "most of them were overtaken and cost nothing"
     assert len(ignored(caplog)) <= 6, "one line for a topic and a reason"
 
 
-def test_random_topics_and_payloads_hurt_nobody(
-    house: House, listener: Listener, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_random_payloads_cause_no_error(device: Device, listener: Listener, caplog: pytest.LogCaptureFixture) -> None:
     rng = random.Random(7)
     topics = [
-        topic for thing in ENTITIES if thing.command_fn for topic in thing.command_topics if "privacy" not in topic
+        topic for entity in ENTITIES if entity.command_fn for topic in entity.command_topics if "privacy" not in topic
     ]
     for _ in range(300):
         listener.send(f"musicond/den/{rng.choice(topics)}", rng.randbytes(rng.randrange(1, 60)), qos=rng.randrange(3))
     listener.send("musicond/den/privacy/set", "on")
     assert listener.wait_for("musicond/den/privacy/state", "on")
-    assert house.settled(listener)
+    assert device.wait_published(listener)
     assert not any(record.levelno >= logging.ERROR for record in caplog.records)
 
 
-def test_a_packet_identifier_that_comes_again_is_the_same_message_only_for_a_while() -> None:
-    counted: list[Command] = []
+def test_a_repeated_packet_identifier_means_the_same_message_only_for_a_while() -> None:
+    submitted: list[Command] = []
     acknowledged: list[int] = []
 
     def submit(command: Command) -> Future[None]:
-        counted.append(command)
+        submitted.append(command)
         done: Future[None] = Future()
         done.set_result(None)
         return done
 
-    things = {topic: thing for thing in ENTITIES for topic in thing.command_topics if thing.key == "like"}
-    commands = CommandReceiver(things, submit, acknowledged.append, lambda: None)
+    entities = {topic: entity for entity in ENTITIES for topic in entity.command_topics if entity.key == "like"}
+    commands = CommandReceiver(entities, submit, acknowledged.append, lambda: None)
 
     def like(now: float, *, dup: bool) -> None:
         message = MQTTMessage(mid=1)
@@ -245,19 +241,19 @@ def test_a_packet_identifier_that_comes_again_is_the_same_message_only_for_a_whi
     like(1, dup=False)
     commands.on_connect(20, resumed=True)
     like(20, dup=True)
-    assert (len(counted), acknowledged) == (1, [1, 1]), "the acknowledgement had been lost"
+    assert (len(submitted), acknowledged) == (1, [1, 1]), "the acknowledgement had been lost"
     commands.process(100)
     like(101, dup=True)
-    assert len(counted) == 2, "another message, which was itself sent again"
+    assert len(submitted) == 2, "another message, which was itself sent again"
     commands.on_connect(102, resumed=False)
     like(102, dup=True)
-    assert len(counted) == 3, "of a new session"
+    assert len(submitted) == 3, "of a new session"
 
 
-def test_a_switch_that_cannot_be_stored_still_holds_and_is_told(
-    house: House, listener: Listener, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+def test_a_setting_that_cannot_be_stored_takes_effect_with_a_warning(
+    device: Device, listener: Listener, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house.store.path = house.store.path.parent / "gone" / "settings.json"
+    device.store.path = device.store.path.parent / "gone" / "settings.json"
     listener.send("musicond/den/privacy/set", "on")
     assert listener.wait_for("musicond/den/privacy/state", "on")
-    assert house.until(lambda _: any("could not be stored" in line for line in ignored(caplog)))
+    assert device.wait_until(lambda _: any("could not be stored" in line for line in ignored(caplog)))

@@ -10,7 +10,7 @@ import pytest
 from musicond.core.models import Mood
 from musicond.mqtt.discovery import BIRTH_DELAY_S, discovery_message, removed_components
 from musicond.mqtt.entities import ENTITIES, available_entities
-from tests.mqtt.house import House
+from tests.mqtt.device import Device
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,17 +23,17 @@ MESSAGE = discovery_message("musicond/den", "den", "Küche 1", "0.1", available_
 
 
 @pytest.fixture
-def house(tmp_path: Path, broker: Broker) -> Iterator[House]:
-    with House(tmp_path / "house", broker.port) as made:
-        assert made.until(lambda outcome: outcome.mood is Mood.HAPPY)
-        yield made
+def device(tmp_path: Path, broker: Broker) -> Iterator[Device]:
+    with Device(tmp_path / "device", broker.port) as device:
+        assert device.wait_until(lambda outcome: outcome.mood is Mood.HAPPY)
+        yield device
 
 
 def components(listener: Listener) -> dict[str, Any]:
     return dict(json.loads(listener.retained[CONFIG])["components"])
 
 
-def test_what_home_assistant_refuses_a_message_for_is_there() -> None:
+def test_the_message_has_all_that_home_assistant_requires() -> None:
     assert MESSAGE["device"]["identifiers"] == ["musicond_den"]
     assert MESSAGE["origin"]["name"] == "musicond"
     assert MESSAGE["availability_topic"] == "musicond/den/availability"
@@ -48,92 +48,94 @@ def test_what_home_assistant_refuses_a_message_for_is_there() -> None:
         assert all(topic.startswith("musicond/den/") for topic in topics)
 
 
-def test_the_words_are_the_contract_s() -> None:
+def test_the_options_are_those_of_the_contract() -> None:
     mood = MESSAGE["components"]["mood"]
     assert mood["options"] == ["angry", "disgust", "fear", "happy", "neutral", "sad", "surprise", "unsure", "nobody"]
     assert MESSAGE["components"]["watching"]["options"] == ["yes", "dark", "paused", "private", "no_camera"]
     assert MESSAGE["components"]["mood_changed"]["event_types"] == ["mood_changed"]
     assert MESSAGE["components"]["presence"]["device_class"] == "occupancy"
-    scores = [each for key, each in MESSAGE["components"].items() if key.startswith("score_")]
+    scores = [component for key, component in MESSAGE["components"].items() if key.startswith("score_")]
     assert len(scores) == 7
-    assert all(each["enabled_by_default"] is False for each in scores)
+    assert all(component["enabled_by_default"] is False for component in scores)
 
 
 PLAYER = {"playback", "playback_trouble", "autoplay", "volume", "play", "stop"}
 ACCOUNT = {"sign_in", "sign_in_ends", "sign_in_days"}
 
 
-def test_what_an_installation_lacks_is_not_announced() -> None:
-    keys = {thing.key for thing in ENTITIES}
-    assert {thing.key for thing in available_entities(())} == keys - {"temperature", "throttled"} - PLAYER - ACCOUNT
-    assert {thing.key for thing in available_entities(("playback",))} == keys - {"temperature", "throttled"} - ACCOUNT
+def test_an_entity_without_its_capability_is_not_announced() -> None:
+    keys = {entity.key for entity in ENTITIES}
+    assert {entity.key for entity in available_entities(())} == keys - {"temperature", "throttled"} - PLAYER - ACCOUNT
+    assert {entity.key for entity in available_entities(("playback",))} == keys - {"temperature", "throttled"} - ACCOUNT
     assert "temperature" in MESSAGE["components"]
     assert "throttled" not in MESSAGE["components"]
 
 
-def test_commands_to_one_topic_are_understood_by_one_row() -> None:
-    by_topic: dict[str, list[bool]] = {}
-    for thing in ENTITIES:
-        if thing.command_topic:
-            by_topic.setdefault(thing.command_topic, []).append(thing.command_fn is not None)
-    assert all(sum(understood) == 1 for understood in by_topic.values())
+def test_each_command_topic_has_one_parser() -> None:
+    parsers: dict[str, list[bool]] = {}
+    for entity in ENTITIES:
+        if entity.command_topic:
+            parsers.setdefault(entity.command_topic, []).append(entity.command_fn is not None)
+    assert all(sum(has_parser) == 1 for has_parser in parsers.values())
 
 
 @pytest.mark.parametrize("old", [b"", b"{", b"[]", b'{"components": 3}', b'{"components": {"a": 1}}', b"[" * 100000])
-def test_an_announcement_that_is_none_is_forgotten(old: bytes) -> None:
+def test_a_malformed_retained_message_is_ignored(old: bytes) -> None:
     assert removed_components(old, MESSAGE) == {}
 
 
 @pytest.mark.broker
-def test_it_is_announced_once_and_again_after_home_assistant_s_birth(
-    house: House, listen: Callable[[], Listener]
+def test_the_message_is_sent_once_and_again_after_home_assistant_s_birth_message(
+    device: Device, listen: Callable[[], Listener]
 ) -> None:
     listener = listen()
     assert listener.wait_for(CONFIG)
-    assert set(components(listener)) == {thing.key for thing in available_entities(())}
-    heard = [topic for topic, *_ in listener.heard].count(CONFIG)
+    assert set(components(listener)) == {entity.key for entity in available_entities(())}
+    count = [topic for topic, *_ in listener.messages].count(CONFIG)
     listener.retained.clear()
     born = time.monotonic()
     listener.send("homeassistant/status", "online")
     assert listener.wait_for(CONFIG)
     assert time.monotonic() - born >= BIRTH_DELAY_S[0]
     assert listener.wait_for("musicond/den/availability", "online")
-    assert house.settled(listener)
-    assert [topic for topic, *_ in listener.heard].count(CONFIG) == heard + 1
+    assert device.wait_published(listener)
+    assert [topic for topic, *_ in listener.messages].count(CONFIG) == count + 1
 
 
 @pytest.mark.broker
-def test_a_birth_message_may_be_retained(house: House, listen: Callable[[], Listener]) -> None:
+def test_a_birth_message_may_be_retained(device: Device, listen: Callable[[], Listener]) -> None:
     listener = listen()
     assert listener.wait_for("musicond/den/availability", "online")
-    heard = [topic for topic, *_ in listener.heard].count(CONFIG)
+    count = [topic for topic, *_ in listener.messages].count(CONFIG)
     listener.send("homeassistant/status", "online", retain=True)
-    assert listener.until(lambda: [topic for topic, *_ in listener.heard].count(CONFIG) > heard)
+    assert listener.until(lambda: [topic for topic, *_ in listener.messages].count(CONFIG) > count)
 
 
 @pytest.mark.broker
-def test_what_was_removed_disappears(tmp_path: Path, broker: Broker, listen: Callable[[], Listener]) -> None:
-    with House(tmp_path / "house", broker.port, facts=("temperature",)):
+def test_a_removed_entity_disappears(tmp_path: Path, broker: Broker, listen: Callable[[], Listener]) -> None:
+    with Device(tmp_path / "device", broker.port, capabilities=("temperature",)):
         assert (listener := listen()).wait_for(CONFIG)
         assert "temperature" in components(listener)
     late = listen()
-    with House(tmp_path / "house", broker.port):
+    with Device(tmp_path / "device", broker.port):
         assert late.until(lambda: CONFIG in late.retained and "temperature" not in components(late))
-        told = [json.loads(text)["components"].get("temperature") for topic, text, _ in late.heard if topic == CONFIG]
-        assert told[-2:] == [{"platform": "sensor"}, None], "removed first, then no longer named"
+        announced = [
+            json.loads(text)["components"].get("temperature") for topic, text, _ in late.messages if topic == CONFIG
+        ]
+        assert announced[-2:] == [{"platform": "sensor"}, None], "removed first, then no longer named"
         late.send("homeassistant/status", "online")
-        assert late.until(lambda: [topic for topic, *_ in late.heard].count(CONFIG) > len(told))
+        assert late.until(lambda: [topic for topic, *_ in late.messages].count(CONFIG) > len(announced))
         assert "temperature" not in components(late)
-    with House(tmp_path / "house", broker.port, settings={"discovery": False}) as house:
+    with Device(tmp_path / "device", broker.port, settings={"discovery": False}) as device:
         assert late.until(lambda: CONFIG not in late.retained)
-        assert house.settled(late)
+        assert device.wait_published(late)
 
 
 @pytest.mark.broker
 def test_prefix_and_status_topic_can_be_chosen(tmp_path: Path, broker: Broker, listen: Callable[[], Listener]) -> None:
     listener = listen()
     own = {"discovery_prefix": "ha", "status_topic": "ha/birth", "base_topic": "home/mood"}
-    with House(tmp_path / "house", broker.port, settings=own):
+    with Device(tmp_path / "device", broker.port, settings=own):
         assert listener.wait_for("ha/device/den/config")
         assert listener.wait_for("home/mood/den/availability", "online")
         message = json.loads(listener.retained["ha/device/den/config"])

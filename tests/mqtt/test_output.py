@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from musicond.core.models import Emotion, Faces, Mood, Watching
 from musicond.mqtt.output import EVENT_EXPIRY_S, node_id
 from tests.mqtt.conftest import Broker, Listener
-from tests.mqtt.house import BACK_S, HERE, House
+from tests.mqtt.device import BACK_S, HERE, Device
 from tests.mqtt.relay import REFUSED, Relay
 
 if TYPE_CHECKING:
@@ -29,28 +29,28 @@ pytestmark = pytest.mark.broker
 
 
 @pytest.fixture
-def house(tmp_path: Path, broker: Broker) -> Iterator[House]:
-    with House(tmp_path / "house", broker.port) as made:
-        yield made
+def device(tmp_path: Path, broker: Broker) -> Iterator[Device]:
+    with Device(tmp_path / "device", broker.port) as device:
+        yield device
 
 
-def test_everything_is_told_and_retained_but_the_event(house: House, listen: Callable[[], Listener]) -> None:
+def test_all_topics_but_the_event_are_retained(device: Device, listen: Callable[[], Listener]) -> None:
     early = listen()
-    assert house.settled(early)
-    assert house.until(lambda outcome: outcome.mood is Mood.HAPPY)
-    assert house.settled(early)
+    assert device.wait_published(early)
+    assert device.wait_until(lambda outcome: outcome.mood is Mood.HAPPY)
+    assert device.wait_published(early)
     assert early.wait_for("musicond/den/event")
     event = json.loads(early.retained["musicond/den/event"])
     assert (event["event_type"], event["before"], event["after"]) == ("mood_changed", "nobody", "happy")
     late = listen()
-    assert house.settled(late)
+    assert device.wait_published(late)
     assert late.wait_for("musicond/den/health")
     assert "musicond/den/event" not in late.retained
-    assert all(retained for *_, retained in late.heard)
-    assert house.output.status() == f"connected to 127.0.0.1:{house.output.status().rpartition(':')[2]}"
+    assert all(retained for *_, retained in late.messages)
+    assert device.output.status() == f"connected to 127.0.0.1:{device.output.status().rpartition(':')[2]}"
 
 
-def test_what_is_no_longer_there_leaves_no_state_on_the_broker(
+def test_topics_of_another_configuration_are_removed_from_the_broker(
     tmp_path: Path, broker: Broker, listen: Callable[[], Listener]
 ) -> None:
     listener = listen()
@@ -58,58 +58,58 @@ def test_what_is_no_longer_there_leaves_no_state_on_the_broker(
     for topic in topics:
         listener.send(topic, "of a player", retain=True)
     assert listener.until(lambda: topics <= listener.retained.keys())
-    with House(tmp_path / "house", broker.port) as house:
-        assert house.settled(listener)
+    with Device(tmp_path / "device", broker.port) as device:
+        assert device.wait_published(listener)
         assert listener.until(lambda: not topics & listener.retained.keys())
 
 
-def test_the_order_of_a_connection_is_truth_first_available_last(house: House, listen: Callable[[], Listener]) -> None:
+def test_availability_is_published_last(device: Device, listen: Callable[[], Listener]) -> None:
     listener = listen()
     assert listener.wait_for("musicond/den/availability", "online")
-    topics = [topic.removeprefix("musicond/den/") for topic, *_ in listener.heard]
+    topics = [topic.removeprefix("musicond/den/") for topic, *_ in listener.messages]
     assert topics.index("availability") > max(
         topics.index(topic) for topic in ("mood", "state", "health", "pause/state")
     )
 
 
-def test_a_steady_room_makes_no_messages(house: House, listen: Callable[[], Listener]) -> None:
+def test_an_unchanged_room_sends_no_messages(device: Device, listen: Callable[[], Listener]) -> None:
     listener = listen()
-    assert house.until(lambda outcome: outcome.mood is Mood.HAPPY)
-    assert house.settled(listener)
-    heard, seq = len(listener.heard), house.latest.seq if house.latest else 0
-    assert house.until(lambda outcome: outcome.seq >= seq + 16)
-    assert len(listener.heard) == heard
-    house.room.faces = Faces()
+    assert device.wait_until(lambda outcome: outcome.mood is Mood.HAPPY)
+    assert device.wait_published(listener)
+    count, seq = len(listener.messages), device.latest.seq if device.latest else 0
+    assert device.wait_until(lambda outcome: outcome.seq >= seq + 16)
+    assert len(listener.messages) == count
+    device.room.faces = Faces()
     assert listener.wait_for("musicond/den/mood", "nobody")
-    assert house.settled(listener)
+    assert device.wait_published(listener)
     assert json.loads(listener.retained["musicond/den/state"])["presence"] is False
 
 
-def test_a_clean_stop_says_offline_at_once_and_that_it_was_clean(
+def test_a_clean_stop_publishes_offline_and_stopped_within_a_second(
     tmp_path: Path, broker: Broker, listen: Callable[[], Listener]
 ) -> None:
     listener = listen()
-    with House(tmp_path / "house", broker.port) as house:
-        assert house.settled(listener)
+    with Device(tmp_path / "device", broker.port) as device:
+        assert device.wait_published(listener)
         started = time.monotonic()
-        house.output.stop()
+        device.output.stop()
         assert time.monotonic() - started < 1
     assert listener.wait_for("musicond/den/availability", "offline", 2)
     assert json.loads(listener.retained["musicond/den/state"])["status"] == "stopped"
-    house.output.stop()
+    device.output.stop()
 
 
-def test_a_crash_leaves_offline_by_the_will_and_the_state_tells_it_from_a_stop(
+def test_a_crash_leaves_offline_by_the_will_and_running_in_the_state(
     tmp_path: Path, broker: Broker, listen: Callable[[], Listener]
 ) -> None:
     listener = listen()
     code = (
         "import pathlib, sys, threading\n"
-        "from tests.mqtt.house import BACK_S, HERE, House\n"
-        "with House(pathlib.Path(sys.argv[1]), int(sys.argv[2])):\n"
+        "from tests.mqtt.device import BACK_S, HERE, Device\n"
+        "with Device(pathlib.Path(sys.argv[1]), int(sys.argv[2])):\n"
         "    threading.Event().wait()\n"
     )
-    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "house"), str(broker.port)]) as process:
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "device"), str(broker.port)]) as process:
         assert listener.wait_for("musicond/den/availability", "online", 30)
         process.send_signal(signal.SIGKILL)
         assert listener.wait_for("musicond/den/availability", "offline")
@@ -117,79 +117,79 @@ def test_a_crash_leaves_offline_by_the_will_and_the_state_tells_it_from_a_stop(
 
 
 @pytest.mark.parametrize("persistent", [False, True])
-def test_a_broker_that_comes_late_and_one_that_comes_back_are_told_the_truth(
+def test_a_broker_that_starts_late_or_again_gets_the_current_state(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, persistent: bool
 ) -> None:
     caplog.set_level(logging.INFO)
     broker = Broker(tmp_path)
     broker.persistent = persistent
-    with House(tmp_path / "house", broker.port) as house:
+    with Device(tmp_path / "device", broker.port) as device:
         try:
-            assert house.until(lambda outcome: outcome.mood is Mood.HAPPY)
+            assert device.wait_until(lambda outcome: outcome.mood is Mood.HAPPY)
             for emotion in (Emotion.SAD, Emotion.ANGRY):
                 broker.start()
                 listener = Listener(broker.port)
-                assert house.settled(listener, BACK_S)
+                assert device.wait_published(listener, BACK_S)
                 listener.send("musicond/den/like/set")
-                assert house.until(lambda _: bool(house.likes()))
+                assert device.wait_until(lambda _: bool(device.likes()))
                 listener.close()
                 broker.stop()
-                house.room.emotion = emotion
-                assert house.until(lambda outcome, mood=emotion: outcome.mood == mood)  # type: ignore[misc]
+                device.room.emotion = emotion
+                assert device.wait_until(lambda outcome, mood=emotion: outcome.mood == mood)  # type: ignore[misc]
             broker.start()
             listener = Listener(broker.port)
-            assert house.settled(listener, BACK_S)
-            events = [text for topic, text, _ in listener.heard if topic.endswith("/event")]
+            assert device.wait_published(listener, BACK_S)
+            events = [text for topic, text, _ in listener.messages if topic.endswith("/event")]
             assert events == [], "nothing stale was queued"
-            assert house.likes() == 2, "none lost, none doubled"
+            assert device.likes() == 2, "none lost, none doubled"
             listener.close()
         finally:
             broker.stop()
-    lost = [record for record in caplog.records if record.levelname == "WARNING"]
-    assert 1 <= len(lost) <= 4
+    warnings = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert 1 <= len(warnings) <= 4
     assert not any(word in caplog.text.lower() for word in ("happy", "angry", "sad")), "no diary in the log"
 
 
-def test_a_half_open_link_is_noticed_and_no_feedback_lost(
+def test_a_half_open_connection_is_noticed_and_no_feedback_lost(
     tmp_path: Path, broker: Broker, listen: Callable[[], Listener]
 ) -> None:
     listener = listen()
-    with Relay(broker.port) as relay, House(tmp_path / "house", relay.port) as house:
-        assert house.until(lambda outcome: outcome.mood is Mood.HAPPY)
-        assert house.settled(listener)
+    with Relay(broker.port) as relay, Device(tmp_path / "device", relay.port) as device:
+        assert device.wait_until(lambda outcome: outcome.mood is Mood.HAPPY)
+        assert device.wait_published(listener)
         relay.deaf_up = relay.deaf_down = True
         started = time.monotonic()
         listener.send("musicond/den/like/set")
-        house.room.emotion = Emotion.SAD
-        assert house.until(lambda _: "silent" in house.output.status(), 10)
+        device.room.emotion = Emotion.SAD
+        assert device.wait_until(lambda _: "silent" in device.output.status(), 10)
         assert time.monotonic() - started < 3 * 45 / 42 + 0.5, "as 45 s are to the 42 s of the real timing"
         relay.deaf_up = relay.deaf_down = False
-        assert house.settled(listener, BACK_S)
-        assert house.until(lambda _: house.likes() == 1, 5)
+        assert device.wait_published(listener, BACK_S)
+        assert device.wait_until(lambda _: device.likes() == 1, 5)
 
 
 def test_feedback_that_the_broker_sends_again_counts_once(
     tmp_path: Path, broker: Broker, listen: Callable[[], Listener], caplog: pytest.LogCaptureFixture
 ) -> None:
     listener = listen()
-    with Relay(broker.port) as relay, House(tmp_path / "house", relay.port) as house:
-        assert house.until(lambda outcome: outcome.mood is Mood.HAPPY)
-        assert house.settled(listener)
+    with Relay(broker.port) as relay, Device(tmp_path / "device", relay.port) as device:
+        assert device.wait_until(lambda outcome: outcome.mood is Mood.HAPPY)
+        assert device.wait_published(listener)
         relay.deaf_up = True  # the acknowledgements of these are lost
         for _ in range(3):
             listener.send("musicond/den/like/set")
-        assert house.until(lambda _: house.likes() == 3)
+        assert device.wait_until(lambda _: device.likes() == 3)
         relay.cut()
         relay.deaf_up = False
         assert listener.until(lambda: relay.connections >= 2)
         listener.send("musicond/den/like/set")
-        assert house.until(lambda _: house.likes() >= 4)
-        assert house.settled(listener, BACK_S)
-        assert house.likes() == 4
+        assert device.wait_until(lambda _: device.likes() >= 4)
+        assert device.wait_published(listener, BACK_S)
+        assert device.likes() == 4
         assert "ignored" not in caplog.text
 
 
-def test_a_wrong_password_is_told_and_once_it_is_right_the_truth(
+def test_a_wrong_password_is_logged_and_the_right_one_connects(
     tmp_path: Path, broker: Broker, caplog: pytest.LogCaptureFixture
 ) -> None:
     passwords = tmp_path / "passwords"
@@ -203,42 +203,42 @@ def test_a_wrong_password_is_told_and_once_it_is_right_the_truth(
 
     broker.config += f"password_file {passwords}\n"
     restart("another").close()
-    mine = SecretStr("correct horse")
-    with House(tmp_path / "house", broker.port, settings={"username": "den"}, password=mine) as house:
-        assert house.until(lambda _: "authori" in house.output.status(), 15)
+    password = SecretStr("correct horse")
+    with Device(tmp_path / "device", broker.port, settings={"username": "den"}, password=password) as device:
+        assert device.wait_until(lambda _: "authori" in device.output.status(), 15)
         listener = restart("correct horse")
-        assert house.settled(listener, BACK_S)
+        assert device.wait_published(listener, BACK_S)
         listener.close()
     assert "check mqtt.username and its password" in caplog.text
     assert "correct horse" not in caplog.text
 
 
 def test_an_event_expires(tmp_path: Path, broker: Broker) -> None:
-    heard: Queue[object] = Queue()
+    messages: Queue[object] = Queue()
     client = paho.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
     client.on_connect = lambda client, *_: client.subscribe("musicond/den/event")
-    client.on_message = lambda _client, _data, message: heard.put(message.properties)
+    client.on_message = lambda _client, _data, message: messages.put(message.properties)
     client.connect("127.0.0.1", broker.port)
     client.loop_start()
-    with House(tmp_path / "house", broker.port) as house:
-        house.room.faces = Faces()
-        assert house.until(lambda outcome: outcome.mood is Mood.NOBODY and "connected" in house.output.status())
-        house.room.faces = HERE
-        properties = heard.get(timeout=10)
+    with Device(tmp_path / "device", broker.port) as device:
+        device.room.faces = Faces()
+        assert device.wait_until(lambda outcome: outcome.mood is Mood.NOBODY and "connected" in device.output.status())
+        device.room.faces = HERE
+        properties = messages.get(timeout=10)
     client.disconnect()
     client.loop_stop()
     assert getattr(properties, "MessageExpiryInterval", None) == EVENT_EXPIRY_S
 
 
 @pytest.mark.parametrize("answer", [REFUSED, b""], ids=["refuses", "hangs up"])
-def test_a_broker_without_mqtt_5_is_spoken_to_with_3_1_1(
+def test_a_broker_without_mqtt_5_gets_3_1_1(
     tmp_path: Path, broker: Broker, listen: Callable[[], Listener], answer: bytes
 ) -> None:
     listener = listen()
     with Relay(broker.port) as relay:
         relay.refuse_5 = answer
-        with House(tmp_path / "house", relay.port) as house:
-            assert house.settled(listener)
+        with Device(tmp_path / "device", relay.port) as device:
+            assert device.wait_published(listener)
             listener.send("musicond/den/privacy/set", "on")
             assert listener.wait_for("musicond/den/privacy/state", "on")
             assert relay.connections == 2
@@ -248,40 +248,40 @@ def test_protocol_3_1_1_can_be_asked_for(tmp_path: Path, broker: Broker, listen:
     listener = listen()
     with Relay(broker.port) as relay:
         relay.refuse_5 = b""
-        with House(tmp_path / "house", relay.port, settings={"protocol": "3.1.1"}) as house:
-            assert house.settled(listener)
+        with Device(tmp_path / "device", relay.port, settings={"protocol": "3.1.1"}) as device:
+            assert device.wait_published(listener)
             assert relay.connections == 1
 
 
-def test_two_devices_of_one_name_are_told_apart_in_the_log(
+def test_two_devices_of_one_name_are_named_in_the_log(
     tmp_path: Path, broker: Broker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with House(tmp_path / "one", broker.port) as one, House(tmp_path / "two", broker.port):
-        assert one.until(lambda _: "device.node" in caplog.text, 15)
+    with Device(tmp_path / "one", broker.port) as one, Device(tmp_path / "two", broker.port):
+        assert one.wait_until(lambda _: "device.node" in caplog.text, 15)
 
 
-def test_a_broker_that_hangs_does_not_hold_up_the_end(tmp_path: Path) -> None:
+def test_a_broker_that_hangs_does_not_delay_the_stop(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        with House(tmp_path / "house", server.getsockname()[1]) as house:
+        with Device(tmp_path / "device", server.getsockname()[1]) as device:
             connection, _ = server.accept()
             started = time.monotonic()
-            house.output.stop()
+            device.output.stop()
             assert time.monotonic() - started < 1
         connection.close()
 
 
-def test_private_and_paused_are_no_presence(house: House, listen: Callable[[], Listener]) -> None:
+def test_presence_is_unknown_while_private(device: Device, listen: Callable[[], Listener]) -> None:
     listener = listen()
-    assert house.until(lambda outcome: outcome.mood is Mood.HAPPY)
+    assert device.wait_until(lambda outcome: outcome.mood is Mood.HAPPY)
     listener.send("musicond/den/privacy/set", "on")
-    assert house.until(lambda outcome: outcome.watching is Watching.PRIVATE)
-    assert house.settled(listener)
+    assert device.wait_until(lambda outcome: outcome.watching is Watching.PRIVATE)
+    assert device.wait_published(listener)
     state = json.loads(listener.retained["musicond/den/state"])
     assert (state["presence"], state["mood"], state["confidence"]) == (None, "nobody", None)
-    assert not house.room.open_now
+    assert not device.room.is_open
 
 
-def test_the_node_is_fit_for_a_topic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_node_id_is_valid_in_a_topic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "machine-id").write_text("3f2ac04711\n")
     monkeypatch.setattr(socket, "gethostname", lambda: "küche/+#1")
     assert node_id(None, tmp_path / "machine-id") == "k-che-1-3f2a"

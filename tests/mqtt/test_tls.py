@@ -12,7 +12,7 @@ from musicond.config.schema import Mqtt
 from musicond.errors import OutputError
 from musicond.mqtt.connection import tls_context
 from tests.mqtt.conftest import Broker, Listener, free_port
-from tests.mqtt.house import BACK_S, House
+from tests.mqtt.device import BACK_S, Device
 from tests.mqtt.relay import REFUSED, Relay
 
 if TYPE_CHECKING:
@@ -36,11 +36,11 @@ def authority(folder: Path, name: str) -> None:
     openssl(folder, *new, "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.pem", *extensions)
 
 
-def certificate(folder: Path, name: str, signed_by: str, for_whom: str) -> None:
+def certificate(folder: Path, name: str, signed_by: str, alt_name: str) -> None:
     """Make a key and a certificate."""
     new = ["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", f"/CN={name}"]
     openssl(folder, *new, "-keyout", f"{name}.key", "-out", f"{name}.csr")
-    (folder / "extensions").write_text(f"subjectAltName={for_whom}\n")
+    (folder / "extensions").write_text(f"subjectAltName={alt_name}\n")
     sign = ["x509", "-req", "-in", f"{name}.csr", "-CA", f"{signed_by}.pem", "-CAkey", f"{signed_by}.key", "-days", "2"]
     openssl(folder, *sign, "-CAcreateserial", "-extfile", "extensions", "-out", f"{name}.pem")
 
@@ -58,10 +58,10 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def secured(tmp_path: Path, certificates: Path) -> Iterator[Broker]:
-    made = Broker(tmp_path)
-    made.config += f"cafile {certificates}/ours.pem\n"
-    yield made
-    made.stop()
+    broker = Broker(tmp_path)
+    broker.config += f"cafile {certificates}/ours.pem\n"
+    yield broker
+    broker.stop()
 
 
 def listening(port: int) -> bool:
@@ -74,10 +74,14 @@ def serve(broker: Broker, certificates: Path, name: str, *more: str) -> None:
     broker.start()
 
 
-def test_an_own_authority_vouches_for_the_broker(tmp_path: Path, secured: Broker, certificates: Path) -> None:
+def test_a_certificate_of_the_configured_authority_is_accepted(
+    tmp_path: Path, secured: Broker, certificates: Path
+) -> None:
     serve(secured, certificates, "broker")
-    with House(tmp_path / "house", secured.port, settings={"tls": True, "ca": str(certificates / "ours.pem")}) as house:
-        assert house.until(lambda _: house.output.status().startswith("connected"))
+    with Device(
+        tmp_path / "device", secured.port, settings={"tls": True, "ca": str(certificates / "ours.pem")}
+    ) as device:
+        assert device.wait_until(lambda _: device.output.status().startswith("connected"))
 
 
 @pytest.mark.parametrize(
@@ -89,7 +93,7 @@ def test_an_own_authority_vouches_for_the_broker(tmp_path: Path, secured: Broker
     ],
     ids=["another authority", "the system's authorities", "another name"],
 )
-def test_a_wrong_certificate_is_refused_and_told(
+def test_a_wrong_certificate_is_refused_and_logged(
     tmp_path: Path,
     secured: Broker,
     certificates: Path,
@@ -99,15 +103,17 @@ def test_a_wrong_certificate_is_refused_and_told(
     why: str,
 ) -> None:
     serve(secured, certificates, name)
-    given = {"ca": str(certificates / f"{ca}.pem")} if ca else {}
-    with House(tmp_path / "house", secured.port, settings={"tls": True, **given}) as house:
-        assert house.until(lambda _: "certificate" in house.output.status())
+    settings = {"ca": str(certificates / f"{ca}.pem")} if ca else {}
+    with Device(tmp_path / "device", secured.port, settings={"tls": True, **settings}) as device:
+        assert device.wait_until(lambda _: "certificate" in device.output.status())
     [line] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert "certificate refused" in line
     assert "check mqtt.ca and the name in mqtt.host" in line
 
 
-def test_once_the_certificate_is_right_the_truth_is_told(tmp_path: Path, secured: Broker, certificates: Path) -> None:
+def test_once_the_certificate_is_right_the_state_is_published(
+    tmp_path: Path, secured: Broker, certificates: Path
+) -> None:
     plain = free_port()
     secured.config += f"certfile {tmp_path}/used.pem\nkeyfile {tmp_path}/used.key\nlistener {plain} 127.0.0.1\n"
 
@@ -121,44 +127,46 @@ def test_once_the_certificate_is_right_the_truth_is_told(tmp_path: Path, secured
 
     start("elsewhere")
     ca = str(certificates / "ours.pem")
-    with House(tmp_path / "house", secured.port, settings={"tls": True, "ca": ca}) as house:
-        assert house.until(lambda _: "certificate" in house.output.status())
+    with Device(tmp_path / "device", secured.port, settings={"tls": True, "ca": ca}) as device:
+        assert device.wait_until(lambda _: "certificate" in device.output.status())
         start("broker")
         listener = Listener(plain)
-        assert house.settled(listener, BACK_S)
+        assert device.wait_published(listener, BACK_S)
         listener.close()
 
 
-def test_a_broker_may_ask_for_a_certificate(tmp_path: Path, secured: Broker, certificates: Path) -> None:
+def test_a_broker_may_require_a_client_certificate(tmp_path: Path, secured: Broker, certificates: Path) -> None:
     serve(secured, certificates, "broker", "require_certificate true\n")
     ca = {"ca": str(certificates / "ours.pem")}
-    with House(tmp_path / "without", secured.port, settings={"tls": True, **ca}) as house:
-        assert house.until(
-            lambda _: "not connected" in house.output.status() and "connecting" not in house.output.status()
+    with Device(tmp_path / "without", secured.port, settings={"tls": True, **ca}) as device:
+        assert device.wait_until(
+            lambda _: "not connected" in device.output.status() and "connecting" not in device.output.status()
         )
     own = {"cert": str(certificates / "device.pem"), "key": str(certificates / "device.key")}
-    with House(tmp_path / "with", secured.port, settings={"tls": True, **ca, **own}) as house:
-        assert house.until(lambda _: house.output.status().startswith("connected"))
+    with Device(tmp_path / "with", secured.port, settings={"tls": True, **ca, **own}) as device:
+        assert device.wait_until(lambda _: device.output.status().startswith("connected"))
 
 
 def test_tls_to_a_plain_port_names_the_port(tmp_path: Path, broker: Broker, caplog: pytest.LogCaptureFixture) -> None:
-    with House(tmp_path / "house", broker.port, settings={"tls": True}) as house:
-        assert house.until(lambda _: "connecting" not in house.output.status())
-        assert house.until(lambda _: "mqtt.port" in caplog.text), house.output.status()
+    with Device(tmp_path / "device", broker.port, settings={"tls": True}) as device:
+        assert device.wait_until(lambda _: "connecting" not in device.output.status())
+        assert device.wait_until(lambda _: "mqtt.port" in caplog.text), device.output.status()
 
 
-def test_all_states_go_through_tls(tmp_path: Path, secured: Broker, certificates: Path) -> None:
+def test_states_and_commands_work_over_tls(tmp_path: Path, secured: Broker, certificates: Path) -> None:
     plain = free_port()
     serve(secured, certificates, "broker", f"listener {plain} 127.0.0.1\n")
     while not listening(plain):
         continue
     listener = Listener(plain)
-    with House(tmp_path / "house", secured.port, settings={"tls": True, "ca": str(certificates / "ours.pem")}) as house:
-        assert house.settled(listener)
+    with Device(
+        tmp_path / "device", secured.port, settings={"tls": True, "ca": str(certificates / "ours.pem")}
+    ) as device:
+        assert device.wait_published(listener)
         for number in range(60):  # many at once: more than one record may be read at a time
             listener.send("musicond/den/sensitivity/set", str(number), qos=0)
             listener.send("musicond/den/like/set", qos=1)
-        assert house.until(lambda _: house.likes() == 60)
+        assert device.wait_until(lambda _: device.likes() == 60)
         assert listener.wait_for("musicond/den/sensitivity/state", "59")
     listener.close()
 
@@ -191,17 +199,17 @@ def test_the_doctor_tries_the_same_connection(
 ) -> None:
     serve(secured, certificates, "broker")
 
-    def found(port: int, **more: object) -> tuple[str, str]:
-        check = check_broker(Mqtt.model_validate({"host": "127.0.0.1", "port": port, **more}), None)
-        return check.state, check.found
+    def check(port: int, **more: object) -> tuple[str, str]:
+        result = check_broker(Mqtt.model_validate({"host": "127.0.0.1", "port": port, **more}), None)
+        return result.state, result.found
 
-    assert found(secured.port, tls=True, ca=str(certificates / "ours.pem"))[0] == "ok"
-    state, text = found(secured.port, tls=True)
+    assert check(secured.port, tls=True, ca=str(certificates / "ours.pem"))[0] == "ok"
+    state, text = check(secured.port, tls=True)
     assert (state, "certificate" in text) == ("failed", True)
-    assert found(secured.port, tls=True, ca=str(tmp_path / "none.pem"))[0] == "failed"
-    assert found(broker.port, tls=True)[0] == "failed"
+    assert check(secured.port, tls=True, ca=str(tmp_path / "none.pem"))[0] == "failed"
+    assert check(broker.port, tls=True)[0] == "failed"
     with Relay(broker.port) as old:
         old.refuse_5 = REFUSED
-        state, text = found(old.port)
+        state, text = check(old.port)
         assert (state, "goes on with 3.1.1" in text) == ("ok", True)
-        assert found(old.port, protocol="3.1.1")[0] == "ok"
+        assert check(old.port, protocol="3.1.1")[0] == "ok"

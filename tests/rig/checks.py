@@ -1,20 +1,20 @@
-"""What the checks in the rigs found, and the broker's version."""
+"""The checks of the rigs and their failures, and the broker's version."""
 
 from __future__ import annotations
 
 import subprocess
 
-faults: list[str] = []
+failures: list[str] = []
 
 
-def check(true: object, what: str) -> None:
-    """Note a fault and go on."""
-    print(f"{'ok  ' if true else 'FAIL'} {what}", flush=True)
-    if not true:
-        faults.append(what)
+def check(condition: object, text: str) -> None:
+    """Print the result of a check; note a failure and go on."""
+    print(f"{'ok  ' if condition else 'FAIL'} {text}", flush=True)
+    if not condition:
+        failures.append(text)
 
 
 def mosquitto_version() -> str:
-    """Return what the broker calls itself."""
+    """Return name and version of the broker."""
     text = subprocess.run(["mosquitto", "-h"], capture_output=True, text=True, check=False).stdout
     return text.partition("\n")[0]

@@ -152,7 +152,7 @@ def no_secret(daemon: SpotifyDaemon, fake_spotify: FakeSpotify, listener: Listen
             processes.append(path.read_bytes().decode("utf-8", "replace"))
         except OSError:
             continue
-    heard = "\n".join(text for _, text, _ in listener.heard)
+    heard = "\n".join(text for _, text, _ in listener.messages)
     everything = "\n".join([*daemon.lines, heard, *processes])
     assert len(fake_spotify.secrets) > 4
     assert not [secret for secret in fake_spotify.secrets if secret in everything]

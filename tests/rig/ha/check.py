@@ -1,7 +1,7 @@
-"""Holds discovery, states and commands against a real Home Assistant: python -m tests.rig.ha.check SYSTEM_FOLDER
+"""Tests discovery, states and commands with a real Home Assistant: python -m tests.rig.ha.check SYSTEM_FOLDER
 
-Starts mosquitto, the daemon on its demo and Home Assistant, each with folders of its own, prints what was found and ends
-with 1 where something is not as it should be. Needs root, for the mounts of the system that ha/make made.
+Starts mosquitto, the daemon on its demo and Home Assistant, each with its own folders, prints each check and ends with 1
+after a failure. Needs root, for the mounts of the system that ha/make made.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from musicond.library.database import FILE_NAME
 from musicond.library.editor import CatalogueEditor
 from tests.mqtt.conftest import Broker, Listener
 from tests.mqtt.relay import Relay
-from tests.rig.checks import check, faults, mosquitto_version
+from tests.rig.checks import check, failures, mosquitto_version
 from tests.rig.ha.home import HomeAssistant, entities
 from tests.rig.ha.player import player
 from tests.system.daemon import Daemon
@@ -51,11 +51,11 @@ AUTOMATIONS: dict[str, tuple[str, dict[str, object]]] = {
     ),
     "phone": ("notify-the-recommendation", {"recommendation": SONGS, "notifier": {"entity_id": "notify.phone"}}),
 }
-"""The blueprints of examples/ with what a person would choose; the rig notes what they do to lamps, players and phone."""
+"""The blueprints of examples/ with their inputs; the rig records the services that they call."""
 
 
 def commands(ha: HomeAssistant, daemon: Daemon) -> None:
-    """Check that what is done in Home Assistant reaches the daemon, and its answer Home Assistant."""
+    """Check that an action in Home Assistant reaches the daemon, and the new state Home Assistant."""
     ha.call("select.select_option", "select.musicond_manual_mood", option="surprise")
     ha.becomes("sensor.musicond_mood", "the manual mood is announced", "surprise")
     until = ha.attribute("sensor.musicond_mood", "manual_until")
@@ -68,7 +68,7 @@ def commands(ha: HomeAssistant, daemon: Daemon) -> None:
     ha.call("button.press", "button.musicond_wrong_mood")
     ha.becomes("select.musicond_manual_mood", "wrong mood ends the manual mood", "auto")
     with CatalogueEditor.open(daemon.folder / "state" / FILE_NAME, read_only=True) as lists:
-        check([each["likes"] for each in lists.feedback()] == [1], "the like is in the catalogue, once")
+        check([row["likes"] for row in lists.feedback()] == [1], "the like is in the catalogue, once")
     ha.call("button.press", "button.musicond_dislike")
     ha.call("number.set_value", "number.musicond_sensitivity", value=70)
     ha.becomes("number.musicond_sensitivity", "sensitivity", "70")
@@ -88,35 +88,37 @@ def commands(ha: HomeAssistant, daemon: Daemon) -> None:
 
 
 def blueprints(ha: HomeAssistant) -> None:
-    """Check what the examples have done by now."""
-    done = ha.ask("done")["calls"]
+    """Check the services that the examples have called by now."""
+    recorded = ha.ask("done")["calls"]
 
-    def told(service: str, entity: str, key: str) -> list[object]:
-        calls = [call["data"] for call in done if call["service"] == service and entity in call["data"]["entity_id"]]
+    def called(service: str, entity: str, key: str) -> list[object]:
+        calls = [
+            call["data"] for call in recorded if call["service"] == service and entity in call["data"]["entity_id"]
+        ]
         return [call[key] for call in calls]
 
-    colours = told("light.turn_on", "light.lamp", "rgb_color")
+    colours = called("light.turn_on", "light.lamp", "rgb_color")
     check([255, 120, 200] in colours, f"lights by mood: a lamp gets the colour of the mood {colours[:1]}")
-    check(told("light.turn_on", "light.desk", "transition"), "lights by mood: so does a lamp that is on")
-    check(not told("light.turn_on", "light.dark", "transition"), "lights by mood: one that is off stays off")
-    songs = told("media_player.play_media", "media_player.box", "media_content_id")
+    check(called("light.turn_on", "light.desk", "transition"), "lights by mood: so does a lamp that is on")
+    check(not called("light.turn_on", "light.dark", "transition"), "lights by mood: one that is off stays off")
+    songs = called("media_player.play_media", "media_player.box", "media_content_id")
     check(songs and all(str(song).startswith("spotify:track:") for song in songs), f"play: by identifier {songs[:1]}")
-    kinds = told("media_player.play_media", "media_player.box", "enqueue")
+    kinds = called("media_player.play_media", "media_player.box", "enqueue")
     check(kinds[:5] == ["replace", *["add"] * 4], f"play: the first now, the rest after it {kinds[:5]}")
-    words = told("media_player.play_media", "media_player.words", "media_content_id")
+    words = called("media_player.play_media", "media_player.words", "media_content_id")
     check(words and all(" - " in str(song) for song in words), f"play: by artist and title {words[:1]}")
-    check(not told("media_player.play_media", "media_player.busy", "enqueue"), "play: who plays is not interrupted")
-    messages = told("notify.send_message", "notify.phone", "message")
+    check(not called("media_player.play_media", "media_player.busy", "enqueue"), "play: who plays is not interrupted")
+    messages = called("notify.send_message", "notify.phone", "message")
     check(len(messages) == 1 and "https://" in str(messages[0]), f"notify: the songs, once in a while {messages}")
 
 
 def first_life(ha: HomeAssistant, daemon: Daemon) -> None:
-    """Check all that one run of either side shows."""
+    """Check everything that needs no restart."""
     version = ha.ask("version")
     print(f"     Home Assistant {version['home_assistant']}, Python {version['python']}, {mosquitto_version()}")
     ha.becomes("sensor.musicond_recommendation", "a song is recommended", "!unknown", 60)
-    found = entities(ha)
-    check(found["devices"] == [["musicond", "musicond", "Speaker companion", __version__]], "the device")
+    registry = entities(ha)
+    check(registry["devices"] == [["musicond", "musicond", "Speaker companion", __version__]], "the device")
     for name in AUTOMATIONS:
         ha.becomes(f"automation.{name}", f"the blueprint {AUTOMATIONS[name][0]} is taken", "on")
     commands(ha, daemon)
@@ -127,22 +129,22 @@ def first_life(ha: HomeAssistant, daemon: Daemon) -> None:
 
 
 def announce_more(ha: HomeAssistant, listener: Listener) -> None:
-    """Announce what a version before might have, in the daemon's name and while it is stopped."""
+    """Add an entity of an earlier version to the daemon's discovery message while it is stopped."""
     topic = "homeassistant/device/rig/config"
     message = json.loads(listener.retained[topic])
     old = {"platform": "sensor", "name": "Old", "unique_id": "musicond_rig_old", "state_topic": "musicond/rig/mood"}
     message["components"]["old"] = old | {"default_entity_id": "sensor.musicond_old"}
     listener.send(topic, json.dumps(message), retain=True)
-    ha.becomes("sensor.musicond_old", "a thing of an earlier version is there", "unavailable")
+    ha.becomes("sensor.musicond_old", "an entity of an earlier version is there", "unavailable")
 
 
 def half_open(ha: HomeAssistant, daemon: Daemon, relay: Relay) -> None:
-    """Check, with the daemon's own timing, that a link which is dead but open is noticed, and mended."""
+    """Check with the daemon's own timing that a half-open connection is noticed and replaced."""
     relay.deaf_up = relay.deaf_down = True
     started = time.monotonic()
     noticed = daemon.until(lambda: any("silent for" in line for line in daemon.lines), 60)
     seconds = time.monotonic() - started
-    check(noticed and seconds <= 45, f"the daemon notices a half-open link after {seconds:.1f} s")
+    check(noticed and seconds <= 45, f"the daemon notices a half-open connection after {seconds:.1f} s")
     ha.becomes("sensor.musicond_watching", "Home Assistant sees it unavailable", "unavailable", 30)
     relay.deaf_up = relay.deaf_down = False
     started = time.monotonic()
@@ -150,23 +152,23 @@ def half_open(ha: HomeAssistant, daemon: Daemon, relay: Relay) -> None:
     check(time.monotonic() - started <= 12 + 5, f"within back-off and 5 s: {time.monotonic() - started:.1f} s")
 
 
-def prepared(folder: Path) -> Path:
-    """Make Home Assistant's configuration folder, with the blueprints in use."""
+def prepare(folder: Path) -> Path:
+    """Create Home Assistant's configuration folder with automations of the blueprints."""
     config = folder / "ha"
     (config / "blueprints/automation").mkdir(parents=True)
     (config / "configuration.yaml").write_text(CONFIGURATION)
     shutil.copytree(ROOT / "examples/homeassistant", config / "blueprints/automation/musicond")
-    used = [
+    automations = [
         {"alias": name, "use_blueprint": {"path": f"musicond/{blueprint}.yaml", "input": inputs}}
         for name, (blueprint, inputs) in AUTOMATIONS.items()
     ]
-    (config / "automations.yaml").write_text(json.dumps(used))
+    (config / "automations.yaml").write_text(json.dumps(automations))
     return config
 
 
 def run(system: Path, folder: Path) -> None:
-    """Start broker, daemon and Home Assistant, and restart the latter two."""
-    config, broker = prepared(folder), Broker(folder).start()
+    """Start broker, daemon and Home Assistant, check, and restart the latter two."""
+    config, broker = prepare(folder), Broker(folder).start()
     listener, relay = Listener(broker.port), Relay(broker.port)
     mqtt = f"device: {{node: rig}}\nmqtt: {{host: 127.0.0.1, port: {relay.port}}}\n"
     try:
@@ -202,15 +204,15 @@ def run(system: Path, folder: Path) -> None:
 
 
 def main() -> int:
-    """Run the whole check; return 1 after a fault."""
+    """Run all checks; return 1 after a failure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("system", type=Path, help="what ha/make made")
     system, folder = parser.parse_args().system, Path(tempfile.mkdtemp(prefix="musicond-ha-"))
     started = time.monotonic()
     run(system, folder)
     seconds = time.monotonic() - started
-    if faults:
-        print(f"{len(faults)} faults in {seconds:.0f} s; the files are in {folder}")
+    if failures:
+        print(f"{len(failures)} failures in {seconds:.0f} s; the files are in {folder}")
         return 1
     shutil.rmtree(folder)
     print(f"all is well, in {seconds:.0f} s")

@@ -1,4 +1,4 @@
-"""Home Assistant as a process that answers questions, and what its entities have to be."""
+"""Home Assistant as a process that answers requests, and checks of its entities."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ mount --bind "$2" "$1/tmp/rig"
 exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp LC_ALL=C.UTF-8 TZ=UTC \\
   chroot "$1" /opt/ha/bin/python /tmp/rig/inside.py /tmp/config "$4"
 """
-MAY_LACK = ("paused_until", "playback_trouble")
+MAY_BE_UNKNOWN = ("paused_until", "playback_trouble")
 
 
 class HomeAssistant:
-    """The process in its system; `ask` sends one request and returns the answer."""
+    """The process in its system; `ask` sends a request and returns the answer."""
 
     def __init__(self, system: Path, config: Path, port: int) -> None:
         places = (system, Path(__file__).resolve().parent, config, port)
@@ -44,30 +44,30 @@ class HomeAssistant:
             text=True,
         )
 
-    def ask(self, do: str, **more: Any) -> dict[str, Any]:
+    def ask(self, do: str, **parameters: Any) -> dict[str, Any]:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"do": do, **more}) + "\n")
+        self._process.stdin.write(json.dumps({"do": do, **parameters}) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:
-            raise SystemExit("Home Assistant ended; what it said stands in its configuration's file stderr")
+            raise SystemExit("Home Assistant ended; see the file stderr in its configuration folder")
         return dict(json.loads(line))
 
-    def becomes(self, entity: str, what: str, state: str, seconds: float = 10) -> None:
-        """Check that an entity gets a state, or with a ! before it loses it."""
-        wish = {"not": state[1:]} if state.startswith("!") else {"state": state}
-        answer = self.ask("wait", entity=entity, seconds=seconds, **wish)
-        check("error" not in answer, f"{what}{': ' + answer['error'] if 'error' in answer else ''}")
+    def becomes(self, entity: str, text: str, state: str, seconds: float = 10) -> None:
+        """Check that an entity gets a state, or with a leading ! any other one."""
+        condition = {"not": state[1:]} if state.startswith("!") else {"state": state}
+        answer = self.ask("wait", entity=entity, seconds=seconds, **condition)
+        check("error" not in answer, f"{text}{': ' + answer['error'] if 'error' in answer else ''}")
 
     def attribute(self, entity: str, name: str, seconds: float = 5) -> Any:
         """Return an attribute, waiting until it is not None."""
         end = time.monotonic() + seconds
-        while (found := self.ask("states")["entities"][entity]["attributes"].get(name)) is None:
+        while (value := self.ask("states")["entities"][entity]["attributes"].get(name)) is None:
             if time.monotonic() > end:
                 break
             self.ask("wait", entity="none", state="none", seconds=0.1)
-        return found
+        return value
 
     def call(self, service: str, entity: str, **data: Any) -> None:
         answer = self.ask("call", service=service, data={"entity_id": entity, **data})
@@ -80,28 +80,31 @@ class HomeAssistant:
         self._process.wait(60)
 
 
-def announced(ha: HomeAssistant, facts: Collection[str] = ()) -> tuple[dict[str, EntityDescription], dict[str, Any]]:
-    """Check that the things of an installation with these facts become entities, and nothing besides; return both."""
+def announced(
+    ha: HomeAssistant, capabilities: Collection[str] = ()
+) -> tuple[dict[str, EntityDescription], dict[str, Any]]:
+    """Check that exactly the entities of these capabilities are there; return descriptions and registry."""
     machine = {"temperature": health.temperature_c(), "throttled": health.throttled()}
-    has = {*facts, *(name for name, value in machine.items() if value is not None)}
-    wanted = {f"{thing.platform}.musicond_{thing.key}": thing for thing in available_entities(has)}
+    available = {*capabilities, *(name for name, value in machine.items() if value is not None)}
+    expected = {f"{entity.platform}.musicond_{entity.key}": entity for entity in available_entities(available)}
     end = time.monotonic() + 15
-    while (found := ha.ask("states"))["entities"].keys() != wanted.keys() and time.monotonic() < end:
+    while (registry := ha.ask("states"))["entities"].keys() != expected.keys() and time.monotonic() < end:
         ha.ask("wait", entity="none", state="none", seconds=0.2)
-    check(found["entities"].keys() == wanted.keys(), f"{len(wanted)} of {len(ENTITIES)} things are announced and there")
-    check(not found["issues"], f"nothing to repair {found['issues']}")
-    return wanted, found
+    check(registry["entities"].keys() == expected.keys(), f"{len(expected)} of {len(ENTITIES)} entities are there")
+    check(not registry["issues"], f"nothing to repair {registry['issues']}")
+    return expected, registry
 
 
-def entities(ha: HomeAssistant, facts: Collection[str] = ()) -> dict[str, Any]:
-    """Check that each thing is announced, and has a state."""
-    wanted, found = announced(ha, facts)
-    for entity_id, entity in sorted(found["entities"].items()):
-        thing, state = wanted.get(entity_id), entity["state"]
+def entities(ha: HomeAssistant, capabilities: Collection[str] = ()) -> dict[str, Any]:
+    """Check that each entity is announced and has a state; return the registry."""
+    expected, registry = announced(ha, capabilities)
+    for entity_id, entity in sorted(registry["entities"].items()):
+        description, state = expected.get(entity_id), entity["state"]
         score = entity_id.startswith("sensor.musicond_score_")
-        # A button and an event have no state before they are first used, a pause no end and a player no trouble before
-        # there is one.
-        may_be_unknown = thing is None or thing.platform in ("button", "event") or thing.key in MAY_LACK
+        # Without a press, an event, a pause or a problem these have no state.
+        may_be_unknown = (
+            description is None or description.platform in ("button", "event") or description.key in MAY_BE_UNKNOWN
+        )
         good = (
             entity["disabled"]
             if score
@@ -110,6 +113,6 @@ def entities(ha: HomeAssistant, facts: Collection[str] = ()) -> dict[str, Any]:
         check(
             good and not entity["dropped"], f"{entity_id}: {'disabled' if score else state} {entity['dropped'] or ''}"
         )
-    options = found["entities"]["sensor.musicond_mood"]["attributes"].get("options")
+    options = registry["entities"]["sensor.musicond_mood"]["attributes"].get("options")
     check(options == [*Mood], "the mood's options are the contract's words")
-    return found
+    return registry

@@ -1,4 +1,4 @@
-"""Runs the real Home Assistant inside the system that ha/make made, and obeys JSON lines on its standard input.
+"""Runs the real Home Assistant inside the system that ha/make made, controlled by JSON lines on its standard input.
 
 inside.py CONFIG_FOLDER BROKER_PORT. The broker is added by MQTT's own form, as a person does it. Each request is a line
 {"do": "states" | "call" | "wait" | "log" | "stop", ...} and is answered by one line of JSON. Known to work with 2026.11.
@@ -21,12 +21,12 @@ sys.stdout = sys.stderr
 
 SERVICES = ("light.turn_on", "media_player.play_media", "notify.send_message")
 STATES = {"light.desk": "on", "light.dark": "off", "media_player.busy": "playing"}
-"""Of entities that automations look at, and that there are none of."""
+"""States of entities that automations use and no integration provides."""
 FORM = {"set_client_cert": False, "set_ca_cert": "off", "transport": "tcp"}
 
 
 class Warnings(logging.Handler):
-    """Keeps what is at or above WARNING, and the line at INFO that tells of a binary state that fits neither payload."""
+    """Keeps records from WARNING on, and those at INFO about a state that fits no payload."""
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)
@@ -34,13 +34,13 @@ class Warnings(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         text = record.getMessage()
-        if "Skipping pip installation" in text:  # of this rig's own making
+        if "Skipping pip installation" in text:  # an effect of this rig
             return
-        if not record.name.startswith("homeassistant"):  # aiohttp tells what would make it faster
+        if not record.name.startswith("homeassistant"):  # aiohttp suggests faster packages
             return
         if record.levelno >= logging.WARNING or text.startswith("No matching payload"):
-            fault = f" [{record.exc_info[1]!r}]" if record.exc_info else ""
-            self.lines.append(f"{record.levelname} {record.name}: {text}{fault}")
+            error = f" [{record.exc_info[1]!r}]" if record.exc_info else ""
+            self.lines.append(f"{record.levelname} {record.name}: {text}{error}")
 
 
 class Rig:
@@ -50,13 +50,13 @@ class Rig:
         self.hass, self.warnings = hass, warnings
         self.calls: list[dict[str, Any]] = []
         for service in SERVICES:
-            hass.services.async_register(*service.split("."), self._note)
+            hass.services.async_register(*service.split("."), self._record)
 
-    async def _note(self, call: Any) -> None:
+    async def _record(self, call: Any) -> None:
         self.calls.append({"service": f"{call.domain}.{call.service}", "data": dict(call.data)})
 
     async def add_broker(self, port: int) -> None:
-        """Do as a person does, or after a restart nothing."""
+        """Add the broker by the form, unless it is there after a restart."""
         entries = self.hass.config_entries.async_entries("mqtt")
         if entries:  # a restart
             self.entry = entries[0]
@@ -70,7 +70,7 @@ class Rig:
         assert self.entry.state is ConfigEntryState.LOADED, self.entry.reason
 
     def states(self, _: Any) -> dict[str, Any]:
-        """Every entity with its state, what its discovery lost on the way, and what Home Assistant wants repaired."""
+        """Return all entities with their states and ignored discovery options, the devices and the repair issues."""
         live = {eid: e for platform in async_get_platforms(self.hass, "mqtt") for eid, e in platform.entities.items()}
         registered = entity_registry.async_entries_for_config_entry(
             entity_registry.async_get(self.hass), self.entry.entry_id
@@ -78,14 +78,14 @@ class Rig:
         entities = {}
         for entry in registered:
             state, entity = self.hass.states.get(entry.entity_id), live.get(entry.entity_id)
-            asked = (getattr(entity, "_discovery_data", None) or {}).get("discovery_payload") or {}
+            discovered = (getattr(entity, "_discovery_data", None) or {}).get("discovery_payload") or {}
             entities[entry.entity_id] = {
                 "unique_id": entry.unique_id,
                 "state": state.state if state else None,
                 "attributes": dict(state.attributes) if state else {},
                 "disabled": entry.disabled_by is not None,
                 "category": entry.entity_category,
-                "dropped": sorted(set(asked) - set(entity._config)) if entity else [],
+                "dropped": sorted(set(discovered) - set(entity._config)) if entity else [],
             }
         devices = device_registry.async_entries_for_config_entry(
             device_registry.async_get(self.hass), self.entry.entry_id
@@ -100,11 +100,11 @@ class Rig:
         }
 
     def done(self, _: Any) -> dict[str, Any]:
-        """Return what automations did to the lamps, players and phones that there are none of."""
+        """Return the service calls of the automations."""
         return {"calls": self.calls}
 
     async def call(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Call a service, and wait until it is through."""
+        """Call a service and wait until it is complete."""
         domain, _, service = request["service"].partition(".")
         await self.hass.services.async_call(domain, service, request.get("data", {}), blocking=True)
         return {}
@@ -113,11 +113,11 @@ class Rig:
         """Wait until an entity has (`state`), or no longer has (`not`), a state."""
         for _ in range(int(request.get("seconds", 10) * 20)):
             state = self.hass.states.get(request["entity"])
-            found = state.state if state else None
-            if found == request["state"] if "state" in request else found not in (None, request["not"]):
-                return {"state": found}
+            value = state.state if state else None
+            if value == request["state"] if "state" in request else value not in (None, request["not"]):
+                return {"state": value}
             await asyncio.sleep(0.05)
-        raise TimeoutError(f"{request['entity']} is {found}, not as awaited: {request}")
+        raise TimeoutError(f"{request['entity']} is {value}, expected: {request}")
 
     def log(self, _: Any) -> dict[str, Any]:
         lines, self.warnings.lines = self.warnings.lines, []
@@ -128,7 +128,7 @@ class Rig:
 
 
 async def run(folder: str, port: int) -> None:
-    """Start, then answer until told to stop."""
+    """Start, then answer requests until `stop`."""
     # No frontend, backup and the like: only what configuration.yaml and the form ask for.
     bootstrap.DEFAULT_INTEGRATIONS, bootstrap.CRITICAL_INTEGRATIONS = set(), set()
     hass = await bootstrap.async_setup_hass(runner.RuntimeConfig(config_dir=folder, skip_pip=True))
@@ -146,8 +146,8 @@ async def run(folder: str, port: int) -> None:
         try:
             answer = getattr(rig, request["do"])(request)
             answer = await answer if asyncio.iscoroutine(answer) else answer
-        except Exception as fault:
-            answer = {"error": f"{type(fault).__name__}: {fault}"}
+        except Exception as exc:
+            answer = {"error": f"{type(exc).__name__}: {exc}"}
         print(json.dumps(answer, default=str), file=ANSWERS, flush=True)
     await hass.async_stop()
 

@@ -1,8 +1,7 @@
 """Runs the flow of examples/ in a real Node-RED: python -m tests.rig.node_red.check FOLDER_OF_NODE_MODULES
 
-Starts mosquitto, the daemon on its demo and Node-RED, presses every button of the flow, prints what came of it and ends
-with 1 where something is not as it should be. Of the flow only what a person has to set is changed, and debug nodes also
-write to the log.
+Starts mosquitto, the daemon on its demo and Node-RED, presses every button of the flow, prints each check and ends with 1
+after a failure. Only the settings of the broker are changed in the flow, and debug nodes also write to the log.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from musicond.core.models import Mood
 from musicond.library.database import FILE_NAME
 from musicond.library.editor import CatalogueEditor
 from tests.mqtt.conftest import Broker, Listener, free_port
-from tests.rig.checks import check, faults, mosquitto_version
+from tests.rig.checks import check, failures, mosquitto_version
 from tests.system.daemon import Daemon
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ module.exports = {
 
 
 class NodeRed:
-    """The process; `lines` are what it logs."""
+    """The process; `lines` are its log."""
 
     def __init__(self, modules: Path, folder: Path, flow: list[dict[str, Any]]) -> None:
         folder.mkdir()
@@ -71,16 +70,16 @@ class NodeRed:
                 self.lines.append(line.rstrip("\n"))
                 self._changed.notify_all()
 
-    def logs(self, word: str, true: Callable[[str], bool] = bool, seconds: float = 30) -> bool:
-        """Wait for a line with this word of which, from it on, something is true."""
+    def logs(self, word: str, condition: Callable[[str], bool] = bool, seconds: float = 30) -> bool:
+        """Wait for a word in the log whose following text meets a condition."""
 
-        def found() -> bool:
+        def matches() -> bool:
             # A text of several lines or with odd letters follows on lines of its own.
             text = "\n".join(self.lines)
-            return any(true(part) for part in text.split(word)[1:])
+            return any(condition(part) for part in text.split(word)[1:])
 
         with self._changed:
-            return self._changed.wait_for(found, seconds)
+            return self._changed.wait_for(matches, seconds)
 
     def press(self, node: str) -> int:
         """Press the button of an inject node; return the status."""
@@ -89,8 +88,8 @@ class NodeRed:
             return int(answer.status)
 
 
-def as_set_up(port: int) -> list[dict[str, Any]]:
-    """Return the flow as a person sets it up, with debug nodes that also write to the log."""
+def configured_flow(port: int) -> list[dict[str, Any]]:
+    """Return the flow with the broker's address, and with debug nodes that also write to the log."""
     flow: list[dict[str, Any]] = json.loads(FLOW.read_text("utf-8").replace("/NODE/", "/rig/"))
     for node in flow:
         if node["type"] == "mqtt-broker":
@@ -101,7 +100,7 @@ def as_set_up(port: int) -> list[dict[str, Any]]:
 
 
 def flow_works(red: NodeRed, flow: list[dict[str, Any]], listener: Listener, daemon: Daemon) -> None:
-    """Check what comes in, then press every button and see that it reaches the daemon."""
+    """Check the displayed states, then press every button and check the effect on the daemon."""
     check(red.logs("Started flows"), "the flow starts")
     check(red.logs("Connected to broker"), "it connects")
     check(red.logs("[debug:the mood]", lambda text: text.split()[0] in [*Mood]), "it shows the mood")
@@ -131,10 +130,10 @@ def flow_works(red: NodeRed, flow: list[dict[str, Any]], listener: Listener, dae
 
 
 def _songs(listener: Listener) -> list[dict[str, str]]:
-    found: list[dict[str, str]] = json.loads(
+    tracks: list[dict[str, str]] = json.loads(
         listener.retained.get("musicond/rig/recommendation/attributes", '{"tracks": []}')
     )["tracks"]
-    return found
+    return tracks
 
 
 def _minutes(listener: Listener) -> float:
@@ -145,14 +144,14 @@ def _liked(daemon: Daemon) -> bool:
     end = time.monotonic() + 5
     while time.monotonic() < end:
         with CatalogueEditor.open(daemon.folder / "state" / FILE_NAME, read_only=True) as lists:
-            if [each["likes"] for each in lists.feedback()] == [1]:
+            if [row["likes"] for row in lists.feedback()] == [1]:
                 return True
         daemon.until(lambda: False, 0.1)
     return False
 
 
 def main() -> int:
-    """Run the whole check; return 1 after a fault."""
+    """Run all checks; return 1 after a failure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("modules", type=Path, help="folder in which npm has installed node-red")
     modules, folder = parser.parse_args().modules, Path(tempfile.mkdtemp(prefix="musicond-node-red-"))
@@ -160,7 +159,7 @@ def main() -> int:
     node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()
     print(f"     Node-RED {package['version']}, Node.js {node}, {mosquitto_version()}")
     broker = Broker(folder).start()
-    listener, flow = Listener(broker.port), as_set_up(broker.port)
+    listener, flow = Listener(broker.port), configured_flow(broker.port)
     mqtt = f"device: {{node: rig}}\nmqtt: {{host: 127.0.0.1, port: {broker.port}}}\n"
     try:
         with Daemon(folder, "--source", "demo", config=mqtt) as daemon, NodeRed(modules, folder / "red", flow) as red:
@@ -169,9 +168,9 @@ def main() -> int:
     finally:
         listener.close()
         broker.stop()
-    if faults:
+    if failures:
         (folder / "node-red.log").write_text("\n".join(red.lines))
-        print(f"{len(faults)} faults; the files are in {folder}")
+        print(f"{len(failures)} failures; the files are in {folder}")
         return 1
     shutil.rmtree(folder)
     print("all is well")

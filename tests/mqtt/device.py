@@ -1,4 +1,4 @@
-"""The real loop, core, stores and MQTT output behind a camera and a reader that the test directs."""
+"""A device with the real loop, core, stores and MQTT output, and a camera and a classifier that the test controls."""
 
 from __future__ import annotations
 
@@ -45,27 +45,27 @@ QUICK = Timing(
     keepalive_s=2, silence_s=3.0, connect_s=2.0, backoff_s=(0.1, 0.2, 0.4), steady_s=1.0, session_s=60, poll_s=0.3
 )
 BACK_S = 0.4 * 1.2 + 5
-"""The longest of these waits, and 5 s."""
+"""Longest wait of the backoff, plus 5 s."""
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-WAVERING = ("confidence", "scores", "faces")
+MINOR = ("confidence", "scores", "faces")
 HERE = Faces(confirmed=(Box(10, 10, 40, 40),))
 
 
 class Room:
-    """Camera, finder and reader in one."""
+    """The faces and the emotion that camera, detector and classifier see."""
 
     name = "room"
 
     def __init__(self) -> None:
-        self.faces, self.emotion, self.open_now = HERE, Emotion.HAPPY, False
+        self.faces, self.emotion, self.is_open = HERE, Emotion.HAPPY, False
 
     def open(self) -> None:
-        self.open_now = True
+        self.is_open = True
 
     def close(self) -> None:
-        self.open_now = False
+        self.is_open = False
 
-    def read_frame(self) -> Frame:
+    def capture(self) -> Frame:
         return Frame(np.zeros((60, 80), np.uint8), time.monotonic(), datetime.now().astimezone())
 
     def detect(self, frame: Frame) -> Faces:
@@ -76,22 +76,22 @@ class Room:
 
     def estimate(self) -> EmotionEstimate:
         rest = 0.1 / 6
-        scores = tuple(0.9 if each is self.emotion else rest for each in EMOTIONS)
+        scores = tuple(0.9 if emotion is self.emotion else rest for emotion in EMOTIONS)
         return EmotionEstimate(scores, HERE.confirmed[0])
 
 
-class Camera:
-    """A `FrameSource` that shows the room."""
+class RoomCamera:
+    """A `FrameSource` of the room."""
 
     def __init__(self, room: Room) -> None:
         self._room, self.name, self.open, self.close = room, room.name, room.open, room.close
 
     def capture(self, wait_s: float) -> Frame:
-        return self._room.read_frame()
+        return self._room.capture()
 
 
-class Reader:
-    """An `EmotionReader` that the room tells what to read."""
+class RoomClassifier:
+    """An `EmotionClassifier` that returns the room's emotion."""
 
     def __init__(self, room: Room) -> None:
         self._room = room
@@ -100,7 +100,7 @@ class Reader:
         return self._room.estimate()
 
 
-def vitals() -> dict[str, object]:
+def health_values() -> dict[str, object]:
     return {
         "version": "1",
         "started": NOON,
@@ -115,8 +115,8 @@ def vitals() -> dict[str, object]:
     }
 
 
-class House:
-    """What `app.build` joins, with a room instead of camera and model, and without a page."""
+class Device:
+    """The parts that `app.build` joins, with a room instead of camera and model, and without the page."""
 
     def __init__(
         self,
@@ -126,7 +126,7 @@ class House:
         node: str = "den",
         password: SecretStr | None = None,
         timing: Timing = QUICK,
-        facts: tuple[str, ...] = (),
+        capabilities: tuple[str, ...] = (),
         settings: dict[str, Any] | None = None,
     ) -> None:
         folder.mkdir(exist_ok=True)
@@ -135,17 +135,17 @@ class House:
         self.catalogue = SqliteCatalogue.open(self.file)
         self.store = JsonFile(folder / "settings.json")
         recommender = Recommender(self.catalogue, 1)
-        pipeline = Pipeline(self.room, Reader(self.room), recommender, MoodConfig(0.42, 0.30, 0.2, 1.0, 0.1))
+        pipeline = Pipeline(self.room, RoomClassifier(self.room), recommender, MoodConfig(0.42, 0.30, 0.2, 1.0, 0.1))
         pipeline.settings = load_settings(self.store)
         self.inbox: Inbox[Command | ConfigUpdate] = Inbox()
         self.latest: Outcome | None = None
         self.commands: list[Command] = []
         self._turned = threading.Condition()
-        self._facts = facts
+        self._capabilities = capabilities
         config = Mqtt.model_validate({"host": "127.0.0.1", "port": port, **(settings or {})})
-        self.output = MqttOutput(config, node, "musicond", password, self._submit, vitals, facts, timing)
+        self.output = MqttOutput(config, node, "musicond", password, self._submit, health_values, capabilities, timing)
         self.loop = WatchLoop(
-            Camera(self.room),
+            RoomCamera(self.room),
             Controller(pipeline, FrameRate(8, 8), self.store),
             self.inbox,
             emit=self._emit,
@@ -174,44 +174,48 @@ class House:
             self.latest = outcome
             self._turned.notify_all()
 
-    def until(self, true: Callable[[Outcome], bool], seconds: float = 10) -> bool:
-        """Wait for an outcome that makes it true."""
+    def wait_until(self, true: Callable[[Outcome], bool], seconds: float = 10) -> bool:
+        """Wait for an outcome that meets a condition."""
         with self._turned:
             return self._turned.wait_for(lambda: self.latest is not None and true(self.latest), seconds)
 
-    def said(self, verdict: str, track_id: str | None = None) -> int:
-        """Count what is on the disk: `likes` or `dislikes`, of one song or of all."""
+    def count_feedback(self, verdict: str, track_id: str | None = None) -> int:
+        """Count the `likes` or `dislikes` on the disk, of one track or of all."""
         with CatalogueEditor.open(self.file, read_only=True) as lists:
-            return sum(int(str(each[verdict])) for each in lists.feedback() if track_id in (None, each["track_id"]))
+            return sum(int(str(row[verdict])) for row in lists.feedback() if track_id in (None, row["track_id"]))
 
     def likes(self) -> int:
-        return self.said("likes")
+        return self.count_feedback("likes")
 
-    def truth(self) -> dict[str, Any]:
-        """Return what the retained topics should hold, without what wavers."""
+    def expected_topics(self) -> dict[str, Any]:
+        """Return the payloads that should be retained for the latest outcome, without `MINOR` values."""
         assert self.latest is not None
-        topics = dict(StatePublisher(available_entities(self._facts), "").pending(replace(self.latest)))
-        return {"availability": "online", **_steady(topics)}
+        topics = dict(StatePublisher(available_entities(self._capabilities), "").pending(replace(self.latest)))
+        return {"availability": "online", **_without_minor(topics)}
 
-    def told(self, listener: Listener) -> dict[str, Any]:
-        """Return what they hold; health, events and commands are no state of the core."""
+    def retained_topics(self, listener: Listener) -> dict[str, Any]:
+        """Return the retained payloads of these topics."""
         topics = listener.below(self.base)
-        others = ("health", "event", *(topic for thing in ENTITIES for topic in thing.command_topics))
-        return _steady({each: topics[each] for each in topics if each not in others})
+        others = ("health", "event", *(topic for entity in ENTITIES for topic in entity.command_topics))
+        return _without_minor({topic: text for topic, text in topics.items() if topic not in others})
 
-    def settled(self, listener: Listener, seconds: float = 10) -> bool:
-        """Wait until the retained state is the daemon's truth."""
-        if listener.until(lambda: self.latest is not None and self.told(listener) == self.truth(), seconds):
+    def wait_published(self, listener: Listener, seconds: float = 10) -> bool:
+        """Wait until the retained payloads are those of the latest outcome."""
+        if listener.until(
+            lambda: self.latest is not None and self.retained_topics(listener) == self.expected_topics(), seconds
+        ):
             return True
-        raise AssertionError(f"told {self.told(listener)}\nbut {self.truth()}\nstatus {self.output.status()}")
+        raise AssertionError(
+            f"retained {self.retained_topics(listener)}\nexpected {self.expected_topics()}\n{self.output.status()}"
+        )
 
 
-def _steady(topics: dict[str, str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _without_minor(topics: dict[str, str]) -> dict[str, Any]:
+    payloads: dict[str, Any] = {}
     for topic, text in topics.items():
         value = json.loads(text) if text.startswith("{") else text
         if isinstance(value, dict):
-            value = {key: each for key, each in value.items() if key not in (*WAVERING, "version")}
-        if value != "":  # a retained message that holds nothing is none
-            found[topic] = value
-    return found
+            value = {key: item for key, item in value.items() if key not in (*MINOR, "version")}
+        if value != "":  # an empty payload removes a retained message
+            payloads[topic] = value
+    return payloads
