@@ -57,9 +57,9 @@ def main() -> int:
     args = parser.parse_args()
     if args.read:
         read(args.read)
-    found = measure(args.seconds, args.rounds)
-    print(json.dumps(found))
-    return 0 if found["ratio"] <= 1.1 else 1
+    result = measure(args.seconds, args.rounds)
+    print(json.dumps(result))
+    return 0 if result["ratio"] <= 1.1 else 1
 
 
 def measure(seconds: float, rounds: int) -> dict[str, float]:
@@ -92,22 +92,22 @@ def measure(seconds: float, rounds: int) -> dict[str, float]:
 
 
 def steps(pipeline: Pipeline, page: WebOutput, clip: DemoClip, seconds: float) -> list[float]:
-    """Step the demo's first face for so long; return the milliseconds of each step with its telling."""
-    taken = []
+    """Step the demo's first face for `seconds`; return the milliseconds of each step and its `accept`."""
+    durations = []
     for number in range(round(seconds * RATE)):
         grey = clip.frame_at(2.0 + number % 30 / 15)
         due = time.monotonic() + 1 / RATE
         frame = Frame(grey, time.monotonic(), datetime.now().astimezone())
         began = time.perf_counter()
         page.accept(pipeline.step(frame))
-        taken.append(1000 * (time.perf_counter() - began))
+        durations.append(1000 * (time.perf_counter() - began))
         time.sleep(max(0.0, due - time.monotonic()))
-    return taken
+    return durations
 
 
 @contextlib.contextmanager
 def readers(page: WebOutput) -> Iterator[None]:
-    """Have MAX_STREAMS readers in another process, from when all are there."""
+    """Run MAX_STREAMS readers in another process; enter once all are connected."""
     port = page.address.rpartition(":")[2]
     with subprocess.Popen([sys.executable, __file__, "--read", port], stdout=subprocess.PIPE) as process:  # noqa: S603 - ourselves
         try:
@@ -123,23 +123,23 @@ def readers(page: WebOutput) -> Iterator[None]:
 
 
 def read(port: int) -> None:
-    """Open the streams, read every second one of them and take nothing from the others, for ever."""
+    """Open the streams and read every second one of them, for ever."""
     selector = selectors.DefaultSelector()
-    slow = []
+    unread = []
     for number in range(MAX_STREAMS):
-        door = socket.socket()
+        connection = socket.socket()
         if number % 2:
-            door.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)  # full after the first event
-            slow.append(door)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)  # full after the first event
+            unread.append(connection)
         else:
-            selector.register(door, selectors.EVENT_READ)
-        door.connect(("127.0.0.1", port))
-        door.sendall(f"GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+            selector.register(connection, selectors.EVENT_READ)
+        connection.connect(("127.0.0.1", port))
+        connection.sendall(f"GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
     print("all are there", flush=True)
     while True:
         for key, _ in selector.select():
-            door = key.fileobj  # type: ignore[assignment]  # what was registered above
-            door.recv(65536)
+            connection = key.fileobj  # type: ignore[assignment]  # what was registered above
+            connection.recv(65536)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Take pictures of the page as the real daemon shows it on its built-in demo.
+"""Take screenshots of the page of the real daemon on its built-in demo.
 
     script/screenshots [FOLDER]
 
 Phone and desktop, light and dark. The player is a real Music Player Daemon that makes no sound; the days of the history
-are draw, not lived. Needs Chromium and mpd: apt install chromium mpd.
+are drawn at random. Needs Chromium and mpd: apt install chromium mpd.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ READY = {
     "device": "#checks li.ok",
     "about": "#view-about .card",
 }
-"""What a view shows once it is complete; the view Now is taken when the demo shows MOOD."""
+"""An element that each view has once it is complete; the view Now is taken when the demo shows MOOD."""
 DAYS = 30
 FLAGS = (
     "no-sandbox disable-gpu disable-quic no-first-run disable-background-networking disable-component-update "
@@ -70,7 +70,7 @@ FLAGS = (
 
 
 def main() -> int:
-    """Run the daemon, take the pictures."""
+    """Run the daemon and take the screenshots."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
@@ -99,7 +99,7 @@ def take(
     *,
     live: bool = False,
 ) -> None:
-    """Take the picture of one view, once it is complete."""
+    """Take the screenshot of one view, once it is complete."""
     context = browser.new_context(viewport=viewport, color_scheme=scheme, reduced_motion="reduce", locale="en-GB")
     page = context.new_page()
     page.goto(url)
@@ -142,7 +142,7 @@ def demo(scratch: Path, *, preview: bool = False) -> Iterator[str]:
 
 @contextmanager
 def silent_player(scratch: Path, port: int) -> Iterator[None]:
-    """Run an mpd without music that plays into nothing."""
+    """Run an mpd without music and with a null output."""
     (scratch / "songs").mkdir()
     (scratch / "mpd.conf").write_text(
         f'music_directory "{scratch}/songs"\ndb_file "{scratch}/db"\nbind_to_address "127.0.0.1"\nport "{port}"\n'
@@ -158,7 +158,7 @@ def silent_player(scratch: Path, port: int) -> Iterator[None]:
 
 
 def draw_history(folder: Path) -> None:
-    """Draw minutes for a month of days."""
+    """Write random minutes of each mood for a month of days."""
     draw, today = random.Random(1), datetime.now().astimezone().date()
     minutes = {
         ((today - timedelta(days=day)).isoformat(), mood): draw.expovariate(1 / mean)
@@ -169,14 +169,14 @@ def draw_history(folder: Path) -> None:
 
 
 def page_address(daemon: subprocess.Popen[str]) -> str:
-    """Wait for the line that names the page."""
-    told = []
+    """Return the page's address from the daemon's log."""
+    lines = []
     for line in daemon.stderr or ():
-        told.append(line)
-        found = re.search(r"the page is (http://\S+)", line)
-        if found:
-            return found[1]
-    raise SystemExit("screenshots: musicond did not start:\n" + "".join(told))
+        lines.append(line)
+        match = re.search(r"the page is (http://\S+)", line)
+        if match:
+            return match[1]
+    raise SystemExit("screenshots: musicond did not start:\n" + "".join(lines))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the page may have done with the catalogue, and how often it has the doctor look."""
+"""The checks on what the page adds to the catalogue, and how often the doctor's checks are made."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def test_a_song_that_links_to_one_or_to_none_is_not(link: str | None) -> None:
     check_page_action("reorder", {"ids": []})
 
 
-def test_the_doctor_looks_once_for_all_who_ask_within_a_moment() -> None:
-    looks: Iterator[int] = iter(range(9))
-    doctor = CachedChecks(lambda: [{"name": str(next(looks))}])
-    assert doctor.to_json() == doctor.to_json() == {"checks": [{"name": "0"}]}
+def test_the_checks_are_made_once_for_all_pages_within_a_moment() -> None:
+    numbers: Iterator[int] = iter(range(9))
+    checks = CachedChecks(lambda: [{"name": str(next(numbers))}])
+    assert checks.to_json() == checks.to_json() == {"checks": [{"name": "0"}]}
 
 
 @pytest.mark.parametrize(
@@ -46,11 +46,11 @@ def test_the_doctor_looks_once_for_all_who_ask_within_a_moment() -> None:
         ("catalogue/source", {"emotion": "sad"}),
     ],
 )
-def test_what_the_page_must_not_have_done_is_an_error_and_does_nothing(
+def test_an_invalid_action_of_the_page_is_an_error_and_changes_nothing(
     full_server: FullServer, path: str, body: dict[str, object]
 ) -> None:
-    before = full_server.librarian.run_action("list", {}), full_server.librarian.run_action("sources", {})
-    status, found = post(full_server.server, f"/api/v1/{path}", body)
+    before = full_server.maintenance.run_action("list", {}), full_server.maintenance.run_action("sources", {})
+    status, content = post(full_server.server, f"/api/v1/{path}", body)
     assert status == 400
-    assert found["error"]
-    assert (full_server.librarian.run_action("list", {}), full_server.librarian.run_action("sources", {})) == before
+    assert content["error"]
+    assert (full_server.maintenance.run_action("list", {}), full_server.maintenance.run_action("sources", {})) == before

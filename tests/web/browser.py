@@ -1,4 +1,4 @@
-"""What the tests in a real browser share: the page opened on a phone, and short words for what is done with it."""
+"""Helpers of the tests in a real browser: the page opened on a phone, and short functions to use it."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ PLAYING = replace(SILENT, state=PlayState.PLAYING, ours=True, track=SONGS[0])
 
 @contextmanager
 def opened(chromium: Any, address: str, locale: str = "en-GB") -> Iterator[Any]:
-    """Open the page on a phone; at the end nothing may have gone wrong in it, nor any request elsewhere."""
+    """Open the page on a phone; check at the end that it had no error and sent no request elsewhere."""
     context = chromium.new_context(viewport={"width": 390, "height": 844}, reduced_motion="reduce", locale=locale)
     context.set_default_timeout(15_000)
-    found = context.new_page()
+    tab = context.new_page()
     requested: list[str] = []
-    said: list[str] = []
-    faults: list[str] = []
-    found.on("request", lambda request: requested.append(request.url))
-    found.on("pageerror", lambda error: faults.append(str(error)))
-    found.on("console", lambda message: said.append(message.text))
-    found.goto(f"{address}/#now")
-    found.wait_for_selector("#hero[data-kind=happy]")
-    yield found
+    messages: list[str] = []
+    errors: list[str] = []
+    tab.on("request", lambda request: requested.append(request.url))
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    tab.on("console", lambda message: messages.append(message.text))
+    tab.goto(f"{address}/#now")
+    tab.wait_for_selector("#hero[data-kind=happy]")
+    yield tab
     context.close()
     assert requested
     assert [url for url in requested if not url.startswith(address + "/")] == []
-    assert [line for line in said if "Content Security Policy" in line] == []
-    assert faults == []
+    assert [line for line in messages if "Content Security Policy" in line] == []
+    assert errors == []
 
 
 @pytest.fixture
 def page(server: Server, chromium: Any) -> Iterator[Any]:
-    """Return the page of a daemon that sees a happy face."""
+    """The page of a daemon that reads a happy face."""
     server.output.accept(HAPPY)
-    with opened(chromium, server.output.address) as found:
-        yield found
+    with opened(chromium, server.output.address) as tab:
+        yield tab
 
 
 def text(page: Any, selector: str) -> str:
@@ -58,7 +58,7 @@ def go(page: Any, view: str) -> None:
 
 
 def click(server: Server, page: Any, selector: str) -> None:
-    """Click, and wait until a command has come and is answered."""
+    """Click, and wait until a command has arrived and is answered."""
     server.arrived.clear()
     page.click(selector)
     assert server.arrived.wait(10)

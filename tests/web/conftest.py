@@ -49,14 +49,14 @@ HAPPY = Outcome(
 
 
 def without_face(watching: Watching, **changes: Any) -> Outcome:
-    """Return an outcome in which nothing is read."""
+    """Return an outcome without a face."""
     blank: dict[str, Any] = {"mood": Mood.NOBODY, "confidence": 0.0, "scores": None, "raw_scores": None}
     blank["present"] = False if watching is Watching.YES else None
     return replace(HAPPY, watching=watching, faces=Faces(), **(blank | changes))
 
 
 def good_health() -> dict[str, object]:
-    """Return what a daemon without trouble tells."""
+    """Return the health of a daemon without trouble."""
     return {
         "camera": "demo",
         "trouble": None,
@@ -71,15 +71,15 @@ def good_health() -> dict[str, object]:
 
 @dataclass
 class Server:
-    """The output under test, what was submitted to it, and the health that it tells."""
+    """The output under test with the commands submitted to it and the health that it shows."""
 
     path: Path
     commands: list[Command] = field(default_factory=list)
     futures: list[Future[None]] = field(default_factory=list)
     answer: BaseException | None = None
-    """What a command ends in; None is success."""
+    """The error of each command; None is success."""
     hold: bool = False
-    """Leave the futures unresolved, as a loop that is stuck would."""
+    """Leave the futures unresolved, like a watch loop that is stuck."""
     health: dict[str, object] = field(default_factory=good_health)
     arrived: threading.Event = field(default_factory=threading.Event)
     token: SecretStr | None = None
@@ -90,7 +90,7 @@ class Server:
         self.output = self.again("127.0.0.1:0")
 
     def submit(self, command: Command) -> Future[None]:
-        """Stand for the inbox and the loop behind it."""
+        """Replace the inbox and the watch loop behind it."""
         self.commands.append(command)
         future: Future[None] = Future()
         self.futures.append(future)
@@ -106,7 +106,7 @@ class Server:
         return int(self.output.address.rpartition(":")[2])
 
     def again(self, listen: str) -> WebOutput:
-        """Return an output, not started, with this inbox."""
+        """Return another output, not started, with this inbox."""
         return WebOutput(
             listen,
             self.path,
@@ -126,7 +126,7 @@ def make_server(folder: Path) -> Server:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    made = make_server(tmp_path)
-    made.output.start()
-    yield made
-    made.output.stop()
+    server = make_server(tmp_path)
+    server.output.start()
+    yield server
+    server.output.stop()

@@ -1,4 +1,4 @@
-"""Frames for the live picture, and a wait for what happens in another thread."""
+"""Frames for the live picture, and a wait for another thread."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def frame(*, coloured: bool = False, asked: list[int] | None = None, width: int = 320) -> Frame:
-    """Return a grey frame, in colour a red one; `asked` counts how often it was asked for."""
+def frame(*, coloured: bool = False, calls: list[int] | None = None, width: int = 320) -> Frame:
+    """Return a grey frame, or a red one in colour; `calls` gets an item for each call for the colours."""
     grey = np.full((240, width), 90, np.uint8)
 
     def colour() -> NDArray[np.uint8]:
-        if asked is not None:
-            asked.append(1)
+        if calls is not None:
+            calls.append(1)
         red = np.zeros((240, width, 3), np.uint8)
         red[:, :, 2] = 200
         return red
@@ -31,7 +31,7 @@ def frame(*, coloured: bool = False, asked: list[int] | None = None, width: int 
 
 
 def wait_for(true: Callable[[], bool], seconds: float = 15.0) -> None:
-    """Return once it is true; fail after so long."""
+    """Wait until `true` returns True; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "it did not come true"

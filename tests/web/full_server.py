@@ -1,4 +1,4 @@
-"""A page with all its endpoints: a real catalogue and a real history in a thread, and a double of Spotify's answers."""
+"""A page with all its endpoints: a real catalogue and history in a thread, and a double of the Spotify sign-in."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ CHECKS = [
 
 
 class Account:
-    """What the desk of Spotify answers, step by step as the real one."""
+    """A double of the sign-in at Spotify, with the same steps and answers."""
 
     def __init__(self) -> None:
         self.signed_in = False
         self.redirects: list[str] = []
 
-    def ask(self, action: str, arguments: Mapping[str, Any]) -> Future[Mapping[str, object]]:
+    def run(self, action: str, arguments: Mapping[str, Any]) -> Future[Mapping[str, object]]:
         future: Future[Mapping[str, object]] = Future()
         try:
-            future.set_result(self._do(action, arguments))
-        except ListError as fault:
-            future.set_exception(fault)
+            future.set_result(self._run(action, arguments))
+        except ListError as exc:
+            future.set_exception(exc)
         return future
 
-    def _do(self, action: str, arguments: Mapping[str, Any]) -> dict[str, object]:
+    def _run(self, action: str, arguments: Mapping[str, Any]) -> dict[str, object]:
         if action == "begin":
             return {"url": "https://accounts.example/authorize?state=x"}
         if action == "devices":
@@ -73,24 +73,23 @@ class Account:
 
 
 class FullServer:
-    """A server with endpoints; `start` it after a change of what it has."""
+    """A server with all endpoints."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         path = folder / "catalogue.sqlite"
         SqliteCatalogue.open(path).close()
-        self.jobs = Worker()
         wanted = dict.fromkeys(Emotion, ("starter",))
         store = JsonFile(folder / "refresh.json")
-        self.librarian = LibraryMaintenance(
-            path, wanted, Schedule.parse("never"), store, builders={"spotify": _nothing}
+        self.maintenance = LibraryMaintenance(
+            path, wanted, Schedule.parse("never"), store, builders={"spotify": _empty_source}
         )
         self.book = HistoryBook(folder / "history")
-        self.counts = HistoryOutput(self.book, 365)
+        self.history = HistoryOutput(self.book, 365)
         self.account = Account()
-        self.jobs = Worker([self.librarian.tick])
-        endpoints = build_endpoints(self.jobs, self.librarian, self.book, self.counts, lambda: CHECKS)
-        endpoints["spotify"] = ActionEndpoint(self.account.ask)
+        self.jobs = Worker([self.maintenance.tick])
+        endpoints = build_endpoints(self.jobs, self.maintenance, self.book, self.history, lambda: CHECKS)
+        endpoints["spotify"] = ActionEndpoint(self.account.run)
         self.server = Server(folder / "run" / "control.sock", endpoints=endpoints, preview=Preview())
         self.output = self.server.output
 
@@ -98,22 +97,22 @@ class FullServer:
         return document(self.server.endpoints)
 
 
-def _nothing(name: str, _: Emotion) -> Any:
-    class Nothing:
+def _empty_source(name: str, _: Emotion) -> Any:
+    class EmptySource:
         uri = None
 
         def tracks(self) -> Iterator[Any]:
             yield from ()
 
-    return Nothing()
+    return EmptySource()
 
 
 @pytest.fixture
 def full_server(tmp_path: Path) -> Iterator[FullServer]:
-    made = FullServer(tmp_path)
-    made.jobs.start()
-    made.output.start()
-    made.output.accept(HAPPY)
-    yield made
-    made.output.stop()
-    made.jobs.stop()
+    full = FullServer(tmp_path)
+    full.jobs.start()
+    full.output.start()
+    full.output.accept(HAPPY)
+    yield full
+    full.output.stop()
+    full.jobs.stop()

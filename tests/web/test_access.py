@@ -1,4 +1,4 @@
-"""The page in the network: the token, the cookie, and what happens to those who guess."""
+"""Access from the network: the token, the cookie and the limit on wrong tokens."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ def test_the_token_opens_once_and_the_cookie_from_then_on() -> None:
     assert TokenAuth(SecretStr(TOKEN + "x")).cookie != auth.cookie
 
 
-def test_who_guesses_must_wait_and_keeps_nobody_else_out() -> None:
+def test_an_address_with_wrong_tokens_must_wait_and_locks_nobody_else_out() -> None:
     clock = Clock()
     auth = TokenAuth(SecretStr(TOKEN), clock)
     for _ in range(MAX_FAILURES):
-        assert auth.authenticate("guesser", token="wrong") is AuthResult.DENIED
-    assert auth.authenticate("guesser", token=TOKEN) is AuthResult.RATE_LIMITED
-    assert auth.authenticate("guesser", cookie=auth.cookie) is AuthResult.OK, "who is in stays in"
+        assert auth.authenticate("attacker", token="wrong") is AuthResult.DENIED
+    assert auth.authenticate("attacker", token=TOKEN) is AuthResult.RATE_LIMITED
+    assert auth.authenticate("attacker", cookie=auth.cookie) is AuthResult.OK, "the cookie still opens the page"
     assert auth.authenticate("other", token=TOKEN) is AuthResult.OK
     clock.now = WINDOW_S + 1
-    assert auth.authenticate("guesser", token=TOKEN) is AuthResult.OK
+    assert auth.authenticate("attacker", token=TOKEN) is AuthResult.OK
 
 
-def test_a_request_without_any_token_and_an_old_cookie_are_no_guess() -> None:
+def test_a_request_without_any_token_and_an_old_cookie_are_no_wrong_token() -> None:
     auth = TokenAuth(SecretStr(TOKEN))
     assert {auth.authenticate("a", cookie="old") for _ in range(5 * MAX_FAILURES)} == {AuthResult.DENIED}
     assert {auth.authenticate("a") for _ in range(5 * MAX_FAILURES)} == {AuthResult.DENIED}
@@ -69,13 +69,13 @@ def test_many_addresses_take_no_more_room() -> None:
 @pytest.fixture
 def closed(tmp_path: Path) -> Iterator[Server]:
     """A page with a token."""
-    made = make_server(tmp_path)
-    made.token = SecretStr(TOKEN)
-    made.output = made.again("127.0.0.1:0")
-    made.output.start()
-    made.output.accept(HAPPY)
-    yield made
-    made.output.stop()
+    server = make_server(tmp_path)
+    server.token = SecretStr(TOKEN)
+    server.output = server.again("127.0.0.1:0")
+    server.output.start()
+    server.output.accept(HAPPY)
+    yield server
+    server.output.stop()
 
 
 def get(server: Server, path: str, **headers: str) -> tuple[int, str, http.client.HTTPMessage]:
@@ -97,14 +97,14 @@ def test_the_link_sets_a_cookie_and_takes_the_token_out_of_the_address(closed: S
     shown = cookie.split(";")[0]
     for path in ("/", "/api/v1/state", "/app.js"):
         assert get(closed, path, Cookie=shown)[0] == 200
-    assert get(closed, "/?token=whatever", Cookie=shown)[0] == 303, "an old link of somebody who is in"
+    assert get(closed, "/?token=whatever", Cookie=shown)[0] == 303, "an old link with a valid cookie"
 
 
 API = [f"/api/v1/{name}" for name in ("state", "events", "log", "preview", "openapi.json")]
 
 
 @pytest.mark.parametrize("path", ["/", "/app.js", *API, "/metrics", "/healthz", "/nothing"])
-def test_without_it_nothing_is_answered(closed: Server, path: str) -> None:
+def test_without_the_token_nothing_is_served(closed: Server, path: str) -> None:
     status, text, _ = get(closed, path)
     assert status == 401
     assert "sudo musicond page-link" in text
@@ -120,20 +120,20 @@ def test_a_header_that_is_no_text_is_a_wrong_token(closed: Server) -> None:
             assert raw.makefile("rb").readline().split()[1] == b"401"
 
 
-def test_a_program_sends_it_as_a_bearer(closed: Server) -> None:
+def test_a_program_sends_the_token_as_a_bearer(closed: Server) -> None:
     status, text, _ = get(closed, "/api/v1/state", Authorization=f"Bearer {TOKEN}")
     assert status == 200
     assert json.loads(text)["mood"] == "happy"
 
 
-def test_after_ten_wrong_ones_the_address_waits(closed: Server) -> None:
+def test_after_ten_wrong_tokens_the_address_waits(closed: Server) -> None:
     statuses = [get(closed, "/?token=wrong")[0] for _ in range(MAX_FAILURES + 1)]
     assert statuses == [401] * MAX_FAILURES + [429]
     status, _, headers = get(closed, f"/?token={TOKEN}")
     assert (status, headers["Retry-After"]) == (429, "60")
 
 
-def test_a_post_needs_it_too(closed: Server) -> None:
+def test_a_post_needs_the_token_too(closed: Server) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", closed.port, timeout=10)
     connection.request("POST", "/api/v1/privacy", body='{"on": true}', headers={"Content-Type": "application/json"})
     assert connection.getresponse().status == 401
@@ -141,7 +141,7 @@ def test_a_post_needs_it_too(closed: Server) -> None:
     assert closed.commands == []
 
 
-def test_the_machine_is_asked_for_by_its_own_names_alone() -> None:
+def test_only_the_machine_s_own_names_are_served() -> None:
     name = socket.gethostname()
     for host in (f"{name}.local:8080", name.upper(), "127.0.0.1:1", "[::1]:1", "192.0.2.7:8080", f"{name}.local."):
         assert is_local(host, "0.0.0.0", "192.0.2.7"), host

@@ -1,4 +1,4 @@
-"""What the command line alone may ask: by the control socket, not by the page's port."""
+"""The actions: all of them by the control socket, some of them by the page's port."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Counter:
-    """A desk behind a real page."""
+class ActionServer:
+    """A real server with an endpoint that records its calls."""
 
     def __init__(self, server: Server) -> None:
-        self.asked: list[tuple[str, Mapping[str, Any]]] = []
+        self.calls: list[tuple[str, Mapping[str, Any]]] = []
         self.answer: BaseException | None = None
         self.hold = False
-        endpoints = {"catalogue": ActionEndpoint(self.ask)}
+        endpoints = {"catalogue": ActionEndpoint(self.run)}
         self.output = WebOutput("127.0.0.1:0", server.path, None, server.submit, lambda: server.health, endpoints)
         self.client = ControlClient(server.path)
 
-    def ask(self, action: str, arguments: Mapping[str, Any]) -> Future[Mapping[str, object]]:
-        self.asked.append((action, arguments))
+    def run(self, action: str, arguments: Mapping[str, Any]) -> Future[Mapping[str, object]]:
+        self.calls.append((action, arguments))
         future: Future[Mapping[str, object]] = Future()
         if self.answer is not None:
             future.set_exception(self.answer)
@@ -45,35 +45,37 @@ class Counter:
 
 
 @pytest.fixture
-def counter(tmp_path: Path) -> Iterator[Counter]:
-    made = Counter(make_server(tmp_path))
-    made.output.start()
-    yield made
-    made.output.stop()
+def action_server(tmp_path: Path) -> Iterator[ActionServer]:
+    action_server = ActionServer(make_server(tmp_path))
+    action_server.output.start()
+    yield action_server
+    action_server.output.stop()
 
 
-def test_the_control_socket_is_answered_with_a_body_of_any_size(counter: Counter) -> None:
+def test_the_control_socket_runs_actions_with_a_body_of_any_size(action_server: ActionServer) -> None:
     rows = [{"title": "x" * 90} for _ in range(3000)]
-    assert counter.client.run_action("catalogue", "add", {"rows": rows}) == {"well": True}
-    assert counter.client.run_action("catalogue", "list") == {"well": True}
-    assert counter.asked == [("add", {"rows": rows}), ("list", {})]
+    assert action_server.client.run_action("catalogue", "add", {"rows": rows}) == {"well": True}
+    assert action_server.client.run_action("catalogue", "list") == {"well": True}
+    assert action_server.calls == [("add", {"rows": rows}), ("list", {})]
 
 
-def test_the_port_is_not(counter: Counter) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", int(counter.output.address.rpartition(":")[2]), timeout=10)
+def test_the_port_refuses_the_actions_of_the_command_line(action_server: ActionServer) -> None:
+    connection = http.client.HTTPConnection(
+        "127.0.0.1", int(action_server.output.address.rpartition(":")[2]), timeout=10
+    )
     connection.request("POST", "/api/v1/catalogue/verify", body="{}", headers={"Content-Type": "application/json"})
     answer = connection.getresponse()
     assert (answer.status, "command line" in json.loads(answer.read())["error"]) == (403, True)
     connection.close()
-    assert counter.asked == []
+    assert action_server.calls == []
 
 
-def test_the_page_may_ask_what_it_is_allowed_to(tmp_path: Path) -> None:
+def test_the_page_may_run_only_the_actions_that_the_table_allows(tmp_path: Path) -> None:
     server = make_server(tmp_path)
-    found = Counter(server)
+    actions = ActionServer(server)
     server.endpoints = {
-        "catalogue": ActionEndpoint(found.ask),
-        "spotify": ActionEndpoint(found.ask),
+        "catalogue": ActionEndpoint(actions.run),
+        "spotify": ActionEndpoint(actions.run),
     }
     server.output = server.again("127.0.0.1:0")
     server.output.start()
@@ -98,24 +100,26 @@ def test_the_page_may_ask_what_it_is_allowed_to(tmp_path: Path) -> None:
         (queue.Full(), "too much waits already"),
     ],
 )
-def test_errors_are_one_line(counter: Counter, answer: BaseException, says: str) -> None:
-    counter.answer = answer
+def test_errors_are_one_line(action_server: ActionServer, answer: BaseException, says: str) -> None:
+    action_server.answer = answer
     with pytest.raises(ControlError, match=says) as caught:
-        counter.client.run_action("catalogue", "add", {})
+        action_server.client.run_action("catalogue", "add", {})
     assert "\n" not in str(caught.value)
 
 
-def test_a_body_that_is_too_large_or_no_object_is_refused(counter: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_that_is_too_large_or_no_object_is_refused(
+    action_server: ActionServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(ControlError, match="send a JSON object"):
-        counter.client.run_action("catalogue", "add", [1])  # type: ignore[arg-type]  # what is tested
+        action_server.client.run_action("catalogue", "add", [1])  # type: ignore[arg-type]  # what is tested
     monkeypatch.setattr(api, "ACTION_BODY_LIMIT", 100)
     with pytest.raises(ControlError, match="import it in parts"):
-        counter.client.run_action("catalogue", "add", {"rows": ["x" * 200]})
-    assert counter.asked == []
+        action_server.client.run_action("catalogue", "add", {"rows": ["x" * 200]})
+    assert action_server.calls == []
 
 
-def test_what_takes_long_is_told(counter: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_action_that_takes_long_is_reported(action_server: ActionServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api, "ACTION_WAIT_S", 0.05)
-    counter.hold = True
+    action_server.hold = True
     with pytest.raises(ControlError, match="the daemon is busy"):
-        counter.client.run_action("catalogue", "verify")
+        action_server.client.run_action("catalogue", "verify")

@@ -58,8 +58,8 @@ def ask(
 
 
 def post(server: Server, path: str, body: object, headers: dict[str, str] | None = None) -> tuple[int, Any]:
-    status, found, _ = ask(server, "POST", path, json.dumps(body), JSON | (headers or {}))
-    return status, found
+    status, content, _ = ask(server, "POST", path, json.dumps(body), JSON | (headers or {}))
+    return status, content
 
 
 class Stream:
@@ -81,8 +81,8 @@ class Stream:
 
     def state(self) -> dict[str, Any]:
         self.line(b"event: state")
-        found: dict[str, Any] = json.loads(self.line(b"data: ")[6:])
-        return found
+        content: dict[str, Any] = json.loads(self.line(b"data: ")[6:])
+        return content
 
     def close(self) -> None:
         self.file.close()
@@ -91,44 +91,44 @@ class Stream:
 
 @contextmanager
 def stream(server: Server) -> Iterator[Stream]:
-    made = Stream(server.port)
+    reader = Stream(server.port)
     try:
-        yield made
+        yield reader
     finally:
-        made.close()
+        reader.close()
 
 
 def test_the_state_before_the_first_outcome_is_a_start(server: Server) -> None:
-    status, found, headers = ask(server, "GET", "/api/v1/state")
-    assert (status, found["watching"], found["mood"], found["since"]) == (200, "no_camera", "nobody", None)
-    assert "Starting" in found["notice"]
+    status, content, headers = ask(server, "GET", "/api/v1/state")
+    assert (status, content["watching"], content["mood"], content["since"]) == (200, "no_camera", "nobody", None)
+    assert "Starting" in content["notice"]
     assert headers["Cache-Control"] == "no-store"
 
 
 def test_the_state_holds_all_of_an_outcome(server: Server) -> None:
     server.output.accept(replace(HAPPY, settings=Settings(paused=True, paused_until=NOON)))
-    _, found, _ = ask(server, "GET", "/api/v1/state")
-    assert (found["watching"], found["mood"], found["confidence"], found["faces"]) == ("yes", "happy", 0.8, 1)
-    assert found["present"] is True
-    assert found["since"] == NOON.isoformat()
-    assert found["scores"]["happy"] == 0.8
-    assert len(found["scores"]) == 7
-    assert found["recommendation"]["tracks"][0] == {
+    _, content, _ = ask(server, "GET", "/api/v1/state")
+    assert (content["watching"], content["mood"], content["confidence"], content["faces"]) == ("yes", "happy", 0.8, 1)
+    assert content["present"] is True
+    assert content["since"] == NOON.isoformat()
+    assert content["scores"]["happy"] == 0.8
+    assert len(content["scores"]) == 7
+    assert content["recommendation"]["tracks"][0] == {
         "id": "t:1",
         "title": "Sunny Side",
         "artist": "The Bright",
         "album": "Hits",
         "link": "https://open.example/track/1",
     }
-    assert found["controls"] == {
+    assert content["controls"] == {
         "private": False,
         "paused": True,
         "paused_until": NOON.isoformat(),
         "policy": None,
         "bias": None,
     }
-    assert found["health"]["camera"] == "demo"
-    assert set(found) == set(responses.state_json(None, {}))
+    assert content["health"]["camera"] == "demo"
+    assert set(content) == set(responses.state_json(None, {}))
 
 
 def test_presence_is_unknown_while_nothing_is_watched() -> None:
@@ -212,21 +212,21 @@ def test_commands_reach_the_inbox(server: Server, path: str, body: object, comma
     ],
 )
 def test_malformed_bodies_are_told_what_would_be_right(server: Server, path: str, body: str) -> None:
-    status, found, _ = ask(server, "POST", f"/api/v1/{path}", body, JSON)
+    status, content, _ = ask(server, "POST", f"/api/v1/{path}", body, JSON)
     assert status == 400
-    assert "send {" in found["error"]
+    assert "send {" in content["error"]
     assert server.commands == []
 
 
 def test_a_large_body_is_refused(server: Server) -> None:
-    status, found, _ = ask(server, "POST", "/api/v1/privacy", " " * 5000, JSON)
-    assert (status, "too large" in found["error"]) == (413, True)
+    status, content, _ = ask(server, "POST", "/api/v1/privacy", " " * 5000, JSON)
+    assert (status, "too large" in content["error"]) == (413, True)
 
 
 def test_other_methods_and_addresses_are_refused_in_the_same_shape(server: Server) -> None:
-    status, found, headers = ask(server, "GET", "/api/v1/privacy")
+    status, content, headers = ask(server, "GET", "/api/v1/privacy")
     assert (status, headers["Allow"]) == (405, "POST")
-    assert "error" in found
+    assert "error" in content
     assert ask(server, "GET", "/../server.py")[0] == 404
     assert ask(server, "POST", "/", "{}", JSON)[0] == 405
 
@@ -290,16 +290,16 @@ def test_a_full_inbox_and_a_full_disk_are_told(server: Server) -> None:
     server.answer = InboxFull("too many commands at once")
     assert post(server, "/api/v1/resume", {}) == (503, {"error": "too many commands at once"})
     server.answer = OSError(28, "No space left on device")
-    status, found = post(server, "/api/v1/resume", {})
-    assert (status, "No space left on device" in found["error"]) == (500, True)
+    status, content = post(server, "/api/v1/resume", {})
+    assert (status, "No space left on device" in content["error"]) == (500, True)
 
 
 def test_what_makes_no_sense_and_a_broken_catalogue_are_told_apart(server: Server) -> None:
     server.answer = CommandError("no song is recommended now; name one")
     assert post(server, "/api/v1/rate", {"verdict": "like"}) == (409, {"error": "no song is recommended now; name one"})
     server.answer = CatalogueError("catalogue: disk full; make room on the disk")
-    status, found = post(server, "/api/v1/rate", {"verdict": "like"})
-    assert (status, "make room" in found["error"]) == (500, True)
+    status, content = post(server, "/api/v1/rate", {"verdict": "like"})
+    assert (status, "make room" in content["error"]) == (500, True)
 
 
 def test_a_command_without_effect_is_told_and_its_future_left_to_the_loop(
@@ -307,8 +307,8 @@ def test_a_command_without_effect_is_told_and_its_future_left_to_the_loop(
 ) -> None:
     monkeypatch.setattr(api, "EFFECT_WAIT_S", 0.05)
     server.hold = True
-    status, found = post(server, "/api/v1/resume", {})
-    assert (status, "not done yet" in found["error"]) == (504, True)
+    status, content = post(server, "/api/v1/resume", {})
+    assert (status, "not done yet" in content["error"]) == (504, True)
     assert not server.futures[0].cancelled()
     server.futures[0].set_result(None)
 
@@ -327,9 +327,9 @@ def test_healthz_is_well_while_frames_are_analysed_or_not_wanted(server: Server,
     server.health["trouble"] = "the cable is loose"
     assert ask(server, "GET", "/healthz")[0] == 503
     server.output.accept(outcome)
-    found = ask(server, "GET", "/healthz")
-    assert found[0] == status
-    assert status == 200 or "the cable is loose" in found[1]["error"]
+    content = ask(server, "GET", "/healthz")
+    assert content[0] == status
+    assert status == 200 or "the cable is loose" in content[1]["error"]
 
 
 def test_healthz_tells_of_a_stuck_loop() -> None:
@@ -371,9 +371,9 @@ def test_pages_above_the_cap_are_refused_and_a_closed_one_makes_room(server: Ser
     try:
         assert {reader.status for reader in readers} == {200}
         assert server.output.status().endswith(", 50 open")
-        status, found, headers = ask(server, "GET", "/api/v1/events")
+        status, content, headers = ask(server, "GET", "/api/v1/events")
         assert (status, headers["Retry-After"]) == (503, "10")
-        assert "close one" in found["error"]
+        assert "close one" in content["error"]
         readers.pop().close()
         deadline = time.monotonic() + 10
         count = 0
@@ -416,8 +416,8 @@ def test_stop_ends_in_time_with_streams_and_commands_open(tmp_path: Path) -> Non
     half = socket.create_connection(("127.0.0.1", server.port))
     half.sendall(b"POST /api/v1/resume HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n")
     half.sendall(b"Content-Length: 100\r\n\r\n{")
-    with half, stream(server) as one, stream(server):
-        one.state()
+    with half, stream(server) as first, stream(server):
+        first.state()
         waiting.start()
         assert server.arrived.wait(5)
         thread = server.output._thread
@@ -427,7 +427,7 @@ def test_stop_ends_in_time_with_streams_and_commands_open(tmp_path: Path) -> Non
         assert thread is not None
         assert not thread.is_alive()
         with pytest.raises((EOFError, ConnectionError)):
-            one.line(b"never")
+            first.line(b"never")
     waiting.join(5)
     assert not server.path.exists()
     server.output.stop()
@@ -490,13 +490,13 @@ def test_a_path_that_is_too_long_is_one_line(tmp_path: Path) -> None:
 
 def test_the_metrics_are_of_the_machine_and_not_of_a_mood(server: Server) -> None:
     server.health |= {"throttled": True, "temperature_c": None}
-    status, found, headers = ask(server, "GET", "/metrics")
+    status, content, headers = ask(server, "GET", "/metrics")
     assert (status, headers.get_content_type()) == (200, "text/plain")
-    families = {family.name: family for family in text_string_to_metric_families(found.decode())}
+    families = {family.name: family for family in text_string_to_metric_families(content.decode())}
     assert families["musicond_healthy"].samples[0].value == 0, "nothing has been looked at yet"
     server.output.accept(HAPPY)
-    found = ask(server, "GET", "/metrics")[1]
-    families = {family.name: family for family in text_string_to_metric_families(found.decode())}
+    content = ask(server, "GET", "/metrics")[1]
+    families = {family.name: family for family in text_string_to_metric_families(content.decode())}
     values = {name: family.samples[0].value for name, family in families.items()}
     assert values["musicond_healthy"] == 1
     assert not [name for name in values if "frames" in name], "how often is looked at tells whether someone is there"
@@ -505,12 +505,12 @@ def test_the_metrics_are_of_the_machine_and_not_of_a_mood(server: Server) -> Non
     assert values["process_cpu_seconds"] > 0
     assert "musicond_temperature_celsius" not in values, "a machine that does not tell"
     for word in ("happy", "mood", "Sunny"):
-        assert word not in found.decode()
+        assert word not in content.decode()
 
 
 def test_the_recent_log_is_told(server: Server) -> None:
-    status, found, _ = ask(server, "GET", "/api/v1/log")
-    assert (status, found["lines"][0]["level"]) == (200, "WARNING")
+    status, content, _ = ask(server, "GET", "/api/v1/log")
+    assert (status, content["lines"][0]["level"]) == (200, "WARNING")
 
 
 def test_what_the_api_takes_is_what_the_core_knows() -> None:

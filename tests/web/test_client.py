@@ -89,7 +89,7 @@ def stranger(path: Path, answer: bytes | None) -> Iterator[None]:
     done = threading.Event()
 
     def serve() -> None:
-        connection, _ = door.accept()
+        connection, _ = listener.accept()
         with connection:
             connection.recv(4096)
             if answer is None:
@@ -97,9 +97,9 @@ def stranger(path: Path, answer: bytes | None) -> Iterator[None]:
             else:
                 connection.sendall(answer)
 
-    with socket.socket(socket.AF_UNIX) as door:
-        door.bind(str(path))
-        door.listen()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
         thread = threading.Thread(target=serve)
         thread.start()
         yield

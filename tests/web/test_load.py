@@ -7,7 +7,7 @@ import pytest
 from tools.measure_page import measure
 
 TRIES = 3
-"""A machine that is busy with something else may spoil one or two."""
+"""A machine that is busy with something else may spoil one or two tries."""
 
 
 @pytest.mark.alone
@@ -15,9 +15,9 @@ TRIES = 3
 def test_fifty_pages_half_of_them_slow_do_not_hold_up_the_watch_loop() -> None:
     ratios = []
     for _ in range(TRIES):
-        found = measure(seconds=2.0, rounds=2)
-        assert found["memory_after_mib"] < found["memory_before_mib"] + 20, "no growth"
-        ratios.append(found["ratio"])
-        if found["ratio"] <= 1.1:
+        result = measure(seconds=2.0, rounds=2)
+        assert result["memory_after_mib"] < result["memory_before_mib"] + 20, "no growth"
+        ratios.append(result["ratio"])
+        if result["ratio"] <= 1.1:
             return
     pytest.fail(f"a step takes {ratios} times as long as without them")

@@ -1,4 +1,4 @@
-"""The OpenAPI document: valid, complete, and true of what is answered."""
+"""The OpenAPI document: valid, complete, and true of the responses."""
 
 from __future__ import annotations
 
@@ -53,17 +53,17 @@ FULL = Playback(
 
 
 def test_the_document_is_valid_and_names_every_address() -> None:
-    made = document(ENDPOINTS)
-    validate(made)
-    assert len(made["paths"]) == len(RESOURCE_ROUTES) + len(COMMAND_ROUTES) + len(ACTION_ROUTES)
-    names = [each["operationId"] for path in made["paths"].values() for each in path.values()]
+    openapi = document(ENDPOINTS)
+    validate(openapi)
+    assert len(openapi["paths"]) == len(RESOURCE_ROUTES) + len(COMMAND_ROUTES) + len(ACTION_ROUTES)
+    names = [operation["operationId"] for path in openapi["paths"].values() for operation in path.values()]
     assert len(names) == len(set(names))
 
 
 def test_it_is_served_as_it_is_made(server: Server) -> None:
-    status, found, _ = ask(server, "GET", "/api/v1/openapi.json")
-    assert (status, found) == (200, json.loads(json.dumps(document({}))))
-    assert not [path for path in found["paths"] if path.startswith("/api/v1/catalogue")], "only what there is"
+    status, content, _ = ask(server, "GET", "/api/v1/openapi.json")
+    assert (status, content) == (200, json.loads(json.dumps(document({}))))
+    assert not [path for path in content["paths"] if path.startswith("/api/v1/catalogue")], "only what there is"
 
 
 @pytest.mark.parametrize(
@@ -76,8 +76,8 @@ def test_it_is_served_as_it_is_made(server: Server) -> None:
     ],
 )
 def test_the_state_is_as_described(outcome: Outcome | None) -> None:
-    found = json.loads(responses.to_json(responses.state_json(outcome, good_health())))
-    jsonschema.Draft202012Validator(STATE).validate(found)
+    content = json.loads(responses.to_json(responses.state_json(outcome, good_health())))
+    jsonschema.Draft202012Validator(STATE).validate(content)
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode))
@@ -85,26 +85,26 @@ def test_no_request_that_is_described_and_none_that_is_not_meets_a_bug(
     full_server: FullServer, mode: GenerationMode
 ) -> None:
     """No 500, and no answer of a status or form that the document does not name."""
-    made = full_server.document()
+    openapi = full_server.document()
     for path in ("/api/v1/events", "/api/v1/preview"):  # they do not end by themselves
-        del made["paths"][path]
-    schema = schemathesis.openapi.from_dict(made)
+        del openapi["paths"][path]
+    schema = schemathesis.openapi.from_dict(openapi)
     schema.config.base_url = full_server.output.address
-    asked: set[str] = set()
-    for found in schema.get_all_operations():
-        operation: Any = found.ok()  # type: ignore[union-attr]  # a fault fails the test
+    sent: set[str] = set()
+    for result in schema.get_all_operations():
+        operation: Any = result.ok()  # type: ignore[union-attr]  # an error fails the test
         if mode is GenerationMode.NEGATIVE and not operation.body:
             continue
 
         @settings(HURRY)
         @given(case=operation.as_strategy(generation_mode=mode))
-        def one(case: Any) -> None:
+        def send(case: Any) -> None:
             case.call_and_validate(checks=CHECKS)
-            asked.add(case.operation.label)
+            sent.add(case.operation.label)
 
-        one()
-    assert len(asked) == sum(
-        mode is GenerationMode.POSITIVE or "requestBody" in each
-        for path in made["paths"].values()
-        for each in path.values()
+        send()
+    assert len(sent) == sum(
+        mode is GenerationMode.POSITIVE or "requestBody" in operation
+        for path in openapi["paths"].values()
+        for operation in path.values()
     )

@@ -42,8 +42,8 @@ def shown(tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def live(shown: Server, chromium: Any) -> Iterator[Any]:
-    with opened(chromium, shown.output.address) as found:
-        yield found
+    with opened(chromium, shown.output.address) as tab:
+        yield tab
 
 
 def width(page: Any) -> int:
@@ -128,15 +128,15 @@ def test_a_page_whose_link_is_void_says_how_to_get_a_new_one(tmp_path: Path, chr
     server.output.accept(HAPPY)
     context = chromium.new_context(locale="en")
     context.set_default_timeout(15_000)
-    found = context.new_page()
-    found.goto(f"{server.output.address}/?token={TOKEN}")
-    found.wait_for_selector("#link:has-text('Watching')")
+    tab = context.new_page()
+    tab.goto(f"{server.output.address}/?token={TOKEN}")
+    tab.wait_for_selector("#link:has-text('Watching')")
     listen = f"127.0.0.1:{server.port}"
     server.output.stop()
-    found.wait_for_selector("#offline:has-text('tries again by itself')")
+    tab.wait_for_selector("#offline:has-text('tries again by itself')")
     server.token = SecretStr(TOKEN[::-1])
     server.output = server.again(listen)
     server.output.start()
-    found.wait_for_selector("#offline:has-text('musicond page-link')", timeout=30_000)
+    tab.wait_for_selector("#offline:has-text('musicond page-link')", timeout=30_000)
     context.close()
     server.output.stop()

@@ -55,9 +55,7 @@ class Viewer:
             assert line, "the stream has ended"
             content += line
         start, end = content.index(b"\xff\xd8"), content.rindex(b"\xff\xd9") + 2
-        found = cv2.imdecode(np.frombuffer(content[start:end], np.uint8), cv2.IMREAD_COLOR)
-        assert found is not None
-        return np.asarray(found, np.uint8)
+        return picture(content[start:end])
 
     def close(self) -> None:
         self.answer.close()
@@ -65,15 +63,15 @@ class Viewer:
 
 
 def picture(jpeg: bytes) -> NDArray[np.uint8]:
-    found = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-    assert found is not None
-    return np.asarray(found, np.uint8)
+    pixels = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert pixels is not None
+    return np.asarray(pixels, np.uint8)
 
 
 def test_without_the_switch_there_is_none(server: Server) -> None:
     server.output.accept(HAPPY)
-    status, found, _ = ask(server, "GET", "/api/v1/preview")
-    assert (status, "web.preview: true" in found["error"]) == (404, True)
+    status, content, _ = ask(server, "GET", "/api/v1/preview")
+    assert (status, "web.preview: true" in content["error"]) == (404, True)
     assert ask(server, "GET", "/api/v1/state")[1]["preview"] is False
 
 
@@ -140,41 +138,41 @@ def test_the_rate_is_capped(shown: Server) -> None:
 
 
 def test_nobody_looks_so_nothing_is_kept_or_drawn() -> None:
-    preview, asked = Preview(), [0]
-    preview.show(frame(coloured=True, asked=asked), HAPPY)
+    preview, calls = Preview(), [0]
+    preview.show(frame(coloured=True, calls=calls), HAPPY)
     assert preview.jpeg(-1) is None
-    assert asked == [0]
+    assert calls == [0]
 
 
 def test_only_the_newest_frame_is_kept_and_none_when_private_or_alone() -> None:
     preview = Preview()
     assert preview.add_viewer()
     first, second, third = frame(), frame(), frame()
-    kept = [weakref.ref(each.grey) for each in (first, second, third)]
+    references = [weakref.ref(shown.grey) for shown in (first, second, third)]
     preview.show(first, HAPPY)
     del first
     preview.show(second, replace(HAPPY, seq=2))
     del second
-    assert kept[0]() is None
-    assert kept[1]() is not None
+    assert references[0]() is None
+    assert references[1]() is not None
     preview.clear()
-    assert kept[1]() is None
+    assert references[1]() is None
     preview.show(third, replace(HAPPY, seq=3))
     del third
     preview.remove_viewer()
-    assert kept[2]() is None
+    assert references[2]() is None
 
 
 def test_a_frame_is_drawn_once_for_a_viewer() -> None:
     preview = Preview()
     preview.add_viewer()
     preview.show(frame(), HAPPY)
-    found = preview.jpeg(-1)
-    assert found is not None
-    assert preview.jpeg(found[0]) is None
+    encoded = preview.jpeg(-1)
+    assert encoded is not None
+    assert preview.jpeg(encoded[0]) is None
     again = preview.jpeg(-1)
     assert again is not None
-    assert again[1] is found[1], "a second viewer is sent the same bytes"
+    assert again[1] is encoded[1], "a second viewer is sent the same bytes"
     preview.remove_viewer()
     preview.add_viewer()
     assert preview.jpeg(-1) is None, "nothing is kept once nobody looks"

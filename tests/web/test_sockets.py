@@ -1,4 +1,4 @@
-"""Who opens connections and asks nothing locks nobody out: neither the page nor the command line."""
+"""Connections without a request lock out neither the page nor the command line."""
 
 from __future__ import annotations
 
@@ -72,11 +72,11 @@ def test_more_connections_than_allowed_are_refused_and_the_command_line_is_not(
     monkeypatch.setattr(sockets, "MAX_CONNECTIONS", 30)
     with ExitStack() as held:
         many = [held.enter_context(connected(server)) for _ in range(sockets.MAX_CONNECTIONS)]
-        for each in many:
-            each.sendall(b"GET ")
+        for connection in many:
+            connection.sendall(b"GET ")
         with connected(server) as late:
             assert closed(late)
         assert ControlClient(server.path).state()
     deadline = time.monotonic() + DEADLINE_S
-    while not answered(server):  # it learns one by one that they are gone
+    while not answered(server):  # the server notices one by one that they are closed
         assert time.monotonic() < deadline

@@ -1,4 +1,4 @@
-"""Every text of the page stands in both languages, in one place; and German speaks everywhere."""
+"""Every text of the page stands in both languages, in one place; and German is shown everywhere."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ STATIC = Path(static_files.__file__).with_name("static")
 
 
 @pytest.mark.browser
-def test_german_speaks_everywhere_and_can_be_switched(server: Server, chromium: Any) -> None:
+def test_german_is_shown_everywhere_and_can_be_switched(server: Server, chromium: Any) -> None:
     server.output.accept(HAPPY)
     context = chromium.new_context(locale="de-AT")
     context.set_default_timeout(10_000)
-    found = context.new_page()
-    found.goto(f"{server.output.address}/#now")
-    found.wait_for_selector("#word:text-is('Fröhlich')")
-    assert found.get_attribute("html", "lang") == "de"
-    assert found.locator("nav").inner_text().split() == ["Jetzt", "Musik", "Verlauf", "Gerät", "Über"]
-    found.click("#language")
-    found.wait_for_selector("#word:text-is('Happy')")
-    found.reload()
-    found.wait_for_selector("#word:text-is('Happy')")
+    tab = context.new_page()
+    tab.goto(f"{server.output.address}/#now")
+    tab.wait_for_selector("#word:text-is('Fröhlich')")
+    assert tab.get_attribute("html", "lang") == "de"
+    assert tab.locator("nav").inner_text().split() == ["Jetzt", "Musik", "Verlauf", "Gerät", "Über"]
+    tab.click("#language")
+    tab.wait_for_selector("#word:text-is('Happy')")
+    tab.reload()
+    tab.wait_for_selector("#word:text-is('Happy')")
     context.close()
 
 
@@ -44,53 +44,53 @@ def test_german_words_the_reason_and_what_holds_the_music(server: Server, chromi
     server.output.accept(replace(HAPPY, recommendation=shown, playback=held))
     context = chromium.new_context(locale="de-DE")
     context.set_default_timeout(10_000)
-    found = context.new_page()
-    found.goto(f"{server.output.address}/#now")
+    tab = context.new_page()
+    tab.goto(f"{server.output.address}/#now")
     words = (
         "Traurig, zum Aufhellen: Lied 1 bis 5 auf dem Weg, 2 davon gefielen schon. Ruhezeit: aus der ruhigeren Hälfte."
     )
-    found.wait_for_selector(f"#reason:text-is('{words}')")
-    found.wait_for_selector("#player-holding:text-is('Ruhezeit bis 07:00')")
+    tab.wait_for_selector(f"#reason:text-is('{words}')")
+    tab.wait_for_selector("#player-holding:text-is('Ruhezeit bis 07:00')")
     mixed = replace(shown, explanation=Explanation(Strategy.MIX, Novelty.NEW, other=Emotion.HAPPY))
     server.output.accept(replace(HAPPY, seq=2, recommendation=mixed))
-    found.wait_for_selector("#reason:text-is('Traurig mit etwas Fröhlich: 3 Lieder, noch nicht angeboten.')")
-    found.click("#language")
-    found.wait_for_selector("#reason:text-is('Sad, to be lifted')")
+    tab.wait_for_selector("#reason:text-is('Traurig mit etwas Fröhlich: 3 Lieder, noch nicht angeboten.')")
+    tab.click("#language")
+    tab.wait_for_selector("#reason:text-is('Sad, to be lifted')")
     context.close()
 
 
 def test_every_reason_of_the_daemon_has_german_words() -> None:
-    wanted = {f"hold_{each}" for each in BlockReason} | {f"why_{each}" for each in (*Strategy, *Novelty, "quiet")}
+    wanted = {f"hold_{reason}" for reason in BlockReason} | {f"why_{key}" for key in (*Strategy, *Novelty, "quiet")}
     assert wanted == {key for key in texts() if key.startswith(("why_", "hold_"))}
 
 
 def texts() -> dict[str, list[str]]:
     raw = (STATIC / "texts.js").read_text("utf-8").partition("TEXTS = ")[2].strip().removesuffix(";")
-    found: dict[str, list[str]] = json.loads(re.sub(r"^(\w+):", r'"\1": ', raw, flags=re.MULTILINE))
-    return found
+    both: dict[str, list[str]] = json.loads(re.sub(r"^(\w+):", r'"\1": ', raw, flags=re.MULTILINE))
+    return both
 
 
 def test_every_text_stands_in_both_languages_and_nowhere_else() -> None:
-    found = texts()
-    for key, both in found.items():
+    pairs = texts()
+    for key, both in pairs.items():
         assert len(both) == len(set(both)) <= 2, f"{key}: a text that is the same in both languages stands once"
         ours = both[0] != ""
         assert ours or key.startswith(("why_", "hold_")), f"{key}: only what the daemon says itself has no English text"
-        assert all(each.strip() for each in both[not ours :]), key
+        assert all(text.strip() for text in both[not ours :]), key
         if ours:
             assert sorted(re.findall(r"\{\w+\}", both[0])) == sorted(re.findall(r"\{\w+\}", both[-1])), key
     html = (STATIC / "index.html").read_text("utf-8")
     named = set(re.findall(r"data-t(?:-label|-alt)?=\"?(\w+)", html))
-    assert named <= set(found)
+    assert named <= set(pairs)
     body = re.sub(
         r"<noscript>.*?</noscript>|<!--.*?-->|<title>.*?</title>|<text [^>]*>http[^<]*", "", html, flags=re.DOTALL
     )
-    words = [each.strip() for each in re.findall(r">([^<]+)<", body)]
-    assert [each for each in words if each and each not in ("&nbsp;", "musicond")] == []
+    words = [word.strip() for word in re.findall(r">([^<]+)<", body)]
+    assert [word for word in words if word and word not in ("&nbsp;", "musicond")] == []
     for script in STATIC.glob("*.js"):
         if script.name == "texts.js":
             continue
         code = script.read_text("utf-8")
-        asked = re.findall(r"\bt\(\"(\w+)\"", code)
-        assert set(asked) <= set(found), script.name
+        used = re.findall(r"\bt\(\"(\w+)\"", code)
+        assert set(used) <= set(pairs), script.name
         assert re.findall(r"\"[A-Z][a-z]+ [a-z]+[^\"]*\"", code) == [], f"{script.name} holds a text"

@@ -29,21 +29,21 @@ VIEWS = ("start", "now", "music", "history", "device", "about")
 
 @pytest.fixture
 def page(full_server: FullServer, chromium: Any) -> Iterator[Any]:
-    with opened(chromium, full_server.output.address) as found:
-        yield found
+    with opened(chromium, full_server.output.address) as tab:
+        yield tab
 
 
-def order(full_server: FullServer) -> list[str]:
+def titles(full_server: FullServer) -> list[str]:
     with CatalogueEditor.open(full_server.folder / "catalogue.sqlite") as lists:
-        return [each.title for each in lists.entries(Emotion.HAPPY)]
+        return [entry.title for entry in lists.entries(Emotion.HAPPY)]
 
 
 def songs(page: Any) -> list[str]:
-    return [str(each) for each in page.locator("#songs b").all_inner_texts()]
+    return [str(title) for title in page.locator("#songs b").all_inner_texts()]
 
 
 def test_songs_are_added_moved_removed_and_brought_back(full_server: FullServer, page: Any) -> None:
-    before = order(full_server)
+    before = titles(full_server)
     go(page, "music")
     page.wait_for_selector("#moods [data-mood=happy][aria-pressed=true]")
     page.locator("#songs b").nth(9).wait_for()
@@ -51,14 +51,14 @@ def test_songs_are_added_moved_removed_and_brought_back(full_server: FullServer,
     assert text(page, "#count") == "25 songs."
     page.locator("#songs li").nth(1).get_by_role("button", name="up").click()
     page.locator(f"#songs li:first-child b:text-is({before[1]!r})").wait_for()
-    assert order(full_server)[:3] == [before[1], before[0], before[2]]
+    assert titles(full_server)[:3] == [before[1], before[0], before[2]]
     page.locator("#songs li").nth(0).get_by_role("button", name="Remove").click()
     page.wait_for_selector("#undo-line:not([hidden])")
     page.locator("#count:text-is('24 songs.')").wait_for()
-    assert before[1] not in order(full_server)
+    assert before[1] not in titles(full_server)
     page.click("#undo")
     page.locator("#count:text-is('25 songs.')").wait_for()
-    assert sorted(order(full_server)) == sorted(before)
+    assert sorted(titles(full_server)) == sorted(before)
     page.fill("#song-title", "Mine")
     page.fill("#song-artist", "Me")
     page.fill("#song-link", "https://open.spotify.com/intl-de/track/4uLU6hMCjMI75M1A2tKUQC?si=x")
@@ -67,8 +67,8 @@ def test_songs_are_added_moved_removed_and_brought_back(full_server: FullServer,
     page.click("#more")
     page.locator("#songs li:last-child b:text-is('Mine')").wait_for()
     with CatalogueEditor.open(full_server.folder / "catalogue.sqlite") as lists:
-        made = lists.entries(Emotion.HAPPY)[-1]
-    assert (made.track_id, made.origin) == ("spotify:track:4uLU6hMCjMI75M1A2tKUQC", "own")
+        entry = lists.entries(Emotion.HAPPY)[-1]
+    assert (entry.track_id, entry.origin) == ("spotify:track:4uLU6hMCjMI75M1A2tKUQC", "own")
 
 
 def test_each_mood_has_its_list_and_its_sources(full_server: FullServer, page: Any) -> None:
@@ -80,14 +80,14 @@ def test_each_mood_has_its_list_and_its_sources(full_server: FullServer, page: A
     page.click("#source-form button")
     page.locator("#sources li:nth-child(2) b:text-is('spotify:Rainy days')").wait_for()
     page.locator("#progress:has-text('no songs in it')").wait_for()
-    told = full_server.librarian.run_action("sources", {})
-    assert told["lists"][Emotion.SAD] == ("starter", "spotify:Rainy days")  # type: ignore[index]
-    assert told["lists"][Emotion.HAPPY] == ("starter",)  # type: ignore[index]
+    sources = full_server.maintenance.run_action("sources", {})
+    assert sources["lists"][Emotion.SAD] == ("starter", "spotify:Rainy days")  # type: ignore[index]
+    assert sources["lists"][Emotion.HAPPY] == ("starter",)  # type: ignore[index]
     page.get_by_role("button", name="Move spotify:Rainy days up").click()
     page.locator("#sources li:nth-child(1) b:text-is('spotify:Rainy days')").wait_for()
     page.click("#source-reset")
     page.wait_for_selector("#source-reset", state="hidden")
-    assert full_server.librarian.run_action("sources", {})["chosen"] == []
+    assert full_server.maintenance.run_action("sources", {})["chosen"] == []
 
 
 def test_the_history_is_a_chart_and_a_table_and_can_be_deleted(full_server: FullServer, page: Any) -> None:
@@ -200,19 +200,19 @@ def test_axe_finds_no_serious_fault(
     )
     context.set_default_timeout(15_000)
     page = context.new_page()
-    faults = []
+    violations = []
     for view in VIEWS:
         page.goto(f"{full_server.output.address}/#{view}")
         page.wait_for_selector(f"#view-{view}:not([hidden])")
         page.wait_for_load_state("networkidle") if view != "now" else page.wait_for_selector("#player:not([hidden])")
-        found = axe.run(page).response["violations"]
-        faults += [
-            f"{view}: {each['id']}: {each['nodes'][0]['html'][:120]}"
-            for each in found
-            if each["impact"] in ("serious", "critical", "moderate")
+        response = axe.run(page).response
+        violations += [
+            f"{view}: {violation['id']}: {violation['nodes'][0]['html'][:120]}"
+            for violation in response["violations"]
+            if violation["impact"] in ("serious", "critical", "moderate")
         ]
     context.close()
-    assert not faults, "\n".join(faults)
+    assert not violations, "\n".join(violations)
 
 
 def test_the_keyboard_reaches_everything(full_server: FullServer, page: Any) -> None:

@@ -1,11 +1,11 @@
-// Opens the stream of the state, shows the view that the address names, and what is always at hand.
+// The stream of the state, the choice of the view by the address, and the controls of every view.
 import { $, all, ask, element, keep, language, on, refusal, remembered, set, show, sign, t, time, translate } from "./page.js";
 import { showNow, tick, leaveNow } from "./now.js";
 import { openMusic, showMusic } from "./music.js";
 import { openHistory, showHistory } from "./history.js";
 import { openDevice, openStart, showDevice } from "./device.js";
 
-const SILENCE_MS = 20000; // the server tells something every 15 s
+const SILENCE_MS = 20000; // the server sends at least a comment every 15 s
 const RETRY_MS = [1000, 2000, 5000, 10000];
 const LINKS = { yes: "live", dark: "idle", paused: "idle", private: "idle", no_camera: "idle" };
 const VIEWS = {
@@ -86,7 +86,7 @@ function connected() {
 function lost(refused) {
 	const first = !document.body.classList.contains("stale");
 	disconnect();
-	VIEWS[view].leave?.(); // a picture that stands still would look alive
+	VIEWS[view].leave?.(); // a frozen picture would look live
 	document.body.classList.add("stale");
 	$("link").dataset.link = "lost";
 	set("link-text", t("lost"));
@@ -113,7 +113,7 @@ function connect() {
 		shown(JSON.parse(event.data));
 		enable();
 	});
-	source.onerror = ({ target }) => lost(target.readyState === EventSource.CLOSED); // then EventSource would not try again
+	source.onerror = ({ target }) => lost(target.readyState === EventSource.CLOSED); // EventSource does not reconnect then
 }
 
 on("privacy", "click", () => ask("privacy", { on: !last.controls.private }));
@@ -136,7 +136,7 @@ document.querySelector(".skip").addEventListener("click", (event) => {
 });
 
 addEventListener("hashchange", () => open(named(), true));
-// A page that nobody sees asks for nothing.
+// A hidden page closes its streams.
 document.addEventListener("visibilitychange", () => {
 	if (!document.hidden) return connect();
 	VIEWS[view].leave?.();

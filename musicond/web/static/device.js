@@ -1,4 +1,4 @@
-// The views Device and Welcome: how the machine is, what is to be done, the sign-in at Spotify, and the log.
+// The views Device and Welcome: the health of the machine, the next steps, the sign-in at Spotify, and the log.
 import { $, announce, ask, duration, element, fullDay, number, on, redraw, set, show, sign, t, tell, time } from "./page.js";
 
 const SIGNS = { ok: "ok", warning: "warning", failed: "warning" };

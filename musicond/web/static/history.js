@@ -1,4 +1,4 @@
-// The view History: a bar for each day, its moods stacked, and the same as a table.
+// The view History: a bar for each day with its moods stacked, and a table of the same figures.
 import { $, ask, day, drawn, element, fullDay, noon, number, on, set, show, t, toast } from "./page.js";
 
 const MOODS = ["happy", "surprise", "neutral", "sad", "fear", "angry", "disgust", "unsure"];

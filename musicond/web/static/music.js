@@ -1,8 +1,8 @@
-// The view Music: how it follows the mood, the songs of each mood, and from where they come.
+// The view Music: the policy, the songs of each mood, and their sources.
 import { $, EMOTIONS, announce, ask, command, element, lineItem, on, redraw, set, show, signButton, t, toast } from "./page.js";
 
 const POLICIES = ["", "match", "lift", "steady"];
-const FIRST = 10; // songs shown before a person asks for all
+const FIRST = 10; // songs shown until "more" is clicked
 const POLL_MS = 700;
 
 let mood = "happy";
@@ -66,7 +66,7 @@ function songItem(song, index) {
 }
 
 async function move(song, by) {
-	const ids = songs.map((each) => each.track_id); // loaded anew since the line was drawn, perhaps
+	const ids = songs.map((each) => each.track_id); // may have been reloaded since the line was drawn
 	const from = ids.indexOf(song.track_id);
 	if (from < 0 || !(from + by in ids)) return load();
 	[ids[from], ids[from + by]] = [ids[from + by], ids[from]];

@@ -1,11 +1,11 @@
-// The view Now: the mood, the player, what is recommended, the reading, and the live picture.
+// The view Now: the mood, the player, the recommendation, the scores, and the live picture.
 import {
 	$, EMOTIONS, all, announce, ask, command, complain, day, duration, element, lineItem, on, percent, redraw, refusal, said, set,
 	show, signButton, t, tell, time, toast,
 } from "./page.js";
 
 let looking = false; // the live picture is wanted
-let dragging = false; // a hand is on the volume
+let dragging = false; // a person moves the volume slider
 let wished = null; // the latest volume that is not sent yet
 let sending = false;
 const rated = new Map(); // verdicts given on this page, by song
@@ -142,7 +142,7 @@ function showLive({ preview, watching }) {
 	if (visible === !$("picture").hidden) return;
 	show("picture", visible);
 	if (visible) $("picture").src = `/api/v1/preview?${Date.now()}`;
-	else $("picture").removeAttribute("src"); // ends the stream: nothing is drawn for nobody
+	else $("picture").removeAttribute("src"); // ends the stream: without viewers nothing is drawn
 }
 
 export function showNow(state) {
@@ -209,7 +209,7 @@ on("live-show", "click", () => {
 });
 on("picture", "error", async () => {
 	if (!$("picture").hasAttribute("src")) return;
-	leaveNow(); // the next state asks again, unless it is refused
+	leaveNow(); // the next state requests it again, unless it is refused
 	const why = await refusal("preview");
 	if (!why) return;
 	looking = false;

@@ -1,4 +1,4 @@
-// What every view uses: texts in the person's language, elements made without markup, and what is sent to the daemon.
+// Shared by all views: texts in the person's language, elements made without markup, and requests to the daemon.
 import { LANGUAGES, TEXTS } from "./texts.js";
 
 export const EMOTIONS = ["happy", "surprise", "neutral", "sad", "fear", "angry", "disgust"];
@@ -17,7 +17,7 @@ export function t(key, values = {}) {
 	return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
-// What the daemon says in English, in the person's language where there is a text for it.
+// Returns an English text of the daemon in the person's language, if there is a translation.
 export const said = (key, text, values) => (key in TEXTS && t(key, values)) || text;
 
 const locale = navigator.languages.find((tag) => tag.startsWith(language)) || language;
@@ -44,7 +44,7 @@ export function show(id, visible) {
 	if ($(id).hidden === visible) $(id).hidden = !visible;
 }
 
-// All text from outside goes in as text, never as markup.
+// Text from outside is inserted as text, never as markup.
 export function element(tag, text, className) {
 	const made = document.createElement(tag);
 	if (text !== undefined && text !== null) made.textContent = text;
@@ -78,7 +78,7 @@ export function signButton(name, label, act) {
 	return made;
 }
 
-// A line with a song or a list, and its link where that is safe.
+// Returns a line with a song or a list, and its link if that is safe.
 export function lineItem({ title, artist, album, link }, ...first) {
 	const item = element("li");
 	const text = element("div", undefined, "song");
@@ -94,7 +94,7 @@ export function lineItem({ title, artist, album, link }, ...first) {
 	return item;
 }
 
-// Draws anew only when what is to be shown has changed, so that focus and selection stay.
+// Redraws only after a change, so that focus and selection stay.
 export function redraw(node, key, make) {
 	const text = JSON.stringify([language, key]);
 	if (node.dataset.key === text) return;
@@ -102,7 +102,7 @@ export function redraw(node, key, make) {
 	node.replaceChildren(...make());
 }
 
-// What there is to say, and nothing where there is not.
+// Shows a text, or hides its element if there is none.
 export function tell(id, text) {
 	show(id, Boolean(text));
 	set(id, text || "");
@@ -112,7 +112,7 @@ export function announce(text) {
 	set("announce", text);
 }
 
-// What a person has just done is shown too, for a moment.
+// Announces a person's action and shows it for a moment.
 let toasted = 0;
 export function toast(text) {
 	announce(text);
@@ -123,11 +123,11 @@ export function toast(text) {
 
 export const complain = (text) => tell("error", text);
 
-// Returns the answer, or null after having said why there is none; without a body it only reads.
+// Returns the response, or null after showing the error; with a body of null it is a GET.
 export async function ask(what, body = {}, { quietly = false } = {}) {
 	if (!quietly) complain("");
 	try {
-		const signal = AbortSignal.timeout?.(what.includes("/") ? 30000 : 10000); // longer than the daemon takes to say that it is busy
+		const signal = AbortSignal.timeout?.(what.includes("/") ? 30000 : 10000); // longer than the daemon waits before it answers that it is busy
 		const sent = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
 		const answer = await fetch(`/api/v1/${what}`, { signal, ...(body && sent) });
 		const found = await answer.json();
@@ -139,7 +139,7 @@ export async function ask(what, body = {}, { quietly = false } = {}) {
 	}
 }
 
-// Why a stream is refused; "" where it is not, not for long (409), or nobody answers.
+// Returns why a stream is refused; "" if it is not, or only for a moment (409), or if nobody answers.
 export async function refusal(what) {
 	try {
 		const answer = await fetch(`/api/v1/${what}`, { signal: AbortSignal.timeout?.(10000) });
@@ -149,7 +149,7 @@ export async function refusal(what) {
 	return "";
 }
 
-// One command at a time; not disabled meanwhile, as that would take the keyboard's focus away.
+// Sends one command at a time; the controls are not disabled meanwhile, as that would lose the keyboard's focus.
 let busy = false;
 export async function command(what, body) {
 	if (busy) {
