@@ -1,4 +1,4 @@
-"""The page in a real browser: what it shows, that every button reaches the daemon, and that it recovers alone."""
+"""The page in a real browser: its content, its commands, and the recovery of its connection."""
 
 from __future__ import annotations
 

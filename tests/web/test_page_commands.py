@@ -1,4 +1,4 @@
-"""What a person switches on the page arrives, also while another command is under way, and is seen to have arrived."""
+"""The commands of the page: they arrive while another one is in progress, and the page confirms them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Songs put in order on the page, also after the list has been loaded anew or grown past what is shown."""
+"""The order of songs on the page, also after a reload and in lists longer than the part shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The live picture and the stream of the state: they come back by themselves, and say why they are refused."""
+"""The live picture and the stream of the state: they reconnect, and the page shows why they are refused."""
 
 from __future__ import annotations
 

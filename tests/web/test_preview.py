@@ -1,4 +1,4 @@
-"""The live picture: only where it is switched on, only while someone looks, and never longer than the newest frame."""
+"""The live picture: only if it is switched on and has viewers, and of the newest frame alone."""
 
 from __future__ import annotations
 

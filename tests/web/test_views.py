@@ -1,4 +1,4 @@
-"""The views behind the first one, in a real browser with a real catalogue and history; and the live picture."""
+"""The views of the page in a real browser, with a real catalogue and history; and the live picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-// Every text of the page: in English, then in German where it differs; "" is for what the daemon says itself. After the = stands JSON but for its keys.
+// All texts of the page: in English, then in German if it differs; "" stands for a text of the daemon. After the = it is JSON, except for the keys.
 export const LANGUAGES = ["en","de"];
 export const TEXTS = {
 language:["Deutsch","English"],
