@@ -34,7 +34,7 @@ class CatalogueError(MusicondError):
 
 
 class CommandError(MusicondError):
-    """What a person asks for makes no sense now (to like a song where none is shown); the text says why."""
+    """A command makes no sense now, such as a like while no song is shown; the text says why."""
 
 
 class ListError(MusicondError):
@@ -43,9 +43,9 @@ class ListError(MusicondError):
     def __init__(self, text: str, *, wait_s: float | None = None, gone: bool = False) -> None:
         super().__init__(text)
         self.wait_s = wait_s
-        """Seconds after which it may go better; None: it does not say."""
+        """Seconds after which a new attempt may succeed; None: unknown."""
         self.gone = gone
-        """It is not there, or nothing is in it: to ask again is of no use before a person changes something."""
+        """The list is missing or empty: no new attempt succeeds before a person changes something."""
 
 
 class OutputError(MusicondError):
@@ -53,20 +53,20 @@ class OutputError(MusicondError):
 
 
 class PlaybackError(MusicondError):
-    """The speaker, its service or its account can't do it now; the text says why and what to do."""
+    """The playback device, its service or its account can't do it now; the text says why and what to do."""
 
     def __init__(self, text: str, *, wait_s: float | None = None, sign_in: bool = False, gone: bool = False) -> None:
         super().__init__(text)
         self.wait_s = wait_s
-        """Seconds before which it must not be asked again; None: it does not say."""
+        """Seconds in which it must not be asked again; None: unknown."""
         self.sign_in = sign_in
         """A person has to sign in first."""
         self.gone = gone
-        """What was asked for is not there, or not for us."""
+        """The item is missing, or not accessible to us."""
 
 
 class ConfigError(MusicondError):
-    """The configuration can't be used; `faults` holds one line each: where, what, and what would be right."""
+    """The configuration can't be used; `faults` holds a line for each error: where, what, and what would be right."""
 
     exit_code = CONFIG
 
@@ -88,4 +88,4 @@ class NotRunning(ControlError):  # noqa: N818 - a state of the daemon, not a fau
 
 
 class NotUnderstood(ControlError):  # noqa: N818 - says what it is
-    """The daemon can make no sense of what was sent: send something else."""
+    """The daemon does not understand the request."""

@@ -1,10 +1,8 @@
-"""The history, where it is switched on: minutes of each mood and day, a small file for each month."""
+"""The history: minutes of each mood and day, in one small file a month."""
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 import re
 import time
 from collections import defaultdict, deque
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from musicond.core.models import Mood, Watching
 from musicond.errors import ListError
+from musicond.runtime.json_file import JsonFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,44 +23,44 @@ log = logging.getLogger(__name__)
 
 FOLDER = "history"
 FLUSH_S = 900.0
-"""For so long minutes may wait to be stored."""
-LONGEST_TURN_S = 10.0
-"""Between two outcomes; what is longer was no watching."""
+"""Longest wait of minutes before they are stored."""
+MAX_TURN_S = 10.0
+"""Longest time between two outcomes that counts; in a longer one nothing was watched."""
 FILE = re.compile(r"^\d{4}-\d{2}\.json$")
 
 Days = dict[str, dict[str, float]]
-"""By day (YYYY-MM-DD) and mood: minutes."""
+"""Minutes by day (YYYY-MM-DD) and mood."""
 
 
 class HistoryBook:
-    """The files; for one thread at a time. Raises OSError."""
+    """The files of the history; for one thread at a time. Raises OSError."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def days(self) -> Days:
-        """Return all that is kept, in the order of days."""
-        found: Days = {}
+        """Return the whole history, in the order of days."""
+        days: Days = {}
         for file in self._files():
-            found.update(self._month(file))
-        return dict(sorted(found.items()))
+            days.update(self._load(file))
+        return dict(sorted(days.items()))
 
     def add(self, minutes: Mapping[tuple[str, str], float], oldest: date) -> None:
-        """Add minutes by day and mood, and drop days before `oldest`."""
+        """Add minutes by day and mood, and delete the days before `oldest`."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         months: dict[str, Days] = defaultdict(dict)
-        for (day, mood), more in minutes.items():
-            month = months[day[:7]] = months[day[:7]] or self._month(self._folder / f"{day[:7]}.json")
+        for (day, mood), amount in minutes.items():
+            month = months[day[:7]] = months[day[:7]] or self._load(self._folder / f"{day[:7]}.json")
             moods = month.setdefault(day, {})
-            moods[mood] = round(moods.get(mood, 0.0) + more, 2)
+            moods[mood] = round(moods.get(mood, 0.0) + amount, 2)
         for name, days in months.items():
-            self._write(self._folder / f"{name}.json", days)
+            JsonFile(self._folder / f"{name}.json").save(days, sorted_lines=True)
         for file in self._files():
             if file.stem <= oldest.isoformat()[:7]:
                 self._prune(file, oldest)
 
     def delete(self) -> int:
-        """Delete everything; return how many days it was."""
+        """Delete the whole history; return the number of days in it."""
         count = len(self.days())
         for file in [*self._files(), *self._folder.glob("*.damaged")]:
             file.unlink()
@@ -70,41 +69,31 @@ class HistoryBook:
         return count
 
     def _files(self) -> list[Path]:
-        return sorted(each for each in self._folder.glob("*.json") if FILE.match(each.name))
+        return sorted(file for file in self._folder.glob("*.json") if FILE.match(file.name))
 
-    def _month(self, file: Path) -> Days:
+    def _load(self, path: Path) -> Days:
+        file = JsonFile(path)
         try:
-            found = json.loads(file.read_text("utf-8"))
             return {
-                date.fromisoformat(day).isoformat(): {Mood(mood).value: float(each) for mood, each in moods.items()}
-                for day, moods in found.items()
+                date.fromisoformat(day).isoformat(): {Mood(mood).value: float(value) for mood, value in moods.items()}
+                for day, moods in file.parse().items()
             }
-        except FileNotFoundError:
-            return {}
         except (ValueError, AttributeError, TypeError):
-            log.warning("%s was damaged; it is kept as %s.damaged", file, file.stem)
-            file.replace(file.with_suffix(".damaged"))
+            log.warning("%s was damaged; it is kept as %s.damaged", path, path.stem)
+            file.move_aside()
             return {}
 
-    def _prune(self, file: Path, oldest: date) -> None:
-        days = self._month(file)
-        kept = {day: moods for day, moods in days.items() if day >= oldest.isoformat()}
-        if not kept:
-            file.unlink(missing_ok=True)
-        elif len(kept) < len(days):
-            self._write(file, kept)
-
-    def _write(self, file: Path, days: Days) -> None:
-        new = file.with_suffix(".new")
-        with new.open("w", encoding="utf-8") as out:
-            json.dump(days, out, sort_keys=True, indent=0)
-            out.flush()
-            os.fsync(out.fileno())
-        new.replace(file)
+    def _prune(self, path: Path, oldest: date) -> None:
+        days = self._load(path)
+        remaining = {day: moods for day, moods in days.items() if day >= oldest.isoformat()}
+        if not remaining:
+            path.unlink(missing_ok=True)
+        elif len(remaining) < len(days):
+            JsonFile(path).save(remaining, sorted_lines=True)
 
 
 class HistoryOutput:
-    """Counts; implements core.ports.Output. `tick` and `do` belong to the thread `jobs`."""
+    """Counts the minutes; implements core.ports.Output. `tick`, `flush` and `discard` are for the thread `jobs`."""
 
     name = "history"
 
@@ -112,22 +101,21 @@ class HistoryOutput:
         self._book, self._keep_days = book, keep_days
         self._last: Outcome | None = None
         self._counted: deque[tuple[tuple[str, str], float]] = deque()
-        """From the watch loop to whoever flushes; day and mood, minutes."""
+        """Day and mood, minutes; from the watch loop to `flush`."""
         self._flushed_at = time.monotonic()
         self._trouble: str | None = None
 
     def start(self) -> None:
-        """Nothing to start."""
+        """Do nothing."""
 
     def accept(self, outcome: Outcome) -> None:
-        """Count the time since the outcome before for its mood."""
+        """Count the time since the last outcome for its mood."""
         last, self._last = self._last, outcome
         if last is None or last.watching is not Watching.YES or last.mood is Mood.NOBODY:
             return
         seconds = outcome.captured_at - last.captured_at
-        if 0 < seconds <= LONGEST_TURN_S:
-            key = (last.wall_time.date().isoformat(), last.mood.value)
-            self._counted.append((key, seconds / 60))
+        if 0 < seconds <= MAX_TURN_S:
+            self._counted.append(((last.wall_time.date().isoformat(), last.mood.value), seconds / 60))
 
     def tick(self) -> None:
         """Store what has waited for FLUSH_S."""
@@ -135,26 +123,26 @@ class HistoryOutput:
             self.flush()
 
     def flush(self) -> None:
-        """Store what waits; what can't be stored goes on waiting."""
+        """Store the counted minutes; after an error they wait for the next time."""
         self._flushed_at = time.monotonic()
-        taken: dict[tuple[str, str], float] = defaultdict(float)
+        minutes: dict[tuple[str, str], float] = defaultdict(float)
         for _ in range(len(self._counted)):
-            key, minutes = self._counted.popleft()
-            taken[key] += minutes
-        if not taken:
+            key, amount = self._counted.popleft()
+            minutes[key] += amount
+        if not minutes:
             return
-        newest = date.fromisoformat(max(day for day, _ in taken))
+        newest = date.fromisoformat(max(day for day, _ in minutes))
         try:
-            self._book.add(taken, newest - timedelta(days=self._keep_days - 1))
+            self._book.add(minutes, newest - timedelta(days=self._keep_days - 1))
             self._trouble = None
-        except OSError as fault:
-            self._counted.extend(taken.items())
+        except OSError as exc:
+            self._counted.extend(minutes.items())
             if self._trouble is None:
-                log.warning("the history can't be stored (%s); make room on the disk", fault.strerror)
-            self._trouble = str(fault.strerror)
+                log.warning("the history can't be stored (%s); make room on the disk", exc.strerror)
+            self._trouble = str(exc.strerror)
 
-    def forget(self) -> None:
-        """Drop what waits."""
+    def discard(self) -> None:
+        """Discard the minutes that are not stored yet."""
         self._counted.clear()
 
     def status(self) -> str:
@@ -162,18 +150,18 @@ class HistoryOutput:
         return f"not stored: {self._trouble}" if self._trouble else f"kept for {self._keep_days} days"
 
     def stop(self) -> None:
-        """Store what waits."""
+        """Store the counted minutes."""
         self.flush()
 
 
-def do(book: HistoryBook, output: HistoryOutput | None, action: str, _: Mapping[str, Any]) -> dict[str, object]:
-    """Do what the command line asks: days or delete; raise ListError for anything else, OSError."""
+def run_action(book: HistoryBook, output: HistoryOutput | None, action: str, _: Mapping[str, Any]) -> dict[str, object]:
+    """Run the action days or delete of the command line; raise ListError for any other, and OSError."""
     if action == "days":
         if output is not None:
             output.flush()
         return {"days": book.days()}
     if action == "delete":
         if output is not None:
-            output.forget()
+            output.discard()
         return {"deleted": book.delete()}
     raise ListError(f"there is no action {action!r}; give days or delete")

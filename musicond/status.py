@@ -1,4 +1,4 @@
-"""Tells the service manager and the log what changes: whether it watches, never what it sees."""
+"""The status line of systemd and the log: whether musicond is watching, never what it sees."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ TEXTS = {
 
 
 class StatusOutput:
-    """Edges only: one line when `watching` or a notice changes. Moods are told at DEBUG alone."""
+    """Logs one line when `watching` or the notice changes; moods only at DEBUG."""
 
     name = "status"
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
-        self._tell = tell
+    def __init__(self, set_status: Callable[[str], None]) -> None:
+        self._set_status = set_status
         self._watching: Watching | None = None
         self._notice: str | None = None
 
     def start(self) -> None:
-        """Nothing to start."""
+        """Do nothing."""
 
     def accept(self, outcome: Outcome) -> None:
-        """Log what has changed since the last outcome."""
+        """Log the changes since the last outcome."""
         if outcome.watching is not self._watching:
             self._watching = outcome.watching
             log.info("%s", TEXTS[outcome.watching])
-            self._tell(TEXTS[outcome.watching])
+            self._set_status(TEXTS[outcome.watching])
         if outcome.notice != self._notice:
             self._notice = outcome.notice
             if outcome.notice:
@@ -54,8 +54,8 @@ class StatusOutput:
             log.debug("recommended: %s", "; ".join(track.title for track in outcome.recommendation.tracks))
 
     def status(self) -> str:
-        """Return what was told last."""
+        """Return the last status line."""
         return TEXTS[self._watching] if self._watching else "starting"
 
     def stop(self) -> None:
-        """Nothing to stop."""
+        """Do nothing."""

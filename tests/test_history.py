@@ -13,7 +13,7 @@ from musicond.commands.history import bars, svg
 from musicond.core.models import Faces, Mood, Watching
 from musicond.core.outcome import Outcome
 from musicond.errors import ListError
-from musicond.history import HistoryBook, HistoryOutput, do
+from musicond.history import HistoryBook, HistoryOutput, run_action
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,15 +111,15 @@ def test_everything_can_be_read_and_deleted_while_it_runs(tmp_path: Path) -> Non
     output = HistoryOutput(book, 365)
     output.start()
     watch(output, 0, 31, Mood.HAPPY)
-    assert do(book, output, "days", {}) == {"days": {"2026-11-30": {"happy": 0.5}}}
+    assert run_action(book, output, "days", {}) == {"days": {"2026-11-30": {"happy": 0.5}}}
     watch(output, 31, 10, Mood.HAPPY)
-    assert do(book, output, "delete", {}) == {"deleted": 1}
-    assert do(book, None, "days", {}) == {"days": {}}
-    assert do(book, None, "delete", {}) == {"deleted": 0}
+    assert run_action(book, output, "delete", {}) == {"deleted": 1}
+    assert run_action(book, None, "days", {}) == {"days": {}}
+    assert run_action(book, None, "delete", {}) == {"deleted": 0}
     output.stop()
     assert not (tmp_path / "history").exists()
     with pytest.raises(ListError, match="give days or delete"):
-        do(book, output, "eat", {})
+        run_action(book, output, "eat", {})
 
 
 def test_the_pictures_show_each_day_and_mood() -> None:

@@ -61,7 +61,7 @@ def build_endpoints(
             lambda action, arguments: jobs.submit(lambda: maintenance.run_action(action, arguments)), check_page_action
         ),
         "history": ActionEndpoint(
-            lambda action, arguments: jobs.submit(lambda: history.do(book, output, action, arguments))
+            lambda action, arguments: jobs.submit(lambda: history.run_action(book, output, action, arguments))
         ),
         "doctor": ActionEndpoint(lambda *_: jobs.submit(checks.to_json)),
     }

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from musicond.commands.daemon import ask_daemon
 from musicond.commands.options import add_actions, load_config, wants_json, write_output
 from musicond.errors import StateDirError
-from musicond.history import FOLDER, HistoryBook, do
+from musicond.history import FOLDER, HistoryBook, run_action
 from musicond.runtime.json_file import state_lock
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _run_action(config: Config, action: str) -> dict[str, object]:
     def run_locally(folder: Path) -> dict[str, object]:
         try:
             with state_lock(folder) if action == "delete" and folder.exists() else nullcontext():
-                return do(HistoryBook(folder / FOLDER), None, action, {})
+                return run_action(HistoryBook(folder / FOLDER), None, action, {})
         except OSError as exc:
             raise StateDirError(f"{exc.filename or folder}: {exc.strerror}; put sudo -u musicond before it") from None
 

@@ -1,4 +1,4 @@
-"""Changes single keys in a musicon.yaml and leaves all else, comments too, as a person wrote it."""
+"""Change single keys in a musicon.yaml, and leave everything else, comments too, as it is."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 
 def edit(path: Path, section: str, values: Mapping[str, str]) -> None:
-    """Set keys of a section in the file at `path`, as a whole or not at all; owner and mode stay.
+    """Set keys of a section in a file, all or none; owner and mode stay.
 
-    Raises ConfigError where the file has faults or would have some, and OSError where it can't be written.
+    Raises ConfigError where the file has errors, before or after, and OSError where it can't be written.
     """
     load(path)
     path = path.resolve()  # a link stays one
-    before, text = path.stat(), path.read_text("utf-8")
+    stat, text = path.stat(), path.read_text("utf-8")
     number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new")
     new = Path(name)
     try:
@@ -33,52 +33,49 @@ def edit(path: Path, section: str, values: Mapping[str, str]) -> None:
             out.flush()
             os.fsync(number)
             if os.geteuid() == 0:
-                os.fchown(number, before.st_uid, before.st_gid)
-            os.fchmod(number, before.st_mode & 0o7777)
+                os.fchown(number, stat.st_uid, stat.st_gid)
+            os.fchmod(number, stat.st_mode & 0o7777)
         try:
             load(new)
-        except ConfigError as fault:
-            wanted = ", ".join(f"{section}.{key}: {value}" for key, value in values.items())
-            said = fault.faults[0].replace(str(new), str(path))
-            raise ConfigError(f"{said} (after a change by program; set by hand: {wanted})") from None
+        except ConfigError as exc:
+            keys = ", ".join(f"{section}.{key}: {value}" for key, value in values.items())
+            line = exc.faults[0].replace(str(new), str(path))
+            raise ConfigError(f"{line} (after a change by program; set by hand: {keys})") from None
         new.replace(path)
     finally:
         new.unlink(missing_ok=True)
 
 
 def changed(text: str, section: str, values: Mapping[str, str]) -> str:
-    """Return the YAML with the keys set: where they stand already, else below the section's name, else at the end."""
+    """Return the YAML with the keys set: in place, else below the section's name, else at the end."""
     for name, value in reversed(list(values.items())):
         try:
-            text = _changed(text, section, name, json.dumps(value))
+            text = _with_key(text, section, name, json.dumps(value))
         except yaml.YAMLError:
             raise ConfigError(f"{section}.{name}: this file is written unusually; set it to {value} by hand") from None
     return text
 
 
-def _changed(text: str, section: str, name: str, value: str) -> str:
+def _with_key(text: str, section: str, name: str, value: str) -> str:
     root: Any = yaml.compose(text, yaml.SafeLoader)
     if isinstance(root, yaml.MappingNode) and root.flow_style:
         raise ConfigError(f"{section}.{name}: this file is written in braces; set it to {value} there by hand")
-    key, inside = _find(root, section)
+    key, body = _find(root, section)
     if key is None:
-        return f"{_ended(text)}\n{section}:\n  {name}: {value}\n"
-    if not isinstance(inside, yaml.MappingNode):  # nothing yet: comments at most, or null
-        return f"{text[: inside.start_mark.index]}\n  {name}: {value}{text[inside.end_mark.index :]}"
-    _, old = _find(inside, name)
+        end = "" if not text or text.endswith("\n") else "\n"
+        return f"{text}{end}\n{section}:\n  {name}: {value}\n"
+    if not isinstance(body, yaml.MappingNode):  # empty, or null
+        return f"{text[: body.start_mark.index]}\n  {name}: {value}{text[body.end_mark.index :]}"
+    _, old = _find(body, name)
     if old is not None:
         return f"{text[: old.start_mark.index].rstrip(' ')} {value}{text[old.end_mark.index :]}"
-    at = inside.start_mark.index
-    if inside.flow_style:
-        return f"{text[: at + 1]}{name}: {value}{', ' if inside.value else ''}{text[at + 1 :]}"
-    return f"{text[:at]}{name}: {value}\n{' ' * inside.start_mark.column}{text[at:]}"
+    at = body.start_mark.index
+    if body.flow_style:
+        return f"{text[: at + 1]}{name}: {value}{', ' if body.value else ''}{text[at + 1 :]}"
+    return f"{text[:at]}{name}: {value}\n{' ' * body.start_mark.column}{text[at:]}"
 
 
 def _find(mapping: Any, name: str) -> tuple[Any, Any]:
-    """Return the nodes of a key and of its value, None and None without it."""
+    """Return the nodes of a key and its value, or None and None."""
     pairs = mapping.value if isinstance(mapping, yaml.MappingNode) else ()
     return next(((key, value) for key, value in pairs if key.value == name), (None, None))
-
-
-def _ended(text: str) -> str:
-    return text if not text or text.endswith("\n") else f"{text}\n"

@@ -1,4 +1,4 @@
-"""The secrets: the broker's password and the page's token, from a file, the environment or systemd's credentials."""
+"""Secrets: the broker's password and the page's token, from a file, the environment or systemd's credentials."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ log = logging.getLogger(__name__)
 
 
 def _credential(name: str) -> Path | None:
-    """Return the file of a credential that systemd hands over (LoadCredential=), None without it."""
+    """Return the file of a credential from systemd (LoadCredential=), None without it."""
     folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
     path = Path(folder) / name
     return path if folder and os.path.exists(path) else None  # noqa: PTH110 - never raises
 
 
 def password_source(config: Config) -> str | Path | None:
-    """Return where the broker's password comes from: the variable's name, a file, or None without one."""
+    """Return the source of the broker's password: the variable's name, a file, or None without one."""
     if os.environ.get(PASSWORD_VARIABLE):
         return PASSWORD_VARIABLE
     return _credential("mqtt_password") or config.mqtt.password_file
 
 
 def mqtt_password(config: Config) -> SecretStr | None:
-    """Return the broker's password, None without one; raise ConfigError where its file can't be used."""
+    """Return the broker's password, None without one; raise ConfigError for an unusable file."""
     source = password_source(config)
     if source is None:
         return None
@@ -45,7 +45,7 @@ def mqtt_password(config: Config) -> SecretStr | None:
 
 
 def page_token(config: Config) -> SecretStr | None:
-    """Return the token that opens the page, None where this machine alone may; raise ConfigError as for a password."""
+    """Return the page's token, None where only this machine may open it; raise ConfigError for an unusable file."""
     source = config.web.token_file
     if source is None:
         return None
@@ -59,15 +59,18 @@ def page_token(config: Config) -> SecretStr | None:
 
 
 def _first_line(key: str, source: Path, what: str, *, warn: bool) -> str:
-    """Return the secret in a file's first line; raise ConfigError, naming the key."""
+    """Return the secret in the first line of a file; raise ConfigError that names the key."""
     try:
-        # Root reads for others: a link or a pipe in a folder of theirs must not lead it astray.
+        # Root reads files of other users: a link or a pipe in their directory must not redirect or block it.
         number = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(number, encoding="utf-8") as file:
             open_to_all = os.fstat(file.fileno()).st_mode & 0o004
             secret = file.readline().rstrip("\r\n")
-    except OSError as fault:
-        raise ConfigError(f"{key}: {source}: {fault.strerror}; {_remedy(fault)}") from None
+    except OSError as exc:
+        remedy = "make it readable for this user, or put sudo before the command"
+        if exc.errno == errno.ELOOP:
+            remedy = "it is a link; name the file itself"
+        raise ConfigError(f"{key}: {source}: {exc.strerror}; {remedy}") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{key}: {source}: not UTF-8 text; save {what} as UTF-8") from None
     if not secret:
@@ -75,9 +78,3 @@ def _first_line(key: str, source: Path, what: str, *, warn: bool) -> str:
     if open_to_all and warn:
         log.warning("%s can be read by every user; run: chmod o-r %s", source, source)
     return secret
-
-
-def _remedy(fault: OSError) -> str:
-    if fault.errno == errno.ELOOP:
-        return "it is a link; name the file itself"
-    return "make it readable for this user, or put sudo before the command"

@@ -1,4 +1,4 @@
-"""What persons have switched, in the form that is stored."""
+"""The settings that persons change at run time, in the form of settings.json."""
 
 from __future__ import annotations
 
@@ -21,77 +21,77 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def from_json(settings: JsonObject) -> Settings:
-    """Return what was switched; whatever can't be understood is off, except privacy."""
-    found: dict[str, Any] = {}
-    for name, (understood, _) in FIELDS.items():
+def load_settings(file: JsonFile) -> Settings:
+    """Return the stored settings; after damage the camera stays closed until a person opens it."""
+    data = file.load(default={"private": True, "damaged": True})
+    if data.get("damaged"):
+        log.warning("%s was damaged: the camera stays closed; to watch again: musicond privacy off", file.path)
+    return from_json(data)
+
+
+def from_json(data: JsonObject) -> Settings:
+    """Return the settings in a file; a value that is not valid counts as the default, but for privacy."""
+    settings: dict[str, Any] = {}
+    for name, (parse, _) in FIELDS.items():
         with suppress(ValueError, TypeError, AttributeError):
-            found[name] = understood(settings[name]) if settings.get(name) is not None else getattr(DEFAULTS, name)
-    if found.get("paused_until") is None and settings.get("paused_until") is not None:
-        found["paused"] = False  # better than a pause that never ends
-    if found.get("manual_until") is None:
-        found["manual_mood"] = None
-    return Settings(**found)
+            settings[name] = parse(data[name]) if data.get(name) is not None else getattr(DEFAULTS, name)
+    if settings.get("paused_until") is None and data.get("paused_until") is not None:
+        settings["paused"] = False  # better than a pause that never ends
+    if settings.get("manual_until") is None:
+        settings["manual_mood"] = None
+    return Settings(**settings)
 
 
-def to_json(controls: Settings) -> JsonObject:
-    """Return what is switched in the form that is stored; what nobody has touched is left out."""
+def to_json(settings: Settings) -> JsonObject:
+    """Return the settings to store, without those that have their default."""
     return {
-        name: stored(value)
-        for name, (_, stored) in FIELDS.items()
-        if (value := getattr(controls, name)) != getattr(DEFAULTS, name)
+        name: serialise(value)
+        for name, (_, serialise) in FIELDS.items()
+        if (value := getattr(settings, name)) != getattr(DEFAULTS, name)
     }
 
 
 def _time(text: Any) -> datetime:
-    found = datetime.fromisoformat(text)
-    return found.astimezone() if found.tzinfo is None else found
+    time = datetime.fromisoformat(text)
+    return time.astimezone() if time.tzinfo is None else time
 
 
-def _amount(low: float, high: float) -> Callable[[Any], float]:
-    def understood(value: Any) -> float:
+def _number(high: float) -> Callable[[Any], float]:
+    def parse(value: Any) -> float:
         number = float("nan") if isinstance(value, bool) else float(value)
-        if not low <= number <= high:
+        if not 0 <= number <= high:
             raise ValueError(number)
         return number
 
-    return understood
+    return parse
 
 
-def _yes_or_no(value: Any) -> bool:
+def _boolean(value: Any) -> bool:
     if not isinstance(value, bool):
         raise TypeError(value)
     return value
 
 
 def _bias(text: Any) -> Bias:
-    """Understand seven numbers in one text."""
-    shifts = tuple(float(each) for each in text.split())
+    """Parse seven numbers in one text."""
+    shifts = tuple(map(float, text.split()))
     if len(shifts) != CLASSES or not all(map(isfinite, shifts)):
         raise ValueError(text)
     return bounded(shifts)
 
 
 FIELDS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
-    # Anything but a plain "no" keeps the camera closed: that way a mistake hurts nobody.
+    # Anything but false keeps the camera closed: a mistake must not open it.
     "private": (lambda value: value is not False, bool),
     "paused": (lambda value: value is True, bool),
     "paused_until": (_time, datetime.isoformat),
-    "paused_minutes": (_amount(0, MAX_MINUTES), float),
+    "paused_minutes": (_number(MAX_MINUTES), float),
     "policy": (Policy, str),
-    "sensitivity": (_amount(0, 100), float),
+    "sensitivity": (_number(100), float),
     "manual_mood": (Emotion, str),
     "manual_until": (_time, datetime.isoformat),
-    "autoplay": (_yes_or_no, bool),
-    "volume": (_amount(0, 100), float),
+    "autoplay": (_boolean, bool),
+    "volume": (_number(100), float),
     "bias": (_bias, lambda bias: " ".join(map(str, bias.shifts))),
 }
-"""How each field of Controls is understood from settings.json and stored there."""
-
-
-def load_settings(store: JsonFile) -> Settings:
-    """Return what was switched. After damage the camera stays closed until a person says otherwise."""
-    found = store.load(default={"private": True, "damaged": True})
-    if found.get("damaged"):
-        log.warning("%s was damaged: the camera stays closed; to watch again: musicond privacy off", store.path)
-    return from_json(found)
+"""How each field of Settings is parsed from settings.json and written there."""

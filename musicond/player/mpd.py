@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 import mpd
 
 from musicond.core.models import PlayerStatus, Track
-from musicond.errors import PlaybackError
+from musicond.errors import PlaybackError, error_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -98,8 +98,7 @@ class MpdBackend:
             raise PlaybackError(f"mpd at {self._address} refuses: {' '.join(str(exc).split())}") from None
         except (mpd.MPDError, OSError, ValueError) as exc:
             self.close()
-            why = getattr(exc, "strerror", None) or " ".join(str(exc).split()) or type(exc).__name__
-            text = f"mpd at {self._address}: {why}; check that it runs, and mpd.host and mpd.port"
+            text = f"mpd at {self._address}: {error_text(exc)}; check that it runs, and mpd.host and mpd.port"
             raise PlaybackError(text) from None
 
     def _connect(self) -> Any:
