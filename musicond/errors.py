@@ -66,13 +66,13 @@ class PlaybackError(MusicondError):
 
 
 class ConfigError(MusicondError):
-    """The configuration can't be used; `faults` holds a line for each error: where, what, and what would be right."""
+    """The configuration can't be used; `problems` holds a line for each error: where, what, and what would be right."""
 
     exit_code = CONFIG
 
-    def __init__(self, *faults: str) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = faults
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
 
 
 class StateDirError(MusicondError):

@@ -54,7 +54,7 @@ class HistoryBook:
             moods = month.setdefault(day, {})
             moods[mood] = round(moods.get(mood, 0.0) + amount, 2)
         for name, days in months.items():
-            JsonFile(self._folder / f"{name}.json").save(days, sorted_lines=True)
+            self._save(self._folder / f"{name}.json", days)
         for file in self._files():
             if file.stem <= oldest.isoformat()[:7]:
                 self._prune(file, oldest)
@@ -83,13 +83,16 @@ class HistoryBook:
             file.move_aside()
             return {}
 
+    def _save(self, path: Path, days: Days) -> None:
+        JsonFile(path).save(days, mode=0o666, sorted_lines=True)
+
     def _prune(self, path: Path, oldest: date) -> None:
         days = self._load(path)
         remaining = {day: moods for day, moods in days.items() if day >= oldest.isoformat()}
         if not remaining:
             path.unlink(missing_ok=True)
         elif len(remaining) < len(days):
-            JsonFile(path).save(remaining, sorted_lines=True)
+            self._save(path, remaining)
 
 
 class HistoryOutput:

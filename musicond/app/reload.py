@@ -33,7 +33,7 @@ def reloader(
         try:
             new = read_again()
         except ConfigError as exc:
-            for line in exc.faults:
+            for line in exc.problems:
                 log.warning("%s", line)
             log.warning("the configuration has faults and is not taken over: the old one stays in force")
             return

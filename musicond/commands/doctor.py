@@ -80,7 +80,7 @@ def _check_configuration(path: Path | None, *, running: bool = False) -> Iterato
         yield Check("config", "ok", str(loaded.path or "no file: defaults"))
     except ConfigError as error:
         remedy = "correct it; the checks below use the defaults where it can't be read"
-        yield Check("config", "failed", "; ".join(error.faults), remedy)
+        yield Check("config", "failed", "; ".join(error.problems), remedy)
     folder = paths.daemon_state_dir(config)
     if not running:
         yield checks.check_camera(config.camera.source)

@@ -39,7 +39,7 @@ def edit(path: Path, section: str, values: Mapping[str, str]) -> None:
             load(new)
         except ConfigError as exc:
             keys = ", ".join(f"{section}.{key}: {value}" for key, value in values.items())
-            line = exc.faults[0].replace(str(new), str(path))
+            line = exc.problems[0].replace(str(new), str(path))
             raise ConfigError(f"{line} (after a change by program; set by hand: {keys})") from None
         new.replace(path)
     finally:

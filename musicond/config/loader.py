@@ -1,4 +1,4 @@
-"""Finds and reads musicon.yaml: a Config with the origin of every value, or all faults at once."""
+"""Find and load musicon.yaml: a Config with the origin of every value, or all errors together."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ PATH_KEYS = (
 RESERVED = {
     "": ("indicator",),
 }
-"""Keys that are planned: naming one is no slip of the pen."""
+"""Planned keys, which are no typing errors."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedConfig:
-    """A configuration with what is known of its making."""
+    """A configuration and its origins."""
 
     config: Config
     path: Path | None
@@ -48,18 +48,18 @@ class LoadedConfig:
 
 
 def load(path: Path | None = None, search: Sequence[Path] = SEARCH) -> LoadedConfig:
-    """Read `path`, else the first of `search` that exists, else take the defaults; raise ConfigError."""
-    path, raw = (path, _read(path)) if path else _first(search)
+    """Load `path`, else the first existing file of `search`, else the defaults; raise ConfigError."""
+    path, raw = (path, _read(path)) if path else _find(search)
     document = parse(raw)
     folder = path.absolute().parent if path else Path.cwd()
-    config, faults = _validate(document, folder)
-    if config is None or faults:
-        raise ConfigError(*(fault.shown(str(path)) for fault in sorted(faults)))
+    config, problems = _validate(document, folder)
+    if config is None or problems:
+        raise ConfigError(*(problem.format(str(path)) for problem in sorted(problems)))
     return LoadedConfig(config, path, _origins(config, path, document))
 
 
 def iter_keys(section: type[Section] = Config, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Yield the path of every key that holds a value, in the order of the model."""
+    """Yield the path of every key that has a value, in the order of the model."""
     for name, info in section.model_fields.items():
         if isinstance(info.annotation, type) and issubclass(info.annotation, Section):
             yield from iter_keys(info.annotation, (*path, name))
@@ -69,156 +69,148 @@ def iter_keys(section: type[Section] = Config, path: tuple[str, ...] = ()) -> It
 
 def changes(old: Config, new: Config) -> list[str]:
     """Return the dotted keys whose values differ."""
-    before, after = old.model_dump(), new.model_dump()
-    return [".".join(path) for path in iter_keys() if _value_at(before, path) != _value_at(after, path)]
-
-
-def _value_at(values: Any, path: tuple[str, ...]) -> Any:
-    return reduce(lambda section, name: section[name], path, values)
+    return [".".join(path) for path in iter_keys() if reduce(getattr, path, old) != reduce(getattr, path, new)]
 
 
 @cache
 def schema() -> dict[str, Any]:
-    """Return the JSON Schema (2020-12) of musicon.yaml; a section may be left empty."""
-    made = Config.model_json_schema()
-    for section in (made, *made["$defs"].values()):
+    """Return the JSON Schema (2020-12) of musicon.yaml; a section may be empty."""
+    model = Config.model_json_schema()
+    for section in (model, *model["$defs"].values()):
         for name, info in section.get("properties", {}).items():
             if "$ref" in info:
                 section["properties"][name] = {"anyOf": [{"$ref": info["$ref"]}, {"type": "null"}], "default": None}
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "musicon.yaml"}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **model, "title": "musicon.yaml"}
 
 
 def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
-    except OSError as fault:
-        raise ConfigError(f"{path}: {fault.strerror}; give a file that can be read, or leave --config out") from None
+    except OSError as exc:
+        raise ConfigError(f"{path}: {exc.strerror}; give a file that can be read, or leave --config out") from None
 
 
-def _first(search: Sequence[Path]) -> tuple[Path | None, bytes]:
+def _find(search: Sequence[Path]) -> tuple[Path | None, bytes]:
     for path in search:
-        # A file that is there but may not be read is a fault, not a reason to go on.
+        # A file that exists but is not readable is an error; the search does not go on.
         if os.path.lexists(path):
             return path, _read(path)
     return None, b""
 
 
 def _validate(document: Document, folder: Path) -> tuple[Config | None, list[Problem]]:
-    """Return the Config (None if there is none), and all faults of form and content."""
+    """Return the Config, or None, and all problems."""
     data = fill_empty_sections(document.data, Config)
     resolve_paths(data, folder)
-    faults = list(document.problems)
+    problems = list(document.problems)
     try:
-        # As JSON and strict: "8080" is no number, and on is none either, just as the schema says.
-        return Config.model_validate_json(json.dumps(data), strict=True), faults
-    except ValidationError as errors:
-        for error in errors.errors(include_url=False):
-            faults += _faults(error, document)
-        return None, faults
+        # Strict JSON, as in the schema: neither "8080" nor on is a number.
+        return Config.model_validate_json(json.dumps(data), strict=True), problems
+    except ValidationError as exc:
+        for error in exc.errors(include_url=False):
+            problems += _problems(error, document)
+        return None, problems
 
 
 def fill_empty_sections(data: dict[str, Any], section: type[Section]) -> dict[str, Any]:
-    """Return the data with sections that were left empty as sections without keys."""
-    opened = dict(data)
+    """Return the data with every empty section as a section without keys."""
+    filled = dict(data)
     for name, info in section.model_fields.items():
         kind = info.annotation
-        if name in opened and isinstance(kind, type) and issubclass(kind, Section):
-            value = {} if opened[name] is None else opened[name]
-            opened[name] = fill_empty_sections(value, kind) if isinstance(value, dict) else value
-    return opened
+        if name in filled and isinstance(kind, type) and issubclass(kind, Section):
+            value = {} if filled[name] is None else filled[name]
+            filled[name] = fill_empty_sections(value, kind) if isinstance(value, dict) else value
+    return filled
 
 
 def resolve_paths(data: dict[str, Any], folder: Path) -> None:
-    """Make relative paths relative to the file's folder, and ~ the home directory."""
+    """Resolve relative paths from the file's folder, and ~ to the home directory."""
     for *sections, key in PATH_KEYS:
-        section = data.get(sections[0]) if sections else data
-        if isinstance(section, dict) and isinstance(section.get(key), str) and section[key]:
+        section = _section(data, *sections)
+        if isinstance(section.get(key), str) and section[key]:
             section[key] = _absolute(section[key], folder)
-    for mood in _items(_items(data.get("music")).get("moods")).values():
-        lists = _items(mood).get("lists")
-        if isinstance(lists, list):
-            mood["lists"] = [_anchored(each, folder) for each in lists]
-    camera = data.get("camera")
-    if isinstance(camera, dict):
-        kind, colon, rest = str(camera.get("source")).partition(":")
-        if kind == "file" and colon and rest:
-            camera["source"] = f"file:{_absolute(rest, folder)}"
+    for mood in map(_section, _section(data, "music", "moods").values()):
+        if isinstance(mood.get("lists"), list):
+            mood["lists"] = [_absolute(name, folder) if _is_path(name) else name for name in mood["lists"]]
+    camera = _section(data, "camera")
+    kind, _, path = str(camera.get("source")).partition(":")
+    if kind == "file" and path:
+        camera["source"] = f"file:{_absolute(path, folder)}"
 
 
-def _items(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
+def _section(data: Any, *names: str) -> dict[str, Any]:
+    """Return a section of the data, an empty one where it is missing or no section."""
+    for name in names:
+        data = data.get(name) if isinstance(data, dict) else None
+    return data if isinstance(data, dict) else {}
 
 
-def _anchored(name: Any, folder: Path) -> Any:
-    """Make the path of a list of songs absolute; what has a name or a scheme is left."""
-    if not isinstance(name, str) or not name or name == "starter" or name.startswith(SPOTIFY):
-        return name
-    return _absolute(name, folder)
+def _is_path(name: Any) -> bool:
+    """Return whether a list of songs is named by its path."""
+    return isinstance(name, str) and name not in ("", "starter") and not name.startswith(SPOTIFY)
 
 
 def _absolute(text: str, folder: Path) -> str:
-    # expanduser of os.path leaves what it can't expand; that of pathlib raises.
+    # os.path.expanduser keeps what it can't expand; pathlib's raises.
     return str(folder / os.path.expanduser(text))  # noqa: PTH111 - see above
 
 
-def _faults(error: ErrorDetails, document: Document) -> list[Problem]:
-    """Turn one of pydantic's errors into words, each with its place in the file."""
+def _problems(error: ErrorDetails, document: Document) -> list[Problem]:
+    """Return one of pydantic's errors in words, with its mark in the file."""
     cause = error.get("ctx", {}).get("error")
     if not isinstance(cause, CrossSectionError):
-        return [_fault(error, document)]
-    found = []
-    for path, text in cause.found:
-        place = document.values.get(path, Mark(1, 1))
-        found.append(Problem(place.line, place.column, dotted(path), text))
-    return found
+        return [_problem(error, document)]
+    marks = [document.values.get(path, Mark(1, 1)) for path, _ in cause.problems]
+    return [
+        Problem(mark.line, mark.column, dotted(path), text)
+        for mark, (path, text) in zip(marks, cause.problems, strict=True)
+    ]
 
 
-def _fault(error: ErrorDetails, document: Document) -> Problem:
+def _problem(error: ErrorDetails, document: Document) -> Problem:
     path: KeyPath = error["loc"]
     if error["type"] == "extra_forbidden":
-        place = document.keys.get(path, Mark(1, 1))
-        return Problem(place.line, place.column, dotted(path), _unknown(path))
+        mark = document.keys.get(path, Mark(1, 1))
+        return Problem(mark.line, mark.column, dotted(path), _unknown(path))
     near = path
     while near and near not in document.values:
         near = near[:-1]
-    place = document.values.get(near, Mark(1, 1))
+    mark = document.values.get(near, Mark(1, 1))
     if error["type"] == "value_error" and near in document.keys and not document.values[near].text:
-        place = document.keys[near]  # a whole section: its name, not the first of its keys
-    return Problem(place.line, place.column, dotted(path), describe_error(error, near, place.text))
+        mark = document.keys[near]  # a whole section: its name, not the first of its keys
+    return Problem(mark.line, mark.column, dotted(path), describe_error(error, near, mark.text))
 
 
 def _unknown(path: KeyPath) -> str:
-    """Say what is known instead of an unknown key."""
+    """Describe an unknown key by the known ones."""
     *parents, name = (str(part) for part in path)
     if name in RESERVED.get(".".join(parents), ()):
         return "not available in this version yet; remove it"
     depth = len(parents)
-    siblings = list(
-        dict.fromkeys(leaf[depth] for leaf in iter_keys() if list(leaf[:depth]) == parents and leaf[depth:])
-    )
+    siblings = list(dict.fromkeys(key[depth] for key in iter_keys() if list(key[:depth]) == parents and key[depth:]))
     close = difflib.get_close_matches(name, siblings, 1)
     if close:
         return f"unknown key; did you mean {'.'.join([*parents, close[0]])}?"
-    elsewhere = [".".join(leaf) for leaf in iter_keys() if leaf[-1] == name]
+    elsewhere = [".".join(key) for key in iter_keys() if key[-1] == name]
     if elsewhere:
         return f"unknown key here; did you mean {' or '.join(elsewhere)}?"
     return f"unknown key; known here: {', '.join(siblings)}"
 
 
 def describe_error(error: ErrorDetails, path: KeyPath, text: str) -> str:
-    """Say what is wrong with a value, and what would be right."""
-    value, right = error["input"], describe_expected(_schema_at(path))
+    """Describe what is wrong with a value, and what would be right."""
+    value, expected = error["input"], describe_expected(_schema_at(path))
     if error["type"] == "value_error":
         return error["msg"].removeprefix("Value error, ")
     if value is None:
-        return f"has no value; give {right}, or remove the line"
+        return f"has no value; give {expected}, or remove the line"
     if isinstance(value, bool):
         hint = f', or "{text}" in quotes' if error["type"] == "string_type" else ""
-        return f"{text} means {str(value).lower()} in YAML; give {right}{hint}"
-    words = PROBLEMS.get(error["type"], "{} does not fit")
+        return f"{text} means {str(value).lower()} in YAML; give {expected}{hint}"
+    template = PROBLEMS.get(error["type"], "{} does not fit")
     shown = text if isinstance(value, int | float) and text else quoted(text)
-    return f"{words.format(shown if text else 'this')}; give {right}"
+    return f"{template.format(shown if text else 'this')}; give {expected}"
 
 
 PROBLEMS = {
@@ -239,19 +231,19 @@ PROBLEMS = {
 
 
 def _schema_at(path: KeyPath) -> dict[str, Any]:
-    """Return the schema of the key (or item of a list) at `path`, without its alternative `null`."""
-    found = schema()
+    """Return the schema of the key or list item at `path`, without its alternative `null`."""
+    node = schema()
     for part in path:
-        inner = found["prefixItems"][part] if isinstance(part, int) else found["properties"][part]
-        real: dict[str, Any] = next((one for one in inner.get("anyOf", ()) if one.get("type") != "null"), {})
-        found = {**inner, **real}
-        if "$ref" in found:
-            found = schema()["$defs"][found["$ref"].rsplit("/", 1)[1]]
-    return found
+        inner = node["prefixItems"][part] if isinstance(part, int) else node["properties"][part]
+        alternatives = (option for option in inner.get("anyOf", ()) if option.get("type") != "null")
+        node = {**inner, **next(alternatives, {})}
+        if "$ref" in node:
+            node = schema()["$defs"][node["$ref"].rsplit("/", 1)[1]]
+    return node
 
 
 def describe_expected(info: dict[str, Any]) -> str:
-    """Describe in words what a schema admits."""
+    """Describe the values that a schema allows."""
     if "enum" in info:
         *most, last = dict.fromkeys(map(str, info["enum"]))
         return f"{', '.join(most)} or {last}"
@@ -268,11 +260,10 @@ def describe_expected(info: dict[str, Any]) -> str:
 
 
 def _origins(config: Config, path: Path | None, document: Document) -> dict[str, str]:
-    """Tell for each key where its value comes from."""
-    origins = dict.fromkeys((".".join(leaf) for leaf in iter_keys()), "default")
-    for leaf in iter_keys():
-        if leaf in document.keys:
-            origins[".".join(leaf)] = f"{path}:{document.keys[leaf].line}"
+    """Return the origin of each key's value."""
+    origins = {
+        ".".join(key): f"{path}:{document.keys[key].line}" if key in document.keys else "default" for key in iter_keys()
+    }
     if os.environ.get("STATE_DIRECTORY"):
         origins["state_dir"] = "environment STATE_DIRECTORY"
     if os.environ.get("MUSICOND_MODELS") and config.model.path is None:

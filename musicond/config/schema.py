@@ -1,27 +1,236 @@
-"""The configuration: one frozen model a section, each key with its unit, range and default; and the places."""
+"""The schema of musicon.yaml: one frozen model a section, each key with its unit, range and default."""
 
 from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from musicond.core.models import Emotion, Policy
 from musicond.core.schedule import Hours, Schedule
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ANY_DEVICE = "any"
+CLIENT_ID = r"^[0-9a-f]{32}$"
+MIN_TOKEN = 16
+"""Shortest token of the page, in characters."""
+PASSWORD_VARIABLE = "MUSICOND_MQTT_PASSWORD"  # noqa: S105 - the variable's name, not a password
+SOURCE_PATTERN = r"^(auto|pi|demo|v4l2(:/dev/.+)?|file:.+)$"
+TOPIC_PATTERN = r"^[^+#/\s][^+#\s]*$"
+SPOTIFY = ("spotify:", "https://open.spotify.com/")
+"""Prefixes of the name of a list at Spotify."""
+SEARCH = "spotify:search:"
+"""Prefix of a search, which replaces the mood's other lists at Spotify while they are empty."""
+RELOADABLE = (
+    "camera.idle_rate",
+    "mood.",
+    "music.",
+    *(f"playback.{key}" for key in ("autoplay", "when", "volume", "away_s", "silence_s")),
+)
+"""Keys, and prefixes of keys, that a reload (SIGHUP) applies; all others wait for a restart."""
+PolicyName = Literal["match", "lift", "steady"]
+S = TypeVar("S", bound="Section")
+
 
 class Section(BaseModel):
-    """A section of the file: unknown keys are faults, values can't be changed afterwards."""
+    """A section of the file, frozen; unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-ANY_DEVICE = "any"
+class CrossSectionError(ValueError):
+    """Values of several sections do not fit together; `problems` holds the path of each key and the text."""
+
+    def __init__(self, *problems: tuple[tuple[str | int, ...], str]) -> None:
+        super().__init__("; ".join(f"{'.'.join(map(str, path))}: {text}" for path, text in problems))
+        self.problems = problems
 
 
-CLIENT_ID = r"^[0-9a-f]{32}$"
+def in_order(section: S, low: str, high: str, *, strict: bool = False) -> S:
+    """Return the section if the value of one key is at most, or (`strict`) less than, that of another."""
+    least, most = getattr(section, low), getattr(section, high)
+    if least > most or (strict and least == most):
+        raise ValueError(f"{low} ({least:g}) must {'be less than' if strict else 'not exceed'} {high} ({most:g})")
+    return section
+
+
+def valid_for(parse: Callable[[str], object]) -> AfterValidator:
+    """Return a validator that keeps a text which `parse` accepts."""
+
+    def validate(text: str) -> str:
+        parse(text)
+        return text
+
+    return AfterValidator(validate)
+
+
+def split_address(text: str) -> tuple[str, int]:
+    """Split HOST:PORT of the page; raise ValueError unless HOST is an address of IPv4 or (in brackets) IPv6."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not (port.isascii() and port.isdigit()):
+        raise ValueError(f"{text!r} has no port; give HOST:PORT, such as 127.0.0.1:8080")
+    if len(port) > 5 or int(port) > 65535:  # noqa: PLR2004 - the highest TCP port, which has five digits
+        raise ValueError(f"port {port} is too large; give 0 to 65535")
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if host == "localhost":
+        return host, int(port)
+    try:
+        right = (ipaddress.ip_address(bare).version == 6) == (bare != host)  # noqa: PLR2004 - IPv6
+    except ValueError:
+        right = False
+    if not right:
+        raise ValueError(f"{host!r} is no address; give 127.0.0.1:{port}, [::1]:{port} or 0.0.0.0:{port}")
+    return bare, int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether an address (without brackets) is reachable only from this machine."""
+    return host == "localhost" or ipaddress.ip_address(host).is_loopback
+
+
+class Device(Section):
+    """Who this device is."""
+
+    name: str = Field("musicond", min_length=1, max_length=60, description="Name shown to people, 1 to 60 characters.")
+    node: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9_-]{1,64}$",
+        description="Identifier in MQTT topics, 1 to 64 letters, digits, - or _. "
+        "Unset: host name and four hex digits of the machine id.",
+    )
+
+
+class Camera(Section):
+    """Where the pictures come from, and how often they are looked at."""
+
+    source: str = Field("auto", pattern=SOURCE_PATTERN, description="auto, pi, v4l2[:/dev/videoN], demo or file:PATH.")
+    size: tuple[Annotated[int, Field(ge=160, le=1920)], Annotated[int, Field(ge=120, le=1080)]] = Field(
+        (640, 480), description="Width and height in pixels."
+    )
+    rate: float = Field(8.0, ge=1, le=30, description="Frames per second that are analysed with a person present.")
+    idle_rate: float = Field(2.5, ge=0.5, le=30, description="Frames per second that are looked at in an empty room.")
+    rotation: Literal[0, 90, 180, 270] = Field(0, description="Degrees clockwise by which the picture is turned.")
+    mirror: bool = Field(default=False, description="Swap left and right.")
+
+    @model_validator(mode="after")
+    def _rates(self) -> Camera:
+        return in_order(self, "idle_rate", "rate")
+
+
+class FacesSection(Section):
+    """Whose face counts."""
+
+    policy: Literal["largest", "all"] = Field("largest", description="largest face, or all weighted by area.")
+    min_size: float = Field(0.12, ge=0.05, le=1, description="Smallest face, as a fraction of the frame's height.")
+    max_size: float = Field(1.0, ge=0.1, le=1, description="Largest face, as a fraction of the frame's height.")
+
+    @model_validator(mode="after")
+    def _sizes(self) -> FacesSection:
+        return in_order(self, "min_size", "max_size", strict=True)
+
+
+class Model(Section):
+    """The emotion model."""
+
+    path: Path | None = Field(None, description="TFLite file. Unset: the model that comes with musicond.")
+    threads: int = Field(1, ge=1, le=4, description="Threads of the TFLite interpreter.")
+
+
+class MoodSection(Section):
+    """When a reading becomes a mood."""
+
+    enter: float = Field(
+        0.42, ge=0.15, le=1, description="Smoothed score (0..1) from which an emotion may be announced."
+    )
+    leave: float = Field(0.30, ge=0.1, le=1, description="Smoothed score (0..1) below which an emotion is given up.")
+    dwell_s: float = Field(1.0, ge=0, le=60, description="Seconds for which a new emotion must lead without a break.")
+    away_s: float = Field(5.0, ge=0.5, le=600, description="Seconds without a face until the mood is nobody.")
+    smoothing_s: float = Field(0.8, ge=0, le=30, description="Time constant in seconds of the scores' smoothing.")
+
+    @model_validator(mode="after")
+    def _hysteresis(self) -> MoodSection:
+        return in_order(self, "leave", "enter")
+
+
+class MoodMusic(Section):
+    """The songs of one mood."""
+
+    lists: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        ("starter",),
+        description="Lists of songs: starter, a .csv, .json, .m3u or .m3u8 file, a folder of audio files, "
+        "or at Spotify spotify:playlist:ID, a playlist's link or name (spotify:NAME), spotify:liked or "
+        "spotify:search:WORDS, which is read only while none of the mood's other lists at Spotify has songs.",
+    )
+    policy: PolicyName | None = Field(None, description="How the music follows this mood. Unset: as music.policy says.")
+
+    @field_validator("lists")
+    @classmethod
+    def _unique(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError("a list is named twice; remove one")
+        return value
+
+
+class Moods(Section):
+    """What differs for single moods."""
+
+    angry: MoodMusic = MoodMusic()
+    disgust: MoodMusic = MoodMusic()
+    fear: MoodMusic = MoodMusic()
+    happy: MoodMusic = MoodMusic()
+    neutral: MoodMusic = MoodMusic()
+    sad: MoodMusic = MoodMusic()
+    surprise: MoodMusic = MoodMusic()
+
+    def of(self, emotion: Emotion) -> MoodMusic:
+        """Return the section of one mood."""
+        section: MoodMusic = getattr(self, emotion.value)
+        return section
+
+
+class Music(Section):
+    """What is recommended."""
+
+    policy: PolicyName = Field(
+        "match", description="How the music follows the mood: match, lift (sad or angry towards happy) or steady."
+    )
+    refresh: Annotated[str, valid_for(Schedule.parse)] = Field(
+        "sun 04:00",
+        description="When the lists are read anew: a day and time (sun 04:00; mon,thu 04:00; daily 04:00), "
+        "an interval (every 12 hours), or never.",
+    )
+    cool_down_s: float = Field(
+        600, ge=0, le=86400, description="Seconds for which the same mood coming back keeps its recommendation."
+    )
+    quiet_hours: Annotated[str, valid_for(Hours.parse)] | None = Field(
+        None, description="Hours of calmer songs, and of nothing that plays by itself: HH:MM-HH:MM. Unset: none."
+    )
+    moods: Moods = Moods()
+
+    @property
+    def schedule(self) -> Schedule:
+        """When the lists are refreshed."""
+        return Schedule.parse(self.refresh)
+
+    @property
+    def hours(self) -> Hours | None:
+        """The quiet hours."""
+        return Hours.parse(self.quiet_hours) if self.quiet_hours else None
+
+    @property
+    def wanted(self) -> dict[Emotion, tuple[str, ...]]:
+        """The lists of each mood."""
+        return {emotion: self.moods.of(emotion).lists for emotion in Emotion}
+
+    @property
+    def policies(self) -> dict[Emotion, Policy]:
+        """The moods that have a policy of their own."""
+        named = {emotion: self.moods.of(emotion).policy for emotion in Emotion}
+        return {emotion: Policy(policy) for emotion, policy in named.items() if policy is not None}
 
 
 class PlaybackSection(Section):
@@ -71,12 +280,6 @@ class MpdSection(Section):
     port: int = Field(6600, ge=1, le=65535, description="TCP port.")
 
 
-PASSWORD_VARIABLE = "MUSICOND_MQTT_PASSWORD"  # noqa: S105 - the variable's name, not a password
-
-
-TOPIC_PATTERN = r"^[^+#/\s][^+#\s]*$"
-
-
 class Mqtt(Section):
     """The broker. Without a host nothing is sent."""
 
@@ -119,245 +322,18 @@ class Mqtt(Section):
 
     @model_validator(mode="after")
     def _certificates(self) -> Mqtt:
-        given = [name for name in ("ca", "cert", "key") if getattr(self, name) is not None]
-        if given and not self.tls:
-            raise ValueError(f"{given[0]} needs tls: true")
+        files = [name for name in ("ca", "cert", "key") if getattr(self, name) is not None]
+        if files and not self.tls:
+            raise ValueError(f"{files[0]} needs tls: true")
         if self.key is not None and self.cert is None:
             raise ValueError("key needs cert, the certificate that it belongs to")
         return self
 
 
-SPOTIFY = ("spotify:", "https://open.spotify.com/")
-"""How the name of a list at Spotify begins."""
-
-
-SEARCH = "spotify:search:"
-"""How the name of a search begins, which stands in for the mood's other lists at Spotify."""
-
-
-PolicyName = Literal["match", "lift", "steady"]
-
-
-class MoodMusic(Section):
-    """The songs of one mood."""
-
-    lists: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
-        ("starter",),
-        description="Lists of songs: starter, a .csv, .json, .m3u or .m3u8 file, a folder of audio files, "
-        "or at Spotify spotify:playlist:ID, a playlist's link or name (spotify:NAME), spotify:liked or "
-        "spotify:search:WORDS, which is read only while none of the mood's other lists at Spotify has songs.",
-    )
-    policy: PolicyName | None = Field(None, description="How the music follows this mood. Unset: as music.policy says.")
-
-    @field_validator("lists")
-    @classmethod
-    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(value)) < len(value):
-            raise ValueError("a list is named twice; remove one")
-        return value
-
-
-class Moods(Section):
-    """What differs for single moods."""
-
-    angry: MoodMusic = MoodMusic()
-    disgust: MoodMusic = MoodMusic()
-    fear: MoodMusic = MoodMusic()
-    happy: MoodMusic = MoodMusic()
-    neutral: MoodMusic = MoodMusic()
-    sad: MoodMusic = MoodMusic()
-    surprise: MoodMusic = MoodMusic()
-
-    def of(self, emotion: Emotion) -> MoodMusic:
-        """Return the section of one mood."""
-        found: MoodMusic = getattr(self, emotion.value)
-        return found
-
-
-class Music(Section):
-    """What is recommended."""
-
-    policy: PolicyName = Field(
-        "match", description="How the music follows the mood: match, lift (sad or angry towards happy) or steady."
-    )
-    refresh: str = Field(
-        "sun 04:00",
-        description="When the lists are read anew: a day and time (sun 04:00; mon,thu 04:00; daily 04:00), "
-        "an interval (every 12 hours), or never.",
-    )
-    cool_down_s: float = Field(
-        600, ge=0, le=86400, description="Seconds for which the same mood coming back keeps its recommendation."
-    )
-    quiet_hours: str | None = Field(
-        None, description="Hours of calmer songs, and of nothing that plays by itself: HH:MM-HH:MM. Unset: none."
-    )
-    moods: Moods = Moods()
-
-    @field_validator("refresh")
-    @classmethod
-    def _schedule(cls, value: str) -> str:
-        Schedule.parse(value)
-        return value
-
-    @field_validator("quiet_hours")
-    @classmethod
-    def _hours(cls, value: str | None) -> str | None:
-        if value is not None:
-            Hours.parse(value)
-        return value
-
-    @property
-    def schedule(self) -> Schedule:
-        """When the lists are read anew."""
-        return Schedule.parse(self.refresh)
-
-    @property
-    def hours(self) -> Hours | None:
-        """The quiet hours."""
-        return Hours.parse(self.quiet_hours) if self.quiet_hours else None
-
-    @property
-    def wanted(self) -> dict[Emotion, tuple[str, ...]]:
-        """The lists of each mood."""
-        return {emotion: self.moods.of(emotion).lists for emotion in Emotion}
-
-    @property
-    def policies(self) -> dict[Emotion, Policy]:
-        """The moods that have a policy of their own."""
-        named = {emotion: self.moods.of(emotion).policy for emotion in Emotion}
-        return {emotion: Policy(policy) for emotion, policy in named.items() if policy is not None}
-
-
-class History(Section):
-    """How long each mood was announced, by day; nothing is kept unless it is switched on."""
-
-    enabled: bool = Field(default=False, description="Keep the minutes of each mood and day.")
-    keep_days: int = Field(365, ge=1, le=3660, description="Days that are kept.")
-
-
-SOURCE_PATTERN = r"^(auto|pi|demo|v4l2(:/dev/.+)?|file:.+)$"
-MIN_TOKEN = 16
-"""Characters of the page's token."""
-
-
-RELOADABLE = (
-    "camera.idle_rate",
-    "mood.",
-    "music.",
-    *(f"playback.{key}" for key in ("autoplay", "when", "volume", "away_s", "silence_s")),
-)
-"""Keys, and beginnings of keys, that a reload (SIGHUP) takes over; all others wait for a restart."""
-
-
-class CrossSectionError(ValueError):
-    """Values of several sections that do not go together: for each the path of its key, and what is wrong."""
-
-    def __init__(self, *found: tuple[tuple[str | int, ...], str]) -> None:
-        super().__init__("; ".join(f"{'.'.join(map(str, path))}: {text}" for path, text in found))
-        self.found = found
-
-
-class Device(Section):
-    """Who this device is."""
-
-    name: str = Field("musicond", min_length=1, max_length=60, description="Name shown to people, 1 to 60 characters.")
-    node: str | None = Field(
-        None,
-        pattern=r"^[A-Za-z0-9_-]{1,64}$",
-        description="Identifier in MQTT topics, 1 to 64 letters, digits, - or _. "
-        "Unset: host name and four hex digits of the machine id.",
-    )
-
-
-class Camera(Section):
-    """Where the pictures come from, and how often they are looked at."""
-
-    source: str = Field("auto", pattern=SOURCE_PATTERN, description="auto, pi, v4l2[:/dev/videoN], demo or file:PATH.")
-    size: tuple[Annotated[int, Field(ge=160, le=1920)], Annotated[int, Field(ge=120, le=1080)]] = Field(
-        (640, 480), description="Width and height in pixels."
-    )
-    rate: float = Field(8.0, ge=1, le=30, description="Frames per second that are analysed with a person present.")
-    idle_rate: float = Field(2.5, ge=0.5, le=30, description="Frames per second that are looked at in an empty room.")
-    rotation: Literal[0, 90, 180, 270] = Field(0, description="Degrees clockwise by which the picture is turned.")
-    mirror: bool = Field(default=False, description="Swap left and right.")
-
-    @model_validator(mode="after")
-    def _rates(self) -> Camera:
-        if self.idle_rate > self.rate:
-            msg = f"idle_rate ({self.idle_rate:g}) must not exceed rate ({self.rate:g})"
-            raise ValueError(msg)
-        return self
-
-
-class FacesSection(Section):
-    """Whose face counts."""
-
-    policy: Literal["largest", "all"] = Field("largest", description="largest face, or all weighted by area.")
-    min_size: float = Field(0.12, ge=0.05, le=1, description="Smallest face, as a fraction of the frame's height.")
-    max_size: float = Field(1.0, ge=0.1, le=1, description="Largest face, as a fraction of the frame's height.")
-
-    @model_validator(mode="after")
-    def _sizes(self) -> FacesSection:
-        if self.min_size >= self.max_size:
-            msg = f"min_size ({self.min_size:g}) must be less than max_size ({self.max_size:g})"
-            raise ValueError(msg)
-        return self
-
-
-class Model(Section):
-    """The emotion model."""
-
-    path: Path | None = Field(None, description="TFLite file. Unset: the model that comes with musicond.")
-    threads: int = Field(1, ge=1, le=4, description="Threads of the TFLite interpreter.")
-
-
-class MoodSection(Section):
-    """When a reading becomes a mood."""
-
-    enter: float = Field(
-        0.42, ge=0.15, le=1, description="Smoothed score (0..1) from which an emotion may be announced."
-    )
-    leave: float = Field(0.30, ge=0.1, le=1, description="Smoothed score (0..1) below which an emotion is given up.")
-    dwell_s: float = Field(1.0, ge=0, le=60, description="Seconds for which a new emotion must lead without a break.")
-    away_s: float = Field(5.0, ge=0.5, le=600, description="Seconds without a face until the mood is nobody.")
-    smoothing_s: float = Field(0.8, ge=0, le=30, description="Time constant in seconds of the scores' smoothing.")
-
-    @model_validator(mode="after")
-    def _hysteresis(self) -> MoodSection:
-        if self.leave > self.enter:
-            msg = f"leave ({self.leave:g}) must not exceed enter ({self.enter:g})"
-            raise ValueError(msg)
-        return self
-
-
-def split_address(text: str) -> tuple[str, int]:
-    """Split HOST:PORT of the page; raise ValueError unless HOST is an address of IPv4 or (in brackets) IPv6."""
-    host, colon, port = text.rpartition(":")
-    if not colon or not (port.isascii() and port.isdigit()):
-        raise ValueError(f"{text!r} has no port; give HOST:PORT, such as 127.0.0.1:8080")
-    if len(port) > 5 or int(port) > 65535:  # noqa: PLR2004 - the highest TCP port, which has five digits
-        raise ValueError(f"port {port} is too large; give 0 to 65535")
-    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if host == "localhost":
-        return host, int(port)
-    try:
-        right = (ipaddress.ip_address(bare).version == 6) == (bare != host)  # noqa: PLR2004 - IPv6
-    except ValueError:
-        right = False
-    if not right:
-        raise ValueError(f"{host!r} is no address; give 127.0.0.1:{port}, [::1]:{port} or 0.0.0.0:{port}")
-    return bare, int(port)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address (without brackets)."""
-    return host == "localhost" or ipaddress.ip_address(host).is_loopback
-
-
 class Web(Section):
     """The page. Without a token only this machine itself may open it."""
 
-    listen: str = Field(
+    listen: Annotated[str, valid_for(split_address)] = Field(
         "127.0.0.1:8080",
         description="Address and TCP port of the page; port 0 takes a free one. "
         "Other than a loopback address only with token_file: 0.0.0.0:8080 is the whole local network.",
@@ -371,27 +347,27 @@ class Web(Section):
         default=False, description="Let the page show the live picture, with the faces framed, to who opens it."
     )
 
-    @field_validator("listen")
-    @classmethod
-    def _address(cls, value: str) -> str:
-        split_address(value)
-        return value
-
     @model_validator(mode="after")
     def _guarded(self) -> Web:
         host, port = self.address
         if self.token_file is None and not is_loopback(host):
-            msg = (
+            raise ValueError(
                 f"listen ({self.listen}) is open to the network, and there is no token_file; "
                 f"run: musicond page-link --lan, or give 127.0.0.1:{port}"
             )
-            raise ValueError(msg)
         return self
 
     @property
     def address(self) -> tuple[str, int]:
         """Host (without brackets) and port of `listen`."""
         return split_address(self.listen)
+
+
+class History(Section):
+    """How long each mood was announced, by day; nothing is kept unless it is switched on."""
+
+    enabled: bool = Field(default=False, description="Keep the minutes of each mood and day.")
+    keep_days: int = Field(365, ge=1, le=3660, description="Days that are kept.")
 
 
 class Config(Section):
@@ -414,15 +390,15 @@ class Config(Section):
     )
 
     @model_validator(mode="after")
-    def _signed_up(self) -> Config:
-        wanting: dict[tuple[str | int, ...], str] = {}
+    def _client_id(self) -> Config:
+        users: dict[tuple[str | int, ...], str] = {}
         if self.playback.backend == "spotify":
-            wanting["playback", "backend"] = "spotify"
+            users["playback", "backend"] = "spotify"
         for emotion, lists in self.music.wanted.items():
-            for place, name in enumerate(lists):
+            for position, name in enumerate(lists):
                 if name.startswith(SPOTIFY):
-                    wanting["music", "moods", emotion.value, "lists", place] = f"the list {name}"
-        if wanting and self.spotify.client_id is None:
-            how = "needs spotify.client_id, the client id of your app at Spotify: see docs/spotify.md"
-            raise CrossSectionError(*((path, f"{what} {how}") for path, what in wanting.items()))
+                    users["music", "moods", emotion.value, "lists", position] = f"the list {name}"
+        if users and self.spotify.client_id is None:
+            text = "needs spotify.client_id, the client id of your app at Spotify: see docs/spotify.md"
+            raise CrossSectionError(*((path, f"{user} {text}") for path, user in users.items()))
         return self

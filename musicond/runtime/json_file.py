@@ -63,14 +63,14 @@ class JsonFile:
         """Rename a damaged file to NAME.damaged; raise OSError."""
         self.path.replace(self.path.with_suffix(".damaged"))
 
-    def save(self, data: Mapping[str, Any], *, sorted_lines: bool = False) -> None:
-        """Store an object on the disk, readable for the folder's owner alone, whoever saves it; raise OSError.
+    def save(self, data: Mapping[str, Any], *, mode: int = 0o600, sorted_lines: bool = False) -> None:
+        """Store an object on the disk, in a file of the folder's owner, whoever saves it; raise OSError.
 
-        `sorted_lines` writes one value a line, in the order of the keys.
+        The umask is taken off `mode`; `sorted_lines` writes one value a line, in the order of the keys.
         """
         new = self.path.with_suffix(".new")
         new.unlink(missing_ok=True)
-        number = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        number = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
         with os.fdopen(number, "w", encoding="utf-8") as out:
             if os.geteuid() == 0:
                 owner = self.path.parent.stat()

@@ -33,8 +33,8 @@ def faults(tmp_path: Path, content: str | bytes) -> list[str]:
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(ConfigError) as error:
         load(file)
-    assert all(fault.startswith(f"{file}:") for fault in error.value.faults)
-    return [fault.removeprefix(f"{file}:") for fault in error.value.faults]
+    assert all(fault.startswith(f"{file}:") for fault in error.value.problems)
+    return [fault.removeprefix(f"{file}:") for fault in error.value.problems]
 
 
 def good(tmp_path: Path, content: str) -> Config:
@@ -207,7 +207,7 @@ def test_what_needs_another_section_is_told_once_for_each_key(tmp_path: Path) ->
     )
     with pytest.raises(ConfigError) as caught:
         load(file)
-    assert [each.removeprefix(f"{file}:").split(" ")[0] for each in caught.value.faults] == [
+    assert [each.removeprefix(f"{file}:").split(" ")[0] for each in caught.value.problems] == [
         "1:33:",
         "2:21:",
     ]
@@ -301,8 +301,8 @@ def test_whatever_the_file_holds_there_is_a_config_or_faults(
     try:
         assert isinstance(load(file).config, Config)
     except ConfigError as error:
-        assert error.faults
-        assert all(re.match(rf"{re.escape(str(file))}:\d+:\d+: ", fault) for fault in error.faults)
+        assert error.problems
+        assert all(re.match(rf"{re.escape(str(file))}:\d+:\d+: ", fault) for fault in error.problems)
 
 
 @PATIENT
@@ -315,4 +315,4 @@ def test_whatever_the_values_are_there_is_a_config_or_faults(
     try:
         load(file)
     except ConfigError as error:
-        assert all("\n" not in fault for fault in error.faults)
+        assert all("\n" not in fault for fault in error.problems)
