@@ -1,4 +1,4 @@
-"""A speaker at Spotify, by its name; implements core.ports.PlaybackBackend."""
+"""A Spotify device as a playback backend, found by its name; implements core.ports.PlaybackBackend."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from musicond.core.models import PlayerStatus
 from musicond.errors import PlaybackError
-from musicond.spotify import client as words
-from musicond.spotify.client import URI
+from musicond.spotify.client import URI, as_dict, linked_uris, to_track
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,74 +24,72 @@ GONE = ("not visible", "gone")
 
 
 class SpotifyBackend:
-    """For one thread. Without `device` nothing is played; with `anywhere` it is whichever is active."""
+    """For one thread. Nothing is played without `device`; `anywhere` selects the active device."""
 
     name = "spotify"
 
-    def __init__(
-        self, client: SpotifyClient, access: SpotifyAuth, device: str | None, *, anywhere: bool = False
-    ) -> None:
-        self._client, self._access, self._device, self._anywhere = client, access, device, anywhere
+    def __init__(self, client: SpotifyClient, auth: SpotifyAuth, device: str | None, *, anywhere: bool = False) -> None:
+        self._client, self._auth, self._device, self._anywhere = client, auth, device, anywhere
 
     def get_status(self) -> PlayerStatus:
-        """Return what plays for the account, wherever it does."""
-        found = self._client.playback()
-        device = _dict(found.get("device"))
-        if not found or not device:
+        """Return the status of the account's playback, on any device."""
+        playback = self._client.playback()
+        device = as_dict(playback.get("device"))
+        if not device:
             return PlayerStatus()
-        item, context = _dict(found.get("item")), _dict(found.get("context"))
-        names = words.linked_uris(item)
-        if context.get("uri"):  # begun from an album or a playlist: we never do that
-            names = {f"{name} of {context['uri']}" for name in names}
-        here = self._is_ours(device)
+        item, context = as_dict(playback.get("item")), as_dict(playback.get("context"))
+        item_ids = linked_uris(item)
+        if context.get("uri"):  # started from an album or a playlist: musicond never does that
+            item_ids = {f"{uri} of {context['uri']}" for uri in item_ids}
+        playing, on_our_device = playback.get("is_playing") is True, self._is_ours(device)
         return PlayerStatus(
-            playing=found.get("is_playing") is True,
-            on_our_device=here,
-            item_ids=frozenset(names or ({"something"} if found.get("is_playing") is True else ())),
-            track=words.to_track(item),
-            elapsed_s=_seconds(found.get("progress_ms")) or 0.0,
+            playing=playing,
+            on_our_device=on_our_device,
+            item_ids=frozenset(item_ids or ({"something"} if playing else ())),
+            track=to_track(item),
+            elapsed_s=_seconds(playback.get("progress_ms")) or 0.0,
             duration_s=_seconds(item.get("duration_ms")),
             device=str(device.get("name") or "") or None,
-            volume=_volume(device) if here else None,
+            volume=_volume(device) if on_our_device else None,
         )
 
     def play(self, tracks: Sequence[Track]) -> tuple[str, ...]:
-        """Play them on the speaker, looked up by its name each time: its id may be another tomorrow."""
+        """Play tracks; the device is looked up by its name each time, because its id may change."""
         uris = [track.track_id for track in tracks if track.track_id.startswith(URI)]
         if not uris:
             raise PlaybackError(
                 "none of the recommended songs is at Spotify; add lists with Spotify songs to music.moods"
             )
-        device = self._find()
+        device = self._find_device()
         try:
             self._client.play(device, uris)
-        except PlaybackError as fault:
-            if not any(sign in str(fault) for sign in GONE):
+        except PlaybackError as exc:
+            if not any(word in str(exc) for word in GONE):
                 raise
-            self._client.play(self._find(), uris)
+            self._client.play(self._find_device(), uris)
         return tuple(uris)
 
     def resume(self) -> None:
-        """Go on with what is paused there."""
-        self._client.play(self._find(), None)
+        """Resume playback on the device."""
+        self._client.play(self._find_device(), None)
 
     def pause(self) -> None:
-        """Pause the speaker, if it is the one that plays."""
-        found = self._client.playback()
-        device = _dict(found.get("device"))
-        if found.get("is_playing") is True and self._is_ours(device) and device.get("id"):
+        """Pause the device if it is the one that plays."""
+        playback = self._client.playback()
+        device = as_dict(playback.get("device"))
+        if playback.get("is_playing") is True and self._is_ours(device) and device.get("id"):
             self._client.pause(str(device["id"]))
 
     def set_volume(self, percent: int) -> None:
-        """Set the speaker's volume."""
-        self._client.volume(self._find(), percent)
+        """Set the volume of the device."""
+        self._client.volume(self._find_device(), percent)
 
     def get_account(self) -> Account:
-        """Return the account, as it is kept."""
-        return self._access.get_account()
+        """Return the stored account."""
+        return self._auth.get_account()
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections."""
         self._client.close()
 
     def _is_ours(self, device: Mapping[str, Any]) -> bool:
@@ -100,33 +97,28 @@ class SpotifyBackend:
             return True
         return self._device is not None and str(device.get("name") or "").casefold() == self._device.casefold()
 
-    def _find(self) -> str:
-        """Return the id of the speaker now; raise SpeakerError."""
-        found = self._client.devices()
-        able = [each for each in found if is_usable(each)]
+    def _find_device(self) -> str:
+        """Return the current id of the device; raise PlaybackError."""
+        devices = self._client.devices()
+        usable = [device for device in devices if is_usable(device)]
         if self._anywhere:
-            able.sort(key=lambda each: each.get("is_active") is not True)
+            usable.sort(key=lambda device: device.get("is_active") is not True)
         elif self._device is None:
             raise PlaybackError("no speaker is named; set playback.device to one of musicond spotify devices")
         else:
-            exact = [each for each in able if each.get("name") == self._device]
-            able = exact or [each for each in able if self._is_ours(each)]
-        if able:
-            return str(able[0]["id"])
-        named = [each for each in found if self._is_ours(each)]
-        if named:
+            exact = [device for device in usable if device.get("name") == self._device]
+            usable = exact or [device for device in usable if self._is_ours(device)]
+        if usable:
+            return str(usable[0]["id"])
+        if any(self._is_ours(device) for device in devices):
             raise PlaybackError(f"the speaker {self._device} takes no commands from Spotify's Web API; choose another")
-        what = "no speaker" if self._anywhere else f"the speaker {self._device}"
-        raise PlaybackError(f"{what} is {'' if self._anywhere else 'not '}visible at Spotify; {HINT}")
+        subject = "no speaker is" if self._anywhere else f"the speaker {self._device} is not"
+        raise PlaybackError(f"{subject} visible at Spotify; {HINT}")
 
 
 def is_usable(device: Mapping[str, Any]) -> bool:
-    """Whether a device can be told to play."""
+    """Return whether a device accepts commands."""
     return bool(device.get("id")) and device.get("is_restricted") is not True
-
-
-def _dict(found: object) -> dict[str, Any]:
-    return found if isinstance(found, dict) else {}
 
 
 def _seconds(milliseconds: object) -> float | None:
@@ -135,6 +127,4 @@ def _seconds(milliseconds: object) -> float | None:
 
 def _volume(device: Mapping[str, Any]) -> int | None:
     percent = device.get("volume_percent")
-    if device.get("supports_volume") is False or not isinstance(percent, int):
-        return None
-    return percent
+    return percent if device.get("supports_volume") is not False and isinstance(percent, int) else None

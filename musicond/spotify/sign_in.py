@@ -1,7 +1,7 @@
-"""Signing in at Spotify: authorisation code with PKCE, in two steps that may lie minutes apart.
+"""The sign-in at Spotify: authorisation code with PKCE, in two steps that may lie minutes apart.
 
-The browser ends on http://127.0.0.1:PORT/callback, which on a phone is the phone itself: the address that it shows
-there is what has to come back to us, by hand or caught by `musicond spotify login`.
+The browser ends on http://127.0.0.1:PORT/callback, which on a phone is the phone itself: the address shown there has to
+come back to the daemon, pasted by the user or received by `musicond spotify login`.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ import hmac
 import logging
 import secrets
 import time
+from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-import requests
-from spotipy.exceptions import SpotifyBaseException
-
 from musicond.errors import CommandError, ListError, PlaybackError
-from musicond.spotify.auth import build_pkce, token_error
+from musicond.spotify.auth import TOKEN_ERRORS, build_pkce
 from musicond.spotify.backend import is_usable
 from musicond.spotify.client import SpotifyClient
+from musicond.spotify.http import token_error
 from musicond.spotify.token_file import Grant, expiry_warning, warning_due
 
 if TYPE_CHECKING:
@@ -36,185 +36,161 @@ log = logging.getLogger(__name__)
 LASTS_S = 600.0
 """Between the two steps."""
 MOST = 4096
+"""Characters of a pasted address."""
 SLOW = "Spotify takes its time; the sign-in goes on by itself"
 AGAIN = "begin again: musicond spotify login, or on the page"
 WHOLE = "paste the whole address that the browser shows after the sign-in: it begins with http://127.0.0.1"
 
 
 class SignIn:
-    """One for the process, for one thread at a time. `changed` is called when somebody signs in or out."""
+    """The sign-in of the process, for one thread at a time. `on_change` is called after a sign-in or sign-out."""
 
-    def __init__(self, access: SpotifyAuth, changed: Callable[[], None] = lambda: None) -> None:
-        self._access, self.on_change = access, changed
+    def __init__(self, auth: SpotifyAuth, on_change: Callable[[], None] = lambda: None) -> None:
+        self._auth, self.on_change = auth, on_change
         self._begun: tuple[SpotifyPKCE, DeadlineSession, str, float] | None = None
-        self._failed: str | None = None
-        """Why the last sign-in came to nothing."""
+        """The client and session of the first step, its state, and its time (monotonic seconds)."""
+        self._error: str | None = None
+        """Why the last sign-in failed."""
         self._pending = False
-        """The second step is being done."""
+        """Whether the second step is running."""
 
     def run_action(self, action: str, arguments: Mapping[str, Any]) -> dict[str, object]:
-        """Do one of `status`, `begin`, `finish`, `logout`, `devices`.
+        """Run one of `status`, `begin`, `finish`, `logout`, `devices`.
 
-        Raises ListError for what makes no sense, CommandError for a wrong moment, SpeakerError where Spotify refuses.
+        Raises ListError for wrong arguments, CommandError for a wrong moment, PlaybackError where Spotify refuses.
         """
         if action == "finish":
-            self._failed, self._pending = None, True
-            try:
-                self.finish(str(arguments.get("redirect") or ""))
-            except (ListError, CommandError, PlaybackError) as fault:
-                self._failed = str(fault)
-                raise
-            finally:
-                self._pending = False
-            return self.status()
-        acts = {"status": self.status, "begin": self.begin, "logout": self.logout, "devices": self.devices}
-        if action not in acts:
-            raise ListError(f"there is no action {action!r}; give one of {', '.join(acts)}, finish")
-        return acts[action]()
+            return self._finish(str(arguments.get("redirect") or ""))
+        actions = {"status": self.status, "begin": self.begin, "logout": self.logout, "devices": self.devices}
+        if action not in actions:
+            raise ListError(f"there is no action {action!r}; give one of {', '.join(actions)}, finish")
+        return actions[action]()
 
     def status(self) -> dict[str, object]:
-        """Return who is signed in and until when, asking nobody; `pending` while a sign-in is on its way."""
-        pending = self._pending
-        found: dict[str, object] = {
+        """Return the sign-in and its end, without a request; `pending` while a sign-in is running."""
+        pending, account = self._pending, self._auth.get_account()
+        status: dict[str, object] = {
             "configured": True,
             "pending": pending,
-            **dict.fromkeys(("user", "signed_in_on", "expires_on", "days_left")),
+            "signed_in": account.signed_in,
+            "user": account.user,
+            "scopes": [],
+            "signed_in_on": None,
+            "expires_on": account.expires_on and account.expires_on.isoformat(),
+            "days_left": account.days_left,
         }
         try:
-            grant = self._access.credentials()
-        except PlaybackError as fault:
-            return {
-                **found,
-                "signed_in": False,
-                "scopes": [],
-                "trouble": SLOW if pending else self._failed or str(fault),
-            }
-        days = (grant.expires_on - datetime.now().astimezone().date()).days
-        return {
-            **found,
-            "signed_in": True,
-            "user": grant.user,
-            "scopes": sorted(grant.scope.split()),
-            "signed_in_on": grant.signed_in_on.isoformat(),
-            "expires_on": grant.expires_on.isoformat(),
-            "days_left": days,
-            "trouble": SLOW
-            if pending
-            else expiry_warning(grant.expires_on)
-            if warning_due(days) is not None
-            else self._resting(),
-        }
+            grant = self._auth.credentials()
+        except PlaybackError as exc:
+            return {**status, "trouble": SLOW if pending else self._error or str(exc)}
+        status |= {"scopes": sorted(grant.scope.split()), "signed_in_on": grant.signed_in_on.isoformat()}
+        return {**status, "trouble": SLOW if pending else account.warning or self._cool_down_error()}
 
     def begin(self) -> dict[str, object]:
-        """Return the address to open; an earlier beginning is forgotten."""
-        made, session = build_pkce(self._access.client_id, self._access.redirect_uri, self._access.scopes)
-        state, self._failed = secrets.token_urlsafe(16), None
-        self._begun = (made, session, state, time.monotonic())
-        return {"url": made.get_authorize_url(state)}
+        """Return the address to open; an earlier first step becomes invalid."""
+        pkce, session = build_pkce(self._auth.client_id, self._auth.redirect_uri, self._auth.scopes)
+        state, self._error = secrets.token_urlsafe(16), None
+        self._begun = (pkce, session, state, time.monotonic())
+        return {"url": pkce.get_authorize_url(state)}
 
-    def finish(self, redirect: str) -> None:
+    def logout(self) -> dict[str, object]:
+        """Delete the sign-in."""
+        self._auth.token_file.delete()
+        self.on_change()
+        return self.status()
+
+    def devices(self) -> dict[str, object]:
+        """Return the visible devices."""
+        with closing(SpotifyClient(self._auth)) as client:
+            devices = client.devices()
+        return {
+            "devices": [
+                {
+                    "name": str(device.get("name") or ""),
+                    "type": str(device.get("type") or ""),
+                    "active": device.get("is_active") is True,
+                    "restricted": device.get("is_restricted") is True,
+                    "usable": is_usable(device),
+                }
+                for device in devices
+            ]
+        }
+
+    def _finish(self, redirect: str) -> dict[str, object]:
+        self._error, self._pending = None, True
+        try:
+            self._sign_in(redirect)
+        except (ListError, CommandError, PlaybackError) as exc:
+            self._error = str(exc)
+            raise
+        finally:
+            self._pending = False
+        return self.status()
+
+    def _sign_in(self, redirect: str) -> None:
         """Sign in by the address on which the browser has ended."""
         begun = self._begun
         if begun is None or time.monotonic() - begun[3] > LASTS_S:
             self._begun = None
             raise CommandError(f"no sign-in has begun, or it took longer than ten minutes; {AGAIN}")
-        made, session, state, _ = begun
-        code = _code(redirect, state)
+        pkce, session, state, _ = begun
+        code = _parse_code(redirect, state)
         self._begun = None
         try:
-            made.get_access_token(code, check_cache=False)
-            found = made.cache_handler.info
-            refresh, scope = str(found["refresh_token"]), str(found.get("scope") or " ".join(self._access.scopes))
-        except (
-            SpotifyBaseException,
-            requests.RequestException,
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-        ) as fault:
-            if getattr(fault, "error", None) == "invalid_grant":
+            pkce.get_access_token(code, check_cache=False)
+            token = pkce.cache_handler.get_cached_token()
+            refresh, scope = str(token["refresh_token"]), str(token.get("scope") or " ".join(self._auth.scopes))
+        except TOKEN_ERRORS as exc:
+            if getattr(exc, "error", None) == "invalid_grant":
                 raise CommandError(f"this address was used already or has become too old; {AGAIN}") from None
-            raise token_error(session, fault) from None
+            raise token_error(session, exc) from None
         now = datetime.now().astimezone().isoformat(timespec="seconds")
-        grant = Grant(refresh, now, scope, self._access.client_id)
-        self._access.token_file.save(grant)
-        self._failed = None
-        self._name(grant)
+        self._auth.token_file.save(Grant(refresh, now, scope, self._auth.client_id))
+        self._save_user_name()
         self.on_change()
 
-    def logout(self) -> dict[str, object]:
-        """Forget the sign-in."""
-        self._access.token_file.delete()
-        self.on_change()
-        return self.status()
-
-    def devices(self) -> dict[str, object]:
-        """Return the speakers that Spotify shows now."""
-        client = SpotifyClient(self._access)
+    def _save_user_name(self) -> None:
+        """Store the user's name for display, if Spotify returns it."""
         try:
-            found = client.devices()
-        finally:
-            client.close()
-        return {
-            "devices": [
-                {
-                    "name": str(each.get("name") or ""),
-                    "type": str(each.get("type") or ""),
-                    "active": each.get("is_active") is True,
-                    "restricted": each.get("is_restricted") is True,
-                    "usable": is_usable(each),
-                }
-                for each in found
-            ]
-        }
-
-    def _name(self, grant: Grant) -> None:
-        """Keep the user's name too; it is only for people to read."""
-        client = SpotifyClient(self._access)
-        try:
-            name = client.me()
+            with closing(SpotifyClient(self._auth)) as client:
+                name = client.me()
         except PlaybackError:
             return
-        finally:
-            client.close()
-        kept = self._access.token_file.load()  # the first token may have brought another refresh token
-        if kept is not None and name:
-            self._access.token_file.save(
-                Grant(kept.refresh_token, grant.authorized_at, grant.scope, grant.client_id, name)
-            )
+        grant = self._auth.token_file.load()  # the first access token may have brought another refresh token
+        if grant is not None and name:
+            self._auth.token_file.save(replace(grant, user=name))
 
-    def _resting(self) -> str | None:
+    def _cool_down_error(self) -> str | None:
         try:
-            self._access.check_cool_down()
-        except PlaybackError as fault:
-            return str(fault)
+            self._auth.check_cool_down()
+        except PlaybackError as exc:
+            return str(exc)
         return None
 
 
-def warn_of_expiry(access: SpotifyAuth, told_at: int | None) -> int | None:
-    """Log once for each of the days ahead at which the end of the sign-in is told; return the one told last."""
-    account = access.get_account()
+def warn_of_expiry(auth: SpotifyAuth, warned_days: int | None) -> int | None:
+    """Log a warning once for each of WARN_DAYS before the end of the sign-in; return the one that is reached."""
+    account = auth.get_account()
     if account.expires_on is None or account.days_left is None:
         return None
-    ahead = warning_due(account.days_left)
-    if ahead is not None and ahead != told_at:
+    days = warning_due(account.days_left)
+    if days is not None and days != warned_days:
         log.warning("%s", expiry_warning(account.expires_on))
-    return ahead
+    return days
 
 
-def _code(redirect: str, state: str) -> str:
-    """Return the code of the address; raise ListError for one that can't be it, CommandError where Spotify refused."""
+def _parse_code(redirect: str, state: str) -> str:
+    """Return the code of the address; raise ListError for a wrong address, CommandError where Spotify refused."""
     try:
-        found = parse_qs(urlsplit(redirect.strip()).query) if len(redirect) <= MOST else {}
+        query = parse_qs(urlsplit(redirect.strip()).query) if len(redirect) <= MOST else {}
     except ValueError:
-        found = {}
-    given = found.get("state", [""])[0]
-    if not given or not (found.get("code") or found.get("error")):
+        query = {}
+    given_state = query.get("state", [""])[0]
+    if not given_state or not (query.get("code") or query.get("error")):
         raise ListError(WHOLE)
-    if not hmac.compare_digest(given.encode(), state.encode()):
+    if not hmac.compare_digest(given_state.encode(), state.encode()):
         raise ListError(f"this address belongs to another sign-in; open the link of this one, or {AGAIN}")
-    if found.get("error"):
-        refused = "it was not allowed there" if found["error"][0] == "access_denied" else "Spotify refused"
-        raise CommandError(f"{refused}; {AGAIN}")
-    return found["code"][0]
+    if query.get("error"):
+        reason = "it was not allowed there" if query["error"][0] == "access_denied" else "Spotify refused"
+        raise CommandError(f"{reason}; {AGAIN}")
+    return query["code"][0]

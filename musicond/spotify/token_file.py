@@ -1,4 +1,4 @@
-"""Where a sign-in is kept: one small file for its owner alone, replaced as a whole."""
+"""The file of the sign-in: readable by its owner alone, and replaced atomically."""
 
 from __future__ import annotations
 
@@ -15,17 +15,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE_NAME = "spotify.json"
+MONTHS = 6
+"""For which a sign-in is valid."""
+WARN_DAYS = (30, 7, 1)
+"""Days before the end at which a warning is logged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a person has allowed."""
+    """An OAuth grant: the permission that a user has given."""
 
     refresh_token: str = field(repr=False)
     authorized_at: str
     """ISO 8601 with its zone."""
     scope: str
-    """Words with blanks between."""
+    """Scopes with blanks between."""
     client_id: str
     user: str | None = None
 
@@ -41,60 +45,51 @@ class Grant:
 
 
 class TokenFile:
-    """The file at `path`. Its folder's owner owns it too, whoever writes it."""
+    """The file at `path`; every method raises PlaybackError."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def load(self) -> Grant | None:
-        """Return what is kept, None where nothing is or it can't be understood; raise SpeakerError."""
+        """Return the stored grant; None where there is none or it is damaged."""
         try:
-            found = Grant(**json.loads(self.path.read_text("utf-8")))
-            _ = found.expires_on
-        except FileNotFoundError:
+            grant = Grant(**json.loads(self.path.read_text("utf-8")))
+            _ = grant.expires_on
+        except (FileNotFoundError, ValueError, TypeError, OverflowError):
             return None
-        except (ValueError, TypeError, OverflowError):
-            return None
-        except OSError as fault:
-            raise PlaybackError(f"{self.path}: {fault.strerror}; put sudo -u musicond before the command") from None
-        return found
+        except OSError as exc:
+            raise PlaybackError(f"{self.path}: {exc.strerror}; put sudo -u musicond before the command") from None
+        return grant
 
     def save(self, grant: Grant) -> None:
-        """Keep it; on return it is on the disk. Raises SpeakerError."""
+        """Store a grant; on return it is on the disk."""
         try:
             JsonFile(self.path).save(asdict(grant))
-        except OSError as fault:
+        except OSError as exc:
             raise PlaybackError(
-                f"{self.path}: {fault.strerror}; the sign-in is not kept; make room or put sudo before"
+                f"{self.path}: {exc.strerror}; the sign-in is not kept; make room or put sudo before"
             ) from None
 
     def delete(self) -> None:
-        """Forget it; raise SpeakerError."""
+        """Delete the stored grant."""
         try:
             self.path.unlink(missing_ok=True)
-        except OSError as fault:
-            raise PlaybackError(f"{self.path}: {fault.strerror}; put sudo -u musicond before the command") from None
+        except OSError as exc:
+            raise PlaybackError(f"{self.path}: {exc.strerror}; put sudo -u musicond before the command") from None
 
 
-MONTHS = 6
-
-
-WARN_DAYS = (30, 7, 1)
-"""Days ahead at which it is told."""
-
-
-def expiry_date(given: date) -> date:
-    """Return the day on which a sign-in of the day `given` ends."""
-    month = given.month - 1 + MONTHS
-    year, month = given.year + month // 12, month % 12 + 1
-    return date(year, month, min(given.day, monthrange(year, month)[1]))
+def expiry_date(signed_in_on: date) -> date:
+    """Return the day on which a sign-in ends."""
+    month = signed_in_on.month - 1 + MONTHS
+    year, month = signed_in_on.year + month // 12, month % 12 + 1
+    return date(year, month, min(signed_in_on.day, monthrange(year, month)[1]))
 
 
 def expiry_warning(day: date) -> str:
-    """Say when a sign-in ends, and what to do."""
+    """Return the warning that a sign-in ends on `day`, with the remedy."""
     return f"the sign-in at Spotify ends on {day.isoformat()}; sign in before: musicond spotify login, or on the page"
 
 
 def warning_due(days_left: int) -> int | None:
-    """Return which of AHEAD has come, the nearest; None while the end is far."""
+    """Return the smallest of WARN_DAYS that has been reached; None while the end is far."""
     return min((days for days in WARN_DAYS if days_left <= days), default=None)

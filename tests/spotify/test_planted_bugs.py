@@ -37,13 +37,13 @@ def holds(fake_spotify: FakeSpotify, client: SpotifyClient, auth: SpotifyAuth) -
 
 def removed_endpoint(client: SpotifyClient, playlist: str) -> Iterator[dict[str, Any]]:
     """Ask as before February 2026: playlists/ID/tracks."""
-    page = client._ask(client._api._get, f"playlists/{playlist}/tracks", limit=50)
+    page = client._call(client._api._get, f"playlists/{playlist}/tracks", limit=50)
     yield from page["items"]
 
 
 def no_device(client: SpotifyClient, device: str, uris: list[str] | None) -> None:
     """Forget the device: whichever is active plays."""
-    client._ask(client._api.start_playback, uris=uris)
+    client._call(client._api.start_playback, uris=uris)
 
 
 BUGS: dict[str, tuple[object, str, object]] = {
