@@ -1,7 +1,8 @@
-"""The lists of the catalogue as persons and refreshes change them: add, remove, import, export, merge, verify."""
+"""Changes to the lists of the catalogue, by users and refreshes: add, remove, import, export, merge, verify."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from itertools import count
 from typing import TYPE_CHECKING, Self
@@ -12,18 +13,18 @@ from musicond.library.recovery import open_catalogue
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 OWN = "own"
-"""Origin of what a person added or imported."""
+"""Origin of songs that a person added or imported."""
 LEAST = 10
-"""Songs of a list below which the same ones come too often."""
+"""Songs of a list; with fewer, the same ones come too often."""
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogueEntry:
-    """A track of a list with all that is known of it; None is not known."""
+    """A track of a list, with its counts; None is unknown."""
 
     emotion: str
     track_id: str
@@ -38,14 +39,14 @@ class CatalogueEntry:
     mode: str | None
     popularity: int | None
     source: str
-    """Where the row comes from, for a person."""
+    """Where the row comes from, for display."""
     album: str | None
     origin: str
-    """The list that it came by: starter, own, or one of music.moods."""
+    """Its list: starter, own, or one of music.moods."""
     state: str
-    """listed, or gone: its list names it no longer."""
+    """listed, or gone: its list no longer contains it."""
     shown: int
-    """How often it was offered in this mood."""
+    """Number of recommendations in this mood."""
     likes: int
     dislikes: int
     skips: int
@@ -53,13 +54,13 @@ class CatalogueEntry:
 
 @dataclass(frozen=True, slots=True)
 class ListChange:
-    """What a merge has changed, as "title, artist"."""
+    """Changes made by a merge, as "title, artist"."""
 
     added: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
-    """No longer listed; kept until others have taken their places."""
+    """No longer listed; kept until others replace them."""
     replaced: tuple[str, ...] = ()
-    """Gone before, and out of the catalogue now."""
+    """Removed from the catalogue."""
 
     def __bool__(self) -> bool:
         return bool(self.added or self.gone or self.replaced)
@@ -70,14 +71,14 @@ COUNTS = ("shown", "likes", "dislikes", "skips")
 
 
 class CatalogueEditor:
-    """The lists behind a connection of their own; every method raises CatalogueError."""
+    """The lists of the catalogue, with a connection of their own; every method raises CatalogueError."""
 
     def __init__(self, connection: sqlite3.Connection, name: str) -> None:
         self.connection, self.name = connection, name
 
     @classmethod
     def open(cls, path: Path | str, *, read_only: bool = False) -> Self:
-        """Open the catalogue at `path`; see `rescue.open_file`."""
+        """Open the catalogue at `path`; see `open_catalogue`."""
         return cls(open_catalogue(path, read_only=read_only), f"catalogue {path}")
 
     def __enter__(self) -> Self:
@@ -87,11 +88,11 @@ class CatalogueEditor:
         self.connection.close()
 
     def entries(self, emotion: Emotion | None = None) -> tuple[CatalogueEntry, ...]:
-        """Return an emotion's list, or all lists one after the other, without what a person removed."""
-        wanted = tuple(Emotion) if emotion is None else (emotion,)
-        named = ", ".join(f"t.{name}" for name in ("track_id", *SONG_COLUMNS))
+        """Return an emotion's list, or all lists in order, without removed tracks."""
+        emotions = tuple(Emotion) if emotion is None else (emotion,)
+        columns = ", ".join(f"t.{name}" for name in ("track_id", *SONG_COLUMNS))
         query = (
-            f"SELECT l.emotion, {named}, l.origin, l.state, "  # noqa: S608 - our own column names
+            f"SELECT l.emotion, {columns}, l.origin, l.state, "  # noqa: S608 - our own column names
             "coalesce(p.shown, 0), coalesce(f.likes, 0), coalesce(f.dislikes, 0), coalesce(f.skips, 0) "
             "FROM lists l JOIN tracks t USING (track) "
             "LEFT JOIN plays p ON p.mood = l.emotion AND p.track = l.track "
@@ -100,11 +101,11 @@ class CatalogueEditor:
         )
         names = ("emotion", "track_id", *SONG_COLUMNS, "origin", "state", *COUNTS)
         with sqlite_errors(self.name):
-            rows = [row for each in wanted for row in self.connection.execute(query, (each.value,)).fetchall()]
+            rows = [row for emotion in emotions for row in self.connection.execute(query, (emotion.value,)).fetchall()]
         return tuple(CatalogueEntry(**dict(zip(names, row, strict=True))) for row in rows)
 
     def feedback(self) -> list[dict[str, object]]:
-        """Return all that was said, mood by mood: mood, track_id, title, artist, likes, dislikes, skips."""
+        """Return all feedback, by mood: mood, track_id, title, artist, likes, dislikes, skips."""
         names = ("mood", "track_id", "title", "artist", "likes", "dislikes", "skips")
         query = (
             f"SELECT {', '.join(names)} FROM feedback JOIN tracks USING (track) "  # noqa: S608 - our own column names
@@ -114,23 +115,23 @@ class CatalogueEditor:
             return [dict(zip(names, row, strict=True)) for row in self.connection.execute(query).fetchall()]
 
     def forget(self, track_id: str | None) -> int:
-        """Forget what was said of a track, or of all; return of how many tracks there was something."""
+        """Delete the feedback on a track, or on all; return the number of tracks that had any."""
         where = "WHERE track IN (SELECT track FROM tracks WHERE ?1 IS NULL OR track_id = ?1)"
-        with sqlite_errors(self.name), transaction(self.connection):
-            row = self.connection.execute(f"SELECT count(DISTINCT track) FROM feedback {where}", (track_id,))  # noqa: S608 - our own words
-            found = int(row.fetchone()[0])
+        with self._transaction():
+            query = f"SELECT count(DISTINCT track) FROM feedback {where}"  # noqa: S608 - our own words
+            tracks = self._scalar(query, track_id)
             self.connection.execute(f"DELETE FROM feedback {where}", (track_id,))  # noqa: S608 - likewise
-        return found
+        return tracks
 
     def add(self, songs: Iterable[tuple[Emotion, Song, tuple[int, int, int]]]) -> int:
-        """Put songs into the own lists, with likes, dislikes and skips; return how many were not there before.
+        """Add songs to the own lists, with likes, dislikes and skips; return the number of new ones.
 
-        Counts that are there already are kept where they are higher: to import an export twice counts nothing twice.
+        Higher counts are kept, so that importing an export twice counts nothing twice.
         """
         new = 0
-        with sqlite_errors(self.name), transaction(self.connection):
+        with self._transaction():
             positions = {emotion: count(self._next_position(emotion)) for emotion in Emotion}
-            for emotion, song, said in songs:
+            for emotion, song, feedback in songs:
                 key = self._upsert(song)
                 position = next(positions[emotion])
                 known = "SELECT state FROM lists WHERE emotion = ? AND track = ? AND state <> 'removed'"
@@ -141,49 +142,49 @@ class CatalogueEditor:
                 self.connection.execute(
                     "INSERT OR IGNORE INTO lists VALUES (?, ?, ?, ?, 'listed')", (emotion.value, key, OWN, position)
                 )
-                if any(said):
+                if any(feedback):
                     self.connection.execute(
                         "INSERT INTO feedback VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
                         "likes = max(likes, excluded.likes), dislikes = max(dislikes, excluded.dislikes), "
                         "skips = max(skips, excluded.skips)",
-                        (emotion.value, key, *said),
+                        (emotion.value, key, *feedback),
                     )
         return new
 
     def remove(self, track_id: str, emotion: Emotion | None = None) -> int:
-        """Take a track out of one list or all, for good: a refresh does not bring it back. Return from how many."""
+        """Remove a track from one list or all; a refresh does not bring it back. Return the number of lists."""
         where = (
             "WHERE track IN (SELECT track FROM tracks WHERE track_id = ?1) AND (?2 IS NULL OR emotion = ?2) "
             "AND state <> 'removed'"
         )
-        with sqlite_errors(self.name), transaction(self.connection):
+        with self._transaction():
             values = (track_id, emotion.value if emotion else None)
-            lists = self.connection.execute(f"SELECT count(DISTINCT emotion) FROM lists {where}", values).fetchone()[0]  # noqa: S608 - our own words
+            lists = self._scalar(f"SELECT count(DISTINCT emotion) FROM lists {where}", *values)  # noqa: S608 - our own words
             self.connection.execute(f"UPDATE lists SET state = 'removed' {where}", values)  # noqa: S608 - likewise
-        return int(lists)
+        return lists
 
     def reorder(self, emotion: Emotion, ids: Sequence[str]) -> int:
-        """Put a list into this order, songs that are not named after those; return how many were found."""
+        """Order a list by these ids, other songs after them; return the number of known ids."""
         query = "SELECT track_id, track FROM lists JOIN tracks USING (track) WHERE emotion = ? ORDER BY position"
-        with sqlite_errors(self.name), transaction(self.connection):
+        with self._transaction():
             keys = dict(self.connection.execute(query, (emotion.value,)).fetchall())
-            named = [each for each in dict.fromkeys(ids) if each in keys]
-            order = [*named, *(each for each in keys if each not in set(named))]
+            known = [track_id for track_id in dict.fromkeys(ids) if track_id in keys]
+            order = dict.fromkeys((*known, *keys))
             self.connection.executemany(
                 "UPDATE lists SET position = ? WHERE emotion = ? AND track = ?",
-                [(place, emotion.value, keys[each]) for place, each in enumerate(order)],
+                [(position, emotion.value, keys[track_id]) for position, track_id in enumerate(order)],
             )
-        return len(named)
+        return len(known)
 
-    def merge(self, emotion: Emotion, origin: str, songs: Sequence[Song], address: str | None = None) -> ListChange:
-        """Bring a list up to date with its source: append what is new, mark what is gone, drop what was replaced.
+    def merge(self, emotion: Emotion, origin: str, songs: Sequence[Song], uri: str | None = None) -> ListChange:
+        """Update a list from its source: append new songs, mark missing ones as gone, and drop those replaced.
 
-        `address` is the URI of a list that is a playlist.
+        `uri` is that of a list that is a playlist.
         """
         query = "SELECT track, state FROM lists WHERE emotion = ? AND origin = ? ORDER BY position"
-        with sqlite_errors(self.name), transaction(self.connection):
+        with self._transaction():
             known = dict(self.connection.execute(query, (emotion.value, origin)).fetchall())
-            self._set_address(origin, address)
+            self._set_uri(origin, uri)
             listed = {self._upsert(song): song for song in songs}
             added = [key for key in listed if key not in known]
             self._set_state(emotion, origin, [key for key in listed if known.get(key) == "gone"], "listed")
@@ -209,10 +210,10 @@ class CatalogueEditor:
         return change
 
     def drop_other_origins(self, emotion: Emotion, origins: Sequence[str]) -> tuple[str, ...]:
-        """Drop what came by lists that are not configured any more; return their titles."""
+        """Drop the songs of all other lists but the own one; return their titles."""
         marks = ", ".join("?" * (len(origins) + 1))
         where = f"WHERE emotion = ? AND state <> 'removed' AND origin NOT IN ({marks})"
-        with sqlite_errors(self.name), transaction(self.connection):
+        with self._transaction():
             values = (emotion.value, OWN, *origins)
             rows = self.connection.execute(f"SELECT track FROM lists {where}", values).fetchall()  # noqa: S608 - our own words
             keys = [int(row[0]) for row in rows]
@@ -224,37 +225,42 @@ class CatalogueEditor:
         return titles
 
     def verify(self) -> list[str]:
-        """Return what is wrong or weak, one line each; nothing is changed."""
+        """Return one line for each damage or short list; nothing is changed."""
         with sqlite_errors(self.name):
-            found = [str(row[0]) for row in self.connection.execute("PRAGMA integrity_check(20)").fetchall()]
-            lost = self.connection.execute("SELECT count(*) FROM lists WHERE track NOT IN (SELECT track FROM tracks)")
-            missing = int(lost.fetchone()[0])
-        faults = [] if found == ["ok"] else [f"damage: {' '.join(each.split())}" for each in found]
+            results = [" ".join(str(row[0]).split()) for row in self.connection.execute("PRAGMA integrity_check(20)")]
+            missing = self._scalar("SELECT count(*) FROM lists WHERE track NOT IN (SELECT track FROM tracks)")
+        problems = [f"damage: {result}" for result in results if result != "ok"]
         if missing:
-            faults.append(f"damage: {missing} places in the lists are of unknown songs")
+            problems.append(f"damage: {missing} places in the lists are of unknown songs")
         for emotion in Emotion:
-            songs = len({each.track_id for each in self.entries(emotion)})
+            songs = len({entry.track_id for entry in self.entries(emotion)})
             if songs < LEAST:
-                faults.append(f"{emotion.value}: {songs} songs, so they will come often; add some")
-        return faults
+                problems.append(f"{emotion.value}: {songs} songs, so they will come often; add some")
+        return problems
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with sqlite_errors(self.name), transaction(self.connection):
+            yield
+
+    def _scalar(self, query: str, *values: object) -> int:
+        return int(self.connection.execute(query, values).fetchone()[0])
 
     def _upsert(self, song: Song) -> int:
-        """Return the number of a song's track, made or brought up to date; what is known is not forgotten."""
+        """Insert or update a song's track, keeping values that the song lacks; return its number."""
         row = {**asdict(song), "track_id": song.identifier}
         columns = ("track_id", *SONG_COLUMNS)
-        renewed = ", ".join(f"{name} = coalesce(excluded.{name}, {name})" for name in SONG_COLUMNS)
+        updates = ", ".join(f"{name} = coalesce(excluded.{name}, {name})" for name in SONG_COLUMNS)
         differs = " OR ".join(f"coalesce(excluded.{name}, {name}) IS NOT {name}" for name in SONG_COLUMNS)
         self.connection.execute(
             f"INSERT INTO tracks ({', '.join(columns)}) VALUES ({', '.join(':' + name for name in columns)}) "  # noqa: S608 - our own column names
-            f"ON CONFLICT (track_id) DO UPDATE SET {renewed} WHERE {differs}",
+            f"ON CONFLICT (track_id) DO UPDATE SET {updates} WHERE {differs}",
             row,
         )
-        found = self.connection.execute("SELECT track FROM tracks WHERE track_id = ?", (song.identifier,)).fetchone()
-        return int(found[0])
+        return self._scalar("SELECT track FROM tracks WHERE track_id = ?", song.identifier)
 
     def _next_position(self, emotion: Emotion) -> int:
-        query = "SELECT coalesce(max(position) + 1, 0) FROM lists WHERE emotion = ?"
-        return int(self.connection.execute(query, (emotion.value,)).fetchone()[0])
+        return self._scalar("SELECT coalesce(max(position) + 1, 0) FROM lists WHERE emotion = ?", emotion.value)
 
     def _set_state(self, emotion: Emotion, origin: str, keys: Sequence[int], state: str) -> None:
         self.connection.executemany(
@@ -262,17 +268,17 @@ class CatalogueEditor:
             [(state, emotion.value, origin, key) for key in keys],
         )
 
-    def _set_address(self, origin: str, address: str | None) -> None:
-        self.connection.execute("DELETE FROM playlists WHERE origin = ?1 AND uri IS NOT ?2", (origin, address))
-        if address is not None:
-            self.connection.execute("INSERT OR IGNORE INTO playlists VALUES (?, ?)", (origin, address))
+    def _set_uri(self, origin: str, uri: str | None) -> None:
+        self.connection.execute("DELETE FROM playlists WHERE origin = ?1 AND uri IS NOT ?2", (origin, uri))
+        if uri is not None:
+            self.connection.execute("INSERT OR IGNORE INTO playlists VALUES (?, ?)", (origin, uri))
 
     def _titles(self, keys: Sequence[int]) -> list[str]:
         query = "SELECT title, artist FROM tracks WHERE track = ?"
         return [", ".join(self.connection.execute(query, (key,)).fetchone()) for key in keys]
 
     def _delete_orphans(self, keys: Sequence[int]) -> None:
-        """Drop tracks in no list of which nothing was said: a song that returns finds what was said of it."""
+        """Drop tracks that are in no list and have no feedback; a song that returns finds its feedback."""
         for key in keys:
             self.connection.execute(
                 "DELETE FROM tracks WHERE track = ?1 AND track NOT IN (SELECT track FROM lists) "

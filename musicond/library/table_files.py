@@ -1,4 +1,4 @@
-"""Songs as rows of CSV and JSON: read with the place of every fault, and written."""
+"""Songs as rows of CSV and JSON files; each error names its place."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from musicond.core.models import Emotion, Song
@@ -39,7 +39,7 @@ COUNTS = ("likes", "dislikes", "skips")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A song, the list it is meant for (None: the row does not say), and what was said of it."""
+    """A song with its list (None: the row names none) and its feedback."""
 
     song: Song
     emotion: Emotion | None
@@ -48,7 +48,7 @@ class Row:
 
 
 def read_csv(text: str, where: str) -> Iterator[Row]:
-    """Yield the rows of a CSV file with a heading; raise ListError."""
+    """Yield the rows of a CSV file with a header; raise ListError."""
     reader = csv.DictReader(io.StringIO(text, newline=""), restkey="", strict=True)
     try:
         names = [str(name).strip().lower() for name in reader.fieldnames or ()]
@@ -62,26 +62,26 @@ def read_csv(text: str, where: str) -> Iterator[Row]:
             if "" in fields:
                 raise ListError(f'{place}: more fields than the first line names; put "" around texts with commas')
             yield read_row(fields, place)
-    except csv.Error as fault:
-        raise ListError(f"{where}:{reader.line_num + 1}: {fault}; correct this line") from None
+    except csv.Error as exc:
+        raise ListError(f"{where}:{reader.line_num + 1}: {exc}; correct this line") from None
 
 
 def read_json(text: str, where: str) -> Iterator[Row]:
     """Yield the rows of a JSON array of objects; raise ListError."""
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as fault:
-        raise ListError(f"{where}: not JSON ({fault}); correct it") from None
-    if not isinstance(found, list):
+        items = json.loads(text)
+    except (ValueError, RecursionError) as exc:
+        raise ListError(f"{where}: not JSON ({exc}); correct it") from None
+    if not isinstance(items, list):
         raise ListError(f"{where}: not a list; give [{{...}}, ...] as catalogue export --json does")
-    for number, each in enumerate(found, start=1):
-        if not isinstance(each, dict):
+    for number, fields in enumerate(items, start=1):
+        if not isinstance(fields, dict):
             raise ListError(f'{where}: entry {number} is no object; give {{"title": ..., "artist": ...}}')
-        yield read_row(each, f"{where}: entry {number}")
+        yield read_row(fields, f"{where}: entry {number}")
 
 
 def read_row(fields: Mapping[str, Any], place: str) -> Row:
-    """Return a row; unknown columns are left out. Raise ListError that begins with `place`."""
+    """Return the row of these fields without unknown ones; raise ListError, which begins with `place`."""
     texts: dict[str, Any] = {name: _text(fields.get(name), name, place) for name in TEXTS}
     for name in ("title", "artist"):
         if not texts[name]:
@@ -119,21 +119,17 @@ def write_json(entries: Iterable[CatalogueEntry]) -> str:
 
 
 def export_rows(entries: Iterable[CatalogueEntry]) -> Iterator[dict[str, object]]:
-    """Yield what is exported of each entry; a song that came by two lists stands once."""
+    """Yield the exported columns of each entry; a song of two lists appears once."""
     seen: set[tuple[str, str]] = set()
-    for each in entries:
-        if (each.emotion, each.track_id) not in seen:
-            seen.add((each.emotion, each.track_id))
-            yield {name: getattr(each, name) for name in COLUMNS}
+    for entry in entries:
+        if (entry.emotion, entry.track_id) not in seen:
+            seen.add((entry.emotion, entry.track_id))
+            yield {name: getattr(entry, name) for name in COLUMNS}
 
 
 def rows_to_json(rows: Sequence[Row]) -> list[dict[str, object]]:
-    """Return rows in the form that `read_row` takes, for the control socket."""
-    found: list[dict[str, object]] = []
-    for row in rows:
-        song = {name: getattr(row.song, name) for name in COLUMNS if hasattr(row.song, name)}
-        found.append({**song, "emotion": row.emotion, **dict(zip(COUNTS, row.feedback, strict=True))})
-    return found
+    """Return rows as objects that `read_row` reads, for the control socket."""
+    return [asdict(row.song) | {"emotion": row.emotion} | dict(zip(COUNTS, row.feedback, strict=True)) for row in rows]
 
 
 def _text(value: Any, name: str, place: str) -> str:
@@ -148,7 +144,7 @@ def _text(value: Any, name: str, place: str) -> str:
 
 
 def _number(value: Any, name: str, place: str) -> Any:
-    """Return a number of one of RANGES, None where there is none."""
+    """Return a number within its range of RANGES, None for an empty field."""
     text = _text(value, name, place)
     if not text:
         return None
