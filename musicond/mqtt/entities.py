@@ -25,7 +25,7 @@ UNKNOWN = "None"
 """Payload by which the state of a Home Assistant number becomes unknown."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class EntityDescription:
     """A row; its topics are relative to `<base>/<node>/`."""
 
@@ -34,14 +34,14 @@ class EntityDescription:
     platform: str
     """Home Assistant's platform."""
     name: str
-    requires: str | None = None
-    """Capability without which the entity does not exist."""
     state_topic: str | None = None
     value_fn: Callable[[Outcome], str] | None = None
     """Returns the state's payload; None where another row or `payloads.TOPICS` defines the topic."""
     command_topic: str | None = None
     command_fn: Parser | None = None
     """None where another row has the same command topic."""
+    requires: str | None = None
+    """Capability without which the entity does not exist."""
     feedback: bool = False
     """Whether each command counts, and none is lost while the connection is interrupted."""
     discovery: Mapping[str, Any] = field(default_factory=dict)
@@ -89,15 +89,7 @@ def _sensor(
     **discovery: Any,
 ) -> EntityDescription:
     """Return an entity without commands, with a topic of its own or a value of a JSON topic."""
-    return EntityDescription(
-        key=key,
-        platform=platform,
-        name=name,
-        requires=requires,
-        state_topic=topic or key,
-        value_fn=value_fn,
-        discovery=discovery,
-    )
+    return EntityDescription(key, platform, name, topic or key, value_fn, requires=requires, discovery=discovery)
 
 
 def _setting(
@@ -112,17 +104,8 @@ def _setting(
 ) -> EntityDescription:
     """Return an entity with its state in `<topic>/state` and commands in `<topic>/set`."""
     topic = topic or key
-    return EntityDescription(
-        key=key,
-        platform=platform,
-        name=name,
-        requires=requires,
-        state_topic=f"{topic}/state",
-        value_fn=value_fn,
-        command_topic=f"{topic}/set",
-        command_fn=PARSERS[topic],
-        discovery=discovery,
-    )
+    state, command, parser = f"{topic}/state", f"{topic}/set", PARSERS[topic]
+    return EntityDescription(key, platform, name, state, value_fn, command, parser, requires, discovery=discovery)
 
 
 def _switch(
@@ -137,24 +120,12 @@ def _switch(
 def _button(
     key: str, name: str, icon: str, *, feedback: bool = False, requires: str | None = None
 ) -> EntityDescription:
-    return EntityDescription(
-        key=key,
-        platform="button",
-        name=name,
-        requires=requires,
-        command_topic=f"{key}/set",
-        command_fn=PARSERS[key],
-        feedback=feedback,
-        discovery={"icon": icon},
-    )
+    command, parser = f"{key}/set", PARSERS[key]
+    return EntityDescription(key, "button", name, None, None, command, parser, requires, feedback, {"icon": icon})
 
 
 def _policy(outcome: Outcome) -> str:
     return outcome.settings.policy or AUTO
-
-
-def _manual_mood(outcome: Outcome) -> str:
-    return outcome.settings.manual_mood or AUTO
 
 
 def _sensitivity(outcome: Outcome) -> str:
@@ -237,9 +208,9 @@ ENTITIES: tuple[EntityDescription, ...] = (
     _switch("privacy", "Privacy", lambda outcome: outcome.settings.private, **CONFIG, icon="mdi:camera-off"),
     _switch("pause", "Pause", lambda outcome: outcome.settings.paused, icon="mdi:pause-circle-outline"),
     EntityDescription(
-        key="pause_minutes",
-        platform="number",
-        name="Pause for",
+        "pause_minutes",
+        "number",
+        "Pause for",
         state_topic="pause/attributes",
         command_topic="pause/set",
         discovery={
@@ -253,9 +224,9 @@ ENTITIES: tuple[EntityDescription, ...] = (
         },
     ),
     EntityDescription(
-        key="pause_until_tomorrow",
-        platform="button",
-        name="Pause until tomorrow",
+        "pause_until_tomorrow",
+        "button",
+        "Pause until tomorrow",
         command_topic="pause/set",
         discovery={"payload_press": "tomorrow", "icon": "mdi:weather-night"},
     ),
@@ -273,7 +244,7 @@ ENTITIES: tuple[EntityDescription, ...] = (
         "select",
         "manual_mood",
         "Manual mood",
-        _manual_mood,
+        lambda outcome: outcome.settings.manual_mood or AUTO,
         topic="mood",
         options=[*MANUAL_MOODS],
         icon="mdi:emoticon-cool-outline",
