@@ -44,7 +44,7 @@ def test_the_lists_of_a_running_daemon_are_shown_with_their_counts(
     shown = capsys.readouterr()
     entries = json.loads(shown.out)
     assert len(entries) == 7 * 25
-    assert [each["title"] for each in entries if each["shown"]] == [title]
+    assert [entry["title"] for entry in entries if entry["shown"]] == [title]
     assert shown.err == ""
 
 

@@ -1,4 +1,4 @@
-"""The command line: help, usage, exit codes, and no traceback for what a user can cause."""
+"""The command line: help, usage, exit codes, and no traceback for an error of the user."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def musicond(*arguments: str, folder: Path = ROOT, **environment: str) -> subpro
 
 
 def command(folder: Path, body: str) -> dict[str, str]:
-    """Put a command `doctor` of our own before the real one; return the environment for it."""
+    """Put a `doctor` of our own in front of the real one; return the environment for it."""
     package = folder / "musicond"
     package.mkdir()
     for part in (ROOT / "musicond").glob("*.py"):
@@ -73,7 +73,7 @@ def test_every_error_of_a_person_has_an_exit_code_of_the_contract() -> None:
     assert all(issubclass(kind, errors.MusicondError) and kind.exit_code in (69, 78) for kind in kinds)
 
 
-def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main(["--version"])
     assert end.value.code == 0
@@ -110,7 +110,7 @@ def test_wrong_usage_is_2(capsys: pytest.CaptureFixture[str], arguments: list[st
         ("raise KeyboardInterrupt", 130, ""),
     ],
 )
-def test_what_a_user_can_cause_is_a_line_and_a_code(tmp_path: Path, body: str, code: int, says: str) -> None:
+def test_an_error_of_the_user_is_a_line_and_a_code(tmp_path: Path, body: str, code: int, says: str) -> None:
     done = musicond("doctor", folder=tmp_path, **command(tmp_path, body))
     assert done.stderr == says
     assert done.returncode == code
@@ -123,7 +123,7 @@ def test_a_bug_is_a_traceback_and_1(tmp_path: Path, body: str) -> None:
     assert done.returncode == 1
 
 
-def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
+def test_a_closed_pipe_is_no_error(tmp_path: Path) -> None:
     environment = {**os.environ, **command(tmp_path, "[print('line', flush=True) for _ in range(100000)]; return 0")}
     with subprocess.Popen(
         [sys.executable, "-m", "musicond", "doctor"],
@@ -149,7 +149,7 @@ def test_control_c_is_quiet(tmp_path: Path) -> None:
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        # What a shell starts in the background is told to ignore it.
+        # A shell makes its background processes ignore it.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no thread runs here
     ) as process:
         assert process.stdout
@@ -197,7 +197,7 @@ def test_without_a_daemon_privacy_is_stored_and_pause_says_so(tmp_path: Path) ->
     assert len(paused.stderr.splitlines()) == 1
 
 
-def test_a_reset_clears_what_was_switched_and_config_tells_what_is(tmp_path: Path) -> None:
+def test_a_reset_clears_switched_settings_and_config_shows_them(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text("state_dir: state\n")
     (tmp_path / "state").mkdir()
     file = tmp_path / "state" / "settings.json"
@@ -214,18 +214,18 @@ def test_a_reset_clears_what_was_switched_and_config_tells_what_is(tmp_path: Pat
         assert out.returncode == 0, out.stderr
         return [" ".join(line.split()) for line in out.stdout.splitlines()]
 
-    told = config()
+    lines = config()
     switched = "# switched by a person; musicond settings reset"
-    assert f"# privacy: on {switched} privacy" in told
-    assert f"# pause: on until 2099-01-01 06:00+01:00 {switched} pause" in told
-    assert f"# policy: lift {switched} policy" in told
-    assert "policy: lift # switched by a person; default says match" in told
-    assert f"# sensitivity: 70 {switched} sensitivity" in told
-    assert f"# mood: sad until 2099-01-01 06:00+01:00 {switched} mood" in told
-    assert "enter: 0.42 # default; 0.369 by the sensitivity of 70" in told
-    one = musicond("settings", "--config", "c.yaml", "reset", "sensitivity", folder=tmp_path)
-    assert (one.returncode, one.stderr) == (0, "")
-    assert "it will start with sensitivity reset" in one.stdout
+    assert f"# privacy: on {switched} privacy" in lines
+    assert f"# pause: on until 2099-01-01 06:00+01:00 {switched} pause" in lines
+    assert f"# policy: lift {switched} policy" in lines
+    assert "policy: lift # switched by a person; default says match" in lines
+    assert f"# sensitivity: 70 {switched} sensitivity" in lines
+    assert f"# mood: sad until 2099-01-01 06:00+01:00 {switched} mood" in lines
+    assert "enter: 0.42 # default; 0.369 by the sensitivity of 70" in lines
+    done = musicond("settings", "--config", "c.yaml", "reset", "sensitivity", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "it will start with sensitivity reset" in done.stdout
     assert json.loads(file.read_text()).keys() == {
         "private",
         "policy",
@@ -238,13 +238,13 @@ def test_a_reset_clears_what_was_switched_and_config_tells_what_is(tmp_path: Pat
     assert "enter: 0.42 # default" in config()
     assert musicond("settings", "reset", "--config", "c.yaml", folder=tmp_path).returncode == 0
     assert json.loads(file.read_text()).keys() == {"bias"}, "what was learnt was not switched"
-    assert not [line for line in config() if "switched" in line]
+    assert not [line for line in config() if "switched by a person" in line]
     file.write_text("{")
     assert [line for line in config() if line.startswith("# what was switched is not known: ")]
     assert file.read_text() == "{", "config touches nothing"
 
 
-def test_a_reader_who_has_seen_enough_is_no_fault(tmp_path: Path) -> None:
+def test_a_pipe_that_closes_early_is_no_error(tmp_path: Path) -> None:
     command = f"{sys.executable} -m musicond catalogue list | head -1"
     env = {**os.environ, "STATE_DIRECTORY": str(tmp_path)}
     out = subprocess.run(["bash", "-c", command], env=env, capture_output=True, text=True, check=False, timeout=60)
@@ -257,6 +257,6 @@ def test_a_reader_who_has_seen_enough_is_no_fault(tmp_path: Path) -> None:
 def test_bench_prints_what_a_frame_costs() -> None:
     out = musicond("bench", "demo", "--json")
     assert out.returncode == 0, out.stderr
-    found = json.loads(out.stdout)
-    assert found["tracking"]["analysed"] > 100
-    assert 0 < found["tracking"]["median_ms"] < found["full scans"]["median_ms"]
+    figures = json.loads(out.stdout)
+    assert figures["tracking"]["analysed"] > 100
+    assert 0 < figures["tracking"]["median_ms"] < figures["full scans"]["median_ms"]

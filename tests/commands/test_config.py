@@ -51,7 +51,7 @@ def test_a_wrong_file_is_78(tmp_path: Path) -> None:
     assert done.stderr.startswith("f.yaml:2:1: ")
 
 
-def test_what_was_switched_and_chosen_is_told(tmp_path: Path) -> None:
+def test_switched_settings_and_chosen_lists_are_shown(tmp_path: Path) -> None:
     state = tmp_path / "state"
     state.mkdir()
     (state / "settings.json").write_text('{"autoplay": true, "volume": 30.0}', "utf-8")
@@ -65,5 +65,5 @@ def test_what_was_switched_and_chosen_is_told(tmp_path: Path) -> None:
     assert "chosen on the page" in done.stdout
 
 
-def test_every_switch_can_be_told() -> None:
+def test_every_setting_can_be_shown() -> None:
     assert set(FORMATS) == set(SETTINGS)

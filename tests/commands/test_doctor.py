@@ -1,4 +1,4 @@
-"""Each check of the doctor, well and ill, on real files, sockets and brokers."""
+"""Each check of the doctor, passing and failing, on real files, sockets and brokers."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_packages(package: checks.Package, monkeypatch: pytest.MonkeyPatch) -> N
     assert missing.remedy
 
 
-def test_an_opencv_without_haar_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_opencv_without_haar_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     [opencv] = [package for package in checks.PACKAGES if package.name == "OpenCV"]
     replace(monkeypatch, "cv2", __version__="5.0.0")
     check = checks.check_package(opencv)
@@ -75,7 +75,7 @@ def test_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "pip install" in check.remedy
 
 
-def test_a_numpy_that_crashes_tflite_runtime_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_numpy_that_crashes_tflite_runtime_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     replace(monkeypatch, "numpy", __version__="2.1.0")
     replace(monkeypatch, "tflite_runtime")
     check = checks.check_runtime()
@@ -148,14 +148,14 @@ def test_broker(tmp_path: Path) -> None:
     assert "password" in refused.remedy
 
 
-def test_a_port_that_is_no_broker_is_told() -> None:
+def test_a_port_that_is_no_broker_is_reported() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         silent = checks.check_broker(Mqtt(host="127.0.0.1", port=server.getsockname()[1]), None, timeout_s=0.3)
     assert silent.state == "failed"
     assert "does not answer as an MQTT broker" in silent.found
 
 
-def test_a_page_that_is_our_own_is_well(tmp_path: Path) -> None:
+def test_a_port_held_by_our_own_page_is_ok(tmp_path: Path) -> None:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
@@ -174,10 +174,10 @@ def test_a_page_that_is_our_own_is_well(tmp_path: Path) -> None:
         socketserver.ThreadingUnixStreamServer(str(control), Handler) as daemon,
     ):
         threading.Thread(target=daemon.serve_forever, daemon=True).start()
-        found = checks.check_page(page.getsockname()[:2], control)
+        check = checks.check_page(page.getsockname()[:2], control)
         daemon.shutdown()
-    assert found.state == "ok"
-    assert "held by the running musicond" in found.found
+    assert check.state == "ok"
+    assert "held by the running musicond" in check.found
 
 
 def test_page(tmp_path: Path) -> None:
@@ -228,13 +228,13 @@ def test_the_command_prints_each_check_and_fails_where_one_does(tmp_path: Path) 
         return out.returncode, json.loads(out.stdout)
 
     base = f"camera: {{source: demo}}\nweb: {{listen: '127.0.0.1:0'}}\nstate_dir: {tmp_path / 'state'}\n"
-    code, found = doctor(base)
-    assert code == 0, found
-    names = {check["name"] for check in found}
+    code, results = doctor(base)
+    assert code == 0, results
+    names = {check["name"] for check in results}
     assert {"Python", "numpy", "TFLite", "camera", "model", "catalogue", "broker", "page", "state", "clock"} <= names
-    code, found = doctor(base + "model: {path: none.tflite}\n")
+    code, results = doctor(base + "model: {path: none.tflite}\n")
     assert code == 69
-    assert [check["name"] for check in found if check["state"] == "failed"] == ["model"]
+    assert [check["name"] for check in results if check["state"] == "failed"] == ["model"]
 
 
 def test_a_doctor_without_pydantic_says_so() -> None:

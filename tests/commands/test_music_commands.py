@@ -21,13 +21,13 @@ NO_CAMERA = "camera: {source: 'v4l2:/dev/video99'}\n"
 
 
 class Shell:
-    """Runs commands in this process, without a daemon, in a folder of its own."""
+    """Commands run in this process, without a daemon, in a folder of their own."""
 
     def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.folder, self._capsys = folder, capsys
 
     def __call__(self, *args: str, code: int = 0) -> str:
-        """Return what was printed; errors are one line."""
+        """Return the printed text; an error is one line."""
         assert main(list(args)) == code
         shown = self._capsys.readouterr()
         assert code == 0 or shown.err.count("\n") == 1, shown.err
@@ -47,7 +47,7 @@ def test_songs_are_added_listed_and_removed(shell: Shell) -> None:
         "catalogue", "add", "sad", "A song", "Ann", "https://example.org/a", "--valence", "0.2"
     )
     assert "has it already" in shell("catalogue", "add", "sad", "A song", "Ann", "https://example.org/a")
-    [entry] = [each for each in json.loads(shell("catalogue", "list", "sad", "--json")) if each["origin"] == "own"]
+    [entry] = [row for row in json.loads(shell("catalogue", "list", "sad", "--json")) if row["origin"] == "own"]
     assert (entry["title"], entry["valence"], entry["track_id"]) == ("A song", 0.2, "https://example.org/a")
     assert "removed from 1 list;" in shell("catalogue", "remove", entry["track_id"])
     assert "list --json names their track_id" in shell("catalogue", "remove", entry["track_id"], code=69)
@@ -108,7 +108,7 @@ def test_feedback_without_a_daemon_is_shown_and_forgotten_but_not_given(shell: S
     assert "said of 1 songs" in shell("catalogue", "feedback", "reset")
 
 
-def test_wrong_usage_is_told(shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_usage_is_reported(shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
     for args in (["add", "bored", "a", "b"], ["add", "sad", "a", "b", "--energy", "2"], ["eat"], []):
         with pytest.raises(SystemExit) as caught:
             main(["catalogue", *args])
@@ -206,7 +206,7 @@ def test_ten_seconds_of_the_demo_calibrate_and_last(tmp_path: Path) -> None:
         ("history: {keep_days: 0}\n", "history.keep_days: 0 is too small; give a whole number, 1 to 3660"),
     ],
 )
-def test_faults_of_the_new_keys_are_told(shell: Shell, content: str, says: str) -> None:
+def test_faults_of_keys_are_reported(shell: Shell, content: str, says: str) -> None:
     (shell.folder / "c.yaml").write_text(content)
     assert says in shell("check-config", "c.yaml", code=78)
 

@@ -1,4 +1,4 @@
-"""Runs the real daemon as systemd would: a process with a notification socket, a state directory and a config."""
+"""The real daemon, run as systemd would: with a notification socket, a state directory and a configuration."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 START_S = 30.0
-"""Importing OpenCV, the model and all the rest on a busy machine."""
+"""Longest start on a busy machine."""
 
 
 class Daemon:
@@ -28,13 +28,13 @@ class Daemon:
         self.config = folder / "musicon.yaml"
         self.config.write_text(f"web: {{listen: '127.0.0.1:0'}}\nstate_dir: {folder / 'state'}\n{config}")
         self.watchdog_s = watchdog_s
-        self.heard: list[tuple[float, str]] = []
+        self.notifications: list[tuple[float, str]] = []
         self.lines: list[str] = []
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
 
     def program(self) -> list[str]:
-        """Return how musicond is started."""
+        """Return the command that starts musicond."""
         return [sys.executable, "-m", "musicond"]
 
     def __enter__(self) -> Self:
@@ -72,7 +72,7 @@ class Daemon:
     def _listen(self) -> None:
         while data := self._socket.recv(4096):
             with self._changed:
-                self.heard.append((time.monotonic(), data.decode()))
+                self.notifications.append((time.monotonic(), data.decode()))
                 self._changed.notify_all()
 
     def _read(self) -> None:
@@ -83,19 +83,19 @@ class Daemon:
                 self._changed.notify_all()
 
     def until(self, true: Callable[[], bool], seconds: float = START_S) -> bool:
-        """Wait until something heard or logged makes it true."""
+        """Wait until a notification or a log line makes it true."""
         with self._changed:
             return self._changed.wait_for(true, seconds)
 
     def ready(self) -> Self:
         """Wait for READY and for the page's address."""
-        assert self.until(lambda: any(text == "READY=1" for _, text in self.heard)), "\n".join(self.lines)
+        assert self.until(lambda: any(text == "READY=1" for _, text in self.notifications)), "\n".join(self.lines)
         assert self.until(lambda: any("the page is" in line for line in self.lines))
         return self
 
     def beats(self) -> list[float]:
-        """When the watchdog was fed."""
-        return [at for at, text in self.heard if text == "WATCHDOG=1"]
+        """Return when the watchdog was fed, in monotonic seconds."""
+        return [at for at, text in self.notifications if text == "WATCHDOG=1"]
 
     def port(self) -> int:
         """Return the page's port."""
@@ -103,7 +103,7 @@ class Daemon:
         return int(line.rsplit(":", 1)[1].strip("/ "))
 
     def get(self, path: str) -> tuple[int, bytes]:
-        """GET from the page."""
+        """Return the status and body of a page's address."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port(), timeout=10)
         try:
             connection.request("GET", path)
@@ -113,18 +113,18 @@ class Daemon:
             connection.close()
 
     def state(self) -> dict[str, Any]:
-        """Return what the page shows."""
-        found: dict[str, Any] = json.loads(self.get("/api/v1/state")[1])
-        return found
+        """Return the state that the page shows."""
+        state: dict[str, Any] = json.loads(self.get("/api/v1/state")[1])
+        return state
 
     def states(self, seconds: float) -> Iterator[dict[str, Any]]:
-        """Yield the states that the page is sent, for some seconds."""
+        """Yield the states sent to the page, for some seconds."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port(), timeout=20)
-        end = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds
         try:
             connection.request("GET", "/api/v1/events")
             answer = connection.getresponse()
-            while time.monotonic() < end and (line := answer.readline()):
+            while time.monotonic() < deadline and (line := answer.readline()):
                 if line.startswith(b"data:"):
                     yield json.loads(line[5:])
         finally:
@@ -150,12 +150,12 @@ class Daemon:
         )
 
     def open_files(self) -> list[str]:
-        """What the process holds open."""
+        """Return the open files of the process."""
         folder = f"/proc/{self.process.pid}/fd"
-        found = []
+        files = []
         for number in os.listdir(folder):  # noqa: PTH208 - /proc entries come and go
             try:
-                found.append(os.readlink(f"{folder}/{number}"))  # noqa: PTH115 - likewise
+                files.append(os.readlink(f"{folder}/{number}"))  # noqa: PTH115 - likewise
             except OSError:
                 continue
-        return found
+        return files

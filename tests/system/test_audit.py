@@ -1,4 +1,4 @@
-"""What the daemon writes, with the history off: no pair of a mood and a time, in any file or line of the journal."""
+"""Privacy: with the history off, no file and no line of the journal pairs a mood with a time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\d|\d\d:\d\d|(?<!\d)1[6-9]\d{8}(?!\d)")
 WATCH_S = 45
 
 
-def watched(folder: Path, config: str, level: str = "info") -> tuple[list[str], set[str], set[str]]:
+def run_demo(folder: Path, config: str, level: str = "info") -> tuple[list[str], set[str], set[str]]:
     """Run the demo through several moods, with feedback and a refresh; return the journal, the moods and the songs."""
     moods: set[str] = set()
     songs: set[str] = set()
@@ -56,8 +56,8 @@ def values(path: Path) -> Iterator[tuple[str, list[Any]]]:
 
 @pytest.mark.slow
 def test_with_the_history_off_no_mood_is_written_with_a_time(tmp_path: Path) -> None:
-    lines, moods, songs = watched(tmp_path, "")
-    assert len(moods & set(EMOTIONS)) >= 3, "there was something to tell"
+    lines, moods, songs = run_demo(tmp_path, "")
+    assert len(moods & set(EMOTIONS)) >= 3, "the test needs several moods"
     for line in lines:
         assert not WORDS.search(line), line
         assert not any(title in line for title in songs), line
@@ -77,21 +77,21 @@ def test_with_the_history_off_no_mood_is_written_with_a_time(tmp_path: Path) -> 
             assert file.name in ("lock", "refresh.json", "settings.json"), "a file this test does not know"
     with CatalogueEditor.open(tmp_path / "state" / FILE_NAME, read_only=True) as lists:
         assert sum(entry.shown for entry in lists.entries()) >= 10, "what was offered is counted"
-        assert sum(int(str(each["likes"])) for each in lists.feedback()) == 1
+        assert sum(int(str(row["likes"])) for row in lists.feedback()) == 1
 
 
 @pytest.mark.slow
 def test_with_the_history_on_there_are_minutes_by_day_and_they_can_be_shown_and_deleted(tmp_path: Path) -> None:
-    _, moods, _ = watched(tmp_path, "history: {enabled: true}\n")
+    _, moods, _ = run_demo(tmp_path, "history: {enabled: true}\n")
     [month] = (tmp_path / "state" / "history").iterdir()
-    kept = json.loads(month.read_text())
-    minuted = {mood for day in kept.values() for mood in day}
-    assert len(minuted) >= 2
-    assert minuted <= moods - {"nobody"}
+    days = json.loads(month.read_text())
+    stored_moods = {mood for day in days.values() for mood in day}
+    assert len(stored_moods) >= 2
+    assert stored_moods <= moods - {"nobody"}
     with Daemon(tmp_path, config="camera: {source: 'v4l2:/dev/video99'}\nhistory: {enabled: true}\n") as daemon:
         daemon.ready()
         shown = daemon.command("history", "show")
-        assert all(mood in shown.stdout for mood in minuted)
+        assert all(mood in shown.stdout for mood in stored_moods)
         exported = daemon.command("history", "export")
         assert exported.stdout.startswith("day,happy,surprise")
         assert "<svg" in daemon.command("history", "chart").stdout

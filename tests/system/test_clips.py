@@ -1,4 +1,4 @@
-"""The shared clips of real faces through `musicond replay --frames`, and what the summary's figures are worth."""
+"""The shared clips of real faces through `musicond replay --frames`, and the accuracy of the summary's figures."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def frames(shared: Path) -> list[dict[str, Any]]:
 
 
 def test_nearly_every_frame_has_a_face_and_only_one(shared: Path) -> None:
-    found = frames(shared)
-    assert mean(len(frame["faces"]) > 0 for frame in found) >= 0.98
-    assert mean(len(frame["faces"]) > 1 for frame in found) <= 0.005
+    lines = frames(shared)
+    assert mean(len(frame["faces"]) > 0 for frame in lines) >= 0.98
+    assert mean(len(frame["faces"]) > 1 for frame in lines) <= 0.005
 
 
 def test_labelled_spans_are_read_right(shared: Path) -> None:
@@ -68,9 +68,9 @@ def test_the_same_bytes_twice_and_the_same_moods_without_tracking(shared: Path) 
     assert once[:-1] == again[:-1]
 
     def moods(lines: list[str]) -> list[tuple[str, str]]:
-        found = [each for line in lines if (each := json.loads(line))["type"] == "mood"]
-        clear = [each for each in found if each["confidence"] >= CLEAR and each["clip"] != "d18.mp4"]
-        return [(each["clip"], each["after"]) for each in clear]
+        changes = [change for line in lines if (change := json.loads(line))["type"] == "mood"]
+        clear = [change for change in changes if change["confidence"] >= CLEAR and change["clip"] != "d18.mp4"]
+        return [(change["clip"], change["after"]) for change in clear]
 
     assert len(moods(once)) >= 8
     assert moods(once) == moods(replay(shared, "--no-tracking"))

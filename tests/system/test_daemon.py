@@ -1,3 +1,5 @@
+"""The daemon as a process: start, commands, reload, faults, shutdown and the page."""
+
 from __future__ import annotations
 
 import http.client
@@ -37,7 +39,7 @@ def video(folder: Path) -> Path:
 
 
 def test_the_demo_s_moods_in_order_and_none_besides(tmp_path: Path) -> None:
-    """The default configuration, in real time, read as the page is told."""
+    """The default configuration, in real time, read from the page."""
     clip = DemoClip(models_dir())
     scripted = [mood for _, _, mood in clip.script]
     seen: list[str] = []
@@ -113,8 +115,8 @@ def folder_that_blocks(tmp_path: Path, number: int) -> Path:
     """A folder of images of which one is a named pipe: reading it hangs as a bad driver does."""
     folder = tmp_path / "images"
     folder.mkdir()
-    for each in range(4):
-        cv2.imwrite(str(folder / f"{each}.png"), np.full((48, 64), 90, np.uint8))
+    for index in range(4):
+        cv2.imwrite(str(folder / f"{index}.png"), np.full((48, 64), 90, np.uint8))
     (folder / f"{number}.png").unlink()
     os.mkfifo(folder / f"{number}.png")
     return folder
@@ -159,7 +161,7 @@ def test_sigterm_ends_it_within_two_seconds(tmp_path: Path, source: str) -> None
         daemon.process.send_signal(signal.SIGTERM)
         assert daemon.process.wait(10) == 0
         assert time.monotonic() - started < 2
-        assert daemon.until(lambda: any(text == "STOPPING=1" for _, text in daemon.heard), 2)
+        assert daemon.until(lambda: any(text == "STOPPING=1" for _, text in daemon.notifications), 2)
 
 
 @pytest.mark.broker
@@ -341,7 +343,7 @@ def test_a_reload_takes_over_what_it_can_and_keeps_the_old_where_the_file_is_bad
         assert daemon.until(lambda: any("wait for a restart: mqtt.port" in line for line in daemon.lines))
         # With a dwell of 60 s the demo's moods, of some seconds each, never came.
         daemon.wait_state(lambda state: state["mood"] not in ("nobody", "unsure"), 30)
-        heard = [text.split("\n")[0] for _, text in daemon.heard]
+        heard = [text.split("\n")[0] for _, text in daemon.notifications]
         assert [text for text in heard if text in ("READY=1", "RELOADING=1")] == [
             "READY=1",
             *(["RELOADING=1", "READY=1"] * 2),
@@ -360,7 +362,7 @@ def test_the_page_in_the_network_opens_with_its_link_alone(tmp_path: Path) -> No
     assert f"/?token={token}" in done.stdout
     assert (tmp_path / "state" / "page-token").stat().st_mode & 0o777 == 0o600
     with daemon:
-        del daemon.heard[:], daemon.lines[:]
+        del daemon.notifications[:], daemon.lines[:]
         daemon.ready()
         assert daemon.get("/api/v1/state")[0] == 401
         assert daemon.get("/")[0] == 401
@@ -377,39 +379,39 @@ def test_the_page_is_wired_to_all_that_it_shows(tmp_path: Path) -> None:
         assert state["preview"] is True
         assert state["playback"] is None
         assert state["health"]["model"] == "fer_int8.tflite"
-        checks = {check["name"]: check["state"] for check in asked(daemon, "doctor/check")["checks"]}
+        checks = {check["name"]: check["state"] for check in run_action(daemon, "doctor/check")["checks"]}
         assert checks["catalogue"] == checks["broker"] == checks["state"] == "ok"
-        songs = asked(daemon, "catalogue/list", {"emotion": "sad"})["entries"]
-        assert asked(daemon, "catalogue/remove", {"id": songs[0]["track_id"], "emotion": "sad"}) == {"lists": 1}
-        assert len(asked(daemon, "catalogue/list", {"emotion": "sad"})["entries"]) == len(songs) - 1
-        assert asked(daemon, "catalogue/sources")["lists"]["sad"] == ["starter"]
-        assert asked(daemon, "history/days")["days"] is not None
+        songs = run_action(daemon, "catalogue/list", {"emotion": "sad"})["entries"]
+        assert run_action(daemon, "catalogue/remove", {"id": songs[0]["track_id"], "emotion": "sad"}) == {"lists": 1}
+        assert len(run_action(daemon, "catalogue/list", {"emotion": "sad"})["entries"]) == len(songs) - 1
+        assert run_action(daemon, "catalogue/sources")["lists"]["sad"] == ["starter"]
+        assert run_action(daemon, "history/days")["days"] is not None
         log = daemon.get("/api/v1/log")[1].decode()
         assert "demo opened" in log
         assert not re.search(rf"\b({'|'.join(Emotion)})\b", log), "no line names a mood"
         assert "musicond_healthy 1.0" in daemon.get("/metrics")[1].decode()
-        assert picture(daemon).startswith(b"\xff\xd8"), "a JPEG"
-        status, found = asked_with_status(daemon, "play", {})
-        assert (status, "playback.backend" in found["error"]) == (409, True)
+        assert first_picture_bytes(daemon).startswith(b"\xff\xd8"), "a JPEG"
+        status, answer = post(daemon, "play", {})
+        assert (status, "playback.backend" in answer["error"]) == (409, True)
 
 
-def asked_with_status(daemon: Daemon, what: str, body: dict[str, object]) -> tuple[int, dict[str, Any]]:
+def post(daemon: Daemon, path: str, body: dict[str, object]) -> tuple[int, dict[str, Any]]:
     connection = http.client.HTTPConnection("127.0.0.1", daemon.port(), timeout=30)
     try:
-        connection.request("POST", f"/api/v1/{what}", json.dumps(body), {"Content-Type": "application/json"})
+        connection.request("POST", f"/api/v1/{path}", json.dumps(body), {"Content-Type": "application/json"})
         answer = connection.getresponse()
         return answer.status, json.loads(answer.read())
     finally:
         connection.close()
 
 
-def asked(daemon: Daemon, what: str, body: dict[str, object] | None = None) -> dict[str, Any]:
-    status, found = asked_with_status(daemon, what, body or {})
-    assert status == 200, found
-    return found
+def run_action(daemon: Daemon, path: str, body: dict[str, object] | None = None) -> dict[str, Any]:
+    status, answer = post(daemon, path, body or {})
+    assert status == 200, answer
+    return answer
 
 
-def picture(daemon: Daemon) -> bytes:
+def first_picture_bytes(daemon: Daemon) -> bytes:
     """Return the first bytes of the live picture."""
     connection = http.client.HTTPConnection("127.0.0.1", daemon.port(), timeout=20)
     try:
