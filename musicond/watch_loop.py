@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from musicond.errors import CatalogueError, CommandError, SourceLost
+from musicond.runtime.warn_once import WarnOnce
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +52,7 @@ class WatchLoop:
         self._stop = threading.Event()
         self._open = False
         self._opened_at = 0.0
-        self._lost_at: float | None = None
+        self._warnings = WarnOnce(log)
         self._retry_at = 0.0
         self._attempts = 0
         self._next_at = 0.0
@@ -97,6 +98,7 @@ class WatchLoop:
         if not self._controller.wants_camera():
             self._close()
             self._retry_at, self._attempts, self.trouble = 0.0, 0, None
+            self._warnings.clear()
         elif not self._ready():
             return self._controller.idle(), self._retry_at - time.monotonic()
         elif wants_frames:
@@ -110,9 +112,8 @@ class WatchLoop:
         except SourceLost as exc:
             self._lose(exc)
             return self._controller.idle(), self._retry_at - time.monotonic()
-        if self._lost_at is not None:
-            log.info("%s back after %.0f s", self._source.name, started - self._lost_at)
-            self._lost_at = None
+        if (lasted_s := self._warnings.clear()) is not None:
+            log.info("%s back after %.0f s", self._source.name, lasted_s)
         self.trouble = None
         outcome = self._controller.step(frame)
         # An absolute schedule keeps the rate; a step that took too long is not made up for.
@@ -134,18 +135,14 @@ class WatchLoop:
         finally:
             self.opening_since = None
         self._open, self._opened_at = True, time.monotonic()
-        if self._lost_at is None:
+        if self._warnings.lasted_s is None:
             log.info("%s opened", self._source.name)
         return True
 
     def _lose(self, error: SourceLost) -> None:
-        now = time.monotonic()
-        if self._open and now - self._opened_at >= STEADY_S:
+        if self._open and time.monotonic() - self._opened_at >= STEADY_S:
             self._attempts = 0
-        if self._lost_at is None:
-            self._lost_at = now
-        if str(error) != self.trouble:
-            log.warning("%s lost: %s; retrying", self._source.name, error)
+        self._warnings.warn("%s lost: %s; retrying", self._source.name, error)
         self.trouble = str(error)
         self._close()
         self._retry_at = time.monotonic() + BACKOFF_S[min(self._attempts, len(BACKOFF_S) - 1)]

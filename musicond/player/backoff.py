@@ -7,6 +7,8 @@ import random
 import time
 from typing import TYPE_CHECKING
 
+from musicond.runtime.warn_once import WarnOnce
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -17,7 +19,7 @@ log = logging.getLogger(__name__)
 BACKOFF_S = (2.0, 5.0, 15.0, 30.0, 60.0, 120.0)
 """The last one repeats."""
 SIGN_IN_S = 5.0
-"""Whether somebody has signed in is looked up on this machine."""
+"""A sign-in is looked up on this machine, without a request."""
 MIN_ACTION_S = 2.0
 """Between an action that failed and the next one, whoever asks for it."""
 SHOWN_S = 150.0
@@ -30,12 +32,11 @@ class Backoff:
     """Waits between two tries; for one thread, but `reset` may come from another."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+        self._clock, self._warnings = clock, WarnOnce(log, clock=clock)
         self.trouble: str | None = None
         """The failure, with its remedy; None while all is well."""
         self._failures = 0
-        self._failed_since = self._failed_at = 0.0
-        self._action_failed = False
+        self._failed_at, self._action_failed = 0.0, False
         self._retry_at: float | None = None
         self._blocked_until: float | None = None
 
@@ -47,18 +48,14 @@ class Backoff:
         self._retry_at, self._blocked_until = None, None
         if self.trouble is None or (polled and self._action_failed and self._clock() - self._failed_at < SHOWN_S):
             return
-        log.info("playback is back after %.0f s", self._clock() - self._failed_since)
+        log.info("playback is back after %.0f s", self._warnings.clear() or 0.0)
         self.trouble, self._failures, self._action_failed = None, 0, False
 
     def failed(self, error: PlaybackError, *, polled: bool = False) -> None:
         """Record a failure, and log it once."""
-        now, text = self._clock(), str(error)
-        self._action_failed, self._failed_at = not polled, now
-        if self.trouble is None:
-            self._failed_since = now
-        if text != self.trouble:
-            log.warning("playback: %s", text)
-        self.trouble = text
+        now = self._clock()
+        self._action_failed, self._failed_at, self.trouble = not polled, now, str(error)
+        self._warnings.warn("playback: %s", error)
         wait_s = BACKOFF_S[min(self._failures, len(BACKOFF_S) - 1)]
         wait_s *= random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
         self._failures += 1

@@ -31,7 +31,7 @@ class VolumeFader:
         self._due.clear()
 
     def fade_to(self, before: int | None, percent: int) -> None:
-        """Change the volume from `before`, at once where that is None; raise PlaybackError."""
+        """Change the volume from `before`, in one step where that is None; raise PlaybackError."""
         self.cancel()
         if before is None:
             self._set_volume(percent)

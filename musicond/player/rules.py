@@ -1,4 +1,4 @@
-"""When music may start, change and stop, for every backend alike; pure.
+"""The rules of playback: starts, changes and stops of the music, for every backend; pure.
 
 The rules
   1. What plays is ours if it plays on the configured device and is one of the tracks that we started there. All other
@@ -71,7 +71,7 @@ class PlaybackChange:
     intervened: bool = False
     """A person has paused or skipped our music."""
     over: bool = False
-    """What plays, or is paused, is no longer ours."""
+    """The track that plays, or is paused, is no longer ours."""
     ended: bool = False
     """Our tracks have played to their end."""
 

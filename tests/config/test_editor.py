@@ -37,7 +37,7 @@ NEW = {"listen": "0.0.0.0:8080", "token_file": "/t"}
 )
 def test_the_keys_are_set_and_everything_else_stays(text: str) -> None:
     new = changed(text, "web", NEW)
-    before, after = (yaml.safe_load(each) or {} for each in (text, new))
+    before, after = (yaml.safe_load(document) or {} for document in (text, new))
     assert after["web"] == NEW
     assert {**before, "web": None} == {**after, "web": None}
     comments = [line[line.index("#") :] for line in text.splitlines() if "#" in line]

@@ -1,4 +1,4 @@
-"""Reading musicon.yaml: the search, the origins, and every fault with its place."""
+"""Reading musicon.yaml: the search, the origins, and every problem with its mark."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def faults(tmp_path: Path, content: str | bytes) -> list[str]:
-    """Return the faults of a file, without its name."""
+def problems(tmp_path: Path, content: str | bytes) -> list[str]:
+    """Return the problems of a file, without its name."""
     file = tmp_path / "musicon.yaml"
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(ConfigError) as error:
         load(file)
-    assert all(fault.startswith(f"{file}:") for fault in error.value.problems)
-    return [fault.removeprefix(f"{file}:") for fault in error.value.problems]
+    assert all(problem.startswith(f"{file}:") for problem in error.value.problems)
+    return [problem.removeprefix(f"{file}:") for problem in error.value.problems]
 
 
 def good(tmp_path: Path, content: str) -> Config:
@@ -73,7 +73,7 @@ def test_a_dangling_link_in_the_search_is_a_fault(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "# only a comment\n", "---\n", "null\n", "mqtt:\ncamera:\n", "\ufeffmqtt:\n"])
-def test_an_empty_file_or_section_is_the_defaults(tmp_path: Path, content: str) -> None:
+def test_an_empty_file_or_section_is_the_deproblems(tmp_path: Path, content: str) -> None:
     assert good(tmp_path, content) == Config()
 
 
@@ -105,7 +105,7 @@ def test_relative_paths_start_from_the_files_folder(tmp_path: Path, monkeypatch:
     assert config.camera.source == f"file:{tmp_path}/clips/a"
 
 
-FAULTS = {
+PROBLEMS = {
     "camera:\n  sorce: demo\n": "2:3: camera.sorce: unknown key; did you mean camera.source?",
     "camra: {}\n": "1:1: camra: unknown key; did you mean camera?",
     "port: 3\n": "1:1: port: unknown key here; did you mean mpd.port or mqtt.port?",
@@ -168,12 +168,12 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize(("content", "says"), FAULTS.items(), ids=[says[:40] for says in FAULTS.values()])
+@pytest.mark.parametrize(("content", "says"), PROBLEMS.items(), ids=[says[:40] for says in PROBLEMS.values()])
 def test_a_fault_is_named_with_its_place_and_what_would_be_right(tmp_path: Path, content: str, says: str) -> None:
-    found = faults(tmp_path, content)
-    assert len(found) == 1
-    assert found[0].startswith(says)
-    assert "\n" not in found[0]
+    lines = problems(tmp_path, content)
+    assert len(lines) == 1
+    assert lines[0].startswith(says)
+    assert "\n" not in lines[0]
 
 
 @pytest.mark.parametrize(("value", "five"), [("5", True), ("'5'", True), ("3.1.1", False), ("'3.1.1'", False)])
@@ -186,15 +186,15 @@ def test_the_protocol_is_a_number_or_a_word(tmp_path: Path, value: str, five: bo
 
 
 def test_what_is_not_utf8_is_a_fault(tmp_path: Path) -> None:
-    assert faults(tmp_path, b"mqtt:\n  host: k\xe4se\n") == ["2:10: not UTF-8 text; save the file as UTF-8"]
-    assert faults(tmp_path, "mqtt:\n".encode("utf-16"))[0].startswith("1:1: not UTF-8")
+    assert problems(tmp_path, b"mqtt:\n  host: k\xe4se\n") == ["2:10: not UTF-8 text; save the file as UTF-8"]
+    assert problems(tmp_path, "mqtt:\n".encode("utf-16"))[0].startswith("1:1: not UTF-8")
 
 
 def test_all_faults_come_at_once_in_the_files_order(tmp_path: Path) -> None:
-    found = faults(
+    lines = problems(
         tmp_path, "mqtt:\n  port: 0\n  port: 1\n  hots: a\ncamera: {rate: 99, mirror: maybe}\nmood: {enter: 1:30}\n"
     )
-    places = [fault.split(": ")[0] for fault in found]
+    places = [line.split(": ")[0] for line in lines]
     assert places == ["2:9", "3:3", "4:3", "5:16", "5:28", "6:15"]
 
 
@@ -207,7 +207,7 @@ def test_what_needs_another_section_is_told_once_for_each_key(tmp_path: Path) ->
     )
     with pytest.raises(ConfigError) as caught:
         load(file)
-    assert [each.removeprefix(f"{file}:").split(" ")[0] for each in caught.value.problems] == [
+    assert [line.removeprefix(f"{file}:").split(" ")[0] for line in caught.value.problems] == [
         "1:33:",
         "2:21:",
     ]
@@ -216,8 +216,8 @@ def test_what_needs_another_section_is_told_once_for_each_key(tmp_path: Path) ->
 @pytest.mark.parametrize("key", [".".join(filter(None, (section, k))) for section, ks in RESERVED.items() for k in ks])
 def test_planned_keys_are_named_as_such(tmp_path: Path, key: str) -> None:
     section, _, name = key.rpartition(".")
-    found = faults(tmp_path, f"{section}: {{{name}: 1}}\n" if section else f"{name}: {{a: 1}}\n")
-    assert found[0].endswith(f"{key}: not available in this version yet; remove it")
+    lines = problems(tmp_path, f"{section}: {{{name}: 1}}\n" if section else f"{name}: {{a: 1}}\n")
+    assert lines[0].endswith(f"{key}: not available in this version yet; remove it")
 
 
 def test_no_planned_key_exists_already() -> None:
@@ -302,7 +302,7 @@ def test_whatever_the_file_holds_there_is_a_config_or_faults(
         assert isinstance(load(file).config, Config)
     except ConfigError as error:
         assert error.problems
-        assert all(re.match(rf"{re.escape(str(file))}:\d+:\d+: ", fault) for fault in error.problems)
+        assert all(re.match(rf"{re.escape(str(file))}:\d+:\d+: ", line) for line in error.problems)
 
 
 @PATIENT
@@ -315,4 +315,4 @@ def test_whatever_the_values_are_there_is_a_config_or_faults(
     try:
         load(file)
     except ConfigError as error:
-        assert all("\n" not in fault for fault in error.problems)
+        assert all("\n" not in line for line in error.problems)

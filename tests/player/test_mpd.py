@@ -70,10 +70,10 @@ class Library:
         self.process.wait(10)
 
     def client(self) -> Any:
-        made = mpd.MPDClient()
-        made.connect("127.0.0.1", self.port)
-        self._clients.append(made)
-        return made
+        client = mpd.MPDClient()
+        client.connect("127.0.0.1", self.port)
+        self._clients.append(client)
+        return client
 
     def tracks(self) -> tuple[Track, ...]:
         return tuple(
@@ -100,9 +100,9 @@ class Room:
             MpdBackend("127.0.0.1", library.port), rules, PlayerConfig(autoplay=autoplay), self.more.set
         )
         self.seq = 0
-        self.tell()
+        self.update()
 
-    def tell(self, tracks: tuple[Track, ...] = (), *, present: bool = True, controls: Settings | None = None) -> None:
+    def update(self, tracks: tuple[Track, ...] = (), *, present: bool = True, settings: Settings | None = None) -> None:
         self.seq += 1
         self.player.accept(
             Outcome(
@@ -118,7 +118,7 @@ class Room:
                 faces=Faces(),
                 recommendation=Recommendation(Mood.HAPPY, tracks, "", NOON),
                 recommended=bool(tracks),
-                settings=controls or Settings(),
+                settings=settings or Settings(),
                 present=present,
             )
         )
@@ -134,26 +134,26 @@ class Room:
 
 @pytest.fixture
 def library(tmp_path: Path) -> Iterator[Library]:
-    made = Library(tmp_path)
-    made.start()
-    yield made
-    if made.process.poll() is None:
-        made.stop()
+    library = Library(tmp_path)
+    library.start()
+    yield library
+    if library.process.poll() is None:
+        library.stop()
 
 
 @pytest.fixture
 def room(library: Library) -> Iterator[Room]:
-    made = Room(library, PlaybackRules(song_end=False, volume=40, volume_max=60, cool_down_s=0, away_s=1))
-    made.player.start()
-    yield made
-    made.player.stop()
+    room = Room(library, PlaybackRules(song_end=False, volume=40, volume_max=60, cool_down_s=0, away_s=1))
+    room.player.start()
+    yield room
+    room.player.stop()
 
 
 def test_a_mood_plays_its_songs_softly_and_a_person_may_take_over(library: Library, room: Room) -> None:
     person = library.client()
-    room.tell(library.tracks())
+    room.update(library.tracks())
     assert room.until(lambda: room.player.get_playback().ours and room.player.get_playback().state is PlayState.PLAYING)
-    assert [each["file"] for each in person.playlistinfo()] == [f"song {number}.wav" for number in range(3)]
+    assert [song["file"] for song in person.playlistinfo()] == [f"song {number}.wav" for number in range(3)]
     assert room.until(lambda: person.status().get("volume") == "40")
     track = room.player.get_playback().track
     assert track is not None
@@ -162,7 +162,7 @@ def test_a_mood_plays_its_songs_softly_and_a_person_may_take_over(library: Libra
     person.add("theirs.wav")
     person.play()
     assert room.until(lambda: not room.player.get_playback().ours)
-    room.tell(library.tracks())
+    room.update(library.tracks())
     assert room.until(lambda: "somebody else" in str(room.player.get_playback().autoplay_block))
     assert person.currentsong()["file"] == "theirs.wav"
     assert person.status()["state"] == "play"
@@ -170,7 +170,7 @@ def test_a_mood_plays_its_songs_softly_and_a_person_may_take_over(library: Libra
 
 def test_persons_orders_are_obeyed_within_the_ceiling(library: Library, room: Room) -> None:
     person = library.client()
-    room.tell(library.tracks(), controls=Settings(autoplay=False))
+    room.update(library.tracks(), settings=Settings(autoplay=False))
     room.player.request(Play(), ())
     assert room.until(lambda: person.status()["state"] == "play")
     room.player.request(SetVolume(90))
@@ -185,39 +185,39 @@ def test_persons_orders_are_obeyed_within_the_ceiling(library: Library, room: Ro
     assert room.until(lambda: person.currentsong().get("file") == "song 1.wav")
     assert room.until(lambda: room.player.get_playback().ours)
     room.player.request(Next())
-    room.tell(library.tracks()[2:], controls=Settings(autoplay=False))
+    room.update(library.tracks()[2:], settings=Settings(autoplay=False))
     assert room.until(lambda: person.currentsong().get("file") == "song 2.wav")
 
 
 def test_an_empty_room_lets_the_music_fade_and_sets_the_volume_back(library: Library, room: Room) -> None:
     person = library.client()
-    room.tell(library.tracks())
+    room.update(library.tracks())
     assert room.until(lambda: person.status().get("volume") == "40")
-    room.tell(present=False)
+    room.update(present=False)
     assert room.until(lambda: person.status()["state"] == "pause")
     assert room.until(lambda: person.status().get("volume") == "40")
 
 
 def test_a_daemon_that_goes_and_comes_back_is_told_and_found(library: Library, room: Room) -> None:
     library.stop()
-    room.tell(library.tracks())
+    room.update(library.tracks())
     assert room.until(lambda: "check that it runs" in str(room.player.get_playback().trouble))
     assert room.player.get_playback().state is PlayState.UNAVAILABLE
     library.start()
     room.player.wake()
     assert room.until(lambda: room.player.get_playback().trouble is None)
-    assert room.until(lambda: room.player.get_playback().ours), "the wish was still there"
+    assert room.until(lambda: room.player.get_playback().ours), "the recommendation still waits"
 
 
 def test_songs_that_it_does_not_have_are_told(library: Library) -> None:
-    speaker = MpdBackend("127.0.0.1", library.port)
+    backend = MpdBackend("127.0.0.1", library.port)
     with pytest.raises(PlaybackError, match="mpc update"):
-        speaker.play([Track("spotify:track:1", "Elsewhere", "x", "")])
-    names = speaker.play(library.tracks()[:1])
-    assert speaker.get_status().item_ids == set(names)
-    speaker.pause()
-    assert not speaker.get_status().playing
-    speaker.resume()
-    speaker.close()
+        backend.play([Track("spotify:track:1", "Elsewhere", "x", "")])
+    item_ids = backend.play(library.tracks()[:1])
+    assert backend.get_status().item_ids == set(item_ids)
+    backend.pause()
+    assert not backend.get_status().playing
+    backend.resume()
+    backend.close()
     with pytest.raises(PlaybackError, match=r"mpd\.host"):
         MpdBackend("127.0.0.1", free_port()).get_status()
