@@ -58,13 +58,9 @@ class Cascade:
         small = cv2.resize(
             grey, (max(1, round(width * shrink)), max(1, round(height * shrink))), interpolation=cv2.INTER_AREA
         )
-        smallest, largest = (max(WINDOW, round(size * height * shrink)) for size in (min_size, max_size))
+        smallest, largest = ((max(WINDOW, round(size * height * shrink)),) * 2 for size in (min_size, max_size))
         rectangles = self._cascade.detectMultiScale(
-            small,
-            scaleFactor=COARSE_STEP,
-            minNeighbors=COARSE_NEIGHBOURS,
-            minSize=(smallest, smallest),
-            maxSize=(largest, largest),
+            small, scaleFactor=COARSE_STEP, minNeighbors=COARSE_NEIGHBOURS, minSize=smallest, maxSize=largest
         )
         boxes = [_box(rectangle, 0, 0, 1 / shrink) for rectangle in np.asarray(rectangles).reshape(-1, 4)]
         return sorted(boxes, key=lambda box: box.area, reverse=True)
@@ -92,14 +88,9 @@ class Cascade:
         window = cv2.resize(cut, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
         if mirror:
             window = cv2.flip(window, 1)
-        smallest, largest = (round(face * part) for part in RANGE)
+        smallest, largest = ((round(face * part),) * 2 for part in RANGE)
         rectangles, _, weights = self._cascade.detectMultiScale3(
-            window,
-            scaleFactor=step,
-            minNeighbors=3,
-            minSize=(smallest, smallest),
-            maxSize=(largest, largest),
-            outputRejectLevels=True,
+            window, scaleFactor=step, minNeighbors=3, minSize=smallest, maxSize=largest, outputRejectLevels=True
         )
         if len(rectangles) == 0:
             return None
