@@ -1,4 +1,4 @@
-"""Empty rooms, drawn: noise, curtains, posters, shelves, a lamp that is switched, falling darkness."""
+"""Drawn empty rooms: noise, curtains, posters, shelves, a lamp that is switched on and off, falling darkness."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ WIDTH, HEIGHT = 640, 480
 
 
 def empty_room(seconds: float, rate: float, seed: int = 1) -> Iterator[tuple[float, NDArray[np.uint8]]]:
-    """Yield (t in seconds, grey uint8 (480, 640)) at `rate` per second; equal seeds give equal pictures.
+    """Yield (t in seconds, grey uint8 (480, 640)) at `rate` per second, the same pictures for the same seed.
 
-    The scenes share the time evenly; each draws its room anew several times.
+    All scenes get the same share of `seconds`, in several rounds with new rooms.
     """
     rng = np.random.default_rng(seed)
     grain = _grain(rng)
@@ -44,7 +44,7 @@ def noise(rng: np.random.Generator, seconds: float, rate: float) -> Iterator[Pic
 
 
 def curtains(rng: np.random.Generator, seconds: float, rate: float) -> Iterator[Picture]:
-    """Draw folds that sway: stripes with slowly moving phases."""
+    """Draw swaying folds: stripes with slowly moving phases."""
     wall = _wall(rng)
     x = np.arange(WIDTH, dtype=np.float32)[None, :]
     y = np.arange(HEIGHT, dtype=np.float32)[:, None]
@@ -60,7 +60,7 @@ def curtains(rng: np.random.Generator, seconds: float, rate: float) -> Iterator[
 
 
 def posters(rng: np.random.Generator, seconds: float, rate: float) -> Iterator[Picture]:
-    """Draw frames on the wall with blobs in pairs and threes, ovals, sockets and dials."""
+    """Draw frames on the wall with ovals, and small blobs like sockets and dials."""
     wall = _wall(rng)
     for _ in range(6):
         left, top = int(rng.integers(0, WIDTH - 120)), int(rng.integers(0, HEIGHT - 150))
@@ -78,7 +78,7 @@ def posters(rng: np.random.Generator, seconds: float, rate: float) -> Iterator[P
 
 
 def shelves(rng: np.random.Generator, seconds: float, rate: float) -> Iterator[Picture]:
-    """Draw books, cushions and plants: rectangles in rows and a coarse texture, with a shadow that passes."""
+    """Draw books, cushions and plants: rectangles in rows and a coarse texture, with a passing shadow."""
     wall = _wall(rng)
     for row in range(3):
         x = int(rng.integers(0, 60))
@@ -97,7 +97,7 @@ def shelves(rng: np.random.Generator, seconds: float, rate: float) -> Iterator[P
 
 
 def lamp(rng: np.random.Generator, seconds: float, rate: float) -> Iterator[Picture]:
-    """Draw a shelf by a lamp that is switched every few seconds, with the exposure settling after it."""
+    """Draw a shelf by a lamp that is switched every few seconds, after which the exposure adapts."""
     room = next(shelves(rng, 1, 1))
     centre = (int(rng.integers(100, WIDTH - 100)), int(rng.integers(80, HEIGHT - 80)))
     glow = np.zeros((HEIGHT, WIDTH), np.float32)
@@ -113,7 +113,7 @@ def lamp(rng: np.random.Generator, seconds: float, rate: float) -> Iterator[Pict
 
 
 def darkness(rng: np.random.Generator, seconds: float, rate: float) -> Iterator[Picture]:
-    """Draw a room that falls dark until nothing but the sensor's noise is left."""
+    """Draw a room that gets dark until only the sensor's noise is left."""
     room = next(posters(rng, 1, 1))
     frames = round(seconds * rate)
     for step in range(frames):
@@ -129,7 +129,7 @@ def _wall(rng: np.random.Generator) -> Picture:
 
 
 def _grain(rng: np.random.Generator) -> NDArray[np.float32]:
-    """Draw one large sheet of noise; frames take different parts of it."""
+    """Draw a large sheet of noise, of which each frame shows another part."""
     sheet = rng.normal(0, 1, (HEIGHT + 256, WIDTH + 256)).astype(np.float32)
     return sheet + np.asarray(cv2.GaussianBlur(sheet, (0, 0), 1.2), np.float32)
 

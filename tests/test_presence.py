@@ -1,4 +1,4 @@
-"""The page and MQTT show the same presence at every moment: that of the pipeline."""
+"""The page and MQTT always show the same presence: that of the pipeline."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def shown(outcome: Outcome) -> tuple[bool | None, bool | None]:
-    """Return what the page and what MQTT shows of an outcome."""
+    """Return the presence of an outcome on the page and in MQTT."""
     page = json.loads(responses.to_json(responses.state_json(outcome, {})))
     topic = json.loads(payloads.state(outcome, "").text())
     return page["present"], topic["presence"]

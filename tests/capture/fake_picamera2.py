@@ -1,4 +1,4 @@
-"""A double of picamera2 0.3.38 at the driver's edge: the calls that the adapter makes, with their real traps.
+"""A fake of picamera2 0.3.38: the calls that the adapter makes, with their real peculiarities.
 
 Rows are padded to multiples of 64 bytes as the Pi's ISP does, a missing camera is an IndexError in older releases
 and a RuntimeError in newer ones, `captured_request(wait=...)` raises TimeoutError, and
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 @dataclass
 class Board:
-    """What the machine is like, and what was asked of the library."""
+    """State of the machine, and the recorded calls of the library."""
 
     no_camera: Exception | None = None
-    start_fault: Exception | None = None
+    start_error: Exception | None = None
     stalled: bool = False
     adjusted_format: str | None = None
     adjusted_size: tuple[int, int] | None = None
     chroma: int = 99
     calls: list[str] = field(default_factory=list)
     wanted: dict[str, Any] = field(default_factory=dict)
-    close_fault: Exception | None = None
+    close_error: Exception | None = None
 
 
 class Request:
@@ -43,8 +43,8 @@ class Request:
         return self._picture.copy()
 
 
-def module(board: Board) -> Any:  # noqa: C901 - one class with the calls of the real one
-    """Return something that `import picamera2` could have given."""
+def module(board: Board) -> Any:  # noqa: C901 - one class with all calls
+    """Return a fake of the module picamera2."""
 
     class Picamera2:
         def __init__(self) -> None:
@@ -67,8 +67,8 @@ def module(board: Board) -> Any:  # noqa: C901 - one class with the calls of the
             return {"main": self._main}
 
         def start(self) -> None:
-            if board.start_fault:
-                raise board.start_fault
+            if board.start_error:
+                raise board.start_error
             board.calls.append("start")
 
         @contextmanager
@@ -84,8 +84,8 @@ def module(board: Board) -> Any:  # noqa: C901 - one class with the calls of the
 
         def stop(self) -> None:
             board.calls.append("stop")
-            if board.close_fault:
-                raise board.close_fault
+            if board.close_error:
+                raise board.close_error
 
         def close(self) -> None:
             board.calls.append("close")

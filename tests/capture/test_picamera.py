@@ -13,9 +13,9 @@ from tests.capture.fake_picamera2 import Board, module
 
 @pytest.fixture
 def board(monkeypatch: pytest.MonkeyPatch) -> Board:
-    made = Board()
-    monkeypatch.setitem(sys.modules, "picamera2", module(made))
-    return made
+    fake = Board()
+    monkeypatch.setitem(sys.modules, "picamera2", module(fake))
+    return fake
 
 
 def test_the_y_plane_is_cropped_to_the_configured_size(board: Board) -> None:
@@ -83,8 +83,8 @@ def test_no_camera_says_what_to_do(board: Board, fault: Exception, words: str) -
 
 
 def test_a_camera_that_does_not_start_is_closed_again(board: Board) -> None:
-    board.start_fault = RuntimeError("Failed to start camera")
-    board.close_fault = RuntimeError("and it does not stop either")
+    board.start_error = RuntimeError("Failed to start camera")
+    board.close_error = RuntimeError("and it does not stop either")
     with pytest.raises(SourceLost, match="Failed to start"):
         PiCamera((640, 480), 8).open()
     assert board.calls == ["open", "stop", "close"]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
-    """A real video of 20 frames at 10 frames/s that gets brighter."""
+    """Return a real video of 20 frames at 10 frames/s that gets brighter."""
     path = tmp_path / "clip.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10.0, (64, 48))
     for number in range(20):
@@ -39,12 +39,12 @@ def clip(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "images"
-    made.mkdir()
+    path = tmp_path / "images"
+    path.mkdir()
     for number in range(5):
-        cv2.imwrite(str(made / f"{number:02}.png"), np.full((48, 64), 40 * number, np.uint8))
-    (made / "notes.txt").write_text("not an image")
-    return made
+        cv2.imwrite(str(path / f"{number:02}.png"), np.full((48, 64), 40 * number, np.uint8))
+    (path / "notes.txt").write_text("not an image")
+    return path
 
 
 def test_a_clip_gives_every_frame_with_its_time(clip: Path) -> None:
@@ -67,15 +67,15 @@ def test_colours_are_kept_for_who_asks(tmp_path: Path) -> None:
     assert frame.grey.shape == (48, 64)
     assert frame.colour is not None
     assert (frame.colour() == red).all()
-    later = next(each for each in (source.capture(1) for _ in range(50)) if each.colour is None)
+    later = next(frame for frame in (source.capture(1) for _ in range(50)) if frame.colour is None)
     assert (later.grey == 7).all(), "a grey picture has no colours"
     source.close()
 
 
 def test_a_folder_gives_its_images_by_name(folder: Path) -> None:
-    found = open_clip(folder)
-    assert isinstance(found, ImageFolder)
-    assert [(round(t, 3), int(grey[0, 0])) for t, grey in found.frames()] == [
+    recording = open_clip(folder)
+    assert isinstance(recording, ImageFolder)
+    assert [(round(t, 3), int(grey[0, 0])) for t, grey in recording.frames()] == [
         (0.0, 0),
         (0.1, 40),
         (0.2, 80),

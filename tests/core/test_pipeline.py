@@ -51,13 +51,13 @@ HERE = Box(10, 10, 40, 40)
 
 
 class Room:
-    """A finder and a reader in one: what is in the room is said by the test."""
+    """A detector and a classifier of a room that the test fills."""
 
     def __init__(self) -> None:
         self.faces = Faces()
         self.emotion = Emotion.HAPPY
         self.resets = 0
-        self.reads = 0
+        self.classifications = 0
 
     def detect(self, frame: Frame) -> Faces:
         return self.faces
@@ -66,9 +66,11 @@ class Room:
         self.resets += 1
 
     def classify(self, frame: Frame, faces: Faces) -> EmotionEstimate | None:
-        self.reads += 1
+        self.classifications += 1
         rest = 0.1 / 6
-        return EmotionEstimate(tuple(0.9 if each is self.emotion else rest for each in EMOTIONS), faces.confirmed[0])
+        return EmotionEstimate(
+            tuple(0.9 if emotion is self.emotion else rest for emotion in EMOTIONS), faces.confirmed[0]
+        )
 
 
 class Songs(Recommender):
@@ -82,19 +84,19 @@ class Songs(Recommender):
         self.policies: list[Policy | None] = []
         self.rated: list[Rate] = []
 
-    def recommend(self, occasion: RecommendationContext) -> Recommendation | None:
-        self.asked.append(occasion.emotion)
-        self.policies.append(occasion.policy)
+    def recommend(self, context: RecommendationContext) -> Recommendation | None:
+        self.asked.append(context.emotion)
+        self.policies.append(context.policy)
         if self.fault:
             raise CatalogueError(self.fault)
-        return None if self.keep else self.recommend_other(occasion)
+        return None if self.keep else self.recommend_other(context)
 
-    def recommend_other(self, occasion: RecommendationContext) -> Recommendation:
+    def recommend_other(self, context: RecommendationContext) -> Recommendation:
         self.others += 1
         track = Track(f"t:{self.others}", "Title", "Artist", "https://example.org/1")
-        return Recommendation(Mood(occasion.emotion.value), (track,), "because", occasion.wall_time)
+        return Recommendation(Mood(context.emotion.value), (track,), "because", context.wall_time)
 
-    def rate(self, rate: Rate, shown: Recommendation | None, wall: datetime) -> Recommendation | None:
+    def rate(self, rate: Rate, shown: Recommendation | None, wall_time: datetime) -> Recommendation | None:
         if self.fault:
             raise CatalogueError(self.fault)
         if shown is None:
@@ -104,17 +106,17 @@ class Songs(Recommender):
 
 
 class Rig:
-    def __init__(self, controls: Settings | None = None) -> None:
+    def __init__(self, settings: Settings | None = None) -> None:
         self.room, self.songs = Room(), Songs()
-        finder: FaceDetector = self.room
-        reader: EmotionClassifier = self.room
-        self.pipeline = Pipeline(finder, reader, self.songs, RULES, controls)
+        detector: FaceDetector = self.room
+        classifier: EmotionClassifier = self.room
+        self.pipeline = Pipeline(detector, classifier, self.songs, RULES, settings)
         self.at = 100.0
 
     def frame(self) -> Frame:
         self.at += 0.125
-        wall = NOON + timedelta(seconds=self.at)
-        return Frame(np.zeros((60, 80), np.uint8), self.at, wall)
+        wall_time = NOON + timedelta(seconds=self.at)
+        return Frame(np.zeros((60, 80), np.uint8), self.at, wall_time)
 
     def run(self, seconds: float) -> list[Outcome]:
         return [self.pipeline.step(self.frame()) for _ in range(round(seconds * 8))]
@@ -126,7 +128,7 @@ def test_an_empty_room_is_nobody_and_nothing_is_read_or_recommended() -> None:
     assert {(o.mood, o.watching, o.recommendation, o.change) for o in outcomes} == {
         (Mood.NOBODY, Watching.YES, None, None)
     }
-    assert rig.room.reads == 0
+    assert rig.room.classifications == 0
     assert [o.seq for o in outcomes] == list(range(1, 9))
 
 
@@ -152,10 +154,10 @@ def test_a_coasted_face_is_present_but_not_read() -> None:
     rig = Rig()
     rig.room.faces = Faces(confirmed=(HERE,))
     rig.run(3)
-    reads = rig.room.reads
+    classifications = rig.room.classifications
     rig.room.faces = Faces(coasted=(HERE,))
     outcomes = rig.run(8)
-    assert rig.room.reads == reads
+    assert rig.room.classifications == classifications
     assert outcomes[-1].mood is Mood.HAPPY
     assert outcomes[-1].raw_scores is None
 
@@ -432,20 +434,20 @@ def test_a_calibration_needs_a_picture() -> None:
 
 def test_a_manual_mood_is_announced_while_watching_until_its_time_is_over() -> None:
     rig = happy_rig()
-    wall = rig.frame().wall_time
-    rig.pipeline.handle(SetManualMood(Emotion.SAD, 30), wall)
+    wall_time = rig.frame().wall_time
+    rig.pipeline.handle(SetManualMood(Emotion.SAD, 30), wall_time)
     [first, *rest] = rig.run(2)
     assert first.change is not None
     assert (first.change.before, first.mood, first.confidence) == (Mood.HAPPY, Mood.SAD, 1.0)
     assert first.change.held_s == pytest.approx(first.captured_at - 100 - 1.125, abs=0.3)
     assert first.recommended
     assert rig.songs.asked[-1] is Emotion.SAD
-    assert {(each.mood, each.change, each.present) for each in rest} == {(Mood.SAD, None, True)}
+    assert {(outcome.mood, outcome.change, outcome.present) for outcome in rest} == {(Mood.SAD, None, True)}
     rig.room.faces = Faces()
     gone = rig.run(7)[-1]
     assert (gone.mood, gone.present) == (Mood.SAD, False), "a person said so, whoever is there"
-    assert not rig.pipeline.expire(wall + timedelta(minutes=29))
-    assert rig.pipeline.expire(wall + timedelta(minutes=30))
+    assert not rig.pipeline.expire(wall_time + timedelta(minutes=29))
+    assert rig.pipeline.expire(wall_time + timedelta(minutes=30))
     back = rig.run(0.125)[0]
     assert back.change is not None
     assert (back.change.before, back.mood, back.confidence) == (Mood.SAD, Mood.NOBODY, 0.0)
@@ -488,7 +490,7 @@ def test_the_sensitivity_moves_the_dwell_and_a_reset_brings_it_back() -> None:
         for command in commands:
             rig.pipeline.handle(command, NOON)
         rig.room.faces = Faces(confirmed=(HERE,))
-        return next(each.captured_at for each in rig.run(9) if each.mood is Mood.HAPPY) - 100.125
+        return next(outcome.captured_at for outcome in rig.run(9) if outcome.mood is Mood.HAPPY) - 100.125
 
     assert seconds_until_happy(SetSensitivity(0)) == pytest.approx(2 * RULES.dwell_s)
     assert seconds_until_happy(SetSensitivity(100)) == pytest.approx(RULES.dwell_s / 2)
@@ -507,15 +509,15 @@ def test_presence_holds_while_a_face_is_away_for_less_than_away_s() -> None:
     rig = happy_rig()
     rig.room.faces = Faces()
     held, gone = rig.run(RULES.away_s - 0.125), rig.run(1)
-    assert {(each.present, each.mood) for each in held} == {(True, Mood.HAPPY)}
-    assert {(each.present, each.mood) for each in gone} == {(False, Mood.NOBODY)}
+    assert {(outcome.present, outcome.mood) for outcome in held} == {(True, Mood.HAPPY)}
+    assert {(outcome.present, outcome.mood) for outcome in gone} == {(False, Mood.NOBODY)}
     rig.room.faces = Faces(confirmed=(HERE,))
     back = rig.run(3)
-    assert [each.present for each in back] == [each.mood is not Mood.NOBODY for each in back]
+    assert [outcome.present for outcome in back] == [outcome.mood is not Mood.NOBODY for outcome in back]
     assert back[-1].present is True
 
 
 def test_presence_is_that_of_the_room_whatever_mood_a_person_set() -> None:
     rig = Rig()
     rig.pipeline.handle(SetManualMood(Emotion.SAD), NOON)
-    assert {(each.mood, each.present) for each in rig.run(1)} == {(Mood.SAD, False)}
+    assert {(outcome.mood, outcome.present) for outcome in rig.run(1)} == {(Mood.SAD, False)}

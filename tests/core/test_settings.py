@@ -84,7 +84,9 @@ def test_a_reset_is_as_if_nobody_had_touched_it(commands: list[Command]) -> None
         settings = apply(settings, command, NOON)
     assert apply(settings, Reset(), NOON) == Settings()
     for key in SETTINGS:
-        assert changed_keys(reset(settings, key)) == tuple(each for each in changed_keys(settings) if each != key)
+        assert changed_keys(reset(settings, key)) == tuple(
+            other_key for other_key in changed_keys(settings) if other_key != key
+        )
 
 
 def test_a_reset_of_one_leaves_the_others() -> None:
@@ -113,10 +115,10 @@ def test_what_is_over_ends_and_nothing_else() -> None:
 )
 def test_tomorrow_is_the_morning_after_the_night(now: str, then: str) -> None:
     zone = timezone(timedelta(hours=5, minutes=30))
-    wall = datetime.fromisoformat(now).replace(tzinfo=zone)
-    assert next_morning(wall) == datetime.fromisoformat(then).replace(tzinfo=zone)
+    wall_time = datetime.fromisoformat(now).replace(tzinfo=zone)
+    assert next_morning(wall_time) == datetime.fromisoformat(then).replace(tzinfo=zone)
 
 
 @given(st.datetimes(datetime(2026, 1, 1), datetime(2036, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001 - hypothesis adds it
-def test_tomorrow_is_never_soon_nor_far(wall: datetime) -> None:
-    assert MIN_NIGHT <= next_morning(wall) - wall < timedelta(hours=24) + MIN_NIGHT
+def test_tomorrow_is_never_soon_nor_far(wall_time: datetime) -> None:
+    assert MIN_NIGHT <= next_morning(wall_time) - wall_time < timedelta(hours=24) + MIN_NIGHT

@@ -1,4 +1,4 @@
-"""Holds the events of a replay against the golden ones: python tests/golden/compare.py GOLDEN REPLAY.
+"""Compare the events of a replay with the golden ones: python tests/golden/compare.py GOLDEN REPLAY.
 
 Moods, songs and reasons must be the same; the same libraries on another processor or in another version may shift a
 moment by one frame and a confidence by a hundredth.
@@ -17,24 +17,24 @@ CONFIDENCE = 0.01
 
 
 def events(text: str) -> list[dict[str, Any]]:
-    """Return all lines but the summary."""
-    found = [json.loads(line) for line in text.splitlines()]
-    return [event for event in found if event["type"] != "summary"]
+    """Return all events but the summary."""
+    lines = [json.loads(line) for line in text.splitlines()]
+    return [event for event in lines if event["type"] != "summary"]
 
 
 def differences(golden: str, replay: str) -> list[str]:
-    """Return one line for each event that is not as it should be."""
-    expected, found = events(golden), events(replay)
-    said = [f"{len(found)} events instead of {len(expected)}"] if len(found) != len(expected) else []
-    for number, (right, event) in enumerate(zip(expected, found, strict=False), 1):
-        near = abs(right.pop("t") - event.pop("t")) <= FRAME_S
-        near &= abs(right.pop("confidence", 0) - event.pop("confidence", 0)) <= CONFIDENCE
-        if not near or right != event:
-            said.append(f"event {number}: {event} instead of {right}")
-    return said
+    """Return one line for each event that differs."""
+    expected, actual = events(golden), events(replay)
+    lines = [f"{len(actual)} events instead of {len(expected)}"] if len(actual) != len(expected) else []
+    for number, (golden_event, event) in enumerate(zip(expected, actual, strict=False), 1):
+        near = abs(golden_event.pop("t") - event.pop("t")) <= FRAME_S
+        near &= abs(golden_event.pop("confidence", 0) - event.pop("confidence", 0)) <= CONFIDENCE
+        if not near or golden_event != event:
+            lines.append(f"event {number}: {event} instead of {golden_event}")
+    return lines
 
 
 if __name__ == "__main__":
     wrong = differences(*(Path(path).read_text("utf-8") for path in sys.argv[1:3]))
-    print("\n".join(wrong) or "the same events")  # noqa: T201 - its answer
+    print("\n".join(wrong) or "the same events")  # noqa: T201 - the result
     sys.exit(bool(wrong))

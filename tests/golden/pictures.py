@@ -1,6 +1,6 @@
-"""Pictures drawn for the golden vectors: no camera and no face of a person in them.
+"""Drawn pictures for the golden vectors, without a camera or the face of a person.
 
-`python -m tests.golden.pictures` writes golden.json anew; do so only when the preprocessing or the model has changed.
+`python -m tests.golden.pictures` rewrites golden.json; run it only after a change of the preprocessing or the model.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def pictures() -> Iterator[tuple[str, NDArray[np.uint8], Box]]:
 
 
 def drawn(side: int) -> NDArray[np.uint8]:
-    """Draw an oval with two eyes and a mouth; without OpenCV, whose versions draw differently."""
+    """Draw an oval with two eyes and a mouth, without OpenCV, as its versions draw differently."""
     y, x = np.mgrid[0 : 2 * side, 0 : 2 * side] / side - 1.0
     picture = np.full((2 * side, 2 * side), 60, np.uint8)
     picture[(x / 0.4) ** 2 + (y / 0.5) ** 2 <= 1] = 190
@@ -49,13 +49,13 @@ def drawn(side: int) -> NDArray[np.uint8]:
 
 def vectors() -> list[dict[str, object]]:
     """Return for each picture its normalised chip and the model's logits."""
-    reader = TfliteClassifier(MODEL)
-    found = []
+    classifier = TfliteClassifier(MODEL)
+    result = []
     for name, picture, box in pictures():
         levels = normalise(chip(picture, box, 1.05))
-        logits = [round(float(value), 4) for value in reader.logits(levels)]
-        found.append({"name": name, "levels": levels.reshape(-1).tolist(), "logits": logits})
-    return found
+        logits = [round(float(value), 4) for value in classifier.logits(levels)]
+        result.append({"name": name, "levels": levels.reshape(-1).tolist(), "logits": logits})
+    return result
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Every name that a user or another program sees is as it was: tests/golden/interfaces/ holds them, one file a subject.
+"""All names that users and other programs see equal the files in tests/golden/interfaces/, one for each subject.
 
-After a wanted change: MUSICOND_RENEW=1 python -m pytest tests/golden/test_interfaces.py; then read the difference.
+After an intended change run MUSICOND_RENEW=1 python -m pytest tests/golden/test_interfaces.py and read the difference.
 
-The files hold the output of the program byte for byte, but for what changes from run to run or from machine to
-machine: that stands in angle brackets, such as <time>. Python 3.11 is the one whose argparse laid out help.txt; for any
-other version white space is not compared.
+The files contain the output of the program byte for byte; values that differ between runs or machines stand in angle
+brackets, such as <time>. The layout of help.txt is that of Python 3.11's argparse; with any other version white space is
+not compared.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 EXPECTED = Path(__file__).with_name("interfaces")
 CAPABILITIES = ("playback", "account", "temperature", "throttled")
-"""All that decides which entities an installation has."""
+"""All capabilities, which decide on the entities of an installation."""
 SETTINGS = 11
-"""Keys of settings.json with every control set."""
+"""Number of keys in settings.json with all settings changed."""
 CONTROLS = {
     "policy": "lift",
     "sensitivity": "60",
@@ -72,7 +72,7 @@ CHANGING = (
 
 
 def compare(name: str, text: str, *, layout: bool = True) -> None:
-    """Hold a text against the expected file, or write that file where it is to be renewed."""
+    """Compare a text with the expected file, or write that file with MUSICOND_RENEW."""
     file = EXPECTED / name
     if os.environ.get("MUSICOND_RENEW"):
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -84,7 +84,7 @@ def compare(name: str, text: str, *, layout: bool = True) -> None:
 
 
 def readable(document: str | bytes) -> str:
-    """Return a JSON document in lines, its keys in the same order, without the version of the program."""
+    """Return a JSON document in lines, with its keys in the same order and without the version of the program."""
     text = json.dumps(json.loads(document), indent=1, ensure_ascii=False) + "\n"
     return text.replace(f'"{__version__}"', '"<version>"')
 
@@ -99,7 +99,7 @@ def get_help(*command: str) -> str:
 
 
 def all_help(*command: str) -> Iterator[str]:
-    """Yield the help of a command and of all its sub-commands: argparse lists those by four blanks."""
+    """Yield the help of a command and of all its sub-commands, which argparse indents by four blanks."""
     text = get_help(*command)
     yield f"$ {' '.join(('musicond', *command, '--help'))}\n{text}\n"
     for name in re.findall(r"(?m)^ {4}([a-z][a-z-]*)(?= |$)", text):
@@ -162,8 +162,10 @@ def test_routes_of_the_page(full_server: FullServer) -> None:  # noqa: F811 - th
     routes: set[str] = set()
     for thing in gc.get_objects():
         if isinstance(thing, web.Application):
-            found = {f"{route.resource.canonical} {route.method}" for route in thing.router.routes() if route.resource}
-            routes |= found if "/api/v1/state GET" in found else set()
+            routes_of_app = {
+                f"{route.resource.canonical} {route.method}" for route in thing.router.routes() if route.resource
+            }
+            routes |= routes_of_app if "/api/v1/state GET" in routes_of_app else set()
     assert full_server.server.port
     compare("routes.txt", "".join(f"{route}\n" for route in sorted(routes)))
 
@@ -181,20 +183,20 @@ def wait_until(true: Callable[[], bool], what: str, seconds: float = 20) -> None
 
 
 def stored(file: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.exists() else {}
-    return found
+    values: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    return values
 
 
 @pytest.fixture
 def used(tmp_path: Path, broker: Broker, listen: Callable[[], Listener], fake_spotify: FakeSpotify) -> Iterator[Path]:  # noqa: F811
-    """Yield the state directory of a daemon in which everything was used that leaves a trace there."""
+    """Yield the state directory of a daemon after the use of every feature that writes to it."""
     config = f"device: {{node: den}}\nhistory: {{enabled: true}}\nmqtt: {{host: 127.0.0.1, port: {broker.port}}}\n"
     listener, state = listen(), tmp_path / "state"
     umask = os.umask(0o022)
     with SpotifyDaemon(tmp_path, fake_spotify, "device: Kitchen", config) as home:
         home.ready()
         home.sign_in(fake_spotify)
-        home.wait_state(lambda found: found["mood"] not in ("nobody", "unsure"))
+        home.wait_state(lambda values: values["mood"] not in ("nobody", "unsure"))
         assert home.post("/api/v1/wrong_mood", {})[0] == 200
         assert home.post("/api/v1/catalogue/source", {"emotion": "sad", "lists": ["starter"]})[0] == 200
         assert home.post("/api/v1/catalogue/refresh", {})[0] == 200
@@ -229,7 +231,7 @@ def test_state_directory(used: Path) -> None:
 
 
 def describe(catalogue: sqlite3.Connection) -> Iterator[str]:
-    """Yield the tables with their columns, and the indices; the order of columns means nothing."""
+    """Yield the tables with their columns, and the indices; the order of the columns is not significant."""
     yield f"application_id {catalogue.execute('PRAGMA application_id').fetchone()[0]:#x}\n"
     for (table,) in catalogue.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall():
         yield f"\n{table}\n"

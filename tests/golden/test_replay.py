@@ -1,4 +1,4 @@
-"""The demo's replay gives the golden events; after a wanted change: musicond replay demo | grep -v summary > replay.jsonl."""
+"""A replay of the demo gives the golden events; renew them by musicond replay demo | grep -v summary > replay.jsonl."""
 
 from __future__ import annotations
 

@@ -49,45 +49,45 @@ def test_a_face_is_read_as_seven_probabilities() -> None:
 
 def test_the_policy_all_is_a_mean_by_area() -> None:
     frame, faces = picture("happy", "surprise")
-    one, other = (TfliteClassifier(MODEL).classify(frame, Faces(confirmed=(box,))) for box in faces.confirmed)
-    assert one is not None
-    assert other is not None
+    first, second = (TfliteClassifier(MODEL).classify(frame, Faces(confirmed=(box,))) for box in faces.confirmed)
+    assert first is not None
+    assert second is not None
     both = TfliteClassifier(MODEL, policy="all").classify(frame, faces)
     assert both is not None
     a, b = (box.area for box in faces.confirmed)
-    expected = (np.array(one.scores) * a + np.array(other.scores) * b) / (a + b)
+    expected = (np.array(first.scores) * a + np.array(second.scores) * b) / (a + b)
     assert both.scores == pytest.approx(expected.tolist())
     assert both.box == faces.confirmed[0]
     largest = TfliteClassifier(MODEL).classify(frame, faces)
     assert largest is not None
-    assert largest.scores == pytest.approx(one.scores)
+    assert largest.scores == pytest.approx(first.scores)
 
 
 def test_a_blurred_face_and_none_at_all_are_not_read() -> None:
     frame, faces = picture("happy")
-    reader = TfliteClassifier(MODEL)
+    classifier = TfliteClassifier(MODEL)
     blurred = Frame(np.asarray(cv2.GaussianBlur(frame.grey, (0, 0), 25), np.uint8), 0.0, NOON)
-    assert reader.classify(blurred, faces) is None
-    assert reader.classify(frame, Faces()) is None
+    assert classifier.classify(blurred, faces) is None
+    assert classifier.classify(frame, Faces()) is None
 
 
 def test_brightness_and_contrast_do_not_matter() -> None:
     frame, faces = picture("happy")
     dim = Frame(np.asarray(frame.grey * 0.5 + 20, np.uint8), 0.0, NOON)
-    reader = TfliteClassifier(MODEL)
-    one, other = reader.classify(frame, faces), reader.classify(dim, faces)
-    assert one is not None
-    assert other is not None
-    assert other.scores == pytest.approx(one.scores, abs=0.1)
+    classifier = TfliteClassifier(MODEL)
+    first, second = classifier.classify(frame, faces), classifier.classify(dim, faces)
+    assert first is not None
+    assert second is not None
+    assert second.scores == pytest.approx(first.scores, abs=0.1)
 
 
 def test_at_most_one_in_a_hundred_clear_faces_is_called_blurred(shared: Path) -> None:
     from tools.training.fer2013 import load  # noqa: PLC0415 - only where the data is
 
     images = load(shared / "data" / "fer2013.zip", "test").images[::10]
-    reader = TfliteClassifier(MODEL)
+    classifier = TfliteClassifier(MODEL)
     whole = Faces(confirmed=(Box(0, 0, 48, 48),))
-    unread = sum(reader.classify(Frame(image, 0.0, NOON), whole) is None for image in images)
+    unread = sum(classifier.classify(Frame(image, 0.0, NOON), whole) is None for image in images)
     assert unread <= len(images) / 100
 
 
@@ -166,18 +166,18 @@ def test_the_shipped_model_is_integer_from_end_to_end_and_fits_the_preprocessing
 
 def test_a_composite_is_a_face_and_its_room_is_none() -> None:
     frame, faces = picture("neutral")
-    reader = TfliteClassifier(MODEL)
-    assert reader.face_logit(frame.grey, faces.confirmed[0]) > 2
+    classifier = TfliteClassifier(MODEL)
+    assert classifier.face_logit(frame.grey, faces.confirmed[0]) > 2
     noise = np.random.default_rng(1).integers(0, 256, (200, 200)).astype(np.uint8)
-    assert reader.face_logit(noise, Box(0, 0, 200, 200)) < -1
+    assert classifier.face_logit(noise, Box(0, 0, 200, 200)) < -1
 
 
 def test_upside_down_most_faces_are_none(shared: Path) -> None:
     from tools.training.fer2013 import load  # noqa: PLC0415 - only where the data is
 
     images = load(shared / "data" / "fer2013.zip", "test").images[::20]
-    reader, whole = TfliteClassifier(MODEL), Box(0, 0, 48, 48)
-    upright = np.array([reader.face_logit(image, whole) > 0 for image in images])
-    turned = np.array([reader.face_logit(np.ascontiguousarray(image[::-1]), whole) > 0 for image in images])
+    classifier, whole = TfliteClassifier(MODEL), Box(0, 0, 48, 48)
+    upright = np.array([classifier.face_logit(image, whole) > 0 for image in images])
+    turned = np.array([classifier.face_logit(np.ascontiguousarray(image[::-1]), whole) > 0 for image in images])
     assert upright.mean() >= 0.85
     assert turned.mean() <= 0.35

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 CASCADE = models_dir() / "haarcascade_frontalface_default.xml"
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-READER = TfliteClassifier(models_dir() / "fer_int8.tflite")
+CLASSIFIER = TfliteClassifier(models_dir() / "fer_int8.tflite")
 CLIP = DemoClip(models_dir())
 SOMEBODY = CLIP.frame_at(3.0)
 NOBODY = CLIP.frame_at(CLIP.duration_s - 1)
@@ -32,10 +32,10 @@ def frame(grey: NDArray[np.uint8], at: float) -> Frame:
     return Frame(grey, at, NOON)
 
 
-def settled(finder: HaarFaceDetector, grey: NDArray[np.uint8], at: float = 0.0) -> Faces:
+def settled(detector: HaarFaceDetector, grey: NDArray[np.uint8], at: float = 0.0) -> Faces:
     for step in range(4):
-        found = finder.detect(frame(grey, at + step / 8))
-    return found
+        faces = detector.detect(frame(grey, at + step / 8))
+    return faces
 
 
 def centre(box: Box) -> tuple[float, float]:
@@ -44,74 +44,74 @@ def centre(box: Box) -> tuple[float, float]:
 
 @pytest.mark.parametrize("track", [True, False])
 def test_a_face_is_found_in_pixels_of_the_frame(track: bool) -> None:
-    found = settled(HaarFaceDetector(CASCADE, READER, track=track), SOMEBODY)
-    [box] = found.confirmed
+    faces = settled(HaarFaceDetector(CASCADE, CLASSIFIER, track=track), SOMEBODY)
+    [box] = faces.confirmed
     assert centre(box) == pytest.approx((320, 240), abs=30)
     assert 150 < box.w < 300
-    assert not found.coasted
+    assert not faces.coasted
 
 
 def test_a_person_who_enters_a_still_room_is_found_within_a_second_at_the_idle_rate() -> None:
-    finder = HaarFaceDetector(CASCADE, READER)
+    detector = HaarFaceDetector(CASCADE, CLASSIFIER)
     for step in range(10):
-        assert finder.detect(frame(NOBODY, step * 0.4)) == Faces()
-    at, entered, found = 4.0, 4.0, Faces()
-    while not found.confirmed and at < entered + 2:
-        found = finder.detect(frame(SOMEBODY, at))
-        at += 0.125 if found.tentative else 0.4
-    assert found.confirmed
+        assert detector.detect(frame(NOBODY, step * 0.4)) == Faces()
+    at, entered, faces = 4.0, 4.0, Faces()
+    while not faces.confirmed and at < entered + 2:
+        faces = detector.detect(frame(SOMEBODY, at))
+        at += 0.125 if faces.tentative else 0.4
+    assert faces.confirmed
     assert at - entered <= 1.0
 
 
 def test_a_missed_face_coasts_and_is_then_gone() -> None:
-    finder = HaarFaceDetector(CASCADE, READER)
-    settled(finder, SOMEBODY)
-    missed = finder.detect(frame(NOBODY, 0.5))
+    detector = HaarFaceDetector(CASCADE, CLASSIFIER)
+    settled(detector, SOMEBODY)
+    missed = detector.detect(frame(NOBODY, 0.5))
     assert not missed.confirmed
     assert len(missed.coasted) == 1
-    assert finder.detect(frame(NOBODY, 2.0)) == Faces()
+    assert detector.detect(frame(NOBODY, 2.0)) == Faces()
 
 
 def test_after_a_reset_nothing_coasts() -> None:
-    finder = HaarFaceDetector(CASCADE, READER)
-    settled(finder, SOMEBODY)
-    finder.reset()
-    assert not finder.detect(frame(NOBODY, 0.5)).coasted
+    detector = HaarFaceDetector(CASCADE, CLASSIFIER)
+    settled(detector, SOMEBODY)
+    detector.reset()
+    assert not detector.detect(frame(NOBODY, 0.5)).coasted
 
 
 def test_a_dark_frame_says_so_and_a_lit_one_finds_the_face_again() -> None:
-    finder = HaarFaceDetector(CASCADE, READER)
-    settled(finder, SOMEBODY)
+    detector = HaarFaceDetector(CASCADE, CLASSIFIER)
+    settled(detector, SOMEBODY)
     dark = np.asarray(SOMEBODY * 0.06, np.uint8)
     for step in range(4):
-        found = finder.detect(frame(dark, 1 + step / 8))
-    assert found == Faces(dark=True)
-    assert settled(finder, SOMEBODY, at=3.0).confirmed
+        faces = detector.detect(frame(dark, 1 + step / 8))
+    assert faces == Faces(dark=True)
+    assert settled(detector, SOMEBODY, at=3.0).confirmed
 
 
 def test_a_small_face_is_no_face_where_the_limits_say_so() -> None:
-    assert not settled(HaarFaceDetector(CASCADE, READER, 0.7, 1.0), SOMEBODY).confirmed
-    assert not settled(HaarFaceDetector(CASCADE, READER, 0.05, 0.2), SOMEBODY).confirmed
+    assert not settled(HaarFaceDetector(CASCADE, CLASSIFIER, 0.7, 1.0), SOMEBODY).confirmed
+    assert not settled(HaarFaceDetector(CASCADE, CLASSIFIER, 0.05, 0.2), SOMEBODY).confirmed
 
 
 def test_a_still_room_is_not_searched_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Watched at the driver's edge: how often the cascade itself is asked."""
-    asked: list[float] = []
-    finder = HaarFaceDetector(CASCADE, READER)
-    real = finder._cascade
+    """Count the scans at the cascade itself."""
+    scans: list[float] = []
+    detector = HaarFaceDetector(CASCADE, CLASSIFIER)
+    cascade = detector._cascade
 
     class Counting:
         def detect(self, grey: NDArray[np.uint8], min_size: float, max_size: float) -> list[Box]:
-            asked.append(0)
-            return real.detect(grey, min_size, max_size)
+            scans.append(0)
+            return cascade.detect(grey, min_size, max_size)
 
         def __getattr__(self, name: str) -> object:
-            return getattr(real, name)
+            return getattr(cascade, name)
 
-    monkeypatch.setattr(finder, "_cascade", Counting())
+    monkeypatch.setattr(detector, "_cascade", Counting())
     for step in range(25):
-        finder.detect(frame(NOBODY, step * 0.4))
-    assert 2 <= len(asked) <= 5, "at first, and every few seconds"
+        detector.detect(frame(NOBODY, step * 0.4))
+    assert 2 <= len(scans) <= 5, "at first, and every few seconds"
 
 
 @pytest.mark.parametrize("content", [None, b"", b"<opencv_storage></opencv_storage>"])
@@ -120,20 +120,20 @@ def test_a_missing_or_damaged_cascade_is_one_line(tmp_path: Path, content: bytes
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ModelError, match=r"haar\.xml") as caught:
-        HaarFaceDetector(path, READER)
+        HaarFaceDetector(path, CLASSIFIER)
     assert "\n" not in str(caught.value)
 
 
 def test_ten_minutes_of_empty_rooms_show_no_face_for_longer_than_a_second() -> None:
     """Noise, curtains, posters, shelves, a switched lamp and falling darkness, at the rates of the daemon."""
-    finder = HaarFaceDetector(CASCADE, READER)
+    detector = HaarFaceDetector(CASCADE, CLASSIFIER)
     since: float | None = None
     longest = 0.0
     count = 0
     for at, grey in empty_room(600, 2.5):
         count += 1
-        found = finder.detect(frame(grey, at))
-        if found.confirmed or found.coasted:
+        faces = detector.detect(frame(grey, at))
+        if faces.confirmed or faces.coasted:
             since = at if since is None else since
             longest = max(longest, at - since)
         else:
@@ -147,17 +147,17 @@ def test_two_faces_are_two_and_the_larger_comes_first() -> None:
     room = NOBODY.copy()
     room[100:340, 20:260] = small
     room[200:350, 420:570] = np.asarray(cv2.resize(small, (150, 150), interpolation=cv2.INTER_AREA), np.uint8)
-    found = settled(HaarFaceDetector(CASCADE, READER), room)
-    assert len(found.confirmed) == 2
-    assert found.confirmed[0].area > found.confirmed[1].area
+    faces = settled(HaarFaceDetector(CASCADE, CLASSIFIER), room)
+    assert len(faces.confirmed) == 2
+    assert faces.confirmed[0].area > faces.confirmed[1].area
 
 
 @pytest.mark.parametrize("seed", [21, 22])
 def test_posters_that_the_cascade_takes_for_faces_are_seen_through(seed: int) -> None:
-    """In these rooms the cascade alone, with the thresholds that find real faces, saw one for many seconds."""
-    finder = HaarFaceDetector(CASCADE, READER)
-    found = [finder.detect(frame(grey, at)) for at, grey in empty_room(240, 2.5, seed)]
-    assert not any(each.confirmed for each in found)
+    """In these rooms the cascade alone, with the thresholds for real faces, detects one for many seconds."""
+    detector = HaarFaceDetector(CASCADE, CLASSIFIER)
+    frames = [detector.detect(frame(grey, at)) for at, grey in empty_room(240, 2.5, seed)]
+    assert not any(faces.confirmed for faces in frames)
 
 
 def test_what_the_model_calls_no_face_is_none() -> None:

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from musicond.core.mood.bias import LIMIT, REACH, STEPS, Bias, bounded
 
 seven = st.lists(st.floats(-50, 50), min_size=7, max_size=7)
-readings = st.lists(st.floats(1e-9, 1), min_size=7, max_size=7).map(lambda w: tuple(each / sum(w) for each in w))
+readings = st.lists(st.floats(1e-9, 1), min_size=7, max_size=7).map(
+    lambda weights: tuple(weight / sum(weights) for weight in weights)
+)
 
 
 @given(seven, readings)

@@ -19,7 +19,9 @@ from musicond.core.mood.calibration import (
 )
 
 readings = st.lists(
-    st.lists(st.floats(1e-6, 1), min_size=7, max_size=7).map(lambda w: tuple(each / sum(w) for each in w)),
+    st.lists(st.floats(1e-6, 1), min_size=7, max_size=7).map(
+        lambda weights: tuple(weight / sum(weights) for weight in weights)
+    ),
     min_size=1,
     max_size=30,
 )
@@ -27,13 +29,13 @@ SAD = EMOTIONS.index(Emotion.SAD)
 
 
 def mean_neutral(scores: list[tuple[float, ...]]) -> float:
-    return sum(each[NEUTRAL] for each in scores) / len(scores)
+    return sum(reading[NEUTRAL] for reading in scores) / len(scores)
 
 
 @given(readings)
 def test_a_calibration_raises_neutral_within_the_bounds(scores: list[tuple[float, ...]]) -> None:
     bias = neutral_bias(scores)
-    after = [bias.apply(each) for each in scores]
+    after = [bias.apply(reading) for reading in scores]
     assert mean_neutral(after) >= mean_neutral(scores) - 1e-9
     assert math.hypot(*bias.shifts) <= REACH + 1e-3
     assert all(
@@ -54,19 +56,19 @@ def test_a_face_that_is_read_well_needs_no_correction_and_one_read_as_sad_gets_i
 
 def test_it_takes_ten_seconds_of_readings() -> None:
     scores = (1 / 7,) * 7
-    found = Calibration(100.0)
-    assert found.progress(100.0).share == 0
+    calibration = Calibration(100.0)
+    assert calibration.progress(100.0).share == 0
     for step in range(MIN_READINGS):
-        found = found.update(101.0 + step * 0.1, scores).update(101.05 + step * 0.1, None)
-    assert found.progress(103.0).share == pytest.approx(1.9 / DURATION_S)
-    found = found.update(101.0 + DURATION_S, scores)
-    assert found.progress(111.0).share == 1
-    assert found.bias() == neutral_bias([scores])
+        calibration = calibration.update(101.0 + step * 0.1, scores).update(101.05 + step * 0.1, None)
+    assert calibration.progress(103.0).share == pytest.approx(1.9 / DURATION_S)
+    calibration = calibration.update(101.0 + DURATION_S, scores)
+    assert calibration.progress(111.0).share == 1
+    assert calibration.bias() == neutral_bias([scores])
 
 
 def test_too_few_readings_are_not_enough_and_it_gives_up() -> None:
-    found = Calibration(0.0).update(1.0, (1 / 7,) * 7).update(1.0 + DURATION_S, (1 / 7,) * 7)
-    assert found.progress(12.0).share == 2 / MIN_READINGS
-    assert found.progress(12.0).error is None
-    assert "light on the face" in str(found.progress(TIMEOUT_S).error)
+    calibration = Calibration(0.0).update(1.0, (1 / 7,) * 7).update(1.0 + DURATION_S, (1 / 7,) * 7)
+    assert calibration.progress(12.0).share == 2 / MIN_READINGS
+    assert calibration.progress(12.0).error is None
+    assert "light on the face" in str(calibration.progress(TIMEOUT_S).error)
     assert Calibration(0.0).progress(TIMEOUT_S).error

@@ -10,28 +10,28 @@ from hypothesis import strategies as st
 from musicond.core.models import EMOTIONS, Emotion, Mood
 from musicond.core.mood.tracker import MoodConfig, MoodState, Observation, reset, update
 
-RULES = MoodConfig(enter=0.42, leave=0.30, dwell_s=1.0, away_s=5.0, smoothing_s=0.8)
+CONFIG = MoodConfig(enter=0.42, leave=0.30, dwell_s=1.0, away_s=5.0, smoothing_s=0.8)
 
 
 def scores(emotion: Emotion, top: float = 0.8) -> tuple[float, ...]:
     rest = (1 - top) / 6
-    return tuple(top if each is emotion else rest for each in EMOTIONS)
+    return tuple(top if candidate is emotion else rest for candidate in EMOTIONS)
 
 
 FLAT = tuple(1 / 7 for _ in EMOTIONS)
 
 
 def play(
-    script: list[tuple[float, Observation]], fps: float = 8.0, rules: MoodConfig = RULES
+    script: list[tuple[float, Observation]], fps: float = 8.0, config: MoodConfig = CONFIG
 ) -> list[tuple[float, Mood]]:
-    """Run spans of (seconds, what each frame says) and return the announced changes."""
+    """Run spans of (seconds, observation of each frame) and return the announced changes."""
     state, changes, at = MoodState(), [], 0.0
     frame = 0
     end = 0.0
     for seconds, seen in script:
         end += seconds
         while (at := frame / fps) < end:
-            before, state = state, update(state, rules, Observation(at, seen.present, seen.scores, seen.dark))
+            before, state = state, update(state, config, Observation(at, seen.present, seen.scores, seen.dark))
             if state.mood is not before.mood:
                 changes.append((at, state.mood))
             frame += 1
@@ -49,7 +49,7 @@ DARK = Observation(0, dark=True)
 def test_a_steady_face_is_announced_after_the_dwell_time() -> None:
     [(at, mood)] = play([(4, face(Emotion.HAPPY))])
     assert mood is Mood.HAPPY
-    assert at == pytest.approx(RULES.dwell_s, abs=1 / 8)
+    assert at == pytest.approx(CONFIG.dwell_s, abs=1 / 8)
 
 
 def test_a_new_emotion_is_announced_within_three_seconds_and_the_old_one_not_again() -> None:
@@ -78,7 +78,7 @@ def test_a_lead_smaller_than_the_hysteresis_does_not_change_the_mood() -> None:
     def both(happy: float, surprise: float) -> Observation:
         rest = (1 - happy - surprise) / 5
         table = {Emotion.HAPPY: happy, Emotion.SURPRISE: surprise}
-        return Observation(0, present=True, scores=tuple(table.get(each, rest) for each in EMOTIONS))
+        return Observation(0, present=True, scores=tuple(table.get(emotion, rest) for emotion in EMOTIONS))
 
     assert [mood for _, mood in play([(5, both(0.6, 0.3)), (10, both(0.40, 0.48))])] == [Mood.HAPPY]
     assert [mood for _, mood in play([(5, both(0.6, 0.3)), (10, both(0.34, 0.50))])] == [Mood.HAPPY, Mood.SURPRISE]
@@ -120,17 +120,17 @@ def test_a_face_too_blurred_to_read_is_present_but_says_nothing() -> None:
 def test_darkness_is_nobody_after_the_dwell_time_and_light_again_likewise() -> None:
     state = MoodState()
     for tick in range(20):
-        state = update(state, RULES, Observation(tick / 4, present=True, scores=scores(Emotion.HAPPY)))
+        state = update(state, CONFIG, Observation(tick / 4, present=True, scores=scores(Emotion.HAPPY)))
     assert state.mood is Mood.HAPPY
-    state = update(state, RULES, Observation(5.0, dark=True))
+    state = update(state, CONFIG, Observation(5.0, dark=True))
     assert (state.mood, state.dark) == (Mood.HAPPY, False)
-    state = update(state, RULES, Observation(6.0, dark=True))
+    state = update(state, CONFIG, Observation(6.0, dark=True))
     assert (state.mood, state.dark, state.since) == (Mood.NOBODY, True, 6.0)
-    state = update(state, RULES, Observation(6.5))
-    state = update(state, RULES, Observation(7.0, dark=True))
-    state = update(state, RULES, Observation(7.5))
+    state = update(state, CONFIG, Observation(6.5))
+    state = update(state, CONFIG, Observation(7.0, dark=True))
+    state = update(state, CONFIG, Observation(7.5))
     assert state.dark
-    assert not update(state, RULES, Observation(8.5)).dark
+    assert not update(state, CONFIG, Observation(8.5)).dark
 
 
 def test_a_short_flicker_of_the_light_changes_nothing() -> None:
@@ -153,8 +153,8 @@ def test_confidence_is_the_mood_s_own_score_the_leader_s_while_unsure_and_nought
 
 
 def test_without_smoothing_and_dwell_each_frame_counts() -> None:
-    rules = MoodConfig(enter=0.42, leave=0.30, dwell_s=0, away_s=5, smoothing_s=0)
-    changes = play([(0.5, face(Emotion.HAPPY)), (0.5, face(Emotion.SAD))], fps=2, rules=rules)
+    config = MoodConfig(enter=0.42, leave=0.30, dwell_s=0, away_s=5, smoothing_s=0)
+    changes = play([(0.5, face(Emotion.HAPPY)), (0.5, face(Emotion.SAD))], fps=2, config=config)
     assert changes == [(0.0, Mood.HAPPY), (0.5, Mood.SAD)]
 
 
@@ -175,7 +175,7 @@ def test_no_flicker_under_noise(seed: int, emotion: Emotion, noise: float, fps: 
         noisy = np.exp(logits) / np.exp(logits).sum()
         before, state = (
             state,
-            update(state, RULES, Observation(tick / fps, present=True, scores=tuple(noisy.tolist()))),
+            update(state, CONFIG, Observation(tick / fps, present=True, scores=tuple(noisy.tolist()))),
         )
         changes += state.mood is not before.mood
     assert changes == 1
@@ -234,7 +234,7 @@ def test_whatever_comes_the_state_stays_sound(
         at += gap
         given_scores = tuple(value / sum(raw) for value in raw) if raw else None
         before = state
-        state = update(state, RULES, Observation(at, present, given_scores, dark))
+        state = update(state, CONFIG, Observation(at, present, given_scores, dark))
         assert 0 <= state.confidence <= 1 + 1e-9
         assert state.since <= at
         assert (state.mood is before.mood) == (state.since == before.since) or gap == 0
@@ -248,24 +248,24 @@ PERCENT = st.floats(0, 100)
 
 @given(st.floats(0.15, 1), st.floats(0.1, 1), st.floats(0, 60))
 def test_at_fifty_the_configuration_holds_as_it_is(enter: float, leave: float, dwell_s: float) -> None:
-    rules = MoodConfig(enter, leave, dwell_s, 5, 1)
-    assert rules.at_sensitivity(50) == rules
+    config = MoodConfig(enter, leave, dwell_s, 5, 1)
+    assert config.at_sensitivity(50) == config
 
 
 @given(st.floats(0.15, 1), st.floats(0.1, 1), st.floats(0, 60), PERCENT, PERCENT)
-def test_more_sensitive_is_never_later(enter: float, leave: float, dwell_s: float, one: float, two: float) -> None:
-    low, high = sorted((one, two))
-    rules = MoodConfig(max(enter, leave), min(enter, leave), dwell_s, 5, 1)
-    dull, keen = rules.at_sensitivity(low), rules.at_sensitivity(high)
-    assert 0 < keen.leave <= keen.enter <= 1
-    assert keen.enter <= dull.enter
-    assert keen.leave <= dull.leave
-    assert keen.dwell_s <= dull.dwell_s
-    assert (keen.away_s, keen.smoothing_s) == (5, 1)
+def test_more_sensitive_is_never_later(enter: float, leave: float, dwell_s: float, first: float, second: float) -> None:
+    low_percent, high_percent = sorted((first, second))
+    config = MoodConfig(max(enter, leave), min(enter, leave), dwell_s, 5, 1)
+    low, high = config.at_sensitivity(low_percent), config.at_sensitivity(high_percent)
+    assert 0 < high.leave <= high.enter <= 1
+    assert high.enter <= low.enter
+    assert high.leave <= low.leave
+    assert high.dwell_s <= low.dwell_s
+    assert (high.away_s, high.smoothing_s) == (5, 1)
 
 
 def test_the_ends_of_the_sensitivity_are_as_documented() -> None:
-    rules = MoodConfig(0.42, 0.30, 1.0, 5, 0.8)
-    dull, keen = rules.at_sensitivity(0), rules.at_sensitivity(100)
-    assert [round(value, 2) for value in (dull.enter, dull.leave, dull.dwell_s)] == [0.54, 0.43, 2.0]
-    assert [round(value, 2) for value in (keen.enter, keen.leave, keen.dwell_s)] == [0.29, 0.18, 0.5]
+    config = MoodConfig(0.42, 0.30, 1.0, 5, 0.8)
+    low, high = config.at_sensitivity(0), config.at_sensitivity(100)
+    assert [round(value, 2) for value in (low.enter, low.leave, low.dwell_s)] == [0.54, 0.43, 2.0]
+    assert [round(value, 2) for value in (high.enter, high.leave, high.dwell_s)] == [0.29, 0.18, 0.5]

@@ -26,25 +26,25 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 FIELDS = {Verdict.LIKE: "likes", Verdict.DISLIKE: "dislikes", Verdict.SKIP: "skips"}
 
 
-class Lists:
-    """A catalogue in memory, typed against the port by its use: each song is of its own artist, at its list's place."""
+class MemoryCatalogue:
+    """A catalogue in memory: each track has its own artist, and the affect of its list."""
 
     def __init__(self, size: int = 25) -> None:
-        self.keys = {e: list(range(100 * i + 1, 100 * i + 1 + size)) for i, e in enumerate(EMOTIONS)}
-        self.known: dict[Emotion, dict[int, TrackStats]] = {e: {} for e in EMOTIONS}
+        self.keys = {emotion: list(range(100 * i + 1, 100 * i + 1 + size)) for i, emotion in enumerate(EMOTIONS)}
+        self.statistics: dict[Emotion, dict[int, TrackStats]] = {emotion: {} for emotion in EMOTIONS}
         self.offers: list[tuple[Emotion, list[int], int]] = []
-        self.fault = ""
+        self.error = ""
 
     def candidates(self, emotion: Emotion) -> Candidates:
-        if self.fault:
-            raise CatalogueError(self.fault)
+        if self.error:
+            raise CatalogueError(self.error)
         keys = np.array(self.keys[emotion], np.int64)
         places = np.array([EMOTION_AFFECT[emotion]] * len(keys), np.float32).reshape(-1, 2)
         places[:, 1] += np.linspace(-0.1, 0.1, len(keys), dtype=np.float32)
         return Candidates(keys, keys, places, np.full(len(keys), 0.5, np.float32))
 
     def stats(self, mood: Emotion) -> dict[int, TrackStats]:
-        return self.known[mood]
+        return self.statistics[mood]
 
     def tracks(self, keys: Sequence[int]) -> list[Track]:
         return [Track(f"t:{key}", f"Title {key}", f"Artist {key}", f"https://example.org/{key}") for key in keys]
@@ -53,42 +53,42 @@ class Lists:
         """Return an address for songs of odd numbers."""
         return "spotify:playlist:odd" if all(int(track.track_id[2:]) % 2 for track in tracks) else None
 
-    def mark_offered(self, mood: Emotion, keys: Sequence[int], turn: int) -> None:
-        self.offers.append((mood, list(keys), turn))
+    def mark_offered(self, mood: Emotion, keys: Sequence[int], number: int) -> None:
+        self.offers.append((mood, list(keys), number))
         for key in keys:
-            old = self.known[mood].get(key, TrackStats())
-            self.known[mood][key] = replace(old, impressions=old.impressions + 1, round=turn)
+            old = self.statistics[mood].get(key, TrackStats())
+            self.statistics[mood][key] = replace(old, impressions=old.impressions + 1, round=number)
 
     def key_of(self, track_id: str) -> int | None:
         key = int(track_id.removeprefix("t:"))
         return key if key < 1000 else None
 
     def emotions_of(self, key: int) -> list[Emotion]:
-        return [e for e, found in self.keys.items() if key in found]
+        return [emotion for emotion, keys in self.keys.items() if key in keys]
 
     def rate(self, moods: Sequence[Emotion], key: int, verdict: Verdict) -> None:
-        if self.fault:
-            raise CatalogueError(self.fault)
+        if self.error:
+            raise CatalogueError(self.error)
         for mood in moods:
-            old, name = self.known[mood].get(key, TrackStats()), FIELDS[verdict]
-            self.known[mood][key] = replace(old, **{name: getattr(old, name) + 1})
+            old, name = self.statistics[mood].get(key, TrackStats()), FIELDS[verdict]
+            self.statistics[mood][key] = replace(old, **{name: getattr(old, name) + 1})
 
-    def said(self) -> dict[tuple[Emotion, int], tuple[int, int, int]]:
+    def feedback(self) -> dict[tuple[Emotion, int], tuple[int, int, int]]:
         return {
-            (mood, key): (each.likes, each.dislikes, each.skips)
-            for mood, known in self.known.items()
-            for key, each in known.items()
-            if each.has_feedback
+            (mood, key): (stats.likes, stats.dislikes, stats.skips)
+            for mood, known in self.statistics.items()
+            for key, stats in known.items()
+            if stats.has_feedback
         }
 
 
-def for_(emotion: Emotion, captured_at: float, **more: object) -> RecommendationContext:
+def context(emotion: Emotion, captured_at: float, **more: object) -> RecommendationContext:
     return replace(RecommendationContext(emotion, captured_at, NOON), **more)  # type: ignore[arg-type]  # named by the tests
 
 
-def ids(found: Recommendation | None) -> list[str]:
-    assert found is not None
-    return [track.track_id for track in found.tracks]
+def ids(recommendation: Recommendation | None) -> list[str]:
+    assert recommendation is not None
+    return [track.track_id for track in recommendation.tracks]
 
 
 def list_of(track_id: str) -> Emotion:
@@ -101,82 +101,82 @@ def scores(**named: float) -> tuple[float, ...]:
 
 
 def test_a_recommendation_says_its_mood_and_time_and_is_of_its_list() -> None:
-    catalogue = Lists()
-    found = Recommender(catalogue, 1).recommend(for_(Emotion.SAD, 10))
-    assert found is not None
-    assert (found.mood, found.wall_time, len(found.tracks)) == (Mood.SAD, NOON, 5)
-    assert {list_of(each) for each in ids(found)} == {Emotion.SAD}
-    assert catalogue.offers == [(Emotion.SAD, [int(each[2:]) for each in ids(found)], 1)]
-    assert found.reason == "Sad: five slow, quiet songs, not offered before."
+    catalogue = MemoryCatalogue()
+    recommendation = Recommender(catalogue, 1).recommend(context(Emotion.SAD, 10))
+    assert recommendation is not None
+    assert (recommendation.mood, recommendation.wall_time, len(recommendation.tracks)) == (Mood.SAD, NOON, 5)
+    assert {list_of(track_id) for track_id in ids(recommendation)} == {Emotion.SAD}
+    assert catalogue.offers == [(Emotion.SAD, [int(track_id[2:]) for track_id in ids(recommendation)], 1)]
+    assert recommendation.reason == "Sad: five slow, quiet songs, not offered before."
 
 
 def test_the_same_mood_coming_back_soon_keeps_what_is_shown() -> None:
-    catalogue = Lists()
+    catalogue = MemoryCatalogue()
     recommender = Recommender(catalogue, 1, RecommenderConfig(cool_down_s=600))
-    first = ids(recommender.recommend(for_(Emotion.HAPPY, 1000)))
-    assert recommender.recommend(for_(Emotion.HAPPY, 1599)) is None
+    first = ids(recommender.recommend(context(Emotion.HAPPY, 1000)))
+    assert recommender.recommend(context(Emotion.HAPPY, 1599)) is None
     assert len(catalogue.offers) == 1
-    assert not set(first) & set(ids(recommender.recommend(for_(Emotion.HAPPY, 1600))))
+    assert not set(first) & set(ids(recommender.recommend(context(Emotion.HAPPY, 1600))))
 
 
 def test_a_mood_that_returns_after_another_brings_its_songs_back() -> None:
-    catalogue = Lists()
+    catalogue = MemoryCatalogue()
     recommender = Recommender(catalogue, 1, RecommenderConfig(cool_down_s=600))
-    first = recommender.recommend(for_(Emotion.HAPPY, 1000))
-    assert ids(recommender.recommend(for_(Emotion.SAD, 1010))) != ids(first)
-    assert recommender.recommend(for_(Emotion.HAPPY, 1020)) is first
-    assert recommender.recommend(for_(Emotion.HAPPY, 1030)) is None
+    first = recommender.recommend(context(Emotion.HAPPY, 1000))
+    assert ids(recommender.recommend(context(Emotion.SAD, 1010))) != ids(first)
+    assert recommender.recommend(context(Emotion.HAPPY, 1020)) is first
+    assert recommender.recommend(context(Emotion.HAPPY, 1030)) is None
     assert len(catalogue.offers) == 2
 
 
 def test_a_clock_that_starts_anew_and_no_cool_down_give_new_songs() -> None:
-    recommender = Recommender(Lists(), 1, RecommenderConfig(cool_down_s=600))
-    recommender.recommend(for_(Emotion.HAPPY, 1000))
-    assert recommender.recommend(for_(Emotion.HAPPY, 0)) is not None
-    hasty = Recommender(Lists(), 1, RecommenderConfig(cool_down_s=0))
-    hasty.recommend(for_(Emotion.HAPPY, 1000))
-    assert hasty.recommend(for_(Emotion.HAPPY, 1000)) is not None
+    recommender = Recommender(MemoryCatalogue(), 1, RecommenderConfig(cool_down_s=600))
+    recommender.recommend(context(Emotion.HAPPY, 1000))
+    assert recommender.recommend(context(Emotion.HAPPY, 0)) is not None
+    hasty = Recommender(MemoryCatalogue(), 1, RecommenderConfig(cool_down_s=0))
+    hasty.recommend(context(Emotion.HAPPY, 1000))
+    assert hasty.recommend(context(Emotion.HAPPY, 1000)) is not None
 
 
 def test_a_broken_catalogue_is_passed_on_and_tried_again() -> None:
-    catalogue = Lists()
+    catalogue = MemoryCatalogue()
     recommender = Recommender(catalogue, 1)
-    catalogue.fault = "catalogue: damaged"
+    catalogue.error = "catalogue: damaged"
     with pytest.raises(CatalogueError, match="damaged"):
-        recommender.recommend(for_(Emotion.HAPPY, 1))
-    catalogue.fault = ""
-    assert recommender.recommend(for_(Emotion.HAPPY, 2)) is not None
+        recommender.recommend(context(Emotion.HAPPY, 1))
+    catalogue.error = ""
+    assert recommender.recommend(context(Emotion.HAPPY, 2)) is not None
 
 
 def test_an_empty_list_is_an_error_that_names_no_mood() -> None:
     with pytest.raises(CatalogueError, match="a list is empty") as caught:
-        Recommender(Lists(size=0), 1).recommend(for_(Emotion.FEAR, 1))
+        Recommender(MemoryCatalogue(size=0), 1).recommend(context(Emotion.FEAR, 1))
     assert "fear" not in str(caught.value)
 
 
 def test_equal_seeds_give_equal_songs() -> None:
     def run(seed: int) -> list[list[str]]:
-        recommender = Recommender(Lists(), seed, RecommenderConfig(cool_down_s=0))
-        return [ids(recommender.recommend(for_(emotion, n))) for n, emotion in enumerate(EMOTIONS * 3)]
+        recommender = Recommender(MemoryCatalogue(), seed, RecommenderConfig(cool_down_s=0))
+        return [ids(recommender.recommend(context(emotion, n))) for n, emotion in enumerate(EMOTIONS * 3)]
 
     assert run(7) == run(7)
     assert run(7) != run(8)
 
 
 def test_other_songs_come_at_once_when_asked_for() -> None:
-    recommender = Recommender(Lists(), 1, RecommenderConfig(cool_down_s=600))
-    first = ids(recommender.recommend(for_(Emotion.HAPPY, 1000)))
-    second = recommender.recommend_other(for_(Emotion.HAPPY, 1001))
+    recommender = Recommender(MemoryCatalogue(), 1, RecommenderConfig(cool_down_s=600))
+    first = ids(recommender.recommend(context(Emotion.HAPPY, 1000)))
+    second = recommender.recommend_other(context(Emotion.HAPPY, 1001))
     assert not set(first) & set(ids(second))
-    assert recommender.recommend(for_(Emotion.HAPPY, 1002)) is None
+    assert recommender.recommend(context(Emotion.HAPPY, 1002)) is None
     assert second.reason == "Happy: five bright, lively songs, not offered before."
 
 
 def test_a_close_second_emotion_gets_songs_too() -> None:
-    recommender = Recommender(Lists(), 1)
-    found = recommender.recommend_other(for_(Emotion.HAPPY, 1, scores=scores(happy=0.44, surprise=0.4)))
-    assert Counter(map(list_of, ids(found))) == {Emotion.HAPPY: 3, Emotion.SURPRISE: 2}
-    assert found.reason == (
+    recommender = Recommender(MemoryCatalogue(), 1)
+    recommendation = recommender.recommend_other(context(Emotion.HAPPY, 1, scores=scores(happy=0.44, surprise=0.4)))
+    assert Counter(map(list_of, ids(recommendation))) == {Emotion.HAPPY: 3, Emotion.SURPRISE: 2}
+    assert recommendation.reason == (
         "Happy with some surprise: three bright, lively songs and two fast, high-energy songs, not offered before."
     )
 
@@ -185,140 +185,148 @@ def test_a_close_second_emotion_gets_songs_too() -> None:
     "read", [scores(happy=0.6, surprise=0.6 * CLOSE - 0.01), scores(happy=0.3, sad=0.5)], ids=["clear", "corrected"]
 )
 def test_a_clear_reading_and_a_corrected_one_are_not_mixed(read: tuple[float, ...]) -> None:
-    found = Recommender(Lists(), 1).recommend_other(for_(Emotion.HAPPY, 1, scores=read))
-    assert {list_of(each) for each in ids(found)} == {Emotion.HAPPY}
+    recommendation = Recommender(MemoryCatalogue(), 1).recommend_other(context(Emotion.HAPPY, 1, scores=read))
+    assert {list_of(track_id) for track_id in ids(recommendation)} == {Emotion.HAPPY}
 
 
 def test_a_mix_with_an_empty_list_is_none() -> None:
-    catalogue = Lists()
+    catalogue = MemoryCatalogue()
     catalogue.keys[Emotion.SURPRISE] = []
-    found = Recommender(catalogue, 1).recommend_other(for_(Emotion.HAPPY, 1, scores=scores(happy=0.44, surprise=0.4)))
-    assert found.reason.startswith("Happy: three bright")
+    recommendation = Recommender(catalogue, 1).recommend_other(
+        context(Emotion.HAPPY, 1, scores=scores(happy=0.44, surprise=0.4))
+    )
+    assert recommendation.reason.startswith("Happy: three bright")
 
 
 def test_a_lift_leads_from_the_mood_over_calm_to_happy_and_goes_on_where_it_was() -> None:
-    catalogue = Lists()
+    catalogue = MemoryCatalogue()
     recommender = Recommender(catalogue, 3, RecommenderConfig(policy=Policy.LIFT, cool_down_s=0))
     lists, valences = [], []
-    for turn in range(LIFT_SONGS // 5 + 1):
-        found = recommender.recommend_other(for_(Emotion.ANGRY, turn * 1000))
-        lists.append([list_of(each) for each in ids(found)])
-        valences.append(sum(EMOTION_AFFECT[each][0] for each in lists[-1]) / 5)
+    for number in range(LIFT_SONGS // 5 + 1):
+        recommendation = recommender.recommend_other(context(Emotion.ANGRY, number * 1000))
+        lists.append([list_of(track_id) for track_id in ids(recommendation)])
+        valences.append(sum(EMOTION_AFFECT[emotion][0] for emotion in lists[-1]) / 5)
     assert lists[0][0] is Emotion.ANGRY
     assert valences == sorted(valences)
     assert valences[-1] > 0.6
-    assert "numbers 1 to 5 of 15" in recommender.recommend_other(for_(Emotion.ANGRY, 9e6)).reason, "anew after a pause"
+    assert "numbers 1 to 5 of 15" in recommender.recommend_other(context(Emotion.ANGRY, 9e6)).reason, (
+        "anew after a pause"
+    )
 
 
 def test_a_lift_says_where_it_is() -> None:
-    recommender = Recommender(Lists(), 1, RecommenderConfig(policy=Policy.LIFT, cool_down_s=0))
-    first = recommender.recommend_other(for_(Emotion.SAD, 1)).reason
+    recommender = Recommender(MemoryCatalogue(), 1, RecommenderConfig(policy=Policy.LIFT, cool_down_s=0))
+    first = recommender.recommend_other(context(Emotion.SAD, 1)).reason
     assert first.startswith(
         "Sad, to be lifted: five songs on the way from slow, quiet over calm to happy, numbers 1 to 5"
     )
-    assert "numbers 6 to 10 of 15" in recommender.recommend_other(for_(Emotion.SAD, 2)).reason
-    assert "numbers 1 to 5 of 15" in recommender.recommend_other(for_(Emotion.FEAR, 3)).reason, (
+    assert "numbers 6 to 10 of 15" in recommender.recommend_other(context(Emotion.SAD, 2)).reason
+    assert "numbers 1 to 5 of 15" in recommender.recommend_other(context(Emotion.FEAR, 3)).reason, (
         "another mood, another way"
     )
     for at in range(4, 8):
-        last = recommender.recommend_other(for_(Emotion.FEAR, at)).reason
+        last = recommender.recommend_other(context(Emotion.FEAR, at)).reason
     assert "number 15 of 15" in last
-    assert "numbers 1 to 5" in recommender.recommend_other(for_(Emotion.FEAR, 8 + EPISODE_S)).reason
+    assert "numbers 1 to 5" in recommender.recommend_other(context(Emotion.FEAR, 8 + EPISODE_S)).reason
 
 
 def test_a_pleasant_mood_is_matched_under_lift() -> None:
-    found = Recommender(Lists(), 1, RecommenderConfig(policy=Policy.LIFT)).recommend_other(for_(Emotion.HAPPY, 1))
-    assert found.reason.startswith("Happy: five bright")
+    recommendation = Recommender(MemoryCatalogue(), 1, RecommenderConfig(policy=Policy.LIFT)).recommend_other(
+        context(Emotion.HAPPY, 1)
+    )
+    assert recommendation.reason.startswith("Happy: five bright")
 
 
 def test_steady_music_moves_slowly_towards_a_mood_that_lasts() -> None:
-    recommender = Recommender(Lists(), 2, RecommenderConfig(policy=Policy.STEADY, cool_down_s=0))
-    first = recommender.recommend_other(for_(Emotion.HAPPY, 1, scores=scores(happy=0.44, surprise=0.4)))
-    assert {list_of(each) for each in ids(first)} == {Emotion.HAPPY}
-    second = recommender.recommend_other(for_(Emotion.SAD, 2))
+    recommender = Recommender(MemoryCatalogue(), 2, RecommenderConfig(policy=Policy.STEADY, cool_down_s=0))
+    first = recommender.recommend_other(context(Emotion.HAPPY, 1, scores=scores(happy=0.44, surprise=0.4)))
+    assert {list_of(track_id) for track_id in ids(first)} == {Emotion.HAPPY}
+    second = recommender.recommend_other(context(Emotion.SAD, 2))
     assert second.reason == "Sad, kept steady: five songs close to what was offered before, not offered before."
-    assert Emotion.SAD not in {list_of(each) for each in ids(second)}
+    assert Emotion.SAD not in {list_of(track_id) for track_id in ids(second)}
     for at in range(3, 12):
-        last = recommender.recommend_other(for_(Emotion.SAD, at))
+        last = recommender.recommend_other(context(Emotion.SAD, at))
     assert Counter(map(list_of, ids(last))).most_common(1)[0][0] is Emotion.SAD
 
 
 def test_what_a_person_switched_wins_over_the_mood_s_policy_and_that_over_the_general_one() -> None:
-    taste = RecommenderConfig(policy=Policy.STEADY, by_mood={Emotion.SAD: Policy.LIFT})
-    recommender = Recommender(Lists(), 1, taste)
-    assert "to be lifted" in recommender.recommend_other(for_(Emotion.SAD, 1)).reason
-    assert "kept steady" in recommender.recommend_other(for_(Emotion.HAPPY, 2)).reason
-    assert recommender.recommend_other(for_(Emotion.SAD, 3, policy=Policy.MATCH)).reason.startswith("Sad: five slow")
+    config = RecommenderConfig(policy=Policy.STEADY, by_mood={Emotion.SAD: Policy.LIFT})
+    recommender = Recommender(MemoryCatalogue(), 1, config)
+    assert "to be lifted" in recommender.recommend_other(context(Emotion.SAD, 1)).reason
+    assert "kept steady" in recommender.recommend_other(context(Emotion.HAPPY, 2)).reason
+    assert recommender.recommend_other(context(Emotion.SAD, 3, policy=Policy.MATCH)).reason.startswith("Sad: five slow")
 
 
 def test_quiet_hours_bring_the_calmer_half_and_say_so() -> None:
-    catalogue = Lists()
+    catalogue = MemoryCatalogue()
     recommender = Recommender(catalogue, 1, RecommenderConfig(cool_down_s=0, quiet_hours=Hours.parse("22:00-07:00")))
     loud, quiet = set(), set()
-    for turn in range(40):
-        loud |= set(ids(recommender.recommend_other(for_(Emotion.HAPPY, turn))))
-        night = recommender.recommend_other(for_(Emotion.HAPPY, turn, wall_time=NOON + timedelta(hours=11)))
+    for number in range(40):
+        loud |= set(ids(recommender.recommend_other(context(Emotion.HAPPY, number))))
+        night = recommender.recommend_other(context(Emotion.HAPPY, number, wall_time=NOON + timedelta(hours=11)))
         quiet |= set(ids(night))
     assert night.reason.endswith(" Quiet hours: from the calmer half.")
-    assert "Quiet" not in recommender.recommend_other(for_(Emotion.HAPPY, 99)).reason
-    assert {int(each[2:]) for each in quiet} <= set(catalogue.keys[Emotion.HAPPY][:12])
+    assert "Quiet" not in recommender.recommend_other(context(Emotion.HAPPY, 99)).reason
+    assert {int(track_id[2:]) for track_id in quiet} <= set(catalogue.keys[Emotion.HAPPY][:12])
     assert len(loud) == 25
 
 
 def test_a_like_is_counted_for_the_mood_it_was_given_in_and_changes_nothing_shown() -> None:
-    catalogue = Lists()
+    catalogue = MemoryCatalogue()
     recommender = Recommender(catalogue, 1)
-    shown = recommender.recommend(for_(Emotion.HAPPY, 1000))
+    shown = recommender.recommend(context(Emotion.HAPPY, 1000))
     assert recommender.rate(Rate(Verdict.LIKE), shown, NOON) is None
-    assert catalogue.said() == {(Emotion.HAPPY, int(ids(shown)[0][2:])): (1, 0, 0)}
+    assert catalogue.feedback() == {(Emotion.HAPPY, int(ids(shown)[0][2:])): (1, 0, 0)}
 
 
 def test_the_reason_tells_of_liked_songs_and_of_short_lists() -> None:
-    catalogue = Lists(size=5)
+    catalogue = MemoryCatalogue(size=5)
     recommender = Recommender(catalogue, 1, RecommenderConfig(cool_down_s=0))
-    shown = recommender.recommend_other(for_(Emotion.SAD, 1))
-    assert recommender.recommend_other(for_(Emotion.SAD, 2)).reason.endswith(
+    shown = recommender.recommend_other(context(Emotion.SAD, 1))
+    assert recommender.recommend_other(context(Emotion.SAD, 2)).reason.endswith(
         "some offered just before, as the list is short."
     )
     recommender.rate(Rate(Verdict.LIKE), shown, NOON)
-    assert recommender.recommend_other(for_(Emotion.SAD, 3)).reason.endswith("one of them liked before.")
-    several = Recommender(Lists(size=25), 1, RecommenderConfig(cool_down_s=0))
+    assert recommender.recommend_other(context(Emotion.SAD, 3)).reason.endswith("one of them liked before.")
+    several = Recommender(MemoryCatalogue(size=25), 1, RecommenderConfig(cool_down_s=0))
     for at in range(8):
-        last = several.recommend_other(for_(Emotion.SAD, at)).reason
+        last = several.recommend_other(context(Emotion.SAD, at)).reason
     assert last.endswith("none of them offered last time.")
 
 
 @pytest.mark.parametrize("count", [1, 11])
 def test_the_reason_counts(count: int) -> None:
-    found = Recommender(Lists(), 1, RecommenderConfig(count=count)).recommend_other(
-        for_(Emotion.SAD, 1, scores=scores(sad=0.4, fear=0.39))
+    recommendation = Recommender(MemoryCatalogue(), 1, RecommenderConfig(count=count)).recommend_other(
+        context(Emotion.SAD, 1, scores=scores(sad=0.4, fear=0.39))
     )
-    assert len(found.tracks) == count
-    assert found.reason.startswith("Sad: one slow, quiet song," if count == 1 else "Sad with some fear: nine slow")
+    assert len(recommendation.tracks) == count
+    assert recommendation.reason.startswith(
+        "Sad: one slow, quiet song," if count == 1 else "Sad with some fear: nine slow"
+    )
     assert set(SOUNDS) == set(EMOTIONS)
 
 
 @pytest.mark.parametrize("verdict", [Verdict.DISLIKE, Verdict.SKIP])
 @pytest.mark.parametrize("policy", [Policy.MATCH, Policy.LIFT])
 def test_a_song_that_is_disliked_or_skipped_gives_its_place_to_another(verdict: Verdict, policy: Policy) -> None:
-    catalogue = Lists()
+    catalogue = MemoryCatalogue()
     recommender = Recommender(catalogue, 1, RecommenderConfig(policy=policy))
-    shown = recommender.recommend(for_(Emotion.SAD, 1000))
+    shown = recommender.recommend(context(Emotion.SAD, 1000))
     gone = ids(shown)[2]
     new = recommender.rate(Rate(verdict, gone), shown, NOON)
-    assert ids(new)[:4] == [each for each in ids(shown) if each != gone]
+    assert ids(new)[:4] == [track_id for track_id in ids(shown) if track_id != gone]
     assert len(set(ids(new))) == 5
     assert gone not in ids(new)
     assert catalogue.offers[-1] == (Emotion.SAD, [int(ids(new)[-1][2:])], 1)
-    recommender.recommend(for_(Emotion.HAPPY, 1010))
-    assert recommender.recommend(for_(Emotion.SAD, 1020)) is new, "what comes back is without it too"
+    recommender.recommend(context(Emotion.HAPPY, 1010))
+    assert recommender.recommend(context(Emotion.SAD, 1020)) is new, "what comes back is without it too"
 
 
 def test_a_recommendation_names_the_playlist_that_holds_all_its_songs() -> None:
-    catalogue = Lists()
+    catalogue = MemoryCatalogue()
     catalogue.keys[Emotion.SAD] = list(range(501, 521, 2))
     recommender = Recommender(catalogue, 1)
-    shown = recommender.recommend(for_(Emotion.SAD, 1))
+    shown = recommender.recommend(context(Emotion.SAD, 1))
     assert shown is not None
     assert shown.playlist == "spotify:playlist:odd"
     catalogue.keys[Emotion.SAD] = list(range(502, 522, 2))
@@ -328,34 +336,34 @@ def test_a_recommendation_names_the_playlist_that_holds_all_its_songs() -> None:
 
 
 def test_a_recommendation_made_by_an_earlier_run_can_be_changed() -> None:
-    shown = Recommender(Lists(), 1).recommend(for_(Emotion.SAD, 1))
-    new = Recommender(Lists(), 2).rate(Rate(Verdict.SKIP), shown, NOON)
+    shown = Recommender(MemoryCatalogue(), 1).recommend(context(Emotion.SAD, 1))
+    new = Recommender(MemoryCatalogue(), 2).rate(Rate(Verdict.SKIP), shown, NOON)
     assert len(set(ids(new)) - set(ids(shown))) == 1
 
 
 def test_the_last_song_of_a_list_stays_gone() -> None:
-    recommender = Recommender(Lists(size=2), 1)
-    shown = recommender.recommend(for_(Emotion.SAD, 1))
+    recommender = Recommender(MemoryCatalogue(size=2), 1)
+    shown = recommender.recommend(context(Emotion.SAD, 1))
     assert len(ids(recommender.rate(Rate(Verdict.DISLIKE), shown, NOON))) == 1
 
 
 def test_a_song_of_another_recommendation_counts_for_its_mood() -> None:
-    catalogue = Lists()
+    catalogue = MemoryCatalogue()
     recommender = Recommender(catalogue, 1)
-    happy = ids(recommender.recommend(for_(Emotion.HAPPY, 1)))
-    shown = recommender.recommend(for_(Emotion.SAD, 2))
+    happy = ids(recommender.recommend(context(Emotion.HAPPY, 1)))
+    shown = recommender.recommend(context(Emotion.SAD, 2))
     assert recommender.rate(Rate(Verdict.DISLIKE, happy[3]), shown, NOON) is None
-    assert catalogue.said() == {(Emotion.HAPPY, int(happy[3][2:])): (0, 1, 0)}
+    assert catalogue.feedback() == {(Emotion.HAPPY, int(happy[3][2:])): (0, 1, 0)}
 
 
 def test_a_song_never_offered_counts_for_its_lists() -> None:
-    catalogue = Lists()
+    catalogue = MemoryCatalogue()
     Recommender(catalogue, 1).rate(Rate(Verdict.LIKE, "t:301"), None, NOON)
-    assert catalogue.said() == {(Emotion.HAPPY, 301): (1, 0, 0)}
+    assert catalogue.feedback() == {(Emotion.HAPPY, 301): (1, 0, 0)}
 
 
 def test_a_verdict_on_nothing_is_refused() -> None:
-    recommender = Recommender(Lists(), 1)
+    recommender = Recommender(MemoryCatalogue(), 1)
     with pytest.raises(CommandError, match="no song is recommended now"):
         recommender.rate(Rate(Verdict.LIKE), None, NOON)
     for unknown in ("t:5000", "t:99"):
@@ -364,10 +372,10 @@ def test_a_verdict_on_nothing_is_refused() -> None:
 
 
 def test_a_verdict_that_cannot_be_stored_changes_nothing() -> None:
-    catalogue = Lists()
+    catalogue = MemoryCatalogue()
     recommender = Recommender(catalogue, 1)
-    shown = recommender.recommend(for_(Emotion.SAD, 1))
-    catalogue.fault = "catalogue: disk full"
+    shown = recommender.recommend(context(Emotion.SAD, 1))
+    catalogue.error = "catalogue: disk full"
     with pytest.raises(CatalogueError, match="disk full"):
         recommender.rate(Rate(Verdict.SKIP), shown, NOON)
-    assert not catalogue.said()
+    assert not catalogue.feedback()
