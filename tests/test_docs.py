@@ -39,7 +39,8 @@ def test_twelve_files_are_to_be_read_and_their_lengths_are_about_right() -> None
     lengths = {path: len((ROOT / path).read_text("utf-8").splitlines()) for path in rows}
     assert len(rows) == 12
     assert 2000 < sum(lengths.values()) < 3000
-    assert [(path, length) for path, length in lengths.items() if abs(length - int(rows[path])) > 40] == []
+    wrong = {path: length for path, length in lengths.items() if abs(length - int(rows[path])) > length / 4}
+    assert not wrong, "write the present figures into docs/architecture.md"
 
 
 def test_the_glossary_is_short() -> None:
