@@ -30,7 +30,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "state" / "catalogue.sqlite"
 
 
-def made(path: Path) -> Path:
+def new_catalogue(path: Path) -> Path:
     SqliteCatalogue.open(path).close()
     return path
 
@@ -60,15 +60,15 @@ def test_a_new_catalogue_holds_the_starter() -> None:
     with SqliteCatalogue.open(MEMORY) as catalogue:
         port: Catalogue = catalogue
         for emotion in EMOTIONS:
-            pool = port.candidates(emotion)
-            assert len(pool) == len(set(pool.keys.tolist())) == 25
-            assert pool.keys.tolist() == sorted(pool.keys.tolist())
-            assert 0 <= pool.familiarity.min() <= pool.familiarity.max() <= 1
-            assert -1 <= pool.affect.min() <= pool.affect.max() <= 1
+            candidates = port.candidates(emotion)
+            assert len(candidates) == len(set(candidates.keys.tolist())) == 25
+            assert candidates.keys.tolist() == sorted(candidates.keys.tolist())
+            assert 0 <= candidates.familiarity.min() <= candidates.familiarity.max() <= 1
+            assert -1 <= candidates.affect.min() <= candidates.affect.max() <= 1
             assert port.stats(emotion) == {}
-            track = port.tracks([int(pool.keys[3])])[0]
-            assert port.key_of(track.track_id) == pool.keys[3]
-            assert port.emotions_of(int(pool.keys[3])) == (emotion,)
+            track = port.tracks([int(candidates.keys[3])])[0]
+            assert port.key_of(track.track_id) == candidates.keys[3]
+            assert port.emotions_of(int(candidates.keys[3])) == (emotion,)
         assert port.key_of("unknown") is None
 
 
@@ -139,19 +139,19 @@ def test_what_was_offered_is_stored_in_batches_and_with_any_verdict(
             return lists.connection.execute("SELECT track, shown FROM plays").fetchall()
 
     with SqliteCatalogue.open(path) as catalogue:
-        tender = CatalogueFlusher(catalogue)
+        flusher = CatalogueFlusher(catalogue)
         song = key(catalogue, Emotion.SAD)
         catalogue.mark_offered(Emotion.SAD, [song], 1)
-        tender.accept(HAPPY)
+        flusher.accept(HAPPY)
         assert stored() == []
         monkeypatch.setattr(module, "FLUSH_S", 0.0)
-        tender.accept(HAPPY)
+        flusher.accept(HAPPY)
         assert stored() == [(song, 1)]
         catalogue.mark_offered(Emotion.SAD, [song], 2)
         catalogue.rate([Emotion.SAD], song, Verdict.LIKE)
         assert stored() == [(song, 2)]
         assert catalogue.stats(Emotion.SAD)[song] == TrackStats(likes=1, impressions=2, round=2)
-        assert tender.status() == "well"
+        assert flusher.status() == "well"
 
 
 def test_what_cannot_be_stored_is_told_once_and_waits(
@@ -160,19 +160,19 @@ def test_what_cannot_be_stored_is_told_once_and_waits(
     monkeypatch.setattr(module, "FLUSH_S", 0.0)
     monkeypatch.setattr(schema, "BUSY_TIMEOUT_S", 0.05)
     with SqliteCatalogue.open(path) as catalogue:
-        tender = CatalogueFlusher(catalogue)
+        flusher = CatalogueFlusher(catalogue)
         song = key(catalogue, Emotion.SAD)
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         catalogue.mark_offered(Emotion.SAD, [song], 1)
-        tender.accept(HAPPY)
-        tender.accept(HAPPY)
+        flusher.accept(HAPPY)
+        flusher.accept(HAPPY)
         assert caplog.text.count("can't be stored") == 1
-        assert "close that program" in tender.status()
+        assert "close that program" in flusher.status()
         other.execute("ROLLBACK")
         other.close()
-        tender.accept(HAPPY)
-        assert tender.status() == "well"
+        flusher.accept(HAPPY)
+        assert flusher.status() == "well"
     with SqliteCatalogue.open(path, read_only=True) as catalogue:
         assert catalogue.stats(Emotion.SAD)[song].impressions == 1
 
@@ -185,8 +185,8 @@ def test_feedback_is_counted_for_each_mood_and_survives(path: Path) -> None:
         catalogue.rate([Emotion.SAD], song, Verdict.SKIP)
         catalogue.rate([Emotion.SAD], song, Verdict.SKIP)
     with CatalogueEditor.open(path, read_only=True) as lists:
-        said = {each["mood"]: (each["likes"], each["dislikes"], each["skips"]) for each in lists.feedback()}
-    assert said == {"sad": (1, 1, 2), "happy": (0, 1, 0)}
+        counts = {row["mood"]: (row["likes"], row["dislikes"], row["skips"]) for row in lists.feedback()}
+    assert counts == {"sad": (1, 1, 2), "happy": (0, 1, 0)}
 
 
 def test_another_connection_s_changes_are_seen_and_nothing_waiting_is_lost(path: Path) -> None:
@@ -219,7 +219,7 @@ def test_a_file_uses_a_write_ahead_log_syncs_and_is_read_while_written(path: Pat
 
 
 def test_read_only_reads_a_file_at_rest_and_writes_nothing(path: Path) -> None:
-    made(path)
+    new_catalogue(path)
     with SqliteCatalogue.open(path, read_only=True) as catalogue, pytest.raises(CatalogueError, match="writable"):
         catalogue.rate([Emotion.FEAR], key(catalogue, Emotion.FEAR), Verdict.LIKE)
 
@@ -374,7 +374,7 @@ def test_a_song_that_was_removed_since_the_backup_stays_removed(path: Path) -> N
 
 
 def test_a_damaged_backup_does_not_stop_the_start(path: Path) -> None:
-    made(path)
+    new_catalogue(path)
     path.with_name(BACKUP).write_text("no database")
     damage(path, "text")
     with SqliteCatalogue.open(path) as catalogue:
@@ -392,7 +392,7 @@ def test_a_foreign_file_is_refused_and_left_alone(path: Path) -> None:
 
 
 def test_a_newer_file_is_refused(path: Path) -> None:
-    edited(made(path), "PRAGMA user_version = 5")
+    edited(new_catalogue(path), "PRAGMA user_version = 5")
     before = path.read_bytes()
     assert f"newer musicond (schema 5, this one knows {SCHEMA_VERSION}); update musicond" in refusal(path)
     assert path.read_bytes() == before
@@ -407,7 +407,7 @@ def test_damage_met_later_is_a_catalogue_error(path: Path) -> None:
 
 def test_a_locked_file_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schema, "BUSY_TIMEOUT_S", 0.05)
-    made(path)
+    new_catalogue(path)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     try:

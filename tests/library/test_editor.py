@@ -1,4 +1,4 @@
-"""The lists as persons and refreshes change them."""
+"""Changes to the lists by users and refreshes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def songs(*titles: str) -> list[Song]:
 
 
 def titles(lists: CatalogueEditor, origin: str) -> list[tuple[str, str]]:
-    return [(each.title, each.state) for each in lists.entries(Emotion.SAD) if each.origin == origin]
+    return [(entry.title, entry.state) for entry in lists.entries(Emotion.SAD) if entry.origin == origin]
 
 
 def test_a_merge_appends_marks_and_replaces(lists: CatalogueEditor) -> None:
@@ -110,9 +110,9 @@ def test_feedback_outlives_a_song_that_leaves_and_returns(lists: CatalogueEditor
 
 def test_lists_no_longer_configured_go_but_not_what_was_added_by_hand(lists: CatalogueEditor) -> None:
     lists.merge(Emotion.SAD, "x", songs("a"))
-    lists.add([(Emotion.SAD, each, NONE) for each in songs("b")])
+    lists.add([(Emotion.SAD, song, NONE) for song in songs("b")])
     assert len(lists.drop_other_origins(Emotion.SAD, ["x"])) == 25
-    assert {each.origin for each in lists.entries(Emotion.SAD)} == {"x", OWN}
+    assert {entry.origin for entry in lists.entries(Emotion.SAD)} == {"x", OWN}
     assert len(lists.entries(Emotion.HAPPY)) == 25
     assert lists.drop_other_origins(Emotion.SAD, ["x"]) == ()
 
@@ -193,8 +193,8 @@ def test_any_text_is_read_or_refused_in_one_line(text: str) -> None:
     for read in (read_csv, read_json):
         try:
             list(read(text, "f"))
-        except ListError as fault:
-            assert str(fault).startswith("f")
+        except ListError as exc:
+            assert str(exc).startswith("f")
 
 
 def test_columns_may_be_few_in_any_order_and_letters(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_columns_may_be_few_in_any_order_and_letters(tmp_path: Path) -> None:
     assert row.song.link == "https://open.spotify.com/track/123"
 
 
-def test_the_desk_answers_and_refuses_in_one_line(tmp_path: Path) -> None:
+def test_actions_answer_and_refuse_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "c.sqlite"
     found = run(path, "add", {"rows": [{"title": "a", "artist": "b", "emotion": "sad"}]})
     assert found == {"new": 1, "songs": 1}

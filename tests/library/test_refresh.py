@@ -178,8 +178,8 @@ def test_another_kind_of_list_plugs_in_by_its_prefix(tag_cache: TagCache) -> Non
     assert next(iter(found.tracks())).title == "spotify:playlist:1 for sad"
 
 
-class House:
-    """A state directory with a librarian, a list of songs to edit, and a clock."""
+class LibraryFixture:
+    """A state directory with a list of songs to edit, a clock, and the maintenance of the catalogue."""
 
     def __init__(self, folder: Path, schedule: str = "sun 04:00") -> None:
         self.list = folder / "mine.csv"
@@ -200,7 +200,7 @@ class House:
         self.stops_after -= 1
         return self.stops_after < 0
 
-    def librarian(self, *more: str) -> LibraryMaintenance:
+    def maintenance(self, *more: str) -> LibraryMaintenance:
         wanted = {Emotion.SAD: ("starter", str(self.list)), Emotion.HAPPY: ("starter", *more)}
         store = JsonFile(self.state / "refresh.json")
         return LibraryMaintenance(
@@ -209,87 +209,87 @@ class House:
 
     def titles(self) -> set[str]:
         with CatalogueEditor.open(self.path) as lists:
-            return {each.title for each in lists.entries(Emotion.SAD) if each.origin == str(self.list)}
+            return {entry.title for entry in lists.entries(Emotion.SAD) if entry.origin == str(self.list)}
 
 
 def test_a_refresh_is_done_when_it_is_time_and_once(tmp_path: Path) -> None:
-    house = House(tmp_path)
-    librarian = house.librarian()
-    librarian.tick()
-    assert house.titles() == {"a", "b"}
-    house.songs("a", "b", "c")
-    librarian.tick()
-    house.now += timedelta(days=6)
-    house.librarian().tick()
-    assert house.titles() == {"a", "b"}
-    house.now += timedelta(days=3)
-    house.librarian().tick()
-    assert house.titles() == {"a", "b", "c"}, "Sunday was missed and is made up for"
+    library = LibraryFixture(tmp_path)
+    maintenance = library.maintenance()
+    maintenance.tick()
+    assert library.titles() == {"a", "b"}
+    library.songs("a", "b", "c")
+    maintenance.tick()
+    library.now += timedelta(days=6)
+    library.maintenance().tick()
+    assert library.titles() == {"a", "b"}
+    library.now += timedelta(days=3)
+    library.maintenance().tick()
+    assert library.titles() == {"a", "b", "c"}, "Sunday was missed and is made up for"
 
 
 def test_what_changed_is_reported_and_the_log_names_no_song_and_no_mood(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    house = House(tmp_path, "never")
-    librarian = house.librarian("/nowhere/x.csv")
-    assert librarian.run_action("refresh", {}) == {"started": True}
-    assert librarian.run_action("progress", {}) == {"running": True, "report": None}
-    librarian.tick()
-    found = librarian.run_action("progress", {})["report"]
+    library = LibraryFixture(tmp_path, "never")
+    maintenance = library.maintenance("/nowhere/x.csv")
+    assert maintenance.run_action("refresh", {}) == {"started": True}
+    assert maintenance.run_action("progress", {}) == {"running": True, "report": None}
+    maintenance.tick()
+    found = maintenance.run_action("progress", {})["report"]
     assert isinstance(found, dict)
     assert found["lists"] == [
-        {"emotion": "sad", "list": str(house.list), "new": ("a, x", "b, x"), "gone": (), "replaced": ()}
+        {"emotion": "sad", "list": str(library.list), "new": ("a, x", "b, x"), "gone": (), "replaced": ()}
     ]
     assert found["faults"] == ["/nowhere/x.csv: No such file or directory; give a file that can be read"]
     assert found["summary"] == "2 new songs, 0 no longer listed, 0 replaced, 1 lists could not be read"
     assert "musicond catalogue refresh names them" in caplog.text
     assert not any(word in caplog.text for word in ("sad", "happy", "mine.csv"))
-    assert librarian.run_action("refresh", {"if_due": True}) == {"started": False}
+    assert maintenance.run_action("refresh", {"if_due": True}) == {"started": False}
 
 
 def test_a_list_that_cannot_be_read_or_is_empty_stays_as_it_was(tmp_path: Path) -> None:
-    house = House(tmp_path, "never")
-    house.librarian().refresh()
-    house.songs()
-    report = house.librarian().refresh()
+    library = LibraryFixture(tmp_path, "never")
+    library.maintenance().refresh()
+    library.songs()
+    report = library.maintenance().refresh()
     assert report is not None
     assert "no songs in it; the list stays as it was" in report.errors[0]
-    house.list.unlink()
-    house.librarian().refresh()
-    assert house.titles() == {"a", "b"}
+    library.list.unlink()
+    library.maintenance().refresh()
+    assert library.titles() == {"a", "b"}
 
 
 def test_a_refresh_that_is_cut_off_goes_on_where_it_was(tmp_path: Path) -> None:
-    house = House(tmp_path, "never")
+    library = LibraryFixture(tmp_path, "never")
     done: list[int] = []
-    house.stops_after = 26
-    assert house.librarian().refresh(lambda refresh: done.append(refresh.progress.done)) is None
+    library.stops_after = 26
+    assert library.maintenance().refresh(lambda refresh: done.append(refresh.progress.done)) is None
     assert done == [0], "the first of three lists, of 25 songs"
-    house.stops_after = None
-    librarian = house.librarian()
-    librarian.tick()
-    assert house.titles() == {"a", "b"}
-    house.songs("c")
-    librarian.tick()
-    assert house.titles() == {"a", "b"}, "nothing is left to go on with"
+    library.stops_after = None
+    maintenance = library.maintenance()
+    maintenance.tick()
+    assert library.titles() == {"a", "b"}
+    library.songs("c")
+    maintenance.tick()
+    assert library.titles() == {"a", "b"}, "nothing is left to go on with"
 
 
 def test_a_change_of_the_configuration_is_not_gone_on_with(tmp_path: Path) -> None:
-    house = House(tmp_path, "never")
-    house.stops_after = 26
-    house.librarian().refresh()
-    house.stops_after = None
-    house.librarian(str(house.list)).tick()
-    assert not house.titles()
+    library = LibraryFixture(tmp_path, "never")
+    library.stops_after = 26
+    library.maintenance().refresh()
+    library.stops_after = None
+    library.maintenance(str(library.list)).tick()
+    assert not library.titles()
 
 
 def test_songs_of_an_m3u_file_lead_to_it(tmp_path: Path) -> None:
-    house = House(tmp_path, "never")
+    library = LibraryFixture(tmp_path, "never")
     m3u = tmp_path / "quiet evenings.m3u8"
     m3u.write_text("#EXTINF:1,Ann - One\nhttps://radio.example/1\n#EXTINF:1,Ann - Two\nhttps://radio.example/2\n")
-    assert house.librarian(str(m3u)).refresh() is not None
-    with SqliteCatalogue.open(house.path) as catalogue:
+    assert library.maintenance(str(m3u)).refresh() is not None
+    with SqliteCatalogue.open(library.path) as catalogue:
         numbers = [catalogue.key_of(f"https://radio.example/{number}") for number in (1, 2)]
         tracks = catalogue.tracks([number for number in numbers if number])
         assert catalogue.playlist(tracks) == m3u.as_uri()
@@ -298,43 +298,43 @@ def test_songs_of_an_m3u_file_lead_to_it(tmp_path: Path) -> None:
 
 
 def test_lists_taken_out_of_the_configuration_go(tmp_path: Path) -> None:
-    house = House(tmp_path, "never")
-    house.librarian().refresh()
-    store = JsonFile(house.state / "refresh.json")
-    report = LibraryMaintenance(house.path, {Emotion.SAD: ("starter",)}, house.schedule, store).refresh()
+    library = LibraryFixture(tmp_path, "never")
+    library.maintenance().refresh()
+    store = JsonFile(library.state / "refresh.json")
+    report = LibraryMaintenance(library.path, {Emotion.SAD: ("starter",)}, library.schedule, store).refresh()
     assert report is not None
     assert report.changes["sad", "no longer configured"].replaced == ("a, x", "b, x")
-    assert not house.titles()
+    assert not library.titles()
 
 
 def test_progress_is_told_while_a_list_is_read(tmp_path: Path) -> None:
-    house = House(tmp_path, "never")
-    house.songs(*map(str, range(70)))
-    librarian = house.librarian()
+    library = LibraryFixture(tmp_path, "never")
+    library.songs(*map(str, range(70)))
+    maintenance = library.maintenance()
     seen: list[object] = []
 
     def should_stop() -> bool:
-        seen.append(librarian.run_action("progress", {}))
+        seen.append(maintenance.run_action("progress", {}))
         return False
 
-    house.should_stop = should_stop  # type: ignore[method-assign]  # what it is there for
-    librarian = house.librarian()
-    librarian.refresh()
-    assert {"running": True, "done": 1, "total": 3, "name": str(house.list), "songs": 60} in seen
+    library.should_stop = should_stop  # type: ignore[method-assign]  # what it is there for
+    maintenance = library.maintenance()
+    maintenance.refresh()
+    assert {"running": True, "done": 1, "total": 3, "name": str(library.list), "songs": 60} in seen
 
 
 def test_a_refresh_that_fails_as_a_whole_is_told_and_tried_later(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    house = House(tmp_path)
-    house.path.write_text("")
-    house.path.unlink()
-    house.path.mkdir()
-    librarian = house.librarian()
-    librarian.tick()
-    librarian.tick()
+    library = LibraryFixture(tmp_path)
+    library.path.write_text("")
+    library.path.unlink()
+    library.path.mkdir()
+    maintenance = library.maintenance()
+    maintenance.tick()
+    maintenance.tick()
     assert caplog.text.count("the catalogue was not refreshed") == 1
-    assert "error" in str(librarian.run_action("progress", {}))
+    assert "error" in str(maintenance.run_action("progress", {}))
 
 
 def test_a_list_of_too_many_songs_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -355,29 +355,29 @@ def test_stopping_keeps_the_tags_that_were_read(tmp_path: Path) -> None:
 
 
 def test_the_catalogue_is_backed_up_once_a_week_if_it_changed(tmp_path: Path) -> None:
-    house = House(tmp_path, "never")
-    librarian, backup = house.librarian(), house.state / BACKUP
-    librarian.tick()
+    library = LibraryFixture(tmp_path, "never")
+    maintenance, backup = library.maintenance(), library.state / BACKUP
+    maintenance.tick()
     first = backup.stat().st_mtime_ns
-    librarian.tick()
+    maintenance.tick()
     assert backup.stat().st_mtime_ns == first
     old = first / 1e9 - 8 * 86400
     os.utime(backup, (old, old))
-    librarian.tick()
+    maintenance.tick()
     assert backup.stat().st_mtime > old
     with CatalogueEditor.open(backup, read_only=True) as lists:
         assert len(lists.entries()) == 175
 
 
-def test_what_the_desk_does_is_done_by_the_librarian_too(tmp_path: Path) -> None:
-    house = House(tmp_path, "never")
-    librarian = house.librarian()
-    assert librarian.run_action("verify", {}) == {"faults": []} if house.path.exists() else True
-    librarian.refresh()
-    assert librarian.run_action("verify", {}) == {"faults": []}
+def test_the_actions_of_the_catalogue_are_run_by_its_maintenance_too(tmp_path: Path) -> None:
+    library = LibraryFixture(tmp_path, "never")
+    maintenance = library.maintenance()
+    assert maintenance.run_action("verify", {}) == {"faults": []} if library.path.exists() else True
+    maintenance.refresh()
+    assert maintenance.run_action("verify", {}) == {"faults": []}
     with pytest.raises(ListError, match="no action 'eat'"):
-        librarian.run_action("eat", {})
+        maintenance.run_action("eat", {})
     with pytest.raises(CatalogueError):
-        LibraryMaintenance(tmp_path / "none" / "x", {}, house.schedule, JsonFile(tmp_path / "r.json")).run_action(
+        LibraryMaintenance(tmp_path / "none" / "x", {}, library.schedule, JsonFile(tmp_path / "r.json")).run_action(
             "list", {}
         )

@@ -1,4 +1,4 @@
-"""Lists that a person chose on the page, and the order of songs."""
+"""Lists chosen on the page, and the order of songs."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def test_what_was_kept_and_makes_no_sense_is_left_out(tmp_path: Path) -> None:
 
 
 def ids(path: Path) -> list[str]:
-    with CatalogueEditor.open(path) as found:
-        return [each.track_id for each in found.entries(Emotion.SAD)]
+    with CatalogueEditor.open(path) as editor:
+        return [entry.track_id for entry in editor.entries(Emotion.SAD)]
 
 
 def test_a_list_is_put_in_order_and_new_songs_follow(tmp_path: Path) -> None:
@@ -117,11 +117,11 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path, action: str, arguments: 
     ],
 )
 def test_a_link_to_a_song_at_spotify_is_known(link: str, track_id: str) -> None:
-    found = read_row({"title": "a", "artist": "b", "link": link, "album": "c"}, "here").song
-    assert found.track_id == track_id
-    assert found.album == "c"
+    song = read_row({"title": "a", "artist": "b", "link": link, "album": "c"}, "here").song
+    assert song.track_id == track_id
+    assert song.album == "c"
     if track_id:
-        assert found.link == "https://open.spotify.com/track/4uLU6hMCjMI75M1A2tKUQC"
+        assert song.link == "https://open.spotify.com/track/4uLU6hMCjMI75M1A2tKUQC"
 
 
 def test_the_album_comes_along_to_what_is_recommended(tmp_path: Path) -> None:

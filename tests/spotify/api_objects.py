@@ -1,4 +1,4 @@
-"""Objects as the Web API makes them."""
+"""Objects of the Web API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fake_spotify, and what asks it: the real client with the addresses of the fake Spotify."""
+"""The fake Spotify, and the real client with its address."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ REDIRECT = "http://127.0.0.1:8888/callback"
 
 @pytest.fixture
 def fake_spotify(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSpotify]:
-    with FakeSpotify() as made:
-        monkeypatch.setattr(auth_module, "API", f"{made.address}/v1/")
-        monkeypatch.setattr(auth_module, "ACCOUNTS", made.address)
-        yield made
+    with FakeSpotify() as spotify:
+        monkeypatch.setattr(auth_module, "API", f"{spotify.address}/v1/")
+        monkeypatch.setattr(auth_module, "ACCOUNTS", spotify.address)
+        yield spotify
 
 
 @pytest.fixture
@@ -49,6 +49,6 @@ def signed_in(fake_spotify: FakeSpotify, sign_in: SignIn) -> SignIn:
 
 @pytest.fixture
 def client(auth: SpotifyAuth, signed_in: SignIn) -> Iterator[SpotifyClient]:
-    made = SpotifyClient(auth)
-    yield made
-    made.close()
+    client = SpotifyClient(auth)
+    yield client
+    client.close()

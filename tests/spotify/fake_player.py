@@ -1,4 +1,4 @@
-"""What plays at the fake Spotify: time passes by itself."""
+"""The player of the fake Spotify, in real time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class FakePlayer:
-    """What plays; time passes by itself."""
+    """Devices, and the playback on one of them."""
 
     def __init__(self) -> None:
         self.devices: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""How the fake Spotify answers over HTTP, and what can go wrong with that."""
+"""The HTTP server of the fake Spotify, and the faults that it can inject."""
 
 from __future__ import annotations
 

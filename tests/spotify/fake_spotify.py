@@ -1,4 +1,4 @@
-"""A fake_spotify of Spotify's Web API and sign-in as they are in 2026: a real HTTP server on a loopback port.
+"""A fake of Spotify's Web API and sign-in as they are in 2026: a real HTTP server on a loopback port.
 
 Every request to the Web API and every answer is held against Spotify's own description where that is at hand
 (tests/spotify/openapi_validator.py); a request outside it is refused, and remembered in `violations`.
@@ -118,12 +118,16 @@ class FakeSpotify:
     def count(self, method: str, path: str) -> int:
         """Return how many such requests were answered with success."""
         with self.lock:
-            return sum(1 for each in self.requests if (each.method, each.path) == (method, path) and each.status < 300)
+            return sum(
+                1
+                for request in self.requests
+                if (request.method, request.path) == (method, path) and request.status < 300
+            )
 
     def last_request(self, method: str, path: str) -> RecordedRequest:
         """Return the last such request."""
         with self.lock:
-            return [each for each in self.requests if (each.method, each.path) == (method, path)][-1]
+            return [request for request in self.requests if (request.method, request.path) == (method, path)][-1]
 
     def issue_token(self, form: dict[str, str]) -> tuple[int, dict[str, Any]]:
         """Answer a request for a token."""
@@ -170,7 +174,7 @@ class FakeSpotify:
             status, found = self._routed(method, path, query, json.loads(body) if body else {}, token)
             fault = known.answer_fault(method, f"/v1/{path}", query, status, in_bytes(found)) if known else None
             if fault is not None:
-                self.violations.append(f"the fake_spotify's own answer to {method} {path}: {fault}")
+                self.violations.append(f"the fake's own answer to {method} {path}: {fault}")
             return status, found
 
     def record(self, seen: RecordedRequest) -> None:
@@ -231,7 +235,7 @@ class FakeSpotify:
         target = query.get("device_id", player.device)
         if target is None:
             return 404, _error(404, "Player command failed: No active device found", "NO_ACTIVE_DEVICE")
-        if target not in [each["id"] for each in player.devices if not each["is_restricted"]]:
+        if target not in [device["id"] for device in player.devices if not device["is_restricted"]]:
             return 404, _error(404, "Device not found")
         return self._told(act, target, query, body)
 

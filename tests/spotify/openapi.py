@@ -1,4 +1,4 @@
-"""Finds Spotify's OpenAPI description, which comes with the shared test data; without it the fake Spotify does not validate."""
+"""Spotify's OpenAPI description, which comes with the shared test data; without it the fake Spotify does not validate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real daemon whose Spotify is the fake Spotify, as a process with a page."""
+"""The real daemon with the fake Spotify, as a process with a page."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ sys.exit(main(sys.argv[1:]))
 
 
 def with_lists() -> FakeSpotify:
-    """Return a fake_spotify, not started, that knows LISTS."""
-    made = FakeSpotify()
-    made.playlists["1" * 22] = ("Sunny days", playlist_entries(*LISTS["happy"][1]))
-    made.playlists["2" * 22] = ("Rainy Days", playlist_entries(*LISTS["sad"][1]))
-    made.liked = [entry(name, wrapper="track") for name in LISTS["angry"][1]]
-    return made
+    """Return a fake Spotify with LISTS, not started."""
+    spotify = FakeSpotify()
+    spotify.playlists["1" * 22] = ("Sunny days", playlist_entries(*LISTS["happy"][1]))
+    spotify.playlists["2" * 22] = ("Rainy Days", playlist_entries(*LISTS["sad"][1]))
+    spotify.liked = [entry(name, wrapper="track") for name in LISTS["angry"][1]]
+    return spotify
 
 
 class SpotifyDaemon(Daemon):

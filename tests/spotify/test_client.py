@@ -28,7 +28,7 @@ def speaker(client: SpotifyClient, auth: SpotifyAuth, device: str | None = "Kitc
 
 
 def names(client: SpotifyClient, name: str) -> list[str]:
-    return [each.title for each in SpotifyList(name, client).tracks()]
+    return [entry.title for entry in SpotifyList(name, client).tracks()]
 
 
 def test_a_playlist_is_read_page_by_page_by_id_link_and_name(fake_spotify: FakeSpotify, client: SpotifyClient) -> None:
@@ -43,7 +43,7 @@ def test_a_playlist_is_read_page_by_page_by_id_link_and_name(fake_spotify: FakeS
         "spotify:playlist:quiet EVENINGS",
     ):
         found = SpotifyList(name, client)
-        assert [each.title for each in found.tracks()] == expected
+        assert [entry.title for entry in found.tracks()] == expected
         assert found.uri == f"spotify:playlist:{QUIET}"
     assert fake_spotify.violations == []
 
@@ -71,7 +71,7 @@ def test_liked_songs_and_a_search_of_ten_at_a_time(fake_spotify: FakeSpotify, cl
     assert len(list(liked.tracks())) == 60
     assert liked.uri is None
     assert len(names(client, "spotify:search:rainy days")) == 25
-    assert {each.query["limit"] for each in fake_spotify.requests if each.path == "search"} == {"10"}
+    assert {request.query["limit"] for request in fake_spotify.requests if request.path == "search"} == {"10"}
     assert fake_spotify.violations == []
 
 
@@ -121,7 +121,7 @@ def test_each_refusal_is_a_plain_sentence_at_once(
     with pytest.raises(PlaybackError, match=why):
         client.playback()
     assert time.monotonic() - started < 3
-    assert len([each for each in fake_spotify.requests if each.path == "me/player"]) == 1, (
+    assert len([request for request in fake_spotify.requests if request.path == "me/player"]) == 1, (
         "it is not asked again by itself"
     )
 
@@ -168,11 +168,11 @@ def test_the_speaker_is_found_by_its_name_on_every_play(
     sent = fake_spotify.last_request("PUT", "me/player/play")
     assert (sent.query, sent.body) == ({"device_id": kitchen}, {"uris": [song.track_id for song in SONGS]})
     with fake_spotify.lock:
-        fake_spotify.player.devices = [each for each in fake_spotify.player.devices if each["id"] != kitchen]
+        fake_spotify.player.devices = [device for device in fake_spotify.player.devices if device["id"] != kitchen]
     again = fake_spotify.add_device("KITCHEN", supports_volume=False)
     with fake_spotify.lock:
         fake_spotify.player.devices = [
-            each for each in fake_spotify.player.devices if each["name"] in ("KITCHEN", "Bedroom")
+            device for device in fake_spotify.player.devices if device["name"] in ("KITCHEN", "Bedroom")
         ]
     speaker(client, auth).play(SONGS)
     assert fake_spotify.last_request("PUT", "me/player/play").query == {"device_id": again}
@@ -191,8 +191,8 @@ def test_the_speaker_is_found_by_its_name_on_every_play(
 def test_another_room_is_never_taken_instead(
     fake_spotify: FakeSpotify, client: SpotifyClient, auth: SpotifyAuth, devices: list[dict[str, object]], why: str
 ) -> None:
-    for each in devices:
-        fake_spotify.add_device(**each)  # type: ignore[arg-type]
+    for device in devices:
+        fake_spotify.add_device(**device)  # type: ignore[arg-type]
     with pytest.raises(PlaybackError, match=why):
         speaker(client, auth).play(SONGS)
     with pytest.raises(PlaybackError, match=r"playback\.device"):

@@ -1,4 +1,4 @@
-"""The whole story, told by the real daemon, a real broker, the real client and the fake Spotify of Spotify."""
+"""Sign-in, playback and errors, with the real daemon, broker and client, and the fake Spotify."""
 
 from __future__ import annotations
 
@@ -37,14 +37,16 @@ def daemon(tmp_path: Path, fake_spotify: FakeSpotify, broker: Broker) -> Iterato
         yield made.ready()
 
 
-def told(listener: Listener) -> dict[str, Any]:
-    """Return what MQTT tells of the player."""
+def player_attributes(listener: Listener) -> dict[str, Any]:
+    """Return the player's attributes on MQTT."""
     found: dict[str, Any] = json.loads(listener.retained.get("musicond/den/playback/attributes", "{}"))
     return found
 
 
-def wait_told(listener: Listener, key: str, holds: str, seconds: float = 40.0) -> None:
-    assert listener.until(lambda: holds in str(told(listener).get(key)), seconds), told(listener)
+def wait_for_attribute(listener: Listener, key: str, holds: str, seconds: float = 40.0) -> None:
+    assert listener.until(lambda: holds in str(player_attributes(listener).get(key)), seconds), player_attributes(
+        listener
+    )
 
 
 def change_moods(
@@ -53,7 +55,7 @@ def change_moods(
     """Set one mood after the other until something is asked of the speaker; in an empty room nothing starts."""
     before, end = fake_spotify.count("PUT", until), time.monotonic() + seconds
     while fake_spotify.count("PUT", until) == before:
-        assert time.monotonic() < end, (told(listener), daemon.lines[-20:])
+        assert time.monotonic() < end, (player_attributes(listener), daemon.lines[-20:])
         for mood in ("happy", "sad"):
             listener.send("musicond/den/mood/set", mood)
             assert listener.wait_for("musicond/den/mood/state", mood)
@@ -80,16 +82,18 @@ def sign_in_at_a_terminal(daemon: SpotifyDaemon, fake_spotify: FakeSpotify) -> N
     asking.stdout.close()
 
 
-def test_the_whole_story(daemon: SpotifyDaemon, fake_spotify: FakeSpotify, broker: Broker) -> None:
+def test_sign_in_playback_takeover_and_expiry_end_to_end(
+    daemon: SpotifyDaemon, fake_spotify: FakeSpotify, broker: Broker
+) -> None:
     kitchen = fake_spotify.add_device("Kitchen")
     fake_spotify.add_device("Bedroom", active=True)
     listener = Listener(broker.port)
-    wait_told(listener, "signed_in", "False")
-    wait_told(listener, "trouble", "musicond spotify login")
+    wait_for_attribute(listener, "signed_in", "False")
+    wait_for_attribute(listener, "trouble", "musicond spotify login")
 
     # Sign in by a pasted address, at a terminal.
     sign_in_at_a_terminal(daemon, fake_spotify)
-    wait_told(listener, "signed_in", "True")
+    wait_for_attribute(listener, "signed_in", "True")
 
     # Three lists are refreshed, the mood changes, and music starts on the named device.
     refreshed = daemon.command("catalogue", "refresh")
@@ -99,7 +103,7 @@ def test_the_whole_story(daemon: SpotifyDaemon, fake_spotify: FakeSpotify, broke
     assert sent.query == {"device_id": kitchen}
     theirs = {track_uri(name) for _, names in LISTS.values() for name in names}
     assert set(sent.body["uris"]) <= theirs
-    wait_told(listener, "ours", "True")
+    wait_for_attribute(listener, "ours", "True")
     assert fake_spotify.wait_until(lambda: fake_spotify.count("PUT", "me/player/volume") > 0)
 
     # A person takes over, and the daemon holds back, whatever the mood.
@@ -110,14 +114,14 @@ def test_the_whole_story(daemon: SpotifyDaemon, fake_spotify: FakeSpotify, broke
         looks = fake_spotify.count("GET", "me/player")
         listener.send("musicond/den/mood/set", mood)
         assert fake_spotify.wait_until(lambda before=looks: fake_spotify.count("GET", "me/player") > before, 40)  # type: ignore[misc]
-    wait_told(listener, "holding", "somebody else's music")
+    wait_for_attribute(listener, "holding", "somebody else's music")
     assert (fake_spotify.count("PUT", "me/player/play"), fake_spotify.count("PUT", "me/player/pause")) == (plays, halts)
 
     # The token dies; page and MQTT ask for a sign-in.
     fake_spotify.revoke_sign_ins()
     listener.send("musicond/den/mood/set", "angry")
-    wait_told(listener, "trouble", "sign in again")
-    wait_told(listener, "signed_in", "False")
+    wait_for_attribute(listener, "trouble", "sign in again")
+    wait_for_attribute(listener, "signed_in", "False")
     shown = daemon.wait_state(lambda state: not state["playback"]["account"]["signed_in"])["playback"]
     assert (shown["state"], "sign in again" in shown["trouble"]) == ("unavailable", True), shown
     status = daemon.post("/api/v1/spotify/status", {})
@@ -131,14 +135,14 @@ def test_the_whole_story(daemon: SpotifyDaemon, fake_spotify: FakeSpotify, broke
     with fake_spotify.lock:
         fake_spotify.player.pause()
     change_moods(daemon, listener, fake_spotify, "me/player/play")
-    wait_told(listener, "ours", "True")
+    wait_for_attribute(listener, "ours", "True")
     shown = daemon.wait_state(lambda state: state["playback"]["ours"])["playback"]
     assert (shown["account"]["signed_in"], shown["trouble"], shown["device"]) == (True, None, "Kitchen"), shown
 
     # A person's order goes through at once.
     listener.send("musicond/den/stop/set", "PRESS")
     assert fake_spotify.wait_until(lambda: not fake_spotify.player.playing)
-    wait_told(listener, "holding", "play ends it")
+    wait_for_attribute(listener, "holding", "play ends it")
     listener.close()
     assert fake_spotify.violations == []
     no_secret(daemon, fake_spotify, listener)
@@ -196,5 +200,5 @@ def test_whatever_spotify_does_no_turn_and_no_page_waits(
     assert slowest < 1.5
     assert daemon.state()["health"]["frames_per_s"] > 2
     assert len(fake_spotify.requests) - seen < 25, "it is not asked again and again"
-    assert listener.until(lambda: bool(told(listener).get("trouble")), 20)
+    assert listener.until(lambda: bool(player_attributes(listener).get("trouble")), 20)
     listener.close()

@@ -1,4 +1,4 @@
-"""The page on a phone, in a real browser, with the real daemon, its real desk and player, and the fake Spotify of Spotify."""
+"""The page on a phone in a real browser, with the real daemon and the fake Spotify."""
 
 from __future__ import annotations
 

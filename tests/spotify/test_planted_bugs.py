@@ -1,4 +1,4 @@
-"""Three bugs planted in the client: the fake Spotify must catch each, or it proves nothing."""
+"""Three bugs planted in the client: the fake Spotify must catch each of them."""
 
 from __future__ import annotations
 

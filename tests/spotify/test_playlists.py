@@ -1,4 +1,4 @@
-"""Lists at Spotify read by the real refresh: a search that stands in, a rest that is kept, and what is not replaced."""
+"""Lists at Spotify read by a real refresh: the search as a fallback, rate limits, and lists that are out of reach."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ RAIN, SEARCH = "spotify:Rainy days", "spotify:search:rainy piano"
 REST = {"error": {"status": 429, "message": "API rate limit exceeded"}}
 
 
-class Shelf:
-    """A catalogue in a folder whose sad songs come by the lists given."""
+class LibraryFixture:
+    """A catalogue in a folder; its sad songs come from the given lists."""
 
     def __init__(self, folder: Path, client: SpotifyClient, *names: str) -> None:
         self.folder, self.client, self.names = folder, client, names
         self.should_stop: Callable[[], bool] = lambda: False
 
-    def librarian(self) -> LibraryMaintenance:
+    def maintenance(self) -> LibraryMaintenance:
         return LibraryMaintenance(
             self.folder / "catalogue.sqlite",
             {Emotion.SAD: self.names},
@@ -47,14 +47,14 @@ class Shelf:
         )
 
     def refresh(self) -> RefreshReport:
-        report = self.librarian().refresh()
+        report = self.maintenance().refresh()
         assert report is not None
         return report
 
     def songs(self, origin: str) -> set[str]:
         with CatalogueEditor.open(self.folder / "catalogue.sqlite") as lists:
             entries = lists.entries(Emotion.SAD)
-            return {each.title for each in entries if each.origin == origin and each.state != "gone"}
+            return {entry.title for entry in entries if entry.origin == origin and entry.state != "gone"}
 
 
 @pytest.fixture
@@ -71,21 +71,21 @@ def searches(fake_spotify: FakeSpotify) -> int:
 def test_a_search_stands_in_while_no_list_of_the_mood_is_there(
     rainy: FakeSpotify, client: SpotifyClient, tmp_path: Path
 ) -> None:
-    shelf = Shelf(tmp_path, client, "starter", SEARCH, RAIN)
-    shelf.refresh()
-    assert (shelf.songs(RAIN), shelf.songs(SEARCH), searches(rainy)) == ({"Rain", "Fog"}, set(), 0)
+    library = LibraryFixture(tmp_path, client, "starter", SEARCH, RAIN)
+    library.refresh()
+    assert (library.songs(RAIN), library.songs(SEARCH), searches(rainy)) == ({"Rain", "Fog"}, set(), 0)
     with rainy.lock:
         rainy.playlists.clear()
-    report = shelf.refresh()
+    report = library.refresh()
     assert "none of your playlists" in report.errors[0]
-    assert shelf.songs(SEARCH) == {"Found"}
-    assert shelf.songs(RAIN) == {"Rain", "Fog"}, "nothing is lost"
-    assert len(shelf.songs("starter")) == 25
+    assert library.songs(SEARCH) == {"Found"}
+    assert library.songs(RAIN) == {"Rain", "Fog"}, "nothing is lost"
+    assert len(library.songs("starter")) == 25
     assert rainy.last_request("GET", "search").query["limit"] == "10"
     with rainy.lock:
         rainy.playlists["3" * 22] = ("Rainy days", playlist_entries("Grey"))
-    shelf.refresh()
-    assert (shelf.songs(RAIN), shelf.songs(SEARCH)) == ({"Grey"}, set())
+    library.refresh()
+    assert (library.songs(RAIN), library.songs(SEARCH)) == ({"Grey"}, set())
 
 
 def test_an_empty_or_foreign_list_is_searched_for_too(
@@ -93,20 +93,20 @@ def test_an_empty_or_foreign_list_is_searched_for_too(
 ) -> None:
     rainy.playlists["2" * 22] = ("Rainy days", [])
     foreign = f"spotify:playlist:{'9' * 22}"
-    shelf = Shelf(tmp_path, client, RAIN, foreign, SEARCH)
-    report = shelf.refresh()
+    library = LibraryFixture(tmp_path, client, RAIN, foreign, SEARCH)
+    report = library.refresh()
     assert ["no songs in it" in report.errors[0], "forbids" in report.errors[1]] == [True, True]
-    assert shelf.songs(SEARCH) == {"Found"}
+    assert library.songs(SEARCH) == {"Found"}
     with rainy.lock:
         rainy.playlists["9" * 22] = ("Mine now", playlist_entries("Mine"))
-    shelf.refresh()
-    assert (shelf.songs(foreign), shelf.songs(SEARCH)) == ({"Mine"}, set())
+    library.refresh()
+    assert (library.songs(foreign), library.songs(SEARCH)) == ({"Mine"}, set())
 
 
 def test_a_search_alone_or_beside_own_lists_is_read(rainy: FakeSpotify, client: SpotifyClient, tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path, client, "starter", SEARCH)
-    shelf.refresh()
-    assert shelf.songs(SEARCH) == {"Found"}
+    library = LibraryFixture(tmp_path, client, "starter", SEARCH)
+    library.refresh()
+    assert library.songs(SEARCH) == {"Found"}
 
 
 @pytest.mark.parametrize(
@@ -124,74 +124,76 @@ def test_a_list_that_could_merely_not_be_reached_is_not_replaced(
     rainy: FakeSpotify, client: SpotifyClient, tmp_path: Path, fault: Fault, *, stood_in: bool
 ) -> None:
     own = rainy.playlists.copy()
-    shelf = Shelf(tmp_path, client, RAIN, SEARCH)
+    library = LibraryFixture(tmp_path, client, RAIN, SEARCH)
     if stood_in:
         rainy.playlists.clear()
-    shelf.refresh()
-    before = shelf.songs(RAIN), shelf.songs(SEARCH), searches(rainy)
+    library.refresh()
+    before = library.songs(RAIN), library.songs(SEARCH), searches(rainy)
     assert before == ((set(), {"Found"}, 1) if stood_in else ({"Rain", "Fog"}, set(), 0))
     rainy.playlists |= own
     with rainy.lock:
         rainy.faults.append(fault)
-    assert len(shelf.refresh().errors) == 1
-    assert (shelf.songs(RAIN), shelf.songs(SEARCH), searches(rainy)) == before
+    assert len(library.refresh().errors) == 1
+    assert (library.songs(RAIN), library.songs(SEARCH), searches(rainy)) == before
 
 
 def test_a_refresh_that_was_cut_off_knows_what_it_has_found(
     rainy: FakeSpotify, client: SpotifyClient, tmp_path: Path
 ) -> None:
-    shelf = Shelf(tmp_path, client, RAIN, SEARCH)
+    library = LibraryFixture(tmp_path, client, RAIN, SEARCH)
     steps = iter([False, False, True])
     rainy.playlists["2" * 22] = ("Rainy days", [])
-    shelf.should_stop = lambda: searches(rainy) > 0
-    assert shelf.librarian().refresh() is None, "cut off in the search"
-    shelf.should_stop = lambda: False
-    shelf.refresh()
-    assert shelf.songs(SEARCH) == {"Found"}
+    library.should_stop = lambda: searches(rainy) > 0
+    assert library.maintenance().refresh() is None, "cut off in the search"
+    library.should_stop = lambda: False
+    library.refresh()
+    assert library.songs(SEARCH) == {"Found"}
     rainy.playlists["2" * 22] = ("Rainy days", playlist_entries("Rain", "Fog", "Grey"))
-    shelf.should_stop = lambda: next(steps)
-    assert shelf.librarian().refresh() is None, "cut off in the list"
-    shelf.should_stop = lambda: False
-    shelf.refresh()
-    assert (shelf.songs(RAIN), shelf.songs(SEARCH)) == ({"Rain", "Fog", "Grey"}, set())
+    library.should_stop = lambda: next(steps)
+    assert library.maintenance().refresh() is None, "cut off in the list"
+    library.should_stop = lambda: False
+    library.refresh()
+    assert (library.songs(RAIN), library.songs(SEARCH)) == ({"Rain", "Fog", "Grey"}, set())
 
 
 def test_a_rest_of_an_hour_holds_nothing_else_up(rainy: FakeSpotify, client: SpotifyClient, tmp_path: Path) -> None:
     table = tmp_path / "own.csv"
     table.write_text("title,artist\nMine,Me\n")
-    shelf = Shelf(tmp_path, client, RAIN, "spotify:liked", str(table))
-    shelf.refresh()
+    library = LibraryFixture(tmp_path, client, RAIN, "spotify:liked", str(table))
+    library.refresh()
     table.write_text("title,artist\nNewer,Me\n")
     rainy.faults.append(Fault("me/playlists", 429, REST, {"Retry-After": "3600"}))
-    librarian = shelf.librarian()
-    jobs = Worker([librarian.tick])
+    maintenance = library.maintenance()
+    worker = Worker([maintenance.tick])
     asked = len(rainy.requests)
-    jobs.start()
+    worker.start()
     try:
         started = time.monotonic()
-        jobs.submit(lambda: librarian.run_action("refresh", {})).result(10)
-        jobs.submit(librarian.tick).result(10)
-        assert jobs.submit(lambda: librarian.run_action("list", {})).result(10)["entries"]
+        worker.submit(lambda: maintenance.run_action("refresh", {})).result(10)
+        worker.submit(maintenance.tick).result(10)
+        assert worker.submit(lambda: maintenance.run_action("list", {})).result(10)["entries"]
         assert time.monotonic() - started < 5
     finally:
-        jobs.stop()
-    assert shelf.songs(str(table)) == {"Newer"}
-    assert shelf.songs(RAIN) == {"Rain", "Fog"}
-    assert [each.status for each in rainy.requests[asked:]] == [429], "the second list at Spotify does not even ask"
-    assert not librarian.is_due(), "not before the hour is over"
+        worker.stop()
+    assert library.songs(str(table)) == {"Newer"}
+    assert library.songs(RAIN) == {"Rain", "Fog"}
+    assert [request.status for request in rainy.requests[asked:]] == [429], (
+        "the second list at Spotify does not even ask"
+    )
+    assert not maintenance.is_due(), "not before the hour is over"
 
 
 def test_after_the_rest_the_lists_are_read_again_by_themselves(
     rainy: FakeSpotify, client: SpotifyClient, tmp_path: Path
 ) -> None:
-    shelf = Shelf(tmp_path, client, RAIN)
+    library = LibraryFixture(tmp_path, client, RAIN)
     rainy.faults.append(Fault("me/playlists", 429, REST, {"Retry-After": "1"}, times=1))
-    librarian = shelf.librarian()
-    jobs = Worker([librarian.tick], period_s=0.1)
-    jobs.submit(lambda: librarian.run_action("refresh", {}))
-    jobs.start()
+    maintenance = library.maintenance()
+    worker = Worker([maintenance.tick], period_s=0.1)
+    worker.submit(lambda: maintenance.run_action("refresh", {}))
+    worker.start()
     try:
         assert rainy.wait_until(lambda: rainy.count("GET", f"playlists/{'2' * 22}/items") == 1, 15)
     finally:
-        jobs.stop()
-    assert [each.status for each in rainy.requests if each.path == "me/playlists"] == [429, 200]
+        worker.stop()
+    assert [request.status for request in rainy.requests if request.path == "me/playlists"] == [429, 200]
