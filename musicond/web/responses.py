@@ -8,23 +8,37 @@ from __future__ import annotations
 import json
 import queue
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from aiohttp import web
 
 from musicond import __version__
-from musicond.core.models import EMOTIONS, Faces, Mood, Policy, Watching, scores_by_emotion
-from musicond.core.outcome import BlockReason, Novelty, Outcome, PlayState, Strategy
+from musicond.core.models import EMOTIONS, Faces, Mood, Policy, Track, Watching, scores_by_emotion
+from musicond.core.outcome import (
+    Account,
+    AutoplayBlock,
+    BlockReason,
+    CalibrationProgress,
+    Explanation,
+    Novelty,
+    Outcome,
+    Playback,
+    PlayState,
+    Recommendation,
+    Settings,
+    Strategy,
+)
 from musicond.errors import CatalogueError, CommandError, ListError, PlaybackError
 from musicond.runtime.inbox import InboxFull
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from aiohttp.typedefs import Handler
 
-    from musicond.core.models import Track
-    from musicond.core.outcome import CalibrationProgress, Explanation, Playback, Recommendation, Settings
+
+S = TypeVar("S")
+T = TypeVar("T")
 
 ERROR_STATUS: Mapping[type[Exception], int] = {
     ListError: 400,
@@ -90,28 +104,6 @@ _FIRST = Outcome(
 """Stands for the outcome while there is none yet."""
 
 
-def state_json(latest: Outcome | None, health: Mapping[str, object], *, preview: bool = False) -> dict[str, object]:
-    """Return the content of `GET /api/v1/state`; without an outcome yet, a start with no camera."""
-    outcome = latest or _FIRST
-    return {
-        "watching": outcome.watching,
-        "mood": outcome.mood,
-        "since": latest and latest.since.isoformat(),
-        "confidence": round(outcome.confidence, 4),
-        "scores": scores_by_emotion(outcome.scores, 4),
-        "faces": outcome.faces.count,
-        "present": outcome.present,
-        "recommendation": outcome.recommendation and _recommendation(outcome.recommendation),
-        "playback": outcome.playback and _playback(outcome.playback),
-        "controls": _settings(outcome.settings),
-        "notice": outcome.notice,
-        "calibration": outcome.calibration and _calibration(outcome.calibration),
-        "preview": preview,
-        "health": dict(health),
-        "version": __version__,
-    }
-
-
 def health_error(outcome: Outcome | None, age_s: float, health: Mapping[str, object]) -> str | None:
     """Return why frames that are wanted are not analysed; None while all is well.
 
@@ -124,76 +116,6 @@ def health_error(outcome: Outcome | None, age_s: float, health: Mapping[str, obj
     if outcome.watching is Watching.NO_CAMERA:
         return f"no camera: {health.get('trouble') or 'see musicond doctor'}"
     return None
-
-
-def _track(track: Track) -> dict[str, object]:
-    return {
-        "id": track.track_id,
-        "title": track.title,
-        "artist": track.artist,
-        "album": track.album,
-        "link": track.link,
-    }
-
-
-def _recommendation(recommendation: Recommendation) -> dict[str, object]:
-    explanation = recommendation.explanation
-    return {
-        "mood": recommendation.mood,
-        "reason": recommendation.reason,
-        "why": explanation and _explanation(explanation),
-        "tracks": [_track(track) for track in recommendation.tracks],
-    }
-
-
-def _explanation(explanation: Explanation) -> dict[str, object]:
-    return {
-        "how": explanation.strategy,
-        "known": explanation.novelty,
-        "liked": explanation.liked,
-        "first": explanation.first,
-        "last": explanation.last,
-        "other": explanation.other,
-        "quiet": explanation.quiet,
-    }
-
-
-def _playback(playback: Playback) -> dict[str, object]:
-    account, block = playback.account, playback.autoplay_block
-    return {
-        "backend": playback.backend,
-        "state": playback.state,
-        "ours": playback.ours,
-        "track": playback.track and _track(playback.track),
-        "device": playback.device,
-        "volume": playback.volume,
-        "volume_max": playback.volume_max,
-        "autoplay": playback.autoplay,
-        "holding": block and str(block),
-        "held": block and {"why": block.reason, "until": block.until},
-        "trouble": playback.trouble,
-        "account": account
-        and {
-            "signed_in": account.signed_in,
-            "user": account.user,
-            "expires_on": account.expires_on and account.expires_on.isoformat(),
-            "days_left": account.days_left,
-        },
-    }
-
-
-def _calibration(calibration: CalibrationProgress) -> dict[str, object]:
-    return {"share": round(calibration.share, 3), "fault": calibration.error}
-
-
-def _settings(settings: Settings) -> dict[str, object]:
-    return {
-        "private": settings.private,
-        "paused": settings.paused,
-        "paused_until": settings.paused_until and settings.paused_until.isoformat(),
-        "policy": settings.policy,
-        "bias": scores_by_emotion(settings.bias.shifts, 4) if settings.bias else None,
-    }
 
 
 JSON = "application/json"
@@ -233,6 +155,27 @@ def object_schema(*, closed: bool = True, required: Iterable[str] | None = None,
     return schema | ({"additionalProperties": False} if closed else {})
 
 
+class JsonObject(Generic[T]):
+    """A JSON object made from a `T`: each field with its schema and the function that returns its value."""
+
+    def __init__(self, **fields: tuple[Schema, Callable[[T], object]]) -> None:
+        self._fields = fields
+        self.schema = object_schema(closed=True, **{name: schema for name, (schema, _) in fields.items()})
+
+    def to_json(self, source: T) -> dict[str, object]:
+        """Return the content of the object."""
+        return {name: value(source) for name, (_, value) in self._fields.items()}
+
+    def optional(self, get: Callable[[S], T | None]) -> tuple[Schema, Callable[[S], object]]:
+        """Return the field of another object that holds this one, or null."""
+
+        def value(source: S) -> object:
+            item = get(source)
+            return None if item is None else self.to_json(item)
+
+        return nullable(self.schema), value
+
+
 def _by_emotion(value: Schema) -> Schema:
     return object_schema(closed=False, **{emotion.value: value for emotion in EMOTIONS})
 
@@ -241,72 +184,96 @@ ERROR = object_schema(error={**STRING, "description": "What is wrong and what to
 DONE = object_schema(done={"const": True})
 HEALTHY = object_schema(status={"const": "ok"})
 
-TRACK = object_schema(
-    id=STRING,
-    title=STRING,
-    artist=STRING,
-    album=STRING,
-    link={**STRING, "description": "Address to open; may be empty."},
+TRACK = JsonObject[Track](
+    id=(STRING, lambda track: track.track_id),
+    title=(STRING, lambda track: track.title),
+    artist=(STRING, lambda track: track.artist),
+    album=(STRING, lambda track: track.album),
+    link=({**STRING, "description": "Address to open; may be empty."}, lambda track: track.link),
 )
-ACCOUNT = object_schema(
-    signed_in=BOOLEAN, user=nullable(STRING), expires_on=nullable(DATE), days_left=nullable(INTEGER)
+ACCOUNT = JsonObject[Account](
+    signed_in=(BOOLEAN, lambda account: account.signed_in),
+    user=(nullable(STRING), lambda account: account.user),
+    expires_on=(nullable(DATE), lambda account: account.expires_on and account.expires_on.isoformat()),
+    days_left=(nullable(INTEGER), lambda account: account.days_left),
 )
-PLAYBACK = object_schema(
-    backend=STRING,
-    state=enum_schema(PlayState),
-    ours=BOOLEAN,
-    track=nullable(TRACK),
-    device=nullable(STRING),
-    volume=nullable(PERCENT),
-    volume_max=PERCENT,
-    autoplay=BOOLEAN,
-    holding=nullable(STRING),
-    held=nullable(object_schema(why=enum_schema(BlockReason), until=STRING)),
-    trouble=nullable(STRING),
-    account=nullable(ACCOUNT),
+BLOCK = JsonObject[AutoplayBlock](
+    why=(enum_schema(BlockReason), lambda block: block.reason), until=(STRING, lambda block: block.until)
 )
-CONTROLS = object_schema(
-    private=BOOLEAN,
-    paused=BOOLEAN,
-    paused_until=nullable(DATE_TIME),
-    policy=nullable(enum_schema(Policy)),
-    bias=nullable(_by_emotion(NUMBER)),
+PLAYBACK = JsonObject[Playback](
+    backend=(STRING, lambda playback: playback.backend),
+    state=(enum_schema(PlayState), lambda playback: playback.state),
+    ours=(BOOLEAN, lambda playback: playback.ours),
+    track=TRACK.optional(lambda playback: playback.track),
+    device=(nullable(STRING), lambda playback: playback.device),
+    volume=(nullable(PERCENT), lambda playback: playback.volume),
+    volume_max=(PERCENT, lambda playback: playback.volume_max),
+    autoplay=(BOOLEAN, lambda playback: playback.autoplay),
+    holding=(nullable(STRING), lambda playback: playback.autoplay_block and str(playback.autoplay_block)),
+    held=BLOCK.optional(lambda playback: playback.autoplay_block),
+    trouble=(nullable(STRING), lambda playback: playback.trouble),
+    account=ACCOUNT.optional(lambda playback: playback.account),
 )
-EXPLANATION = object_schema(
-    how=enum_schema(Strategy),
-    known=enum_schema(Novelty),
-    liked=INTEGER,
-    first=INTEGER,
-    last=INTEGER,
-    other=nullable(enum_schema(EMOTIONS)),
-    quiet=BOOLEAN,
+SETTINGS = JsonObject[Settings](
+    private=(BOOLEAN, lambda settings: settings.private),
+    paused=(BOOLEAN, lambda settings: settings.paused),
+    paused_until=(nullable(DATE_TIME), lambda settings: settings.paused_until and settings.paused_until.isoformat()),
+    policy=(nullable(enum_schema(Policy)), lambda settings: settings.policy),
+    bias=(
+        nullable(_by_emotion(NUMBER)),
+        lambda settings: scores_by_emotion(settings.bias.shifts, 4) if settings.bias else None,
+    ),
 )
-RECOMMENDATION = object_schema(
-    mood=enum_schema(Mood), reason=STRING, why=nullable(EXPLANATION), tracks=array_schema(TRACK)
+EXPLANATION = JsonObject[Explanation](
+    how=(enum_schema(Strategy), lambda explanation: explanation.strategy),
+    known=(enum_schema(Novelty), lambda explanation: explanation.novelty),
+    liked=(INTEGER, lambda explanation: explanation.liked),
+    first=(INTEGER, lambda explanation: explanation.first),
+    last=(INTEGER, lambda explanation: explanation.last),
+    other=(nullable(enum_schema(EMOTIONS)), lambda explanation: explanation.other),
+    quiet=(BOOLEAN, lambda explanation: explanation.quiet),
+)
+RECOMMENDATION = JsonObject[Recommendation](
+    mood=(enum_schema(Mood), lambda recommendation: recommendation.mood),
+    reason=(STRING, lambda recommendation: recommendation.reason),
+    why=EXPLANATION.optional(lambda recommendation: recommendation.explanation),
+    tracks=(array_schema(TRACK.schema), lambda recommendation: [TRACK.to_json(item) for item in recommendation.tracks]),
+)
+CALIBRATION = JsonObject[CalibrationProgress](
+    share=(SHARE, lambda progress: round(progress.share, 3)), fault=(nullable(STRING), lambda progress: progress.error)
+)
+PRESENT = {
+    **BOOLEAN,
+    "description": "Somebody is there: from the first mood, unsure included, until mood.away_s seconds have "
+    "passed without a face; the same as `presence` in MQTT. `faces` is the number at this moment.",
+}
+OUTCOME = JsonObject[Outcome](
+    watching=(enum_schema(Watching), lambda outcome: outcome.watching),
+    mood=(enum_schema(Mood), lambda outcome: outcome.mood),
+    since=(nullable(DATE_TIME), lambda outcome: outcome.since.isoformat()),
+    confidence=(SHARE, lambda outcome: round(outcome.confidence, 4)),
+    scores=(nullable(_by_emotion(SHARE)), lambda outcome: scores_by_emotion(outcome.scores, 4)),
+    faces=({**INTEGER, "minimum": 0}, lambda outcome: outcome.faces.count),
+    present=(nullable(PRESENT), lambda outcome: outcome.present),
+    recommendation=RECOMMENDATION.optional(lambda outcome: outcome.recommendation),
+    playback=PLAYBACK.optional(lambda outcome: outcome.playback),
+    controls=(SETTINGS.schema, lambda outcome: SETTINGS.to_json(outcome.settings)),
+    notice=(nullable(STRING), lambda outcome: outcome.notice),
+    calibration=CALIBRATION.optional(lambda outcome: outcome.calibration),
 )
 STATE = object_schema(
-    watching=enum_schema(Watching),
-    mood=enum_schema(Mood),
-    since=nullable(DATE_TIME),
-    confidence=SHARE,
-    scores=nullable(_by_emotion(SHARE)),
-    faces={**INTEGER, "minimum": 0},
-    present=nullable(
-        {
-            **BOOLEAN,
-            "description": "Somebody is there: from the first mood, unsure included, until mood.away_s seconds have "
-            "passed without a face; the same as `presence` in MQTT. `faces` is the number at this moment.",
-        }
-    ),
-    recommendation=nullable(RECOMMENDATION),
-    playback=nullable(PLAYBACK),
-    controls=CONTROLS,
-    notice=nullable(STRING),
-    calibration=nullable(object_schema(share=SHARE, fault=nullable(STRING))),
+    **OUTCOME.schema["properties"],
     preview={**BOOLEAN, "description": "The live picture can be had."},
     health={**OBJECT, "description": "Figures of the machine, and a line on each output; keys may be missing."},
     version=STRING,
 )
+
+
+def state_json(outcome: Outcome | None, health: Mapping[str, object], *, preview: bool = False) -> dict[str, object]:
+    """Return the content of `GET /api/v1/state`; without an outcome yet, a start with no camera."""
+    state = OUTCOME.to_json(outcome) if outcome else OUTCOME.to_json(_FIRST) | {"since": None}
+    return state | {"preview": preview, "health": dict(health), "version": __version__}
+
 
 LOG = object_schema(
     lines=array_schema(
