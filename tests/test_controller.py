@@ -14,9 +14,10 @@ from musicond.core.commands import Next, Pause, Play, Rate, Resume, SetAutoplay,
 from musicond.core.models import Emotion, Faces, Frame, Policy, Verdict, Watching
 from musicond.core.mood.bias import Bias
 from musicond.core.mood.tracker import MoodConfig
-from musicond.core.outcome import Playback, PlayState, Settings
+from musicond.core.outcome import Playback, PlayState
 from musicond.core.pipeline import FrameRate, Pipeline
 from musicond.core.recommend.recommender import Recommender
+from musicond.core.settings import Settings
 from musicond.errors import CatalogueError, CommandError
 from musicond.runtime.json_file import JsonFile
 

@@ -18,8 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from musicond.core.models import EMOTIONS, Box, Faces, Mood, MoodChange, Policy, Track, Watching
-from musicond.core.outcome import Account, Outcome, Playback, PlayState, Recommendation, Settings
-from musicond.core.settings import MANUAL_MINUTES, MAX_MINUTES
+from musicond.core.outcome import Account, Outcome, Playback, PlayState, Recommendation
+from musicond.core.settings import MANUAL_MINUTES, MAX_MINUTES, Settings
 from musicond.mqtt import payloads
 from musicond.mqtt.entities import ENTITIES
 from musicond.mqtt.parsers import MANUAL_MOODS, POLICIES

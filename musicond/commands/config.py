@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from musicond.config.loader import LoadedConfig
     from musicond.config.schema import Config
-    from musicond.core.outcome import Settings
+    from musicond.core.settings import Settings
 
 ORIGIN_COLUMN = 40
 

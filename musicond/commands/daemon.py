@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from musicond.config.schema import Config
     from musicond.core.models import Emotion
-    from musicond.core.outcome import Settings
+    from musicond.core.settings import Settings
 
 SETTINGS = "settings.json"
 Answer = TypeVar("Answer")

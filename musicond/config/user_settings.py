@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from musicond.core.models import Emotion, Policy
 from musicond.core.mood.bias import CLASSES, Bias, bounded
-from musicond.core.outcome import Settings
-from musicond.core.settings import DEFAULTS, MAX_MINUTES
+from musicond.core.settings import DEFAULTS, MAX_MINUTES, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

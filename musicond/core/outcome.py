@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from musicond.core.mood.bias import Bias
+from musicond.core.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -174,40 +174,6 @@ class RecommendationContext:
     """Smoothed probabilities in the order of `EMOTIONS`."""
     policy: Policy | None = None
     """None: as configured."""
-
-
-SENSITIVITY = 50.0
-"""Percent at which the configured thresholds apply unchanged."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """Settings that users change at run time; they survive restarts."""
-
-    private: bool = False
-    paused: bool = False
-    paused_until: datetime | None = None
-    """None while paused: until resumed."""
-    paused_minutes: float | None = None
-    """The requested duration; None for a pause without an end or until tomorrow."""
-    sensitivity: float | None = None
-    """Percent; None: never changed."""
-    manual_mood: Emotion | None = None
-    """The mood that a user has set."""
-    manual_until: datetime | None = None
-    policy: Policy | None = None
-    """None: as configured."""
-    bias: Bias = field(default_factory=Bias)
-    """Correction of the scores for this household."""
-    autoplay: bool | None = None
-    """None: as configured."""
-    volume: float | None = None
-    """Percent at which music starts; None: as configured."""
-
-    @property
-    def sensitivity_percent(self) -> float:
-        """The effective sensitivity, 0 to 100."""
-        return SENSITIVITY if self.sensitivity is None else self.sensitivity
 
 
 @dataclass(frozen=True, slots=True)

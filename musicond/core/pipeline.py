@@ -10,8 +10,8 @@ from musicond.core.models import EMOTIONS, Emotion, EmotionEstimate, Faces, Mood
 from musicond.core.mood.bias import Bias
 from musicond.core.mood.calibration import Calibration
 from musicond.core.mood.tracker import MoodConfig, MoodState, Observation, reject, reset, update
-from musicond.core.outcome import Outcome, Recommendation, RecommendationContext, Settings
-from musicond.core.settings import apply, expired
+from musicond.core.outcome import Outcome, Recommendation, RecommendationContext
+from musicond.core.settings import Settings, apply, expired
 from musicond.errors import CatalogueError, CommandError
 
 if TYPE_CHECKING:

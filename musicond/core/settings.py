@@ -1,8 +1,8 @@
-"""Rules of the run-time settings: what each command changes, what expires, and what a reset restores."""
+"""The run-time settings and their rules: the effect of each command, expiry and reset."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -18,12 +18,16 @@ from musicond.core.commands import (
     SetSensitivity,
     SetVolume,
 )
-from musicond.core.outcome import Settings
+from musicond.core.mood.bias import Bias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from musicond.core.models import Emotion, Policy
+
+SENSITIVITY = 50.0
+"""Percent at which the configured thresholds apply unchanged."""
 MAX_MINUTES = 10080
 """Longest pause and longest manual mood: one week."""
 MANUAL_MINUTES = 60
@@ -32,6 +36,37 @@ MORNING_HOUR = 6
 """Hour at which a pause "until tomorrow" ends."""
 MIN_NIGHT = timedelta(hours=3)
 """A morning sooner than this still counts as tonight."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Settings that users change at run time; they survive restarts."""
+
+    private: bool = False
+    paused: bool = False
+    paused_until: datetime | None = None
+    """None while paused: until resumed."""
+    paused_minutes: float | None = None
+    """The requested duration; None for a pause without an end or until tomorrow."""
+    sensitivity: float | None = None
+    """Percent; None: never changed."""
+    manual_mood: Emotion | None = None
+    """The mood that a user has set."""
+    manual_until: datetime | None = None
+    policy: Policy | None = None
+    """None: as configured."""
+    bias: Bias = field(default_factory=Bias)
+    """Correction of the scores for this household."""
+    autoplay: bool | None = None
+    """None: as configured."""
+    volume: float | None = None
+    """Percent at which music starts; None: as configured."""
+
+    @property
+    def sensitivity_percent(self) -> float:
+        """The effective sensitivity, 0 to 100."""
+        return SENSITIVITY if self.sensitivity is None else self.sensitivity
+
 
 SETTINGS: Mapping[str, tuple[str, ...]] = {
     "privacy": ("private",),

@@ -25,9 +25,9 @@ from musicond.core.outcome import (
     Playback,
     PlayState,
     Recommendation,
-    Settings,
     Strategy,
 )
+from musicond.core.settings import Settings
 from musicond.errors import CatalogueError, CommandError, ListError, PlaybackError
 from musicond.runtime.inbox import InboxFull
 

@@ -11,7 +11,7 @@ import pytest
 from musicond.cli import main
 from musicond.config.user_settings import to_json
 from musicond.core.mood.bias import Bias
-from musicond.core.outcome import Settings
+from musicond.core.settings import Settings
 from musicond.library.catalogue import SqliteCatalogue
 from musicond.library.database import FILE_NAME
 from musicond.runtime.json_file import JsonFile, state_lock

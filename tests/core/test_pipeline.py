@@ -35,9 +35,10 @@ from musicond.core.models import (
 )
 from musicond.core.mood.bias import Bias
 from musicond.core.mood.tracker import MoodConfig
-from musicond.core.outcome import Recommendation, RecommendationContext, Settings
+from musicond.core.outcome import Recommendation, RecommendationContext
 from musicond.core.pipeline import Pipeline
 from musicond.core.recommend.recommender import Recommender
+from musicond.core.settings import Settings
 from musicond.errors import CatalogueError, CommandError
 
 if TYPE_CHECKING:

@@ -21,8 +21,17 @@ from musicond.core.commands import (
     SetVolume,
 )
 from musicond.core.models import Emotion, Policy
-from musicond.core.outcome import Settings
-from musicond.core.settings import MIN_NIGHT, MORNING_HOUR, SETTINGS, apply, changed_keys, expired, next_morning, reset
+from musicond.core.settings import (
+    MIN_NIGHT,
+    MORNING_HOUR,
+    SETTINGS,
+    Settings,
+    apply,
+    changed_keys,
+    expired,
+    next_morning,
+    reset,
+)
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MINUTES = st.floats(0.1, 10080)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from musicond.core.models import Box, Emotion, Faces, Mood, Track, Watching
-from musicond.core.outcome import AutoplayBlock, BlockReason, Outcome, Playback, Recommendation, Settings
+from musicond.core.outcome import AutoplayBlock, BlockReason, Outcome, Playback, Recommendation
+from musicond.core.settings import Settings
 from musicond.mqtt import payloads
 from musicond.mqtt.entities import available_entities
 from musicond.mqtt.publisher import BURST, GAP_S, REFILL_S, STEP, StatePublisher

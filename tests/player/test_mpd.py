@@ -18,7 +18,8 @@ import pytest
 
 from musicond.core.commands import Next, Play, SetVolume, Stop
 from musicond.core.models import Faces, Mood, Track, Watching
-from musicond.core.outcome import Outcome, PlayState, Recommendation, Settings
+from musicond.core.outcome import Outcome, PlayState, Recommendation
+from musicond.core.settings import Settings
 from musicond.errors import PlaybackError
 from musicond.player.events import PlaybackRules
 from musicond.player.mpd import MpdBackend

@@ -30,8 +30,7 @@ from musicond.core.commands import (
     WrongMood,
 )
 from musicond.core.models import Emotion, Faces, Mood, Policy, Verdict, Watching
-from musicond.core.outcome import Settings
-from musicond.core.settings import SETTINGS
+from musicond.core.settings import SETTINGS, Settings
 from musicond.errors import CatalogueError, CommandError, OutputError
 from musicond.runtime.inbox import InboxFull
 from musicond.web import api, requests, responses, static_files, streams

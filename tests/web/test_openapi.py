@@ -17,7 +17,8 @@ from schemathesis.specs.openapi.checks import response_schema_conformance, statu
 
 from musicond.core.models import Watching
 from musicond.core.mood.bias import Bias
-from musicond.core.outcome import Account, CalibrationProgress, Playback, PlayState, Settings
+from musicond.core.outcome import Account, CalibrationProgress, Playback, PlayState
+from musicond.core.settings import Settings
 from musicond.web import responses
 from musicond.web.openapi import document
 from musicond.web.responses import STATE

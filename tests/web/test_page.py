@@ -21,7 +21,8 @@ from musicond.core.commands import (
     WrongMood,
 )
 from musicond.core.models import Emotion, Mood, Policy, Track, Verdict, Watching
-from musicond.core.outcome import AutoplayBlock, BlockReason, PlayState, Recommendation, Settings
+from musicond.core.outcome import AutoplayBlock, BlockReason, PlayState, Recommendation
+from musicond.core.settings import Settings
 from tests.web.browser import PLAYING, SILENT, click, go, page, text
 from tests.web.conftest import HAPPY, NOON, Server, without_face
 

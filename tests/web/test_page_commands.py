@@ -10,7 +10,7 @@ import pytest
 
 from musicond.core.commands import Next, Pause, Rate, Resume, SetPrivacy, SetVolume, WrongMood
 from musicond.core.models import Emotion, Mood, Verdict
-from musicond.core.outcome import Settings
+from musicond.core.settings import Settings
 from tests.web.browser import PLAYING, SILENT, click, page, text
 from tests.web.conftest import HAPPY, Server
 from tests.web.frames import wait_for

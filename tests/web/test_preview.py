@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from musicond.core.models import Box, Faces, Mood, Watching
-from musicond.core.outcome import Settings
+from musicond.core.settings import Settings
 from musicond.web import streams
 from musicond.web.preview import MAX_VIEWERS, RATE, WIDTH, Preview, draw
 from tests.web.conftest import HAPPY, Server, make_server, without_face

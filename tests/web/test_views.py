@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from musicond.core.models import Emotion, Watching
-from musicond.core.outcome import Settings
+from musicond.core.settings import Settings
 from musicond.library.editor import CatalogueEditor
 from tests.web.browser import PLAYING, go, opened, text
 from tests.web.conftest import HAPPY, without_face

@@ -31,7 +31,7 @@ import math
 from dataclasses import dataclass, replace
 
 from musicond.core.models import EMOTIONS, Mood
-from musicond.core.outcome import SENSITIVITY
+from musicond.core.settings import SENSITIVITY
 
 UNSURE_DWELL = 3.0
 """Multiple of `dwell_s` for which the scores must fit no emotion before `unsure` is announced."""
