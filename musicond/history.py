@@ -80,7 +80,8 @@ class HistoryBook:
             }
         except (ValueError, AttributeError, TypeError):
             log.warning("%s was damaged; it is kept as %s.damaged", path, path.stem)
-            file.move_aside()
+            file.keep_copy()
+            path.unlink()
             return {}
 
     def _save(self, path: Path, days: Days) -> None:

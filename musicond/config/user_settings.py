@@ -21,11 +21,23 @@ log = logging.getLogger(__name__)
 
 
 def load_settings(file: JsonFile) -> Settings:
-    """Return the stored settings; after damage the camera stays closed until a person opens it."""
-    data = file.load(default={"private": True, "damaged": True})
+    """Return the stored settings; after damage the camera stays closed until a person opens it.
+
+    A damaged file is repaired on the disk. Raises StateDirError.
+    """
+    data = file.load({"private": True, "damaged": True}, salvage=True, plausible=_is_plausible)
     if data.get("damaged"):
         log.warning("%s was damaged: the camera stays closed; to watch again: musicond privacy off", file.path)
-    return from_json(data)
+    settings = from_json(data)
+    if not file.verified:
+        with suppress(OSError):  # `verified` stays false, and the daemon saves them again
+            file.save(to_json(settings))
+    return settings
+
+
+def _is_plausible(data: JsonObject) -> bool:
+    """Return whether an object without a checksum may be of an earlier version."""
+    return data.keys() <= FIELDS.keys() and isinstance(data.get("private", False), bool)
 
 
 def from_json(data: JsonObject) -> Settings:

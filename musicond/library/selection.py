@@ -77,7 +77,7 @@ class ListSelection:
         return tuple(names)
 
     def _chosen(self) -> ListNames:
-        return parse_selection(self._file.load(default={}))
+        return parse_selection(self._file.load({}, salvage=True))
 
 
 def parse_selection(stored: JsonObject) -> ListNames:

@@ -66,7 +66,7 @@ class PlayerStateFile:
         """Return the stored state in monotonic seconds of this boot; the default if it is unreadable or too old."""
         now = self._now()
         try:
-            data = self._file.read()
+            data = self._file.load({})
             then = Timestamp(str(data["boot"]), _seconds(data["at"]), datetime.fromisoformat(str(data["wall"])))
             passed_s = now.after_s(then)
             state = _parse(data, shift_s=now.at - passed_s - then.at, latest=now.at + MAX_AGE_S)

@@ -5,32 +5,61 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from hashlib import blake2b
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from musicond.errors import StateDirError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 JsonObject = dict[str, Any]
 
+CHECKSUM = "checksum"
+"""The last key of a saved object: 16 hexadecimal digits of BLAKE2b over the rest."""
+
+
+class DamagedFileError(ValueError):
+    """A file is not as it was saved; `readable` is the part that can be read, which nothing vouches for."""
+
+    def __init__(self, path: Path, readable: JsonObject | None = None) -> None:
+        super().__init__(f"{path} is damaged")
+        self.readable = readable or {}
+
 
 class JsonFile:
-    """A JSON object in a file, replaced as a whole: after a power cut it is the old or the new one."""
+    """A JSON object in a file, replaced as a whole: after a power cut it is the old or the new one.
+
+    It ends with a checksum. A file without one is of an earlier version.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.verified = False
+        """Whether the file is known to be as it was saved, or missing."""
 
-    def parse(self) -> JsonObject:
-        """Return the stored object, an empty one without a file; raise OSError, and ValueError for a damaged file."""
+    def parse(self, plausible: Callable[[JsonObject], bool] = lambda _: True) -> JsonObject:
+        """Return the stored object, an empty one without a file; raise OSError and DamagedFileError.
+
+        A file without a checksum is damaged unless its object is `plausible`.
+        """
+        self.verified = False
         try:
             data = json.loads(self.path.read_text("utf-8"))
         except FileNotFoundError:
+            self.verified = True
             return {}
+        except (ValueError, RecursionError):
+            raise DamagedFileError(self.path) from None
         if not isinstance(data, dict):
-            raise ValueError(f"{self.path} holds no object")  # noqa: TRY004 - damaged, as any other content
+            raise DamagedFileError(self.path)
+        checksum = data.pop(CHECKSUM, None)
+        self.verified = checksum == _checksum(data)
+        if not self.verified and (checksum is not None or not plausible(data)):
+            raise DamagedFileError(self.path, data)
         return data
 
     def read(self) -> JsonObject:
@@ -42,31 +71,46 @@ class JsonFile:
         except ValueError:
             raise StateDirError(f"{self.path} is damaged; the next start moves it aside and stays private") from None
 
-    def load(self, default: JsonObject) -> JsonObject:
-        """Return the stored object, for the daemon; move a damaged file aside and return `default`.
+    def load(
+        self, default: JsonObject, *, salvage: bool = False, plausible: Callable[[JsonObject], bool] = lambda _: True
+    ) -> JsonObject:
+        """Return the stored object, for the daemon; keep a copy of a damaged file and return `default`.
 
-        Raises StateDirError where the file can't be read or moved.
+        A file of an earlier version gets its checksum. With `salvage`, the readable values of a damaged file complete
+        `default`. Raises StateDirError where the file can't be read or copied.
         """
         try:
-            return self.parse()
+            data = self.parse(plausible)
+            if not self.verified:
+                with suppress(OSError):
+                    self.save(data)
+            return data  # noqa: TRY300 - the rest is for damage
         except OSError as exc:
             raise StateDirError(f"{self.path}: {exc.strerror}; make it readable for this user, or remove it") from None
-        except ValueError:
-            pass
+        except DamagedFileError as exc:
+            readable = exc.readable
         try:
-            self.move_aside()
+            self.keep_copy()
         except OSError as exc:
             raise StateDirError(f"{self.path} is damaged and can't be moved ({exc.strerror}); remove it") from None
-        return default
+        return readable | default if salvage else default
 
-    def move_aside(self) -> None:
-        """Rename a damaged file to NAME.damaged; raise OSError."""
-        self.path.replace(self.path.with_suffix(".damaged"))
+    def keep_copy(self) -> None:
+        """Keep a damaged file as NAME.damaged, NAME.2.damaged and so on, besides its own name; raise OSError."""
+        for number in count(1):
+            copy = self.path.with_suffix(".damaged" if number == 1 else f".{number}.damaged")
+            try:
+                copy.hardlink_to(self.path)
+            except FileExistsError:
+                if not copy.samefile(self.path):
+                    continue
+            return
 
     def save(self, data: Mapping[str, Any], *, mode: int = 0o600, sorted_lines: bool = False) -> None:
         """Store an object on the disk, in a file of the folder's owner, whoever saves it; raise OSError.
 
-        The umask is taken off `mode`; `sorted_lines` writes one value a line, in the order of the keys.
+        The umask is taken off `mode`; `sorted_lines` writes one value a line, in the order of the keys, for a file that
+        persons may edit: it gets no checksum.
         """
         new = self.path.with_suffix(".new")
         new.unlink(missing_ok=True)
@@ -75,7 +119,8 @@ class JsonFile:
             if os.geteuid() == 0:
                 owner = self.path.parent.stat()
                 os.fchown(number, owner.st_uid, owner.st_gid)
-            json.dump(data, out, sort_keys=sorted_lines, indent=0 if sorted_lines else None)
+            content = data if sorted_lines else {**data, CHECKSUM: _checksum(data)}
+            json.dump(content, out, sort_keys=sorted_lines, indent=0 if sorted_lines else None)
             out.flush()
             os.fsync(number)
         new.replace(self.path)
@@ -84,6 +129,11 @@ class JsonFile:
             os.fsync(folder)
         finally:
             os.close(folder)
+        self.verified = True
+
+
+def _checksum(data: Mapping[str, Any]) -> str:
+    return blake2b(json.dumps(data, sort_keys=True).encode("ascii"), digest_size=8).hexdigest()
 
 
 @contextmanager

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from calendar import monthrange
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING
@@ -53,9 +53,11 @@ class TokenFile:
     def load(self) -> Grant | None:
         """Return the stored grant; None where there is none or it is damaged."""
         try:
-            grant = Grant(**json.loads(self.path.read_text("utf-8")))
+            grant = Grant(**JsonFile(self.path).parse())
             _ = grant.expires_on
-        except (FileNotFoundError, ValueError, TypeError, OverflowError):
+        except (ValueError, TypeError, OverflowError):
+            with suppress(OSError):  # there may be no file
+                JsonFile(self.path).keep_copy()
             return None
         except OSError as exc:
             raise PlaybackError(f"{self.path}: {exc.strerror}; put sudo -u musicond before the command") from None

@@ -41,7 +41,25 @@ def test_a_damaged_file_is_kept_aside_and_told(tmp_path: Path, text: str) -> Non
     file.write_text(text)
     assert JsonFile(file).load({"damaged": True}) == {"damaged": True}
     assert (tmp_path / "settings.damaged").read_text() == text
+    assert JsonFile(file).load({"damaged": True}) == {"damaged": True}, "it stays until it is replaced"
+    JsonFile(file).save({})
     assert JsonFile(file).load({"damaged": True}) == {}
+    file.write_text("again")
+    JsonFile(file).load({})
+    JsonFile(file).load({})
+    copies = {copy.name: copy.read_text() for copy in tmp_path.glob("*.damaged")}
+    assert copies == {"settings.damaged": text, "settings.2.damaged": "again"}, "no copy is overwritten"
+
+
+def test_a_changed_value_is_damage_and_a_file_of_an_earlier_version_gets_its_checksum(tmp_path: Path) -> None:
+    file = JsonFile(tmp_path / "refresh.json")
+    file.path.write_text('{"done": 3}')
+    assert file.load({}) == {"done": 3}
+    assert file.verified
+    file.path.write_text(file.path.read_text().replace("3", "4", 1))
+    assert file.load({"done": 0, "mark": None}) == {"done": 0, "mark": None}
+    assert file.load({"mark": None}, salvage=True) == {"done": 4, "mark": None}
+    assert not file.verified
 
 
 def test_what_cannot_be_read_is_one_line(tmp_path: Path) -> None:
