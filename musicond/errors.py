@@ -2,21 +2,45 @@
 
 from __future__ import annotations
 
+import math
+import re
+
 UNAVAILABLE = 69
 """Exit code: something that is needed is not available."""
 CONFIG = 78
 """Exit code: the configuration or the model is wrong."""
 
 
+NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Halves of surrogates, which no encoding takes, and control characters but tab and line ends."""
+
+
+def clean_text(value: object) -> str:
+    """Return a value from outside as text, with U+FFFD for everything of NOT_TEXT."""
+    return NOT_TEXT.sub("\ufffd", str(value))
+
+
+def bounded_number(value: object, low: float, high: float) -> float | None:
+    """Return a number from text or JSON; None for anything else, and beyond its bounds."""
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]  # any value from outside
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return number if low <= number <= high else None  # which is false of NaN too
+
+
 def error_text(exc: BaseException) -> str:
     """Return an error in one line: the text of the operating system, the error's own text, or the name of its class."""
-    return getattr(exc, "strerror", None) or " ".join(str(exc).split()) or type(exc).__name__
+    return getattr(exc, "strerror", None) or clean_text(" ".join(str(exc).split())) or type(exc).__name__
 
 
 class MusicondError(Exception):
     """An error that a person can cause; its text is one line that says what, where and what to do."""
 
     exit_code = UNAVAILABLE
+
+    def __str__(self) -> str:
+        return clean_text(super().__str__())
 
 
 class SourceLost(MusicondError):  # noqa: N818 - a state of the source, not a bug

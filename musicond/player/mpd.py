@@ -10,12 +10,14 @@ from urllib.parse import unquote, urlsplit
 import mpd
 
 from musicond.core.models import PlayerStatus, Track
-from musicond.errors import PlaybackError, error_text
+from musicond.errors import PlaybackError, bounded_number, clean_text, error_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 TIMEOUT_S = 5.0
+LONGEST_S = 1e6
+"""A position or duration beyond it is no time."""
 
 
 class MpdBackend:
@@ -32,17 +34,16 @@ class MpdBackend:
         """Return the current status."""
         with self._connected() as client:
             status, song = client.status(), client.currentsong()
-        volume = int(status.get("volume", -1))
-        return PlayerStatus(
-            playing=status.get("state") == "play",
-            on_our_device=True,
-            item_ids=frozenset({_item_id(song)} if song.get("file") and status.get("state") != "stop" else ()),
-            track=_track(song),
-            elapsed_s=float(status.get("elapsed", 0.0)),
-            duration_s=float(status["duration"]) if "duration" in status else None,
-            device=f"mpd {self._address}",
-            volume=volume if volume >= 0 else None,
-        )
+            return PlayerStatus(
+                playing=status.get("state") == "play",
+                on_our_device=True,
+                item_ids=frozenset({_item_id(song)} if song.get("file") and status.get("state") != "stop" else ()),
+                track=_track(song),
+                elapsed_s=bounded_number(status.get("elapsed"), 0, LONGEST_S) or 0.0,
+                duration_s=bounded_number(status.get("duration"), 0, LONGEST_S),
+                device=f"mpd {self._address}",
+                volume=_volume(status),
+            )
 
     def play(self, tracks: Sequence[Track]) -> tuple[str, ...]:
         """Replace mpd's queue by those tracks that its library has, and play them; return their ids in the queue."""
@@ -75,7 +76,7 @@ class MpdBackend:
     def set_volume(self, percent: int) -> None:
         """Set the volume in percent; without a mixer, do nothing."""
         with self._connected() as client:
-            if int(client.status().get("volume", -1)) >= 0:
+            if _volume(client.status()) is not None:
                 client.setvol(percent)
 
     def get_account(self) -> None:
@@ -94,9 +95,11 @@ class MpdBackend:
         """Yield an open connection; raise PlaybackError for every error in the block."""
         try:
             yield self._connect()
+        except PlaybackError:
+            raise
         except mpd.CommandError as exc:
             raise PlaybackError(f"mpd at {self._address} refuses: {' '.join(str(exc).split())}") from None
-        except (mpd.MPDError, OSError, ValueError) as exc:
+        except Exception as exc:  # whatever mpd answers, and its library makes of it
             self.close()
             text = f"mpd at {self._address}: {error_text(exc)}; check that it runs, and mpd.host and mpd.port"
             raise PlaybackError(text) from None
@@ -123,16 +126,21 @@ def _item_id(song: dict[str, str]) -> str:
 
 
 def _track(song: dict[str, Any]) -> Track | None:
-    file = song.get("file")
-    if not file:
+    if not song.get("file"):
         return None
-    title, artist, album = (_first(song.get(tag)) for tag in ("title", "artist", "album"))
-    return Track(str(file), title or PurePath(str(file)).stem, artist, "", album)
+    title, artist, album, file = (_first(song.get(tag)) for tag in ("title", "artist", "album", "file"))
+    return Track(file, title or PurePath(file).stem, artist, "", album)
+
+
+def _volume(status: dict[str, Any]) -> int | None:
+    """Return the volume in percent; None without a mixer."""
+    volume = bounded_number(status.get("volume"), 0, 100)
+    return None if volume is None else round(volume)
 
 
 def _first(value: Any) -> str:
     """Return a tag's value, the first one where a file has several."""
-    return str((value[0] if value else "") if isinstance(value, list) else value or "")
+    return clean_text((value[0] if value else "") if isinstance(value, list) else value or "")
 
 
 def _find(client: Any, track: Track) -> str | None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from musicond.core.commands import Next
 from musicond.core.models import PlayerStatus, Watching
 from musicond.core.outcome import Playback, PlayState
-from musicond.errors import CommandError, PlaybackError
+from musicond.errors import CommandError, PlaybackError, error_text
 from musicond.player.backoff import Backoff
 from musicond.player.events import (
     ChangeVolume,
@@ -104,6 +104,7 @@ class Player:
 
     def start(self) -> None:
         """Start the thread; the backend need not be reachable."""
+        self._stopping = False
         self._thread = threading.Thread(target=self._run, name="playback", daemon=True)
         self._thread.start()
 
@@ -140,6 +141,10 @@ class Player:
             self._polled_at, self._account_changed = float("-inf"), True
             self._changed.notify_all()
 
+    def is_alive(self) -> bool:
+        """Return whether the thread runs as it should."""
+        return self._thread is None or self._thread.is_alive()
+
     def status(self) -> str:
         """Return one plain line, without a track's name."""
         now = self._playback
@@ -174,9 +179,20 @@ class Player:
             if self._state_file is not None:
                 self._state = self._state_file.load().resumed()
             while not self._stopping:
-                self._turn()
+                try:
+                    self._turn()
+                except Exception as exc:  # a bug of ours or of a library must not end playback for good
+                    self._report_bug(exc)
         finally:
             self._backend.close()
+
+    def _report_bug(self, exc: Exception) -> None:
+        """Show an unexpected error as a failure of the backend, which is retried with a backoff."""
+        if self._backoff.trouble is None:
+            log.error("playback failed", exc_info=exc)
+        self._fader.cancel()
+        self._backoff.failed(PlaybackError(f"an error of musicond ({error_text(exc)}); tried again by itself"))
+        self._playback = replace(self._playback, state=PlayState.UNAVAILABLE, trouble=self._backoff.trouble)
 
     def _turn(self) -> None:
         with self._changed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from musicond.core.models import PlayerStatus
-from musicond.errors import PlaybackError
+from musicond.errors import PlaybackError, bounded_number, clean_text
 from musicond.spotify.client import URI, as_dict, linked_uris, to_track
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class SpotifyBackend:
             track=to_track(item),
             elapsed_s=_seconds(playback.get("progress_ms")) or 0.0,
             duration_s=_seconds(item.get("duration_ms")),
-            device=str(device.get("name") or "") or None,
+            device=clean_text(device.get("name") or "") or None,
             volume=_volume(device) if on_our_device else None,
         )
 
@@ -122,9 +122,10 @@ def is_usable(device: Mapping[str, Any]) -> bool:
 
 
 def _seconds(milliseconds: object) -> float | None:
-    return milliseconds / 1000 if isinstance(milliseconds, int | float) and milliseconds >= 0 else None
+    value = bounded_number(milliseconds, 0, 1e9)
+    return None if value is None else value / 1000
 
 
 def _volume(device: Mapping[str, Any]) -> int | None:
-    percent = device.get("volume_percent")
-    return percent if device.get("supports_volume") is not False and isinstance(percent, int) else None
+    percent = bounded_number(device.get("volume_percent"), 0, 100)
+    return None if percent is None or device.get("supports_volume") is False else round(percent)

@@ -9,7 +9,7 @@ import spotipy
 from spotipy.exceptions import SpotifyException
 
 from musicond.core.models import Song, Track
-from musicond.errors import PlaybackError
+from musicond.errors import PlaybackError, clean_text
 from musicond.spotify import auth as auth_module
 from musicond.spotify.auth import TIMEOUT_S
 from musicond.spotify.http import SIGN_IN, DeadlineSession, api_error, network_error
@@ -45,7 +45,7 @@ class SpotifyClient:
         """Return the name of the signed-in user."""
         user = self._call(self._api.current_user)
         name = user.get("display_name") or user.get("id")
-        return None if name is None else str(name)
+        return None if name is None else clean_text(name)
 
     def devices(self) -> list[dict[str, Any]]:
         """Return the visible devices."""
@@ -154,9 +154,10 @@ def to_track(item: Mapping[str, Any]) -> Track | None:
         return None
     uri = str(item.get("uri") or "")
     link = f"https://open.spotify.com/track/{uri.removeprefix(URI)}" if uri.startswith(URI) else ""
-    artists = (str(artist.get("name") or "") for artist in _as_dicts(item.get("artists")))
+    artists = (clean_text(artist.get("name") or "") for artist in _as_dicts(item.get("artists")))
     artist = next(filter(None, artists), "unknown artist")
-    return Track(uri, str(item["name"]), artist, link, str(as_dict(item.get("album")).get("name") or ""))
+    album = clean_text(as_dict(item.get("album")).get("name") or "")
+    return Track(clean_text(uri), clean_text(item["name"]), artist, clean_text(link), album)
 
 
 def linked_uris(item: Mapping[str, Any]) -> set[str]:

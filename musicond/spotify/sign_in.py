@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-from musicond.errors import CommandError, ListError, PlaybackError
+from musicond.errors import CommandError, ListError, PlaybackError, clean_text
 from musicond.spotify.auth import TOKEN_ERRORS, build_pkce
 from musicond.spotify.backend import is_usable
 from musicond.spotify.client import SpotifyClient
@@ -106,7 +106,7 @@ class SignIn:
         return {
             "devices": [
                 {
-                    "name": str(device.get("name") or ""),
+                    "name": clean_text(device.get("name") or ""),
                     "type": str(device.get("type") or ""),
                     "active": device.get("is_active") is True,
                     "restricted": device.get("is_restricted") is True,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import shutil
 import socket
+import socketserver
 import struct
 import subprocess
 import threading
@@ -17,7 +19,7 @@ import mpd
 import pytest
 
 from musicond.core.commands import Next, Play, SetVolume, Stop
-from musicond.core.models import Faces, Mood, Track, Watching
+from musicond.core.models import Faces, Mood, PlayerStatus, Track, Watching
 from musicond.core.outcome import Outcome, PlayState, Recommendation
 from musicond.core.settings import Settings
 from musicond.errors import PlaybackError
@@ -124,13 +126,17 @@ class Room:
             )
         )
 
-    def until(self, true: Callable[[], bool], seconds: float = 30.0) -> bool:
-        end = time.monotonic() + seconds
-        while not true():
-            if time.monotonic() > end:
-                return False
-            threading.Event().wait(0.02)
-        return True
+    def until(self, true: Callable[[], bool]) -> bool:
+        return wait_until(true)
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 30.0) -> bool:
+    end = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > end:
+            return False
+        threading.Event().wait(0.02)
+    return True
 
 
 @pytest.fixture
@@ -222,3 +228,105 @@ def test_songs_that_it_does_not_have_are_told(library: Library) -> None:
     backend.close()
     with pytest.raises(PlaybackError, match=r"mpd\.host"):
         MpdBackend("127.0.0.1", free_port()).get_status()
+
+
+class FakeMpd(socketserver.ThreadingTCPServer):
+    """Speaks mpd's protocol with the lines of `answers`, by command."""
+
+    allow_reuse_address = daemon_threads = True
+
+    def __init__(self, answers: dict[str, str]) -> None:
+        self.answers = answers
+        super().__init__(("127.0.0.1", 0), FakeMpdConnection)
+
+
+class FakeMpdConnection(socketserver.StreamRequestHandler):
+    """One client."""
+
+    server: FakeMpd
+
+    def handle(self) -> None:
+        self.wfile.write(b"OK MPD 0.23.5\n")
+        for line in self.rfile:
+            answer = self.server.answers.get(line.decode().strip().partition(" ")[0], "")
+            self.wfile.write(f"{answer}OK\n".encode("utf-8", "surrogateescape"))
+
+
+@pytest.fixture
+def fake_mpd() -> Iterator[FakeMpd]:
+    with FakeMpd({}) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        "volume: loud\nelapsed: abc\nduration: nan\n",
+        "volume: 900\nelapsed: -1\nduration: inf\n",
+        "volume: -1\n",
+        "volume: 10\nvolume: 20\nelapsed: 1\nelapsed: 2\nstate: play\nstate: stop\n",
+        "",
+    ],
+)
+def test_odd_values_of_mpd_count_as_unknown(fake_mpd: FakeMpd, status: str) -> None:
+    song = "file: a\nfile: b\ntitle: x\x07\ntitle: y\nartist: \x1b[31m\n"
+    fake_mpd.answers |= {"status": status, "currentsong": song}
+    backend = MpdBackend("127.0.0.1", int(fake_mpd.server_address[1]))
+    answer = backend.get_status()
+    assert (answer.volume, answer.elapsed_s, answer.duration_s) == (None, 0.0, None)
+    assert answer.track is not None
+    assert (answer.track.track_id, answer.track.title, answer.track.artist) == ("a", "x\ufffd", "\ufffd[31m")
+    backend.set_volume(20)
+    backend.close()
+
+
+@pytest.mark.parametrize("answer", ["no colon\n", "x\udcff: y\n", "\x00\n" * 9, "ACK\n", "ACK [5@0] {} x\n"])
+def test_what_is_no_answer_of_mpd_is_a_trouble_and_never_ends_the_thread(fake_mpd: FakeMpd, answer: str) -> None:
+    backend = MpdBackend("127.0.0.1", int(fake_mpd.server_address[1]))
+    player = Player(backend, PlaybackRules(), PlayerConfig(autoplay=False))
+    fake_mpd.answers |= dict.fromkeys(("status", "currentsong", "find", "addid"), answer)
+    for action in (backend.get_status, backend.pause, lambda: backend.play([Track("file:/a", "x", "y", "")])):
+        with contextlib.suppress(PlaybackError):
+            action()
+    player.start()
+    player.wake()
+    assert wait_until(lambda: player.get_playback().trouble is not None)
+    assert player.is_alive()
+    fake_mpd.answers.clear()
+    player.wake()
+    assert wait_until(lambda: player.get_playback().trouble is None)
+    player.stop()
+
+
+class BrokenBackend:
+    """A backend with a bug in one method at a time."""
+
+    name = "broken"
+
+    def __init__(self) -> None:
+        self.broken = ""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name == self.broken:
+            raise KeyError("bug")
+        return lambda *_: {"get_status": PlayerStatus()}.get(name)
+
+
+@pytest.mark.parametrize("method", ["get_status", "get_account"])
+def test_a_bug_of_a_backend_is_shown_and_playback_goes_on(method: str, caplog: pytest.LogCaptureFixture) -> None:
+    backend: Any = BrokenBackend()
+    backend.broken = method
+    player = Player(backend, PlaybackRules(), PlayerConfig(autoplay=False))
+    player.start()
+    assert wait_until(lambda: "an error of musicond" in str(player.get_playback().trouble))
+    assert player.get_playback().state is PlayState.UNAVAILABLE
+    backend.broken = ""
+    player.wake()
+    assert wait_until(lambda: player.get_playback().state is PlayState.STOPPED or not player.is_alive())
+    assert player.is_alive()
+    assert caplog.text.count("Traceback") == 1
+    player.stop()
