@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from musicond.errors import CatalogueError, ListError
+from musicond.errors import CatalogueError, ListError, error_text
 from musicond.library.actions import parse_emotion, run
 from musicond.library.database import BACKUP, back_up, sqlite_errors
 from musicond.library.editor import CatalogueEditor
@@ -69,11 +69,9 @@ class LibraryMaintenance:
         """Actions that need the daemon's state; the others are those of actions.py."""
 
     def tick(self) -> None:
-        """Refresh if it is due, requested or was interrupted; back up a changed catalogue."""
+        """Refresh if it is due, requested or was interrupted."""
         if self._requested or self._was_interrupted() or self.is_due():
-            self._requested = False
             self.refresh()
-        self._back_up()
 
     def reconfigure(self, wanted: Mapping[Emotion, Sequence[str]], schedule: Schedule) -> None:
         """Use another configuration from now on."""
@@ -89,29 +87,35 @@ class LibraryMaintenance:
 
     def refresh(self, on_list_done: Callable[[Refresh], None] = lambda _: None) -> RefreshReport | None:
         """Refresh all lists, or the rest of those of an interrupted refresh; return None if it is interrupted."""
-        refresh, state = self._new_refresh(), self._state()
+        self._failed_at = None
+        try:
+            report = self._run_refresh(on_list_done)
+        except RefreshCancelledError:
+            return None
+        except Exception as exc:  # a bug, too, must leave an answer and the next refresh
+            expected = isinstance(exc, CatalogueError | OSError)
+            log.warning("the catalogue was not refreshed: %s; tried again in an hour", exc, exc_info=not expected)
+            self._failed_at, self._report, self._requested = time.monotonic(), {"error": error_text(exc)}, False
+            return None
+        finally:
+            self._running = None
+        self._again_at = None if report.again_s is None else time.monotonic() + report.again_s
+        self._report = report.to_json()
+        remedy = "; musicond catalogue refresh names them" if report.errors else ""
+        log.log(logging.WARNING if report.errors else logging.INFO, "refreshed: %s%s", report.summary(), remedy)
+        return report
+
+    def _run_refresh(self, on_list_done: Callable[[Refresh], None]) -> RefreshReport:
+        self._running = refresh = self._new_refresh()
+        self._requested, state = False, self._state()
         first = int(state.get("done") or 0) if state.get("mark") == refresh.mark else 0
-        self._running, self._failed_at = refresh, None
 
         def save(count: int) -> None:
             self._save({**state, "done": count, "mark": refresh.mark})
             on_list_done(refresh)
 
-        try:
-            report = refresh.run(self._path, first=first, on_list_done=save)
-        except RefreshCancelledError:
-            return None
-        except (CatalogueError, OSError) as exc:
-            log.warning("the catalogue was not refreshed: %s; tried again in an hour", exc)
-            self._failed_at, self._report = time.monotonic(), {"error": str(exc)}
-            return None
-        finally:
-            self._running = None
+        report = refresh.run(self._path, first=first, on_list_done=save)
         self._save({"refreshed": self._now().isoformat(), "done": None, "mark": None})
-        self._again_at = None if report.again_s is None else time.monotonic() + report.again_s
-        self._report = report.to_json()
-        remedy = "; musicond catalogue refresh names them" if report.errors else ""
-        log.log(logging.WARNING if report.errors else logging.INFO, "refreshed: %s%s", report.summary(), remedy)
         return report
 
     def run_action(self, action: str, arguments: Mapping[str, Any]) -> JsonObject:
@@ -165,7 +169,7 @@ class LibraryMaintenance:
         except OSError as exc:
             raise CatalogueError(f"{self._file.path}: {exc.strerror}; make room on the disk") from None
 
-    def _back_up(self) -> None:
+    def back_up(self) -> None:
         """Copy the catalogue once a week if it has changed since."""
         target = self._path.with_name(BACKUP)
         try:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from zlib import crc32
 
 from musicond.config.schema import SEARCH, SPOTIFY
-from musicond.errors import ListError
+from musicond.errors import CatalogueError, ListError, error_text
 from musicond.library.audio_files import TagCache
 from musicond.library.database import sqlite_errors
 from musicond.library.editor import OWN, CatalogueEditor, ListChange
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from musicond.core.models import Emotion, Song
     from musicond.core.ports import ListSource
     from musicond.library.sources import SourceBuilders
+
+log = logging.getLogger(__name__)
 
 MOST_SONGS = 50_000
 """Of one list."""
@@ -136,6 +139,11 @@ class Refresh:
                 self._has_songs[emotion, name] = False
             if exc.wait_s is not None:
                 self._report.again_s = max(exc.wait_s, self._report.again_s or 0.0)
+        except (RefreshCancelledError, CatalogueError):
+            raise
+        except Exception as exc:  # a source that breaks its library must not keep the other lists from being read
+            log.exception("a list could not be read")
+            self._report.errors.append(f"{name}: {error_text(exc)}; the list stays as it was")
 
     def _is_needed(self, emotion: Emotion, name: str) -> bool:
         names = [name for name in self._wanted[emotion] if name.startswith(SPOTIFY) and not _is_search(name)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import wave
@@ -337,6 +338,36 @@ def test_a_refresh_that_fails_as_a_whole_is_told_and_tried_later(
     assert "error" in str(maintenance.run_action("progress", {}))
 
 
+class BrokenList:
+    """A list whose library fails in an unexpected way."""
+
+    uri = None
+
+    def tracks(self) -> Iterator[Song]:
+        raise IndexError("bug")
+
+
+def test_a_list_that_breaks_its_reader_keeps_no_other_from_being_read(tmp_path: Path) -> None:
+    wanted = {Emotion.HAPPY: ("broken:1",), Emotion.SAD: ("starter",)}
+    report = Refresh(wanted, {"broken": lambda *_: BrokenList()}).run(tmp_path / "c.sqlite")
+    assert report.errors == ["broken:1: bug; the list stays as it was"]
+    with CatalogueEditor.open(tmp_path / "c.sqlite") as editor:
+        assert len(editor.entries(Emotion.HAPPY)) == len(editor.entries(Emotion.SAD)) == 25
+
+
+@pytest.mark.parametrize("name", ["refresh.json", "lists.json"])
+def test_a_refresh_that_was_asked_for_ends_with_a_report_whatever_happens(tmp_path: Path, name: str) -> None:
+    library = LibraryFixture(tmp_path, "never")
+    maintenance = library.maintenance()
+    (library.state / name).mkdir()
+    maintenance.run_action("refresh", {})
+    with contextlib.suppress(Exception):
+        maintenance.tick()
+    progress = maintenance.run_action("progress", {})
+    assert not progress["running"]
+    assert "error" in str(progress["report"])
+
+
 def test_a_list_of_too_many_songs_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_SONGS", 24)
     refresh = Refresh({Emotion.SAD: ("starter",)})
@@ -357,13 +388,13 @@ def test_stopping_keeps_the_tags_that_were_read(tmp_path: Path) -> None:
 def test_the_catalogue_is_backed_up_once_a_week_if_it_changed(tmp_path: Path) -> None:
     library = LibraryFixture(tmp_path, "never")
     maintenance, backup = library.maintenance(), library.state / BACKUP
-    maintenance.tick()
+    maintenance.back_up()
     first = backup.stat().st_mtime_ns
-    maintenance.tick()
+    maintenance.back_up()
     assert backup.stat().st_mtime_ns == first
     old = first / 1e9 - 8 * 86400
     os.utime(backup, (old, old))
-    maintenance.tick()
+    maintenance.back_up()
     assert backup.stat().st_mtime > old
     with CatalogueEditor.open(backup, read_only=True) as lists:
         assert len(lists.entries()) == 175
