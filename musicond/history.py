@@ -112,6 +112,10 @@ class HistoryOutput:
     def start(self) -> None:
         """Do nothing."""
 
+    def is_alive(self) -> bool:
+        """Return True: it has no thread."""
+        return True
+
     def accept(self, outcome: Outcome) -> None:
         """Count the time since the last outcome for its mood."""
         last, self._last = self._last, outcome

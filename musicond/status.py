@@ -36,6 +36,10 @@ class StatusOutput:
     def start(self) -> None:
         """Do nothing."""
 
+    def is_alive(self) -> bool:
+        """Return True: it has no thread."""
+        return True
+
     def accept(self, outcome: Outcome) -> None:
         """Log the changes since the last outcome."""
         if outcome.watching is not self._watching:

@@ -38,7 +38,7 @@ from musicond.mqtt.output import MqttOutput, node_id
 from musicond.runtime import health
 from musicond.runtime.inbox import Inbox
 from musicond.runtime.json_file import JsonFile, state_lock
-from musicond.runtime.supervisor import Supervisor
+from musicond.runtime.supervisor import ServiceMonitor, Supervisor
 from musicond.runtime.systemd import Notifier
 from musicond.runtime.worker import Worker
 from musicond.status import StatusOutput
@@ -90,19 +90,21 @@ def build(config: Config, read_again: Callable[[], Config], examine: Callable[[]
         player = build_player(config, folder, spotify, lambda: inbox.put(Next()))
         controller = Controller(pipeline, frame_rate(config), settings_file, player, preview)
         outputs: list[Output] = []
+        running: list[Service] = []
+        monitor = ServiceMonitor(running)
         loop = WatchLoop(
             source,
             controller,
             inbox,
             emit=lambda outcome: _emit(outputs, outcome),
-            beat=notifier.beat,
+            beat=lambda: notifier.beat() if monitor.is_watching else None,
             max_wait_s=(notifier.watchdog_s or 60) / 4,
         )
         periodic: list[Callable[[], None]] = []
         worker = Worker(periodic)
         services: list[Service] = [worker]
         maintenance = build_maintenance(config, folder, worker.should_stop, spotify)
-        periodic.append(maintenance.tick)
+        periodic += [maintenance.tick, maintenance.back_up]
         book, history_output = _history(config, folder)
         if history_output is not None:
             periodic.append(history_output.tick)
@@ -116,20 +118,19 @@ def build(config: Config, read_again: Callable[[], Config], examine: Callable[[]
 
         def get_page_health() -> dict[str, object]:
             names = {"name": config.device.name, "model": model_path(config).name}
-            return {**names, **get_health(), "outputs": {output.name: output.status() for output in outputs}}
+            problems = [problem for problem in (monitor.trouble, worker.trouble) if problem]
+            statuses = {output.name: output.status() for output in outputs}
+            return {**names, **get_health(), "outputs": statuses, "problems": problems}
 
         page = build_page(config, inbox.put, get_page_health, endpoints, preview)
         mqtt = _mqtt(config, inbox.put, get_health, controller) if config.mqtt.host else None
         optional = (StatusOutput(notifier.status), CatalogueFlusher(catalogue), history_output, player, page, mqtt)
         outputs += [output for output in optional if output is not None]
+        running += [*outputs, *services]
         reload = reloader(
             config, read_again, inbox, lambda new: _apply_config(new, pipeline, controller, maintenance, player)
         )
-        yield App(
-            Supervisor(
-                [*outputs, *services], loop, notifier, lambda: log.info("ready; the page is %s", page.address), reload
-            )
-        )
+        yield App(Supervisor(monitor, loop, notifier, lambda: log.info("ready; the page is %s", page.address), reload))
 
 
 def build_maintenance(

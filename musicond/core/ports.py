@@ -179,6 +179,9 @@ class Output(Protocol):
     def accept(self, outcome: Outcome) -> None:
         """Accept an outcome. Returns without waiting and never raises."""
 
+    def is_alive(self) -> bool:
+        """Return whether its thread runs as it should; True without a thread."""
+
     def status(self) -> str:
         """Return one plain line, such as "connected to mqtt.local:1883"."""
 

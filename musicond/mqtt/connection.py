@@ -24,7 +24,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from musicond.errors import OutputError
+from musicond.errors import OutputError, error_text
 from musicond.mqtt.connection_status import ConnectionStatus, failure_text
 
 if TYPE_CHECKING:
@@ -159,6 +159,8 @@ class Connection:
         """The broker has a session of this process, which a new connection may resume."""
         self._reason: str | None = None
         """The broker's own reason for the end of the connection."""
+        self._bug: str | None = None
+        """The last unexpected error, which is logged once."""
         self._status = ConnectionStatus(self._address, self._timing.steady_s)
 
     @property
@@ -173,11 +175,16 @@ class Connection:
         except ValueError as exc:
             raise OutputError(f"mqtt.host: {self._settings.host}: {exc}; correct it") from None
         self._tls = tls_context(self._settings) if self._settings.tls else None
+        self._stopping.clear()
         self._wake_receiver, self._wake_sender = socket.socketpair()
         self._wake_sender.setblocking(False)  # noqa: FBT003 - the standard library's form
         self._client = self._make_client()
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
         self._thread.start()
+
+    def is_alive(self) -> bool:
+        """Return whether the thread runs as it should."""
+        return self._thread is None or self._thread.is_alive()
 
     def wake(self) -> None:
         """Make the thread call `on_tick` now, from any thread, without waiting or raising."""
@@ -240,9 +247,11 @@ class Connection:
                 self._serve()
             except OSError as exc:
                 self._status.disconnected(failure_text(exc))
-            except Exception:  # a bug must not end the connection for good
-                log.exception("the connection to the broker failed")
-                self._status.disconnected("an error of musicond")
+            except Exception as exc:  # a bug must not end the connection for good
+                if (text := error_text(exc)) != self._bug:
+                    log.exception("the connection to the broker failed")
+                self._bug = text
+                self._status.disconnected(f"an error of musicond ({text})")
             self._close()
             if self._connected:
                 self._connected = False

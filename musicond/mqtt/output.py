@@ -7,6 +7,7 @@ made from the latest outcome, so nothing stale is queued.
 from __future__ import annotations
 
 import json
+import logging
 import re
 import socket
 import time
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from musicond.core.commands import Command
     from musicond.core.outcome import Outcome
     from musicond.mqtt.connection import Timing
+
+log = logging.getLogger(__name__)
 
 HEALTH_S = 300.0
 FIRST_HEALTH_S = 60.0
@@ -101,10 +104,16 @@ class MqttOutput:
         }
         """Topics that the broker may have retained from another configuration, say one with a player."""
         self._health_at = 0.0
+        self._has_bug = False
+        """Whether the last outcome could not be published as a whole."""
 
     def start(self) -> None:
         """Start to connect; raise OutputError for an impossible address or certificate."""
         self._connection.start()
+
+    def is_alive(self) -> bool:
+        """Return whether the connection's thread runs as it should."""
+        return self._connection.is_alive()
 
     def accept(self, outcome: Outcome) -> None:
         """Replace the latest outcome, which may never be published."""
@@ -177,8 +186,14 @@ class MqttOutput:
         first = self._published is None
         if outcome is not self._published:
             self._published = outcome
-            for topic, payload in self._publisher.pending(outcome):
-                self._send(topic, payload)
+            try:
+                for topic, payload in self._publisher.pending(outcome):
+                    self._send(topic, payload)
+                self._has_bug = False
+            except Exception:  # a state that can't be a payload must not keep the device offline
+                if not self._has_bug:
+                    log.exception("MQTT: a state could not be published")
+                self._has_bug = True
         while self._changes:
             event = payloads.event(self._changes.popleft())
             if event is not None:

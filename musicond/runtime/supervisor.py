@@ -1,4 +1,4 @@
-"""Starts the services in order, waits for a signal or a crash, and stops them in reverse order."""
+"""Starts the services in order, restarts those whose thread has ended, and stops them in reverse order at a signal."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import threading
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
+
+from musicond.errors import MusicondError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,6 +30,12 @@ OPEN_DEADLINE_S = 20.0
 END_S = 1.5
 """From the signal to the end; the watch thread may use the rest of it to finish its turn."""
 MIN_JOIN_S = 0.2
+RESTART_S = (1.0, 5.0, 30.0, 120.0)
+"""Waits before a service whose thread has ended is started again; the last one repeats."""
+STEADY_S = 300.0
+"""A service that runs this long again is well."""
+STALL_S = 20.0
+"""The watchdog is fed no longer once the services were not checked for this long."""
 WATCH_ENDED = b"\0"
 """Written by the watch thread into the pipe of the signals; no signal has this number."""
 
@@ -44,6 +52,54 @@ class Service(Protocol):
 
     def stop(self) -> None:
         """Stop; may be called twice."""
+
+    def is_alive(self) -> bool:
+        """Return whether its thread runs as it should; true without a thread."""
+
+
+class ServiceMonitor:
+    """Starts services again whose thread has ended, with a backoff; for the main thread, but for the properties."""
+
+    def __init__(self, services: Sequence[Service], clock: Callable[[], float] = time.monotonic) -> None:
+        self.services, self._clock = services, clock
+        self._stopped: set[str] = set()
+        """Services that could not be started again."""
+        self._failures: dict[str, tuple[int, float]] = {}
+        """Of each service that has ended: how often, and when it is due to be started again, or counts as well."""
+        self._checked_at = clock()
+
+    @property
+    def trouble(self) -> str | None:
+        """Which threads have ended lately; None while all is well."""
+        names = ", ".join(tuple(self._failures))
+        return f"ended unexpectedly and started again: {names}; see the journal" if names else None
+
+    @property
+    def is_watching(self) -> bool:
+        """Whether the services are being checked: only then may the watchdog be fed."""
+        return self._clock() - self._checked_at < STALL_S
+
+    def check(self) -> None:
+        """Start the services again that are due."""
+        for service in self.services:
+            count, due_at = self._failures.get(service.name, (0, 0.0))
+            if service.is_alive() and service.name not in self._stopped:
+                if count and self._clock() >= due_at + STEADY_S:
+                    del self._failures[service.name]
+            elif count == 0 or self._clock() >= due_at:
+                self._restart(service, count)
+        self._checked_at = self._clock()
+
+    def _restart(self, service: Service, count: int) -> None:
+        log.error("the thread of %s has ended unexpectedly; it is started again", service.name)
+        self._failures[service.name] = count + 1, self._clock() + RESTART_S[min(count, len(RESTART_S) - 1)]
+        self._stopped.add(service.name)
+        try:
+            service.stop()
+            service.start()
+            self._stopped.discard(service.name)
+        except (MusicondError, OSError) as exc:
+            log.warning("%s can't be started: %s", service.name, exc)
 
 
 class Loop(Protocol):
@@ -63,13 +119,13 @@ class Supervisor:
 
     def __init__(
         self,
-        services: Sequence[Service],
+        monitor: ServiceMonitor,
         loop: Loop,
         notifier: Notifier,
         ready: Callable[[], None],
         reload: Callable[[], None],
     ) -> None:
-        self._services, self._loop, self._notifier, self._ready, self._reload = services, loop, notifier, ready, reload
+        self._monitor, self._loop, self._notifier, self._ready, self._reload = monitor, loop, notifier, ready, reload
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._crashed = False
         self._thread = threading.Thread(target=self._watch, name="watch", daemon=True)
@@ -81,7 +137,7 @@ class Supervisor:
             signal.signal(number, self._signalled)
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
         try:
-            for service in self._services:
+            for service in self._monitor.services:
                 started.append(service)
                 service.start()
             self._thread.start()
@@ -112,6 +168,7 @@ class Supervisor:
                 self._notifier.reloading()
                 self._reload()
                 self._notifier.ready()
+            self._monitor.check()
             since = self._loop.opening_since
             if since is not None and time.monotonic() - since > OPEN_DEADLINE_S:
                 log.error(

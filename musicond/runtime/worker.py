@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
+
+from musicond.errors import error_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,6 +22,8 @@ T = TypeVar("T")
 PERIOD_S = 60.0
 JOIN_S = 1.0
 MAX_WAITING = 16
+RETRY_S = (60.0, 300.0, 1800.0, 3600.0)
+"""Waits before a periodic task that failed is run again; the last one repeats."""
 
 
 class Worker:
@@ -35,12 +40,24 @@ class Worker:
         self._queue: queue.Queue[Callable[[], None]] = queue.Queue(MAX_WAITING)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self._broken: set[Callable[[], None]] = set()
+        self._failures: dict[Callable[[], None], tuple[int, float, str]] = {}
+        """Of each periodic task that failed: how often in a row, when it is due again, and its error."""
 
     def start(self) -> None:
         """Start the thread."""
+        self._stopping.clear()
         self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
         self._thread.start()
+
+    def is_alive(self) -> bool:
+        """Return whether the thread runs as it should."""
+        return self._thread is None or self._thread.is_alive()
+
+    @property
+    def trouble(self) -> str | None:
+        """The errors of the periodic tasks that failed; None while all is well."""
+        errors = [error for *_, error in tuple(self._failures.values())]
+        return f"a regular job failed and is tried again: {'; '.join(errors)}" if errors else None
 
     def submit(self, job: Callable[[], T]) -> Future[T]:
         """Queue a job; its future fails with queue.Full where too many wait."""
@@ -88,10 +105,16 @@ class Worker:
 
     def _run_periodic(self) -> None:
         for task in self._periodic:
-            if task in self._broken:
+            count, retry_at, _ = self._failures.get(task, (0, 0.0, ""))
+            if time.monotonic() < retry_at:
                 continue
             try:
                 task()
-            except Exception:  # a bug: logged once with its traceback, and the others go on
-                log.exception("a regular job failed")
-                self._broken.add(task)
+            except Exception as exc:  # a bug: logged once with its traceback, and the others go on
+                if count == 0:
+                    log.exception("a regular job failed")
+                wait_s = RETRY_S[min(count, len(RETRY_S) - 1)]
+                self._failures[task] = count + 1, time.monotonic() + wait_s, error_text(exc)
+            else:
+                if self._failures.pop(task, None):
+                    log.info("a regular job works again")

@@ -105,7 +105,7 @@ _FIRST = Outcome(
 
 
 def health_error(outcome: Outcome | None, age_s: float, health: Mapping[str, object]) -> str | None:
-    """Return why frames that are wanted are not analysed; None while all is well.
+    """Return why frames that are wanted are not analysed, or what else fails; None while all is well.
 
     `age_s` is the time since the outcome came. Private and paused are well: no frames are wanted.
     """
@@ -115,7 +115,8 @@ def health_error(outcome: Outcome | None, age_s: float, health: Mapping[str, obj
         return f"the watch loop has told nothing for {age_s:.0f} s"
     if outcome.watching is Watching.NO_CAMERA:
         return f"no camera: {health.get('trouble') or 'see musicond doctor'}"
-    return None
+    problems = health.get("problems")
+    return "; ".join(map(str, problems)) if isinstance(problems, list) and problems else None
 
 
 JSON = "application/json"

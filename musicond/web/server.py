@@ -85,6 +85,10 @@ class WebOutput:
         self._thread.start()
         ready.result()
 
+    def is_alive(self) -> bool:
+        """Return whether the thread runs as it should."""
+        return self._thread is None or self._thread.is_alive()
+
     def accept(self, outcome: Outcome) -> None:
         """Show this outcome from now on."""
         self._latest.set(outcome)

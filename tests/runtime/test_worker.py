@@ -50,19 +50,32 @@ def test_periodic_tasks_run_at_the_start_after_each_job_and_in_time(workers: lis
         assert ticking.acquire(timeout=WAIT_S)
 
 
-def test_a_bug_in_a_task_is_logged_once_and_the_others_go_on(
-    workers: list[Worker], caplog: pytest.LogCaptureFixture
+def test_a_bug_in_a_task_is_logged_once_and_shown_and_the_task_runs_again_later(
+    workers: list[Worker], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    caplog.set_level("INFO")
+    monkeypatch.setattr(worker_module, "RETRY_S", (0.05, 0.1))
+    mended = threading.Event()
     times = threading.Semaphore(0)
 
     def broken() -> None:
-        raise KeyError("bug")
+        if not mended.is_set():
+            raise KeyError("bug")
 
-    started(workers, broken, times.release, period_s=0.01)
+    worker = started(workers, broken, times.release, period_s=0.01)
     for _ in range(3):
         assert times.acquire(timeout=WAIT_S)
     assert caplog.text.count("a regular job failed") == 1
     assert "KeyError: 'bug'" in caplog.text
+    assert "tried again: 'bug'" in str(worker.trouble)
+    assert worker.is_alive()
+    mended.set()
+    for _ in range(100):
+        assert times.acquire(timeout=WAIT_S)
+        if worker.trouble is None:
+            break
+    assert str(worker.trouble) == "None"
+    assert "works again" in caplog.text
 
 
 def test_a_long_job_lets_others_run_and_ends_when_asked(workers: list[Worker]) -> None:

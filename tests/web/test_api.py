@@ -336,6 +336,13 @@ def test_healthz_tells_of_a_stuck_loop() -> None:
     assert "told nothing" in str(responses.health_error(HAPPY, responses.STALE_S + 1, {}))
 
 
+def test_healthz_tells_of_threads_and_jobs_that_fail() -> None:
+    assert responses.health_error(HAPPY, 0, {"problems": []}) is None
+    assert responses.health_error(HAPPY, 0, {"problems": ["playback ended", "a job failed"]}) == (
+        "playback ended; a job failed"
+    )
+
+
 def test_a_stream_begins_at_once_and_wakes_with_each_change(server: Server) -> None:
     server.output.accept(HAPPY)
     with stream(server) as reader:
