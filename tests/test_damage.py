@@ -13,8 +13,8 @@ import pytest
 from musicond.config.user_settings import from_json, load_settings, to_json
 from musicond.core.models import Emotion, Policy
 from musicond.core.mood.bias import Bias
-from musicond.core.settings import Settings
 from musicond.core.schedule import Schedule
+from musicond.core.settings import Settings
 from musicond.library.maintenance import LibraryMaintenance
 from musicond.library.selection import ListSelection
 from musicond.player.state_file import PersistedState, PlayerStateFile
