@@ -21,10 +21,10 @@ from musicond.core.models import EMOTIONS, Emotion, Song, Verdict
 from musicond.errors import UNAVAILABLE, ListError
 from musicond.library.actions import READ_ACTIONS
 from musicond.library.actions import run as run_action
-from musicond.library.audio_files import AudioFolder, M3u
+from musicond.library.audio_files import AudioFolder
 from musicond.library.database import FILE_NAME, MEMORY
 from musicond.library.editor import CatalogueEntry
-from musicond.library.sources import read_table
+from musicond.library.sources import PLAYLISTS, read_table
 from musicond.library.table_files import Row, rows_to_json, write_csv, write_json
 from musicond.web.client import ControlClient
 
@@ -186,11 +186,12 @@ def _import(args: argparse.Namespace, config: Config) -> int:
 
 def _rows(path: Path, emotion: Emotion | None) -> Iterator[Row]:
     """Yield the songs of a file or folder; raise ListError."""
-    kind = path.suffix.lower()
-    if path.is_dir() or kind in (".m3u", ".m3u8"):
+    suffix = path.suffix.lower()
+    if path.is_dir() or suffix in PLAYLISTS:
         if emotion is None:
             raise ListError(f"{path}: say for which mood these songs are: --mood EMOTION")
-        for song in (AudioFolder if path.is_dir() else M3u)(path).tracks():
+        source = AudioFolder(path) if path.is_dir() else PLAYLISTS[suffix](path)
+        for song in source.tracks():
             yield Row(song, emotion)
         return
     for row in read_table(path):

@@ -1,4 +1,4 @@
-"""Sources of lists: each name that music.moods.<emotion>.lists may contain, with its reader."""
+"""The sources of lists: the class that reads each name that music.moods.<emotion>.lists may contain."""
 
 from __future__ import annotations
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     SourceBuilders = Mapping[str, Callable[[str, Emotion], ListSource]]
 
 STARTER = "starter"
+TABLES = (".csv", ".json")
+"""Suffixes of list files whose songs may name an emotion."""
+PLAYLISTS: Mapping[str, Callable[..., ListSource]] = {".m3u": M3u, ".m3u8": M3u}
+"""Classes of list files whose songs name none, by suffix; each takes the path and a TagCache."""
 
 
 class TableFile:
@@ -65,10 +69,10 @@ def make_source(
         return builders[scheme](name, emotion)
     path = Path(name)
     suffix = path.suffix.lower()
-    if suffix in (".csv", ".json") and not path.is_dir():
+    if suffix in TABLES and not path.is_dir():
         return TableFile(path, emotion)
-    if suffix in (".m3u", ".m3u8") and not path.is_dir():
-        return M3u(path, tag_cache)
+    if suffix in PLAYLISTS and not path.is_dir():
+        return PLAYLISTS[suffix](path, tag_cache)
     if path.is_dir() or not path.suffix:
         return AudioFolder(path, tag_cache)
     raise ListError(f"{name}: no list; give starter, a .csv, .json, .m3u or .m3u8 file, or a folder")
