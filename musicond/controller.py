@@ -1,4 +1,4 @@
-"""Connects the pure pipeline to the watch loop: adds the clock, the player, and the stored settings."""
+"""The controller: the pipeline with a clock, the player and the stored settings."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NO_PLAYER = "no player is configured: set playback.backend to spotify or mpd, se
 
 
 class Controller:
-    """Handles frames and commands; for the thread of the watch loop alone."""
+    """Implements `core.ports.TurnHandler`; all methods run in the thread of the watch loop."""
 
     def __init__(
         self,
@@ -67,9 +67,10 @@ class Controller:
         return self._last
 
     def handle(self, command: Command | ConfigUpdate) -> None:
-        """Carry out a command and store the settings, which hold even where they can't be stored (OSError).
+        """Carry out a command, or queue it for the player; then store changed settings.
 
-        Raises CommandError and CatalogueError as `Pipeline.handle` does; then nothing has changed.
+        Raises OSError if they can't be stored; they still apply until the daemon ends. Raises CommandError and
+        CatalogueError as `Pipeline.handle` does; then nothing has changed.
         """
         match command:
             case ConfigUpdate(apply):
@@ -107,7 +108,7 @@ class Controller:
         return not self._pipeline.settings.private
 
     def wants_frames(self) -> bool:
-        """Return whether frames are read: not in a pause. Ends a pause or a manual mood whose time is over."""
+        """End a pause or a manual mood that is over; return whether frames are wanted: not in a pause."""
         if self._pipeline.expire(datetime.now().astimezone()):
             with suppress(OSError):  # the next start finds it expired anyway
                 self._store()

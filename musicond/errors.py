@@ -1,4 +1,4 @@
-"""The errors that a person can cause, each with the exit code of sysexits.h that fits it."""
+"""The errors that a user can cause, each with the exit code of sysexits.h that fits it."""
 
 from __future__ import annotations
 

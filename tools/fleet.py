@@ -1,4 +1,4 @@
-"""Puts many simulated devices on one broker and measures: python tools/fleet.py [--devices N] [--seconds S].
+"""Put many simulated devices on one broker and measure: python tools/fleet.py [--devices N] [--seconds S].
 
 Each device is the real core and the real MQTT output behind a scripted face instead of a camera; all run in this one
 process, and mosquitto in another on a free port. First the devices wait for a broker that is not there yet and all

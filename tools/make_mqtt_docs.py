@@ -1,4 +1,4 @@
-"""Writes docs/mqtt.schema.json and the tables and examples of docs/mqtt.md: python tools/make_mqtt_docs.py.
+"""Write docs/mqtt.schema.json and the tables and examples of docs/mqtt.md: python tools/make_mqtt_docs.py.
 
 All of it comes from the models in musicond/mqtt/payloads.py and the table in musicond/mqtt/entities.py.
 """

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Simulate a month of moods on the real catalogue and recommender, hold every promise against it, and draw it.
+"""Simulate a month of moods on the real catalogue and recommender, check every promise about the music, and draw it.
 
     script/simulate [--days 30] [--seed N] [--picture FILE.svg]
 

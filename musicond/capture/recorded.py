@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 FOLDER_FPS = 10.0
 """Rate of the images of a folder."""
 CATCH_UP_S = 0.5
-"""Maximum seconds in which one capture decodes overdue frames; a clip that needs more plays slower."""
+"""Longest time in seconds that one capture spends on overdue frames; a clip that needs longer plays slower."""
 COLOUR_NDIM = 3
 """Number of dimensions of a colour picture."""
 IMAGES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".pgm"}

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
 
 BUFFERED_S = 0.004
-"""A grab that returns sooner than this took a frame from the driver's queue."""
+"""Seconds; a grab that takes less returned a frame that was waiting in the driver's queue."""
 MOST_BUFFERED = 8
-"""Limit of frames to skip; V4L2 drivers usually queue four."""
+"""Most grabs for one frame; V4L2 drivers usually queue four frames."""
 DEVICES = Path("/dev")
 
 

@@ -1,1 +1,1 @@
-"""One file for each command of the command line."""
+"""The subcommands of the command line, one file each, and the files that they share."""

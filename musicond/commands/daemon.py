@@ -1,4 +1,4 @@
-"""The running daemon, asked for what a command needs; without one, the state directory that the next start reads."""
+"""Access to the running daemon, or without one to the state directory that the next start reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Change single keys in a musicon.yaml, and leave everything else, comments too, as it is."""
+"""Changes of single keys in a musicon.yaml that keep everything else as it is, comments too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Find and load musicon.yaml: a Config with the origin of every value, or all errors together."""
+"""The loader of musicon.yaml: a Config with the origin of every value, or all errors together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The settings that persons change at run time, in the form of settings.json."""
+"""The run-time settings in the form of settings.json."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bytes of a YAML file to plain values with their marks, and all problems of its syntax."""
+"""The parser of YAML files: plain values with their marks, and all problems of the syntax."""
 
 from __future__ import annotations
 

@@ -168,7 +168,7 @@ class Verdict(StrEnum):
 
 
 class Policy(StrEnum):
-    """How the music follows the mood; see `core.places`."""
+    """How the music follows the mood; see `core.recommend.policies`."""
 
     MATCH = "match"
     LIFT = "lift"

@@ -189,7 +189,10 @@ class Outcome:
     since: datetime
     """Time at which `mood` was announced."""
     confidence: float
-    """Smoothed score (0..1) of the mood's emotion, or of the leading one while `unsure`."""
+    """Smoothed score (0..1) of the mood's emotion, or of the leading one while `unsure`.
+
+    1 for a mood that a user set, 0 for `nobody`.
+    """
     scores: tuple[float, ...] | None
     """Smoothed probabilities in the order of `EMOTIONS`; None without a face."""
     raw_scores: tuple[float, ...] | None

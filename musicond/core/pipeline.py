@@ -49,7 +49,7 @@ NOT_WATCHING = {
 
 
 class Pipeline:
-    """The stages in their order, with the mood, the recommendation and the run-time settings between frames."""
+    """The stages in their order, and the state between frames: mood, recommendation and run-time settings."""
 
     def __init__(
         self,

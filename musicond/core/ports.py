@@ -92,7 +92,7 @@ class ListSource(Protocol):
 class PlaybackBackend(Protocol):
     """A player of music, for use in one thread. Constructing it connects to nothing.
 
-    All methods but `get_account` and `close` raise SpeakerError, and return within a bounded time.
+    All methods but `get_account` and `close` raise PlaybackError, and return within a bounded time.
     """
 
     @property
@@ -135,7 +135,7 @@ class PlaybackControl(Protocol):
 
 
 class TurnHandler(Protocol):
-    """Handles frames and commands for the watch loop; `controller.Controller` implements it."""
+    """The handler of frames and commands in the watch loop; `controller.Controller` implements it."""
 
     def step(self, frame: Frame) -> Outcome:
         """Process one frame."""
@@ -144,13 +144,16 @@ class TurnHandler(Protocol):
         """Return the outcome of a turn without a frame."""
 
     def handle(self, command: Command | ConfigUpdate) -> None:
-        """Carry out a command; on return it is stored. Raises OSError, CatalogueError and CommandError."""
+        """Carry out a command, or queue it for the player; on return, changed settings and feedback are stored.
+
+        Raises OSError, CatalogueError and CommandError.
+        """
 
     def wants_camera(self) -> bool:
         """Return whether the camera may be open."""
 
     def wants_frames(self) -> bool:
-        """Return whether frames are read."""
+        """Return whether frames are wanted."""
 
     def interval_s(self) -> float:
         """Return the seconds between the starts of two steps."""
@@ -167,7 +170,7 @@ class FramePreview(Protocol):
 
 
 class Output(Protocol):
-    """A consumer of outcomes. A slow or remote one keeps the newest outcome only and has its own thread."""
+    """A consumer of outcomes. One that waits for a network does so in a thread of its own."""
 
     @property
     def name(self) -> str:
@@ -177,7 +180,7 @@ class Output(Protocol):
         """Start; raise OutputError if the configuration can never work."""
 
     def accept(self, outcome: Outcome) -> None:
-        """Accept an outcome. Returns without waiting and never raises."""
+        """Accept an outcome in the thread of the watch loop. Waits for no network and never raises."""
 
     def is_alive(self) -> bool:
         """Return whether its thread runs as it should; True without a thread."""

@@ -35,7 +35,7 @@ MANUAL_MINUTES = 60
 MORNING_HOUR = 6
 """Hour at which a pause "until tomorrow" ends."""
 MIN_NIGHT = timedelta(hours=3)
-"""A morning sooner than this still counts as tonight."""
+"""Shortest pause "until tomorrow": with less time until that hour, it ends a day later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Settings:
     private: bool = False
     paused: bool = False
     paused_until: datetime | None = None
-    """None while paused: until resumed."""
+    """The end of the pause; None for a pause without an end, and while not paused."""
     paused_minutes: float | None = None
     """The requested duration; None for a pause without an end or until tomorrow."""
     sensitivity: float | None = None

@@ -1,4 +1,4 @@
-"""Songs of audio files: M3U playlists, and folders by the tags of their files, which mutagen reads."""
+"""Songs from M3U playlists and from folders of audio files; mutagen reads the tags of the files."""
 
 from __future__ import annotations
 

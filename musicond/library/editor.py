@@ -1,4 +1,4 @@
-"""Changes to the lists of the catalogue, by users and refreshes: add, remove, import, export, merge, verify."""
+"""The editor of the catalogue: adds, removes, orders, merges, lists and verifies songs, and forgets feedback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lists of each mood: those of the configuration, or those chosen on the page, which last over restarts."""
+"""The lists of each mood: those of the configuration, or those chosen on the page, which are stored."""
 
 from __future__ import annotations
 

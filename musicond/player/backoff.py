@@ -1,4 +1,4 @@
-"""When the backend is asked again after a failure, and the one warning about it in the log."""
+"""The waits after failures of the backend, with one warning in the log for each failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The file that keeps over restarts what the player has started, and until when autoplay is suppressed."""
+"""The file that stores, for the next start, which tracks are ours and until when autoplay is suppressed."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Threads, signals, systemd, logs: knows nothing of emotions."""
+"""Threads, signals, JSON files, logs and systemd, without knowledge of emotions."""

@@ -1,4 +1,4 @@
-"""Timestamps that survive a restart, and whether the clock is set: a Pi has none that runs while it is off."""
+"""Timestamps that survive a restart, and whether the clock is set: that of most Pis stops while they are off."""
 
 from __future__ import annotations
 

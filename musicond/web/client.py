@@ -34,7 +34,7 @@ class ControlClient:
         self._request("POST", command, body, self._timeout_s)
 
     def run_action(self, endpoint: str, action: str, arguments: Mapping[str, object] | None = None) -> dict[str, Any]:
-        """Run an action of the catalogue, the history or Spotify; return its answer."""
+        """Run an action of an endpoint: catalogue, history, doctor or spotify; return its answer."""
         return self._request("POST", f"{endpoint}/{action}", arguments or {}, ACTION_TIMEOUT_S)
 
     def _request(self, method: str, path: str, body: Mapping[str, object] | None, timeout_s: float) -> dict[str, Any]:

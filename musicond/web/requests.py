@@ -10,7 +10,7 @@ from musicond.core.models import Emotion, Policy, Verdict
 from musicond.core.settings import MAX_MINUTES
 
 MAX_ID = 500
-"""Characters of a track's identifier: a local file's is its path."""
+"""Longest identifier of a track, in characters; that of a local file contains its path."""
 
 TrackId = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID)]
 Switch = Literal["privacy", "pause", "policy", "sensitivity", "mood", "autoplay", "volume"]

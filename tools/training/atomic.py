@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whatever is killed meanwhile."""
+"""Files that are written completely or not at all, even if the process is killed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One training of a network in torch: steps, schedule, averaged weights, and where it stands."""
+"""One training of a network in torch: steps, schedule, averaged weights and progress."""
 
 from __future__ import annotations
 

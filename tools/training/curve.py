@@ -1,4 +1,4 @@
-"""The picture of a training."""
+"""The plot of a training: loss and accuracy."""
 
 from __future__ import annotations
 

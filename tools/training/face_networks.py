@@ -1,4 +1,4 @@
-"""Two networks that tell persons apart, read from packages of the npm registry, for tools/tune.py to teach moods.
+"""Two face recognition networks, read from packages of the npm registry; tools/tune.py trains them on emotions.
 
 | network | package | file | whose, and what it was trained on |
 | --- | --- | --- | --- |

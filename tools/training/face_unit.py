@@ -1,4 +1,4 @@
-"""One more output for the emotion model: is this a face at all? A linear unit on the features it has anyway.
+"""A second output of the emotion model: whether the picture is a face; a linear unit on the last features.
 
 The cascade takes posters and shelves for faces now and then, and doubts real ones. The unit is fitted by logistic
 regression while the rest of the network stays as it is; so it costs the emotions nothing.

@@ -1,4 +1,4 @@
-"""Pictures made worse in ways that happen, to see what each costs; all uint8 (48, 48) to the same."""
+"""Realistic degradations of pictures, to measure the cost of each; all uint8 (48, 48) to the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pictures that trainings in torch see: made as they are needed, or once and kept with what teachers say."""
+"""The pictures for training in torch: made on demand, or once and stored with the scores of the teachers."""
 
 from __future__ import annotations
 

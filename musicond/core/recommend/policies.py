@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 CLOSE = 0.75
 """Share of the announced emotion's score at which the second emotion gets tracks too."""
 MIXED = 2
-"""Number of those tracks."""
+"""Number of tracks for the second emotion."""
 EPISODE_S = 7200.0
 """Seconds after a lifting recommendation within which the next one continues the lift."""
 AROUND = 2
