@@ -1,4 +1,4 @@
-"""Starts the services in order, restarts those whose thread has ended, and stops them in reverse order at a signal."""
+"""The supervisor: starts the services, restarts one whose thread has ended, and stops all of them at a signal."""
 
 from __future__ import annotations
 
