@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from zlib import crc32
 
@@ -13,13 +14,12 @@ from musicond.core.models import Emotion, Track, Verdict
 from musicond.core.recommend.affect import track_affect
 from musicond.core.recommend.sampler import Candidates, TrackStats
 from musicond.errors import CatalogueError
-from musicond.library.database import sqlite_errors, transaction
+from musicond.library.database import MEMORY, sqlite_errors, transaction
 from musicond.library.recovery import open_catalogue
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from musicond.core.outcome import Outcome
 
@@ -43,6 +43,9 @@ class SqliteCatalogue:
         """Mood and track of each play that is not stored yet."""
         self._flushed_at = self._clock()
         self._version = -1
+        self._path: Path | None = None
+        self._file_id: tuple[int, int] | None = None
+        """Device and inode of the opened file."""
         self._closed = False
 
     @classmethod
@@ -51,7 +54,11 @@ class SqliteCatalogue:
 
         `clock` returns seconds; it decides when plays are stored.
         """
-        return cls(open_catalogue(path, read_only=read_only), f"catalogue {path}", clock)
+        catalogue = cls(open_catalogue(path, read_only=read_only), f"catalogue {path}", clock)
+        if path != MEMORY and not read_only:
+            catalogue._path = Path(path)
+            catalogue._file_id = _file_id(catalogue._path)
+        return catalogue
 
     def __enter__(self) -> Self:
         return self
@@ -115,13 +122,14 @@ class SqliteCatalogue:
 
     def key_of(self, track_id: str) -> int | None:
         """Return the number of a track, None for an unknown one; raise CatalogueError."""
+        self._follow_file()
         rows = self._query("SELECT track FROM tracks WHERE track_id = ?", track_id)
         return int(rows[0][0]) if rows else None
 
     def emotions_of(self, key: int) -> Sequence[Emotion]:
         """Return the emotions whose lists contain a track; raise CatalogueError."""
         query = "SELECT DISTINCT emotion FROM lists WHERE track = ? AND state <> 'removed' ORDER BY emotion"
-        return tuple(Emotion(row[0]) for row in self._query(query, key))
+        return tuple(Emotion(row[0]) for row in self._query(query, key) if row[0] in tuple(Emotion))
 
     def rate(self, moods: Sequence[Emotion], key: int, verdict: Verdict) -> None:
         """Count a verdict in each of these moods, all or none; on return it is on the disk. Raise CatalogueError."""
@@ -133,6 +141,8 @@ class SqliteCatalogue:
                 [(mood.value, key) for mood in moods],
             )
             self._store_plays()
+        if self._follow_file():
+            raise CatalogueError(f"{self._name}: the file was replaced or removed meanwhile; try again")
         self._mark_flushed()
         for mood in moods:
             self._stats.pop(mood, None)
@@ -150,6 +160,22 @@ class SqliteCatalogue:
         with sqlite_errors(self._name), transaction(self._connection):
             self._store_plays()
         self._mark_flushed()
+
+    def _follow_file(self) -> bool:
+        """Open the file that is at the path now, if it is not the opened one; return whether it is another.
+
+        A rebuilt file, for example; then the numbers of tracks are others.
+        """
+        if self._path is None or self._file_id == _file_id(self._path):
+            return False
+        log.warning("%s: the file was replaced or removed; going on with the one that is there now", self._name)
+        connection = open_catalogue(self._path)
+        self._connection.close()
+        self._connection, self._file_id, self._version = connection, _file_id(self._path), -1
+        self._mark_flushed()
+        self._candidates.clear()
+        self._stats.clear()
+        return True
 
     def _query(self, query: str, *values: object) -> list[Any]:
         with sqlite_errors(self._name):
@@ -169,6 +195,7 @@ class SqliteCatalogue:
 
     def _refresh(self) -> None:
         """Drop all data read before another connection changed the file."""
+        self._follow_file()
         version = int(self._query("PRAGMA data_version")[0][0])
         if version != self._version:
             self.flush()
@@ -200,6 +227,14 @@ class SqliteCatalogue:
             np.array([track_affect(row[2], row[3], emotion) for row in rows], np.float32).reshape(-1, 2),
             np.array([UNKNOWN if row[4] is None else row[4] / 100 for row in rows], np.float32),
         )
+
+
+def _file_id(path: Path) -> tuple[int, int] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_dev, stat.st_ino
 
 
 class CatalogueFlusher:

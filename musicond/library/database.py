@@ -7,10 +7,11 @@ import csv
 import os
 import sqlite3
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from musicond.errors import CatalogueError
+from musicond.errors import CatalogueError, error_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,6 +92,10 @@ def sqlite_errors(name: str) -> Iterator[None]:
         primary = next((known for known in REMEDIES if code == known or code.startswith(f"{known}_")), "")
         error_class = DamagedError if primary in ("SQLITE_NOTADB", "SQLITE_CORRUPT") else CatalogueError
         raise error_class(f"{name}: {exc}; {REMEDIES.get(primary, START_ANEW)}") from None
+    except UnicodeDecodeError:  # of SQLite's own error text, which quotes a damaged schema
+        raise DamagedError(f"{name}: its text is not UTF-8; it is damaged: {MENDS_ITSELF}") from None
+    except (UnicodeEncodeError, OverflowError) as exc:
+        raise CatalogueError(f"{name}: a value can't be stored ({error_text(exc)}); correct it") from None
     except OSError as exc:
         raise CatalogueError(f"{name}: {exc.strerror}; {WRITABLE}") from None
 
@@ -113,6 +118,7 @@ def back_up(connection: sqlite3.Connection, target: Path) -> None:
     """Replace `target` by a copy of the whole database, atomically; raise sqlite3.Error or OSError."""
     new = target.with_suffix(".new")
     new.unlink(missing_ok=True)
+    _create_private(new)
     with contextlib.closing(sqlite3.connect(new)) as copy:
         connection.backup(copy)
         copy.execute("PRAGMA journal_mode = DELETE")
@@ -143,9 +149,25 @@ def _connect(path: Path | str, *, read_only: bool) -> sqlite3.Connection:
         file = Path(path).absolute()
         if not read_only:
             file.parent.mkdir(parents=True, exist_ok=True)
+            _create_private(file)
         target = f"{file.as_uri()}?mode={'ro' if read_only else 'rwc'}"
     # Opened by the main thread, used by the watch thread, closed by the main thread again: never two at once.
-    return sqlite3.connect(target, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(
+        target, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+    )
+    connection.text_factory = decode_text
+    return connection
+
+
+def _create_private(file: Path) -> None:
+    """Create the file for this user alone, if it is missing; SQLite gives its other files the same mode.
+
+    An existing one is not opened: closing it would drop the locks that SQLite holds in this process.
+    """
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    with contextlib.suppress(PermissionError):
+        file.chmod(0o600)
 
 
 def _prepare(connection: sqlite3.Connection, name: str, *, read_only: bool) -> None:
@@ -178,6 +200,32 @@ def _check(connection: sqlite3.Connection, name: str, version: int, tables: set[
         raise DamagedError(f"{name}: {' '.join(problem.split())}; it is damaged: {MENDS_ITSELF}")
     if version in UNRELEASED_VERSIONS or "plays" not in tables:  # the first schema of all had none
         raise OutdatedError(f"{name}: made before the first release; {MENDS_ITSELF}")
+    columns = table_columns(connection)
+    if any(columns.get(table) != expected for table, expected in _expected_columns().items()):
+        raise DamagedError(f"{name}: its tables are not as they were made; it is damaged: {MENDS_ITSELF}")
+
+
+def table_columns(connection: sqlite3.Connection) -> dict[str, tuple[str, ...]]:
+    """Return the columns of each table, `tracks` first, because the others refer to it."""
+    columns: dict[str, tuple[str, ...]] = {}
+    for table, column in connection.execute(
+        "SELECT t.name, c.name FROM sqlite_schema t JOIN pragma_table_info(t.name) c "
+        "WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%' ORDER BY t.name <> 'tracks', t.name, c.cid"
+    ):
+        columns[table] = (*columns.get(table, ()), column)
+    return columns
+
+
+@cache
+def _expected_columns() -> dict[str, tuple[str, ...]]:
+    with contextlib.closing(sqlite3.connect(MEMORY)) as connection:
+        connection.executescript(SCHEMA)
+        return table_columns(connection)
+
+
+def decode_text(data: bytes) -> str:
+    """Return a stored text; damaged UTF-8 must not hide the rest of a table."""
+    return data.decode("utf-8", "replace")
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -12,6 +12,7 @@ from musicond.errors import CatalogueError, ListError, error_text
 from musicond.library.actions import parse_emotion, run
 from musicond.library.database import BACKUP, back_up, sqlite_errors
 from musicond.library.editor import CatalogueEditor
+from musicond.library.recovery import keep_unreadable_backup
 from musicond.library.refresh import Refresh, RefreshCancelledError
 from musicond.library.selection import FILE_NAME, ListSelection
 from musicond.runtime.json_file import JsonFile
@@ -178,6 +179,7 @@ class LibraryMaintenance:
                 if time.time() - made < BACKUP_AGE.total_seconds() or self._changed_at() <= made:
                     return
             with CatalogueEditor.open(self._path) as editor, sqlite_errors(editor.name):
+                keep_unreadable_backup(target, editor.name)
                 back_up(editor.connection, target)
         except (CatalogueError, OSError) as exc:
             log.debug("no backup of the catalogue: %s", exc)

@@ -5,12 +5,28 @@ from __future__ import annotations
 import contextlib
 import logging
 import sqlite3
+from itertools import count
 from pathlib import Path
 
 from musicond.errors import CatalogueError
-from musicond.library.database import BACKUP, MEMORY, DamagedError, back_up, open_database, sqlite_errors, transaction
+from musicond.library.database import (
+    BACKUP,
+    MEMORY,
+    DamagedError,
+    back_up,
+    decode_text,
+    open_database,
+    sqlite_errors,
+    table_columns,
+    transaction,
+)
 
 log = logging.getLogger(__name__)
+
+KEPT_BACKUP = "catalogue.backup.kept.sqlite"
+"""Name of a backup that is not whole or of another schema."""
+SIDECARS = ("", "-wal", "-shm")
+"""Endings of the files of one database."""
 
 
 def open_catalogue(path: Path | str, *, read_only: bool = False) -> sqlite3.Connection:
@@ -25,34 +41,67 @@ def open_catalogue(path: Path | str, *, read_only: bool = False) -> sqlite3.Conn
     except DamagedError as exc:
         if read_only or path == MEMORY:
             raise
-        path = Path(path)
-        copy = path.with_name(exc.copy_name)
-        _move_aside(path, copy, name)
-        connection = open_database(path, name, read_only=False)
-        songs = _recover(connection, copy, name)
-        log.warning(
-            "%s; it was kept as %s, and a new one made from %s with the feedback on %d songs; for the rest: "
-            "musicond catalogue refresh",
-            str(exc).partition("; ")[0],
-            copy,
-            "its backup" if path.with_name(BACKUP).exists() else "the starter",
-            songs,
-        )
-        return connection
+        return _rebuild(Path(path), exc, name)
 
 
-def _move_aside(path: Path, copy: Path, name: str) -> None:
-    """Keep the file as `copy`, and put its backup in its place if that can be used."""
+def keep_unreadable_backup(backup: Path, name: str) -> None:
+    """Rename a backup that is not whole or of another schema, so that the next one does not overwrite it."""
+    if backup.exists() and not _is_whole(backup, name):
+        backup.replace(_free_name(backup.with_name(KEPT_BACKUP)))
+
+
+def _is_whole(backup: Path, name: str) -> bool:
+    try:
+        open_database(backup, name, read_only=True).close()
+    except CatalogueError:
+        return False
+    return True
+
+
+def _rebuild(path: Path, error: DamagedError, name: str) -> sqlite3.Connection:
+    """Replace a file by one from its backup and all readable rows, and keep it.
+
+    It stays in place until the new one is complete: a full disk, for example, changes nothing.
+    """
+    path = path.absolute()
+    new, backup, copy = (
+        path.with_suffix(".rebuilt"),
+        path.with_name(BACKUP),
+        _free_name(path.with_name(error.copy_name)),
+    )
     with sqlite_errors(name):
-        for suffix in ("", "-wal", "-shm"):
+        for suffix in SIDECARS:
+            new.with_name(new.name + suffix).unlink(missing_ok=True)
+        has_backup, sources = backup.exists(), [path]
+        if has_backup and _is_whole(backup, name):
+            with contextlib.closing(open_database(backup, name, read_only=True)) as connection:
+                back_up(connection, new)
+        elif has_backup:
+            sources.insert(0, backup)
+        with contextlib.closing(open_database(new, name, read_only=False)) as connection:
+            songs = [_recover(connection, source, name) for source in sources][-1]
+            connection.execute("PRAGMA journal_mode = DELETE")  # the file is complete without a -wal
+        keep_unreadable_backup(backup, name)
+        for suffix in SIDECARS[1:]:
             with contextlib.suppress(FileNotFoundError):
                 path.with_name(path.name + suffix).replace(copy.with_name(copy.name + suffix))
-        backup = path.with_name(BACKUP)
-        try:
-            with contextlib.closing(open_database(backup, name, read_only=True)) as source:
-                back_up(source, path)
-        except CatalogueError:
-            backup.unlink(missing_ok=True)
+        copy.hardlink_to(path)
+        new.replace(path)
+    log.warning(
+        "%s; it was kept as %s, and a new one made from %s with the feedback on %d songs; for the rest: "
+        "musicond catalogue refresh",
+        str(error).partition("; ")[0],
+        copy,
+        "its backup" if has_backup else "the starter",
+        songs,
+    )
+    return open_database(path, name, read_only=False)
+
+
+def _free_name(path: Path) -> Path:
+    """Return the path, or the first of NAME.2.sqlite, NAME.3.sqlite and so on that is free."""
+    names = (path if number == 1 else path.with_suffix(f".{number}{path.suffix}") for number in count(1))
+    return next(name for name in names if not name.exists())
 
 
 def _recover(connection: sqlite3.Connection, copy: Path, name: str) -> int:
@@ -60,9 +109,9 @@ def _recover(connection: sqlite3.Connection, copy: Path, name: str) -> int:
 
     The copy is newer than the backup, so its values win.
     """
-    track_ids = {row.get("track"): row["track_id"] for row in _read(copy, "tracks", ("track", "track_id"))}
+    track_ids = {row.get("track"): row.get("track_id") for row in _read(copy, "tracks", ("track", "track_id"))}
     with sqlite_errors(name):
-        for table, columns in _columns(connection).items():
+        for table, columns in table_columns(connection).items():
             rows = _read(copy, table, columns)
             with transaction(connection):
                 for row in rows:
@@ -70,24 +119,14 @@ def _recover(connection: sqlite3.Connection, copy: Path, name: str) -> int:
         return int(connection.execute("SELECT count(DISTINCT track) FROM feedback").fetchone()[0])
 
 
-def _columns(connection: sqlite3.Connection) -> dict[str, tuple[str, ...]]:
-    """Return the columns of each table, `tracks` first, because the others refer to it."""
-    columns: dict[str, tuple[str, ...]] = {}
-    for table, column in connection.execute(
-        "SELECT t.name, c.name FROM sqlite_schema t JOIN pragma_table_info(t.name) c "
-        "WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%' ORDER BY t.name <> 'tracks', t.name, c.cid"
-    ):
-        columns[table] = (*columns.get(table, ()), column)
-    return columns
-
-
 def _read(copy: Path, table: str, columns: tuple[str, ...]) -> list[dict[str, object]]:
     """Return the rows of a table up to the first damaged page, with those of `columns` that it has."""
     rows: list[dict[str, object]] = []
     with (
-        contextlib.suppress(sqlite3.Error),
+        contextlib.suppress(sqlite3.Error, UnicodeDecodeError),
         contextlib.closing(sqlite3.connect(f"{copy.as_uri()}?mode=rw", uri=True)) as source,
     ):
+        source.text_factory = decode_text
         present = {str(row[1]) for row in source.execute(f"PRAGMA table_info({table})")}
         names = [name for name in columns if name in present]
         for row in source.execute(f"SELECT {', '.join(names)} FROM {table}"):  # noqa: S608 - our own names

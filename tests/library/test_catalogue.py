@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import sqlite3
 import threading
 from typing import TYPE_CHECKING
@@ -379,6 +380,128 @@ def test_a_damaged_backup_does_not_stop_the_start(path: Path) -> None:
     damage(path, "text")
     with SqliteCatalogue.open(path) as catalogue:
         assert len(catalogue.candidates(Emotion.HAPPY)) == 25
+
+
+def copies(path: Path) -> list[str]:
+    return sorted(file.name for file in path.parent.glob("catalogue.*.sqlite") if file.name != BACKUP)
+
+
+@pytest.mark.parametrize("what", ["an older schema", "a newer schema", "damage"])
+def test_a_backup_that_can_not_be_used_as_it_is_is_kept_and_its_rows_are_taken_over(path: Path, what: str) -> None:
+    with SqliteCatalogue.open(path) as catalogue:
+        song = key(catalogue, Emotion.SAD)
+        track_id = catalogue.tracks([song])[0].track_id
+        catalogue.rate([Emotion.SAD], song, Verdict.LIKE)
+    path.rename(path.with_name(BACKUP))
+    if what == "damage":
+        overwrite_root(path.with_name(BACKUP), "plays")
+    else:
+        with contextlib.closing(sqlite3.connect(path.with_name(BACKUP))) as connection:
+            connection.execute(f"PRAGMA user_version = {3 if what == 'an older schema' else 99}")
+    before = path.with_name(BACKUP).read_bytes()
+    path.write_bytes(b"\xa5" * 8192)
+    with SqliteCatalogue.open(path) as catalogue:
+        number = catalogue.key_of(track_id)
+        assert number is not None
+        assert catalogue.stats(Emotion.SAD)[number].likes == 1
+    assert path.with_name("catalogue.backup.kept.sqlite").read_bytes() == before
+    assert copies(path) == ["catalogue.backup.kept.sqlite", "catalogue.damaged.sqlite"]
+
+
+def test_each_damaged_file_and_unusable_backup_is_kept(path: Path) -> None:
+    new_catalogue(path)
+    contents = [bytes([number]) * 8192 for number in (0xA5, 0xA6, 0xA7)]
+    for content in contents:
+        path.write_bytes(content)
+        path.with_name(BACKUP).write_bytes(content)
+        SqliteCatalogue.open(path).close()
+    for kind in ("damaged", "backup.kept"):
+        names = [f"catalogue.{kind}{number}.sqlite" for number in ("", ".2", ".3")]
+        assert [path.with_name(name).read_bytes() for name in names] == contents
+
+
+def test_a_rebuild_that_fails_on_the_way_changes_nothing_and_succeeds_later(path: Path) -> None:
+    with SqliteCatalogue.open(path) as catalogue:
+        song = key(catalogue, Emotion.SAD)
+        catalogue.rate([Emotion.SAD], song, Verdict.LIKE)
+    overwrite_root(path, "plays")
+    before = path.read_bytes()
+    hindrance = path.with_suffix(".rebuilt")
+    hindrance.mkdir()
+    refusal(path)
+    assert path.read_bytes() == before
+    assert copies(path) == []
+    hindrance.rmdir()
+    with SqliteCatalogue.open(path) as catalogue:
+        assert catalogue.stats(Emotion.SAD)[song].likes == 1
+
+
+def test_a_flipped_bit_in_the_schema_is_mended_or_an_error_of_one_line(path: Path) -> None:
+    with SqliteCatalogue.open(path) as catalogue:
+        song = key(catalogue, Emotion.SAD)
+        catalogue.rate([Emotion.SAD], song, Verdict.LIKE)
+        back_up(catalogue._connection, path.with_name(BACKUP))
+    whole, rng, mended = path.read_bytes(), random.Random(21), 0
+    for _ in range(60):
+        content = bytearray(whole)
+        content[rng.randrange(whole.index(b"CREATE TABLE") - 200, 4096)] ^= 1 << rng.randrange(8)
+        path.write_bytes(content)
+        with contextlib.suppress(CatalogueError), SqliteCatalogue.open(path) as catalogue:
+            assert len(catalogue.candidates(Emotion.HAPPY)) == 25
+            assert catalogue.stats(Emotion.SAD)[song].likes == 1
+            mended += 1
+    assert mended > 50
+
+
+def test_text_that_is_not_utf_8_hides_no_song(path: Path) -> None:
+    with SqliteCatalogue.open(path) as catalogue:
+        song = key(catalogue, Emotion.SAD)
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE tracks SET title = CAST(x'ff41' AS TEXT) WHERE track = ?", (song,))
+        connection.execute("UPDATE lists SET emotion = CAST(x'ff41' AS TEXT) WHERE track = ?", (song,))
+        connection.commit()
+    with SqliteCatalogue.open(path) as catalogue:
+        assert catalogue.tracks([song])[0].title == "\ufffdA"
+        assert catalogue.emotions_of(song) == ()
+    with CatalogueEditor.open(path) as editor:
+        assert len(editor.entries()) == 174
+
+
+def test_the_files_are_for_the_daemon_s_user_alone(path: Path) -> None:
+    with SqliteCatalogue.open(path) as catalogue:
+        catalogue.rate([Emotion.SAD], key(catalogue, Emotion.SAD), Verdict.LIKE)
+        back_up(catalogue._connection, path.with_name(BACKUP))
+        path.chmod(0o644)
+        SqliteCatalogue.open(path).close()
+        assert {
+            file.name: oct(file.stat().st_mode & 0o777) for file in path.parent.glob("catalogue.*")
+        } == dict.fromkeys(("catalogue.sqlite", "catalogue.sqlite-wal", "catalogue.sqlite-shm", BACKUP), "0o600")
+
+
+def test_a_file_that_another_replaced_is_used_from_then_on(path: Path) -> None:
+    with SqliteCatalogue.open(path) as catalogue:
+        song = key(catalogue, Emotion.SAD)
+        track_id = catalogue.tracks([song])[0].track_id
+        damage(path, "empty pages")
+        CatalogueEditor.open(path).connection.close()
+        number = catalogue.key_of(track_id)
+        assert number is not None
+        catalogue.rate([Emotion.SAD], number, Verdict.LIKE)
+        with SqliteCatalogue.open(path, read_only=True) as next_process:
+            assert next_process.stats(Emotion.SAD)[number].likes == 1
+
+
+def test_a_like_is_not_acknowledged_once_the_file_is_gone(path: Path) -> None:
+    with SqliteCatalogue.open(path) as catalogue:
+        song = key(catalogue, Emotion.SAD)
+        track_id = catalogue.tracks([song])[0].track_id
+        path.unlink()
+        with pytest.raises(CatalogueError, match="try again"):
+            catalogue.rate([Emotion.SAD], song, Verdict.LIKE)
+        number = catalogue.key_of(track_id)
+        assert number is not None
+        catalogue.rate([Emotion.SAD], number, Verdict.LIKE)
+        assert contents(path)["feedback"]
 
 
 def test_a_foreign_file_is_refused_and_left_alone(path: Path) -> None:
