@@ -47,7 +47,7 @@ ROOT = Path(__file__).resolve().parents[2]
 EXPECTED = Path(__file__).with_name("interfaces")
 CAPABILITIES = ("playback", "account", "temperature", "throttled")
 """All capabilities, which decide on the entities of an installation."""
-SETTINGS = 11
+SETTINGS = 12
 """Number of keys in settings.json with all settings changed."""
 CONTROLS = {
     "policy": "lift",
