@@ -1,12 +1,11 @@
-"""The request bodies of the commands, one model each; its docstring is the description in the OpenAPI document."""
+"""The request bodies of the commands; the description of each is that of the OpenAPI document."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, create_model
 
-from musicond.core.models import Emotion, Policy, Verdict
 from musicond.core.settings import MAX_MINUTES
 
 MAX_ID = 500
@@ -23,12 +22,6 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-class PrivacyBody(Body):
-    """Close the camera, or let it be opened again."""
-
-    on: bool
-
-
 class PauseFor(Body):
     """Pause for some minutes; null: until resumed."""
 
@@ -41,62 +34,9 @@ class PauseUntil(Body):
     until: Literal["tomorrow"]
 
 
-class ResumeBody(Body):
-    """End a pause."""
-
-
-class ResetBody(Body):
-    """Forget what was switched; null: everything."""
-
-    key: Switch | None
-
-
-class RateBody(Body):
-    """Say what a song is worth; without an id, the first one shown."""
-
-    verdict: Verdict
-    id: TrackId | None = None
-
-
-class WrongMoodBody(Body):
-    """Take the mood announced now for wrong."""
-
-    right: Emotion | None = None
-
-
-class PolicyBody(Body):
-    """Choose how the music follows the mood; null: as the configuration says."""
-
-    policy: Policy | None
-
-
-class NextBody(Body):
-    """Offer other songs now."""
-
-
-class CalibrateBody(Body):
-    """Learn from the neutral face shown now, or forget what was learnt."""
-
-    reset: bool = False
-
-
-class PlayBody(Body):
-    """Play what is recommended, from this song on; without an id, from its beginning."""
-
-    id: TrackId | None = None
-
-
-class StopBody(Body):
-    """Stop what plays."""
-
-
-class VolumeBody(Body):
-    """Set the speaker's volume."""
-
-    percent: float = Field(ge=0, le=100)
-
-
-class AutoplayBody(Body):
-    """Let music start by itself when the mood changes, or not."""
-
-    on: bool
+def request_body(description: str, **fields: Any) -> TypeAdapter[Any]:
+    """Return the type of a body; a field is the type of one that is required, or a type and its default."""
+    pairs: dict[str, Any] = {
+        name: field if isinstance(field, tuple) else (field, ...) for name, field in fields.items()
+    }
+    return TypeAdapter(create_model("Body", __base__=Body, __doc__=description, **pairs))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from musicond.core import commands
 from musicond.core.models import EMOTIONS, Emotion, Policy, Verdict
 from musicond.core.settings import MAX_MINUTES, SETTINGS
-from musicond.web import requests
+from musicond.web.requests import MAX_ID, PauseFor, PauseUntil, Switch, TrackId, request_body
 from musicond.web.responses import (
     BOOLEAN,
     CHECKS,
@@ -122,95 +122,99 @@ RESOURCE_ROUTES = (
 )
 
 
-def _pause(body: requests.PauseFor | requests.PauseUntil) -> commands.Pause:
-    return commands.Pause(body.minutes) if isinstance(body, requests.PauseFor) else commands.Pause(until_tomorrow=True)
+def _pause(body: PauseFor | PauseUntil) -> commands.Pause:
+    return commands.Pause(body.minutes) if isinstance(body, PauseFor) else commands.Pause(until_tomorrow=True)
 
 
 COMMAND_ROUTES = (
     CommandRoute(
         "privacy",
         "Close the camera, or let it be opened again.",
-        TypeAdapter(requests.PrivacyBody),
+        request_body("Close the camera, or let it be opened again.", on=bool),
         lambda body: commands.SetPrivacy(body.on),
         ON_OFF,
     ),
     CommandRoute(
         "pause",
         "Recommend and play nothing for a while.",
-        TypeAdapter(requests.PauseFor | requests.PauseUntil),
+        TypeAdapter(PauseFor | PauseUntil),
         _pause,
         f'{{"minutes": N}} with N above 0 and up to {MAX_MINUTES}, {{"until": "tomorrow"}}, '
         'or {"minutes": null} until resumed',
     ),
-    CommandRoute("resume", "End a pause.", TypeAdapter(requests.ResumeBody), lambda _: commands.Resume(), "{}"),
+    CommandRoute("resume", "End a pause.", request_body("End a pause."), lambda _: commands.Resume(), "{}"),
     CommandRoute(
         "settings/reset",
         "Forget what was switched: the configuration holds again.",
-        TypeAdapter(requests.ResetBody),
+        request_body("Forget what was switched; null: everything.", key=Switch | None),
         lambda body: commands.Reset(body.key),
         f'{{"key": {_either(SETTINGS)}}}, or {{"key": null}} for everything',
     ),
     CommandRoute(
         "rate",
         "Say what a song is worth in the mood that it was recommended for.",
-        TypeAdapter(requests.RateBody),
+        request_body(
+            "Say what a song is worth; without an id, the first one shown.", verdict=Verdict, id=(TrackId | None, None)
+        ),
         lambda body: commands.Rate(body.verdict, body.id),
         f'{{"verdict": {_either(Verdict)}, "id": TRACK}}; without "id" the first song shown is meant',
     ),
     CommandRoute(
         "wrong_mood",
         "The mood announced now is wrong.",
-        TypeAdapter(requests.WrongMoodBody),
+        request_body("Take the mood announced now for wrong.", right=(Emotion | None, None)),
         lambda body: commands.WrongMood(body.right),
         f'{{"right": {_either(Emotion)}}}, or {{}} where that is not known',
     ),
     CommandRoute(
         "policy",
         "Choose how the music follows the mood.",
-        TypeAdapter(requests.PolicyBody),
+        request_body("Choose how the music follows the mood; null: as the configuration says.", policy=Policy | None),
         lambda body: commands.SetPolicy(body.policy),
         f'{{"policy": {_either(Policy)}}}, or {{"policy": null}} for what the configuration says',
     ),
     CommandRoute(
         "next",
         "Offer other songs now, and play them where ours play.",
-        TypeAdapter(requests.NextBody),
+        request_body("Offer other songs now."),
         lambda _: commands.Next(),
         "{}",
     ),
     CommandRoute(
         "calibrate",
         "Learn from the neutral face shown for the next ten seconds, or forget what was learnt.",
-        TypeAdapter(requests.CalibrateBody),
+        request_body("Learn from the neutral face shown now, or forget what was learnt.", reset=(bool, False)),
         lambda body: commands.Calibrate(body.reset),
         '{} or {"reset": true}',
     ),
     CommandRoute(
         "play",
         "Play what is recommended.",
-        TypeAdapter(requests.PlayBody),
+        request_body(
+            "Play what is recommended, from this song on; without an id, from its beginning.", id=(TrackId | None, None)
+        ),
         lambda body: commands.Play(body.id),
         '{"id": TRACK}; without "id" the recommendation from its beginning',
     ),
-    CommandRoute("stop", "Stop what plays.", TypeAdapter(requests.StopBody), lambda _: commands.Stop(), "{}"),
+    CommandRoute("stop", "Stop what plays.", request_body("Stop what plays."), lambda _: commands.Stop(), "{}"),
     CommandRoute(
         "volume",
         "Set the speaker's volume.",
-        TypeAdapter(requests.VolumeBody),
+        request_body("Set the speaker's volume.", percent=Annotated[float, Field(ge=0, le=100)]),
         lambda body: commands.SetVolume(body.percent),
         '{"percent": N} with N from 0 to 100',
     ),
     CommandRoute(
         "autoplay",
         "Let music start by itself when the mood changes, or not.",
-        TypeAdapter(requests.AutoplayBody),
+        request_body("Let music start by itself when the mood changes, or not.", on=bool),
         lambda body: commands.SetAutoplay(body.on),
         ON_OFF,
     ),
 )
 
 EMOTION = enum_schema(EMOTIONS)
-ID: Schema = {"type": "string", "minLength": 1, "maxLength": requests.MAX_ID}
+ID: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_ID}
 SONG = _body("emotion", "title", "artist", emotion=EMOTION, title=STRING, artist=STRING, link=STRING)
 
 ACTION_ROUTES = (

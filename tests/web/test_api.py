@@ -33,7 +33,8 @@ from musicond.core.models import Emotion, Faces, Mood, Policy, Verdict, Watching
 from musicond.core.settings import SETTINGS, Settings
 from musicond.errors import CatalogueError, CommandError, OutputError
 from musicond.runtime.inbox import InboxFull
-from musicond.web import api, requests, responses, static_files, streams
+from musicond.web import api, responses, static_files, streams
+from musicond.web.requests import Switch
 from tests.web.conftest import HAPPY, NOON, Server, make_server, without_face
 
 if TYPE_CHECKING:
@@ -520,4 +521,4 @@ def test_the_recent_log_is_told(server: Server) -> None:
 
 
 def test_what_the_api_takes_is_what_the_core_knows() -> None:
-    assert set(get_args(requests.Switch)) == set(SETTINGS)
+    assert set(get_args(Switch)) == set(SETTINGS)
