@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from musicond.core.models import PlayerStatus
+
 if TYPE_CHECKING:
     from datetime import datetime
 
     from musicond.core.commands import PlayerCommand
-    from musicond.core.models import PlayerStatus, Track
+    from musicond.core.models import Track
     from musicond.core.outcome import Recommendation
     from musicond.core.schedule import Hours
 
@@ -152,3 +154,8 @@ class PlayerState:
     """Times at which persons paused or skipped our music."""
     suppressed_until: float | None = None
     away_since: float | None = None
+
+    @property
+    def status(self) -> PlayerStatus:
+        """The status of the last poll; an empty one without a poll since our last start."""
+        return self.last_poll.status if self.last_poll else PlayerStatus()

@@ -12,10 +12,11 @@ import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from musicond.core.commands import Next
-from musicond.core.models import PlayerStatus, Watching
+from musicond.core.models import Watching
 from musicond.core.outcome import Playback, PlayState
 from musicond.errors import CommandError, PlaybackError, error_text
 from musicond.player.backoff import Backoff
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from musicond.core.commands import PlayerCommand
-    from musicond.core.models import Track
+    from musicond.core.models import PlayerStatus, Track
     from musicond.core.outcome import Outcome
     from musicond.core.ports import PlaybackBackend
     from musicond.player.events import Action, Event, PlaybackRules
@@ -229,7 +230,7 @@ class Player:
                 return
 
     def _act(self, action: Action) -> None:
-        current = self._status.volume
+        current = self._state.status.volume
         match action:
             case StartPlayback(tracks, automatic, volume):
                 self._fader.cancel()
@@ -254,11 +255,6 @@ class Player:
         """Pause, unless somebody has started other music during the fade."""
         if is_owned(self._backend.get_status(), self._state.owned_ids):
             self._backend.pause()
-
-    @property
-    def _status(self) -> PlayerStatus:
-        """The status of the last poll."""
-        return self._state.last_poll.status if self._state.last_poll else PlayerStatus()
 
     def _poll(self) -> None:
         self._polled_at = time.monotonic()
@@ -287,7 +283,7 @@ class Player:
         return max(0.0, min(self._next_poll_s(now), ACCOUNT_S, ACCOUNT_S if fade_s is None else fade_s))
 
     def _publish(self) -> None:
-        room, status = self._room, self._status
+        room, status = self._room, self._state.status
         account, trouble = self._backend.get_account(), self._backoff.trouble
         self._playback = Playback(
             backend=self._backend.name,
@@ -311,9 +307,5 @@ def _play_state(status: PlayerStatus) -> PlayState:
 
 
 def _has_changed(before: RoomUpdate, room: RoomUpdate) -> bool:
-    return (before.paused, before.present, before.watching, before.autoplay) != (
-        room.paused,
-        room.present,
-        room.watching,
-        room.autoplay,
-    )
+    values = attrgetter("paused", "present", "watching", "autoplay")
+    return bool(values(before) != values(room))

@@ -23,7 +23,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from musicond.core.commands import Next, Play, SetVolume, Stop
-from musicond.core.models import PlayerStatus
 from musicond.core.outcome import AutoplayBlock, BlockReason
 from musicond.core.schedule import quiet_for_playback
 from musicond.player.events import (
@@ -42,7 +41,7 @@ from musicond.player.events import (
 )
 
 if TYPE_CHECKING:
-    from musicond.core.models import Track
+    from musicond.core.models import PlayerStatus, Track
     from musicond.player.events import Action, Started
 
 TRACK_END_S = 5.0
@@ -178,7 +177,7 @@ def poll_in_s(state: PlayerState, at: float) -> float | None:
         return None
     if state.pending is None:
         return GRACE_S if at - state.last_action_at < POLL_S else POLL_S
-    left = remaining_s(state.last_poll.status) if state.last_poll is not None else None
+    left = remaining_s(state.status)
     if left is None or state.last_poll is None:
         return GRACE_S
     return min(GRACE_S, max(0.2, state.last_poll.at + left - NEAR_END_S - at))
@@ -203,9 +202,7 @@ def _on_room(state: PlayerState, rules: PlaybackRules, room: RoomUpdate) -> Step
         return _start(replace(state, next_requested=False), rules, tracks, room.at, automatic=False)
     if not room.autoplay or _room_block(room, rules) is not None:
         return replace(state, pending=None), ()
-    playing_ids = frozenset[str]()
-    if state.last_poll is not None and _is_owned_playing(state):
-        playing_ids = state.last_poll.status.item_ids
+    playing_ids = state.status.item_ids if _is_owned_playing(state) else frozenset[str]()
     return replace(state, pending=PendingPlayback(tracks, room.at, playing_ids), poll_now=True), ()
 
 
@@ -233,8 +230,7 @@ def _play(state: PlayerState, rules: PlaybackRules, request: Requested) -> Step:
         # Who asks from elsewhere wants to hear it for a while.
         away_since=None if state.away_since is None else request.at,
     )
-    status = state.last_poll.status if state.last_poll else PlayerStatus()
-    if not request.tracks and is_owned(status, state.owned_ids) and not status.playing:
+    if not request.tracks and is_owned(state.status, state.owned_ids) and not state.status.playing:
         state = replace(state, last_action_at=request.at, last_action_was_start=True, poll_now=True)
         return state, (ResumePlayback(),)
     recommendation = state.room.recommendation if state.room else None
@@ -244,7 +240,7 @@ def _play(state: PlayerState, rules: PlaybackRules, request: Requested) -> Step:
 
 def _start(state: PlayerState, rules: PlaybackRules, tracks: tuple[Track, ...], at: float, *, automatic: bool) -> Step:
     volume = state.room.volume if state.room and state.room.volume is not None else rules.volume
-    current = state.last_poll.status.volume if state.last_poll else None
+    current = state.status.volume
     if volume is None and current is not None and current > rules.volume_max:
         volume = rules.volume_max
     volume = None if volume is None else min(volume, rules.volume_max)
@@ -347,10 +343,8 @@ def _is_suppressed(state: PlayerState, at: float) -> bool:
 
 
 def _is_owned_playing(state: PlayerState) -> bool:
-    last = state.last_poll
-    return last is not None and last.status.playing and is_owned(last.status, state.owned_ids)
+    return state.status.playing and is_owned(state.status, state.owned_ids)
 
 
 def _is_foreign_playing(state: PlayerState) -> bool:
-    last = state.last_poll
-    return last is not None and last.status.playing and not is_owned(last.status, state.owned_ids)
+    return state.status.playing and not is_owned(state.status, state.owned_ids)
