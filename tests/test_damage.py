@@ -17,7 +17,8 @@ from musicond.core.schedule import Schedule
 from musicond.core.settings import Settings
 from musicond.library.maintenance import LibraryMaintenance
 from musicond.library.selection import ListSelection
-from musicond.player.state_file import PersistedState, PlayerStateFile
+from musicond.player.events import PlayerState
+from musicond.player.state_file import PlayerStateFile
 from musicond.runtime.json_file import JsonFile
 from musicond.spotify.token_file import Grant, TokenFile
 
@@ -98,7 +99,7 @@ def test_settings_of_another_type_are_private(tmp_path: Path, text: str) -> None
 
 def test_no_damage_of_the_other_state_files_raises(tmp_path: Path) -> None:
     player = JsonFile(tmp_path / "playback.json")
-    PlayerStateFile(player, "mpd").save(PersistedState(("a", "b"), suppressed_until=1e9))
+    PlayerStateFile(player, "mpd").save(PlayerState(owned_ids=("a", "b"), suppressed_until=1e9))
     assert each_damage(player.path, lambda: PlayerStateFile(player, "mpd").load().owned_ids) > DAMAGES / 3
     lists = JsonFile(tmp_path / "lists.json")
     ListSelection({Emotion.SAD: ("starter",)}, lists).select(Emotion.SAD, ["starter"])

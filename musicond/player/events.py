@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from musicond.core.outcome import Recommendation
     from musicond.core.schedule import Hours
 
+NEVER = float("-inf")
+"""Time of something that has not happened."""
+
 
 @dataclass(frozen=True, slots=True)
 class PlaybackRules:
@@ -144,11 +147,11 @@ class PlayerState:
     next_requested: bool = False
     pause_pending: bool = False
     """A pause has begun, and ours is not paused yet."""
-    last_action_at: float = float("-inf")
+    last_action_at: float = NEVER
     last_action_was_start: bool = False
     """Our last action was to start or to resume, not to pause."""
-    autoplay_started_at: float = float("-inf")
-    foreign_playback_at: float = float("-inf")
+    autoplay_started_at: float = NEVER
+    foreign_playback_at: float = NEVER
     """Time at which a person last paused or skipped ours, or other music was last playing."""
     interventions: tuple[float, ...] = ()
     """Times at which persons paused or skipped our music."""

@@ -34,7 +34,7 @@ from musicond.player.events import (
 )
 from musicond.player.fade import VolumeFader
 from musicond.player.rules import autoplay_block, is_owned, poll_in_s, step
-from musicond.player.state_file import PersistedState
+from musicond.player.state_file import persistent_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -178,7 +178,7 @@ class Player:
     def _run(self) -> None:
         try:
             if self._state_file is not None:
-                self._state = self._state_file.load().resumed()
+                self._state = self._state_file.load()
             while not self._stopping:
                 try:
                     self._turn()
@@ -213,7 +213,7 @@ class Player:
         if not self._stopping and self._next_poll_s(time.monotonic()) <= 0:
             self._poll()
         if self._state_file is not None:
-            self._state_file.save(PersistedState.of(self._state, self.rules, time.monotonic()))
+            self._state_file.save(persistent_part(self._state, self.rules, time.monotonic()))
         self._publish()
 
     def _process(self, event: Event) -> None:

@@ -26,6 +26,7 @@ from musicond.core.commands import Next, Play, SetVolume, Stop
 from musicond.core.outcome import AutoplayBlock, BlockReason
 from musicond.core.schedule import quiet_for_playback
 from musicond.player.events import (
+    NEVER,
     ChangeVolume,
     Event,
     PausePlayback,
@@ -135,7 +136,7 @@ def autoplay_block(state: PlayerState, rules: PlaybackRules, at: float) -> Autop
     room = state.room
     if room is None or not room.autoplay:
         return None
-    if _is_suppressed(state, at):
+    if is_suppressed(state, at):
         return AutoplayBlock(BlockReason.SILENT, _clock(room, state.suppressed_until or at))
     if _is_foreign_playing(state):
         return AutoplayBlock(BlockReason.OTHERS)
@@ -225,7 +226,7 @@ def _play(state: PlayerState, rules: PlaybackRules, request: Requested) -> Step:
         suppressed_until=None,
         interventions=(),
         pending=None,
-        foreign_playback_at=float("-inf"),
+        foreign_playback_at=NEVER,
         pause_pending=False,
         # Who asks from elsewhere wants to hear it for a while.
         away_since=None if state.away_since is None else request.at,
@@ -305,7 +306,7 @@ def _start_pending(state: PlayerState, rules: PlaybackRules, poll: StatusPolled)
     if pending is None or room is None:
         return state, ()
     disturbed = at < state.foreign_playback_at + rules.cool_down_s or _is_foreign_playing(state)
-    if not room.autoplay or _room_block(room, rules) or _is_suppressed(state, at) or disturbed:
+    if not room.autoplay or _room_block(room, rules) or is_suppressed(state, at) or disturbed:
         return replace(state, pending=None), ()
     if at < state.autoplay_started_at + rules.cool_down_s:
         return state, ()
@@ -338,7 +339,8 @@ def _paused(state: PlayerState, at: float) -> PlayerState:
     return replace(state, last_action_at=at, last_action_was_start=False, pending=None)
 
 
-def _is_suppressed(state: PlayerState, at: float) -> bool:
+def is_suppressed(state: PlayerState, at: float) -> bool:
+    """Return whether a person has suppressed autoplay."""
     return state.suppressed_until is not None and at < state.suppressed_until
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from musicond.errors import StateDirError
-from musicond.player.events import PlayerState
+from musicond.player.events import NEVER, PlayerState
+from musicond.player.rules import is_suppressed
 from musicond.runtime.clock import Timestamp
 
 if TYPE_CHECKING:
@@ -25,44 +25,31 @@ MAX_AGE_S = 86400.0
 """Music started longer ago counts as foreign; no silence is longer (`playback.silence_s`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class PersistedState:
-    """The part of `PlayerState` that outlives a restart; times in monotonic seconds, None once they are past."""
+def persistent_part(state: PlayerState, rules: PlaybackRules, at: float) -> PlayerState:
+    """Return the part of a state that outlives a restart and still matters at a time.
 
-    owned_ids: tuple[str, ...] = ()
-    autoplay_started_at: float | None = None
-    suppressed_until: float | None = None
-
-    @classmethod
-    def of(cls, state: PlayerState, rules: PlaybackRules, at: float) -> PersistedState:
-        """Return the part of a state that still matters at a time."""
-        started, until = state.autoplay_started_at, state.suppressed_until
-        return cls(
-            state.owned_ids,
-            started if at < started + rules.cool_down_s else None,
-            until if until is not None and at < until else None,
-        )
-
-    def resumed(self) -> PlayerState:
-        """Return the state to continue with; changes of the playback in between count as nobody's doing."""
-        started = float("-inf") if self.autoplay_started_at is None else self.autoplay_started_at
-        return PlayerState(
-            owned_ids=self.owned_ids, autoplay_started_at=started, suppressed_until=self.suppressed_until
-        )
+    To continue with it, changes of the playback in between count as nobody's doing.
+    """
+    cooling = at < state.autoplay_started_at + rules.cool_down_s
+    return PlayerState(
+        owned_ids=state.owned_ids,
+        autoplay_started_at=state.autoplay_started_at if cooling else NEVER,
+        suppressed_until=state.suppressed_until if is_suppressed(state, at) else None,
+    )
 
 
 class PlayerStateFile:
-    """Loads and saves `PersistedState`; for one thread.
+    """Loads and saves the `persistent_part` of a state; for one thread.
 
     `device` names the backend and the device: music that was started on another one is not ours here.
     """
 
     def __init__(self, file: JsonFile, device: str, now: Callable[[], Timestamp] = Timestamp.now) -> None:
         self._file, self._device, self._now = file, device, now
-        self._written: PersistedState | None = None
+        self._written: PlayerState | None = None
         """The content of the file; None: unknown."""
 
-    def load(self) -> PersistedState:
+    def load(self) -> PlayerState:
         """Return the stored state in monotonic seconds of this boot; the default if it is unreadable or too old."""
         now = self._now()
         try:
@@ -71,19 +58,19 @@ class PlayerStateFile:
             passed_s = now.after_s(then)
             state = _parse(data, shift_s=now.at - passed_s - then.at, latest=now.at + MAX_AGE_S)
         except (StateDirError, KeyError, ValueError, TypeError):
-            return PersistedState()
+            return PlayerState()
         if passed_s > MAX_AGE_S or data.get("speaker") != self._device:
-            return PersistedState(suppressed_until=state.suppressed_until)
+            return PlayerState(suppressed_until=state.suppressed_until)
         self._written = state
         return state
 
-    def save(self, state: PersistedState) -> None:
+    def save(self, state: PlayerState) -> None:
         """Write the state if it has changed; the default state removes the file."""
         if state == self._written:
             return
         self._written = state
         try:
-            if state == PersistedState():
+            if state == PlayerState():
                 self._file.path.unlink(missing_ok=True)
                 return
             now = self._now()
@@ -91,7 +78,7 @@ class PlayerStateFile:
                 {
                     "speaker": self._device,
                     "ours": json.dumps(state.owned_ids),
-                    "begun_at": state.autoplay_started_at,
+                    "begun_at": None if state.autoplay_started_at == NEVER else state.autoplay_started_at,
                     "silent_until": state.suppressed_until,
                     "boot": now.boot,
                     "at": now.at,
@@ -106,7 +93,7 @@ class PlayerStateFile:
             )
 
 
-def _parse(data: JsonObject, shift_s: float, latest: float) -> PersistedState:
+def _parse(data: JsonObject, shift_s: float, latest: float) -> PlayerState:
     """Return the state in a file, its times moved by `shift_s`; raise ValueError, KeyError or TypeError."""
     owned_ids = json.loads(str(data["ours"]))
     if not isinstance(owned_ids, list) or not all(isinstance(item_id, str) for item_id in owned_ids):
@@ -114,7 +101,11 @@ def _parse(data: JsonObject, shift_s: float, latest: float) -> PersistedState:
     started, until = (
         None if data.get(key) is None else _seconds(data[key]) + shift_s for key in ("begun_at", "silent_until")
     )
-    return PersistedState(tuple(owned_ids), started, None if until is None else min(until, latest))
+    return PlayerState(
+        owned_ids=tuple(owned_ids),
+        autoplay_started_at=NEVER if started is None else started,
+        suppressed_until=None if until is None else min(until, latest),
+    )
 
 
 def _seconds(value: object) -> float:

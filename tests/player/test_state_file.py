@@ -18,6 +18,7 @@ from musicond.core.commands import Play, Stop
 from musicond.core.models import Mood, PlayerStatus, Track
 from musicond.core.outcome import Recommendation
 from musicond.player.events import (
+    NEVER,
     Event,
     PausePlayback,
     PlaybackRules,
@@ -28,17 +29,24 @@ from musicond.player.events import (
     StatusPolled,
 )
 from musicond.player.rules import autoplay_block, is_owned, step
-from musicond.player.state_file import FILE_NAME, MAX_AGE_S, PersistedState, PlayerStateFile
+from musicond.player.state_file import FILE_NAME, MAX_AGE_S, PlayerStateFile, persistent_part
 from musicond.runtime.clock import Timestamp
 from musicond.runtime.json_file import JsonFile
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 FIRST = Timestamp("first", 1000.0, NOON)
-STATE = PersistedState(("t:1", "t:2"), 990.0, 8000.0)
 TRACKS = (Track("t:1", "One", "x", ""), Track("t:2", "Two", "x", ""))
 OURS = ("t:1", "t:2")
 PLAYING = PlayerStatus(playing=True, on_our_device=True, item_ids=frozenset({"t:2"}), elapsed_s=3.0, duration_s=200.0)
 TIMES = st.floats(-1e6, 1e6)
+
+
+def persisted(owned_ids: tuple[str, ...], started: float | None = None, until: float | None = None) -> PlayerState:
+    started = NEVER if started is None else started
+    return PlayerState(owned_ids=owned_ids, autoplay_started_at=started, suppressed_until=until)
+
+
+STATE = persisted(("t:1", "t:2"), 990.0, 8000.0)
 
 
 def state_file(folder: Path, now: Timestamp = FIRST, device: str = "spotify Kitchen") -> PlayerStateFile:
@@ -57,7 +65,7 @@ def after(*events: Event, state: PlayerState | None = None, rules: PlaybackRules
 
 
 def restarted(state: PlayerState, at: float) -> PlayerState:
-    return PersistedState.of(state, PlaybackRules(), at).resumed()
+    return persistent_part(state, PlaybackRules(), at)
 
 
 def test_what_we_started_is_ours_after_a_restart_and_a_pause_stops_it() -> None:
@@ -77,16 +85,16 @@ def test_changes_during_a_restart_are_nobodys_intervention() -> None:
     foreign = PlayerStatus(playing=True, on_our_device=True, item_ids=frozenset({"theirs"}))
     state = after(StatusPolled(122.0, foreign), state=restarted(state, 121.0))
     assert (state.interventions, state.owned_ids) == ((), ())
-    assert PersistedState.of(state, PlaybackRules(), 123.0) == PersistedState()
+    assert persistent_part(state, PlaybackRules(), 123.0) == PlayerState()
 
 
 def test_silence_and_cool_down_go_on_and_end_in_their_time() -> None:
     rules = PlaybackRules(silence_s=7200, cool_down_s=600)
     state = after(Started(0.0, OURS, automatic=True), Requested(10.0, Stop()), rules=rules)
-    assert PersistedState.of(state, rules, 20.0) == PersistedState(OURS, 0.0, 7210.0)
-    assert PersistedState.of(state, rules, 700.0) == PersistedState(OURS, None, 7210.0)
-    assert PersistedState.of(state, rules, 7210.0) == PersistedState(OURS)
-    state = PersistedState.of(state, rules, 20.0).resumed()
+    assert persistent_part(state, rules, 20.0) == persisted(OURS, 0.0, 7210.0)
+    assert persistent_part(state, rules, 700.0) == persisted(OURS, None, 7210.0)
+    assert persistent_part(state, rules, 7210.0) == persisted(OURS)
+    state = persistent_part(state, rules, 20.0)
     state = after(RoomUpdate(30.0, NOON, autoplay=True), state=state, rules=rules)
     assert str(autoplay_block(state, rules, 30.0)) == "silent until 13:59: a person has stopped our music; play ends it"
     recommendation = Recommendation(Mood.HAPPY, TRACKS, "", NOON)
@@ -97,8 +105,7 @@ def test_silence_and_cool_down_go_on_and_end_in_their_time() -> None:
 
 
 def test_without_anything_to_persist_there_is_nothing() -> None:
-    assert PersistedState.of(PlayerState(), PlaybackRules(), 0.0) == PersistedState()
-    assert PersistedState().resumed() == PlayerState()
+    assert persistent_part(PlayerState(), PlaybackRules(), 0.0) == PlayerState()
 
 
 @given(st.lists(st.text(max_size=3), max_size=3), st.none() | TIMES, st.none() | TIMES, st.floats(0, MAX_AGE_S))
@@ -106,19 +113,19 @@ def test_times_keep_their_distances_over_a_reboot(
     owned_ids: list[str], started: float | None, until: float | None, passed_s: float
 ) -> None:
     with TemporaryDirectory() as folder:
-        state_file(Path(folder)).save(PersistedState(tuple(owned_ids), started, until))
+        state_file(Path(folder)).save(persisted(tuple(owned_ids), started, until))
         state = state_file(Path(folder), on("second", 20.0, seconds=passed_s)).load()
     assert state.owned_ids == tuple(owned_ids)
     shift_s = 20.0 - passed_s - 1000.0
-    assert state.autoplay_started_at == (None if started is None else pytest.approx(started + shift_s, abs=1e-3))
+    assert state.autoplay_started_at == (NEVER if started is None else pytest.approx(started + shift_s, abs=1e-3))
     expected = None if until is None else min(until + shift_s, 20.0 + MAX_AGE_S)
     assert state.suppressed_until == (None if expected is None else pytest.approx(expected, abs=1e-3))
 
 
 def test_it_is_for_its_owner_alone_and_gone_when_there_is_nothing_to_persist(tmp_path: Path) -> None:
     path, file = tmp_path / FILE_NAME, state_file(tmp_path)
-    assert file.load() == PersistedState()
-    file.save(PersistedState())
+    assert file.load() == PlayerState()
+    file.save(PlayerState())
     assert not path.exists()
     file.save(STATE)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -127,7 +134,7 @@ def test_it_is_for_its_owner_alone_and_gone_when_there_is_nothing_to_persist(tmp
     assert path.stat().st_ino == before, "written only when it has changed"
     file.save(replace(STATE, owned_ids=("t:3",)))
     assert "t:1" not in path.read_text(), "no history"
-    file.save(PersistedState())
+    file.save(PlayerState())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -144,7 +151,7 @@ def test_within_one_boot_the_wall_clock_may_jump(tmp_path: Path, jump: timedelta
 def test_after_a_reboot_the_wall_clock_counts_and_a_wrong_one_shortens_no_silence(tmp_path: Path) -> None:
     state_file(tmp_path).save(STATE)
     state = state_file(tmp_path, on("second", 20.0, minutes=10)).load()
-    assert state == PersistedState(STATE.owned_ids, 20.0 - 600 - 10, 20.0 - 600 + 7000)
+    assert state == persisted(STATE.owned_ids, 20.0 - 600 - 10, 20.0 - 600 + 7000)
     unset = state_file(tmp_path, on("second", 20.0, days=-300)).load()
     assert unset.suppressed_until == 20.0 + 7000
     assert state_file(tmp_path, on("", 20.0, minutes=10)).load() == state
@@ -162,8 +169,8 @@ def test_what_is_old_or_was_started_elsewhere_is_not_ours(tmp_path: Path, now: T
     state_file(tmp_path).save(STATE)
     file = state_file(tmp_path, now, device)
     state = file.load()
-    assert (state.owned_ids, state.autoplay_started_at) == ((), None)
-    file.save(PersistedState())
+    assert (state.owned_ids, state.autoplay_started_at) == ((), NEVER)
+    file.save(PlayerState())
     assert not (tmp_path / FILE_NAME).exists()
 
 
@@ -185,11 +192,11 @@ def test_an_invalid_file_is_ignored_and_written_again(tmp_path: Path, change: di
     path = tmp_path / FILE_NAME
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     file = state_file(tmp_path, on("second", 20.0, minutes=10))
-    assert file.load() == PersistedState()
+    assert file.load() == PlayerState()
     file.save(STATE)
     assert state_file(tmp_path, on("second", 20.0, minutes=10)).load() == STATE
     path.write_text("{")
-    assert state_file(tmp_path).load() == PersistedState()
+    assert state_file(tmp_path).load() == PlayerState()
 
 
 def test_a_silence_has_a_longest_duration(tmp_path: Path) -> None:
