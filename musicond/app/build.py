@@ -19,7 +19,7 @@ from musicond.app.pipeline import (
     mood_config,
     recommender_config,
 )
-from musicond.app.playback import build_player, build_spotify, capabilities, playback_rules, player_config
+from musicond.app.playback import build_player, build_spotify, capabilities, playback_rules
 from musicond.app.reload import reloader
 from musicond.app.web import build_endpoints, build_page, build_preview
 from musicond.config.paths import model_path, state_dir
@@ -164,7 +164,7 @@ def _apply_config(
     controller.frame_rate = FrameRate(rate, min(config.camera.idle_rate, rate))
     maintenance.reconfigure(config.music.wanted, config.music.schedule)
     if player is not None:
-        player.reconfigure(playback_rules(config), player_config(config))
+        player.rules = playback_rules(config)
 
 
 def _history(config: Config, folder: Path) -> tuple[HistoryBook, HistoryOutput | None]:

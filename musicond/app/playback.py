@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from musicond.config.schema import ANY_DEVICE
 from musicond.errors import PlaybackError
 from musicond.player.events import PlaybackRules
-from musicond.player.player import Player, PlayerConfig
+from musicond.player.player import Player
 from musicond.player.state_file import FILE_NAME, PlayerStateFile
 from musicond.runtime.clock import kernel_synchronised
 from musicond.runtime.json_file import JsonFile
@@ -103,7 +103,6 @@ def build_player(
     return Player(
         BACKENDS[backend](config, spotify),
         playback_rules(config),
-        player_config(config),
         request_tracks,
         synchronised=kernel_synchronised,
         state_file=PlayerStateFile(JsonFile(folder / FILE_NAME), f"{backend} {device}"),
@@ -114,6 +113,8 @@ def playback_rules(config: Config) -> PlaybackRules:
     """Return the configured rules of playback."""
     playback, music = config.playback, config.music
     return PlaybackRules(
+        autoplay=playback.autoplay,
+        device=playback.device if playback.backend == "spotify" else None,
         song_end=playback.when == "song-end",
         volume=playback.volume,
         volume_max=playback.volume_max,
@@ -122,12 +123,6 @@ def playback_rules(config: Config) -> PlaybackRules:
         silence_s=playback.silence_s,
         quiet_hours=music.hours,
     )
-
-
-def player_config(config: Config) -> PlayerConfig:
-    """Return the rest of the player's configuration."""
-    playback = config.playback
-    return PlayerConfig(playback.autoplay, playback.device if playback.backend == "spotify" else None)
 
 
 def capabilities(config: Config) -> set[str]:

@@ -21,8 +21,12 @@ NEVER = float("-inf")
 
 @dataclass(frozen=True, slots=True)
 class PlaybackRules:
-    """The configured figures of the rules."""
+    """The configuration of the player."""
 
+    autoplay: bool = False
+    """Autoplay is on unless a person has switched it."""
+    device: str | None = None
+    """Name of the device to show while the backend gives none."""
     song_end: bool = True
     volume: int | None = None
     """Percent at which our music starts; None: as the device is set."""

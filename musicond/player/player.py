@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -58,14 +58,6 @@ JOIN_S = 1.0
 MAX_EVENTS = 32
 
 
-@dataclass(frozen=True, slots=True)
-class PlayerConfig:
-    """The configuration beyond the rules."""
-
-    autoplay: bool
-    device: str | None = None
-
-
 class Player:
     """Implements `core.ports.Output` and `core.ports.PlaybackControl`.
 
@@ -79,13 +71,13 @@ class Player:
         self,
         backend: PlaybackBackend,
         rules: PlaybackRules,
-        config: PlayerConfig,
         request_tracks: Callable[[], object] = lambda: None,
         *,
         synchronised: Callable[[], bool | None] = lambda: True,
         state_file: PlayerStateFile | None = None,
     ) -> None:
-        self.rules, self.config = rules, config
+        self.rules = rules
+        """May be replaced at any time."""
         self._backend, self._request_tracks, self._synchronised = backend, request_tracks, synchronised
         self._state_file = state_file
         self._state = PlayerState()
@@ -100,7 +92,7 @@ class Player:
         self._thread: threading.Thread | None = None
         self._polled_at = float("-inf")
         self._playback = Playback(
-            backend.name, volume_max=rules.volume_max, autoplay=config.autoplay, device=config.device
+            backend.name, volume_max=rules.volume_max, autoplay=rules.autoplay, device=rules.device
         )
 
     def start(self) -> None:
@@ -126,10 +118,6 @@ class Player:
         with self._changed:
             self._events.append(Requested(time.monotonic(), command, tuple(tracks)))
             self._changed.notify_all()
-
-    def reconfigure(self, rules: PlaybackRules, config: PlayerConfig) -> None:
-        """Apply a changed configuration."""
-        self.rules, self.config = rules, config
 
     def get_playback(self) -> Playback:
         """Return the latest known playback."""
@@ -168,7 +156,7 @@ class Player:
             watching=outcome.watching is Watching.YES,
             paused=settings.paused,
             present=outcome.present,
-            autoplay=self.config.autoplay if settings.autoplay is None else settings.autoplay,
+            autoplay=self.rules.autoplay if settings.autoplay is None else settings.autoplay,
             synchronised=self._synchronised() is not False,
             volume=None if settings.volume is None else round(settings.volume),
             recommendation=outcome.recommendation,
@@ -290,10 +278,10 @@ class Player:
             state=PlayState.UNAVAILABLE if trouble is not None else _play_state(status),
             ours=is_owned(status, self._state.owned_ids),
             track=status.track,
-            device=status.device or self.config.device,
+            device=status.device or self.rules.device,
             volume=status.volume,
             volume_max=self.rules.volume_max,
-            autoplay=room.autoplay if room else self.config.autoplay,
+            autoplay=room.autoplay if room else self.rules.autoplay,
             autoplay_block=autoplay_block(self._state, self.rules, time.monotonic()),
             trouble=trouble or (account.warning if account else None),
             account=account,

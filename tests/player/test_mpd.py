@@ -12,6 +12,7 @@ import subprocess
 import threading
 import time
 import wave
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from musicond.core.settings import Settings
 from musicond.errors import PlaybackError
 from musicond.player.events import PlaybackRules
 from musicond.player.mpd import MpdBackend
-from musicond.player.player import Player, PlayerConfig
+from musicond.player.player import Player
 from tests.mqtt.conftest import free_port
 
 if TYPE_CHECKING:
@@ -99,9 +100,8 @@ class Room:
 
     def __init__(self, library: Library, rules: PlaybackRules, *, autoplay: bool = True) -> None:
         self.more = threading.Event()
-        self.player = Player(
-            MpdBackend("127.0.0.1", library.port), rules, PlayerConfig(autoplay=autoplay), self.more.set
-        )
+        rules = replace(rules, autoplay=autoplay)
+        self.player = Player(MpdBackend("127.0.0.1", library.port), rules, self.more.set)
         self.seq = 0
         self.update()
 
@@ -287,7 +287,7 @@ def test_odd_values_of_mpd_count_as_unknown(fake_mpd: FakeMpd, status: str) -> N
 @pytest.mark.parametrize("answer", ["no colon\n", "x\udcff: y\n", "\x00\n" * 9, "ACK\n", "ACK [5@0] {} x\n"])
 def test_what_is_no_answer_of_mpd_is_a_trouble_and_never_ends_the_thread(fake_mpd: FakeMpd, answer: str) -> None:
     backend = MpdBackend("127.0.0.1", int(fake_mpd.server_address[1]))
-    player = Player(backend, PlaybackRules(), PlayerConfig(autoplay=False))
+    player = Player(backend, PlaybackRules())
     fake_mpd.answers |= dict.fromkeys(("status", "currentsong", "find", "addid"), answer)
     for action in (backend.get_status, backend.pause, lambda: backend.play([Track("file:/a", "x", "y", "")])):
         with contextlib.suppress(PlaybackError):
@@ -320,7 +320,7 @@ class BrokenBackend:
 def test_a_bug_of_a_backend_is_shown_and_playback_goes_on(method: str, caplog: pytest.LogCaptureFixture) -> None:
     backend: Any = BrokenBackend()
     backend.broken = method
-    player = Player(backend, PlaybackRules(), PlayerConfig(autoplay=False))
+    player = Player(backend, PlaybackRules())
     player.start()
     assert wait_until(lambda: "an error of musicond" in str(player.get_playback().trouble))
     assert player.get_playback().state is PlayState.UNAVAILABLE
