@@ -32,20 +32,16 @@ class Preview:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._viewers = 0
+        self.viewers = 0
+        """Number of viewers."""
         self._newest: tuple[Frame, Outcome] | None = None
         self._encoded: tuple[int, bytes] | None = None
 
-    @property
-    def viewers(self) -> int:
-        """Number of viewers."""
-        return self._viewers
-
     def show(self, frame: Frame, outcome: Outcome) -> None:
         """Replace the newest frame, if there are viewers."""
-        if self._viewers:
+        if self.viewers:
             with self._lock:
-                self._newest = (frame, outcome) if self._viewers else None
+                self._newest = (frame, outcome) if self.viewers else None
 
     def clear(self) -> None:
         """Drop the frame: no frames are read now."""
@@ -55,16 +51,16 @@ class Preview:
     def add_viewer(self) -> bool:
         """Add a viewer; return False where there are MAX_VIEWERS already."""
         with self._lock:
-            if self._viewers >= MAX_VIEWERS:
+            if self.viewers >= MAX_VIEWERS:
                 return False
-            self._viewers += 1
+            self.viewers += 1
             return True
 
     def remove_viewer(self) -> None:
         """Remove a viewer; the last one takes the frame along."""
         with self._lock:
-            self._viewers -= 1
-            if not self._viewers:
+            self.viewers -= 1
+            if not self.viewers:
                 self._newest = self._encoded = None
 
     def jpeg(self, seen: int) -> tuple[int, bytes] | None:

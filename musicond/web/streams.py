@@ -12,7 +12,7 @@ from musicond.web.preview import MAX_VIEWERS, RATE
 from musicond.web.responses import HttpError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from musicond.web.latest import LatestOutcome, Snapshot
     from musicond.web.preview import Preview
@@ -44,18 +44,13 @@ class EventStreams:
         if self.open >= MAX_STREAMS:
             text = f"{MAX_STREAMS} pages are open already; close one and try again"
             raise HttpError(503, text, retry_after_s=RETRY_AFTER_S)
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
         self.open += 1
         try:
-            await response.prepare(request)
-            await self._stream(response)
-        except (ConnectionError, TimeoutError):
-            _disconnect(request)
+            return await _stream(request, "text/event-stream; charset=utf-8", self._write_events)
         finally:
             self.open -= 1
-        return response
 
-    async def _stream(self, response: web.StreamResponse) -> None:
+    async def _write_events(self, response: web.StreamResponse) -> None:
         seen = self._latest.snapshot
         content = b"retry: 2000\n" + self._event_of(seen)
         while True:
@@ -83,33 +78,26 @@ async def stream_preview(request: web.Request, preview: Preview | None, latest: 
     if not preview.add_viewer():
         text = f"{MAX_VIEWERS} look already; close one and try again"
         raise HttpError(503, text, retry_after_s=RETRY_AFTER_S)
-    response = web.StreamResponse(headers={"Content-Type": f"multipart/x-mixed-replace; boundary={BOUNDARY}"})
+
+    async def write_jpegs(response: web.StreamResponse) -> None:
+        # A browser shows a part once it has the head of the next one, so that is sent with the part.
+        head = f"\r\n--{BOUNDARY}\r\nContent-Type: image/jpeg\r\n\r\n".encode()
+        await response.write(head)
+        seq, snapshot = -1, latest.snapshot
+        while _has_frames(snapshot) and request.transport is not None and not request.transport.is_closing():
+            if (picture := preview.jpeg(seq)) is not None:
+                seq, jpeg = picture
+                async with asyncio.timeout(WRITE_WAIT_S):
+                    await response.write(jpeg + head)
+                await asyncio.sleep(1 / RATE)
+            else:
+                await latest.wait_for_change(snapshot, CLIENT_CHECK_S)
+            snapshot = latest.snapshot
+
     try:
-        await response.prepare(request)
-        await _stream_jpegs(request, response, preview, latest)
-    except (ConnectionError, TimeoutError):
-        _disconnect(request)
+        return await _stream(request, f"multipart/x-mixed-replace; boundary={BOUNDARY}", write_jpegs)
     finally:
         preview.remove_viewer()
-    return response
-
-
-async def _stream_jpegs(
-    request: web.Request, response: web.StreamResponse, preview: Preview, latest: LatestOutcome
-) -> None:
-    # A browser shows a part once it has the head of the next one, so that is sent with the part.
-    head = f"\r\n--{BOUNDARY}\r\nContent-Type: image/jpeg\r\n\r\n".encode()
-    await response.write(head)
-    seq, snapshot = -1, latest.snapshot
-    while _has_frames(snapshot) and request.transport is not None and not request.transport.is_closing():
-        if (picture := preview.jpeg(seq)) is not None:
-            seq, jpeg = picture
-            async with asyncio.timeout(WRITE_WAIT_S):
-                await response.write(jpeg + head)
-            await asyncio.sleep(1 / RATE)
-        else:
-            await latest.wait_for_change(snapshot, CLIENT_CHECK_S)
-        snapshot = latest.snapshot
 
 
 def _has_frames(snapshot: Snapshot | None) -> bool:
@@ -117,6 +105,15 @@ def _has_frames(snapshot: Snapshot | None) -> bool:
     return snapshot is None or snapshot.outcome.watching in (Watching.YES, Watching.DARK)
 
 
-def _disconnect(request: web.Request) -> None:
-    if request.transport is not None:
-        request.transport.abort()
+async def _stream(
+    request: web.Request, kind: str, write: Callable[[web.StreamResponse], Awaitable[None]]
+) -> web.StreamResponse:
+    """Return the response whose body `write` writes; a client that is lost or reads nothing is disconnected."""
+    response = web.StreamResponse(headers={"Content-Type": kind})
+    try:
+        await response.prepare(request)
+        await write(response)
+    except (ConnectionError, TimeoutError):
+        if request.transport is not None:
+            request.transport.abort()
+    return response
