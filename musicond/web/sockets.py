@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from aiohttp.typedefs import Handler, Middleware
+    from aiohttp.typedefs import Handler
 
 CONNECT_WAIT_S = 0.5
 """How long a daemon that may own the control socket has to accept a connection."""
@@ -93,8 +93,8 @@ class ConnectionLimiter:
     def __init__(self) -> None:
         self.server: Callable[[], asyncio.Protocol] | None = None
         """Makes the protocol that serves a connection; to be set before the first one."""
-        self._open = 0
-        self._waiting: dict[int, asyncio.TimerHandle] = {}
+        self._timers: dict[int, asyncio.TimerHandle] = {}
+        """For each open connection, by its protocol: aborts it, unless cancelled by its first request."""
 
     def __call__(self) -> asyncio.Protocol:
         """Return the protocol of a new connection."""
@@ -103,49 +103,39 @@ class ConnectionLimiter:
 
     def add(self, protocol: asyncio.BaseProtocol, transport: asyncio.Transport) -> bool:
         """Add a connection; abort it and return False where there are too many."""
-        if self._open >= MAX_CONNECTIONS:
+        if len(self._timers) >= MAX_CONNECTIONS:
             transport.abort()
             return False
-        self._open += 1
-        self._waiting[id(protocol)] = asyncio.get_running_loop().call_later(FIRST_REQUEST_S, transport.abort)
+        self._timers[id(protocol)] = asyncio.get_running_loop().call_later(FIRST_REQUEST_S, transport.abort)
         return True
 
-    def remove(self, protocol: asyncio.BaseProtocol) -> None:
-        """Remove a connection that is closed."""
-        self._open -= 1
-        self._stop_timer(protocol)
-
-    @property
-    def middleware(self) -> Middleware:
-        """The middleware that notes the first request of a connection."""
-
-        @web.middleware
-        async def note(request: web.Request, handler: Handler) -> web.StreamResponse:
-            self._stop_timer(request.protocol)
-            return await handler(request)
-
-        return note
-
-    def _stop_timer(self, protocol: asyncio.BaseProtocol) -> None:
-        if timer := self._waiting.pop(id(protocol), None):
+    def remove(self, protocol: asyncio.BaseProtocol) -> bool:
+        """Remove a connection that is closed; return whether it was added."""
+        if timer := self._timers.pop(id(protocol), None):
             timer.cancel()
+        return timer is not None
+
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Note that a connection has sent a request."""
+        if timer := self._timers.get(id(request.protocol)):
+            timer.cancel()
+        return await handler(request)
 
 
 class _LimitedProtocol:
     """The protocol of a counted connection; passes everything on to the server's own."""
 
     def __init__(self, limiter: ConnectionLimiter, inner: asyncio.Protocol) -> None:
-        self._limiter, self._inner, self._counted = limiter, inner, False
+        self._limiter, self._inner = limiter, inner
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._inner, name)
 
     def connection_made(self, transport: asyncio.Transport) -> None:
-        self._counted = self._limiter.add(self._inner, transport)
-        if self._counted:
+        if self._limiter.add(self._inner, transport):
             self._inner.connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._counted:
-            self._limiter.remove(self._inner)
+        if self._limiter.remove(self._inner):
             self._inner.connection_lost(exc)
