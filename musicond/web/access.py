@@ -8,7 +8,6 @@ import ipaddress
 import socket
 import time
 from collections import deque
-from enum import Enum, auto
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -42,15 +41,6 @@ HEADERS = {
 """Of every response; a handler may set its own Cache-Control."""
 
 
-class AuthResult(Enum):
-    """Result of the authentication of a request."""
-
-    OK = auto()
-    DENIED = auto()
-    RATE_LIMITED = auto()
-    """Too many wrong tokens came from this address: none is compared for a while."""
-
-
 class TokenAuth:
     """Authentication by one token or its cookie, each compared in constant time; for one thread."""
 
@@ -61,19 +51,22 @@ class TokenAuth:
         # Derived from the token, so that a leaked cookie reveals no link to the page.
         self.cookie = hmac.new(self._token, b"musicond page cookie", hashlib.sha256).hexdigest()
 
-    def authenticate(self, address: str, *, cookie: str | None = None, token: str | None = None) -> AuthResult:
-        """Authenticate a request from `address` by its cookie or its token."""
+    def authenticate(self, address: str, *, cookie: str | None = None, token: str | None = None) -> bool:
+        """Return whether a request from `address` has the right cookie or token.
+
+        Raises HttpError 429 after too many wrong tokens from this address: none is compared for a while.
+        """
         if cookie is not None and hmac.compare_digest(_encode(cookie), self.cookie.encode()):
-            return AuthResult.OK
+            return True
         if self._count_failures(address) >= MAX_FAILURES:
-            return AuthResult.RATE_LIMITED
+            raise HttpError(429, "too many wrong tokens; try again in a minute", retry_after_s=60)
         if token is None:
             # A cookie is too long to be guessed, and an old one in an open tab must not lock its owner out.
-            return AuthResult.DENIED
+            return False
         if hmac.compare_digest(_encode(token), self._token):
-            return AuthResult.OK
+            return True
         self._add_failure(address)
-        return AuthResult.DENIED
+        return False
 
     def _count_failures(self, address: str) -> int:
         times = self._failures.get(address, deque())
@@ -129,17 +122,14 @@ def _authenticate(request: web.Request, auth: TokenAuth) -> web.Response | None:
     kind, _, bearer = request.headers.get("Authorization", "").partition(" ")
     in_link = request.query.get("token") if request.path == "/" else None
     token = bearer.strip() if kind.lower() == "bearer" else in_link
-    match auth.authenticate(request.remote or "", cookie=request.cookies.get(COOKIE), token=token):
-        case AuthResult.RATE_LIMITED:
-            raise HttpError(429, "too many wrong tokens; try again in a minute", retry_after_s=60)
-        case AuthResult.DENIED:
-            return _unauthorized(request)
-        case AuthResult.OK if in_link is not None:
-            # The redirect takes the token out of the address bar and the history.
-            response = web.Response(status=303, headers={"Location": "/"})
-            response.set_cookie(COOKIE, auth.cookie, max_age=COOKIE_S, httponly=True, samesite="Lax", path="/")
-            return response
-    return None
+    if not auth.authenticate(request.remote or "", cookie=request.cookies.get(COOKIE), token=token):
+        return _unauthorized(request)
+    if in_link is None:
+        return None
+    # The redirect takes the token out of the address bar and the history.
+    response = web.Response(status=303, headers={"Location": "/"})
+    response.set_cookie(COOKIE, auth.cookie, max_age=COOKIE_S, httponly=True, samesite="Lax", path="/")
+    return response
 
 
 def _unauthorized(request: web.Request) -> web.Response:
@@ -152,7 +142,7 @@ def _unauthorized(request: web.Request) -> web.Response:
 
 def _local_address(request: web.Request) -> str:
     """Return the address of this machine to which the request came."""
-    name = request.transport.get_extra_info("sockname") if request.transport else None
+    name = request.get_extra_info("sockname")
     return str(name[0]) if isinstance(name, tuple) else ""
 
 
@@ -183,5 +173,5 @@ def same_origin(origin: str, host: str) -> bool:
 
 def by_unix_socket(request: web.Request) -> bool:
     """Return whether a request came by the control socket: its file mode decides on access, no browser reaches it."""
-    connection = request.transport.get_extra_info("socket") if request.transport else None
+    connection = request.get_extra_info("socket")
     return connection is not None and connection.family == socket.AF_UNIX

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import SecretStr
 
-from musicond.web.access import COOKIE, MAX_ADDRESSES, MAX_FAILURES, WINDOW_S, AuthResult, TokenAuth, is_local
+from musicond.web.access import COOKIE, MAX_ADDRESSES, MAX_FAILURES, WINDOW_S, TokenAuth, is_local
+from musicond.web.responses import HttpError
 from tests.web.conftest import HAPPY, Server, make_server
 
 if TYPE_CHECKING:
@@ -29,14 +30,14 @@ class Clock:
 
 def test_the_token_opens_once_and_the_cookie_from_then_on() -> None:
     auth = TokenAuth(SecretStr(TOKEN))
-    assert auth.authenticate("a") is AuthResult.DENIED
-    assert auth.authenticate("a", token=TOKEN) is AuthResult.OK
-    assert auth.authenticate("a", cookie=auth.cookie) is AuthResult.OK
-    assert auth.authenticate("a", cookie=TOKEN) is AuthResult.DENIED
-    assert auth.authenticate("a", token=auth.cookie) is AuthResult.DENIED
+    assert not auth.authenticate("a")
+    assert auth.authenticate("a", token=TOKEN)
+    assert auth.authenticate("a", cookie=auth.cookie)
+    assert not auth.authenticate("a", cookie=TOKEN)
+    assert not auth.authenticate("a", token=auth.cookie)
     for odd in ("\u00e9", "\udcff"):
-        assert auth.authenticate("a", token=odd) is AuthResult.DENIED
-        assert auth.authenticate("a", cookie=odd) is AuthResult.DENIED
+        assert not auth.authenticate("a", token=odd)
+        assert not auth.authenticate("a", cookie=odd)
     assert TOKEN not in auth.cookie
     assert TokenAuth(SecretStr(TOKEN + "x")).cookie != auth.cookie
 
@@ -45,18 +46,19 @@ def test_an_address_with_wrong_tokens_must_wait_and_locks_nobody_else_out() -> N
     clock = Clock()
     auth = TokenAuth(SecretStr(TOKEN), clock)
     for _ in range(MAX_FAILURES):
-        assert auth.authenticate("attacker", token="wrong") is AuthResult.DENIED
-    assert auth.authenticate("attacker", token=TOKEN) is AuthResult.RATE_LIMITED
-    assert auth.authenticate("attacker", cookie=auth.cookie) is AuthResult.OK, "the cookie still opens the page"
-    assert auth.authenticate("other", token=TOKEN) is AuthResult.OK
+        assert not auth.authenticate("attacker", token="wrong")
+    with pytest.raises(HttpError, match="too many wrong tokens"):
+        auth.authenticate("attacker", token=TOKEN)
+    assert auth.authenticate("attacker", cookie=auth.cookie), "the cookie still opens the page"
+    assert auth.authenticate("other", token=TOKEN)
     clock.now = WINDOW_S + 1
-    assert auth.authenticate("attacker", token=TOKEN) is AuthResult.OK
+    assert auth.authenticate("attacker", token=TOKEN)
 
 
 def test_a_request_without_any_token_and_an_old_cookie_are_no_wrong_token() -> None:
     auth = TokenAuth(SecretStr(TOKEN))
-    assert {auth.authenticate("a", cookie="old") for _ in range(5 * MAX_FAILURES)} == {AuthResult.DENIED}
-    assert {auth.authenticate("a") for _ in range(5 * MAX_FAILURES)} == {AuthResult.DENIED}
+    assert not any(auth.authenticate("a", cookie="old") for _ in range(5 * MAX_FAILURES))
+    assert not any(auth.authenticate("a") for _ in range(5 * MAX_FAILURES))
 
 
 def test_many_addresses_take_no_more_room() -> None:
