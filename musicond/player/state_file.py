@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import AwareDatetime, BaseModel, Field, Json
 
 from musicond.errors import StateDirError
 from musicond.player.events import NEVER, PlayerState
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from musicond.player.events import PlaybackRules
-    from musicond.runtime.json_file import JsonFile, JsonObject
+    from musicond.runtime.json_file import JsonFile
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,21 @@ def persistent_part(state: PlayerState, rules: PlaybackRules, at: float) -> Play
     )
 
 
+Seconds = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+
+
+class _Content(BaseModel):
+    """The content of the file; times in monotonic seconds of the boot `boot`."""
+
+    speaker: str = ""
+    ours: Json[tuple[str, ...]]
+    begun_at: Seconds | None = None
+    silent_until: Seconds | None = None
+    boot: str
+    at: Seconds
+    wall: AwareDatetime
+
+
 class PlayerStateFile:
     """Loads and saves the `persistent_part` of a state; for one thread.
 
@@ -53,16 +69,20 @@ class PlayerStateFile:
         """Return the stored state in monotonic seconds of this boot; the default if it is unreadable or too old."""
         now = self._now()
         try:
-            data = self._file.load({})
-            then = Timestamp(str(data["boot"]), _seconds(data["at"]), datetime.fromisoformat(str(data["wall"])))
-            passed_s = now.after_s(then)
-            state = _parse(data, shift_s=now.at - passed_s - then.at, latest=now.at + MAX_AGE_S)
-        except (StateDirError, KeyError, ValueError, TypeError):
+            content = _Content.model_validate(self._file.load({}))
+        except (StateDirError, ValueError):
             return PlayerState()
-        if passed_s > MAX_AGE_S or data.get("speaker") != self._device:
-            return PlayerState(suppressed_until=state.suppressed_until)
-        self._written = state
-        return state
+        passed_s = now.after_s(Timestamp(content.boot, content.at, content.wall))
+        shift_s, started, until = now.at - passed_s - content.at, content.begun_at, content.silent_until
+        suppressed_until = None if until is None else min(until + shift_s, now.at + MAX_AGE_S)
+        if passed_s > MAX_AGE_S or content.speaker != self._device:
+            return PlayerState(suppressed_until=suppressed_until)
+        self._written = PlayerState(
+            owned_ids=content.ours,
+            autoplay_started_at=NEVER if started is None else started + shift_s,
+            suppressed_until=suppressed_until,
+        )
+        return self._written
 
     def save(self, state: PlayerState) -> None:
         """Write the state if it has changed; the default state removes the file."""
@@ -91,24 +111,3 @@ class PlayerStateFile:
                 self._file.path,
                 exc.strerror,
             )
-
-
-def _parse(data: JsonObject, shift_s: float, latest: float) -> PlayerState:
-    """Return the state in a file, its times moved by `shift_s`; raise ValueError, KeyError or TypeError."""
-    owned_ids = json.loads(str(data["ours"]))
-    if not isinstance(owned_ids, list) or not all(isinstance(item_id, str) for item_id in owned_ids):
-        raise ValueError(owned_ids)
-    started, until = (
-        None if data.get(key) is None else _seconds(data[key]) + shift_s for key in ("begun_at", "silent_until")
-    )
-    return PlayerState(
-        owned_ids=tuple(owned_ids),
-        autoplay_started_at=NEVER if started is None else started,
-        suppressed_until=None if until is None else min(until, latest),
-    )
-
-
-def _seconds(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < float("inf"):
-        raise ValueError(value)
-    return float(value)
