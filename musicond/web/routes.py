@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, TypeAdapter
@@ -69,6 +69,10 @@ class CommandRoute:
     """The body that would be right, for the text of an error."""
 
 
+def _body(*required: str, **properties: Schema) -> Schema:
+    return object_schema(closed=False, required=required, **properties)
+
+
 @dataclass(frozen=True, slots=True)
 class ActionRoute:
     """An action of an endpoint to POST."""
@@ -76,14 +80,10 @@ class ActionRoute:
     endpoint: str
     action: str
     summary: str
-    body: Schema
-    response: Schema
+    body: Schema = field(default_factory=_body)
+    response: Schema = field(default_factory=lambda: OBJECT)
     page: bool = True
     """False: only the command line may run it, by the control socket."""
-
-
-def _body(*required: str, **properties: Schema) -> Schema:
-    return object_schema(closed=False, required=required, **properties)
 
 
 def _either(values: Iterable[str]) -> str:
@@ -219,41 +219,35 @@ SONG = _body("emotion", "title", "artist", emotion=EMOTION, title=STRING, artist
 
 ACTION_ROUTES = (
     ActionRoute("catalogue", "list", "The songs of one mood, or of all.", _body(emotion=EMOTION), ENTRIES),
-    ActionRoute("catalogue", "add", "Add songs to the own lists.", _body("rows", rows=array_schema(SONG)), OBJECT),
+    ActionRoute("catalogue", "add", "Add songs to the own lists.", _body("rows", rows=array_schema(SONG))),
     ActionRoute(
-        "catalogue",
-        "remove",
-        "Take a song out of one list or all, for good.",
-        _body("id", id=ID, emotion=EMOTION),
-        OBJECT,
+        "catalogue", "remove", "Take a song out of one list or all, for good.", _body("id", id=ID, emotion=EMOTION)
     ),
     ActionRoute(
         "catalogue",
         "reorder",
         "Put a list into this order; songs that are not named follow.",
         _body("emotion", "ids", emotion=EMOTION, ids=array_schema(ID)),
-        OBJECT,
     ),
-    ActionRoute("catalogue", "sources", "From where each mood's songs come.", _body(), OBJECT),
+    ActionRoute("catalogue", "sources", "From where each mood's songs come."),
     ActionRoute(
         "catalogue",
         "source",
         "Say from where a mood's songs come; null: as the configuration says.",
         _body("emotion", "lists", emotion=EMOTION, lists=nullable(array_schema(STRING))),
-        OBJECT,
     ),
-    ActionRoute("catalogue", "refresh", "Read the lists anew.", _body(if_due=BOOLEAN), OBJECT),
-    ActionRoute("catalogue", "progress", "How far the refresh is.", _body(), OBJECT),
-    ActionRoute("catalogue", "verify", "What is wrong or weak in the catalogue.", _body(), OBJECT, page=False),
-    ActionRoute("catalogue", "said", "What was said of songs.", _body(), OBJECT, page=False),
-    ActionRoute("catalogue", "forget", "Forget what was said of a song, or of all.", _body(id=ID), OBJECT, page=False),
-    ActionRoute("history", "days", "Minutes of each mood and day, where they are kept.", _body(), DAYS),
-    ActionRoute("history", "delete", "Delete all that is kept.", _body(), OBJECT),
+    ActionRoute("catalogue", "refresh", "Read the lists anew.", _body(if_due=BOOLEAN)),
+    ActionRoute("catalogue", "progress", "How far the refresh is."),
+    ActionRoute("catalogue", "verify", "What is wrong or weak in the catalogue.", page=False),
+    ActionRoute("catalogue", "said", "What was said of songs.", page=False),
+    ActionRoute("catalogue", "forget", "Forget what was said of a song, or of all.", _body(id=ID), page=False),
+    ActionRoute("history", "days", "Minutes of each mood and day, where they are kept.", response=DAYS),
+    ActionRoute("history", "delete", "Delete all that is kept."),
     ActionRoute(
-        "doctor", "check", "What musicond doctor finds, but for the camera: the state tells of that.", _body(), CHECKS
+        "doctor", "check", "What musicond doctor finds, but for the camera: the state tells of that.", response=CHECKS
     ),
-    ActionRoute("spotify", "status", "Who is signed in, and until when.", _body(), SIGN_IN),
-    ActionRoute("spotify", "begin", "Begin a sign-in: the address to open.", _body(), OBJECT),
+    ActionRoute("spotify", "status", "Who is signed in, and until when.", response=SIGN_IN),
+    ActionRoute("spotify", "begin", "Begin a sign-in: the address to open."),
     ActionRoute(
         "spotify",
         "finish",
@@ -261,8 +255,8 @@ ACTION_ROUTES = (
         _body("redirect", redirect=STRING),
         SIGN_IN,
     ),
-    ActionRoute("spotify", "logout", "Forget the sign-in.", _body(), SIGN_IN),
-    ActionRoute("spotify", "devices", "The speakers that Spotify shows now.", _body(), DEVICES),
+    ActionRoute("spotify", "logout", "Forget the sign-in.", response=SIGN_IN),
+    ActionRoute("spotify", "devices", "The speakers that Spotify shows now.", response=DEVICES),
 )
 
 
