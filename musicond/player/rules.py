@@ -138,7 +138,7 @@ def autoplay_block(state: PlayerState, rules: PlaybackRules, at: float) -> Autop
         return None
     if is_suppressed(state, at):
         return AutoplayBlock(BlockReason.SILENT, _clock(room, state.suppressed_until or at))
-    if _is_foreign_playing(state):
+    if state.status.playing and not is_owned(state.status, state.owned_ids):
         return AutoplayBlock(BlockReason.OTHERS)
     if (block := _room_block(room, rules)) is not None:
         return block
@@ -305,10 +305,10 @@ def _start_pending(state: PlayerState, rules: PlaybackRules, poll: StatusPolled)
     pending, room, at = state.pending, state.room, poll.at
     if pending is None or room is None:
         return state, ()
-    disturbed = at < state.foreign_playback_at + rules.cool_down_s or _is_foreign_playing(state)
-    if not room.autoplay or _room_block(room, rules) or is_suppressed(state, at) or disturbed:
+    block = autoplay_block(state, rules, at)
+    if not room.autoplay or (block is not None and block.reason is not BlockReason.COOL):
         return replace(state, pending=None), ()
-    if at < state.autoplay_started_at + rules.cool_down_s:
+    if block is not None:
         return state, ()
     playing = _is_owned_playing(state)
     if not playing and at - pending.since > max(PENDING_MAX_S, rules.cool_down_s):
@@ -346,7 +346,3 @@ def is_suppressed(state: PlayerState, at: float) -> bool:
 
 def _is_owned_playing(state: PlayerState) -> bool:
     return state.status.playing and is_owned(state.status, state.owned_ids)
-
-
-def _is_foreign_playing(state: PlayerState) -> bool:
-    return state.status.playing and not is_owned(state.status, state.owned_ids)
