@@ -109,7 +109,8 @@ def access_middleware(own_host: str, auth: TokenAuth | None = None) -> Middlewar
 
 
 def _check_host_and_origin(request: web.Request, own_host: str) -> None:
-    host, address = request.headers.get("Host", ""), _local_address(request)
+    host, local = request.headers.get("Host", ""), request.get_extra_info("sockname")
+    address = str(local[0]) if isinstance(local, tuple) else ""
     if not is_local(host, own_host, address):
         raise HttpError(403, f"this host name is not served; open the page by its address: {address}")
     origin = request.headers.get("Origin")
@@ -138,12 +139,6 @@ def _unauthorized(request: web.Request) -> web.Response:
         raise HttpError(401, text)
     body = f'<!doctype html><meta name=viewport content="width=device-width"><title>musicond</title><p>musicond: {text}'
     return web.Response(status=401, text=body, content_type="text/html")
-
-
-def _local_address(request: web.Request) -> str:
-    """Return the address of this machine to which the request came."""
-    name = request.get_extra_info("sockname")
-    return str(name[0]) if isinstance(name, tuple) else ""
 
 
 def is_local(host: str, own_host: str, local_address: str = "") -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiohttp import web
@@ -140,6 +141,7 @@ class Api:
         return handle
 
 
+@dataclass(frozen=True, slots=True)
 class ActionEndpoint:
     """Actions of one part of the daemon; `run` takes an action and its arguments, and runs it in another thread.
 
@@ -147,12 +149,8 @@ class ActionEndpoint:
     it raises ListError for the rest.
     """
 
-    def __init__(
-        self,
-        run: Callable[[str, Mapping[str, Any]], Future[Mapping[str, object]]],
-        check_page: Callable[[str, Mapping[str, Any]], None] | None = None,
-    ) -> None:
-        self._run, self._check_page = run, check_page
+    run: Callable[[str, Mapping[str, Any]], Future[Mapping[str, object]]]
+    check_page: Callable[[str, Mapping[str, Any]], None] | None = None
 
     def handler(self, name: str) -> Handler:
         """Return the handler of the actions of this endpoint, which has the name `name` in the table of routes."""
@@ -162,11 +160,11 @@ class ActionEndpoint:
             if from_page and (name, action) not in PAGE_ACTIONS:
                 raise HttpError(403, "this is for the command line: musicond catalogue and musicond history")
             arguments = await _read_object(request, PAGE_BODY_LIMIT if from_page else ACTION_BODY_LIMIT)
-            if from_page and self._check_page is not None:
-                self._check_page(action, arguments)
+            if from_page and self.check_page is not None:
+                self.check_page(action, arguments)
             late = "not done yet: the daemon is busy; try again in a moment"
             try:
-                return web.json_response(await _result(self._run(action, arguments), ACTION_WAIT_S, late))
+                return web.json_response(await _result(self.run(action, arguments), ACTION_WAIT_S, late))
             except OSError as exc:
                 text = f"{exc.filename or 'the disk'}: {exc.strerror}; see musicond doctor"
                 raise HttpError(500, text) from exc

@@ -85,8 +85,7 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
 
 
 def _error(status: int, text: str, headers: Mapping[str, str] | None = None) -> web.Response:
-    content = json.dumps({"error": text})
-    return web.Response(status=status, text=content, content_type="application/json", headers=headers)
+    return web.json_response({"error": text}, status=status, headers=headers)
 
 
 def to_json(value: object) -> bytes:

@@ -65,7 +65,7 @@ class CommandRoute:
     body: TypeAdapter[Any]
     command: Callable[[Any], Command]
     """Makes the command from the valid body."""
-    expected: str
+    expected: str = "{}"
     """The body that would be right, for the text of an error."""
 
 
@@ -142,7 +142,7 @@ COMMAND_ROUTES = (
         f'{{"minutes": N}} with N above 0 and up to {MAX_MINUTES}, {{"until": "tomorrow"}}, '
         'or {"minutes": null} until resumed',
     ),
-    CommandRoute("resume", "End a pause.", request_body("End a pause."), lambda _: commands.Resume(), "{}"),
+    CommandRoute("resume", "End a pause.", request_body("End a pause."), lambda _: commands.Resume()),
     CommandRoute(
         "settings/reset",
         "Forget what was switched: the configuration holds again.",
@@ -178,7 +178,6 @@ COMMAND_ROUTES = (
         "Offer other songs now, and play them where ours play.",
         request_body("Offer other songs now."),
         lambda _: commands.Next(),
-        "{}",
     ),
     CommandRoute(
         "calibrate",
@@ -196,7 +195,7 @@ COMMAND_ROUTES = (
         lambda body: commands.Play(body.id),
         '{"id": TRACK}; without "id" the recommendation from its beginning',
     ),
-    CommandRoute("stop", "Stop what plays.", request_body("Stop what plays."), lambda _: commands.Stop(), "{}"),
+    CommandRoute("stop", "Stop what plays.", request_body("Stop what plays."), lambda _: commands.Stop()),
     CommandRoute(
         "volume",
         "Set the speaker's volume.",
