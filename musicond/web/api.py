@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from aiohttp.typedefs import Handler
 
     from musicond.core.commands import Command
+    from musicond.core.outcome import Outcome
     from musicond.web.access import TokenAuth
-    from musicond.web.latest import LatestOutcome, Snapshot
+    from musicond.web.latest import LatestOutcome
     from musicond.web.preview import Preview
     from musicond.web.routes import CommandRoute
 
@@ -82,7 +83,7 @@ class Api:
 
     async def on_state(self, _: web.Request) -> web.Response:
         """Return the whole state."""
-        return _json(self._state(self._latest.snapshot))
+        return _json(self._state(self._latest.outcome))
 
     async def on_events(self, request: web.Request) -> web.StreamResponse:
         """Stream the state."""
@@ -110,13 +111,11 @@ class Api:
         """Return the figures for Prometheus."""
         return web.Response(body=self._metrics.text(), headers={"Content-Type": TEXT_FORMAT})
 
-    def _state(self, snapshot: Snapshot | None) -> bytes:
-        outcome = snapshot.outcome if snapshot else None
+    def _state(self, outcome: Outcome | None) -> bytes:
         return to_json(state_json(outcome, self._health(), preview=self._preview is not None))
 
     def _health_error(self) -> str | None:
-        snapshot = self._latest.snapshot
-        return health_error(snapshot.outcome if snapshot else None, self._latest.age_s(), self._health())
+        return health_error(self._latest.outcome, self._latest.age_s(), self._health())
 
     def _command_handler(self, route: CommandRoute) -> Handler:
         """Return the handler of a command: it responds once the command has taken effect."""

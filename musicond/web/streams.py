@@ -14,7 +14,8 @@ from musicond.web.responses import HttpError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from musicond.web.latest import LatestOutcome, Snapshot
+    from musicond.core.outcome import Outcome
+    from musicond.web.latest import LatestOutcome
     from musicond.web.preview import Preview
 
 PING_S = 15.0
@@ -33,9 +34,9 @@ RETRY_AFTER_S = 10
 class EventStreams:
     """Streams of the state; `state` makes the JSON of an outcome, once for all streams."""
 
-    def __init__(self, latest: LatestOutcome, state: Callable[[Snapshot | None], bytes]) -> None:
+    def __init__(self, latest: LatestOutcome, state: Callable[[Outcome | None], bytes]) -> None:
         self._latest, self._state = latest, state
-        self._event: tuple[Snapshot | None, bytes] | None = None
+        self._event: tuple[Outcome | None, bytes] | None = None
         self.open = 0
         """Number of open streams."""
 
@@ -51,21 +52,21 @@ class EventStreams:
             self.open -= 1
 
     async def _write_events(self, response: web.StreamResponse) -> None:
-        seen = self._latest.snapshot
+        seen = self._latest.outcome
         content = b"retry: 2000\n" + self._event_of(seen)
         while True:
             async with asyncio.timeout(WRITE_WAIT_S):
                 await response.write(content)
             await asyncio.sleep(MIN_INTERVAL_S)
             if await self._latest.wait_for_change(seen, PING_S):
-                seen = self._latest.snapshot
+                seen = self._latest.outcome
                 content = self._event_of(seen)
             else:
                 content = b": ping\n\n"
 
-    def _event_of(self, snapshot: Snapshot | None) -> bytes:
-        if self._event is None or self._event[0] is not snapshot or snapshot is None:
-            self._event = (snapshot, b"event: state\ndata: " + self._state(snapshot) + b"\n\n")
+    def _event_of(self, outcome: Outcome | None) -> bytes:
+        if self._event is None or self._event[0] is not outcome or outcome is None:
+            self._event = (outcome, b"event: state\ndata: " + self._state(outcome) + b"\n\n")
         return self._event[1]
 
 
@@ -73,7 +74,7 @@ async def stream_preview(request: web.Request, preview: Preview | None, latest: 
     """Stream the live picture as motion JPEG, at most RATE a second, until the client goes or frames end."""
     if preview is None:
         raise HttpError(404, "the live picture is off; set web.preview: true, and restart musicond")
-    if not _has_frames(latest.snapshot):
+    if not _has_frames(latest.outcome):
         raise HttpError(409, "there is no picture now: the camera is closed, or paused, or gives none")
     if not preview.add_viewer():
         text = f"{MAX_VIEWERS} look already; close one and try again"
@@ -83,16 +84,16 @@ async def stream_preview(request: web.Request, preview: Preview | None, latest: 
         # A browser shows a part once it has the head of the next one, so that is sent with the part.
         head = f"\r\n--{BOUNDARY}\r\nContent-Type: image/jpeg\r\n\r\n".encode()
         await response.write(head)
-        seq, snapshot = -1, latest.snapshot
-        while _has_frames(snapshot) and request.transport is not None and not request.transport.is_closing():
+        seq, outcome = -1, latest.outcome
+        while _has_frames(outcome) and request.transport is not None and not request.transport.is_closing():
             if (picture := preview.jpeg(seq)) is not None:
                 seq, jpeg = picture
                 async with asyncio.timeout(WRITE_WAIT_S):
                     await response.write(jpeg + head)
                 await asyncio.sleep(1 / RATE)
             else:
-                await latest.wait_for_change(snapshot, CLIENT_CHECK_S)
-            snapshot = latest.snapshot
+                await latest.wait_for_change(outcome, CLIENT_CHECK_S)
+            outcome = latest.outcome
 
     try:
         return await _stream(request, f"multipart/x-mixed-replace; boundary={BOUNDARY}", write_jpegs)
@@ -100,9 +101,9 @@ async def stream_preview(request: web.Request, preview: Preview | None, latest: 
         preview.remove_viewer()
 
 
-def _has_frames(snapshot: Snapshot | None) -> bool:
+def _has_frames(outcome: Outcome | None) -> bool:
     """Return whether frames are analysed, or will be in a moment."""
-    return snapshot is None or snapshot.outcome.watching in (Watching.YES, Watching.DARK)
+    return outcome is None or outcome.watching in (Watching.YES, Watching.DARK)
 
 
 async def _stream(
