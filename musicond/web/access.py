@@ -124,21 +124,17 @@ def _authenticate(request: web.Request, auth: TokenAuth) -> web.Response | None:
     in_link = request.query.get("token") if request.path == "/" else None
     token = bearer.strip() if kind.lower() == "bearer" else in_link
     if not auth.authenticate(request.remote or "", cookie=request.cookies.get(COOKIE), token=token):
-        return _unauthorized(request)
+        text = "this page opens with its link; on the device, run: sudo musicond page-link"
+        if request.path != "/":
+            raise HttpError(401, text)
+        head = '<!doctype html><meta name=viewport content="width=device-width"><title>musicond</title>'
+        return web.Response(status=401, text=f"{head}<p>musicond: {text}", content_type="text/html")
     if in_link is None:
         return None
     # The redirect takes the token out of the address bar and the history.
     response = web.Response(status=303, headers={"Location": "/"})
     response.set_cookie(COOKIE, auth.cookie, max_age=COOKIE_S, httponly=True, samesite="Lax", path="/")
     return response
-
-
-def _unauthorized(request: web.Request) -> web.Response:
-    text = "this page opens with its link; on the device, run: sudo musicond page-link"
-    if request.path != "/":
-        raise HttpError(401, text)
-    body = f'<!doctype html><meta name=viewport content="width=device-width"><title>musicond</title><p>musicond: {text}'
-    return web.Response(status=401, text=body, content_type="text/html")
 
 
 def is_local(host: str, own_host: str, local_address: str = "") -> bool:
