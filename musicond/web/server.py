@@ -129,9 +129,9 @@ class WebOutput:
         page: asyncio.Server | None = None
         try:
             await runner.setup()
-            limiter.server = runner.server
-            tcp, unix = listeners
-            page = await loop.create_server(limiter, sock=tcp)
+            server, (tcp, unix) = runner.server, listeners
+            assert server is not None
+            page = await loop.create_server(lambda: limiter.limited(server()), sock=tcp)
             await web.SockSite(runner, unix).start()
             ready.set_result(None)
             await ending.wait()

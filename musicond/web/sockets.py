@@ -15,7 +15,6 @@ from musicond.config.schema import split_address
 from musicond.errors import OutputError, error_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from aiohttp.typedefs import Handler
@@ -87,33 +86,16 @@ def _remove_stale(path: Path) -> None:
 class ConnectionLimiter:
     """Limit on the connections to the TCP port, and on the time that each may take for its first request.
 
-    It is the factory of each connection's protocol; its `middleware` notes the requests. For the loop's thread.
+    For the loop's thread.
     """
 
     def __init__(self) -> None:
-        self.server: Callable[[], asyncio.Protocol] | None = None
-        """Makes the protocol that serves a connection; to be set before the first one."""
         self._timers: dict[int, asyncio.TimerHandle] = {}
         """For each open connection, by its protocol: aborts it, unless cancelled by its first request."""
 
-    def __call__(self) -> asyncio.Protocol:
-        """Return the protocol of a new connection."""
-        assert self.server is not None
-        return cast("asyncio.Protocol", _LimitedProtocol(self, self.server()))
-
-    def add(self, protocol: asyncio.BaseProtocol, transport: asyncio.Transport) -> bool:
-        """Add a connection; abort it and return False where there are too many."""
-        if len(self._timers) >= MAX_CONNECTIONS:
-            transport.abort()
-            return False
-        self._timers[id(protocol)] = asyncio.get_running_loop().call_later(FIRST_REQUEST_S, transport.abort)
-        return True
-
-    def remove(self, protocol: asyncio.BaseProtocol) -> bool:
-        """Remove a connection that is closed; return whether it was added."""
-        if timer := self._timers.pop(id(protocol), None):
-            timer.cancel()
-        return timer is not None
+    def limited(self, protocol: asyncio.Protocol) -> asyncio.Protocol:
+        """Return the protocol that serves a new connection with `protocol` if there are not too many."""
+        return cast("asyncio.Protocol", _LimitedProtocol(protocol, self._timers))
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -126,16 +108,20 @@ class ConnectionLimiter:
 class _LimitedProtocol:
     """The protocol of a counted connection; passes everything on to the server's own."""
 
-    def __init__(self, limiter: ConnectionLimiter, inner: asyncio.Protocol) -> None:
-        self._limiter, self._inner = limiter, inner
+    def __init__(self, inner: asyncio.Protocol, timers: dict[int, asyncio.TimerHandle]) -> None:
+        self._inner, self._timers = inner, timers
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._inner, name)
 
     def connection_made(self, transport: asyncio.Transport) -> None:
-        if self._limiter.add(self._inner, transport):
-            self._inner.connection_made(transport)
+        if len(self._timers) >= MAX_CONNECTIONS:
+            transport.abort()
+            return
+        self._timers[id(self._inner)] = asyncio.get_running_loop().call_later(FIRST_REQUEST_S, transport.abort)
+        self._inner.connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._limiter.remove(self._inner):
+        if timer := self._timers.pop(id(self._inner), None):
+            timer.cancel()
             self._inner.connection_lost(exc)
