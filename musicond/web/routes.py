@@ -122,10 +122,6 @@ RESOURCE_ROUTES = (
 )
 
 
-def _pause(body: PauseFor | PauseUntil) -> commands.Pause:
-    return commands.Pause(body.minutes) if isinstance(body, PauseFor) else commands.Pause(until_tomorrow=True)
-
-
 COMMAND_ROUTES = (
     CommandRoute(
         "privacy",
@@ -138,7 +134,9 @@ COMMAND_ROUTES = (
         "pause",
         "Recommend and play nothing for a while.",
         TypeAdapter(PauseFor | PauseUntil),
-        _pause,
+        lambda body: (
+            commands.Pause(body.minutes) if isinstance(body, PauseFor) else commands.Pause(until_tomorrow=True)
+        ),
         f'{{"minutes": N}} with N above 0 and up to {MAX_MINUTES}, {{"until": "tomorrow"}}, '
         'or {"minutes": null} until resumed',
     ),
