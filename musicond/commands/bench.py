@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from musicond.app.pipeline import open_recording
-from musicond.commands.options import add_config, load_config
+from musicond.commands.options import add_config
 from musicond.commands.replay import Costs, fresh_pipeline, play
+from musicond.config.loader import load
 from musicond.runtime.health import memory_mib, temperature_c
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run every frame of the clip through the pipeline, with and without tracking, and print the costs."""
-    config = load_config(args).config
+    config = load(args.config).config
     clip = open_recording(args.clip)
     results: dict[str, dict[str, object]] = {}
     for name, tracking in (("tracking", True), ("full scans", False)):

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from musicond.commands.daemon import ask_daemon, read_settings
-from musicond.commands.options import add_config, load_config
+from musicond.commands.options import add_config
+from musicond.config.loader import load
 from musicond.config.paths import control_socket
 from musicond.core.models import EMOTIONS
 from musicond.errors import ControlError
@@ -37,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Show, reset or measure the correction; raise ConfigError, StateDirError or ControlError."""
-    config = load_config(args).config
+    config = load(args.config).config
     if args.show:
         bias = _read_bias(config)
         for line in [json.dumps(bias)] if args.json else lines(bias):

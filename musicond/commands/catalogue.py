@@ -15,7 +15,8 @@ from tqdm import tqdm
 
 from musicond.app.build import build_maintenance
 from musicond.commands.daemon import ask_daemon, own_state_dir
-from musicond.commands.options import add_actions, load_config, wants_json, write_output
+from musicond.commands.options import add_actions, wants_json, write_output
+from musicond.config.loader import load
 from musicond.config.paths import control_socket
 from musicond.core.models import EMOTIONS, Emotion, Song, Verdict
 from musicond.errors import UNAVAILABLE, ListError
@@ -99,7 +100,7 @@ def _share(text: str) -> float:
 
 def run(args: argparse.Namespace) -> int:
     """Run one action; raise ConfigError, CatalogueError, ListError, StateDirError or ControlError."""
-    return FUNCTIONS[args.action](args, load_config(args).config)
+    return FUNCTIONS[args.action](args, load(args.config).config)
 
 
 def _run_action(config: Config, action: str, **arguments: object) -> dict[str, Any]:

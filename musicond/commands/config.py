@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from musicond.commands.daemon import read_list_selection, read_settings
-from musicond.commands.options import add_config, load_config
-from musicond.config.loader import iter_keys
+from musicond.commands.options import add_config
+from musicond.config.loader import iter_keys, load
 from musicond.config.paths import daemon_state_dir, model_path, state_dir
 from musicond.config.secrets import password_source
 from musicond.core.models import Emotion
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the configuration; raise ConfigError."""
-    loaded = load_config(args)
+    loaded = load(args.config)
     try:
         folder = daemon_state_dir(loaded.config)
         settings, selection, error = read_settings(folder), read_list_selection(folder), ""

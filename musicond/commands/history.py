@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from musicond.commands.daemon import ask_daemon
-from musicond.commands.options import add_actions, load_config, wants_json, write_output
+from musicond.commands.options import add_actions, wants_json, write_output
+from musicond.config.loader import load
 from musicond.errors import StateDirError
 from musicond.history import FOLDER, HistoryBook, run_action
 from musicond.runtime.json_file import state_lock
@@ -50,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run one action; raise ConfigError, ListError, StateDirError or ControlError."""
-    config = load_config(args).config
+    config = load(args.config).config
     if args.action == "delete":
         print(f"{_run_action(config, 'delete')['deleted']} days deleted")
         return 0

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from musicond.config.loader import LoadedConfig, load
-from musicond.config.schema import SOURCE_PATTERN
 from musicond.errors import ListError
 
 if TYPE_CHECKING:
@@ -38,28 +34,6 @@ def add_actions(parser: argparse.ArgumentParser, helps: Mapping[str, str]) -> di
         actions[name] = group.add_parser(name, help=text, description=description, allow_abbrev=False)
         add_config(actions[name], action=True)
     return actions
-
-
-def load_config(args: argparse.Namespace, camera_source: str | None = None) -> LoadedConfig:
-    """Load the configuration that --config names, or the first one in the usual places; raise ConfigError.
-
-    `camera_source` is that of the command line and overrides the file's.
-    """
-    loaded = load(args.config)
-    if camera_source is None:
-        return loaded
-    camera = loaded.config.camera.model_copy(update={"source": camera_source})
-    config = loaded.config.model_copy(update={"camera": camera})
-    return replace(loaded, config=config, origin={**loaded.origin, "camera.source": "command line"})
-
-
-def source(text: str) -> str:
-    """Return the value of --source; raise ArgumentTypeError if it is not valid."""
-    if not re.match(SOURCE_PATTERN, text):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a source; give auto, pi, v4l2[:/dev/videoN], demo or file:PATH"
-        )
-    return text
 
 
 def wants_json(args: argparse.Namespace) -> bool:

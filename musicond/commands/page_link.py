@@ -14,9 +14,9 @@ from urllib.parse import quote
 
 import segno
 
-from musicond.commands.options import add_config, load_config
+from musicond.commands.options import add_config
 from musicond.config.editor import edit
-from musicond.config.loader import SEARCH
+from musicond.config.loader import SEARCH, load
 from musicond.config.paths import daemon_state_dir
 from musicond.config.schema import is_loopback
 from musicond.config.secrets import page_token
@@ -47,10 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the link; with --lan, open the page to the network first. Raises ConfigError or StateDirError."""
-    loaded = load_config(args)
+    loaded = load(args.config)
     if args.lan:
         _open_to_lan(loaded)
-        loaded = load_config(args)
+        loaded = load(args.config)
         served = loaded.path == SEARCH[0] and _restart()
         now = "now" if served else "as soon as musicond is started again"
         print(f"The page is open to the local network {now}, for those who have this link:")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from musicond.commands.options import add_config, load_config
+from musicond.commands.options import add_config
+from musicond.config.loader import load
 from musicond.config.paths import control_socket
 from musicond.core.settings import MAX_MINUTES
 from musicond.web.client import ControlClient
@@ -20,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Pause or resume through the daemon; raise ConfigError or ControlError."""
-    client = ControlClient(control_socket(load_config(args).config))
+    client = ControlClient(control_socket(load(args.config).config))
     if args.minutes == "off":
         client.send("resume")
         print("watching again")

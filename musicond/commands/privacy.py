@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from musicond.commands.daemon import change_settings
-from musicond.commands.options import add_config, load_config
+from musicond.commands.options import add_config
+from musicond.config.loader import load
 
 if TYPE_CHECKING:
     import argparse
@@ -20,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Switch privacy; raise ConfigError, ControlError or StateDirError."""
-    config, on = load_config(args).config, args.switch == "on"
+    config, on = load(args.config).config, args.switch == "on"
     if change_settings(
         config, lambda client: client.send("privacy", on=on), lambda settings: replace(settings, private=on)
     ):

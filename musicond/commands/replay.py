@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from musicond.app.pipeline import build_pipeline, build_vision, open_recording
-from musicond.commands.options import add_config, load_config
+from musicond.commands.options import add_config
+from musicond.config.loader import load
 from musicond.core.models import Frame, scores_by_emotion
 from musicond.core.pipeline import FrameRate
 from musicond.library.catalogue import SqliteCatalogue
@@ -118,7 +119,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the lines of each clip, then the summary; raise ConfigError, ModelError or SourceLost."""
     costs = Costs(start=time.process_time())
-    config = load_config(args).config
+    config = load(args.config).config
     recordings = [(Path(clip).name, open_recording(clip)) for clip in args.clips]
     for name, clip in recordings:
         rate = None if args.frames else FrameRate(config.camera.rate, config.camera.idle_rate)

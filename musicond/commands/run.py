@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
+import re
 from typing import TYPE_CHECKING
 
 from musicond.app.build import build
 from musicond.commands.doctor import page_checks
-from musicond.commands.options import add_config, load_config, source
+from musicond.commands.options import add_config
+from musicond.config.loader import load
+from musicond.config.schema import SOURCE_PATTERN
 from musicond.runtime import logs
 
 if TYPE_CHECKING:
-    import argparse
-
+    from musicond.config.schema import Config
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_config(parser)
     parser.add_argument(
-        "--source", type=source, metavar="S", help="auto | pi | v4l2[:/dev/videoN] | demo | file:PATH (clip or folder)"
+        "--source", type=_source, metavar="S", help="auto | pi | v4l2[:/dev/videoN] | demo | file:PATH (clip or folder)"
     )
     parser.add_argument("--log-level", default="info", choices=logs.LEVELS, help="default: info")
 
@@ -29,10 +32,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the daemon in the foreground."""
     logs.setup(args.log_level)
-    loaded = load_config(args, camera_source=args.source)
+    loaded = load(args.config)
     log.info("configuration: %s", loaded.path or "defaults")
 
-    with build(
-        loaded.config, lambda: load_config(args, camera_source=args.source).config, lambda: page_checks(args.config)
-    ) as app:
+    def read_again() -> Config:
+        return _with_source(load(args.config).config, args.source)
+
+    with build(_with_source(loaded.config, args.source), read_again, lambda: page_checks(args.config)) as app:
         return app.run()
+
+
+def _with_source(config: Config, source: str | None) -> Config:
+    """Return the configuration with the camera source of the command line, where one is given."""
+    if source is None:
+        return config
+    return config.model_copy(update={"camera": config.camera.model_copy(update={"source": source})})
+
+
+def _source(text: str) -> str:
+    if not re.match(SOURCE_PATTERN, text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a source; give auto, pi, v4l2[:/dev/videoN], demo or file:PATH"
+        )
+    return text

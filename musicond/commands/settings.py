@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from musicond.commands.daemon import change_settings
-from musicond.commands.options import add_config, load_config
+from musicond.commands.options import add_config
+from musicond.config.loader import load
 from musicond.core.settings import SETTINGS, reset
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Reset one setting or all; raise ConfigError, ControlError or StateDirError."""
-    config, key = load_config(args).config, args.key
+    config, key = load(args.config).config, args.key
     name = key or "everything that was switched"
     if change_settings(
         config, lambda client: client.send("settings/reset", key=key), lambda settings: reset(settings, key)

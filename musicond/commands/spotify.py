@@ -10,8 +10,9 @@ import segno
 
 from musicond.app.playback import build_spotify
 from musicond.commands.daemon import ask_daemon
-from musicond.commands.options import add_actions, load_config
+from musicond.commands.options import add_actions
 from musicond.commands.spotify_callback import CallbackServer
+from musicond.config.loader import load
 from musicond.errors import CommandError, ConfigError, ListError, NotUnderstood, StateDirError
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run one action; raise ConfigError, CommandError, ControlError, ListError, PlaybackError or StateDirError."""
-    config = load_config(args).config
+    config = load(args.config).config
     if config.spotify.client_id is None:
         raise ConfigError("spotify.client_id is not set: make an app of your own at Spotify first, see docs/spotify.md")
     account = _Account(config)
