@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         args = _parse(sys.argv[1:] if argv is None else list(argv))
-        code = int(args.run(args))
+        code = int(args.run(args) or 0)
         sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -56,11 +56,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"musicond: the output can't be written: {exc.strerror}; make room", file=sys.stderr)
         return UNAVAILABLE
-    except Exception as exc:  # a bug is raised again
-        exit_code = _report(exc)
-        if exit_code is None:
+    except ModuleNotFoundError as exc:
+        if not exc.name or exc.name.partition(".")[0] == "musicond":
             raise
-        return exit_code
+        print(f"musicond: the Python package {exc.name} is missing; musicond doctor says more", file=sys.stderr)
+        return UNAVAILABLE
+    except MusicondError as exc:
+        # A configuration error begins with its file and line, so that editors can jump to it.
+        print(exc if isinstance(exc, ConfigError) else f"musicond: {exc}", file=sys.stderr)
+        return exc.exit_code
     return code
 
 
@@ -92,15 +96,3 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         close = difflib.get_close_matches(name, COMMANDS, 1)
         parser.error(f"there is no command {name!r}; " + (f"did you mean {close[0]}?" if close else "see --help"))
     return parser.parse_args(argv)
-
-
-def _report(exc: Exception) -> int | None:
-    """Print an error with its remedy on stderr and return its exit code; None for a bug."""
-    if isinstance(exc, ModuleNotFoundError) and exc.name and exc.name.partition(".")[0] != "musicond":
-        print(f"musicond: the Python package {exc.name} is missing; musicond doctor says more", file=sys.stderr)
-        return UNAVAILABLE
-    if not isinstance(exc, MusicondError):
-        return None
-    # A configuration error begins with its file and line, so that editors can jump to it.
-    print(exc if isinstance(exc, ConfigError) else f"musicond: {exc}", file=sys.stderr)
-    return exc.exit_code

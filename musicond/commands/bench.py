@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Run every frame of the clip through the pipeline, with and without tracking, and print the costs."""
     config = load(args.config).config
     clip = open_recording(args.clip)
@@ -51,11 +51,10 @@ def run(args: argparse.Namespace) -> int:
     }
     if args.json:
         print(json.dumps({**machine, **results}, indent=1))
-        return 0
+        return
     print("  ".join(f"{key} {value}" for key, value in machine.items() if value is not None))
     for name, figures in results.items():
         print(f"{name}: " + "  ".join(f"{key} {value}" for key, value in figures.items()))
-    return 0
 
 
 def _figures(costs: Costs) -> dict[str, object]:

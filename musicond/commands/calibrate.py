@@ -36,24 +36,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="with --show: print JSON")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Show, reset or measure the correction; raise ConfigError, StateDirError or ControlError."""
     config = load(args.config).config
-    if args.show:
-        bias = _read_bias(config)
-        for line in [json.dumps(bias)] if args.json else lines(bias):
-            print(line)
-        return 0
-    client = ControlClient(control_socket(config))
-    client.send("calibrate", reset=args.reset)
-    if args.reset:
-        print("forgotten: the scores are what the model gives")
-        return 0
-    print("look into the camera with a neutral face, and hold it")
-    _wait(client)
-    for line in lines(_read_bias(config)):
+    if not args.show:
+        client = ControlClient(control_socket(config))
+        client.send("calibrate", reset=args.reset)
+        if args.reset:
+            print("forgotten: the scores are what the model gives")
+            return
+        print("look into the camera with a neutral face, and hold it")
+        _wait(client)
+    bias = _read_bias(config)
+    for line in [json.dumps(bias)] if args.show and args.json else lines(bias):
         print(line)
-    return 0
 
 
 def lines(bias: Mapping[str, float] | None) -> Iterator[str]:
@@ -67,15 +63,13 @@ def lines(bias: Mapping[str, float] | None) -> Iterator[str]:
 
 
 def _wait(client: ControlClient) -> None:
+    progress = {"share": 0.0}
     with tqdm(total=100, bar_format="{l_bar}{bar}|", leave=False, disable=None) as bar:
-        while True:
+        while progress["share"] < 1:
             progress = client.state()["calibration"] or {"share": 1.0, "fault": "it was reset meanwhile"}
             if progress["fault"]:
                 raise ControlError(progress["fault"])
-            bar.n = round(100 * progress["share"])
-            bar.refresh()
-            if progress["share"] >= 1:
-                return
+            bar.update(round(100 * progress["share"]) - bar.n)
             time.sleep(POLL_S)
 
 

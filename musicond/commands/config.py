@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Print the configuration; raise ConfigError."""
     loaded = load(args.config)
     try:
@@ -45,7 +45,6 @@ def run(args: argparse.Namespace) -> int:
         print(line)
     if error:
         print(f"# what was switched is not known: {error}")
-    return 0
 
 
 def lines(loaded: LoadedConfig, settings: Settings, selection: Mapping[Emotion, Sequence[str]]) -> Iterator[str]:

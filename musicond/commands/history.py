@@ -49,12 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions["export"].add_argument("--json", action="store_true", help="JSON; so does a FILE that ends in .json")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Run one action; raise ConfigError, ListError, StateDirError or ControlError."""
     config = load(args.config).config
     if args.action == "delete":
         print(f"{_run_action(config, 'delete')['deleted']} days deleted")
-        return 0
+        return
     days: Days = _run_action(config, "days")["days"]  # type: ignore[assignment] # the value is JSON
     if not days:
         how = "" if config.history.enabled else "; history.enabled: true begins to keep it"
@@ -66,7 +66,6 @@ def run(args: argparse.Namespace) -> int:
         write_output(args.file, svg(days))
     else:
         write_output(args.file, json.dumps(days, indent=1) + "\n" if wants_json(args) else _csv(days))
-    return 0
 
 
 def _run_action(config: Config, action: str) -> dict[str, object]:

@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Print the link; with --lan, open the page to the network first. Raises ConfigError or StateDirError."""
     loaded = load(args.config)
     if args.lan:
@@ -59,13 +59,12 @@ def run(args: argparse.Namespace) -> int:
     if token is None:
         print(f"http://{_bracketed(host)}:{port}/")
         print("Only this machine itself may open it; for a phone: sudo musicond page-link --lan", file=sys.stderr)
-        return 0
+        return
     links = [f"http://{_bracketed(name)}:{port}/?token={quote(token.get_secret_value())}" for name in names(host)]
     segno.make(links[0], micro=False).terminal(compact=True)
     for link in links:
         print(link)
     print("It opens the page for whoever has it: show it to nobody else.", file=sys.stderr)
-    return 0
 
 
 def _open_to_lan(loaded: LoadedConfig) -> None:

@@ -19,20 +19,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Pause or resume through the daemon; raise ConfigError or ControlError."""
     client = ControlClient(control_socket(load(args.config).config))
     if args.minutes == "off":
         client.send("resume")
         print("watching again")
-        return 0
-    if args.minutes == "tomorrow":
+    elif args.minutes == "tomorrow":
         client.send("pause", until="tomorrow")
         print("paused until tomorrow morning")
-        return 0
-    client.send("pause", minutes=args.minutes)
-    print("paused until `musicond pause off`" if args.minutes is None else f"paused for {args.minutes:g} minutes")
-    return 0
+    else:
+        client.send("pause", minutes=args.minutes)
+        print("paused until `musicond pause off`" if args.minutes is None else f"paused for {args.minutes:g} minutes")
 
 
 def _minutes(text: str) -> float | str:

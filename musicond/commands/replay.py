@@ -116,7 +116,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-tracking", action="store_true", help="scan the whole picture in every frame")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Print the lines of each clip, then the summary; raise ConfigError, ModelError or SourceLost."""
     costs = Costs(start=time.process_time())
     config = load(args.config).config
@@ -130,7 +130,6 @@ def run(args: argparse.Namespace) -> int:
     # Everything but start-up and decoding, so with printing.
     costs.pipeline = time.process_time() - costs.start - costs.decode
     print(json.dumps(costs.summary()))
-    return 0
 
 
 @contextmanager

@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_actions(parser, ACTIONS)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Run one action; raise ConfigError, CommandError, ControlError, ListError, PlaybackError or StateDirError."""
     config = load(args.config).config
     if config.spotify.client_id is None:
@@ -52,7 +52,6 @@ def run(args: argparse.Namespace) -> int:
         _print_devices(account.run_action("devices")["devices"])
     else:
         _print_status(account.run_action(args.action))
-    return 0
 
 
 class _Account:
