@@ -34,16 +34,6 @@ if TYPE_CHECKING:
 
     from musicond.config.schema import Config
 
-HELPS = {
-    "list": "print the lists",
-    "add": "add one song to a list",
-    "remove": "take a song out of one list or all, for good",
-    "import": "add the songs of a CSV, JSON or M3U file, or of a folder of audio files",
-    "export": "write all lists, with what was said of their songs, for import",
-    "verify": "check the file and the lists",
-    "refresh": "read the lists of music.moods anew, now",
-    "feedback": "like, dislike or skip a song, or print what was said",
-}
 POLL_S = 0.3
 BATCH = 2000
 """Songs in one request to the daemon."""
@@ -51,7 +41,7 @@ BATCH = 2000
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the actions."""
-    actions = add_actions(parser, HELPS)
+    actions = add_actions(parser, {name: text for name, (text, _) in ACTIONS.items()})
     _add_emotion(actions["list"], "emotion", nargs="?")
     actions["list"].add_argument("--json", action="store_true", help="print all that is known, as a JSON array")
     add = actions["add"]
@@ -98,9 +88,10 @@ def _share(text: str) -> float:
     return share
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int | None:
     """Run one action; raise ConfigError, CatalogueError, ListError, StateDirError or ControlError."""
-    return FUNCTIONS[args.action](args, load(args.config).config)
+    _, function = ACTIONS[args.action]
+    return function(args, load(args.config).config)
 
 
 def _run_action(config: Config, action: str, **arguments: object) -> dict[str, Any]:
@@ -117,29 +108,22 @@ def _run_locally(path: Path, action: str, arguments: Mapping[str, object]) -> di
     if action not in READ_ACTIONS:
         with own_state_dir(path.parent):
             return run_action(path, action, arguments)
-    if _exists(path):
-        return run_action(path, action, arguments)
-    print(f"musicond: there is no {path} yet; this is the starter that it begins with", file=sys.stderr)
-    return run_action(MEMORY, action, arguments)
-
-
-def _exists(path: Path) -> bool:
-    """Return whether a file exists; one that can't be examined counts, so that SQLite reports the error."""
     try:
         os.lstat(path)
-    except OSError as exc:
-        return not isinstance(exc, FileNotFoundError | NotADirectoryError)
-    return True
+    except OSError as exc:  # SQLite reports all others
+        if isinstance(exc, FileNotFoundError | NotADirectoryError):
+            print(f"musicond: there is no {path} yet; this is the starter that it begins with", file=sys.stderr)
+            return run_action(MEMORY, action, arguments)
+    return run_action(path, action, arguments)
 
 
-def _list(args: argparse.Namespace, config: Config) -> int:
+def _list(args: argparse.Namespace, config: Config) -> None:
     entries = _entries(config, args.emotion)
     if args.json:
         print(json.dumps([asdict(entry) for entry in entries], indent=1))
     else:
         for line in lines(entries):
             print(line)
-    return 0
 
 
 def _entries(config: Config, emotion: str | None) -> list[CatalogueEntry]:
@@ -157,32 +141,29 @@ def lines(entries: Sequence[CatalogueEntry]) -> Iterator[str]:
         yield f"{entry.shown:4}  {entry.title} – {entry.artist}  {entry.link}{gone}"  # noqa: RUF001 - the usual dash
 
 
-def _add(args: argparse.Namespace, config: Config) -> int:
+def _add(args: argparse.Namespace, config: Config) -> None:
     song = Song(
         title=args.title, artist=args.artist, track_id=args.id or "", link=args.link or "",
         valence=args.valence, energy=args.energy, source="added by hand",
     )  # fmt: skip
     new = _run_action(config, "add", rows=rows_to_json([Row(song, Emotion(args.emotion))]))["new"]
     print(f"added to {args.emotion}" if new else f"{args.emotion} has it already; brought up to date")
-    return 0
 
 
-def _remove(args: argparse.Namespace, config: Config) -> int:
+def _remove(args: argparse.Namespace, config: Config) -> None:
     count = _run_action(config, "remove", id=args.song, emotion=args.emotion)["lists"]
     if not count:
         raise ListError(f"no list holds a song {args.song!r}; musicond catalogue list --json names their track_id")
     print(f"removed from {count} list{'s' if count > 1 else ''}; a refresh does not bring it back")
-    return 0
 
 
-def _import(args: argparse.Namespace, config: Config) -> int:
+def _import(args: argparse.Namespace, config: Config) -> None:
     emotion = Emotion(args.emotion) if args.emotion else None
     rows = list(tqdm(_rows(args.file, emotion), desc="reading", unit=" songs", leave=False, disable=None))
     new = 0
     for start in tqdm(range(0, len(rows), BATCH), desc="importing", leave=False, disable=None):
         new += int(_run_action(config, "add", rows=rows_to_json(rows[start : start + BATCH]))["new"])
     print(f"{len(rows)} songs read, {new} of them new")
-    return 0
 
 
 def _rows(path: Path, emotion: Emotion | None) -> Iterator[Row]:
@@ -201,10 +182,9 @@ def _rows(path: Path, emotion: Emotion | None) -> Iterator[Row]:
         yield Row(row.song, list_emotion, row.feedback)
 
 
-def _export(args: argparse.Namespace, config: Config) -> int:
+def _export(args: argparse.Namespace, config: Config) -> None:
     entries = _entries(config, args.emotion)
     write_output(args.file, write_json(entries) if wants_json(args) else write_csv(entries))
-    return 0
 
 
 def _verify(_: argparse.Namespace, config: Config) -> int:
@@ -214,16 +194,16 @@ def _verify(_: argparse.Namespace, config: Config) -> int:
     return UNAVAILABLE if any(fault.startswith("damage") for fault in faults) else 0
 
 
-def _refresh(args: argparse.Namespace, config: Config) -> int:
+def _refresh(args: argparse.Namespace, config: Config) -> int | None:
     report = ask_daemon(
         config,
         lambda client: _refresh_in_daemon(client, if_due=args.if_due),
         lambda folder: _refresh_locally(config, folder, if_due=args.if_due),
     )
-    if report is None:
-        print("not due yet")
-        return 0
-    return _print_report(report)
+    if report is not None:
+        return _print_report(report)
+    print("not due yet")
+    return None
 
 
 def _refresh_in_daemon(client: ControlClient, *, if_due: bool) -> dict[str, Any] | None:
@@ -271,33 +251,34 @@ def _print_report(report: Mapping[str, Any]) -> int:
     return UNAVAILABLE if report.get("faults") else 0
 
 
-def _feedback(args: argparse.Namespace, config: Config) -> int:
+def _feedback(args: argparse.Namespace, config: Config) -> None:
     if args.verdict == "reset":
-        count = _run_action(config, "forget", id=args.song)["songs"]
-        print(f"forgotten what was said of {count} songs")
-        return 0
-    if args.verdict:
+        print(f"forgotten what was said of {_run_action(config, 'forget', id=args.song)['songs']} songs")
+    elif args.verdict:
         ControlClient(control_socket(config)).send("rate", verdict=args.verdict, id=args.song)
         print("remembered")
-        return 0
-    feedback = _run_action(config, "said")["feedback"]
-    if args.json:
+    else:
+        _print_feedback(_run_action(config, "said")["feedback"], as_json=args.json)
+
+
+def _print_feedback(feedback: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
+    if as_json:
         print(json.dumps(feedback, ensure_ascii=False, indent=1))
-        return 0
+        return
     print("likes, dislikes, skips" if feedback else "nothing was said of any song yet")
     for song in feedback:
         counts = f"{song['likes']:4} {song['dislikes']:4} {song['skips']:4}"
         print(f"{counts}  {song['title']} – {song['artist']}  ({song['mood']})")  # noqa: RUF001 - the usual dash
-    return 0
 
 
-FUNCTIONS: Mapping[str, Callable[[argparse.Namespace, Config], int]] = {
-    "list": _list,
-    "add": _add,
-    "remove": _remove,
-    "import": _import,
-    "export": _export,
-    "verify": _verify,
-    "refresh": _refresh,
-    "feedback": _feedback,
+ACTIONS: Mapping[str, tuple[str, Callable[[argparse.Namespace, Config], int | None]]] = {
+    "list": ("print the lists", _list),
+    "add": ("add one song to a list", _add),
+    "remove": ("take a song out of one list or all, for good", _remove),
+    "import": ("add the songs of a CSV, JSON or M3U file, or of a folder of audio files", _import),
+    "export": ("write all lists, with what was said of their songs, for import", _export),
+    "verify": ("check the file and the lists", _verify),
+    "refresh": ("read the lists of music.moods anew, now", _refresh),
+    "feedback": ("like, dislike or skip a song, or print what was said", _feedback),
 }
+"""For each action, its line of help and its function, which returns an exit code other than 0."""
