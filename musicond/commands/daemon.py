@@ -51,27 +51,31 @@ def own_state_dir(folder: Path) -> Iterator[None]:
 
 
 def change_settings(
-    config: Config, request: Callable[[ControlClient], object], change: Callable[[Settings], Settings]
-) -> bool:
-    """Change settings through the daemon; without one, store the change for its next start. Return whether one runs.
+    config: Config,
+    request: Callable[[ControlClient], object],
+    change: Callable[[Settings], Settings],
+    done: str,
+    at_start: str,
+) -> None:
+    """Change settings through the daemon and print `done`; without one, store the change and print `at_start`.
 
     Raises StateDirError where they can't be stored.
     """
 
-    def ask(client: ControlClient) -> bool:
+    def ask(client: ControlClient) -> str:
         request(client)
-        return True
+        return done
 
-    def store(folder: Path) -> bool:
+    def store(folder: Path) -> str:
         file = JsonFile(folder / SETTINGS)
         with own_state_dir(folder):
             try:
                 file.save(to_json(change(load_settings(file))))
             except OSError as exc:
                 raise StateDirError(f"{file.path}: {exc.strerror}; nothing was switched") from None
-        return False
+        return f"musicond is not running; it will start {at_start}"
 
-    return ask_daemon(config, ask, store)
+    print(ask_daemon(config, ask, store))
 
 
 def read_settings(folder: Path) -> Settings:

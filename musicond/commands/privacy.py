@@ -19,13 +19,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("switch", choices=("on", "off"), help="on: the camera is closed, and stays so over restarts")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Switch privacy; raise ConfigError, ControlError or StateDirError."""
-    config, on = load(args.config).config, args.switch == "on"
-    if change_settings(
-        config, lambda client: client.send("privacy", on=on), lambda settings: replace(settings, private=on)
-    ):
-        print("private: the camera is closed" if on else "watching again")
-    else:
-        print("musicond is not running; it will start " + ("private" if on else "watching"))
-    return 0
+    on = args.switch == "on"
+    change_settings(
+        load(args.config).config,
+        lambda client: client.send("privacy", on=on),
+        lambda settings: replace(settings, private=on),
+        done="private: the camera is closed" if on else "watching again",
+        at_start="private" if on else "watching",
+    )

@@ -21,14 +21,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("key", nargs="?", choices=tuple(SETTINGS), metavar="KEY", help=f"one of {keys}; default: all")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Reset one setting or all; raise ConfigError, ControlError or StateDirError."""
-    config, key = load(args.config).config, args.key
-    name = key or "everything that was switched"
-    if change_settings(
-        config, lambda client: client.send("settings/reset", key=key), lambda settings: reset(settings, key)
-    ):
-        print(f"reset: {name}")
-    else:
-        print(f"musicond is not running; it will start with {name} reset")
-    return 0
+    name = args.key or "everything that was switched"
+    change_settings(
+        load(args.config).config,
+        lambda client: client.send("settings/reset", key=args.key),
+        lambda settings: reset(settings, args.key),
+        done=f"reset: {name}",
+        at_start=f"with {name} reset",
+    )
