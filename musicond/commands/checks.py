@@ -15,14 +15,15 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import wraps
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 
 from musicond.core.models import EMOTIONS
-from musicond.errors import CatalogueError, ControlError, ModelError, NotRunning, OutputError
+from musicond.errors import CatalogueError, ControlError, MusicondError, NotRunning
 from musicond.runtime.clock import kernel_synchronised
-from musicond.runtime.health import THROTTLED, throttled
+from musicond.runtime.health import THROTTLED, temperature_c, throttled
 from musicond.web.client import ControlClient
 
 if TYPE_CHECKING:
@@ -35,14 +36,43 @@ if TYPE_CHECKING:
 PI_CAMERA = "sudo apt install --no-install-recommends python3-picamera2; in a venv, make it with --system-site-packages"
 
 
+OLDEST, NEWEST = (3, 11), (3, 13)
+HOT_C, WARM_C = 80.0, 70.0
+"""Degrees Celsius: a Pi slows down from 80; 70 is close to it."""
+RELEASED = datetime(2026, 11, 1, tzinfo=UTC)
+"""The earliest time that a correct clock can show."""
+State = Literal["ok", "warning", "failed"]
+Result = tuple[State, str] | tuple[State, str, str]
+"""The state of a check, what was found, and a remedy where there is one."""
+Args = ParamSpec("Args")
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """The result of one check, with a remedy where there is one."""
 
     name: str
-    state: Literal["ok", "warning", "failed"]
+    state: State
     found: str
     remedy: str = ""
+
+
+def check(name: str, remedy: str = "") -> Callable[[Callable[Args, Result]], Callable[Args, Check]]:
+    """Return a decorator that names a result; a MusicondError fails with `remedy`, as does a missing package."""
+
+    def decorate(function: Callable[Args, Result]) -> Callable[Args, Check]:
+        @wraps(function)
+        def run(*args: Args.args, **kwargs: Args.kwargs) -> Check:
+            try:
+                return Check(name, *function(*args, **kwargs))
+            except ImportError as error:
+                return Check(name, "failed", _one_line(error), "see the packages above")
+            except MusicondError as error:
+                return Check(name, "failed", _one_line(error), remedy)
+
+        return run
+
+    return decorate
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,88 +120,86 @@ def check_package(package: Package) -> Check:
     return Check(name, "ok", version or "installed")
 
 
-def check_runtime() -> Check:
+@check("TFLite")
+def check_runtime() -> Result:
     """Check that a TFLite runtime is installed and works with the installed numpy."""
-    remedy = "pip install tflite-runtime==2.14.0 (Python 3.11) or 'ai-edge-litert>=2.1,<3' (3.12 and later)"
-    faults = []
+    errors = []
     for package in ("tflite_runtime", "ai_edge_litert"):
         try:
             numpy = str(import_module("numpy").__version__)
             # numpy 2 makes it crash only when a model is loaded.
             if package == "tflite_runtime" and int(numpy.partition(".")[0]) > 1 and import_module(package):
                 found = f"tflite-runtime 2.14 crashes with numpy {numpy}"
-                return Check("TFLite", "failed", found, "pip install 'numpy<2', or use ai-edge-litert instead")
+                return "failed", found, "pip install 'numpy<2', or use ai-edge-litert instead"
             import_module(f"{package}.interpreter")
-            version = getattr(import_module(package), "__version__", "")
-            return Check("TFLite", "ok", f"{package} {version}".strip())
+            return "ok", f"{package} {getattr(import_module(package), '__version__', '')}".strip()
         except Exception as error:  # a broken extension module raises anything
-            faults.append(_one_line(error))
-    return Check("TFLite", "failed", "; ".join(faults), remedy)
+            errors.append(_one_line(error))
+    remedy = "pip install tflite-runtime==2.14.0 (Python 3.11) or 'ai-edge-litert>=2.1,<3' (3.12 and later)"
+    return "failed", "; ".join(errors), remedy
 
 
-def check_camera(source: str, dev: Path = Path("/dev"), access: Callable[[Path, int], bool] = os.access) -> Check:
+@check("camera")
+def check_camera(source: str, dev: Path = Path("/dev"), access: Callable[[Path, int], bool] = os.access) -> Result:
     """Check that the camera of `camera.source` is present, without opening it."""
     kind, _, rest = source.partition(":")
     if kind == "demo":
-        return Check("camera", "ok", "demo: none needed")
+        return "ok", "demo: none needed"
     if kind == "file":
         remedy = "give a clip or a folder of images in camera.source: file:PATH"
-        failure = Check("camera", "failed", f"{rest} can't be read", remedy)
-        return Check("camera", "ok", rest) if access(Path(rest), os.R_OK) else failure
+        return ("ok", rest) if access(Path(rest), os.R_OK) else ("failed", f"{rest} can't be read", remedy)
     if kind == "pi":
         return _check_pi_camera()
     if kind == "v4l2":
         return _check_webcam(rest, dev, access)
     both = [_check_pi_camera(), _check_webcam("", dev, access)]
-    for check in both:
-        if check.state == "ok":
-            return check
-    return Check("camera", "failed", "; ".join(c.found for c in both), " | or: ".join(c.remedy for c in both))
+    for result in both:
+        if result[0] == "ok":
+            return result
+    _, found, remedies = zip(*both, strict=True)
+    return "failed", "; ".join(found), " | or: ".join(remedies)
 
 
-def _check_pi_camera() -> Check:
+def _check_pi_camera() -> Result:
     try:
         from picamera2 import Picamera2
 
         cameras = Picamera2.global_camera_info()
     except ImportError as error:
-        return Check("camera", "failed", f"no picamera2 ({_one_line(error)})", PI_CAMERA)
+        return "failed", f"no picamera2 ({_one_line(error)})", PI_CAMERA
     except Exception as error:  # libcamera raises RuntimeError, IndexError and its own
-        return Check("camera", "failed", f"picamera2: {_one_line(error)}", "try: rpicam-hello --list-cameras")
+        return "failed", f"picamera2: {_one_line(error)}", "try: rpicam-hello --list-cameras"
     if not cameras:
         remedy = "check the ribbon cable, restart, and try: rpicam-hello --list-cameras"
-        return Check("camera", "failed", "picamera2 sees no camera", remedy)
-    return Check("camera", "ok", f"Pi camera {cameras[0].get('Model', '')}".strip())
+        return "failed", "picamera2 sees no camera", remedy
+    return "ok", f"Pi camera {cameras[0].get('Model', '')}".strip()
 
 
-def _check_webcam(device: str, dev: Path, access: Callable[[Path, int], bool]) -> Check:
+def _check_webcam(device: str, dev: Path, access: Callable[[Path, int], bool]) -> Result:
     nodes = [Path(device)] if device else sorted(dev.glob("video*"))
     present = [node for node in nodes if access(node, os.F_OK)]
     if not present:
         remedy = "plug a USB webcam in, or set camera.source: demo to try without"
-        return Check("camera", "failed", f"no {device or dev / 'video*'}", remedy)
-    usable = [node for node in present if access(node, os.R_OK | os.W_OK)]
-    if not usable:
-        remedy = "sudo usermod -aG video $USER, then sign in again"
-        return Check("camera", "failed", f"{present[0]} may not be opened by this user", remedy)
-    return Check("camera", "ok", f"video device {usable[0]}")
+        return "failed", f"no {device or dev / 'video*'}", remedy
+    for node in present:
+        if access(node, os.R_OK | os.W_OK):
+            return "ok", f"video device {node}"
+    remedy = "sudo usermod -aG video $USER, then sign in again"
+    return "failed", f"{present[0]} may not be opened by this user", remedy
 
 
-def check_model(path: Path, cascade: Path) -> Check:
+@check("model", "unset model.path, or install musicond again")
+def check_model(path: Path, cascade: Path) -> Result:
     """Check that the emotion model and the face detector's cascade can be loaded."""
-    try:
-        from musicond.vision.classifier import TfliteClassifier
-        from musicond.vision.detector import HaarFaceDetector
+    from musicond.vision.classifier import TfliteClassifier
+    from musicond.vision.detector import HaarFaceDetector
 
-        HaarFaceDetector(cascade, TfliteClassifier(path, threads=1))
-    except ModelError as error:
-        return Check("model", "failed", _one_line(error), "unset model.path, or install musicond again")
-    except ImportError as error:
-        return Check("model", "failed", _one_line(error), "see the packages above")
-    return Check("model", "ok", f"{path} ({path.stat().st_size // 1024} KiB)")
+    HaarFaceDetector(cascade, TfliteClassifier(path, threads=1))
+    return "ok", f"{path} ({path.stat().st_size // 1024} KiB)"
 
 
-def check_catalogue(path: Path) -> Check:
+@check("catalogue")
+def check_catalogue(path: Path) -> Result:
     """Check that every emotion has tracks; without a file, in the starter."""
     try:
         from musicond.library.catalogue import SqliteCatalogue
@@ -180,52 +208,37 @@ def check_catalogue(path: Path) -> Check:
         with SqliteCatalogue.open(path if exists else ":memory:", read_only=exists) as catalogue:
             counts = {str(emotion): len(catalogue.candidates(emotion)) for emotion in EMOTIONS}
     except PermissionError:
-        return Check("catalogue", "warning", f"{path}: not for this user to read", "put sudo before the command")
+        return "warning", f"{path}: not for this user to read", "put sudo before the command"
     except (CatalogueError, OSError) as error:
-        return Check(
-            "catalogue", "failed", _one_line(error), f"restart musicond: it moves {path} aside and rebuilds it"
-        )
+        return "failed", _one_line(error), f"restart musicond: it moves {path} aside and rebuilds it"
     found = f"{sum(counts.values())} tracks in {path if exists else 'the starter; copied at the first start'}"
-    empty = [emotion for emotion, count in counts.items() if not count]
-    if empty:
-        return Check(
-            "catalogue", "warning", f"{found}, none for {', '.join(empty)}", "see musicond catalogue import --help"
-        )
-    return Check("catalogue", "ok", found)
+    if empty := [emotion for emotion, count in counts.items() if not count]:
+        return "warning", f"{found}, none for {', '.join(empty)}", "see musicond catalogue import --help"
+    return "ok", found
 
 
-def check_broker(mqtt: Mqtt, password: SecretStr | None, timeout_s: float = 5.0) -> Check:
+@check("broker", "see docs/mqtt.md, The connection")
+def check_broker(mqtt: Mqtt, password: SecretStr | None, timeout_s: float = 5.0) -> Result:
     """Check that the broker accepts a connection with these credentials."""
     if mqtt.host is None:
-        return Check("broker", "ok", "off: mqtt.host is not set")
-    where = f"{mqtt.host}:{mqtt.port}"
-    try:
-        from musicond.mqtt.connection import UNSUPPORTED, V5, V311, make_client, tls_context
+        return "ok", "off: mqtt.host is not set"
+    from musicond.mqtt.connection import UNSUPPORTED, V5, V311, make_client, tls_context
 
-        tls = tls_context(mqtt) if mqtt.tls else None
-    except ImportError as error:
-        return Check("broker", "failed", _one_line(error), "see the packages above")
-    except OutputError as error:
-        return Check("broker", "failed", _one_line(error), "see docs/mqtt.md, The connection")
+    where, tls = f"{mqtt.host}:{mqtt.port}", tls_context(mqtt) if mqtt.tls else None
     client = make_client(mqtt, password, f"musicond-doctor-{os.getpid()}", V5 if mqtt.five else V311, tls)
     try:
         reason = _connect(client, mqtt, timeout_s)
     except (OSError, ValueError) as error:
         remedy = "start the broker, or correct mqtt.host, mqtt.port and mqtt.tls"
-        return Check("broker", "failed", f"{where}: {_one_line(error)}", remedy)
-    return _broker_result(where, reason, UNSUPPORTED)
-
-
-def _broker_result(where: str, reason: Any, unsupported: str) -> Check:
+        return "failed", f"{where}: {_one_line(error)}", remedy
     if reason is None:
-        remedy = "correct mqtt.host, mqtt.port and mqtt.tls"
-        return Check("broker", "failed", f"{where} does not answer as an MQTT broker", remedy)
-    if str(reason) == unsupported:
-        return Check("broker", "ok", f"{where} knows no MQTT 5: musicond goes on with 3.1.1")
+        return "failed", f"{where} does not answer as an MQTT broker", "correct mqtt.host, mqtt.port and mqtt.tls"
+    if str(reason) == UNSUPPORTED:
+        return "ok", f"{where} knows no MQTT 5: musicond goes on with 3.1.1"
     if reason.is_failure:
         remedy = "correct mqtt.username and the password (mqtt.password_file)"
-        return Check("broker", "failed", f"{where} refuses: {reason}", remedy)
-    return Check("broker", "ok", f"{where} accepts the connection")
+        return "failed", f"{where} refuses: {reason}", remedy
+    return "ok", f"{where} accepts the connection"
 
 
 def _connect(client: Any, mqtt: Mqtt, timeout_s: float) -> Any:
@@ -244,7 +257,8 @@ def _connect(client: Any, mqtt: Mqtt, timeout_s: float) -> Any:
         client.loop_stop()
 
 
-def check_page(address: tuple[str, int], control: Path) -> Check:
+@check("page")
+def check_page(address: tuple[str, int], control: Path) -> Result:
     """Check that the page's port is free or held by the running musicond."""
     host, port = address
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -255,116 +269,98 @@ def check_page(address: tuple[str, int], control: Path) -> Check:
             probe.listen(1)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
-            return Check("page", "failed", f"{host}:{port}: {error.strerror}", "set another web.listen")
+            return "failed", f"{host}:{port}: {error.strerror}", "set another web.listen"
     else:
-        return Check("page", "ok", f"{host}:{port} is free" if port else "takes a free port")
+        return "ok", f"{host}:{port} is free" if port else "takes a free port"
     try:
         ControlClient(control).state()
     except NotRunning:
         remedy = f"see who: ss -ltnp 'sport = :{port}'; or set another web.listen"
-        return Check("page", "failed", f"{host}:{port} is taken by another program", remedy)
+        return "failed", f"{host}:{port} is taken by another program", remedy
     except ControlError as error:
-        return Check("page", "warning", f"{host}:{port} is taken, perhaps by musicond", _one_line(error))
-    return Check("page", "ok", f"{host}:{port} is held by the running musicond")
+        return "warning", f"{host}:{port} is taken, perhaps by musicond", _one_line(error)
+    return "ok", f"{host}:{port} is held by the running musicond"
 
 
-def check_state_dir(folder: Path) -> Check:
+@check("state")
+def check_state_dir(folder: Path) -> Result:
     """Check that the state directory can be written or created."""
     remedy = f"sudo chown $USER {folder}, or set another state_dir"
     try:
         if folder.exists():
             with tempfile.TemporaryFile(dir=folder):
-                return Check("state", "ok", f"{folder} can be written")
+                return "ok", f"{folder} can be written"
         above = next(parent for parent in folder.absolute().parents if parent.exists())
         if above.is_dir() and os.access(above, os.W_OK | os.X_OK):
-            return Check("state", "ok", f"{folder} will be made at the first start")
+            return "ok", f"{folder} will be made at the first start"
     except OSError as error:
-        return Check("state", "failed", f"{folder}: {error.strerror}", remedy)
-    return Check("state", "failed", f"{folder} can't be made: {above} can't be written", remedy)
+        return "failed", f"{folder}: {error.strerror}", remedy
+    return "failed", f"{folder} can't be made: {above} can't be written", remedy
+
+
+@check("Python")
+def check_python(
+    version: Sequence[int] = sys.version_info[:3],
+    machine: str = platform.machine(),
+    bits: int = struct.calcsize("P") * 8,
+) -> Result:
+    """Check that musicond supports this Python and this processor."""
+    found = f"{'.'.join(map(str, version))}, {bits} bits, {machine}"
+    if tuple(version[:2]) < OLDEST:
+        return "failed", found, "use Python 3.11 to 3.13: Raspberry Pi OS Bookworm or Trixie"
+    if machine == "armv6l":
+        return "failed", found, "no TFLite runtime exists for ARMv6: use a Pi Zero 2 W, 3, 4 or 5"
+    if bits < 64:  # noqa: PLR2004 - bits of an address
+        return "warning", found, "install the 64-bit Raspberry Pi OS: it is the one that is tested"
+    if tuple(version[:2]) > NEWEST:
+        return "warning", found, "newer than what is tested: use Python 3.11 to 3.13"
+    return "ok", found
+
+
+@check("clock")
+def check_clock(
+    now: datetime | None = None,
+    marker: Path = Path("/run/systemd/timesync/synchronized"),
+    kernel: Callable[[], bool | None] = kernel_synchronised,
+) -> Result:
+    """Check that the clock is synchronised; quiet hours and the times on the page depend on it."""
+    now = now or datetime.now(UTC)
+    shown = f"{now:%Y-%m-%d %H:%M} UTC"
+    if now < RELEASED:
+        return "failed", f"{shown}, in the past", "sudo timedatectl set-ntp true, with a network"
+    synchronised = True if marker.exists() else kernel()
+    if synchronised is None:
+        return "ok", f"{shown}; whether it is kept right is not told here"
+    if synchronised:
+        return "ok", f"{shown}, synchronised"
+    return "warning", f"{shown}, not synchronised", "sudo timedatectl set-ntp true; see timedatectl status"
+
+
+@check("temperature")
+def check_temperature(thermal: Path = Path("/sys/class/thermal")) -> Result:
+    """Check that the processor is cool enough to work for hours."""
+    readings = [temperature_c(sensor) for sensor in thermal.glob("thermal_zone*/temp")]
+    hottest = max((reading for reading in readings if reading is not None), default=None)
+    if hottest is None:
+        return "ok", "no sensor here"
+    found = f"{hottest:.0f} degrees Celsius"
+    if hottest >= HOT_C:
+        return "failed", found, "add a heat sink or a fan, or lower camera.rate"
+    if hottest >= WARM_C:
+        return "warning", found, "give it air, or lower camera.rate"
+    return "ok", found
+
+
+@check("power")
+def check_power(path: Path = THROTTLED) -> Result:
+    """Check that a Pi is not throttled by low voltage or heat."""
+    state = throttled(path)
+    if state:
+        remedy = "use the Pi's own power supply and a short cable; see vcgencmd get_throttled"
+        return "failed", "slowed down: too little voltage, or too hot", remedy
+    return "ok", "not slowed down" if state is False else "not told by this machine"
 
 
 def _one_line(error: BaseException) -> str:
     """Return an error's text in one line, or the name of its class where it has no text."""
     return " ".join(str(error).split()) or type(error).__name__
-
-
-def failed(checks: Sequence[Check]) -> bool:
-    """Return whether any check failed."""
-    return any(check.state == "failed" for check in checks)
-
-
-OLDEST, NEWEST = (3, 11), (3, 13)
-
-
-HOT_C, WARM_C = 80.0, 70.0
-"""Degrees Celsius: a Pi slows down from 80; 70 is close to it."""
-
-
-RELEASED = datetime(2026, 11, 1, tzinfo=UTC)
-"""The earliest time that a correct clock can show."""
-
-
-def check_python(
-    version: Sequence[int] = sys.version_info[:3],
-    machine: str = platform.machine(),
-    bits: int = struct.calcsize("P") * 8,
-) -> Check:
-    """Check that musicond supports this Python and this processor."""
-    found = f"{'.'.join(map(str, version))}, {bits} bits, {machine}"
-    if tuple(version[:2]) < OLDEST:
-        return Check("Python", "failed", found, "use Python 3.11 to 3.13: Raspberry Pi OS Bookworm or Trixie")
-    if machine == "armv6l":
-        return Check("Python", "failed", found, "no TFLite runtime exists for ARMv6: use a Pi Zero 2 W, 3, 4 or 5")
-    if bits < 64:  # noqa: PLR2004 - bits of an address
-        return Check("Python", "warning", found, "install the 64-bit Raspberry Pi OS: it is the one that is tested")
-    if tuple(version[:2]) > NEWEST:
-        return Check("Python", "warning", found, "newer than what is tested: use Python 3.11 to 3.13")
-    return Check("Python", "ok", found)
-
-
-def check_clock(
-    now: datetime | None = None,
-    marker: Path = Path("/run/systemd/timesync/synchronized"),
-    kernel: Callable[[], bool | None] = kernel_synchronised,
-) -> Check:
-    """Check that the clock is synchronised; quiet hours and the times on the page depend on it."""
-    now = now or datetime.now(UTC)
-    shown = f"{now:%Y-%m-%d %H:%M} UTC"
-    if now < RELEASED:
-        return Check("clock", "failed", f"{shown}, in the past", "sudo timedatectl set-ntp true, with a network")
-    right = True if marker.exists() else kernel()
-    if right is None:
-        return Check("clock", "ok", f"{shown}; whether it is kept right is not told here")
-    if right:
-        return Check("clock", "ok", f"{shown}, synchronised")
-    return Check(
-        "clock", "warning", f"{shown}, not synchronised", "sudo timedatectl set-ntp true; see timedatectl status"
-    )
-
-
-def check_temperature(thermal: Path = Path("/sys/class/thermal")) -> Check:
-    """Check that the processor is cool enough to work for hours."""
-    readings = []
-    for zone in thermal.glob("thermal_zone*/temp"):
-        try:
-            readings.append(int(zone.read_text("ascii")) / 1000)
-        except (OSError, ValueError):
-            continue  # a disabled zone gives an error instead of a number
-    if not readings:
-        return Check("temperature", "ok", "no sensor here")
-    hottest = max(readings)
-    found = f"{hottest:.0f} degrees Celsius"
-    if hottest >= HOT_C:
-        return Check("temperature", "failed", found, "add a heat sink or a fan, or lower camera.rate")
-    if hottest >= WARM_C:
-        return Check("temperature", "warning", found, "give it air, or lower camera.rate")
-    return Check("temperature", "ok", found)
-
-
-def check_power(path: Path = THROTTLED) -> Check:
-    """Check that a Pi is not throttled by low voltage or heat."""
-    state = throttled(path)
-    if state:
-        remedy = "use the Pi's own power supply and a short cable; see vcgencmd get_throttled"
-        return Check("power", "failed", "slowed down: too little voltage, or too hot", remedy)
-    return Check("power", "ok", "not slowed down" if state is False else "not told by this machine")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from musicond.commands import checks
-from musicond.commands.checks import Check, failed
+from musicond.commands.checks import Check
 from musicond.errors import UNAVAILABLE, ConfigError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
                 print(f"{'':8} {'':12} -> {check.remedy}", flush=True)
     if args.json:
         print(json.dumps([asdict(check) for check in results], indent=1))
-    return UNAVAILABLE if failed(results) else 0
+    return UNAVAILABLE if any(check.state == "failed" for check in results) else 0
 
 
 def examine(args: argparse.Namespace) -> Iterator[Check]:
@@ -45,7 +45,7 @@ def examine(args: argparse.Namespace) -> Iterator[Check]:
     packages = [checks.check_package(package) for package in checks.PACKAGES]
     yield from packages
     yield checks.check_runtime()
-    if failed([check for check in packages if check.name in NEEDED_FOR_CONFIG]):
+    if any(check.state == "failed" for check in packages if check.name in NEEDED_FOR_CONFIG):
         yield Check("config", "failed", "can't be read without the packages above", "install them, then try again")
     else:
         yield from _check_configuration(args.config)
