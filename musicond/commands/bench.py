@@ -59,11 +59,10 @@ def run(args: argparse.Namespace) -> None:
 
 def _figures(costs: Costs) -> dict[str, object]:
     """Return counts, and processor milliseconds of the frames whose face was classified."""
-    steps = costs.steps or [0.0]
-    summary = costs.summary()
+    steps, summary = costs.steps or [0.0], costs.summary()
     return {
-        "frames": costs.frames,
-        "analysed": costs.analysed,
+        "frames": summary["frames"],
+        "analysed": summary["analysed"],
         "median_ms": round(median(steps), 2),
         "p95_ms": round(quantiles(steps, n=20)[-1] if len(steps) > 1 else steps[0], 2),
         "detect_ms": summary["detect_ms"],

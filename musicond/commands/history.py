@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import nullcontext
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -101,7 +101,8 @@ def _letter(mood: str) -> str:
 
 def svg(days: Days) -> str:
     """Return an SVG chart of stacked bars, one for each day from the first to the last, with a scale in minutes."""
-    span = _span(days)
+    ordinals = [date.fromisoformat(day).toordinal() for day in days]
+    span = range(min(ordinals, default=0), max(ordinals, default=-1) + 1)
     width = LEFT + SLOT * max(len(span), 40) + 20
     most = max([60.0, *(sum(moods.values()) for moods in days.values())])
     parts = [
@@ -115,7 +116,7 @@ def svg(days: Days) -> str:
         y = TOP + HEIGHT * (1 - share)
         parts.append(f'<line x1="{LEFT}" y1="{y:g}" x2="{width - 20}" y2="{y:g}" stroke="#ddd"/>')
         parts.append(f'<text x="{LEFT - 6}" y="{y + 4:g}" text-anchor="end">{most * share:.0f}</text>')
-    for number, day in enumerate(span):
+    for number, day in enumerate(date.fromordinal(ordinal).isoformat() for ordinal in span):
         x, y = LEFT + SLOT * number + 1, float(TOP + HEIGHT)
         for mood in MOODS:
             height = HEIGHT * days.get(day, {}).get(mood, 0.0) / most
@@ -132,10 +133,3 @@ def svg(days: Days) -> str:
         parts.append(f'<rect x="{x}" y="{TOP + HEIGHT + 34}" width="10" height="10" fill="{colour}"/>')
         parts.append(f'<text x="{x + 14}" y="{TOP + HEIGHT + 43}">{mood}</text>')
     return "\n".join([*parts, "</svg>", ""])
-
-
-def _span(days: Days) -> list[str]:
-    if not days:
-        return []
-    first, last = date.fromisoformat(min(days)), date.fromisoformat(max(days))
-    return [(first + timedelta(days=number)).isoformat() for number in range((last - first).days + 1)]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import time
+from collections import defaultdict
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from musicond.config.schema import Config
-    from musicond.core.models import Box, EmotionEstimate, Faces
     from musicond.core.outcome import Outcome
     from musicond.core.pipeline import Pipeline
     from musicond.core.ports import EmotionClassifier, FaceDetector
@@ -41,68 +41,45 @@ EARLY_S = 1e-6
 
 @dataclass
 class Costs:
-    """Processor time (user and system, all threads) in seconds, and counts."""
+    """Processor time of a replay and counts."""
 
-    start: float = 0.0
-    decode: float = 0.0
-    pipeline: float = 0.0
-    detect: float = 0.0
-    classify: float = 0.0
+    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    """Processor seconds (user and system, all threads) of `start`, `decode`, `pipeline`, `detect`, `classify`."""
     frames: int = 0
-    analysed: int = 0
     steps: list[float] = field(default_factory=list)
     """Processor milliseconds of each step that classified a face."""
 
     @contextmanager
     def timed(self, part: str) -> Iterator[None]:
-        """Add the processor time of the block to the field of that name."""
+        """Add the processor time of the block, or of the decorated function, to a part."""
         started = time.process_time()
         try:
             yield
         finally:
-            setattr(self, part, getattr(self, part) + time.process_time() - started)
+            self.seconds[part] += time.process_time() - started
 
     def summary(self) -> dict[str, object]:
         """Return the last line of a replay; times per frame are means over the analysed frames."""
-        per_frame = 1000 / max(1, self.analysed)
+        per_frame = 1000 / max(1, len(self.steps))
         return {
             "type": "summary",
             "frames": self.frames,
-            "analysed": self.analysed,
-            "cpu_ms_per_frame": round(self.pipeline * per_frame, 3),
-            "decode_ms": round(self.decode * 1000 / max(1, self.frames), 3),
-            "detect_ms": round(self.detect * per_frame, 3),
-            "classify_ms": round(self.classify * per_frame, 3),
-            "cpu_s": {part: round(getattr(self, part), 3) for part in ("start", "decode", "pipeline")},
+            "analysed": len(self.steps),
+            "cpu_ms_per_frame": round(self.seconds["pipeline"] * per_frame, 3),
+            "decode_ms": round(self.seconds["decode"] * 1000 / max(1, self.frames), 3),
+            "detect_ms": round(self.seconds["detect"] * per_frame, 3),
+            "classify_ms": round(self.seconds["classify"] * per_frame, 3),
+            "cpu_s": {part: round(self.seconds[part], 3) for part in ("start", "decode", "pipeline")},
         }
 
 
-class TimedDetector:
-    """A face detector that counts its processor time."""
+class TimedVision:
+    """A face detector and an emotion classifier that count their processor time."""
 
-    def __init__(self, detector: FaceDetector, costs: Costs) -> None:
-        self._detector, self._costs = detector, costs
-
-    def detect(self, frame: Frame) -> Faces:
-        """Detect faces."""
-        with self._costs.timed("detect"):
-            return self._detector.detect(frame)
-
-    def reset(self) -> None:
-        """Reset the detector."""
-        self._detector.reset()
-
-
-class TimedClassifier:
-    """An emotion classifier that counts its processor time."""
-
-    def __init__(self, classifier: EmotionClassifier, costs: Costs) -> None:
-        self._classifier, self._costs = classifier, costs
-
-    def classify(self, frame: Frame, faces: Faces) -> EmotionEstimate | None:
-        """Classify the nearest face."""
-        with self._costs.timed("classify"):
-            return self._classifier.classify(frame, faces)
+    def __init__(self, detector: FaceDetector, classifier: EmotionClassifier, costs: Costs) -> None:
+        self.detect = costs.timed("detect")(detector.detect)
+        self.reset = detector.reset
+        self.classify = costs.timed("classify")(classifier.classify)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -118,7 +95,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print the lines of each clip, then the summary; raise ConfigError, ModelError or SourceLost."""
-    costs = Costs(start=time.process_time())
+    costs = Costs()
+    costs.seconds["start"] = time.process_time()
     config = load(args.config).config
     recordings = [(Path(clip).name, open_recording(clip)) for clip in args.clips]
     for name, clip in recordings:
@@ -128,7 +106,7 @@ def run(args: argparse.Namespace) -> None:
                 for line in lines(name, at, outcome, every=args.frames):
                     print(json.dumps(line, ensure_ascii=False), flush=args.speed == "1")
     # Everything but start-up and decoding, so with printing.
-    costs.pipeline = time.process_time() - costs.start - costs.decode
+    costs.seconds["pipeline"] = time.process_time() - costs.seconds["start"] - costs.seconds["decode"]
     print(json.dumps(costs.summary()))
 
 
@@ -139,8 +117,8 @@ def fresh_pipeline(config: Config, costs: Costs, *, tracking: bool = True, gate:
         with costs.timed("start"):
             detector, classifier = build_vision(config, tracking=tracking, gate=gate)
             catalogue = stack.enter_context(SqliteCatalogue.open(MEMORY))
-            vision = TimedDetector(detector, costs), TimedClassifier(classifier, costs)
-            pipeline = build_pipeline(config, *vision, catalogue, seed=SEED)
+            vision = TimedVision(detector, classifier, costs)
+            pipeline = build_pipeline(config, vision, vision, catalogue, seed=SEED)
         yield pipeline
 
 
@@ -165,12 +143,11 @@ def play(
             continue
         if real_time:
             time.sleep(max(0.0, started_at + at - time.monotonic()))
-        before = costs.pipeline
+        before = costs.seconds["pipeline"]
         with costs.timed("pipeline"):
             outcome = pipeline.step(Frame(grey, at, NOON + timedelta(seconds=at)))
         if outcome.raw_scores is not None:
-            costs.analysed += 1
-            costs.steps.append((costs.pipeline - before) * 1000)
+            costs.steps.append((costs.seconds["pipeline"] - before) * 1000)
         if rate is not None:
             due = max(due + rate.interval_s(outcome), at)
         yield at, outcome
@@ -183,8 +160,8 @@ def lines(clip: str, at: float, outcome: Outcome, *, every: bool) -> Iterator[di
         yield {
             "type": "frame",
             **place,
-            "faces": [_box(box) for box in outcome.faces.confirmed],
-            "coasted": [_box(box) for box in outcome.faces.coasted],
+            "faces": [astuple(box) for box in outcome.faces.confirmed],
+            "coasted": [astuple(box) for box in outcome.faces.coasted],
             "scores": scores_by_emotion(outcome.raw_scores, 4),
             "mood": outcome.mood,
             "watching": outcome.watching,
@@ -195,7 +172,3 @@ def lines(clip: str, at: float, outcome: Outcome, *, every: bool) -> Iterator[di
     if outcome.recommended and (new := outcome.recommendation):
         tracks = [{"title": track.title, "artist": track.artist, "link": track.link} for track in new.tracks]
         yield {"type": "recommendation", **place, "mood": new.mood, "tracks": tracks, "reason": new.reason}
-
-
-def _box(box: Box) -> list[int]:
-    return [box.x, box.y, box.w, box.h]
