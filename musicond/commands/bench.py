@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
 from statistics import median, quantiles
-from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
@@ -15,9 +15,6 @@ from musicond.commands.options import add_config
 from musicond.commands.replay import Costs, fresh_pipeline, play
 from musicond.config.loader import load
 from musicond.runtime.health import memory_mib, temperature_c
-
-if TYPE_CHECKING:
-    import argparse
 
 DESCRIPTION = "measure the pipeline on a clip: milliseconds a frame, memory, temperature"
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from tqdm import tqdm
 
@@ -12,16 +14,10 @@ from musicond.commands.daemon import ask_daemon, read_settings
 from musicond.commands.options import add_config
 from musicond.config.loader import load
 from musicond.config.paths import control_socket
+from musicond.config.schema import Config
 from musicond.core.models import EMOTIONS
 from musicond.errors import ControlError
 from musicond.web.client import ControlClient
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
-
-    from musicond.config.schema import Config
 
 DESCRIPTION = "look into the camera with a neutral face for ten seconds: the reading is corrected for it"
 POLL_S = 0.25

@@ -7,9 +7,10 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tqdm import tqdm
 
@@ -18,6 +19,7 @@ from musicond.commands.daemon import ask_daemon, own_state_dir
 from musicond.commands.options import add_actions, wants_json, write_output
 from musicond.config.loader import load
 from musicond.config.paths import control_socket
+from musicond.config.schema import Config
 from musicond.core.models import EMOTIONS, Emotion, Song, Verdict
 from musicond.errors import UNAVAILABLE, ListError
 from musicond.library.actions import READ_ACTIONS
@@ -28,11 +30,6 @@ from musicond.library.editor import CatalogueEntry
 from musicond.library.sources import PLAYLISTS, read_table
 from musicond.library.table_files import Row, rows_to_json, write_csv, write_json
 from musicond.web.client import ControlClient
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from musicond.config.schema import Config
 
 POLL_S = 0.3
 BATCH = 2000

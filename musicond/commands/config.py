@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import argparse
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
 import yaml
 
 from musicond.commands.daemon import read_list_selection, read_settings
 from musicond.commands.options import add_config
-from musicond.config.loader import iter_keys, load
+from musicond.config.loader import LoadedConfig, iter_keys, load
 from musicond.config.paths import daemon_state_dir, model_path, state_dir
+from musicond.config.schema import Config
 from musicond.config.secrets import password_source
 from musicond.core.models import Emotion
 from musicond.core.mood.tracker import MoodConfig
-from musicond.core.settings import DEFAULTS, changed_keys
+from musicond.core.settings import DEFAULTS, Settings, changed_keys
 from musicond.errors import StateDirError
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from datetime import datetime
-
-    from musicond.config.loader import LoadedConfig
-    from musicond.config.schema import Config
-    from musicond.core.settings import Settings
 
 ORIGIN_COLUMN = 40
 

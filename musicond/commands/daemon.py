@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from pathlib import Path
+from typing import TypeVar
 
 from musicond.config.paths import control_socket, daemon_state_dir
+from musicond.config.schema import Config
 from musicond.config.user_settings import from_json, load_settings, to_json
+from musicond.core.models import Emotion
+from musicond.core.settings import Settings
 from musicond.errors import NotRunning, StateDirError
 from musicond.library.selection import FILE_NAME as SELECTION
 from musicond.library.selection import parse_selection
 from musicond.runtime.json_file import JsonFile, state_lock
 from musicond.web.client import ControlClient
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from musicond.config.schema import Config
-    from musicond.core.models import Emotion
-    from musicond.core.settings import Settings
 
 SETTINGS = "settings.json"
 Answer = TypeVar("Answer")

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from musicond.commands import checks
 from musicond.commands.checks import Check
 from musicond.errors import UNAVAILABLE, ConfigError
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Iterator
 
 CASCADE = "haarcascade_frontalface_default.xml"
 NEEDED_FOR_CONFIG = ("pydantic", "PyYAML")

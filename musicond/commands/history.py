@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
+from collections.abc import Iterator
 from contextlib import nullcontext
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from musicond.commands.daemon import ask_daemon
 from musicond.commands.options import add_actions, wants_json, write_output
 from musicond.config.loader import load
+from musicond.config.schema import Config
 from musicond.errors import StateDirError
-from musicond.history import FOLDER, HistoryBook, run_action
+from musicond.history import FOLDER, Days, HistoryBook, run_action
 from musicond.runtime.json_file import state_lock
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Iterator
-
-    from musicond.config.schema import Config
-    from musicond.history import Days
 
 DESCRIPTION = "the minutes of each mood and day, where history.enabled is on"
 ACTIONS = {

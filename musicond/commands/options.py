@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from musicond.errors import ListError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 def add_config(parser: argparse.ArgumentParser, *, action: bool = False) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import secrets
 import shutil
@@ -9,23 +10,17 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import segno
 
 from musicond.commands.options import add_config
 from musicond.config.editor import edit
-from musicond.config.loader import SEARCH, load
+from musicond.config.loader import SEARCH, LoadedConfig, load
 from musicond.config.paths import daemon_state_dir
 from musicond.config.schema import is_loopback
 from musicond.config.secrets import page_token
 from musicond.errors import ConfigError, StateDirError
-
-if TYPE_CHECKING:
-    import argparse
-
-    from musicond.config.loader import LoadedConfig
 
 DESCRIPTION = "print the address of the page, and a QR code for the phone"
 TOKEN_BYTES = 16

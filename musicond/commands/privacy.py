@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from musicond.commands.daemon import change_settings
 from musicond.commands.options import add_config
 from musicond.config.loader import load
-
-if TYPE_CHECKING:
-    import argparse
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,17 +5,13 @@ from __future__ import annotations
 import argparse
 import logging
 import re
-from typing import TYPE_CHECKING
 
 from musicond.app.build import build
 from musicond.commands.doctor import page_checks
 from musicond.commands.options import add_config
 from musicond.config.loader import load
-from musicond.config.schema import SOURCE_PATTERN
+from musicond.config.schema import SOURCE_PATTERN, Config
 from musicond.runtime import logs
-
-if TYPE_CHECKING:
-    from musicond.config.schema import Config
 
 log = logging.getLogger(__name__)
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import argparse
 
 from musicond.commands.daemon import change_settings
 from musicond.commands.options import add_config
 from musicond.config.loader import load
 from musicond.core.settings import SETTINGS, reset
-
-if TYPE_CHECKING:
-    import argparse
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

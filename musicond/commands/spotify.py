@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import argparse
+import http.server
 import sys
+import threading
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cached_property, partial
+from queue import Empty, Queue
+from typing import Any
 
 import segno
 
-from musicond.app.playback import build_spotify
+from musicond.app.playback import Spotify, build_spotify
 from musicond.commands.daemon import ask_daemon
 from musicond.commands.options import add_actions
-from musicond.commands.spotify_callback import CallbackServer
 from musicond.config.loader import load
+from musicond.config.paths import daemon_state_dir
+from musicond.config.schema import Config
 from musicond.errors import CommandError, ConfigError, ListError, NotUnderstood, StateDirError
-
-if TYPE_CHECKING:
-    import argparse
-    from pathlib import Path
-
-    from musicond.config.schema import Config
-    from musicond.spotify.sign_in import SignIn
 
 DESCRIPTION = "the account at Spotify: see docs/spotify.md"
 ACTIONS = {
@@ -31,13 +32,11 @@ ACTIONS = {
 }
 LOGIN_S = 600.0
 PASTE = "Paste it here, and press Enter: "
+DONE = b"<!doctype html><meta charset=utf-8><title>musicond</title><p>Go back to the terminal: it says more.\n"
 PENDING_S = 60.0
 """Longest wait for a slow answer from Spotify to a sign-in."""
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the actions."""
-    add_actions(parser, ACTIONS)
+add_arguments = partial(add_actions, helps=ACTIONS)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -59,26 +58,25 @@ class _Account:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._sign_in: SignIn | None = None
 
     def run_action(self, action: str, **arguments: object) -> dict[str, Any]:
         return ask_daemon(
             self._config,
             lambda client: client.run_action("spotify", action, arguments),
-            lambda folder: dict(self._local_sign_in(folder).run_action(action, arguments)),
+            lambda _: dict(self._local_spotify.sign_in.run_action(action, arguments)),
         )
 
-    def _local_sign_in(self, folder: Path) -> SignIn:
-        if self._sign_in is None:
-            # No lock: the file is replaced as a whole, and a lock file of root would keep the daemon out.
-            try:
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            except OSError as exc:
-                raise StateDirError(f"{folder}: {exc.strerror}; put sudo before the command") from None
-            spotify = build_spotify(self._config, folder)
-            assert spotify is not None, "a client id is configured"
-            self._sign_in = spotify.sign_in
-        return self._sign_in
+    @cached_property
+    def _local_spotify(self) -> Spotify:
+        # No lock: the file is replaced as a whole, and a lock file of root would keep the daemon out.
+        folder = daemon_state_dir(self._config)
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as exc:
+            raise StateDirError(f"{folder}: {exc.strerror}; put sudo before the command") from None
+        spotify = build_spotify(self._config, folder)
+        assert spotify is not None, "a client id is configured"
+        return spotify
 
 
 def _login(account: _Account, port: int) -> None:
@@ -90,12 +88,10 @@ def _login(account: _Account, port: int) -> None:
         f"address that begins with http://127.0.0.1:{port}/callback: copy all of it.",
         flush=True,
     )
-    with CallbackServer(port) as callback:
-        deadline = time.monotonic() + LOGIN_S
-        if not callback.listens:
-            print(f"Another program uses port {port}: the address can't be caught here.")
+    deadline = time.monotonic() + LOGIN_S
+    with _receive_addresses(port) as addresses, suppress(Empty):
         print(PASTE, end="", flush=True)
-        while (address := callback.wait(deadline - time.monotonic())) is not None:
+        while address := addresses.get(timeout=max(0.0, deadline - time.monotonic())):
             try:
                 _print_status(_wait_for_sign_in(account, account.run_action("finish", redirect=address)))
             except (ListError, NotUnderstood) as exc:  # the next address may be the right one
@@ -103,6 +99,50 @@ def _login(account: _Account, port: int) -> None:
             else:
                 return
     raise CommandError("nothing was pasted; nobody is signed in. Try again: musicond spotify login")
+
+
+@contextmanager
+def _receive_addresses(port: int) -> Iterator[Queue[str]]:
+    """Yield the addresses of the browser: received on 127.0.0.1 where the port is free, or pasted; "" ends them."""
+    addresses: Queue[str] = Queue()
+    server: http.server.HTTPServer | None = None
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        """Handler of the redirect."""
+
+        timeout = 5
+
+        def do_GET(self) -> None:
+            """Put the address into the queue if it is the callback's."""
+            if not self.path.startswith("/callback?"):
+                self.send_error(404)
+                return
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.send_header("Content-Length", str(len(DONE)))
+            self.end_headers()
+            self.wfile.write(DONE)
+            addresses.put(f"http://127.0.0.1:{port}{self.path}")
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+            """Log nothing: the address holds the code."""
+
+    def read_input() -> None:
+        for line in filter(None, map(str.strip, sys.stdin)):
+            addresses.put(line)
+        if server is None:  # no more can come
+            addresses.put("")
+
+    with ExitStack() as stack:
+        try:
+            # Threads, as a browser may open a second connection and send nothing on it.
+            server = stack.enter_context(http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler))
+            stack.callback(server.shutdown)
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+        except OSError:
+            print(f"Another program uses port {port}: the address can't be caught here.")
+        threading.Thread(target=read_input, daemon=True).start()
+        yield addresses
 
 
 def _wait_for_sign_in(account: _Account, status: dict[str, Any]) -> dict[str, Any]:
