@@ -27,17 +27,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run every frame of the clip through the pipeline, with and without tracking, and print the costs."""
+    """Run every frame of the clip through the pipeline, with and without tracking, and print the costs.
+
+    Milliseconds are processor time; the median and p95 are those of the frames whose face was classified.
+    """
     config = load(args.config).config
     clip = open_recording(args.clip)
     results: dict[str, dict[str, object]] = {}
     for name, tracking in (("tracking", True), ("full scans", False)):
         costs = Costs()
         with fresh_pipeline(config, costs, tracking=tracking, gate=False) as pipeline:
-            steps = play(pipeline, clip.frames(), None, costs)
-            for _ in tqdm(steps, desc=name, unit=" frames", leave=False, disable=None):
+            outcomes = play(pipeline, clip.frames(), None, costs)
+            for _ in tqdm(outcomes, desc=name, unit=" frames", leave=False, disable=None):
                 pass
-        results[name] = _figures(costs)
+        steps, summary = costs.steps or [0.0], costs.summary()
+        results[name] = {
+            "frames": summary["frames"],
+            "analysed": summary["analysed"],
+            "median_ms": round(median(steps), 2),
+            "p95_ms": round(quantiles(steps, n=20)[-1] if len(steps) > 1 else steps[0], 2),
+            "detect_ms": summary["detect_ms"],
+            "classify_ms": summary["classify_ms"],
+            "decode_ms": summary["decode_ms"],
+        }
     machine = {
         "machine": platform.machine(),
         "processors": os.cpu_count(),
@@ -52,17 +64,3 @@ def run(args: argparse.Namespace) -> None:
     print("  ".join(f"{key} {value}" for key, value in machine.items() if value is not None))
     for name, figures in results.items():
         print(f"{name}: " + "  ".join(f"{key} {value}" for key, value in figures.items()))
-
-
-def _figures(costs: Costs) -> dict[str, object]:
-    """Return counts, and processor milliseconds of the frames whose face was classified."""
-    steps, summary = costs.steps or [0.0], costs.summary()
-    return {
-        "frames": summary["frames"],
-        "analysed": summary["analysed"],
-        "median_ms": round(median(steps), 2),
-        "p95_ms": round(quantiles(steps, n=20)[-1] if len(steps) > 1 else steps[0], 2),
-        "detect_ms": summary["detect_ms"],
-        "classify_ms": summary["classify_ms"],
-        "decode_ms": summary["decode_ms"],
-    }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tqdm import tqdm
@@ -44,18 +43,14 @@ def run(args: argparse.Namespace) -> None:
         print("look into the camera with a neutral face, and hold it")
         _wait(client)
     bias = _read_bias(config)
-    for line in [json.dumps(bias)] if args.show and args.json else lines(bias):
-        print(line)
-
-
-def lines(bias: Mapping[str, float] | None) -> Iterator[str]:
-    """Yield the correction as text: the shift of each emotion's log-odds."""
-    if not bias:
-        yield "no correction: the scores are what the model gives"
-        return
-    yield "correction (shift of the log-odds; no score moves by more than 15 points):"
-    for name, shift in bias.items():
-        yield f"  {name:9}{shift:+.2f}"
+    if args.show and args.json:
+        print(json.dumps(bias))
+    elif not bias:
+        print("no correction: the scores are what the model gives")
+    else:
+        print("correction (shift of the log-odds; no score moves by more than 15 points):")
+        for name, shift in bias.items():
+            print(f"  {name:9}{shift:+.2f}")
 
 
 def _wait(client: ControlClient) -> None:

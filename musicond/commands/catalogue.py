@@ -9,6 +9,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -115,27 +117,20 @@ def _run_locally(path: Path, action: str, arguments: Mapping[str, object]) -> di
 
 
 def _list(args: argparse.Namespace, config: Config) -> None:
+    """Print JSON, or a heading for each emotion and a line for each track: times shown, title, artist, link."""
     entries = _entries(config, args.emotion)
     if args.json:
         print(json.dumps([asdict(entry) for entry in entries], indent=1))
-    else:
-        for line in lines(entries):
-            print(line)
+        return
+    for emotion, group in groupby(entries, attrgetter("emotion")):
+        print(f"{emotion} (times shown, song)")
+        for entry in group:
+            gone = "  (no longer in its list)" if entry.state == "gone" else ""
+            print(f"{entry.shown:4}  {entry.title} – {entry.artist}  {entry.link}{gone}")  # noqa: RUF001 - the usual dash
 
 
 def _entries(config: Config, emotion: str | None) -> list[CatalogueEntry]:
     return [CatalogueEntry(**entry) for entry in _run_action(config, "list", emotion=emotion)["entries"]]
-
-
-def lines(entries: Sequence[CatalogueEntry]) -> Iterator[str]:
-    """Yield a heading for each emotion and a line for each track: times shown, title, artist, link."""
-    emotion = ""
-    for entry in entries:
-        if entry.emotion != emotion:
-            emotion = entry.emotion
-            yield f"{emotion} (times shown, song)"
-        gone = "  (no longer in its list)" if entry.state == "gone" else ""
-        yield f"{entry.shown:4}  {entry.title} – {entry.artist}  {entry.link}{gone}"  # noqa: RUF001 - the usual dash
 
 
 def _add(args: argparse.Namespace, config: Config) -> None:

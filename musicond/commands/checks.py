@@ -263,13 +263,10 @@ def check_page(address: tuple[str, int], control: Path) -> Result:
     host, port = address
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
-            probe.listen(1)
+        socket.create_server(address, family=family, backlog=1).close()
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
-            return "failed", f"{host}:{port}: {error.strerror}", "set another web.listen"
+            return "failed", f"{host}:{port}: {os.strerror(error.errno or 0)}", "set another web.listen"
     else:
         return "ok", f"{host}:{port} is free" if port else "takes a free port"
     try:

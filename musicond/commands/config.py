@@ -21,11 +21,7 @@ from musicond.core.settings import DEFAULTS, Settings, changed_keys
 from musicond.errors import StateDirError
 
 ORIGIN_COLUMN = 40
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    add_config(parser)
+add_arguments = add_config
 
 
 def run(args: argparse.Namespace) -> None:

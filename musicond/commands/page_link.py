@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -51,15 +52,15 @@ def run(args: argparse.Namespace) -> None:
         print(f"The page is open to the local network {now}, for those who have this link:")
     host, port = loaded.config.web.address
     token = page_token(loaded.config)
-    if token is None:
-        print(f"http://{_bracketed(host)}:{port}/")
-        print("Only this machine itself may open it; for a phone: sudo musicond page-link --lan", file=sys.stderr)
-        return
-    links = [f"http://{_bracketed(name)}:{port}/?token={quote(token.get_secret_value())}" for name in names(host)]
-    segno.make(links[0], micro=False).terminal(compact=True)
-    for link in links:
-        print(link)
-    print("It opens the page for whoever has it: show it to nobody else.", file=sys.stderr)
+    query = f"?token={quote(token.get_secret_value())}" if token else ""
+    links = [f"http://{f'[{name}]' if ':' in name else name}:{port}/{query}" for name in names(host)]
+    if token:
+        segno.make(links[0], micro=False).terminal(compact=True)
+        note = "It opens the page for whoever has it: show it to nobody else."
+    else:  # on a loopback address
+        note = "Only this machine itself may open it; for a phone: sudo musicond page-link --lan"
+    print(*links, sep="\n")
+    print(note, file=sys.stderr)
 
 
 def _open_to_lan(loaded: LoadedConfig) -> None:
@@ -97,8 +98,7 @@ def _restart() -> bool:
     systemctl = shutil.which("systemctl")
     if systemctl is None or not _SERVICE_RUNS.exists():
         return False
-    known = subprocess.run([systemctl, "cat", "musicond.service"], capture_output=True, check=False)  # noqa: S603 - our own arguments
-    if known.returncode:
+    if subprocess.run([systemctl, "cat", "musicond.service"], capture_output=True, check=False).returncode:  # noqa: S603 - our own arguments
         return False
     if subprocess.run([systemctl, "restart", "musicond.service"], check=False).returncode:  # noqa: S603 - likewise
         raise StateDirError("musicond does not start with this; it says why: journalctl -u musicond -n 20")
@@ -118,13 +118,7 @@ def names(host: str) -> list[str]:
 
 def _own_address() -> str | None:
     """Return this machine's IPv4 address in its network; None without one."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))  # TEST-NET-1 (RFC 5737): chooses a route; no datagram is sent
-        except OSError:
-            return None
+    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))  # TEST-NET-1 (RFC 5737): chooses a route; no datagram is sent
         return str(probe.getsockname()[0])
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+    return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import defaultdict
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -113,12 +113,11 @@ def run(args: argparse.Namespace) -> None:
 @contextmanager
 def fresh_pipeline(config: Config, costs: Costs, *, tracking: bool = True, gate: bool = True) -> Iterator[Pipeline]:
     """Yield a new pipeline with the starter catalogue in memory; raise ModelError."""
-    with ExitStack() as stack:
-        with costs.timed("start"):
-            detector, classifier = build_vision(config, tracking=tracking, gate=gate)
-            catalogue = stack.enter_context(SqliteCatalogue.open(MEMORY))
-            vision = TimedVision(detector, classifier, costs)
-            pipeline = build_pipeline(config, vision, vision, catalogue, seed=SEED)
+    with costs.timed("start"):
+        vision = TimedVision(*build_vision(config, tracking=tracking, gate=gate), costs)
+        catalogue = SqliteCatalogue.open(MEMORY)
+        pipeline = build_pipeline(config, vision, vision, catalogue, seed=SEED)
+    with catalogue:
         yield pipeline
 
 

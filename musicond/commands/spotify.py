@@ -108,12 +108,9 @@ def _receive_addresses(port: int) -> Iterator[Queue[str]]:
     server: http.server.HTTPServer | None = None
 
     class Handler(http.server.BaseHTTPRequestHandler):
-        """Handler of the redirect."""
-
         timeout = 5
 
         def do_GET(self) -> None:
-            """Put the address into the queue if it is the callback's."""
             if not self.path.startswith("/callback?"):
                 self.send_error(404)
                 return
