@@ -37,7 +37,7 @@ MAX_BYTES = 1024
 """Longest payload."""
 CERTAIN_S = 60.0
 """In this time a ping was answered on the same connection; TCP keeps the order, so all before it has arrived."""
-QUOTED = re.compile("'.*'")
+QUOTED = re.compile(r"""(?<!\w)(['"]).*\1""")
 """A quotation in an error, which may be a track; the log names none."""
 AGAIN_S = 3600.0
 """Time after which the same warning is logged again."""

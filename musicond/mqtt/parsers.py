@@ -28,6 +28,7 @@ from musicond.core.commands import (
 )
 from musicond.core.models import EMOTIONS, Policy, Verdict
 from musicond.core.settings import MANUAL_MINUTES, MAX_MINUTES
+from musicond.errors import NOT_TEXT
 
 Parser = Callable[[str], Command]
 
@@ -73,8 +74,8 @@ def parse_number(value: object, low: float, high: float, expected: str) -> float
 def parse_track(text: str, command: Callable[[str], Command]) -> Command:
     """Return the command for a track from `{"track_id": ID}`."""
     track_id = parse_object(text, {"track_id"}, A_TRACK)["track_id"]
-    if not isinstance(track_id, str):
-        raise ValueError(f"send {A_TRACK}")  # noqa: TRY004 - all that is malformed is one error
+    if not isinstance(track_id, str) or NOT_TEXT.search(track_id):
+        raise ValueError(f"send {A_TRACK}")
     return command(track_id)
 
 

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+MAX_KEPT = 100
+"""Different warnings that are remembered."""
+
+
 class WarnOnce:
     """Logs each different warning once, until `clear` or until `again_s` seconds have passed."""
 
@@ -24,6 +28,8 @@ class WarnOnce:
         """Log a warning, unless the same one was logged before."""
         key, now = (message, *map(str, args)), self._clock()
         self._since = now if self._since is None else self._since
+        while len(self._logged_at) > MAX_KEPT:
+            del self._logged_at[next(iter(self._logged_at))]
         if key not in self._logged_at or now - self._logged_at[key] >= self._again_s:
             self._logged_at[key] = now
             self._log.warning(message, *args)

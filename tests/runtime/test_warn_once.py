@@ -3,7 +3,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from musicond.runtime.warn_once import WarnOnce
+from musicond.runtime.warn_once import MAX_KEPT, WarnOnce
 
 if TYPE_CHECKING:
     import pytest
@@ -28,6 +28,13 @@ def test_each_warning_is_logged_once_until_the_trouble_is_over(caplog: pytest.Lo
     assert (warnings.lasted_s, warnings.clear(), warnings.clear()) == (1e9 - 1, 1e9 - 1, None)
     warnings.warn("broker: %s", "refused")
     assert caplog.messages[2:] == ["broker: refused"]
+
+
+def test_not_every_warning_is_remembered_for_ever() -> None:
+    warnings = WarnOnce(logging.getLogger("test"))
+    for number in range(3 * MAX_KEPT):
+        warnings.warn("no %s", number)
+    assert len(warnings._logged_at) <= MAX_KEPT + 1
 
 
 def test_a_warning_is_logged_again_after_a_while(caplog: pytest.LogCaptureFixture) -> None:
