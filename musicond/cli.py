@@ -6,12 +6,13 @@ import argparse
 import difflib
 import errno
 import os
+import signal
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from musicond import __version__
-from musicond.errors import UNAVAILABLE, ConfigError, MusicondError
+from musicond.errors import NOT_TEXT, UNAVAILABLE, ConfigError, MusicondError, clean_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     An error that no user can cause is raised.
     """
     try:
-        args = _parse(sys.argv[1:] if argv is None else list(argv))
+        arguments = sys.argv[1:] if argv is None else list(argv)
+        if arguments[:1] == ["run"] and not (sys.stdin and sys.stdin.isatty()):
+            signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGHUP,))  # until the supervisor can reload
+        args = _parse(arguments)
         code = int(args.run(args) or 0)
         sys.stdout.flush()
     except KeyboardInterrupt:
@@ -95,4 +99,6 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     if name and not name.startswith("-") and name not in COMMANDS:
         close = difflib.get_close_matches(name, COMMANDS, 1)
         parser.error(f"there is no command {name!r}; " + (f"did you mean {close[0]}?" if close else "see --help"))
+    if odd := next(filter(NOT_TEXT.search, argv), None):
+        parser.error(f"{clean_text(odd)!r} is no text: it is not UTF-8, or has control characters")
     return parser.parse_args(argv)

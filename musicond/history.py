@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from musicond.core.models import Mood, Watching
-from musicond.errors import ListError
+from musicond.errors import ListError, bounded_number
 from musicond.runtime.json_file import JsonFile
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ FLUSH_S = 900.0
 """Longest wait of minutes before they are stored."""
 MAX_TURN_S = 10.0
 """Longest time between two outcomes that counts; in a longer one nothing was watched."""
+MAX_MINUTES = 1e4
+"""Far more than a day has, also where the clock was set back."""
 FILE = re.compile(r"^\d{4}-\d{2}\.json$")
 
 Days = dict[str, dict[str, float]]
@@ -75,7 +77,9 @@ class HistoryBook:
         file = JsonFile(path)
         try:
             return {
-                date.fromisoformat(day).isoformat(): {Mood(mood).value: float(value) for mood, value in moods.items()}
+                date.fromisoformat(day).isoformat(): {
+                    Mood(mood).value: _minutes(value) for mood, value in moods.items()
+                }
                 for day, moods in file.parse().items()
             }
         except (ValueError, AttributeError, TypeError):
@@ -94,6 +98,13 @@ class HistoryBook:
             path.unlink(missing_ok=True)
         elif len(remaining) < len(days):
             self._save(path, remaining)
+
+
+def _minutes(value: object) -> float:
+    """Return the minutes of a day; raise ValueError for what can be none, such as NaN."""
+    if (minutes := bounded_number(value, 0, MAX_MINUTES)) is None:
+        raise ValueError(value)
+    return minutes
 
 
 class HistoryOutput:

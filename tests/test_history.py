@@ -79,7 +79,16 @@ def test_days_past_their_time_go(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["{", "[]", '{"2026-11-30": {"bored": 1}}', '{"soon": {"sad": 1}}', '{"2026-11-30": 3}']
+    "text",
+    [
+        "{",
+        "[]",
+        '{"2026-11-30": {"sad": NaN}}',
+        '{"2026-11-30": {"sad": 1e999}}',
+        '{"2026-11-30": {"bored": 1}}',
+        '{"soon": {"sad": 1}}',
+        '{"2026-11-30": 3}',
+    ],
 )
 def test_a_damaged_month_is_kept_aside(tmp_path: Path, text: str, caplog: pytest.LogCaptureFixture) -> None:
     folder = tmp_path / "history"

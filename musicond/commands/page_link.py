@@ -71,7 +71,7 @@ def _open_to_lan(loaded: LoadedConfig) -> None:
     host, port = config.web.address
     try:
         file = config.web.token_file or daemon_state_dir(config) / "page-token"
-        if not file.exists():
+        if not file.exists() or file.stat().st_size == 0:  # empty: an earlier version met a full disk
             _make_token(file, daemon_state_dir(config))
         listen = f"{EVERYWHERE}:{port}" if is_loopback(host) else config.web.listen
         edit(loaded.path, "web", {"listen": listen, "token_file": str(file)})
@@ -84,13 +84,17 @@ def _open_to_lan(loaded: LoadedConfig) -> None:
 
 
 def _make_token(file: Path, state: Path) -> None:
-    """Write a new token that only the daemon's user, the owner of its state directory, may read."""
-    owner = state.stat()
-    number = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    """Write a new token, all or nothing, that only the daemon's user, the owner of its state directory, may read."""
+    owner, new = state.stat(), file.with_name(f"{file.name}.new")
+    new.unlink(missing_ok=True)
+    number = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(number, "w", encoding="ascii") as out:
         if os.geteuid() == 0:
             os.fchown(number, owner.st_uid, owner.st_gid)
         out.write(f"{secrets.token_urlsafe(TOKEN_BYTES)}\n")
+        out.flush()
+        os.fsync(number)
+    new.replace(file)
 
 
 def _restart() -> bool:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -13,8 +14,8 @@ from urllib.parse import unquote, urlsplit
 import mutagen
 
 from musicond.core.models import Song
-from musicond.errors import ListError
-from musicond.library.table_files import SPOTIFY_PAGE
+from musicond.errors import ListError, clean_text
+from musicond.library.table_files import SPOTIFY_PAGE, read_list_file
 
 if TYPE_CHECKING:
     import sqlite3
@@ -103,7 +104,7 @@ class M3u:
     def tracks(self) -> Iterator[Song]:
         """Yield its songs; EXTINF names those whose files have no tags. Raise ListError."""
         try:
-            content = self._path.read_bytes()
+            content = read_list_file(self._path)
         except OSError as exc:
             raise ListError(f"{self._path}: {exc.strerror}; correct music.moods, or make it readable") from None
         try:
@@ -111,7 +112,7 @@ class M3u:
         except UnicodeDecodeError:
             text = content.decode("latin-1")  # the encoding of .m3u before .m3u8
         title = ""
-        for number, line in enumerate(map(str.strip, text.splitlines()), start=1):
+        for number, line in enumerate(map(str.strip, clean_text(text).splitlines()), start=1):
             if line.upper().startswith("#EXTINF:"):
                 title = line.partition(",")[2].strip()
             elif line and not line.startswith("#"):
@@ -132,9 +133,10 @@ class M3u:
 def song_of(path: Path, tag_cache: TagCache | None, extinf: str = "") -> Song:
     """Return the song of an audio file: by its tags, else by `extinf` ("Artist - Title"), else by its name."""
     path = path.absolute()
-    artist, title = split_name(extinf or path.stem)
+    artist, title = split_name(extinf or clean_text(path.stem))
     tags: dict[str, str] = {}
-    with contextlib.suppress(OSError):  # missing now, for example on a disk that is not mounted: its name must do
+    # Missing now, for example on a disk that is not mounted, or no name of a file: its name must do.
+    with contextlib.suppress(OSError, ValueError):
         tags = _cached_tags(path, tag_cache)
     year = YEAR.search(tags.get("date", ""))
     return Song(
@@ -146,20 +148,24 @@ def song_of(path: Path, tag_cache: TagCache | None, extinf: str = "") -> Song:
         genre=tags.get("genre") or None,
         album=tags.get("album") or None,
         tempo=_parse_tempo(tags.get("bpm", "")),
-        source=str(path.parent),
+        source=clean_text(path.parent),
     )
 
 
 def _cached_tags(path: Path, tag_cache: TagCache | None) -> dict[str, str]:
     """Return the tags of a file, from the cache if it has not changed; raise OSError."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        return {}  # reading a pipe, for example, would wait for ever
     if tag_cache is None:
         return read_tags(path)
-    stat = path.stat()
-    text = tag_cache.get(str(path), stat.st_size, stat.st_mtime_ns)
-    if text is None:
-        text = json.dumps(read_tags(path), ensure_ascii=False)
-        tag_cache.put(str(path), stat.st_size, stat.st_mtime_ns, text)
-    return dict(json.loads(text))
+    key = os.fsencode(path).decode("utf-8", "backslashreplace"), status.st_size, status.st_mtime_ns
+    with contextlib.suppress(ValueError, TypeError):  # a damaged entry
+        if (text := tag_cache.get(*key)) is not None:
+            return dict(json.loads(text))
+    tags = read_tags(path)
+    tag_cache.put(*key, json.dumps(tags, ensure_ascii=False))
+    return tags
 
 
 def read_tags(path: Path) -> dict[str, str]:
@@ -170,10 +176,14 @@ def read_tags(path: Path) -> dict[str, str]:
         if isinstance(exc.__cause__ or exc.__context__, OSError):
             raise OSError(str(exc)) from None
         return {}  # damaged or not audio: its name must do
+    except OSError:
+        raise
+    except Exception:  # a damaged file can break the library in any way
+        return {}
     tags: dict[str, str] = {}
     for name, keys in TAG_NAMES.items():
         values = next(filter(None, (_tag_values(file, key) for key in keys)), None)
-        text = " ".join(str(values[0]).split()) if values else ""
+        text = clean_text(" ".join(str(values[0]).split())) if values else ""
         if text:
             tags[name] = text[:500]
     return tags

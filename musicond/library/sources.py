@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from musicond.errors import ListError
 from musicond.library.audio_files import AudioFolder, M3u
 from musicond.library.database import STARTER_FILE
-from musicond.library.table_files import MOST_BYTES, read_csv, read_json
+from musicond.library.table_files import read_csv, read_json, read_list_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -45,9 +45,7 @@ class TableFile:
 def read_table(path: Path) -> Iterator[Row]:
     """Yield the rows of a CSV or JSON file; raise ListError."""
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise ListError(f"{path}: larger than {MOST_BYTES // 2**20} MiB; split it")
-        text = path.read_text("utf-8-sig")
+        text = read_list_file(path).decode("utf-8-sig")
     except OSError as exc:
         raise ListError(f"{path}: {exc.strerror}; give a file that can be read") from None
     except UnicodeDecodeError:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
+import stat
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from musicond.core.models import Emotion, Song
-from musicond.errors import ListError
+from musicond.errors import ListError, clean_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from musicond.library.editor import CatalogueEntry
 
@@ -45,6 +48,17 @@ class Row:
     emotion: Emotion | None
     feedback: tuple[int, int, int] = (0, 0, 0)
     """Likes, dislikes and skips."""
+
+
+def read_list_file(path: Path) -> bytes:
+    """Return the content of a list; raise OSError, and ListError for what is no file, such as a pipe, or too large."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise ListError(f"{path}: not a file; give one")
+        if status.st_size > MOST_BYTES:
+            raise ListError(f"{path}: larger than {MOST_BYTES // 2**20} MiB; split it")
+        return file.read(MOST_BYTES)
 
 
 def read_csv(text: str, where: str) -> Iterator[Row]:
@@ -137,7 +151,7 @@ def _text(value: Any, name: str, place: str) -> str:
         return ""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ListError(f"{place}: {name} is no text; correct it")
-    text = " ".join(str(value).split())
+    text = clean_text(" ".join(str(value).split()))
     if len(text) > LONGEST:
         raise ListError(f"{place}: {name} is longer than {LONGEST} characters; shorten it")
     return text

@@ -136,6 +136,7 @@ class Supervisor:
         for number in SIGNALS:
             signal.signal(number, self._signalled)
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         try:
             for service in self._monitor.services:
                 started.append(service)

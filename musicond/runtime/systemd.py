@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import socket
 import time
+from contextlib import suppress
+
+SEND_S = 0.5
+"""How long a notification may wait for a reader whose queue is full; then it is dropped."""
 
 
 class Notifier:
@@ -44,10 +48,11 @@ class Notifier:
             self.send("WATCHDOG=1")
 
     def send(self, state: str) -> None:
-        """Send one notification as a datagram."""
+        """Send one notification as a datagram; one that nobody takes is dropped."""
         if not self._address:
             return
         path = "\0" + self._address[1:] if self._address.startswith("@") else self._address
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out:
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out:
+            out.settimeout(SEND_S)
             out.connect(path)
             out.sendall(state.encode())

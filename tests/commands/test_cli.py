@@ -261,3 +261,27 @@ def test_bench_prints_what_a_frame_costs() -> None:
     figures = json.loads(out.stdout)
     assert figures["tracking"]["analysed"] > 100
     assert 0 < figures["tracking"]["median_ms"] < figures["full scans"]["median_ms"]
+
+
+@pytest.mark.parametrize("argument", [b"caf\xe9", b"a\x07b"])
+def test_an_argument_that_is_no_text_is_refused_in_one_line(argument: bytes) -> None:
+    program = [os.fsencode(sys.executable), b"-m", b"musicond", b"check-config", argument]
+    done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "is no text" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_token_is_written_whole_and_an_empty_one_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config, token = tmp_path / "musicon.yaml", tmp_path / "state" / "page-token"
+    token.parent.mkdir()
+    config.write_text(f"state_dir: {token.parent}\n")
+    token.touch()
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+    assert main(["page-link", "--lan", "--config", str(config)]) == 0
+    assert len(token.read_text()) > 16
+    assert token.stat().st_mode & 0o777 == 0o600
+    before = token.read_text()
+    assert main(["page-link", "--lan", "--config", str(config)]) == 0
+    assert token.read_text() == before
+    assert [file.name for file in token.parent.iterdir()] == ["page-token"]

@@ -7,6 +7,7 @@ import json
 import os
 import wave
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import mutagen
@@ -31,7 +32,6 @@ from musicond.runtime.json_file import JsonFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from musicond.core.ports import ListSource
 
@@ -96,6 +96,35 @@ def test_a_folder_is_read_by_the_tags_of_its_files_in_the_order_of_paths(tmp_pat
     assert (first.year, first.genre, first.tempo) == (1999, "Folk", 101.0)
     assert first.link == first.track_id == (tmp_path / "z.MP3").as_uri()
     assert found[3].year == 2001
+
+
+def test_what_is_no_text_or_no_file_keeps_no_song_from_being_read(tmp_path: Path, tag_cache: TagCache) -> None:
+    folder = tmp_path / "music"
+    folder.mkdir()
+    wav(folder / "a.wav", "One\x00\x07", "Ann")
+    os.mkfifo(folder / "b.mp3")
+    Path(os.fsdecode(os.fsencode(folder) + b"/Cy - caf\xe9.ogg")).write_bytes(b"no audio")
+    (folder / "d.mp3").write_bytes(b"ID3\x04\x00\xff\x7f\x7f\x7f\x7f" + bytes(range(256)))
+    songs = list(AudioFolder(folder, tag_cache).tracks())
+    assert [song.title for song in songs] == ["caf\ufffd", "One", "b", "d"]
+    tag_cache.flush()
+    assert list(AudioFolder(folder, tag_cache).tracks()) == songs
+    names = tmp_path / "list.json"
+    names.write_text('[{"title": "\\ud800 x", "artist": "a\\u0000b", "track_id": "\\udfff"}]')
+    (tmp_path / "list.m3u8").write_text("#EXTINF:1,A\x07 - B\nfile:///%00.mp3\n")
+    wanted = {Emotion.HAPPY: (str(folder), str(names), str(tmp_path / "list.m3u8"))}
+    report = Refresh(wanted).run(tmp_path / "c.sqlite")
+    assert report.errors == []
+    with CatalogueEditor.open(tmp_path / "c.sqlite") as editor:
+        entries = {(entry.title, entry.artist) for entry in editor.entries(Emotion.HAPPY)}
+    assert {("\ufffd x", "a\ufffdb"), ("B", "A\ufffd"), ("caf\ufffd", "Cy")} <= entries
+
+
+@pytest.mark.parametrize("name", ["pipe.csv", "pipe.json", "pipe.m3u"])
+def test_a_pipe_is_no_list(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(ListError, match="not a file"):
+        list(make_source(str(tmp_path / name), Emotion.SAD).tracks())
 
 
 def test_tags_are_read_once_and_again_when_the_file_changes(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import socket
@@ -50,6 +51,21 @@ def test_notifications_reach_systemd(server: socket.socket, monkeypatch: pytest.
     assert messages == ["READY=1", "STATUS=watching", "WATCHDOG=1", "STOPPING=1"]
     assert reloading[0] == "RELOADING=1"
     assert 0 <= time.monotonic() - int(reloading[1].removeprefix("MONOTONIC_USEC=")) / 1e6 < 60
+
+
+def test_a_reader_that_does_not_read_or_is_gone_does_not_block(server: socket.socket) -> None:
+    notifier = Notifier()
+    started = time.monotonic()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.connect(server.getsockname())
+        sender.setblocking(False)  # noqa: FBT003 - the standard library's form
+        with contextlib.suppress(BlockingIOError):
+            while sender.send(b"fill"):
+                pass
+    notifier.ready()
+    server.close()
+    notifier.ready()
+    assert time.monotonic() - started < 5
 
 
 def test_a_watchdog_meant_for_another_process_is_not_fed(monkeypatch: pytest.MonkeyPatch) -> None:
