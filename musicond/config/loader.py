@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from musicond.config.schema import PASSWORD_VARIABLE, SPOTIFY, Config, CrossSectionError, Section
+from musicond.config.schema import PASSWORD_VARIABLE, Config, CrossSectionError, Section
 from musicond.config.secrets import password_source
 from musicond.config.yaml_source import MAX_BYTES, Document, Mark, Problem, dotted, parse, quoted
 from musicond.config.yaml_source import Path as KeyPath
@@ -24,12 +24,6 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 SEARCH = (Path("/etc/musicond/musicon.yaml"), Path("config/musicon.yaml"))
-PATH_KEYS = (
-    ("model", "path"),
-    *(("mqtt", key) for key in ("password_file", "ca", "cert", "key")),
-    ("web", "token_file"),
-    ("state_dir",),
-)
 RESERVED = {
     "": ("indicator",),
 }
@@ -101,16 +95,13 @@ def _find(search: Sequence[Path]) -> tuple[Path | None, bytes]:
 
 def _validate(document: Document, folder: Path) -> tuple[Config | None, list[Problem]]:
     """Return the Config, or None, and all problems."""
-    data = fill_empty_sections(document.data, Config)
-    resolve_paths(data, folder)
-    problems = list(document.problems)
+    data = json.dumps(fill_empty_sections(document.data, Config))
     try:
         # Strict JSON, as in the schema: neither "8080" nor on is a number.
-        return Config.model_validate_json(json.dumps(data), strict=True), problems
+        return Config.model_validate_json(data, strict=True, context=folder), document.problems
     except ValidationError as exc:
-        for error in exc.errors(include_url=False):
-            problems += _problems(error, document)
-        return None, problems
+        problems = [problem for error in exc.errors(include_url=False) for problem in _problems(error, document)]
+        return None, [*document.problems, *problems]
 
 
 def fill_empty_sections(data: dict[str, Any], section: type[Section]) -> dict[str, Any]:
@@ -122,38 +113,6 @@ def fill_empty_sections(data: dict[str, Any], section: type[Section]) -> dict[st
             value = {} if filled[name] is None else filled[name]
             filled[name] = fill_empty_sections(value, kind) if isinstance(value, dict) else value
     return filled
-
-
-def resolve_paths(data: dict[str, Any], folder: Path) -> None:
-    """Resolve relative paths from the file's folder, and ~ to the home directory."""
-    for *sections, key in PATH_KEYS:
-        section = _section(data, *sections)
-        if isinstance(section.get(key), str) and section[key]:
-            section[key] = _absolute(section[key], folder)
-    for mood in map(_section, _section(data, "music", "moods").values()):
-        if isinstance(mood.get("lists"), list):
-            mood["lists"] = [_absolute(name, folder) if _is_path(name) else name for name in mood["lists"]]
-    camera = _section(data, "camera")
-    kind, _, path = str(camera.get("source")).partition(":")
-    if kind == "file" and path:
-        camera["source"] = f"file:{_absolute(path, folder)}"
-
-
-def _section(data: Any, *names: str) -> dict[str, Any]:
-    """Return a section of the data, an empty one where it is missing or no section."""
-    for name in names:
-        data = data.get(name) if isinstance(data, dict) else None
-    return data if isinstance(data, dict) else {}
-
-
-def _is_path(name: Any) -> bool:
-    """Return whether a list of songs is named by its path."""
-    return isinstance(name, str) and name not in ("", "starter") and not name.startswith(SPOTIFY)
-
-
-def _absolute(text: str, folder: Path) -> str:
-    # os.path.expanduser keeps what it can't expand; pathlib's raises.
-    return str(folder / os.path.expanduser(text))  # noqa: PTH111 - see above
 
 
 def _problems(error: ErrorDetails, document: Document) -> list[Problem]:

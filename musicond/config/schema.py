@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from musicond.core.models import Emotion, Policy
 from musicond.core.schedule import Hours, Schedule
@@ -32,6 +33,7 @@ RELOADABLE = (
     *(f"playback.{key}" for key in ("autoplay", "when", "volume", "away_s", "silence_s")),
 )
 """Keys, and prefixes of keys, that a reload (SIGHUP) applies; all others wait for a restart."""
+FilePath = Annotated[Path, AfterValidator(lambda path, info: Path(resolve(str(path), info)))]
 PolicyName = Literal["match", "lift", "steady"]
 S = TypeVar("S", bound="Section")
 
@@ -56,6 +58,23 @@ def in_order(section: S, low: str, high: str, *, strict: bool = False) -> S:
     if least > most or (strict and least == most):
         raise ValueError(f"{low} ({least:g}) must {'be less than' if strict else 'not exceed'} {high} ({most:g})")
     return section
+
+
+def resolve(path: str, info: ValidationInfo) -> str:
+    """Resolve a relative path from the file's folder, the context of the validation, and ~ to the home directory."""
+    # os.path.expanduser keeps what it can't expand; pathlib's raises.
+    return str(info.context / os.path.expanduser(path)) if path and info.context else path  # noqa: PTH111 - see above
+
+
+def resolve_source(source: str, info: ValidationInfo) -> str:
+    """Resolve the path of a camera source `file:PATH`."""
+    kind, _, path = source.partition(":")
+    return f"file:{resolve(path, info)}" if kind == "file" else source
+
+
+def resolve_list(name: str, info: ValidationInfo) -> str:
+    """Resolve the name of a list of songs if that is a path."""
+    return name if name == "starter" or name.startswith(SPOTIFY) else resolve(name, info)
 
 
 def valid_for(parse: Callable[[str], object]) -> AfterValidator:
@@ -107,7 +126,9 @@ class Device(Section):
 class Camera(Section):
     """Where the pictures come from, and how often they are looked at."""
 
-    source: str = Field("auto", pattern=SOURCE_PATTERN, description="auto, pi, v4l2[:/dev/videoN], demo or file:PATH.")
+    source: Annotated[str, AfterValidator(resolve_source)] = Field(
+        "auto", pattern=SOURCE_PATTERN, description="auto, pi, v4l2[:/dev/videoN], demo or file:PATH."
+    )
     size: tuple[Annotated[int, Field(ge=160, le=1920)], Annotated[int, Field(ge=120, le=1080)]] = Field(
         (640, 480), description="Width and height in pixels."
     )
@@ -136,7 +157,7 @@ class FacesSection(Section):
 class Model(Section):
     """The emotion model."""
 
-    path: Path | None = Field(None, description="TFLite file. Unset: the model that comes with musicond.")
+    path: FilePath | None = Field(None, description="TFLite file. Unset: the model that comes with musicond.")
     threads: int = Field(1, ge=1, le=4, description="Threads of the TFLite interpreter.")
 
 
@@ -159,7 +180,7 @@ class MoodSection(Section):
 class MoodMusic(Section):
     """The songs of one mood."""
 
-    lists: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+    lists: tuple[Annotated[str, Field(min_length=1), AfterValidator(resolve_list)], ...] = Field(
         ("starter",),
         description="Lists of songs: starter, a .csv, .json, .m3u or .m3u8 file, a folder of audio files, "
         "or at Spotify spotify:playlist:ID, a playlist's link or name (spotify:NAME), spotify:liked or "
@@ -286,18 +307,20 @@ class Mqtt(Section):
     host: str | None = Field(None, min_length=1, description="Host name or address of the broker. Unset: MQTT is off.")
     port: int = Field(1883, ge=1, le=65535, description="TCP port of the broker.")
     username: str | None = Field(None, min_length=1, description="User name, if the broker asks for one.")
-    password_file: Path | None = Field(
+    password_file: FilePath | None = Field(
         None, description=f"File that holds the password in its first line. ${PASSWORD_VARIABLE} wins."
     )
     protocol: Literal[5, "5", "3.1.1"] = Field(
         5, description="Version of MQTT: 5, falling back to 3.1.1 where the broker knows no 5, or 3.1.1 at once."
     )
     tls: bool = Field(default=False, description="Encrypt the connection; the port is then usually 8883.")
-    ca: Path | None = Field(
+    ca: FilePath | None = Field(
         None, description="PEM file of the authorities that may vouch for the broker. Unset: those of the system."
     )
-    cert: Path | None = Field(None, description="PEM file of this device's certificate, if the broker asks for one.")
-    key: Path | None = Field(None, description="PEM file of the certificate's key, without a password.")
+    cert: FilePath | None = Field(
+        None, description="PEM file of this device's certificate, if the broker asks for one."
+    )
+    key: FilePath | None = Field(None, description="PEM file of the certificate's key, without a password.")
     base_topic: str = Field(
         "musicond",
         pattern=TOPIC_PATTERN,
@@ -338,7 +361,7 @@ class Web(Section):
         description="Address and TCP port of the page; port 0 takes a free one. "
         "Other than a loopback address only with token_file: 0.0.0.0:8080 is the whole local network.",
     )
-    token_file: Path | None = Field(
+    token_file: FilePath | None = Field(
         None,
         description="File that holds, in its first line, the token that opens the page: 16 characters or more. "
         "musicond page-link --lan makes one.",
@@ -385,7 +408,7 @@ class Config(Section):
     mqtt: Mqtt = Mqtt()
     web: Web = Web()
     history: History = History()
-    state_dir: Path | None = Field(
+    state_dir: FilePath | None = Field(
         None, description="Folder for the catalogue and what was switched. $STATE_DIRECTORY wins; unset: XDG's."
     )
 
