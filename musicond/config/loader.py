@@ -10,11 +10,12 @@ from functools import cache, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
 from pydantic import ValidationError
 
 from musicond.config.schema import PASSWORD_VARIABLE, Config, CrossSectionError, Section
 from musicond.config.secrets import password_source
-from musicond.config.yaml_source import MAX_BYTES, Document, Mark, Problem, dotted, parse, quoted
+from musicond.config.yaml_source import MAX_BYTES, Document, parse, quoted
 from musicond.config.yaml_source import Path as KeyPath
 from musicond.errors import ConfigError
 
@@ -46,9 +47,9 @@ def load(path: Path | None = None, search: Sequence[Path] = SEARCH) -> LoadedCon
     path, raw = (path, _read(path)) if path else _find(search)
     document = parse(raw)
     folder = path.absolute().parent if path else Path.cwd()
-    config, problems = _validate(document, folder)
-    if config is None or problems:
-        raise ConfigError(*(problem.format(str(path)) for problem in sorted(problems)))
+    config = _validate(document, folder)
+    if config is None or document.problems:
+        raise ConfigError(*(problem.format(str(path)) for problem in sorted(document.problems)))
     return LoadedConfig(config, path, _origins(config, path, document))
 
 
@@ -93,15 +94,16 @@ def _find(search: Sequence[Path]) -> tuple[Path | None, bytes]:
     return None, b""
 
 
-def _validate(document: Document, folder: Path) -> tuple[Config | None, list[Problem]]:
-    """Return the Config, or None, and all problems."""
+def _validate(document: Document, folder: Path) -> Config | None:
+    """Return the Config; without one, record the problems."""
     data = json.dumps(fill_empty_sections(document.data, Config))
     try:
         # Strict JSON, as in the schema: neither "8080" nor on is a number.
-        return Config.model_validate_json(data, strict=True, context=folder), document.problems
+        return Config.model_validate_json(data, strict=True, context=folder)
     except ValidationError as exc:
-        problems = [problem for error in exc.errors(include_url=False) for problem in _problems(error, document)]
-        return None, [*document.problems, *problems]
+        for error in exc.errors(include_url=False):
+            _add_problems(error, document)
+        return None
 
 
 def fill_empty_sections(data: dict[str, Any], section: type[Section]) -> dict[str, Any]:
@@ -115,30 +117,25 @@ def fill_empty_sections(data: dict[str, Any], section: type[Section]) -> dict[st
     return filled
 
 
-def _problems(error: ErrorDetails, document: Document) -> list[Problem]:
-    """Return one of pydantic's errors in words, with its mark in the file."""
-    cause = error.get("ctx", {}).get("error")
-    if not isinstance(cause, CrossSectionError):
-        return [_problem(error, document)]
-    marks = [document.values.get(path, Mark(1, 1)) for path, _ in cause.problems]
-    return [
-        Problem(mark.line, mark.column, dotted(path), text)
-        for mark, (path, text) in zip(marks, cause.problems, strict=True)
-    ]
-
-
-def _problem(error: ErrorDetails, document: Document) -> Problem:
+def _add_problems(error: ErrorDetails, document: Document) -> None:
+    """Record one of pydantic's errors in words, at its place in the file."""
     path: KeyPath = error["loc"]
+    cause = error.get("ctx", {}).get("error")
+    if isinstance(cause, CrossSectionError):
+        for key, text in cause.problems:
+            document.add_problem(document.values.get(key), key, text)
+        return
     if error["type"] == "extra_forbidden":
-        mark = document.keys.get(path, Mark(1, 1))
-        return Problem(mark.line, mark.column, dotted(path), _unknown(path))
+        document.add_problem(document.keys.get(path), path, _unknown(path))
+        return
     near = path
     while near and near not in document.values:
         near = near[:-1]
-    mark = document.values.get(near, Mark(1, 1))
-    if error["type"] == "value_error" and near in document.keys and not document.values[near].text:
-        mark = document.keys[near]  # a whole section: its name, not the first of its keys
-    return Problem(mark.line, mark.column, dotted(path), describe_error(error, near, mark.text))
+    node = document.values.get(near)
+    text = node.value if isinstance(node, yaml.ScalarNode) else ""
+    if error["type"] == "value_error" and not text:
+        node = document.keys.get(near, node)  # a whole section: its name, not the first of its keys
+    document.add_problem(node, path, describe_error(error, near, text))
 
 
 def _unknown(path: KeyPath) -> str:
@@ -221,7 +218,8 @@ def describe_expected(info: dict[str, Any]) -> str:
 def _origins(config: Config, path: Path | None, document: Document) -> dict[str, str]:
     """Return the origin of each key's value."""
     origins = {
-        ".".join(key): f"{path}:{document.keys[key].line}" if key in document.keys else "default" for key in iter_keys()
+        ".".join(key): f"{path}:{document.keys[key].start_mark.line + 1}" if key in document.keys else "default"
+        for key in iter_keys()
     }
     if os.environ.get("STATE_DIRECTORY"):
         origins["state_dir"] = "environment STATE_DIRECTORY"

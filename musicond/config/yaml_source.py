@@ -42,34 +42,27 @@ class Problem:
         return f"{file}:{self.line}:{self.column}: {key}{self.text}"
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """The position of a value, counted from 1, and its text in the file."""
-
-    line: int
-    column: int
-    text: str = ""
-
-
 @dataclass(slots=True)
 class Document:
-    """The values of a file, the marks of keys and values, and the problems of its syntax."""
+    """The values of a file, the nodes of keys and values, and the problems of its syntax."""
 
     data: dict[str, Any] = field(default_factory=dict)
-    keys: dict[Path, Mark] = field(default_factory=dict)
-    values: dict[Path, Mark] = field(default_factory=dict)
+    keys: dict[Path, yaml.Node] = field(default_factory=dict)
+    values: dict[Path, yaml.Node] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
-    def add_problem(self, mark: Mark, path: Path, text: str) -> None:
-        """Record a problem."""
-        self.problems.append(Problem(mark.line, mark.column, dotted(path), text))
+    def add_problem(self, place: yaml.Node | yaml.Mark | None, path: Path, text: str) -> None:
+        """Record a problem at a node or a mark; None stands for the beginning of the file."""
+        mark = place.start_mark if isinstance(place, yaml.Node) else place
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        self.problems.append(Problem(line, column, dotted(path), text))
 
 
 def parse(raw: bytes) -> Document:
     """Return the document of a YAML 1.1 file; never raises, but records problems."""
     document = Document()
     if len(raw) > MAX_BYTES:
-        document.add_problem(Mark(1, 1), (), "larger than 1 MiB; this is no configuration file")
+        document.add_problem(None, (), "larger than 1 MiB; this is no configuration file")
         return document
     try:
         text = raw.decode("utf-8-sig")
@@ -81,9 +74,7 @@ def parse(raw: bytes) -> Document:
     if root is None or (isinstance(root, yaml.ScalarNode) and root.tag == TAG + "null"):
         return document
     if not isinstance(root, yaml.MappingNode):
-        document.add_problem(
-            _mark(root), (), "not a set of sections; write for example camera: and below it source: demo"
-        )
+        document.add_problem(root, (), "not a set of sections; write for example camera: and below it source: demo")
         return document
     data = _walk(root, (), document)
     document.data = {} if data is INVALID else data
@@ -129,15 +120,13 @@ def _compose(text: str, document: Document) -> yaml.Node | None:
         loader = _Loader(text)
         return loader.get_single_node()
     except yaml.MarkedYAMLError as error:
-        document.add_problem(_mark_of(error.problem_mark or error.context_mark), (), _describe(error))
+        document.add_problem(error.problem_mark or error.context_mark, (), _describe(error))
     except yaml.reader.ReaderError as error:
         document.add_problem(_mark_at(text[: error.position]), (), "a control character; remove it")
     except (ValueError, OverflowError):
         # PyYAML passes an escape beyond Unicode, such as "\Uffffffff", to chr().
         document.add_problem(
-            _mark_of(loader.get_mark() if loader else None),
-            (),
-            "an escape that is no character; write the character itself",
+            loader.get_mark() if loader else None, (), "an escape that is no character; write the character itself"
         )
     return None
 
@@ -148,18 +137,9 @@ def _describe(error: yaml.MarkedYAMLError) -> str:
     return next((message for part, message in PARSER_MESSAGES if part in text), default)
 
 
-def _mark_of(mark: yaml.Mark | None) -> Mark:
-    return Mark(mark.line + 1, mark.column + 1) if mark else Mark(1, 1)
-
-
-def _mark(node: yaml.Node) -> Mark:
-    text = node.value if isinstance(node, yaml.ScalarNode) else ""
-    return Mark(node.start_mark.line + 1, node.start_mark.column + 1, text)
-
-
-def _mark_at(before: str) -> Mark:
+def _mark_at(before: str) -> yaml.Mark:
     """Return the mark after the text `before`."""
-    return Mark(before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
+    return yaml.Mark("", len(before), before.count("\n"), len(before) - before.rfind("\n") - 1, None, 0)
 
 
 def _is_plain(text: str) -> bool:
@@ -172,12 +152,12 @@ def _is_printable(text: str) -> bool:
 
 
 def _walk(node: yaml.Node, path: Path, document: Document) -> Any:
-    """Return a node's value and record its mark; INVALID after a problem."""
-    document.values[path] = mark = _mark(node)
+    """Return a node's value and record it; INVALID after a problem."""
+    document.values[path] = node
     if isinstance(node, yaml.ScalarNode):
-        return _scalar(node, mark, path, document)
+        return _scalar(node, path, document)
     if node.tag not in (TAG + "map", TAG + "seq"):
-        document.add_problem(mark, path, f"the tag {quoted(_tag(node))} means nothing here; remove it")
+        document.add_problem(node, path, f"the tag {quoted(_tag(node))} means nothing here; remove it")
         return INVALID
     if isinstance(node, yaml.MappingNode):
         return _mapping(node, path, document)
@@ -188,17 +168,16 @@ def _walk(node: yaml.Node, path: Path, document: Document) -> Any:
 def _mapping(node: yaml.MappingNode, path: Path, document: Document) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for key_node, value_node in node.value:
-        mark = _mark(key_node)
         if not isinstance(key_node, yaml.ScalarNode) or not _is_printable(key_node.value):
-            document.add_problem(mark, path, "a key must be a plain word")
+            document.add_problem(key_node, path, "a key must be a plain word")
             continue
         key_path = (*path, key_node.value)
-        first = document.keys.get(key_path)
-        if first is not None:
-            text = f"given twice, in line {first.line}, column {first.column} and here; remove one"
-            document.add_problem(mark, key_path, text)
+        if key_path in document.keys:
+            first = document.keys[key_path].start_mark
+            text = f"given twice, in line {first.line + 1}, column {first.column + 1} and here; remove one"
+            document.add_problem(key_node, key_path, text)
             continue
-        document.keys[key_path] = mark
+        document.keys[key_path] = key_node
         value = _walk(value_node, key_path, document)
         if value is not INVALID:
             values[key_node.value] = value
@@ -209,7 +188,7 @@ def _tag(node: yaml.Node) -> str:
     return "!!" + node.tag.removeprefix(TAG) if node.tag.startswith(TAG) else node.tag
 
 
-def _scalar(node: yaml.ScalarNode, mark: Mark, path: Path, document: Document) -> Any:
+def _scalar(node: yaml.ScalarNode, path: Path, document: Document) -> Any:
     text, problem = node.value, ""
     value: Any = text
     if node.tag == TAG + "null":
@@ -226,7 +205,7 @@ def _scalar(node: yaml.ScalarNode, mark: Mark, path: Path, document: Document) -
     if not _is_printable(text):
         problem = f"{quoted(text)} holds a control character; remove it"
     if problem:
-        document.add_problem(mark, path, problem)
+        document.add_problem(node, path, problem)
         return INVALID
     return value
 
