@@ -8,7 +8,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -120,7 +119,7 @@ def _list(args: argparse.Namespace, config: Config) -> None:
     """Print JSON, or a heading for each emotion and a line for each track: times shown, title, artist, link."""
     entries = _entries(config, args.emotion)
     if args.json:
-        print(json.dumps([asdict(entry) for entry in entries], indent=1))
+        print(json.dumps([entry.to_json() for entry in entries], indent=1))
         return
     for emotion, group in groupby(entries, attrgetter("emotion")):
         print(f"{emotion} (times shown, song)")

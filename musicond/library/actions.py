@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from musicond.core.models import Emotion
@@ -76,7 +75,7 @@ ACTIONS: Mapping[str, Callable[[CatalogueEditor, Mapping[str, Any]], JsonObject]
     "add": _add,
     "remove": lambda editor, args: {"lists": editor.remove(str(args.get("id")), parse_emotion(args))},
     "reorder": _reorder,
-    "list": lambda editor, args: {"entries": [asdict(entry) for entry in editor.entries(parse_emotion(args))]},
+    "list": lambda editor, args: {"entries": [entry.to_json() for entry in editor.entries(parse_emotion(args))]},
     "verify": lambda editor, _: {"faults": editor.verify()},
     "said": lambda editor, _: {"feedback": editor.feedback()},
     "forget": _forget,

@@ -22,25 +22,11 @@ LEAST = 10
 """Songs of a list; with fewer, the same ones come too often."""
 
 
-@dataclass(frozen=True, slots=True)
-class CatalogueEntry:
-    """A track of a list, with its counts; None is unknown."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogueEntry(Song):
+    """A song of a list, with its counts."""
 
     emotion: str
-    track_id: str
-    title: str
-    artist: str
-    link: str
-    year: int | None
-    genre: str | None
-    valence: float | None
-    energy: float | None
-    tempo: float | None
-    mode: str | None
-    popularity: int | None
-    source: str
-    """Where the row comes from, for display."""
-    album: str | None
     origin: str
     """Its list: starter, own, or one of music.moods."""
     state: str
@@ -50,6 +36,10 @@ class CatalogueEntry:
     likes: int
     dislikes: int
     skips: int
+
+    def to_json(self) -> dict[str, object]:
+        """Return its fields, in the order of ENTRY_FIELDS."""
+        return {name: getattr(self, name) for name in ENTRY_FIELDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +57,9 @@ class ListChange:
 
 
 SONG_COLUMNS = tuple(field.name for field in fields(Song) if field.name != "track_id")
-COUNTS = ("shown", "likes", "dislikes", "skips")
+ENTRY_FIELDS = (
+    "emotion", "track_id", *SONG_COLUMNS, "origin", "state", "shown", "likes", "dislikes", "skips"
+)  # fmt: skip
 
 
 class CatalogueEditor:
@@ -99,10 +91,9 @@ class CatalogueEditor:
             "LEFT JOIN feedback f ON f.mood = l.emotion AND f.track = l.track "
             "WHERE l.emotion = ? AND l.state <> 'removed' ORDER BY l.position, l.origin <> 'starter', l.origin"
         )
-        names = ("emotion", "track_id", *SONG_COLUMNS, "origin", "state", *COUNTS)
         with sqlite_errors(self.name):
             rows = [row for emotion in emotions for row in self.connection.execute(query, (emotion.value,)).fetchall()]
-        return tuple(CatalogueEntry(**dict(zip(names, row, strict=True))) for row in rows)
+        return tuple(CatalogueEntry(**dict(zip(ENTRY_FIELDS, row, strict=True))) for row in rows)
 
     def feedback(self) -> list[dict[str, object]]:
         """Return all feedback, by mood: mood, track_id, title, artist, likes, dislikes, skips."""
@@ -116,12 +107,12 @@ class CatalogueEditor:
 
     def forget(self, track_id: str | None) -> int:
         """Delete the feedback on a track, or on all; return the number of tracks that had any."""
-        where = "WHERE track IN (SELECT track FROM tracks WHERE ?1 IS NULL OR track_id = ?1)"
+        query = (
+            "DELETE FROM feedback WHERE track IN (SELECT track FROM tracks WHERE ?1 IS NULL OR track_id = ?1) "
+            "RETURNING track"
+        )
         with self._transaction():
-            query = f"SELECT count(DISTINCT track) FROM feedback {where}"  # noqa: S608 - our own words
-            tracks = self._scalar(query, track_id)
-            self.connection.execute(f"DELETE FROM feedback {where}", (track_id,))  # noqa: S608 - likewise
-        return tracks
+            return len(set(self.connection.execute(query, (track_id,)).fetchall()))
 
     def add(self, songs: Iterable[tuple[Emotion, Song, tuple[int, int, int]]]) -> int:
         """Add songs to the own lists, with likes, dislikes and skips; return the number of new ones.
@@ -133,35 +124,31 @@ class CatalogueEditor:
             positions = {emotion: count(self._next_position(emotion)) for emotion in Emotion}
             for emotion, song, feedback in songs:
                 key = self._upsert(song)
-                position = next(positions[emotion])
+                place = (emotion.value, key)
                 known = "SELECT state FROM lists WHERE emotion = ? AND track = ? AND state <> 'removed'"
-                new += self.connection.execute(known, (emotion.value, key)).fetchone() is None
+                new += self.connection.execute(known, place).fetchone() is None
+                removed = "DELETE FROM lists WHERE emotion = ? AND track = ? AND state = 'removed'"
+                self.connection.execute(removed, place)
                 self.connection.execute(
-                    "DELETE FROM lists WHERE emotion = ? AND track = ? AND state = 'removed'", (emotion.value, key)
-                )
-                self.connection.execute(
-                    "INSERT OR IGNORE INTO lists VALUES (?, ?, ?, ?, 'listed')", (emotion.value, key, OWN, position)
+                    "INSERT OR IGNORE INTO lists VALUES (?, ?, ?, ?, 'listed')", (*place, OWN, next(positions[emotion]))
                 )
                 if any(feedback):
                     self.connection.execute(
                         "INSERT INTO feedback VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
                         "likes = max(likes, excluded.likes), dislikes = max(dislikes, excluded.dislikes), "
                         "skips = max(skips, excluded.skips)",
-                        (emotion.value, key, *feedback),
+                        (*place, *feedback),
                     )
         return new
 
     def remove(self, track_id: str, emotion: Emotion | None = None) -> int:
         """Remove a track from one list or all; a refresh does not bring it back. Return the number of lists."""
-        where = (
-            "WHERE track IN (SELECT track FROM tracks WHERE track_id = ?1) AND (?2 IS NULL OR emotion = ?2) "
-            "AND state <> 'removed'"
+        query = (
+            "UPDATE lists SET state = 'removed' WHERE track IN (SELECT track FROM tracks WHERE track_id = ?1) "
+            "AND (?2 IS NULL OR emotion = ?2) AND state <> 'removed' RETURNING emotion"
         )
         with self._transaction():
-            values = (track_id, emotion.value if emotion else None)
-            lists = self._scalar(f"SELECT count(DISTINCT emotion) FROM lists {where}", *values)  # noqa: S608 - our own words
-            self.connection.execute(f"UPDATE lists SET state = 'removed' {where}", values)  # noqa: S608 - likewise
-        return lists
+            return len(set(self.connection.execute(query, (track_id, emotion and emotion.value)).fetchall()))
 
     def reorder(self, emotion: Emotion, ids: Sequence[str]) -> int:
         """Order a list by these ids, other songs after them; return the number of known ids."""
@@ -212,16 +199,15 @@ class CatalogueEditor:
     def drop_other_origins(self, emotion: Emotion, origins: Sequence[str]) -> tuple[str, ...]:
         """Drop the songs of all other lists but the own one; return their titles."""
         marks = ", ".join("?" * (len(origins) + 1))
-        where = f"WHERE emotion = ? AND state <> 'removed' AND origin NOT IN ({marks})"
+        query = (
+            "DELETE FROM lists WHERE emotion = ? AND state <> 'removed' "  # noqa: S608 - only marks
+            f"AND origin NOT IN ({marks}) RETURNING track"
+        )
         with self._transaction():
-            values = (emotion.value, OWN, *origins)
-            rows = self.connection.execute(f"SELECT track FROM lists {where}", values).fetchall()  # noqa: S608 - our own words
-            keys = [int(row[0]) for row in rows]
+            keys = [key for (key,) in self.connection.execute(query, (emotion.value, OWN, *origins)).fetchall()]
             titles = tuple(self._titles(keys))
-            if keys:
-                self.connection.execute(f"DELETE FROM lists {where}", values)  # noqa: S608 - likewise
-                self.connection.execute("DELETE FROM playlists WHERE origin NOT IN (SELECT origin FROM lists)")
-                self._delete_orphans(keys)
+            self.connection.execute("DELETE FROM playlists WHERE origin NOT IN (SELECT origin FROM lists)")
+            self._delete_orphans(keys)
         return titles
 
     def verify(self) -> list[str]:
