@@ -80,10 +80,12 @@ class SpotifyAuth:
         """Its end (monotonic seconds), and the error that asked for it."""
         self._pkce, self._session = build_pkce(client_id, redirect_uri, self.scopes)
 
-    def check_cool_down(self) -> None:
-        """Raise PlaybackError while Spotify wants no requests."""
+    @property
+    def cool_down_error(self) -> PlaybackError | None:
+        """The error with the rest of the cool-down, None while Spotify takes requests."""
         if self._cool_down is not None and (left_s := self._cool_down[0] - time.monotonic()) > 0:
-            raise PlaybackError(str(self._cool_down[1]), wait_s=left_s)
+            return PlaybackError(str(self._cool_down[1]), wait_s=left_s)
+        return None
 
     def cool_down(self, error: PlaybackError) -> PlaybackError:
         """Start the cool-down that an error asks for, if any; return the error."""
@@ -102,7 +104,8 @@ class SpotifyAuth:
 
     def get_token(self) -> str:
         """Return an access token; raise PlaybackError."""
-        self.check_cool_down()
+        if error := self.cool_down_error:
+            raise error
         grant = self.credentials()
         if (token := self._valid_token(grant)) is not None:
             return token

@@ -69,22 +69,23 @@ class SignIn:
     def status(self) -> dict[str, object]:
         """Return the sign-in and its end, without a request; `pending` while a sign-in is running."""
         pending, account = self._pending, self._auth.get_account()
-        status: dict[str, object] = {
+        try:
+            grant, problem = self._auth.credentials(), account.warning or self._auth.cool_down_error
+        except PlaybackError as exc:
+            grant, problem = None, self._error or exc
+        if pending:
+            problem = SLOW
+        return {
             "configured": True,
             "pending": pending,
             "signed_in": account.signed_in,
             "user": account.user,
-            "scopes": [],
-            "signed_in_on": None,
+            "scopes": sorted(grant.scope.split()) if grant else [],
+            "signed_in_on": grant and grant.signed_in_on.isoformat(),
             "expires_on": account.expires_on and account.expires_on.isoformat(),
             "days_left": account.days_left,
+            "trouble": problem and str(problem),
         }
-        try:
-            grant = self._auth.credentials()
-        except PlaybackError as exc:
-            return {**status, "trouble": SLOW if pending else self._error or str(exc)}
-        status |= {"scopes": sorted(grant.scope.split()), "signed_in_on": grant.signed_in_on.isoformat()}
-        return {**status, "trouble": SLOW if pending else account.warning or self._cool_down_error()}
 
     def begin(self) -> dict[str, object]:
         """Return the address to open; an earlier first step becomes invalid."""
@@ -159,13 +160,6 @@ class SignIn:
         grant = self._auth.token_file.load()  # the first access token may have brought another refresh token
         if grant is not None and name:
             self._auth.token_file.save(replace(grant, user=name))
-
-    def _cool_down_error(self) -> str | None:
-        try:
-            self._auth.check_cool_down()
-        except PlaybackError as exc:
-            return str(exc)
-        return None
 
 
 def warn_of_expiry(auth: SpotifyAuth, warned_days: int | None) -> int | None:
