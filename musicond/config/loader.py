@@ -44,8 +44,9 @@ class LoadedConfig:
 
 def load(path: Path | None = None, search: Sequence[Path] = SEARCH) -> LoadedConfig:
     """Load `path`, else the first existing file of `search`, else the defaults; raise ConfigError."""
-    path, raw = (path, _read(path)) if path else _find(search)
-    document = parse(raw)
+    # A file that exists but is not readable is an error; the search does not go on.
+    path = path or next(filter(os.path.lexists, search), None)
+    document = parse(_read(path) if path else b"")
     folder = path.absolute().parent if path else Path.cwd()
     config = _validate(document, folder)
     if config is None or document.problems:
@@ -84,14 +85,6 @@ def _read(path: Path) -> bytes:
             return file.read(MAX_BYTES + 1)
     except OSError as exc:
         raise ConfigError(f"{path}: {exc.strerror}; give a file that can be read, or leave --config out") from None
-
-
-def _find(search: Sequence[Path]) -> tuple[Path | None, bytes]:
-    for path in search:
-        # A file that exists but is not readable is an error; the search does not go on.
-        if os.path.lexists(path):
-            return path, _read(path)
-    return None, b""
 
 
 def _validate(document: Document, folder: Path) -> Config | None:

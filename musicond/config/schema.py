@@ -207,11 +207,6 @@ class Moods(Section):
     sad: MoodMusic = MoodMusic()
     surprise: MoodMusic = MoodMusic()
 
-    def of(self, emotion: Emotion) -> MoodMusic:
-        """Return the section of one mood."""
-        section: MoodMusic = getattr(self, emotion.value)
-        return section
-
 
 class Music(Section):
     """What is recommended."""
@@ -245,13 +240,12 @@ class Music(Section):
     @property
     def wanted(self) -> dict[Emotion, tuple[str, ...]]:
         """The lists of each mood."""
-        return {emotion: self.moods.of(emotion).lists for emotion in Emotion}
+        return {Emotion(name): section.lists for name, section in self.moods}
 
     @property
     def policies(self) -> dict[Emotion, Policy]:
         """The moods that have a policy of their own."""
-        named = {emotion: self.moods.of(emotion).policy for emotion in Emotion}
-        return {emotion: Policy(policy) for emotion, policy in named.items() if policy is not None}
+        return {Emotion(name): Policy(section.policy) for name, section in self.moods if section.policy is not None}
 
 
 class PlaybackSection(Section):
