@@ -14,7 +14,7 @@ from musicond.library.database import BACKUP, back_up, sqlite_errors
 from musicond.library.editor import CatalogueEditor
 from musicond.library.recovery import keep_unreadable_backup
 from musicond.library.refresh import Refresh, RefreshCancelledError
-from musicond.library.selection import FILE_NAME, ListSelection
+from musicond.library.selection import FILE_NAME, ListSelection, save_object
 from musicond.runtime.json_file import JsonFile
 
 if TYPE_CHECKING:
@@ -112,11 +112,11 @@ class LibraryMaintenance:
         first = int(state.get("done") or 0) if state.get("mark") == refresh.mark else 0
 
         def save(count: int) -> None:
-            self._save({**state, "done": count, "mark": refresh.mark})
+            save_object(self._file, {**state, "done": count, "mark": refresh.mark})
             on_list_done(refresh)
 
         report = refresh.run(self._path, first=first, on_list_done=save)
-        self._save({"refreshed": self._now().isoformat(), "done": None, "mark": None})
+        save_object(self._file, {"refreshed": self._now().isoformat(), "done": None, "mark": None})
         return report
 
     def run_action(self, action: str, arguments: Mapping[str, Any]) -> JsonObject:
@@ -163,12 +163,6 @@ class LibraryMaintenance:
         except ValueError:
             return None
         return refreshed_at if refreshed_at.tzinfo else refreshed_at.astimezone()
-
-    def _save(self, state: dict[str, Any]) -> None:
-        try:
-            self._file.save(state)
-        except OSError as exc:
-            raise CatalogueError(f"{self._file.path}: {exc.strerror}; make room on the disk") from None
 
     def back_up(self) -> None:
         """Copy the catalogue once a week if it has changed since."""

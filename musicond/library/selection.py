@@ -52,10 +52,7 @@ class ListSelection:
             chosen.pop(emotion, None)
         else:
             chosen[emotion] = self._validate(names)
-        try:
-            self._file.save({mood.value: json.dumps(lists) for mood, lists in chosen.items()})
-        except OSError as exc:
-            raise CatalogueError(f"{self._file.path}: {exc.strerror}; make room on the disk") from None
+        save_object(self._file, {mood.value: json.dumps(lists) for mood, lists in chosen.items()})
 
     def _validate(self, names: Any) -> tuple[str, ...]:
         """Return the names; raise ListError for files that the configuration does not name: the page must not try."""
@@ -78,6 +75,14 @@ class ListSelection:
 
     def _chosen(self) -> ListNames:
         return parse_selection(self._file.load({}, salvage=True))
+
+
+def save_object(file: JsonFile, data: JsonObject) -> None:
+    """Store an object in a file; raise CatalogueError."""
+    try:
+        file.save(data)
+    except OSError as exc:
+        raise CatalogueError(f"{file.path}: {exc.strerror}; make room on the disk") from None
 
 
 def parse_selection(stored: JsonObject) -> ListNames:
