@@ -62,6 +62,7 @@ def test_a_sign_in_by_a_pasted_address_is_kept_for_its_owner_alone(
         "scope",
         "client_id",
         "user",
+        "checksum",
     }
     assert "refresh-" not in repr(auth.token_file.load())
     assert fake_spotify.violations == []
