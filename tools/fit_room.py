@@ -76,9 +76,16 @@ def seen(photos: Photos, reader: TfliteClassifier) -> list[tuple[NDArray[np.uint
 
 
 def fit(
-    fer: NDArray[np.float64], fer_labels: NDArray[np.int64], room: NDArray[np.float64], room_labels: NDArray[np.int64]
+    fer: NDArray[np.float64],
+    fer_labels: NDArray[np.int64],
+    room: NDArray[np.float64],
+    room_labels: NDArray[np.int64],
+    given: tuple[float, ...] | None = None,
 ) -> tuple[float, dict[str, float]]:
-    """Return the temperature and the shifts of neutral and happy with the least mean log loss, both sets alike."""
+    """Return the temperature and the shifts of neutral and happy with the least mean log loss, both sets alike.
+
+    `given` shifts are taken as they are.
+    """
 
     def loss(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
         return float(-np.log(softmax(logits, 1.0)[np.arange(len(labels)), labels] + 1e-12).mean())
@@ -89,7 +96,8 @@ def fit(
         return moved
 
     def best_shifts(temperature: float) -> tuple[float, ...]:
-        return min(itertools.product(SHIFTS, SHIFTS), key=lambda pair: loss(shifted(temperature, pair), room_labels))
+        pairs = [given] if given else itertools.product(SHIFTS, SHIFTS)
+        return min(pairs, key=lambda pair: loss(shifted(temperature, pair), room_labels))
 
     tried = [(float(t), best_shifts(t)) for t in TEMPERATURES]
     temperature, shifts = min(
@@ -110,7 +118,7 @@ def choose(args: argparse.Namespace) -> dict[str, dict[str, object]]:
     table: dict[str, dict[str, object]] = {}
     for scale in SCALES:
         logits = np.stack([reader.logits(normalise(chip(*each, scale))) for each in frames if each])
-        temperature, shifts = fit(direct, fer.labels, logits, photos.labels[found])
+        temperature, shifts = fit(direct, fer.labels, logits, photos.labels[found], args.room_prior)
         moved = logits / temperature
         moved[:, PLACES] += list(shifts.values())
         figures = photo_figures(photos, found, softmax(moved, 1.0), MoodSection().enter)
@@ -137,6 +145,9 @@ def main() -> int:
     parser.add_argument("--hold-people", type=float, default=0.08, help="likewise")
     parser.add_argument("--crop-scale", type=float, choices=SCALES, default=0.85)
     parser.add_argument("--face-crop-scale", type=float, default=0.85)
+    parser.add_argument(
+        "--room-prior", type=float, nargs=2, metavar=("NEUTRAL", "HAPPY"), help="shifts to be taken; else the best"
+    )
     parser.add_argument("--write", action="store_true", help="put the figures of --crop-scale into the sidecar")
     args = parser.parse_args()
     cv2.setNumThreads(1)
