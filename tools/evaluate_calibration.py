@@ -25,7 +25,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from musicond.core.mood.calibration import FEWEST, NEUTRAL, for_neutral
+from musicond.core.mood.calibration import MIN_READINGS, NEUTRAL, neutral_bias
 from musicond.errors import ModelError
 from musicond.vision.classifier import TfliteClassifier
 from musicond.vision.detector import HaarFaceDetector
@@ -64,7 +64,7 @@ def readings(image: NDArray[np.uint8], reader: TfliteClassifier, rng: np.random.
     """Return the scores of the frames that a calibration takes of a person."""
     detector = HaarFaceDetector(MODELS / "haarcascade_frontalface_default.xml", reader, motion_gate=False)
     found = []
-    for frame in frames(image, (FEWEST + 4) / RATE, rng):
+    for frame in frames(image, (MIN_READINGS + 4) / RATE, rng):
         faces = detector.detect(frame)
         estimate = reader.classify(frame, faces) if faces.confirmed else None
         if estimate:
@@ -88,7 +88,7 @@ def people(photos: Photos, reader: TfliteClassifier) -> list[Person]:
         taught = readings(photos.images[learnt], reader, rng)
         if taught and piped.found.any():
             labels = photos.labels[others][piped.found]
-            found.append(Person(piped.probabilities, labels, for_neutral(taught)))
+            found.append(Person(piped.probabilities, labels, neutral_bias(taught)))
     return found
 
 

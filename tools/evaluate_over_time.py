@@ -20,7 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import cv2
 import numpy as np
@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from musicond.core.models import Recommendation
+    from musicond.core.outcome import Recommendation
+    from musicond.core.recommend.recommender import Recommender
 
 RATE = Camera().rate
 SMILE_S, IN_TIME_S = 4.0, 2.0
@@ -102,7 +103,7 @@ def watch(
 ) -> Watched:
     """Take the frames of one person through a pipeline of their own."""
     detector = HaarFaceDetector(MODELS / "haarcascade_frontalface_default.xml", reader)
-    pipeline = Pipeline(detector, reader, NoSongs(), rules)
+    pipeline = Pipeline(detector, reader, cast("Recommender", NoSongs()), rules)
     seen, moods = [], []
     for frame in frames(image, seconds, rng):
         outcome = pipeline.step(frame)
