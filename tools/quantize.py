@@ -161,7 +161,7 @@ def student(model: keras.Model, size: str, path: Path) -> None:
     np.savez_compressed(path, size=size, **weights)
 
 
-def averaged(paths: list[Path]) -> tuple[keras.Model, str]:
+def averaged(paths: list[Path], shares: list[float] | None) -> tuple[keras.Model, str]:
     """Return the mean of models of one size, and its name; raise ValueError where they differ in size."""
     students = [load_student(path) for path in paths]
     model, size = students[0]
@@ -169,13 +169,14 @@ def averaged(paths: list[Path]) -> tuple[keras.Model, str]:
         if other != size:
             msg = f"{path}: a {other} network, {paths[0]} a {size} one; only networks of one size have an average"
             raise ValueError(msg)
-    model.set_weights([np.mean(each, axis=0) for each in zip(*(one.get_weights() for one, _ in students), strict=True)])
+    weights = zip(*(one.get_weights() for one, _ in students), strict=True)
+    model.set_weights([np.average(each, axis=0, weights=shares) for each in weights])
     return model, size
 
 
 def quantize(args: argparse.Namespace) -> None:
     """Convert, measure, write."""
-    model, size = averaged(args.models)
+    model, size = averaged(args.models, args.shares)
     test = load(args.data, "test")
     train, _ = clean(load(args.data, "train"), test)
     train, held_out = hold_out(train, args.hold_out)
@@ -199,11 +200,12 @@ def quantize(args: argparse.Namespace) -> None:
         "labels": LABELS,
         "temperature": round(temperature, 4),
         "crop_scale": round(tight, 3),
+        "face_crop_scale": round(tight, 3),
         "sha256": hashlib.sha256(content).hexdigest(),
         "trained": {
             "data": "FER2013 training split without repeats and without images of the test split",
             "images": len(train.labels),
-            **(how[0] if len(how) == 1 else {"average_of": how}),
+            **(how[0] if len(how) == 1 else {"average_of": how, "shares": args.shares}),
         },
     }
     args.out.mkdir(parents=True, exist_ok=True)
@@ -251,6 +253,7 @@ def main() -> int:
         nargs="+",
         help="averaged.keras of tools/train.py, or a fer_student.npz; of several, the average",
     )
+    parser.add_argument("--shares", type=float, nargs="+", help="of each model in the average; else all alike")
     parser.add_argument("--data", type=Path, required=True, help="FER2013: a zip or a folder in the Kaggle layout")
     parser.add_argument("--out", type=Path, default=MODELS, help="folder for the model and its sidecar")
     parser.add_argument("--cascade", type=Path, default=MODELS / "haarcascade_frontalface_default.xml")
@@ -260,6 +263,8 @@ def main() -> int:
     parser.add_argument("--scenes", type=int, default=8000, help="drawn scenes likewise")
     parser.add_argument("--crops", type=int, default=1500, help="training images that measure the crop scale")
     args = parser.parse_args()
+    if args.shares and len(args.shares) != len(args.models):
+        parser.error("give as many --shares as models")
     missing = [path for path in args.models if not path.is_file()]
     if missing:
         print(f"quantize: {missing[0]}: no such file; run tools/train.py or tools/distil.py first", file=sys.stderr)

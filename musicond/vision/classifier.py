@@ -38,7 +38,11 @@ class Sidecar:
     temperature: float
     """Divides the logits before the softmax (Guo et al. 2017, On Calibration of Modern Neural Networks)."""
     crop_scale: float
-    """Factor by which a box of the Haar cascade is widened to match the training images."""
+    """Factor by which a box of the Haar cascade is widened before the emotions are read from it."""
+    face_crop_scale: float
+    """The same factor for the face output."""
+    room_prior: tuple[float, ...]
+    """Shifts of the seven log-odds for faces before a camera: people at home rest and smile more than in FER2013."""
 
 
 class TfliteClassifier:
@@ -65,6 +69,11 @@ class TfliteClassifier:
         """Factor by which a box is widened before it is cut out."""
         return self._sidecar.crop_scale
 
+    @property
+    def room_prior(self) -> tuple[float, ...]:
+        """Shifts of the seven log-odds that `classify` adds."""
+        return self._sidecar.room_prior
+
     def classify(self, frame: Frame, faces: Faces) -> EmotionEstimate | None:
         """Return the scores of the largest face, or of all faces weighted by area; None if all are blurred."""
         chosen = faces.confirmed[:1] if self._policy == "largest" else faces.confirmed
@@ -72,16 +81,18 @@ class TfliteClassifier:
         for box in chosen:
             levels = normalise(chip(frame.grey, box, self._sidecar.crop_scale))
             if sharpness(levels) >= MIN_SHARPNESS:
-                classified.append((box, self.scores(levels)))
+                classified.append((box, self.scores(levels, room=True)))
         if not classified:
             return None
         weights = np.array([box.area for box, _ in classified], np.float64)
         mean = np.average([scores for _, scores in classified], axis=0, weights=weights)
         return EmotionEstimate(tuple(float(score) for score in mean / mean.sum()), classified[0][0])
 
-    def scores(self, levels: NDArray[np.int8]) -> NDArray[np.float64]:
-        """Return seven calibrated probabilities of a normalised chip, int8 (48, 48)."""
+    def scores(self, levels: NDArray[np.int8], *, room: bool = False) -> NDArray[np.float64]:
+        """Return seven calibrated probabilities of a normalised chip, int8 (48, 48); `room`: with the room's prior."""
         logits = self.logits(levels) / self._sidecar.temperature
+        if room:
+            logits = logits + np.array(self._sidecar.room_prior)
         powers = np.exp(logits - logits.max())
         return np.asarray(powers / powers.sum(), np.float64)
 
@@ -92,7 +103,7 @@ class TfliteClassifier:
 
     def face_logit(self, grey: NDArray[np.uint8], box: Box) -> float:
         """Return the log-odds that `box` of uint8 (height, width) frames a face, as a `FaceVerifier`."""
-        self._invoke(normalise(chip(grey, box, self._sidecar.crop_scale)))
+        self._invoke(normalise(chip(grey, box, self._sidecar.face_crop_scale)))
         return float(self._dequantised(self._face)[0])
 
     def _invoke(self, levels: NDArray[np.int8]) -> None:
@@ -131,10 +142,16 @@ def load_sidecar(path: Path, content: bytes) -> Sidecar:
     try:
         values: dict[str, Any] = json.loads(file.read_text("utf-8"))
         labels, digest = values["labels"], values["sha256"]
-        sidecar = Sidecar(float(values["temperature"]), float(values["crop_scale"]))
+        crop_scale, shifts = float(values["crop_scale"]), values.get("room_prior", {})
+        sidecar = Sidecar(
+            temperature=float(values["temperature"]),
+            crop_scale=crop_scale,
+            face_crop_scale=float(values.get("face_crop_scale", crop_scale)),
+            room_prior=tuple(float(shifts.get(str(emotion), 0.0)) for emotion in EMOTIONS),
+        )
     except OSError as exc:
         raise ModelError(f"{file}: {exc.strerror}; it must stand beside the model") from None
-    except (ValueError, KeyError, TypeError) as exc:
+    except (ValueError, KeyError, TypeError, AttributeError) as exc:
         raise ModelError(f"{file}: damaged ({exc}); install the model anew") from None
     if labels != [str(emotion) for emotion in EMOTIONS]:
         raise ModelError(f"{file}: labels {labels}; musicond wants {[str(emotion) for emotion in EMOTIONS]}")

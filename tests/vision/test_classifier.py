@@ -146,6 +146,35 @@ def test_what_is_wrong_beside_the_model_is_named(copy: Path) -> None:
         TfliteClassifier(copy)
 
 
+def test_the_rooms_prior_shifts_what_is_read_in_a_room_only(copy: Path) -> None:
+    frame, faces = picture("sad")
+    levels = normalise(chip(frame.grey, faces.confirmed[0], TfliteClassifier(copy).crop_scale))
+    change(copy, room_prior={})
+    plain = TfliteClassifier(copy)
+    change(copy, room_prior={"neutral": 1.0})
+    shifted = TfliteClassifier(copy)
+    before, after = plain.classify(frame, faces), shifted.classify(frame, faces)
+    assert before is not None
+    assert after is not None
+    neutral, sad = EMOTIONS.index("neutral"), EMOTIONS.index("sad")  # type: ignore[arg-type]  # a StrEnum is a str
+    odds = [np.log(each.scores[neutral] / each.scores[sad]) for each in (before, after)]
+    assert odds[1] - odds[0] == pytest.approx(1.0)
+    assert plain.scores(levels) == pytest.approx(shifted.scores(levels).tolist())
+
+
+def test_the_face_output_has_a_crop_of_its_own(copy: Path) -> None:
+    frame, faces = picture("happy")
+    before, classifier = TfliteClassifier(copy).face_logit(frame.grey, faces.confirmed[0]), TfliteClassifier(copy)
+    scores = classifier.classify(frame, faces)
+    change(copy, face_crop_scale=1.3)
+    other = TfliteClassifier(copy)
+    assert other.face_logit(frame.grey, faces.confirmed[0]) != before
+    assert other.classify(frame, faces) == scores
+    change(copy, room_prior=[1.0])
+    with pytest.raises(ModelError, match=r"model\.json: damaged"):
+        TfliteClassifier(copy)
+
+
 def test_what_is_no_model_is_one_line(copy: Path) -> None:
     import hashlib  # noqa: PLC0415 - needed here alone
 

@@ -47,7 +47,7 @@ def load(path: Path, split: str) -> Split:
     """Read `split` ("train" or "test") of the zip or folder at `path`, in the order of names."""
     images: list[NDArray[np.uint8]] = []
     labels: list[int] = []
-    for name, data in tqdm(sorted(_files(path, split)), desc=f"reading {split}", leave=False):
+    for name, data in tqdm(sorted(image_files(path, split)), desc=f"reading {split}", leave=False):
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
         if image is None or image.shape != (INPUT_SIZE, INPUT_SIZE):
             msg = f"{path}: {name} is not a {INPUT_SIZE}x{INPUT_SIZE} image"
@@ -60,7 +60,9 @@ def load(path: Path, split: str) -> Split:
     return Split(np.stack(images), np.array(labels, np.int64), np.arange(len(labels)))
 
 
-def _files(path: Path, split: str) -> Iterator[tuple[str, bytes]]:
+def image_files(path: Path, split: str) -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of each `<split>/<emotion>/*.jpg` of the zip or folder at `path`."""
+
     def wanted(name: str) -> bool:
         parts = Path(name).parts
         return len(parts) >= 3 and parts[-3] == split and parts[-2] in LABELS
@@ -127,6 +129,23 @@ def likeness(images: NDArray[np.uint8], others: NDArray[np.uint8], *, itself: bo
             products[rows, start + rows] = -1
         best[start : start + 2000] = products.max(axis=1)
     return best
+
+
+def alike(images: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Return a group's number for each image (n,): those alike, and those alike to these, are in one group."""
+    vectors, group = _vectors(images), np.arange(len(images))
+
+    def head(at: int) -> int:
+        while group[at] != at:
+            at = int(group[at])
+        return at
+
+    for start in range(0, len(vectors), 2000):
+        products = vectors[start : start + 2000] @ vectors.T
+        for row, other in zip(*np.nonzero(products >= ALIKE), strict=True):
+            if start + row < other:
+                group[head(int(other))] = head(int(start + row))
+    return np.array([head(at) for at in range(len(images))])
 
 
 def _vectors(images: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ECE_BINS = 15
+STATED_WITHIN = 0.05
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,12 @@ def calibration_error(probabilities: NDArray[np.float64], labels: NDArray[np.int
     bins = np.minimum((confidence * ECE_BINS).astype(int), ECE_BINS - 1)
     gaps = (abs(float(np.sum(right[bins == b]) - np.sum(confidence[bins == b]))) for b in range(ECE_BINS))
     return sum(gaps) / len(labels)
+
+
+def right_at(probabilities: NDArray[np.float64], labels: NDArray[np.int64], stated: float = 0.8) -> float | None:
+    """Return how many of the readings that state about this confidence (5 points either way) are right."""
+    near = np.abs(probabilities.max(axis=1) - stated) <= STATED_WITHIN
+    return round(float((probabilities.argmax(axis=1) == labels)[near].mean()), 4) if near.any() else None
 
 
 def fit_temperature(logits: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -> float:

@@ -1,0 +1,90 @@
+"""Going on with photographs, on drawn pictures and the demo's composites; only where .train-env holds torch."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tools.training.fer2013 import LABELS
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PYTHON = ROOT / ".train-env" / "bin" / "python"
+START = """
+import sys, numpy as np, torch
+sys.path.insert(0, sys.argv[1])
+from tools.training.sizes import SIZES
+from tools.training.torch_network import Network
+torch.manual_seed(1)
+weights = Network(SIZES["small"], equivariant=True).weights()
+np.savez(sys.argv[2] + "/start.npz", **{f"w{n:03}": each for n, each in enumerate(weights)})
+np.savez(sys.argv[2] + "/teacher.npz", logits=np.zeros((84, 7), np.float16))
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with fer.zip, photos.zip, and weights and logits to begin with."""
+    if (
+        not PYTHON.exists()
+        or subprocess.run([PYTHON, "-c", "import torch"], capture_output=True, check=False).returncode
+    ):
+        pytest.skip("no torch in .train-env; script/train-env torch brings it")
+    folder, rng = tmp_path_factory.mktemp("adapt"), np.random.default_rng(1)
+    strip = cv2.imread(str(ROOT / "models" / "demo.png"), cv2.IMREAD_GRAYSCALE)
+    assert strip is not None
+    with zipfile.ZipFile(folder / "fer.zip", "w") as fer, zipfile.ZipFile(folder / "photos.zip", "w") as photos:
+        for label, face in zip(LABELS, np.split(strip, len(LABELS), axis=1), strict=True):
+            for copy in range(13):
+                picture = rng.integers(0, 256, (48, 48)).astype(np.uint8)
+                name = f"train/{label}/Training_{copy}.jpg" if copy < 12 else f"test/{label}/PublicTest_{copy}.jpg"
+                fer.writestr(name, cv2.imencode(".jpg", picture)[1].tobytes())
+            for person in range(4):
+                shown = cv2.copyMakeBorder(face, 20 + person, 30, 25, 25, cv2.BORDER_REPLICATE)
+                photos.writestr(f"train/{label}/{label}{person}_0.jpg", cv2.imencode(".jpg", shown)[1].tobytes())
+    subprocess.run([PYTHON, "-c", START, str(ROOT), str(folder)], check=True, timeout=120)
+    return folder
+
+
+def adapt(made: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [
+            *(str(PYTHON), str(ROOT / "tools" / "adapt.py"), "--data", str(made / "fer.zip")),
+            *("--photos", str(made / "photos.zip"), "--out", str(made / "out"), "--size", "small", "--threads", "1"),
+            *("--start", str(made / "start.npz"), "--teacher", str(made / "teacher.npz"), "--hold-out", "14"),
+            *("--batch", "24", "--photo-share", "0.25", *more),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+@pytest.mark.slow
+def test_photographs_are_learnt_in_pairs_and_a_second_run_goes_on(made: Path) -> None:
+    first = adapt(made, "--epochs", "1")
+    assert first.returncode == 0, first.stderr
+    log = json.loads((made / "out" / "log.json").read_text())
+    assert log["photographs"] > 10
+    with np.load(made / "out" / "student.npz") as found:
+        stem = found["w000"]
+    half = stem.shape[3] // 2
+    assert np.allclose(stem[:, ::-1, :, :half], stem[..., half:], atol=1e-5)
+    assert "resuming after step 4" in adapt(made, "--epochs", "1").stdout
+    other = adapt(made, "--epochs", "1", "--rate", "0.5")
+    assert other.returncode == 2
+    assert "other settings" in other.stderr
+
+
+@pytest.mark.slow
+def test_opinions_of_other_photographs_are_refused(made: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "opinions.npz", photos=np.zeros((2, 7)))
+    done = adapt(made, "--opinions", str(tmp_path / "opinions.npz"), "--out", str(tmp_path))
+    assert done.returncode == 2
+    assert "opinions of 2 photographs" in done.stderr

@@ -1,0 +1,99 @@
+"""The benches of photographs, on pictures laid together from the demo's composites: no photograph of a person."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tools.training.fer2013 import LABELS
+from tools.training.photos import BANDS, Photos, by_age, load, photo_figures
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+KEYS = {"found", "weighted", "mean_recall", "recall", "ece", "resting_wrong", "images"}
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A zip of two people: one rests twice and smiles, the other is surprised."""
+    strip = cv2.imread(str(ROOT / "models" / "demo.png"), cv2.IMREAD_GRAYSCALE)
+    assert strip is not None
+    faces = dict(zip(LABELS, np.split(strip, len(LABELS), axis=1), strict=True))
+    path = tmp_path_factory.mktemp("photos") / "photos.zip"
+    with zipfile.ZipFile(path, "w") as out:
+        for name, label in (("1_0", "neutral"), ("1_1", "neutral"), ("1_2", "happy"), ("2_0", "surprise")):
+            picture = cv2.copyMakeBorder(faces[label], 30, 30, 25, 25, cv2.BORDER_REPLICATE)
+            out.writestr(f"test/{label}/{name}.jpg", cv2.imencode(".jpg", picture)[1].tobytes())
+    return path
+
+
+def run(tool: str, *args: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "tools" / tool), *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+
+
+def test_photographs_are_read_with_their_names_and_people(photos: Path) -> None:
+    found = load(photos, "test")
+    assert found.names == ["happy/1_2", "neutral/1_0", "neutral/1_1", "surprise/2_0"]
+    assert found.persons == ["1", "1", "1", "2"]
+    assert found.images[0].ndim == 2
+
+
+def test_the_bench_prints_what_the_daemon_reads_of_them(photos: Path, tmp_path: Path) -> None:
+    sheet, ages = tmp_path / "worst.png", tmp_path / "ages.json"
+    ages.write_text(json.dumps({"neutral/1_0": 35.0, "neutral/1_1": 52.5}))
+    done = run("evaluate.py", "--photos", photos, "--json", "--contact-sheet", sheet, "--ages", ages)
+    report = json.loads(done.stdout)
+    assert report.keys() >= KEYS
+    assert report["images"] == 4
+    assert report["found"] >= 0.75
+    assert report["by_age"]["30 to 40"]["neutral faces"] <= 1
+    assert sheet.stat().st_size > 1000
+
+
+def test_a_zip_without_photographs_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "empty.zip"
+    with zipfile.ZipFile(path, "w") as out:
+        out.writestr("test/readme.txt", "nothing")
+    done = run("evaluate.py", "--photos", path)
+    assert done.returncode == 69
+    assert "no images below test/" in done.stderr
+
+
+def test_people_are_watched_over_time(photos: Path) -> None:
+    done = run("evaluate_over_time.py", "--photos", photos, "--people", "1", "--seconds", "4", "--trade", "--json")
+    report = json.loads(done.stdout)
+    assert report["resting_people"] == 1
+    assert 0 <= report["announced_wrong"] <= 1
+    assert len(report["trade"]) > 5
+
+
+def test_calibrating_learns_from_one_neutral_photograph(photos: Path) -> None:
+    report = json.loads(run("evaluate_calibration.py", "--photos", photos, "--json").stdout)
+    assert report["everyone"]["people"] == 1
+    assert report["everyone"]["photographs"] == 2
+
+
+def test_the_figures_are_what_they_are_called() -> None:
+    labels = np.array([LABELS.index(name) for name in ("neutral", "neutral", "neutral", "happy")])
+    photos = Photos(
+        [np.zeros((9, 9), np.uint8)] * 4, labels, ["neutral/1_0", "neutral/2_0", "neutral/3_0", "happy/4_0"]
+    )
+    sure = np.full((3, 7), 0.02)
+    for row, name in enumerate(("neutral", "sad", "happy")):
+        sure[row, LABELS.index(name)] = 0.88
+    found = np.array([True, True, False, True])
+    report = photo_figures(photos, found, sure, 0.42)
+    assert report["found"] == 0.75
+    assert report["weighted"] == pytest.approx(0.75 * 0.5 + 0.25 * 1.0)
+    assert report["resting_wrong"] == 0.5
+    ages = by_age(photos, found, sure, {"neutral/1_0": 29.9, "neutral/2_0": 44.0})
+    assert ages["under 30"]["neutral"] == 1.0
+    assert ages["40 to 50"]["neutral"] == 0.0
+    assert ages.keys() == BANDS.keys()

@@ -1,0 +1,214 @@
+#!/usr/bin/env python3
+"""Hold photographs before the camera for a minute each, and count the moods that are announced.
+
+    .venv/bin/python tools/evaluate_over_time.py --photos photos.zip [--people 200] [--trade] [--json] [MODEL]
+
+Resting people sway, turn a little, and the light changes; every frame has noise and goes through the daemon's whole
+pipeline at its frame rate. A wrong emotion is any mood but neutral and unsure. Then as many smiling people are shown,
+each for a few seconds, and the time until happy is announced counts from the first frame. `--trade` repeats the
+decisions with other thresholds: wrong moods an hour against smiles and resting faces that are missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from typing import TYPE_CHECKING, cast
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from musicond.config.schema import Camera, MoodSection
+from musicond.core.models import Frame, Mood
+from musicond.core.mood.tracker import MoodConfig, MoodState, Observation, update
+from musicond.core.pipeline import Pipeline
+from musicond.errors import ModelError
+from musicond.vision.classifier import TfliteClassifier
+from musicond.vision.detector import HaarFaceDetector
+from tools.evaluate import MODELS, PHOTO_HEIGHTS
+from tools.training.fer2013 import LABELS, DataError
+from tools.training.photos import Photos, load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from musicond.core.outcome import Recommendation
+    from musicond.core.recommend.recommender import Recommender
+
+RATE = Camera().rate
+SMILE_S, IN_TIME_S = 4.0, 2.0
+"""Seconds for which a smile is shown, and within which it is to be announced."""
+SWAY, LEAN, NEARER = 9.0, 4.0, 0.03
+"""Pixels, degrees and part of the size by which a person moves at the most."""
+NOISE = (2.0, 6.0)
+"""Standard deviation of the camera's noise in grey levels, from bright to poor light."""
+ENTERS = (0.34, 0.38, 0.42, 0.46, 0.50, 0.54, 0.58, 0.62, 0.66)
+WIDTH, HEIGHT = 640, 480
+
+
+class NoSongs:
+    """A recommender that recommends nothing."""
+
+    taste = None
+
+    def recommend(self, *_: object) -> Recommendation | None:
+        """Return None: the recommendation stays as it is."""
+
+    recommend_other = rate = recommend
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A person before the camera: what each frame was read as, and the moods announced with their times in seconds."""
+
+    seen: list[Observation]
+    moods: list[tuple[float, Mood]]
+
+
+def frames(image: NDArray[np.uint8], seconds: float, rng: np.random.Generator) -> Iterator[Frame]:
+    """Yield frames of a person who sways in changing light."""
+    height = float(rng.integers(PHOTO_HEIGHTS[0], PHOTO_HEIGHTS[1] + 1))
+    scale = height / image.shape[0]
+    place = rng.uniform((150, 150), (WIDTH - 150, HEIGHT - 150))
+    period, phase = rng.uniform(3, 17, 5), rng.uniform(0, 2 * np.pi, 5)
+    level = float(image.mean())
+    noises = [rng.normal(0, rng.uniform(*NOISE), (HEIGHT, WIDTH)).astype(np.int16) for _ in range(4)]
+    light = np.linspace(rng.uniform(0.5, 1.0), rng.uniform(0.5, 1.0), WIDTH, dtype=np.float32)
+    lit = np.broadcast_to(light, (HEIGHT, WIDTH)).copy()
+    middle = image.shape[1] / 2, image.shape[0] / 2
+    for number in range(round(seconds * RATE)):
+        at = number / RATE
+        wave = np.sin(2 * np.pi * at / period + phase)
+        matrix = cv2.getRotationMatrix2D(middle, LEAN * wave[0], scale * (1 + NEARER * wave[1]))
+        matrix[:, 2] += place + SWAY * wave[2:4] - middle
+        room = cv2.warpAffine(image, matrix, (WIDTH, HEIGHT), borderValue=level)
+        shown = cv2.multiply(room, lit, scale=0.8 + 0.2 * wave[4], dtype=cv2.CV_16S)
+        noise = np.roll(noises[number % 4], int(rng.integers(0, WIDTH)), 1)
+        grey = cv2.add(shown, noise, dtype=cv2.CV_8U)
+        yield Frame(np.asarray(grey, np.uint8), at, datetime(2026, 1, 1, 12, tzinfo=UTC))
+
+
+def watch(
+    image: NDArray[np.uint8], seconds: float, reader: TfliteClassifier, rules: MoodConfig, rng: np.random.Generator
+) -> Watched:
+    """Take the frames of one person through a pipeline of their own."""
+    detector = HaarFaceDetector(MODELS / "haarcascade_frontalface_default.xml", reader)
+    pipeline = Pipeline(detector, reader, cast("Recommender", NoSongs()), rules)
+    seen, moods = [], []
+    for frame in frames(image, seconds, rng):
+        outcome = pipeline.step(frame)
+        present = bool(outcome.faces.confirmed or outcome.faces.coasted)
+        seen.append(Observation(frame.captured_at, present, outcome.raw_scores, outcome.faces.dark))
+        if outcome.change:
+            moods.append((frame.captured_at, outcome.mood))
+    return Watched(seen, moods)
+
+
+def decided(person: Watched, rules: MoodConfig) -> Watched:
+    """Return the person with the moods that other rules would have announced."""
+    state, moods = MoodState(), []
+    for seen in person.seen:
+        before, state = state.mood, update(state, rules, seen)
+        if state.mood is not before:
+            moods.append((seen.at, state.mood))
+    return Watched(person.seen, moods)
+
+
+def summary(resting: Sequence[Watched], smiling: Sequence[Watched]) -> dict[str, float | int]:
+    """Return the figures of people who were read at all; `within_s` counts from the first frame."""
+    rest = [person for person in resting if any(seen.scores for seen in person.seen)]
+    smiles = [person for person in smiling if any(seen.scores for seen in person.seen)]
+    minutes = sum(person.seen[-1].at for person in rest) / 60
+    wrong = [[mood for _, mood in person.moods if mood.emotion and mood is not Mood.NEUTRAL] for person in rest]
+    emotions = sum(1 for person in rest for _, mood in person.moods if mood.emotion)
+    neutral = [any(mood is Mood.NEUTRAL for _, mood in person.moods) for person in rest]
+    in_time = [any(mood is Mood.HAPPY and at <= IN_TIME_S for at, mood in person.moods) for person in smiles]
+    return {
+        "resting_people": len(rest),
+        "announced_wrong": round(float(np.mean([bool(each) for each in wrong])), 4),
+        "wrong_moods_per_hour": round(60 * sum(map(len, wrong)) / minutes, 2),
+        "moods_per_minute": round(emotions / minutes, 3),
+        "never_neutral": round(1 - float(np.mean(neutral)), 4),
+        "smiling_people": len(smiles),
+        "smile_within_2_s": round(float(np.mean(in_time)), 4),
+    }
+
+
+def chosen(photos: Photos, emotion: str, count: int) -> list[NDArray[np.uint8]]:
+    """Return a picture each of up to `count` people who are labelled so, spread over all of them."""
+    first: dict[str, NDArray[np.uint8]] = {}
+    for image, label, person in zip(photos.images, photos.labels, photos.persons, strict=True):
+        if LABELS[label] == emotion:
+            first.setdefault(person, image)
+    people = list(first.values())
+    places = np.linspace(0, len(people) - 1, min(count, len(people))).astype(int)
+    return [people[at] for at in places]
+
+
+def measure(args: argparse.Namespace) -> dict[str, object]:
+    """Return what is printed."""
+    photos, reader = load(args.photos, args.split), TfliteClassifier(args.model)
+    section = MoodSection()
+    rules = MoodConfig(**section.model_dump())
+    groups: dict[str, list[Watched]] = {}
+    for emotion, seconds in (("neutral", args.seconds), ("happy", SMILE_S)):
+        rng = np.random.default_rng(args.seed)
+        people = tqdm(chosen(photos, emotion, args.people), desc=emotion, leave=False, disable=None)
+        groups[emotion] = [watch(image, seconds, reader, rules, rng) for image in people]
+    report: dict[str, object] = {"enter": section.enter, "leave": section.leave, **summary(*groups.values())}
+    if args.trade:
+        report["trade"] = {
+            f"enter {enter:.2f}, leave {leave:.2f}": summary(
+                *([decided(p, other) for p in of] for of in groups.values())
+            )
+            for enter in ENTERS
+            for leave in (round(0.7 * enter, 2), round(enter - 0.06, 2))
+            for other in (MoodConfig(**{**section.model_dump(), "enter": enter, "leave": leave}),)
+        }
+    return report
+
+
+def main() -> int:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path, nargs="?", default=MODELS / "fer_int8.tflite")
+    parser.add_argument("--photos", type=Path, required=True, help="<split>/<emotion>/<person>_<n>.jpg")
+    parser.add_argument("--split", choices=("train", "test"), default="test")
+    parser.add_argument("--people", type=int, default=200, help="resting, and as many smiling")
+    parser.add_argument("--seconds", type=float, default=60.0, help="for which a resting person is shown")
+    parser.add_argument("--trade", action="store_true", help="repeat the decisions with other thresholds")
+    parser.add_argument("--seed", type=int, default=5)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    args = parser.parse_args()
+    cv2.setNumThreads(1)
+    try:
+        report = measure(args)
+    except (DataError, OSError) as fault:
+        print(f"evaluate_over_time: {fault}", file=sys.stderr)
+        return 69
+    except ModelError as fault:
+        print(f"evaluate_over_time: {fault}", file=sys.stderr)
+        return 78
+    if args.json:
+        print(json.dumps(report, indent=1))
+        return 0
+    for key, value in report.items():
+        if isinstance(value, dict):
+            print(*(f"{rules}: {figures}" for rules, figures in value.items()), sep="\n")
+        else:
+            print(f"{key:22} {value}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
