@@ -156,7 +156,7 @@ def test_the_rooms_prior_shifts_what_is_read_in_a_room_only(copy: Path) -> None:
     before, after = plain.classify(frame, faces), shifted.classify(frame, faces)
     assert before is not None
     assert after is not None
-    neutral, sad = EMOTIONS.index("neutral"), EMOTIONS.index("sad")  # type: ignore[arg-type]  # a StrEnum is a str
+    neutral, sad = EMOTIONS.index("neutral"), EMOTIONS.index("sad")
     odds = [np.log(each.scores[neutral] / each.scores[sad]) for each in (before, after)]
     assert odds[1] - odds[0] == pytest.approx(1.0)
     assert plain.scores(levels) == pytest.approx(shifted.scores(levels).tolist())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -46,7 +46,7 @@ def load(path: Path, split: str) -> Photos:
     """Read `<split>/<emotion>/<person>_<n>.jpg` of the zip or folder at `path`, in the order of names."""
     images, labels, names = [], [], []
     for name, data in sorted(image_files(path, split)):
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+        image: Any = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
         if image is None:
             msg = f"{path}: {name} is not an image"
             raise DataError(msg)
@@ -118,5 +118,5 @@ def contact_sheet(photos: Photos, found: NDArray[np.bool_], probabilities: NDArr
         top, left = cell // COLUMNS * (CELL + 18), cell % COLUMNS * CELL
         sheet[top : top + small.shape[0], left : left + small.shape[1]] = small
         text = f"{LABELS[labels[at]]}: {LABELS[read_as[at]]} {firmness[at]:.2f}"
-        cv2.putText(sheet, text, (left + 2, top + CELL + 13), cv2.FONT_HERSHEY_SIMPLEX, 0.34, 0, 1, cv2.LINE_AA)
+        cv2.putText(sheet, text, (left + 2, top + CELL + 13), cv2.FONT_HERSHEY_SIMPLEX, 0.34, (0,), 1, cv2.LINE_AA)
     return sheet
