@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from musicond.config.user_settings import to_json
-from musicond.core.commands import ConfigUpdate, Next, Play, SetAutoplay, SetVolume, Stop
+from musicond.core.commands import ConfigUpdate, Next, Play, SetAutoplay, SettingsCommand, SetVolume, Stop
 from musicond.errors import CommandError
 from musicond.runtime.health import RateMeter
+from musicond.runtime.storage import StorageWriter
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from musicond.core.commands import Command
     from musicond.core.models import Frame, Track
     from musicond.core.outcome import Outcome
     from musicond.core.pipeline import FrameRate, Pipeline
     from musicond.core.ports import FramePreview, PlaybackControl
     from musicond.runtime.json_file import JsonFile
-
-log = logging.getLogger(__name__)
 
 NO_PLAYER = "no player is configured: set playback.backend to spotify or mpd, see docs/spotify.md"
 
@@ -37,45 +36,41 @@ class Controller:
         settings_file: JsonFile,
         player: PlaybackControl | None = None,
         preview: FramePreview | None = None,
+        writer: StorageWriter | None = None,
     ) -> None:
         self.frame_rate = frame_rate
         self.meter = RateMeter()
         self._pipeline, self._player, self._preview = pipeline, player, preview
-        self._settings_file, self._stored = settings_file, pipeline.settings
+        self._settings_file, self._writer = settings_file, writer or StorageWriter()
+        self._submitted = pipeline.settings if settings_file.verified else None
+        """The settings that are stored, or handed to the writer."""
         self._last: Outcome | None = None
 
     def step(self, frame: Frame) -> Outcome:
         """Process one frame."""
-        before = self._pipeline.settings
-        self._last = self._with_playback(self._pipeline.step(frame))
+        self._last = self._completed(self._pipeline.step(frame))
         self.meter.count()
         if self._preview is not None:
             self._preview.show(frame, self._last)
-        if self._pipeline.settings is not before:  # a calibration has ended
-            try:
-                self._settings_file.save(to_json(self._pipeline.settings))
-            except OSError as exc:
-                path = self._settings_file.path
-                log.warning("%s: %s; the calibration holds until the next start", path, exc.strerror)
         return self._last
 
     def idle(self) -> Outcome:
         """Return the outcome of a turn without a frame."""
         if self._preview is not None:
             self._preview.clear()
-        self._last = self._with_playback(self._pipeline.idle(time.monotonic(), datetime.now().astimezone()))
+        self._last = self._completed(self._pipeline.idle(time.monotonic(), datetime.now().astimezone()))
         return self._last
 
-    def handle(self, command: Command | ConfigUpdate) -> None:
-        """Carry out a command, or queue it for the player; then store changed settings.
+    def handle(self, command: Command | ConfigUpdate) -> Future[None] | None:
+        """Carry out a command; return the future of what it stores. It holds even where it can't be stored.
 
-        Raises OSError if they can't be stored; they still apply until the daemon ends. Raises CommandError and
-        CatalogueError as `Pipeline.handle` does; then nothing has changed.
+        Raises CommandError and CatalogueError as `Pipeline.handle` does; then nothing has changed.
         """
+        submitted = self._writer.last_submitted
         match command:
             case ConfigUpdate(apply):
                 apply()
-                return
+                return None
             case Play() | Stop() | SetVolume() | SetAutoplay() if self._player is None:
                 raise CommandError(NO_PLAYER)
             case Play(track_id) if self._player is not None:
@@ -85,7 +80,8 @@ class Controller:
         self._pipeline.handle(command, datetime.now().astimezone())
         if isinstance(command, Next) and self._player is not None:  # only once there is another recommendation
             self._player.request(command)
-        self._store()
+        stored = self._store(again=isinstance(command, SettingsCommand))
+        return stored if self._writer.last_submitted is submitted else self._writer.last_submitted
 
     def _tracks_from(self, track_id: str | None, *, owned: bool) -> tuple[Track, ...]:
         """Return the recommended tracks from `track_id` on; none without an id: the player decides."""
@@ -100,7 +96,9 @@ class Controller:
             raise CommandError(f"{track_id!r} is not among the songs that are recommended now")
         return tracks[ids.index(track_id) :]
 
-    def _with_playback(self, outcome: Outcome) -> Outcome:
+    def _completed(self, outcome: Outcome) -> Outcome:
+        if (unsaved := self._writer.unsaved) is not None:
+            outcome = replace(outcome, unsaved=unsaved)
         return outcome if self._player is None else replace(outcome, playback=self._player.get_playback())
 
     def wants_camera(self) -> bool:
@@ -108,18 +106,23 @@ class Controller:
         return not self._pipeline.settings.private
 
     def wants_frames(self) -> bool:
-        """End a pause or a manual mood that is over; return whether frames are wanted: not in a pause."""
-        if self._pipeline.expire(datetime.now().astimezone()):
-            with suppress(OSError):  # the next start finds it expired anyway
-                self._store()
+        """End a pause or a manual mood that is over; return whether frames are wanted: not in a pause.
+
+        Called each turn, it also stores what has changed without a command.
+        """
+        self._pipeline.expire(datetime.now().astimezone())
+        if self._pipeline.settings is not self._submitted:
+            self._store()
         return not self._pipeline.settings.paused
 
     def interval_s(self) -> float:
         """Return the seconds between the starts of two steps, which depend on the last outcome."""
         return self.frame_rate.interval_s(self._last)
 
-    def _store(self) -> None:
+    def _store(self, *, again: bool = False) -> Future[None] | None:
+        """Hand changed settings to the writer; with `again`, unchanged ones too while they are not on the disk."""
         settings = self._pipeline.settings
-        if settings != self._stored:
-            self._settings_file.save(to_json(settings))
-            self._stored = settings
+        if settings == self._submitted and not (again and not self._writer.saved):
+            return None
+        self._submitted = settings
+        return self._writer.save_settings(lambda: self._settings_file.save(to_json(settings)))

@@ -57,6 +57,10 @@ class CatalogueError(MusicondError):
     """The catalogue can't be read or written; the text says what to do."""
 
 
+class CatalogueLocked(CatalogueError):  # noqa: N818 - a state of the catalogue
+    """Another program holds the catalogue, so that nothing was written; a new attempt may succeed."""
+
+
 class CommandError(MusicondError):
     """A command makes no sense now, such as a like while no song is shown; the text says why."""
 

@@ -8,13 +8,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from musicond.errors import CatalogueError, CommandError, SourceLost
+from musicond.runtime.inbox import settle
 from musicond.runtime.warn_once import WarnOnce
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Future
 
     from musicond.core.commands import Command, ConfigUpdate
     from musicond.core.outcome import Outcome
@@ -76,17 +79,18 @@ class WatchLoop:
 
     def turn(self) -> None:
         """Run one turn: commands, then a frame, an attempt to open the source, or a wait."""
-        commands = self._inbox.drain()
-        for command, future in commands:
+        effects: list[tuple[Future[None], Future[None] | None]] = []
+        for command, future in self._inbox.drain():
             try:
-                self._controller.handle(command)
-            except (OSError, CatalogueError, CommandError) as exc:
-                if not future.done():  # the sender may have given up
-                    future.set_exception(exc)
+                effects.append((future, self._controller.handle(command)))
+            except (CatalogueError, CommandError) as exc:
+                settle(future, exc)
         outcome, wait_s = self._watch()
-        for _, future in commands:
-            if not future.done():
-                future.set_result(None)
+        for future, stored in effects:
+            if stored is None:
+                settle(future)
+            else:
+                stored.add_done_callback(partial(_settle_with, future))
         self._emit(outcome)
         self._beat()
         if not self._stop.is_set():
@@ -155,3 +159,7 @@ class WatchLoop:
         self._source.close()
         self.opening_since = None
         self._open = False
+
+
+def _settle_with(future: Future[None], stored: Future[None]) -> None:
+    settle(future, stored.exception())

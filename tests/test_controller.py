@@ -129,9 +129,20 @@ def test_a_command_is_stored_before_it_is_answered(tmp_path: Path) -> None:
 
 def test_what_cannot_be_stored_still_holds(tmp_path: Path) -> None:
     controller = make_controller(tmp_path / "missing")
-    with pytest.raises(OSError, match="missing"):
-        controller.handle(SetPrivacy(on=True))
+    for _ in range(2):  # also the second time it is not said to be stored
+        stored = controller.handle(SetPrivacy(on=True))
+        assert stored is not None
+        with pytest.raises(OSError, match="missing"):
+            stored.result(0)
     assert not controller.wants_camera()
+    outcome = controller.idle()
+    assert "not saved yet (No such file or directory)" in str(outcome.unsaved)
+    (tmp_path / "missing").mkdir()
+    stored = controller.handle(SetPrivacy(on=True))
+    assert stored is not None
+    stored.result(0)
+    assert controller.idle().unsaved is None
+    assert load_settings(JsonFile(tmp_path / "missing" / "settings.json")).private
 
 
 def test_a_pause_whose_time_has_come_is_over(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -15,12 +16,11 @@ from musicond.core.commands import Pause, Resume, SetPrivacy
 from musicond.core.models import Faces, Frame, Mood, Watching
 from musicond.core.outcome import Outcome
 from musicond.errors import SourceLost
-from musicond.runtime.inbox import INBOX_LIMIT, Inbox, InboxFull
+from musicond.runtime.inbox import DRAIN_LIMIT, INBOX_LIMIT, Inbox, InboxFull
 from musicond.watch_loop import WatchLoop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from concurrent.futures import Future
 
     from musicond.core.commands import Command, ConfigUpdate
 
@@ -66,6 +66,7 @@ class SimulatedController:
     def __init__(self) -> None:
         self.private = self.paused = False
         self.error: OSError | None = None
+        self.stored: Future[None] | None = None
 
     def step(self, frame: Frame) -> Outcome:
         return outcome(Watching.YES)
@@ -73,10 +74,13 @@ class SimulatedController:
     def idle(self) -> Outcome:
         return outcome(Watching.NO_CAMERA)
 
-    def handle(self, command: Command | ConfigUpdate) -> None:
+    def handle(self, command: Command | ConfigUpdate) -> Future[None] | None:
         self.private, self.paused = command == SetPrivacy(on=True), isinstance(command, Pause)
-        if self.error:
-            raise self.error
+        if self.error is None:
+            return self.stored
+        stored: Future[None] = Future()
+        stored.set_exception(self.error)
+        return stored
 
     def wants_camera(self) -> bool:
         return not self.private
@@ -237,7 +241,8 @@ def test_a_flood_is_refused_and_does_not_grow() -> None:
     assert len(refused) == 1000 - INBOX_LIMIT
     with pytest.raises(InboxFull, match="try again"):
         refused[0].result()
-    assert [item for item, _ in inbox.drain()] == list(range(INBOX_LIMIT))
+    drained = [item for _ in range(0, INBOX_LIMIT, DRAIN_LIMIT) for item, _ in inbox.drain()]
+    assert drained == list(range(INBOX_LIMIT))
     inbox.wait(0.01)
 
 
@@ -247,3 +252,25 @@ def test_a_command_nobody_waits_for_any_more_does_not_hurt() -> None:
     future.cancel()
     with rig.running():
         assert rig.until(lambda: rig.beats >= 2)
+
+
+def test_urgent_commands_overtake_all_others_in_their_order_and_are_never_refused() -> None:
+    inbox = Inbox[int](lambda number: number < 0)
+    for number in range(INBOX_LIMIT + 3):
+        inbox.put(number)
+    urgent = [inbox.put(-number) for number in (1, 3, 2)]
+    assert not any(future.done() for future in urgent)
+    assert [item for item, _ in inbox.drain()] == [-1, -3, -2, *range(DRAIN_LIMIT)]
+
+
+def test_a_command_is_answered_when_its_storing_has_ended() -> None:
+    rig = Rig()
+    stored: Future[None] = Future()
+    rig.controller.stored = stored
+    with rig.running():
+        answer = rig.inbox.put(SetPrivacy(on=True))
+        assert rig.until(lambda: rig.outcomes[-1:] == [Watching.NO_CAMERA])
+        assert not rig.camera.is_open, "it is in force, whatever the disk does"
+        assert not answer.done()
+        stored.set_result(None)
+        answer.result(5)

@@ -26,7 +26,7 @@ from musicond.config.paths import model_path, state_dir
 from musicond.config.secrets import mqtt_password
 from musicond.config.user_settings import load_settings
 from musicond.controller import Controller
-from musicond.core.commands import Command, ConfigUpdate, Next
+from musicond.core.commands import OVERTAKING, Command, ConfigUpdate, Next
 from musicond.core.pipeline import FrameRate
 from musicond.errors import CatalogueError
 from musicond.history import FOLDER as HISTORY_FOLDER
@@ -38,6 +38,7 @@ from musicond.mqtt.output import MqttOutput, node_id
 from musicond.runtime import health
 from musicond.runtime.inbox import Inbox
 from musicond.runtime.json_file import JsonFile, state_lock
+from musicond.runtime.storage import StorageWriter
 from musicond.runtime.supervisor import ServiceMonitor, Supervisor
 from musicond.runtime.systemd import Notifier
 from musicond.runtime.worker import Worker
@@ -80,15 +81,17 @@ def build(config: Config, read_again: Callable[[], Config], examine: Callable[[]
     musicond doctor that the page shows.
     """
     folder = state_dir(config)
-    with state_lock(folder), SqliteCatalogue.open(folder / FILE_NAME) as catalogue:
+    writer = StorageWriter()
+    with state_lock(folder), SqliteCatalogue.open(folder / FILE_NAME, submit=writer.submit) as catalogue:
         with suppress(CatalogueError):  # the pipeline reports it when it needs the tracks
             catalogue.preload()
-        inbox, notifier, settings_file = Inbox[Command | ConfigUpdate](), Notifier(), JsonFile(folder / "settings.json")
+        inbox = Inbox[Command | ConfigUpdate](lambda command: isinstance(command, OVERTAKING))
+        notifier, settings_file = Notifier(), JsonFile(folder / "settings.json")
         pipeline = build_pipeline(config, *build_vision(config), catalogue, seed=secrets.randbits(32))
         pipeline.settings = load_settings(settings_file)
         spotify, preview, source = build_spotify(config, folder), build_preview(config), build_source(config)
         player = build_player(config, folder, spotify, lambda: inbox.put(Next()))
-        controller = Controller(pipeline, frame_rate(config), settings_file, player, preview)
+        controller = Controller(pipeline, frame_rate(config), settings_file, player, preview, writer)
         outputs: list[Output] = []
         running: list[Service] = []
         monitor = ServiceMonitor(running)
@@ -114,7 +117,7 @@ def build(config: Config, read_again: Callable[[], Config], examine: Callable[[]
             periodic.append(spotify.warn)
 
         def get_health() -> dict[str, object]:
-            return _health(source, loop, controller)
+            return _health(source, loop, controller, writer)
 
         def get_page_health() -> dict[str, object]:
             names = {"name": config.device.name, "model": model_path(config).name}
@@ -126,7 +129,7 @@ def build(config: Config, read_again: Callable[[], Config], examine: Callable[[]
         mqtt = _mqtt(config, inbox.put, get_health, controller) if config.mqtt.host else None
         optional = (StatusOutput(notifier.status), CatalogueFlusher(catalogue), history_output, player, page, mqtt)
         outputs += [output for output in optional if output is not None]
-        running += [*outputs, *services]
+        running += [writer, *outputs, *services]
         reload = reloader(
             config, read_again, inbox, lambda new: _apply_config(new, pipeline, controller, maintenance, player)
         )
@@ -196,11 +199,12 @@ def _emit(outputs: list[Output], outcome: Outcome) -> None:
         output.accept(outcome)
 
 
-def _health(source: FrameSource, loop: WatchLoop, controller: Controller) -> dict[str, object]:
+def _health(source: FrameSource, loop: WatchLoop, controller: Controller, writer: StorageWriter) -> dict[str, object]:
     return {
         "version": __version__,
         "camera": source.name,
         "trouble": loop.trouble,
+        "unsaved": writer.unsaved,
         "frames_per_s": round(controller.meter.rate(), 1),
         "temperature_c": health.temperature_c(),
         "throttled": health.throttled(),

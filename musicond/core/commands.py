@@ -133,3 +133,6 @@ SettingsCommand = (
 """A command that changes the run-time settings."""
 
 Command = SettingsCommand | PlayerCommand | Rate | WrongMood | Calibrate
+
+OVERTAKING = (SetPrivacy, Pause, Resume, Reset)
+"""Commands that overtake all others: privacy and pause, and what ends them."""

@@ -208,6 +208,8 @@ class Outcome:
     """`MoodState.present`, whatever mood a user has set; None while not watching."""
     notice: str | None = None
     """A temporary problem in a plain sentence, such as a damaged catalogue."""
+    unsaved: str | None = None
+    """Why the settings are not on the disk yet, in a plain sentence."""
     calibration: CalibrationProgress | None = None
     """Progress of the last calibration, if any."""
     playback: Playback | None = None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from concurrent.futures import Future
 
     from musicond.core.commands import Command, ConfigUpdate, PlayerCommand
     from musicond.core.models import Emotion, EmotionEstimate, Faces, Frame, PlayerStatus, Song, Track, Verdict
@@ -75,7 +76,7 @@ class Catalogue(Protocol):
         """Return the emotions whose lists contain a track."""
 
     def rate(self, moods: Sequence[Emotion], key: int, verdict: Verdict) -> None:
-        """Count a verdict in all of these moods or in none; it is on the disk on return."""
+        """Count a verdict in all of these moods or in none; it may be stored later."""
 
 
 class ListSource(Protocol):
@@ -143,11 +144,8 @@ class TurnHandler(Protocol):
     def idle(self) -> Outcome:
         """Return the outcome of a turn without a frame."""
 
-    def handle(self, command: Command | ConfigUpdate) -> None:
-        """Carry out a command, or queue it for the player; on return, changed settings and feedback are stored.
-
-        Raises OSError, CatalogueError and CommandError.
-        """
+    def handle(self, command: Command | ConfigUpdate) -> Future[None] | None:
+        """Carry out a command; return the future of its storing, if any. Raises CatalogueError and CommandError."""
 
     def wants_camera(self) -> bool:
         """Return whether the camera may be open."""

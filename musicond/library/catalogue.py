@@ -1,9 +1,11 @@
-"""The catalogue as the watch loop uses it: lists in memory, feedback stored immediately, plays stored in batches."""
+"""The catalogue as the watch loop uses it: lists in memory, feedback and plays stored by another thread."""
 
 from __future__ import annotations
 
 import logging
+import threading
 import time
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from zlib import crc32
@@ -14,12 +16,14 @@ from musicond.core.models import Emotion, Track, Verdict
 from musicond.core.recommend.affect import track_affect
 from musicond.core.recommend.sampler import Candidates, TrackStats
 from musicond.errors import CatalogueError
-from musicond.library.database import MEMORY, sqlite_errors, transaction
+from musicond.library.database import BUSY_TIMEOUT_S, MEMORY, connect, sqlite_errors, transaction
 from musicond.library.recovery import open_catalogue
+from musicond.runtime.inbox import InboxFull
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from concurrent.futures import Future
 
     from musicond.core.outcome import Outcome
 
@@ -27,38 +31,47 @@ log = logging.getLogger(__name__)
 
 FLUSH_S = 900.0
 """Longest time that plays wait to be stored: a killed process loses these counts, and nothing else."""
+WRITE_BUSY_S = 0.2
+"""How long a write waits for a lock before other writes have their turn."""
 UNKNOWN = 0.5
 """Familiarity of a song of unknown popularity."""
 VERDICTS = {Verdict.LIKE: "likes", Verdict.DISLIKE: "dislikes", Verdict.SKIP: "skips"}
 
 
 class SqliteCatalogue:
-    """Implements core.ports.Catalogue. For one thread at a time."""
+    """Implements core.ports.Catalogue. For one thread at a time; each write has a connection of its own.
 
-    def __init__(self, connection: sqlite3.Connection, name: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._connection, self._name, self._clock = connection, name, clock
+    `submit` runs a function in the thread that writes; None: writes are done in the caller's thread. `clock` returns
+    seconds; it decides when plays are stored.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        read_only: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        submit: Callable[[Callable[[], None]], Future[None]] | None = None,
+    ) -> None:
+        self._path, self._mode, self._clock, self._submit = path, "ro" if read_only else "rw", clock, submit
+        self._connection, self._name = open_catalogue(path, read_only=read_only), f"catalogue {path}"
+        self._replaced = f"{self._name}: the file was replaced or removed meanwhile; try again"
         self._candidates: dict[Emotion, Candidates] = {}
         self._stats: dict[Emotion, dict[int, TrackStats]] = {}
-        self._unsaved: set[tuple[Emotion, int]] = set()
-        """Mood and track of each play that is not stored yet."""
+        self._unsaved: dict[tuple[Emotion, int], TrackStats] = {}
+        """By mood and track: the statistics with plays that are not stored yet."""
+        self._lock = threading.Lock()
+        """Guards `_unsaved`."""
         self._flushed_at = self._clock()
         self._version = -1
-        self._path: Path | None = None
-        self._file_id: tuple[int, int] | None = None
+        self._file_id = _file_id(path)
         """Device and inode of the opened file."""
         self._closed = False
 
     @classmethod
-    def open(cls, path: Path | str, *, read_only: bool = False, clock: Callable[[], float] = time.monotonic) -> Self:
-        """Open the file at `path` or ":memory:", as `open_catalogue` does; raise CatalogueError.
-
-        `clock` returns seconds; it decides when plays are stored.
-        """
-        catalogue = cls(open_catalogue(path, read_only=read_only), f"catalogue {path}", clock)
-        if path != MEMORY and not read_only:
-            catalogue._path = Path(path)
-            catalogue._file_id = _file_id(catalogue._path)
-        return catalogue
+    def open(cls, path: Path | str, **options: Any) -> Self:
+        """Open the file at `path` or ":memory:", as `open_catalogue` does; raise CatalogueError."""
+        return cls(path, **options)
 
     def __enter__(self) -> Self:
         return self
@@ -70,7 +83,7 @@ class SqliteCatalogue:
         """Store the plays and close the file; may be called twice. Raises CatalogueError."""
         if self._closed:
             return
-        self._closed = True
+        self._closed, self._submit = True, None
         try:
             self.flush()
         finally:
@@ -118,7 +131,8 @@ class SqliteCatalogue:
         for key in keys:
             old = stats.get(key, TrackStats())
             stats[key] = TrackStats(old.likes, old.dislikes, old.skips, old.impressions + 1, turn)
-            self._unsaved.add((mood, key))
+            with self._lock:
+                self._unsaved[mood, key] = stats[key]
 
     def key_of(self, track_id: str) -> int | None:
         """Return the number of a track, None for an unknown one; raise CatalogueError."""
@@ -132,47 +146,70 @@ class SqliteCatalogue:
         return tuple(Emotion(row[0]) for row in self._query(query, key) if row[0] in tuple(Emotion))
 
     def rate(self, moods: Sequence[Emotion], key: int, verdict: Verdict) -> None:
-        """Count a verdict in each of these moods, all or none; on return it is on the disk. Raise CatalogueError."""
-        column = VERDICTS[verdict]
-        with sqlite_errors(self._name), transaction(self._connection):
-            self._connection.executemany(
-                f"INSERT INTO feedback (mood, track, {column}) VALUES (?, ?, 1) "  # noqa: S608 - our own column names
-                f"ON CONFLICT DO UPDATE SET {column} = {column} + 1",
-                [(mood.value, key) for mood in moods],
-            )
-            self._store_plays()
-        if self._follow_file():
-            raise CatalogueError(f"{self._name}: the file was replaced or removed meanwhile; try again")
-        self._mark_flushed()
-        for mood in moods:
-            self._stats.pop(mood, None)
+        """Store a verdict for each of these moods, all or none; raise CatalogueError."""
+        self._store([(mood.value, key) for mood in moods], VERDICTS[verdict])
 
-    def flush_if_due(self) -> None:
+    def flush_if_due(self) -> Future[None] | None:
         """Store plays that have waited for FLUSH_S; cheap enough for every turn. Raises CatalogueError."""
-        if self._unsaved and self._clock() - self._flushed_at >= FLUSH_S:
-            self.flush()
+        return self.flush() if self._unsaved and self._clock() - self._flushed_at >= FLUSH_S else None
 
-    def flush(self) -> None:
+    def flush(self) -> Future[None] | None:
         """Store all plays; raise CatalogueError."""
-        if not self._unsaved:
-            return
+        return self._store() if self._unsaved else None
+
+    def _store(self, feedback: Sequence[tuple[str, int]] = (), column: str = "likes") -> Future[None] | None:
+        """Store feedback and the plays in one transaction, or let the other thread do so and return its future."""
         self._flushed_at = self._clock()  # also after an error: the next attempt comes as late
-        with sqlite_errors(self._name), transaction(self._connection):
-            self._store_plays()
-        self._mark_flushed()
+        if feedback and self._follow_file():
+            raise CatalogueError(self._replaced)
+        with self._lock:
+            plays, file_id = dict(self._unsaved), self._file_id
+
+        def write() -> None:
+            with sqlite_errors(self._name), self._writing() as connection, transaction(connection):
+                connection.executemany(
+                    f"INSERT INTO feedback (mood, track, {column}) VALUES (?, ?, 1) "  # noqa: S608 - our own column names
+                    f"ON CONFLICT DO UPDATE SET {column} = {column} + 1",
+                    feedback,
+                )
+                connection.executemany(
+                    "INSERT INTO plays SELECT ?1, ?2, ?3, ?4 WHERE ?2 IN (SELECT track FROM tracks) "
+                    "ON CONFLICT DO UPDATE SET shown = excluded.shown, turn = excluded.turn",
+                    [(mood.value, key, stats.impressions, stats.round) for (mood, key), stats in plays.items()],
+                )
+            if file_id != _file_id(self._path):
+                raise CatalogueError(self._replaced)
+            with self._lock:  # the others have come meanwhile
+                self._unsaved = {play: stats for play, stats in self._unsaved.items() if plays.get(play) is not stats}
+
+        if self._submit is not None:
+            return self._submit(write)
+        write()
+        self._stats.clear()
+        return None
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        if self._path == MEMORY:
+            yield self._connection
+            return
+        with closing(connect(self._path, self._mode, WRITE_BUSY_S if self._submit else BUSY_TIMEOUT_S)) as connection:
+            connection.execute("PRAGMA synchronous = FULL")
+            yield connection
 
     def _follow_file(self) -> bool:
         """Open the file that is at the path now, if it is not the opened one; return whether it is another.
 
         A rebuilt file, for example; then the numbers of tracks are others.
         """
-        if self._path is None or self._file_id == _file_id(self._path):
+        if self._mode == "ro" or self._file_id == _file_id(self._path):
             return False
         log.warning("%s: the file was replaced or removed; going on with the one that is there now", self._name)
         connection = open_catalogue(self._path)
         self._connection.close()
         self._connection, self._file_id, self._version = connection, _file_id(self._path), -1
-        self._mark_flushed()
+        with self._lock:
+            self._unsaved.clear()
         self._candidates.clear()
         self._stats.clear()
         return True
@@ -181,24 +218,11 @@ class SqliteCatalogue:
         with sqlite_errors(self._name):
             return self._connection.execute(query, values).fetchall()
 
-    def _store_plays(self) -> None:
-        plays = [(mood.value, key, self._stats[mood][key]) for mood, key in self._unsaved]
-        self._connection.executemany(
-            "INSERT INTO plays SELECT ?1, ?2, ?3, ?4 WHERE ?2 IN (SELECT track FROM tracks) "
-            "ON CONFLICT DO UPDATE SET shown = excluded.shown, turn = excluded.turn",
-            [(mood, key, stats.impressions, stats.round) for mood, key, stats in plays],
-        )
-
-    def _mark_flushed(self) -> None:
-        self._unsaved.clear()
-        self._flushed_at = self._clock()
-
     def _refresh(self) -> None:
         """Drop all data read before another connection changed the file."""
         self._follow_file()
         version = int(self._query("PRAGMA data_version")[0][0])
         if version != self._version:
-            self.flush()
             self._version = version
             self._candidates.clear()
             self._stats.clear()
@@ -212,7 +236,15 @@ class SqliteCatalogue:
                 "LEFT JOIN (SELECT * FROM feedback WHERE mood = ?1) USING (track)"
             )
             self._stats[mood] = {key: TrackStats(*counts) for key, *counts in self._query(query, mood.value)}
+            self._add_unsaved(mood, self._stats[mood])
         return self._stats[mood]
+
+    def _add_unsaved(self, mood: Emotion, stats: dict[int, TrackStats]) -> None:
+        with self._lock:
+            unsaved = {key: plays for (other, key), plays in self._unsaved.items() if other is mood}
+        for key, plays in unsaved.items():
+            counts = stats.get(key, TrackStats())
+            stats[key] = TrackStats(counts.likes, counts.dislikes, counts.skips, plays.impressions, plays.round)
 
     def _load_candidates(self, emotion: Emotion) -> Candidates:
         query = (
@@ -229,9 +261,9 @@ class SqliteCatalogue:
         )
 
 
-def _file_id(path: Path) -> tuple[int, int] | None:
+def _file_id(path: Path | str) -> tuple[int, int] | None:
     try:
-        stat = path.stat()
+        stat = Path(path).stat()
     except OSError:
         return None
     return stat.st_dev, stat.st_ino
@@ -244,6 +276,7 @@ class CatalogueFlusher:
 
     def __init__(self, catalogue: SqliteCatalogue) -> None:
         self._catalogue = catalogue
+        self._flush: Future[None] | None = None
         self._error: str | None = None
 
     def start(self) -> None:
@@ -257,12 +290,16 @@ class CatalogueFlusher:
         """Store plays that have waited long enough."""
         del outcome
         try:
-            self._catalogue.flush_if_due()
-            self._error = None
-        except CatalogueError as exc:
+            self._flush = self._catalogue.flush_if_due() or self._flush
+            if self._flush is not None and self._flush.done():
+                flush, self._flush = self._flush, None
+                flush.result()
+        except (CatalogueError, InboxFull) as exc:
             if self._error is None:
                 log.warning("what was offered can't be stored: %s", exc)
             self._error = str(exc)
+        else:
+            self._error = None
 
     def status(self) -> str:
         """Return one plain line."""

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from musicond.errors import CatalogueError, error_text
+from musicond.errors import CatalogueError, CatalogueLocked, error_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,6 +82,9 @@ class OutdatedError(DamagedError):
     copy_name = "catalogue.old.sqlite"
 
 
+ERROR_CLASSES = {"SQLITE_NOTADB": DamagedError, "SQLITE_CORRUPT": DamagedError, "SQLITE_BUSY": CatalogueLocked}
+
+
 @contextmanager
 def sqlite_errors(name: str) -> Iterator[None]:
     """Turn errors of SQLite and the file system into a CatalogueError of one line with a remedy."""
@@ -90,7 +93,7 @@ def sqlite_errors(name: str) -> Iterator[None]:
     except sqlite3.Error as exc:
         code = getattr(exc, "sqlite_errorname", "")
         primary = next((known for known in REMEDIES if code == known or code.startswith(f"{known}_")), "")
-        error_class = DamagedError if primary in ("SQLITE_NOTADB", "SQLITE_CORRUPT") else CatalogueError
+        error_class = ERROR_CLASSES.get(primary, CatalogueError)
         raise error_class(f"{name}: {exc}; {REMEDIES.get(primary, START_ANEW)}") from None
     except UnicodeDecodeError:  # of SQLite's own error text, which quotes a damaged schema
         raise DamagedError(f"{name}: its text is not UTF-8; it is damaged: {MENDS_ITSELF}") from None
@@ -106,12 +109,12 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
+        connection.execute("COMMIT")
     except BaseException:
         # After some errors, a full disk for example, SQLite has rolled back already.
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-    connection.execute("COMMIT")
 
 
 def back_up(connection: sqlite3.Connection, target: Path) -> None:
@@ -133,7 +136,7 @@ def open_database(path: Path | str, name: str, *, read_only: bool) -> sqlite3.Co
     Raises DamagedError or OutdatedError for a file to be rebuilt, CatalogueError for one to be left as it is.
     """
     with sqlite_errors(name):
-        connection = _connect(path, read_only=read_only)
+        connection = connect(path, "ro" if read_only else "rwc")
     try:
         with sqlite_errors(name):
             _prepare(connection, name, read_only=read_only)
@@ -143,18 +146,17 @@ def open_database(path: Path | str, name: str, *, read_only: bool) -> sqlite3.Co
     return connection
 
 
-def _connect(path: Path | str, *, read_only: bool) -> sqlite3.Connection:
+def connect(path: Path | str, mode: str, busy_s: float = BUSY_TIMEOUT_S) -> sqlite3.Connection:
+    """Return a connection in a mode of SQLite: ro, rw or rwc."""
     target = MEMORY
     if path != MEMORY:
         file = Path(path).absolute()
-        if not read_only:
+        if mode == "rwc":
             file.parent.mkdir(parents=True, exist_ok=True)
             _create_private(file)
-        target = f"{file.as_uri()}?mode={'ro' if read_only else 'rwc'}"
-    # Opened by the main thread, used by the watch thread, closed by the main thread again: never two at once.
-    connection = sqlite3.connect(
-        target, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-    )
+        target = f"{file.as_uri()}?mode={mode}"
+    # The main thread opens the reader of the watch thread and closes it in the end: never two use it at once.
+    connection = sqlite3.connect(target, uri=True, timeout=busy_s, isolation_level=None, check_same_thread=False)
     connection.text_factory = decode_text
     return connection
 

@@ -5,9 +5,10 @@ The rules
      with one line in the log for each topic and reason.
   2. A setting takes the last value received: while a command for it is being carried out, a newer one replaces the one
      that waits. So a flood of messages costs little and ends with the right value.
-  3. Every feedback counts. It is acknowledged to the broker once it is on the disk. After an interruption the broker
-     repeats what was not acknowledged, with the same packet identifier; that is not counted again. Brokers reuse an
-     identifier once they have the acknowledgement, which is certain after `CERTAIN_S` of a connection.
+  3. Every feedback counts. It is acknowledged to the broker once it is on the disk, and not where that fails. After an
+     interruption the broker repeats what was not acknowledged, with the same packet identifier; what is stored is not
+     counted again. Brokers reuse an identifier once they have the acknowledgement, which is certain after `CERTAIN_S`
+     of a connection.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ MAX_BYTES = 1024
 """Longest payload."""
 CERTAIN_S = 60.0
 """In this time a ping was answered on the same connection; TCP keeps the order, so all before it has arrived."""
+NOT_STORED = (OSError, CatalogueError, InboxFull)
+"""Errors after which a feedback is on no disk."""
 QUOTED = re.compile(r"""(?<!\w)(['"]).*\1""")
 """A quotation in an error, which may be a track; the log names none."""
 AGAIN_S = 3600.0
@@ -111,8 +114,10 @@ class CommandReceiver:
         for submission in [item for item in self._submitted_feedback if item[1].done()]:
             feedback, future = submission
             self._submitted_feedback.remove(submission)
-            self._log_failure(future, feedback.topic)
-            self._acknowledge(feedback.mid)
+            if isinstance(self._log_failure(future, feedback.topic), NOT_STORED):
+                self._seen.pop(feedback.mid, None)  # the broker sends it again on the next connection
+            else:
+                self._acknowledge(feedback.mid)
         for topic in [topic for topic, future in self._submitted_settings.items() if future.done()]:
             self._log_failure(self._submitted_settings.pop(topic), topic)
         while self._waiting_feedback and (accepted := self._try_submit(self._waiting_feedback[0].command)):
@@ -152,14 +157,15 @@ class CommandReceiver:
             self._warn(topic, f"not understood; {exc}")
         return None
 
-    def _log_failure(self, future: Future[None], topic: str) -> None:
+    def _log_failure(self, future: Future[None], topic: str) -> BaseException | None:
         exc = None if future.cancelled() else future.exception()
         if isinstance(exc, OSError):
             self._warn(topic, f"could not be stored ({error_text(exc)}); see musicond doctor")
-        elif isinstance(exc, CatalogueError | CommandError):
+        elif isinstance(exc, CatalogueError | CommandError | InboxFull):
             self._warn(topic, QUOTED.sub("...", str(exc)))
         elif exc is not None:
             log.error("a command over MQTT failed", exc_info=exc)
+        return exc
 
     def _warn(self, topic: str, reason: str) -> None:
         """Log why a message is ignored; never the payload, which may name a mood or a track."""

@@ -176,6 +176,7 @@ class Connection:
             raise OutputError(f"mqtt.host: {self._settings.host}: {exc}; correct it") from None
         self._tls = tls_context(self._settings) if self._settings.tls else None
         self._stopping.clear()
+        self._connected = False
         self._wake_receiver, self._wake_sender = socket.socketpair()
         self._wake_sender.setblocking(False)  # noqa: FBT003 - the standard library's form
         self._client = self._make_client()

@@ -138,6 +138,7 @@ class Health(Payload):
     uptime_s: int = Field(ge=0)
     camera: str = Field(description="The source, such as `Pi camera` or `demo`.")
     trouble: str | None = Field(description="Why the camera gives nothing; null while all is well.")
+    unsaved: str | None = Field(None, description="Why privacy and settings are not on the disk; null while they are.")
     frames_per_s: float = Field(ge=0, description="Frames looked at.")
     cpu_percent: float = Field(ge=0, description="Of one core, by the process, since the message before.")
     memory_mib: float = Field(ge=0, description="Resident memory of the process.")
@@ -171,7 +172,7 @@ def state(outcome: Outcome, version: str, *, running: bool = True) -> StatePaylo
         scores=scores_by_emotion(outcome.scores, 2),
         faces=outcome.faces.count,
         since=outcome.since,
-        notice=outcome.notice,
+        notice=outcome.unsaved or outcome.notice,
         version=version,
     )
 

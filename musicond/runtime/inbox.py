@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from concurrent.futures import Future
-from typing import Generic, TypeVar
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 C = TypeVar("C")
 
 INBOX_LIMIT = 64
 """Commands that may wait; more are refused."""
+DRAIN_LIMIT = 16
+"""Commands of one turn, so that an urgent one waits for no more."""
 
 
 class InboxFull(Exception):  # noqa: N818 - says what it is, as queue.Full does
@@ -18,9 +24,14 @@ class InboxFull(Exception):  # noqa: N818 - says what it is, as queue.Full does
 
 
 class Inbox(Generic[C]):
-    """Commands, each with a future that is resolved once it has taken effect."""
+    """Commands, each with a future that is resolved once it has taken effect.
 
-    def __init__(self) -> None:
+    Those that are `urgent` keep their order among themselves, overtake all others, and are never refused.
+    """
+
+    def __init__(self, urgent: Callable[[C], bool] = lambda _: False) -> None:
+        self._is_urgent = urgent
+        self._urgent: deque[tuple[C, Future[None]]] = deque()
         self._items: deque[tuple[C, Future[None]]] = deque()
         self._changed = threading.Condition()
         self._woken = False
@@ -29,18 +40,21 @@ class Inbox(Generic[C]):
         """Add a command; its future fails with InboxFull where too many wait."""
         future: Future[None] = Future()
         with self._changed:
-            if len(self._items) >= INBOX_LIMIT:
+            if self._is_urgent(command):
+                self._urgent.append((command, future))
+            elif len(self._items) >= INBOX_LIMIT:
                 future.set_exception(InboxFull("too many commands at once; try again in a moment"))
                 return future
-            self._items.append((command, future))
+            else:
+                self._items.append((command, future))
             self._changed.notify_all()
         return future
 
     def drain(self) -> list[tuple[C, Future[None]]]:
-        """Take all waiting commands, oldest first."""
+        """Take the urgent commands and up to DRAIN_LIMIT others, each oldest first."""
         with self._changed:
-            items = list(self._items)
-            self._items.clear()
+            items = [*self._urgent, *(self._items.popleft() for _ in range(min(DRAIN_LIMIT, len(self._items))))]
+            self._urgent.clear()
             self._woken = False
         return items
 
@@ -53,4 +67,13 @@ class Inbox(Generic[C]):
     def wait(self, seconds: float) -> None:
         """Return when a command waits, on `wake`, or after `seconds`."""
         with self._changed:
-            self._changed.wait_for(lambda: bool(self._items) or self._woken, max(0.0, seconds))
+            self._changed.wait_for(lambda: bool(self._urgent or self._items) or self._woken, max(0.0, seconds))
+
+
+def settle(future: Future[None], error: BaseException | None = None) -> None:
+    """Resolve a future, unless whoever waits for it has given up."""
+    with suppress(InvalidStateError):
+        if error is None:
+            future.set_result(None)
+        else:
+            future.set_exception(error)

@@ -38,8 +38,8 @@ class JsonFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.verified = False
-        """Whether the file is known to be as it was saved, or missing."""
+        self.verified = True
+        """Whether the file was missing or as it was saved when it was last read or saved."""
 
     def parse(self, plausible: Callable[[JsonObject], bool] = lambda _: True) -> JsonObject:
         """Return the stored object, an empty one without a file; raise OSError and DamagedFileError.

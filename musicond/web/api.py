@@ -105,7 +105,7 @@ class Api:
         """Return 200 while frames are analysed or not wanted, else 503 and why."""
         if text := self._health_error():
             raise HttpError(503, text)
-        return _json(to_json({"status": "ok"}))
+        return _json(to_json({"status": "ok", "unsaved": self._health().get("unsaved")}))
 
     async def on_metrics(self, _: web.Request) -> web.Response:
         """Return the figures for Prometheus."""

@@ -182,7 +182,7 @@ def _by_emotion(value: Schema) -> Schema:
 
 ERROR = object_schema(error={**STRING, "description": "What is wrong and what to do, in one sentence."})
 DONE = object_schema(done={"const": True})
-HEALTHY = object_schema(status={"const": "ok"})
+HEALTHY = object_schema(status={"const": "ok"}, unsaved=nullable(STRING))
 
 TRACK = JsonObject[Track](
     id=(STRING, lambda track: track.track_id),
@@ -258,7 +258,7 @@ OUTCOME = JsonObject[Outcome](
     recommendation=RECOMMENDATION.optional(lambda outcome: outcome.recommendation),
     playback=PLAYBACK.optional(lambda outcome: outcome.playback),
     controls=(SETTINGS.schema, lambda outcome: SETTINGS.to_json(outcome.settings)),
-    notice=(nullable(STRING), lambda outcome: outcome.notice),
+    notice=(nullable(STRING), lambda outcome: outcome.unsaved or outcome.notice),
     calibration=CALIBRATION.optional(lambda outcome: outcome.calibration),
 )
 STATE = object_schema(
