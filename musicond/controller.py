@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from musicond.config.user_settings import to_json
 from musicond.core.commands import ConfigUpdate, Next, Play, SetAutoplay, SettingsCommand, SetVolume, Stop
+from musicond.core.settings import shifted
 from musicond.errors import CommandError
+from musicond.runtime.clock import ClockGuard
 from musicond.runtime.health import RateMeter
 from musicond.runtime.storage import StorageWriter
 
@@ -37,11 +39,13 @@ class Controller:
         player: PlaybackControl | None = None,
         preview: FramePreview | None = None,
         writer: StorageWriter | None = None,
+        clock: ClockGuard | None = None,
     ) -> None:
         self.frame_rate = frame_rate
         self.meter = RateMeter()
         self._pipeline, self._player, self._preview = pipeline, player, preview
         self._settings_file, self._writer = settings_file, writer or StorageWriter()
+        self._clock = clock or ClockGuard()
         self._submitted = pipeline.settings if settings_file.verified else None
         """The settings that are stored, or handed to the writer."""
         self._last: Outcome | None = None
@@ -66,6 +70,7 @@ class Controller:
 
         Raises CommandError and CatalogueError as `Pipeline.handle` does; then nothing has changed.
         """
+        self._follow_clock()
         submitted = self._writer.last_submitted
         match command:
             case ConfigUpdate(apply):
@@ -110,6 +115,7 @@ class Controller:
 
         Called each turn, it also stores what has changed without a command.
         """
+        self._follow_clock()
         self._pipeline.expire(datetime.now().astimezone())
         if self._pipeline.settings is not self._submitted:
             self._store()
@@ -118,6 +124,10 @@ class Controller:
     def interval_s(self) -> float:
         """Return the seconds between the starts of two steps, which depend on the last outcome."""
         return self.frame_rate.interval_s(self._last)
+
+    def _follow_clock(self) -> None:
+        if jump := self._clock.jump():
+            self._pipeline.settings = shifted(self._pipeline.settings, jump)
 
     def _store(self, *, again: bool = False) -> Future[None] | None:
         """Hand changed settings to the writer; with `again`, unchanged ones too while they are not on the disk."""

@@ -14,7 +14,7 @@ from musicond.errors import ListError, bounded_number
 from musicond.runtime.json_file import JsonFile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from musicond.core.outcome import Outcome
@@ -112,8 +112,8 @@ class HistoryOutput:
 
     name = "history"
 
-    def __init__(self, book: HistoryBook, keep_days: int) -> None:
-        self._book, self._keep_days = book, keep_days
+    def __init__(self, book: HistoryBook, keep_days: int, may_delete: Callable[[], bool] = lambda: True) -> None:
+        self._book, self._keep_days, self._may_delete = book, keep_days, may_delete
         self._last: Outcome | None = None
         self._counted: deque[tuple[tuple[str, str], float]] = deque()
         """Day and mood, minutes; from the watch loop to `flush`."""
@@ -152,7 +152,8 @@ class HistoryOutput:
             return
         newest = date.fromisoformat(max(day for day, _ in minutes))
         try:
-            self._book.add(minutes, newest - timedelta(days=self._keep_days - 1))
+            oldest = newest - timedelta(days=self._keep_days - 1) if self._may_delete() else date.min
+            self._book.add(minutes, oldest)
             self._trouble = None
         except OSError as exc:
             self._counted.extend(minutes.items())

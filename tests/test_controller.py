@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from musicond.core.pipeline import FrameRate, Pipeline
 from musicond.core.recommend.recommender import Recommender
 from musicond.core.settings import Settings
 from musicond.errors import CatalogueError, CommandError
+from musicond.runtime.clock import ClockGuard
 from musicond.runtime.json_file import JsonFile
 
 if TYPE_CHECKING:
@@ -242,3 +244,17 @@ def test_the_preview_gets_each_frame_and_is_cleared_when_none_is_read(tmp_path: 
     controller.step(Frame(np.zeros((4, 4), np.uint8), 1.0, datetime.now(UTC)))
     controller.idle()
     assert preview.calls == ["frame 1", "clear"]
+
+
+def test_a_pause_keeps_its_duration_while_the_clock_is_set(tmp_path: Path) -> None:
+    shift_s = 0.0
+    clock = ClockGuard(wall_s=lambda: time.time() + shift_s)
+    pipeline = Pipeline(Nothing(), Nothing(), Nothing(), MoodConfig(0.4, 0.3, 1, 5, 1))
+    controller = Controller(pipeline, FrameRate(8, 2), JsonFile(tmp_path / "settings.json"), clock=clock)
+    controller.handle(Pause(30))
+    ends = pipeline.settings.paused_until
+    assert ends is not None
+    shift_s = 86400.0 * 365
+    assert not controller.wants_frames()
+    assert abs((pipeline.settings.paused_until or ends) - ends - timedelta(days=365)) < timedelta(seconds=2)
+    assert load_settings(JsonFile(tmp_path / "settings.json")).paused_until == pipeline.settings.paused_until

@@ -111,6 +111,15 @@ def test_no_damage_of_the_other_state_files_raises(tmp_path: Path) -> None:
     assert each_damage(refresh.path, maintenance.is_due) > DAMAGES / 3
 
 
+def test_a_refresh_in_the_future_puts_off_no_other(tmp_path: Path) -> None:
+    file, now = JsonFile(tmp_path / "refresh.json"), datetime(2026, 11, 30, 13, tzinfo=UTC)
+    maintenance = LibraryMaintenance(tmp_path / "c", {}, Schedule.parse("sun 04:00"), file, now=lambda: now)
+    file.save({"refreshed": "2026-11-30T12:00:00+00:00"})
+    assert not maintenance.is_due()
+    file.save({"refreshed": "2040-01-01T12:00:00+00:00"})
+    assert maintenance.is_due()
+
+
 def test_no_damage_of_the_sign_in_gives_another_one(tmp_path: Path) -> None:
     tokens = TokenFile(tmp_path / "spotify.json")
     grant = Grant("token", "2026-11-29T12:00:00+00:00", "a b", "id", "Ann")

@@ -36,6 +36,7 @@ from musicond.library.database import FILE_NAME
 from musicond.library.maintenance import JITTER_S, LibraryMaintenance
 from musicond.mqtt.output import MqttOutput, node_id
 from musicond.runtime import health
+from musicond.runtime.clock import ClockGuard
 from musicond.runtime.inbox import Inbox
 from musicond.runtime.json_file import JsonFile, state_lock
 from musicond.runtime.storage import StorageWriter
@@ -81,7 +82,7 @@ def build(config: Config, read_again: Callable[[], Config], examine: Callable[[]
     musicond doctor that the page shows.
     """
     folder = state_dir(config)
-    writer = StorageWriter()
+    writer, clock = StorageWriter(), ClockGuard()
     with state_lock(folder), SqliteCatalogue.open(folder / FILE_NAME, submit=writer.submit) as catalogue:
         with suppress(CatalogueError):  # the pipeline reports it when it needs the tracks
             catalogue.preload()
@@ -91,7 +92,7 @@ def build(config: Config, read_again: Callable[[], Config], examine: Callable[[]
         pipeline.settings = load_settings(settings_file)
         spotify, preview, source = build_spotify(config, folder), build_preview(config), build_source(config)
         player = build_player(config, folder, spotify, lambda: inbox.put(Next()))
-        controller = Controller(pipeline, frame_rate(config), settings_file, player, preview, writer)
+        controller = Controller(pipeline, frame_rate(config), settings_file, player, preview, writer, clock)
         outputs: list[Output] = []
         running: list[Service] = []
         monitor = ServiceMonitor(running)
@@ -108,7 +109,7 @@ def build(config: Config, read_again: Callable[[], Config], examine: Callable[[]
         services: list[Service] = [worker]
         maintenance = build_maintenance(config, folder, worker.should_stop, spotify)
         periodic += [maintenance.tick, maintenance.back_up]
-        book, history_output = _history(config, folder)
+        book, history_output = _history(config, folder, clock)
         if history_output is not None:
             periodic.append(history_output.tick)
         endpoints = build_endpoints(worker, maintenance, book, history_output, examine)
@@ -170,9 +171,9 @@ def _apply_config(
         player.rules = playback_rules(config)
 
 
-def _history(config: Config, folder: Path) -> tuple[HistoryBook, HistoryOutput | None]:
+def _history(config: Config, folder: Path, clock: ClockGuard) -> tuple[HistoryBook, HistoryOutput | None]:
     book = HistoryBook(folder / HISTORY_FOLDER)
-    return book, HistoryOutput(book, config.history.keep_days) if config.history.enabled else None
+    return book, HistoryOutput(book, config.history.keep_days, clock.is_trusted) if config.history.enabled else None
 
 
 def _mqtt(

@@ -129,6 +129,12 @@ def expired(settings: Settings, wall_time: datetime) -> Settings:
     return settings
 
 
+def shifted(settings: Settings, by: timedelta) -> Settings:
+    """Return the settings after the clock was set forward by `by`: a pause and a manual mood keep their duration."""
+    ends = {name: getattr(settings, name) for name in ("paused_until", "manual_until")}
+    return replace(settings, **{name: end + by for name, end in ends.items() if end is not None})
+
+
 def changed_keys(settings: Settings) -> tuple[str, ...]:
     """Return the keys whose values differ from the defaults."""
     return tuple(key for key in SETTINGS if reset(settings, key) != settings)

@@ -84,7 +84,10 @@ class LibraryMaintenance:
             return False
         if self._again_at is not None and time.monotonic() >= self._again_at:
             return True
-        return self._schedule.due(self._refreshed_at(), self._now(), self._jitter_s)
+        last, now = self._refreshed_at(), self._now()
+        if last is not None and last > now + timedelta(days=1):
+            last = None  # the clock was wrong then
+        return self._schedule.due(last, now, self._jitter_s)
 
     def refresh(self, on_list_done: Callable[[Refresh], None] = lambda _: None) -> RefreshReport | None:
         """Refresh all lists, or the rest of those of an interrupted refresh; return None if it is interrupted."""
@@ -170,7 +173,7 @@ class LibraryMaintenance:
         try:
             if target.exists():
                 made = target.stat().st_mtime
-                if time.time() - made < BACKUP_AGE.total_seconds() or self._changed_at() <= made:
+                if 0 <= time.time() - made < BACKUP_AGE.total_seconds() or self._changed_at() <= made:
                     return
             with CatalogueEditor.open(self._path) as editor, sqlite_errors(editor.name):
                 keep_unreadable_backup(target, editor.name)

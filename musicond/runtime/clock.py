@@ -5,11 +5,19 @@ from __future__ import annotations
 import ctypes
 import time
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TIME_ERROR = 5
 """Result of adjtimex(2) while the clock is not synchronised."""
+JUMP_S = 2.0
+"""Steps of the clock below this are its usual corrections."""
+SETTLE_S = 3600.0
+"""How long a clock that was set is not trusted."""
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -46,3 +54,34 @@ def kernel_synchronised() -> bool | None:
     except (AttributeError, OSError):
         return None
     return None if state < 0 else state != TIME_ERROR
+
+
+class ClockGuard:
+    """Compares the wall clock with the monotonic one; `jump` is for one thread, `is_trusted` for any."""
+
+    def __init__(
+        self,
+        synchronised: Callable[[], bool | None] = kernel_synchronised,
+        wall_s: Callable[[], float] = time.time,
+        monotonic_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._synchronised, self._wall_s, self._monotonic_s = synchronised, wall_s, monotonic_s
+        self._offset_s = wall_s() - monotonic_s()
+        self._jumped_at: float | None = None
+
+    def jump(self) -> timedelta:
+        """Return by how much the wall clock was set since the last call; 0 for less than JUMP_S."""
+        moved_s = self._moved_s()
+        self._offset_s += moved_s
+        if abs(moved_s) < JUMP_S:
+            return timedelta()
+        self._jumped_at = self._monotonic_s()
+        return timedelta(seconds=moved_s)
+
+    def is_trusted(self) -> bool:
+        """Return whether something may be deleted by the date: the clock is not known to be wrong, nor was just set."""
+        settled = self._jumped_at is None or self._monotonic_s() - self._jumped_at >= SETTLE_S
+        return settled and abs(self._moved_s()) < JUMP_S and self._synchronised() is not False
+
+    def _moved_s(self) -> float:
+        return self._wall_s() - self._monotonic_s() - self._offset_s
