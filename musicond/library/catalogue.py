@@ -165,8 +165,13 @@ class SqliteCatalogue:
         with self._lock:
             plays, file_id = dict(self._unsaved), self._file_id
 
+        def check_file() -> None:
+            if file_id != _file_id(self._path):
+                raise CatalogueError(self._replaced)
+
         def write() -> None:
             with sqlite_errors(self._name), self._writing() as connection, transaction(connection):
+                check_file()  # in another file the numbers are those of other songs
                 connection.executemany(
                     f"INSERT INTO feedback (mood, track, {column}) VALUES (?, ?, 1) "  # noqa: S608 - our own column names
                     f"ON CONFLICT DO UPDATE SET {column} = {column} + 1",
@@ -177,8 +182,7 @@ class SqliteCatalogue:
                     "ON CONFLICT DO UPDATE SET shown = excluded.shown, turn = excluded.turn",
                     [(mood.value, key, stats.impressions, stats.round) for (mood, key), stats in plays.items()],
                 )
-            if file_id != _file_id(self._path):
-                raise CatalogueError(self._replaced)
+            check_file()
             with self._lock:  # the others have come meanwhile
                 self._unsaved = {play: stats for play, stats in self._unsaved.items() if plays.get(play) is not stats}
 

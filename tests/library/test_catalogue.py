@@ -6,6 +6,7 @@ import contextlib
 import random
 import sqlite3
 import threading
+from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,6 +22,7 @@ from musicond.library.editor import CatalogueEditor
 from tests.web.conftest import HAPPY
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from musicond.core.ports import Catalogue
@@ -478,12 +480,19 @@ def test_the_files_are_for_the_daemon_s_user_alone(path: Path) -> None:
         } == dict.fromkeys(("catalogue.sqlite", "catalogue.sqlite-wal", "catalogue.sqlite-shm", BACKUP), "0o600")
 
 
+def rebuild_meanwhile(path: Path) -> None:
+    """Damage the file and open it again, while another connection has it open."""
+    edited(path, "PRAGMA wal_checkpoint(TRUNCATE)")
+    damage(path, "empty pages")
+    CatalogueEditor.open(path).connection.close()
+    assert path.with_name("catalogue.damaged.sqlite").exists()
+
+
 def test_a_file_that_another_replaced_is_used_from_then_on(path: Path) -> None:
     with SqliteCatalogue.open(path) as catalogue:
         song = key(catalogue, Emotion.SAD)
         track_id = catalogue.tracks([song])[0].track_id
-        damage(path, "empty pages")
-        CatalogueEditor.open(path).connection.close()
+        rebuild_meanwhile(path)
         number = catalogue.key_of(track_id)
         assert number is not None
         catalogue.rate([Emotion.SAD], number, Verdict.LIKE)
@@ -502,6 +511,21 @@ def test_a_like_is_not_acknowledged_once_the_file_is_gone(path: Path) -> None:
         assert number is not None
         catalogue.rate([Emotion.SAD], number, Verdict.LIKE)
         assert contents(path)["feedback"]
+
+
+def test_a_like_that_waits_is_not_stored_in_a_file_with_other_numbers(path: Path) -> None:
+    waiting: list[Callable[[], None]] = []
+
+    def submit(write: Callable[[], None]) -> Future[None]:
+        waiting.append(write)
+        return Future()
+
+    with SqliteCatalogue.open(path, submit=submit) as catalogue:
+        catalogue.rate([Emotion.SAD], key(catalogue, Emotion.SAD), Verdict.LIKE)
+        rebuild_meanwhile(path)
+        with pytest.raises(CatalogueError, match="try again"):
+            waiting.pop()()
+        assert contents(path)["feedback"] == set()
 
 
 def test_a_foreign_file_is_refused_and_left_alone(path: Path) -> None:
