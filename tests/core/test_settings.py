@@ -31,6 +31,7 @@ from musicond.core.settings import (
     expired,
     next_morning,
     reset,
+    shifted,
 )
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -131,3 +132,12 @@ def test_tomorrow_is_the_morning_after_the_night(now: str, then: str) -> None:
 @given(st.datetimes(datetime(2026, 1, 1), datetime(2036, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001 - hypothesis adds it
 def test_tomorrow_is_never_soon_nor_far(wall_time: datetime) -> None:
     assert MIN_NIGHT <= next_morning(wall_time) - wall_time < timedelta(hours=24) + MIN_NIGHT
+
+
+def test_a_pause_and_a_manual_mood_keep_their_duration() -> None:
+    until = datetime(2026, 11, 29, 12, tzinfo=UTC)
+    settings = Settings(paused=True, paused_until=until, manual_mood=Emotion.SAD, manual_until=until)
+    jump = timedelta(days=5000)
+    assert shifted(settings, jump).paused_until == until + jump
+    assert shifted(settings, jump).manual_until == until + jump
+    assert shifted(Settings(paused=True), jump) == Settings(paused=True)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-from musicond.core.models import Emotion
-from musicond.core.settings import Settings, shifted
 from musicond.runtime.clock import SETTLE_S, ClockGuard
 
 
@@ -42,12 +40,3 @@ def test_a_clock_is_trusted_a_while_after_it_was_set_and_while_it_is_synchronise
     assert clocks.guard.is_trusted()
     clocks.synchronised = False
     assert not clocks.guard.is_trusted()
-
-
-def test_a_pause_and_a_manual_mood_keep_their_duration() -> None:
-    until = datetime(2026, 11, 29, 12, tzinfo=UTC)
-    settings = Settings(paused=True, paused_until=until, manual_mood=Emotion.SAD, manual_until=until)
-    jump = timedelta(days=5000)
-    assert shifted(settings, jump).paused_until == until + jump
-    assert shifted(settings, jump).manual_until == until + jump
-    assert shifted(Settings(paused=True), jump) == Settings(paused=True)
