@@ -8,14 +8,11 @@ import errno
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from musicond import __version__
 from musicond.errors import NOT_TEXT, UNAVAILABLE, ConfigError, MusicondError, clean_text
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 COMMANDS = {
     "run": "watch, recommend and tell, until stopped",

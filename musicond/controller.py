@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from musicond.config.user_settings import to_json
-from musicond.core.commands import ConfigUpdate, Next, Play, SetAutoplay, SettingsCommand, SetVolume, Stop
+from musicond.core.commands import Command, ConfigUpdate, Next, Play, SetAutoplay, SettingsCommand, SetVolume, Stop
+from musicond.core.models import Frame, Track
+from musicond.core.outcome import Outcome
+from musicond.core.pipeline import FrameRate, Pipeline
+from musicond.core.ports import FramePreview, PlaybackControl
 from musicond.core.settings import shifted
 from musicond.errors import CommandError
 from musicond.runtime.clock import ClockGuard
 from musicond.runtime.health import RateMeter
+from musicond.runtime.json_file import JsonFile
 from musicond.runtime.storage import StorageWriter
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future
-
-    from musicond.core.commands import Command
-    from musicond.core.models import Frame, Track
-    from musicond.core.outcome import Outcome
-    from musicond.core.pipeline import FrameRate, Pipeline
-    from musicond.core.ports import FramePreview, PlaybackControl
-    from musicond.runtime.json_file import JsonFile
 
 NO_PLAYER = "no player is configured: set playback.backend to spotify or mpd, see docs/spotify.md"
 

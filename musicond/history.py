@@ -6,18 +6,15 @@ import logging
 import re
 import time
 from collections import defaultdict, deque
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from musicond.core.models import Mood, Watching
+from musicond.core.outcome import Outcome
 from musicond.errors import ListError, bounded_number
 from musicond.runtime.json_file import JsonFile
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
-
-    from musicond.core.outcome import Outcome
 
 log = logging.getLogger(__name__)
 

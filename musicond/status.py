@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from musicond.core.models import Watching
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from musicond.core.outcome import Outcome
+from musicond.core.outcome import Outcome
 
 log = logging.getLogger(__name__)
 

@@ -8,21 +8,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
 from functools import partial
-from typing import TYPE_CHECKING
 
+from musicond.core.commands import Command, ConfigUpdate
+from musicond.core.outcome import Outcome
+from musicond.core.ports import FrameSource, TurnHandler
 from musicond.errors import CatalogueError, CommandError, SourceLost
-from musicond.runtime.inbox import settle
+from musicond.runtime.inbox import Inbox, settle
 from musicond.runtime.warn_once import WarnOnce
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from concurrent.futures import Future
-
-    from musicond.core.commands import Command, ConfigUpdate
-    from musicond.core.outcome import Outcome
-    from musicond.core.ports import FrameSource, TurnHandler
-    from musicond.runtime.inbox import Inbox
 
 log = logging.getLogger(__name__)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
 from zlib import crc32
 
 from musicond import __version__
@@ -19,15 +21,18 @@ from musicond.app.pipeline import (
     mood_config,
     recommender_config,
 )
-from musicond.app.playback import build_player, build_spotify, capabilities, playback_rules
+from musicond.app.playback import Spotify, build_player, build_spotify, capabilities, playback_rules
 from musicond.app.reload import reloader
-from musicond.app.web import build_endpoints, build_page, build_preview
+from musicond.app.web import Checks, build_endpoints, build_page, build_preview
 from musicond.config.paths import model_path, state_dir
+from musicond.config.schema import Config
 from musicond.config.secrets import mqtt_password
 from musicond.config.user_settings import load_settings
 from musicond.controller import Controller
 from musicond.core.commands import OVERTAKING, Command, ConfigUpdate, Next
-from musicond.core.pipeline import FrameRate
+from musicond.core.outcome import Outcome
+from musicond.core.pipeline import FrameRate, Pipeline
+from musicond.core.ports import FrameSource, Output
 from musicond.errors import CatalogueError
 from musicond.history import FOLDER as HISTORY_FOLDER
 from musicond.history import HistoryBook, HistoryOutput
@@ -35,30 +40,17 @@ from musicond.library.catalogue import CatalogueFlusher, SqliteCatalogue
 from musicond.library.database import FILE_NAME
 from musicond.library.maintenance import JITTER_S, LibraryMaintenance
 from musicond.mqtt.output import MqttOutput, node_id
+from musicond.player.player import Player
 from musicond.runtime import health
 from musicond.runtime.clock import ClockGuard
 from musicond.runtime.inbox import Inbox
 from musicond.runtime.json_file import JsonFile, state_lock
 from musicond.runtime.storage import StorageWriter
-from musicond.runtime.supervisor import ServiceMonitor, Supervisor
+from musicond.runtime.supervisor import Service, ServiceMonitor, Supervisor
 from musicond.runtime.systemd import Notifier
 from musicond.runtime.worker import Worker
 from musicond.status import StatusOutput
 from musicond.watch_loop import WatchLoop
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from concurrent.futures import Future
-    from pathlib import Path
-
-    from musicond.app.playback import Spotify
-    from musicond.app.web import Checks
-    from musicond.config.schema import Config
-    from musicond.core.outcome import Outcome
-    from musicond.core.pipeline import Pipeline
-    from musicond.core.ports import FrameSource, Output
-    from musicond.player.player import Player
-    from musicond.runtime.supervisor import Service
 
 log = logging.getLogger(__name__)
 

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 
 from musicond.capture.auto import AutoSource
 from musicond.capture.demo import DemoClip
 from musicond.capture.picamera import PiCamera
-from musicond.capture.recorded import RecordedSource, open_clip
+from musicond.capture.recorded import RecordedSource, Recording, open_clip
 from musicond.capture.v4l2 import Webcam
 from musicond.config.paths import model_path, models_dir
+from musicond.config.schema import Config
 from musicond.core.models import Policy
 from musicond.core.mood.tracker import MoodConfig
 from musicond.core.pipeline import FrameRate, Pipeline
+from musicond.core.ports import Catalogue, EmotionClassifier, FaceDetector, FrameSource
 from musicond.core.recommend.recommender import Recommender, RecommenderConfig
 from musicond.vision.classifier import TfliteClassifier
 from musicond.vision.detector import HaarFaceDetector
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from musicond.capture.recorded import Recording
-    from musicond.config.schema import Config
-    from musicond.core.ports import Catalogue, EmotionClassifier, FaceDetector, FrameSource
 
 
 def build_source(config: Config) -> FrameSource:

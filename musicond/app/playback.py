@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Timer
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from musicond.config.schema import ANY_DEVICE
+from musicond.config.schema import ANY_DEVICE, Config
+from musicond.core.models import Emotion
+from musicond.core.ports import ListSource, PlaybackBackend
 from musicond.errors import PlaybackError
 from musicond.player.events import PlaybackRules
 from musicond.player.player import Player
 from musicond.player.state_file import FILE_NAME, PlayerStateFile
 from musicond.runtime.clock import kernel_synchronised
 from musicond.runtime.json_file import JsonFile
+from musicond.runtime.supervisor import Service
 from musicond.runtime.worker import Worker
+from musicond.spotify.auth import SpotifyAuth
+from musicond.spotify.sign_in import SignIn
 from musicond.web.api import ActionEndpoint
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
-
-    from musicond.config.schema import Config
-    from musicond.core.models import Emotion
-    from musicond.core.ports import ListSource, PlaybackBackend
-    from musicond.runtime.supervisor import Service
-    from musicond.spotify.auth import SpotifyAuth
-    from musicond.spotify.sign_in import SignIn
 
 PATIENCE_S = 3.0
 """How long the page waits for an answer of Spotify."""

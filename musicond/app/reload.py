@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from musicond.config.loader import changes
-from musicond.config.schema import RELOADABLE
+from musicond.config.schema import RELOADABLE, Config
 from musicond.core.commands import Command, ConfigUpdate
 from musicond.errors import ConfigError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from musicond.config.schema import Config
-    from musicond.runtime.inbox import Inbox
+from musicond.runtime.inbox import Inbox
 
 log = logging.getLogger(__name__)
 

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 
 from musicond import history
 from musicond.config.paths import listen_socket
+from musicond.config.schema import Config
 from musicond.config.secrets import page_token
+from musicond.core.commands import Command
 from musicond.library.actions import check_page_action
+from musicond.library.maintenance import LibraryMaintenance
 from musicond.runtime import logs
+from musicond.runtime.worker import Worker
 from musicond.web.api import ActionEndpoint
 from musicond.web.preview import Preview
 from musicond.web.server import WebOutput
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from concurrent.futures import Future
-
-    from musicond.config.schema import Config
-    from musicond.core.commands import Command
-    from musicond.library.maintenance import LibraryMaintenance
-    from musicond.runtime.worker import Worker
 
 Checks = list[dict[str, str]]
 MAX_AGE_S = 30.0

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
+from musicond.core.models import Frame
+from musicond.core.ports import FrameSource
 from musicond.errors import SourceLost
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from musicond.core.models import Frame
-    from musicond.core.ports import FrameSource
 
 
 class AutoSource:

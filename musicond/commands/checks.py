@@ -13,6 +13,7 @@ import socket
 import struct
 import sys
 import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import wraps
@@ -20,6 +21,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 
+from musicond.config.schema import Mqtt
 from musicond.core.models import EMOTIONS
 from musicond.errors import CatalogueError, ControlError, MusicondError, NotRunning
 from musicond.runtime.clock import kernel_synchronised
@@ -27,11 +29,7 @@ from musicond.runtime.health import THROTTLED, temperature_c, throttled
 from musicond.web.client import ControlClient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from pydantic import SecretStr
-
-    from musicond.config.schema import Mqtt
 
 PI_CAMERA = "sudo apt install --no-install-recommends python3-picamera2; in a venv, make it with --system-site-packages"
 

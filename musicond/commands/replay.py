@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,22 +16,17 @@ from typing import TYPE_CHECKING
 from musicond.app.pipeline import build_pipeline, build_vision, open_recording
 from musicond.commands.options import add_config
 from musicond.config.loader import load
+from musicond.config.schema import Config
 from musicond.core.models import Frame, scores_by_emotion
-from musicond.core.pipeline import FrameRate
+from musicond.core.outcome import Outcome
+from musicond.core.pipeline import FrameRate, Pipeline
+from musicond.core.ports import EmotionClassifier, FaceDetector
 from musicond.library.catalogue import SqliteCatalogue
 from musicond.library.database import MEMORY
 
 if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Iterator
-
     import numpy as np
     from numpy.typing import NDArray
-
-    from musicond.config.schema import Config
-    from musicond.core.outcome import Outcome
-    from musicond.core.pipeline import Pipeline
-    from musicond.core.ports import EmotionClassifier, FaceDetector
 
 DESCRIPTION = "put recorded clips through the pipeline and print what it finds as JSON lines"
 SEED = 1

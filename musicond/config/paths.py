@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from musicond.config.schema import Config
+from musicond.config.schema import Config
 
 SYSTEM_RUNTIME_DIR = Path("/run/musicond")
 SYSTEM_STATE_DIR = Path("/var/lib/musicond")

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from musicond.core.models import Emotion, Policy
 from musicond.core.schedule import Hours, Schedule
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 ANY_DEVICE = "any"
 CLIENT_ID = r"^[0-9a-f]{32}$"

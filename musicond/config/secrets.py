@@ -6,15 +6,11 @@ import errno
 import logging
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from musicond.config.schema import MIN_TOKEN, PASSWORD_VARIABLE
+from musicond.config.schema import MIN_TOKEN, PASSWORD_VARIABLE, Config
 from musicond.errors import ConfigError
-
-if TYPE_CHECKING:
-    from musicond.config.schema import Config
 
 log = logging.getLogger(__name__)
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from musicond.core.models import Emotion, Policy
 from musicond.core.mood.bias import CLASSES, Bias, bounded
 from musicond.core.settings import DEFAULTS, MAX_MINUTES, Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from musicond.runtime.json_file import JsonFile, JsonObject
+from musicond.runtime.json_file import JsonFile, JsonObject
 
 log = logging.getLogger(__name__)
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
+from musicond.core.models import Emotion, Faces, Mood, MoodChange, Policy, Track, Watching
 from musicond.core.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import date, datetime
-
-    from musicond.core.models import Emotion, Faces, Mood, MoodChange, Policy, Track, Watching
 
 
 class Strategy(StrEnum):

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from datetime import datetime
 
-from musicond.core.commands import Calibrate, Next, Rate, SetManualMood, WrongMood
-from musicond.core.models import EMOTIONS, Emotion, EmotionEstimate, Faces, Mood, MoodChange, Watching
+from musicond.core.commands import Calibrate, Command, Next, Rate, SetManualMood, WrongMood
+from musicond.core.models import EMOTIONS, Emotion, EmotionEstimate, Faces, Frame, Mood, MoodChange, Watching
 from musicond.core.mood.bias import Bias
 from musicond.core.mood.calibration import Calibration
 from musicond.core.mood.tracker import MoodConfig, MoodState, Observation, reject, reset, update
-from musicond.core.outcome import Outcome, Recommendation, RecommendationContext
+from musicond.core.outcome import CalibrationProgress, Outcome, Recommendation, RecommendationContext
+from musicond.core.ports import EmotionClassifier, FaceDetector
+from musicond.core.recommend.recommender import Recommender
 from musicond.core.settings import Settings, apply, expired
 from musicond.errors import CatalogueError, CommandError
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from musicond.core.commands import Command
-    from musicond.core.models import Frame
-    from musicond.core.outcome import CalibrationProgress
-    from musicond.core.ports import EmotionClassifier, FaceDetector
-    from musicond.core.recommend.recommender import Recommender
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from concurrent.futures import Future
-
-    from musicond.core.commands import Command, ConfigUpdate, PlayerCommand
-    from musicond.core.models import Emotion, EmotionEstimate, Faces, Frame, PlayerStatus, Song, Track, Verdict
-    from musicond.core.outcome import Account, Outcome, Playback
-    from musicond.core.recommend.sampler import Candidates, TrackStats
+from musicond.core.commands import Command, ConfigUpdate, PlayerCommand
+from musicond.core.models import Emotion, EmotionEstimate, Faces, Frame, PlayerStatus, Song, Track, Verdict
+from musicond.core.outcome import Account, Outcome, Playback
+from musicond.core.recommend.sampler import Candidates, TrackStats
 
 
 class FrameSource(Protocol):

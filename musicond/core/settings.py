@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
 
 from musicond.core.commands import (
     Command,
@@ -18,13 +18,8 @@ from musicond.core.commands import (
     SetSensitivity,
     SetVolume,
 )
+from musicond.core.models import Emotion, Policy
 from musicond.core.mood.bias import Bias
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-
-    from musicond.core.models import Emotion, Policy
 
 SENSITIVITY = 50.0
 """Percent at which the configured thresholds apply unchanged."""

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
 from musicond.core.models import Emotion
 from musicond.errors import ListError
 from musicond.library.database import MEMORY
 from musicond.library.editor import CatalogueEditor
 from musicond.library.table_files import read_row
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
 
 JsonObject = dict[str, object]
 WEB = ("https://", "http://", "spotify:track:")

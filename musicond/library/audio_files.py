@@ -6,9 +6,11 @@ import contextlib
 import json
 import os
 import re
+import sqlite3
 import stat
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import mutagen
@@ -16,10 +18,6 @@ import mutagen
 from musicond.core.models import Song
 from musicond.errors import ListError, clean_text
 from musicond.library.table_files import SPOTIFY_PAGE, read_list_file
-
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterator
 
 AUDIO = frozenset(
     {".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".mp4", ".wma", ".wav", ".aiff", ".aif", ".ape", ".wv"}

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 from zlib import crc32
 
 import numpy as np
 
 from musicond.core.models import Emotion, Track, Verdict
+from musicond.core.outcome import Outcome
 from musicond.core.recommend.affect import track_affect
 from musicond.core.recommend.sampler import Candidates, TrackStats
 from musicond.errors import CatalogueError
 from musicond.library.database import BUSY_TIMEOUT_S, MEMORY, connect, sqlite_errors, transaction
 from musicond.library.recovery import open_catalogue
 from musicond.runtime.inbox import InboxFull
-
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from concurrent.futures import Future
-
-    from musicond.core.outcome import Outcome
 
 log = logging.getLogger(__name__)
 

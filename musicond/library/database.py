@@ -6,15 +6,12 @@ import contextlib
 import csv
 import os
 import sqlite3
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from musicond.errors import CatalogueError, CatalogueLocked, error_text
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 FILE_NAME = "catalogue.sqlite"
 """Its name in the state directory."""

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from itertools import count
-from typing import TYPE_CHECKING, Self
+from pathlib import Path
+from typing import Self
 
 from musicond.core.models import Emotion, Song
 from musicond.library.database import sqlite_errors, transaction
 from musicond.library.recovery import open_catalogue
-
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
 
 OWN = "own"
 """Origin of songs that a person added or imported."""

@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
+from musicond.core.models import Emotion
+from musicond.core.schedule import Schedule
 from musicond.errors import CatalogueError, ListError, error_text
-from musicond.library.actions import parse_emotion, run
+from musicond.library.actions import JsonObject, parse_emotion, run
 from musicond.library.database import BACKUP, back_up, sqlite_errors
 from musicond.library.editor import CatalogueEditor
 from musicond.library.recovery import keep_unreadable_backup
-from musicond.library.refresh import Refresh, RefreshCancelledError
+from musicond.library.refresh import Refresh, RefreshCancelledError, RefreshReport
 from musicond.library.selection import FILE_NAME, ListSelection, save_object
+from musicond.library.sources import SourceBuilders
 from musicond.runtime.json_file import JsonFile
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
-
-    from musicond.core.models import Emotion
-    from musicond.core.schedule import Schedule
-    from musicond.library.actions import JsonObject
-    from musicond.library.refresh import RefreshReport
-    from musicond.library.sources import SourceBuilders
 
 log = logging.getLogger(__name__)
 

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 from zlib import crc32
 
 from musicond.config.schema import SEARCH, SPOTIFY
+from musicond.core.models import Emotion, Song
+from musicond.core.ports import ListSource
 from musicond.errors import CatalogueError, ListError, error_text
 from musicond.library.audio_files import TagCache
 from musicond.library.database import sqlite_errors
 from musicond.library.editor import OWN, CatalogueEditor, ListChange
-from musicond.library.sources import make_source
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    from musicond.core.models import Emotion, Song
-    from musicond.core.ports import ListSource
-    from musicond.library.sources import SourceBuilders
+from musicond.library.sources import SourceBuilders, make_source
 
 log = logging.getLogger(__name__)
 

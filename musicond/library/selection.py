@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from musicond.config.schema import SPOTIFY
 from musicond.core.models import Emotion
 from musicond.errors import CatalogueError, ListError
 from musicond.library.sources import STARTER
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-
-    from musicond.runtime.json_file import JsonFile, JsonObject
+from musicond.runtime.json_file import JsonFile, JsonObject
 
 ListNames = dict[Emotion, tuple[str, ...]]
 

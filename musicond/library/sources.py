@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from musicond.core.models import Emotion, Song
+from musicond.core.ports import ListSource
 from musicond.errors import ListError
-from musicond.library.audio_files import AudioFolder, M3u
+from musicond.library.audio_files import AudioFolder, M3u, TagCache
 from musicond.library.database import STARTER_FILE
-from musicond.library.table_files import read_csv, read_json, read_list_file
+from musicond.library.table_files import Row, read_csv, read_json, read_list_file
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from musicond.core.models import Emotion, Song
-    from musicond.core.ports import ListSource
-    from musicond.library.audio_files import TagCache
-    from musicond.library.table_files import Row
-
-    SourceBuilders = Mapping[str, Callable[[str, Emotion], ListSource]]
+SourceBuilders = Mapping[str, Callable[[str, Emotion], ListSource]]
 
 STARTER = "starter"
 TABLES = (".csv", ".json")

@@ -8,17 +8,14 @@ import json
 import os
 import re
 import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from musicond.core.models import Emotion, Song
 from musicond.errors import ListError, clean_text
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    from musicond.library.editor import CatalogueEntry
+from musicond.library.editor import CatalogueEntry
 
 COLUMNS = (
     "emotion", "track_id", "title", "artist", "album", "link", "year", "genre", "valence", "energy", "tempo", "mode",

@@ -16,21 +16,19 @@ from __future__ import annotations
 import logging
 import re
 from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from musicond.core.commands import Command
 from musicond.errors import CatalogueError, CommandError, error_text
+from musicond.mqtt.entities import EntityDescription
 from musicond.runtime.inbox import InboxFull
 from musicond.runtime.warn_once import WarnOnce
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from concurrent.futures import Future
-
     from paho.mqtt.client import MQTTMessage
-
-    from musicond.core.commands import Command
-    from musicond.mqtt.entities import EntityDescription
 
 log = logging.getLogger(__name__)
 

@@ -24,13 +24,12 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from musicond.config.schema import Mqtt
 from musicond.errors import OutputError, error_text
 from musicond.mqtt.connection_status import ConnectionStatus, failure_text
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
-
-    from musicond.config.schema import Mqtt
 
 log = logging.getLogger(__name__)
 

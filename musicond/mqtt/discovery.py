@@ -8,12 +8,10 @@ from __future__ import annotations
 import json
 import random
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from musicond.mqtt.entities import EntityDescription
+from musicond.mqtt.entities import EntityDescription
 
 TOPIC_OPTIONS = ("json_attributes_topic",)
 """Discovery options of a row whose value is a topic relative to the node."""

@@ -6,20 +6,15 @@ is not among the capabilities of this installation is neither announced nor subs
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from musicond.core.models import EMOTIONS, Mood, Watching
-from musicond.core.outcome import PlayState
+from musicond.core.outcome import Outcome, PlayState
 from musicond.core.settings import MAX_MINUTES
 from musicond.mqtt import payloads
-from musicond.mqtt.parsers import AUTO, MANUAL_MOODS, PARSERS, POLICIES
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
-
-    from musicond.core.outcome import Outcome
-    from musicond.mqtt.parsers import Parser
+from musicond.mqtt.parsers import AUTO, MANUAL_MOODS, PARSERS, POLICIES, Parser
 
 UNKNOWN = "None"
 """Payload by which the state of a Home Assistant number becomes unknown."""

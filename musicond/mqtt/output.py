@@ -12,29 +12,25 @@ import re
 import socket
 import time
 from collections import deque
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from musicond import __version__
+from musicond.config.schema import Mqtt
+from musicond.core.commands import Command
+from musicond.core.outcome import Outcome
 from musicond.mqtt import payloads
 from musicond.mqtt.commands import CommandReceiver
-from musicond.mqtt.connection import Connection
+from musicond.mqtt.connection import Connection, Timing
 from musicond.mqtt.discovery import BIRTH, birth_delay, config_topic, discovery_message, removed_components
 from musicond.mqtt.entities import ENTITIES, available_entities
 from musicond.mqtt.publisher import StatePublisher
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
-    from concurrent.futures import Future
-    from typing import Any
-
     from paho.mqtt.client import MQTTMessage
     from pydantic import SecretStr
-
-    from musicond.config.schema import Mqtt
-    from musicond.core.commands import Command
-    from musicond.core.outcome import Outcome
-    from musicond.mqtt.connection import Timing
 
 log = logging.getLogger(__name__)
 

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from musicond.core.models import Emotion, Mood, Watching, scores_by_emotion
-from musicond.core.outcome import PlayState
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from musicond.core.models import Track
-    from musicond.core.outcome import Outcome, Playback, Recommendation
+from musicond.core.models import Emotion, Mood, Track, Watching, scores_by_emotion
+from musicond.core.outcome import Outcome, Playback, PlayState, Recommendation
 
 STATE_LIMIT = 255
 """Longest state in Home Assistant, in characters."""

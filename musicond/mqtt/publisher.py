@@ -11,15 +11,11 @@ The rules
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
+from musicond.core.outcome import Outcome, Recommendation
 from musicond.mqtt import payloads
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from musicond.core.outcome import Outcome, Recommendation
-    from musicond.mqtt.entities import EntityDescription
+from musicond.mqtt.entities import EntityDescription
 
 STEP = 0.05
 GAP_S = 10.0

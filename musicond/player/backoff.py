@@ -5,14 +5,10 @@ from __future__ import annotations
 import logging
 import random
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
+from musicond.errors import PlaybackError
 from musicond.runtime.warn_once import WarnOnce
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from musicond.errors import PlaybackError
 
 log = logging.getLogger(__name__)
 

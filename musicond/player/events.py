@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime
 
-from musicond.core.models import PlayerStatus
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from musicond.core.commands import PlayerCommand
-    from musicond.core.models import Track
-    from musicond.core.outcome import Recommendation
-    from musicond.core.schedule import Hours
+from musicond.core.commands import PlayerCommand
+from musicond.core.models import PlayerStatus, Track
+from musicond.core.outcome import Recommendation
+from musicond.core.schedule import Hours
 
 NEVER = float("-inf")
 """Time of something that has not happened."""

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
 from musicond.errors import PlaybackError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 STEPS = 4
 STEP_S = 0.6

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import mpd
 
 from musicond.core.models import PlayerStatus, Track
 from musicond.errors import PlaybackError, bounded_number, clean_text, error_text
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 TIMEOUT_S = 5.0
 LONGEST_S = 1e6

@@ -10,19 +10,23 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from operator import attrgetter
-from typing import TYPE_CHECKING
 
-from musicond.core.commands import Next
-from musicond.core.models import Watching
-from musicond.core.outcome import Playback, PlayState
+from musicond.core.commands import Next, PlayerCommand
+from musicond.core.models import PlayerStatus, Track, Watching
+from musicond.core.outcome import Outcome, Playback, PlayState
+from musicond.core.ports import PlaybackBackend
 from musicond.errors import CommandError, PlaybackError, error_text
 from musicond.player.backoff import Backoff
 from musicond.player.events import (
+    Action,
     ChangeVolume,
+    Event,
     PausePlayback,
+    PlaybackRules,
     PlayerState,
     Requested,
     RequestTracks,
@@ -34,17 +38,7 @@ from musicond.player.events import (
 )
 from musicond.player.fade import VolumeFader
 from musicond.player.rules import autoplay_block, is_owned, poll_in_s, step
-from musicond.player.state_file import persistent_part
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from musicond.core.commands import PlayerCommand
-    from musicond.core.models import PlayerStatus, Track
-    from musicond.core.outcome import Outcome
-    from musicond.core.ports import PlaybackBackend
-    from musicond.player.events import Action, Event, PlaybackRules
-    from musicond.player.state_file import PlayerStateFile
+from musicond.player.state_file import PlayerStateFile, persistent_part
 
 log = logging.getLogger(__name__)
 

@@ -20,13 +20,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from musicond.core.commands import Next, Play, SetVolume, Stop
+from musicond.core.models import PlayerStatus, Track
 from musicond.core.outcome import AutoplayBlock, BlockReason
 from musicond.core.schedule import quiet_for_playback
 from musicond.player.events import (
     NEVER,
+    Action,
     ChangeVolume,
     Event,
     PausePlayback,
@@ -37,13 +38,10 @@ from musicond.player.events import (
     RequestTracks,
     ResumePlayback,
     RoomUpdate,
+    Started,
     StartPlayback,
     StatusPolled,
 )
-
-if TYPE_CHECKING:
-    from musicond.core.models import PlayerStatus, Track
-    from musicond.player.events import Action, Started
 
 TRACK_END_S = 5.0
 """A track with no more than this left at its last poll has ended, and was not skipped."""

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable
+from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, Field, Json
 
 from musicond.errors import StateDirError
-from musicond.player.events import NEVER, PlayerState
+from musicond.player.events import NEVER, PlaybackRules, PlayerState
 from musicond.player.rules import is_suppressed
 from musicond.runtime.clock import Timestamp
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from musicond.player.events import PlaybackRules
-    from musicond.runtime.json_file import JsonFile
+from musicond.runtime.json_file import JsonFile
 
 log = logging.getLogger(__name__)
 

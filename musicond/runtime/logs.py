@@ -7,12 +7,9 @@ import os
 import sys
 import textwrap
 from collections import deque
+from collections.abc import Mapping
 from datetime import datetime
 from importlib import import_module
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 LEVELS = ("debug", "info", "warning", "error")
 

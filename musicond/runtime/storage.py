@@ -14,16 +14,13 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from musicond.errors import CatalogueLocked, error_text
 from musicond.runtime.inbox import InboxFull, settle
 from musicond.runtime.warn_once import WarnOnce
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 log = logging.getLogger(__name__)
 

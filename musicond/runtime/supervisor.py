@@ -9,16 +9,13 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Protocol
+from types import FrameType
+from typing import Protocol
 
 from musicond.errors import MusicondError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from types import FrameType
-
-    from musicond.runtime.systemd import Notifier
+from musicond.runtime.systemd import Notifier
 
 log = logging.getLogger(__name__)
 

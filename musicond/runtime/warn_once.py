@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import logging
-    from collections.abc import Callable
-
+from collections.abc import Callable
 
 MAX_KEPT = 100
 """Different warnings that are remembered."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import requests
 from spotipy.cache_handler import MemoryCacheHandler
@@ -17,12 +17,7 @@ from spotipy.oauth2 import SpotifyPKCE
 from musicond.core.outcome import Account
 from musicond.errors import PlaybackError
 from musicond.spotify.http import CONNECT_S, READ_S, SIGN_IN, DeadlineSession, token_error
-from musicond.spotify.token_file import expiry_warning, warning_due
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from musicond.spotify.token_file import Grant, TokenFile
+from musicond.spotify.token_file import Grant, TokenFile, expiry_warning, warning_due
 
 log = logging.getLogger(__name__)
 

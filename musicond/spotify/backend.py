@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from musicond.core.models import PlayerStatus
+from musicond.core.models import PlayerStatus, Track
+from musicond.core.outcome import Account
 from musicond.errors import PlaybackError, bounded_number, clean_text
-from musicond.spotify.client import URI, as_dict, linked_uris, to_track
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from musicond.core.models import Track
-    from musicond.core.outcome import Account
-    from musicond.spotify.auth import SpotifyAuth
-    from musicond.spotify.client import SpotifyClient
+from musicond.spotify.auth import SpotifyAuth
+from musicond.spotify.client import URI, SpotifyClient, as_dict, linked_uris, to_track
 
 HINT = (
     "select it once in a Spotify app, and see docs/spotify.md for a speaker that stays invisible; "

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import requests
 import spotipy
@@ -11,13 +12,8 @@ from spotipy.exceptions import SpotifyException
 from musicond.core.models import Song, Track
 from musicond.errors import PlaybackError, clean_text
 from musicond.spotify import auth as auth_module
-from musicond.spotify.auth import TIMEOUT_S
+from musicond.spotify.auth import TIMEOUT_S, SpotifyAuth
 from musicond.spotify.http import SIGN_IN, DeadlineSession, api_error, network_error
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from musicond.spotify.auth import SpotifyAuth
 
 URI = "spotify:track:"
 PAGE = 50

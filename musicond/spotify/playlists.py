@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from typing import Any
 
+from musicond.core.models import Song
 from musicond.errors import ListError, PlaybackError
-from musicond.spotify.client import to_song
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from musicond.core.models import Song
-    from musicond.spotify.client import SpotifyClient
+from musicond.spotify.client import SpotifyClient, to_song
 
 LINK = re.compile(r"https://open\.spotify\.com/(?:intl-[a-z]+/)?playlist/([A-Za-z0-9]{22})(?:[/?#].*)?")
 ID = re.compile(r"[A-Za-z0-9]{22}")

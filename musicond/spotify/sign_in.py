@@ -10,6 +10,7 @@ import hmac
 import logging
 import secrets
 import time
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
@@ -17,19 +18,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from musicond.errors import CommandError, ListError, PlaybackError, clean_text
-from musicond.spotify.auth import TOKEN_ERRORS, build_pkce
+from musicond.spotify.auth import TOKEN_ERRORS, SpotifyAuth, build_pkce
 from musicond.spotify.backend import is_usable
 from musicond.spotify.client import SpotifyClient
-from musicond.spotify.http import token_error
+from musicond.spotify.http import DeadlineSession, token_error
 from musicond.spotify.token_file import Grant, expiry_warning, warning_due
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from spotipy.oauth2 import SpotifyPKCE
-
-    from musicond.spotify.auth import SpotifyAuth
-    from musicond.spotify.http import DeadlineSession
 
 log = logging.getLogger(__name__)
 

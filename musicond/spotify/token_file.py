@@ -6,13 +6,10 @@ from calendar import monthrange
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from musicond.errors import PlaybackError
 from musicond.runtime.json_file import JsonFile
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 FILE_NAME = "spotify.json"
 MONTHS = 6

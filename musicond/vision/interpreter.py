@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from musicond.errors import ModelError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 RUNTIMES = ("tflite_runtime.interpreter", "ai_edge_litert.interpreter")
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from musicond.core.models import Box
-    from musicond.vision.cascade import Detection
+from musicond.core.models import Box
+from musicond.vision.cascade import Detection
 
 CLEAR = 8.5
 """Evidence of one frame at which a face is confirmed."""

@@ -8,6 +8,7 @@ import ipaddress
 import socket
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -16,8 +17,6 @@ from aiohttp import web
 from musicond.web.responses import HttpError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from aiohttp.typedefs import Handler, Middleware
     from pydantic import SecretStr
 

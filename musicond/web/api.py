@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,27 +12,21 @@ from aiohttp import web
 from pydantic import ValidationError
 from pydantic_core import from_json
 
+from musicond.core.commands import Command
+from musicond.core.outcome import Outcome
 from musicond.errors import error_text
-from musicond.web.access import access_middleware, add_headers, by_unix_socket
+from musicond.web.access import TokenAuth, access_middleware, add_headers, by_unix_socket
+from musicond.web.latest import LatestOutcome
 from musicond.web.metrics import TEXT_FORMAT, Metrics
 from musicond.web.openapi import document
+from musicond.web.preview import Preview
 from musicond.web.responses import JSON, HttpError, error_middleware, health_error, state_json, to_json
-from musicond.web.routes import API, COMMAND_ROUTES, PAGE_ACTIONS, RESOURCE_ROUTES
+from musicond.web.routes import API, COMMAND_ROUTES, PAGE_ACTIONS, RESOURCE_ROUTES, CommandRoute
 from musicond.web.static_files import add_files
 from musicond.web.streams import EventStreams, stream_preview
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from concurrent.futures import Future
-
     from aiohttp.typedefs import Handler
-
-    from musicond.core.commands import Command
-    from musicond.core.outcome import Outcome
-    from musicond.web.access import TokenAuth
-    from musicond.web.latest import LatestOutcome
-    from musicond.web.preview import Preview
-    from musicond.web.routes import CommandRoute
 
 COMMAND_BODY_LIMIT = 1024
 """Bytes of a command's body."""

@@ -5,13 +5,11 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from musicond.errors import ControlError, NotRunning, NotUnderstood
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
 
 TIMEOUT_S = 8.0
 """Longer than the daemon waits for a command's effect."""

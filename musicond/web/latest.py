@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from musicond.core.outcome import Outcome
+from musicond.core.outcome import Outcome
 
 
 class LatestOutcome:

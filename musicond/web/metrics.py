@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -10,8 +11,6 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
 from musicond import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
     from prometheus_client import Metric
 
 TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 from musicond import __version__
 from musicond.web.responses import DONE, ERROR, JSON, STRING
 from musicond.web.routes import ACTION_ROUTES, API, COMMAND_ROUTES, RESOURCE_ROUTES
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
 
 STATUS_DESCRIPTIONS = {
     400: "What was sent is not what is needed; the sentence says what is.",

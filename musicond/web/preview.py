@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from musicond.core.models import Box, Frame
+from musicond.core.outcome import Outcome
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from musicond.core.models import Box, Frame
-    from musicond.core.outcome import Outcome
 
 RATE = 5.0
 """Pictures a second at most."""

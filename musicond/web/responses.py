@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import queue
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -32,8 +33,6 @@ from musicond.errors import CatalogueError, CommandError, ListError, PlaybackErr
 from musicond.runtime.inbox import InboxFull
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
     from aiohttp.typedefs import Handler
 
 

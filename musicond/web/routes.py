@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
 from musicond.core import commands
+from musicond.core.commands import Command
 from musicond.core.models import EMOTIONS, Emotion, Policy, Verdict
 from musicond.core.settings import MAX_MINUTES, SETTINGS
 from musicond.web.requests import MAX_ID, PauseFor, PauseUntil, Switch, TrackId, request_body
@@ -24,17 +26,12 @@ from musicond.web.responses import (
     SIGN_IN,
     STATE,
     STRING,
+    Schema,
     array_schema,
     enum_schema,
     nullable,
     object_schema,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from musicond.core.commands import Command
-    from musicond.web.responses import Schema
 
 API = "/api/v1"
 ON_OFF = '{"on": true} or {"on": false}'

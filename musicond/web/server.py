@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import threading
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from musicond.config.schema import split_address
+from musicond.core.commands import Command
+from musicond.core.outcome import Outcome
 from musicond.web.access import TokenAuth
-from musicond.web.api import Api
+from musicond.web.api import ActionEndpoint, Api
 from musicond.web.latest import LatestOutcome
+from musicond.web.preview import Preview
 from musicond.web.sockets import ConnectionLimiter, open_tcp, open_unix
 
 if TYPE_CHECKING:
-    import socket
-    from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
-
     from pydantic import SecretStr
-
-    from musicond.core.commands import Command
-    from musicond.core.outcome import Outcome
-    from musicond.web.api import ActionEndpoint
-    from musicond.web.preview import Preview
 
 STOP_S = 1.0
 """How long `stop` waits for the thread."""

@@ -7,6 +7,7 @@ import errno
 import os
 import socket
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
@@ -15,8 +16,6 @@ from musicond.config.schema import split_address
 from musicond.errors import OutputError, error_text
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from aiohttp.typedefs import Handler
 
 CONNECT_WAIT_S = 0.5

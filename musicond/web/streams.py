@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
 from musicond.core.models import Watching
-from musicond.web.preview import MAX_VIEWERS, RATE
+from musicond.core.outcome import Outcome
+from musicond.web.latest import LatestOutcome
+from musicond.web.preview import MAX_VIEWERS, RATE, Preview
 from musicond.web.responses import HttpError
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from musicond.core.outcome import Outcome
-    from musicond.web.latest import LatestOutcome
-    from musicond.web.preview import Preview
 
 PING_S = 15.0
 """Silence after which a stream gets a comment, so that a lost client is noticed."""

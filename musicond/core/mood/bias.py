@@ -11,11 +11,8 @@ PublicTest, as tools/evaluate_bias.py measures.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 CLASSES = 7
 LIMIT = 0.15

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from musicond.core.models import EMOTIONS, Emotion
 from musicond.core.mood.bias import REACH, Bias, bounded
 from musicond.core.outcome import CalibrationProgress
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 DURATION_S = 10.0
 """Seconds from the first scores to the last."""

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from musicond.core.models import Emotion, Policy
 from musicond.core.outcome import Explanation, Novelty, Strategy
 from musicond.core.recommend.affect import LIFT_SONGS
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from musicond.core.recommend.policies import Plan
-    from musicond.core.recommend.sampler import TrackStats
-
+from musicond.core.recommend.policies import Plan
+from musicond.core.recommend.sampler import TrackStats
 
 SOUNDS = {
     Emotion.ANGRY: "fast, loud guitar",

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from musicond.core.models import EMOTIONS, Emotion, Policy
-from musicond.core.recommend.affect import EMOTION_AFFECT, LIFTED, STEADY_STEP, lift_path, nearest, towards
-
-if TYPE_CHECKING:
-    from musicond.core.outcome import RecommendationContext
-    from musicond.core.recommend.affect import Affect
-    from musicond.core.recommend.sampler import Candidates
+from musicond.core.outcome import RecommendationContext
+from musicond.core.recommend.affect import EMOTION_AFFECT, LIFTED, STEADY_STEP, Affect, lift_path, nearest, towards
+from musicond.core.recommend.sampler import Candidates
 
 CLOSE = 0.75
 """Share of the announced emotion's score at which the second emotion gets tracks too."""

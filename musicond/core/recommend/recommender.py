@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 import numpy as np
 
+from musicond.core.commands import Rate
 from musicond.core.models import Emotion, Mood, Policy, Verdict
-from musicond.core.outcome import Recommendation
+from musicond.core.outcome import Recommendation, RecommendationContext
+from musicond.core.ports import Catalogue
 from musicond.core.recommend.explanation import explain, to_text
-from musicond.core.recommend.policies import PlanPart, PolicyPlanner
-from musicond.core.recommend.sampler import EMPTY, ThompsonSampler, calmer, shortlist, union
+from musicond.core.recommend.policies import Plan, PlanPart, PolicyPlanner
+from musicond.core.recommend.sampler import EMPTY, Candidates, ThompsonSampler, calmer, shortlist, union
+from musicond.core.schedule import Hours
 from musicond.errors import CatalogueError, CommandError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime
-
-    from musicond.core.commands import Rate
-    from musicond.core.outcome import RecommendationContext
-    from musicond.core.ports import Catalogue
-    from musicond.core.recommend.policies import Plan
-    from musicond.core.recommend.sampler import Candidates
-    from musicond.core.schedule import Hours
 
 COUNT = 5
 

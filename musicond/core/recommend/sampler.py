@@ -10,17 +10,16 @@ that each remains possible; a track is not offered again within the window, so t
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from musicond.core.recommend.affect import Affect
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from numpy.typing import NDArray
-
-    from musicond.core.recommend.affect import Affect
 
 PRIOR = 2
 """Both parameters of the distribution without feedback; `_sample` relies on the value 2."""
