@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 
-from musicond.core.commands import Command, ConfigUpdate
+from musicond.core.commands import OVERTAKING, Command, ConfigUpdate
 from musicond.core.outcome import Outcome
 from musicond.core.ports import FrameSource, TurnHandler
 from musicond.errors import CatalogueError, CommandError, SourceLost
@@ -71,6 +71,17 @@ class WatchLoop:
         """End after the turn in progress."""
         self._stop.set()
         self._inbox.wake()
+
+    def take_waiting(self) -> None:
+        """Carry out the urgent commands that still wait at the end, when no turn comes for them any more."""
+        for command, future in self._inbox.drain():
+            if isinstance(command, OVERTAKING):
+                try:
+                    stored = self._controller.handle(command)
+                except (CatalogueError, CommandError) as exc:
+                    settle(future, exc)
+                else:
+                    settle(future) if stored is None else stored.add_done_callback(partial(_settle_with, future))
 
     def turn(self) -> None:
         """Run one turn: commands, then a frame, an attempt to open the source, or a wait."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from musicond.core.commands import Pause, Resume, SetPrivacy
+from musicond.core.commands import Pause, Play, Resume, SetPrivacy
 from musicond.core.models import Faces, Frame, Mood, Watching
 from musicond.core.outcome import Outcome
 from musicond.errors import SourceLost
@@ -274,3 +274,14 @@ def test_a_command_is_answered_when_its_storing_has_ended() -> None:
         assert not answer.done()
         stored.set_result(None)
         answer.result(5)
+
+
+def test_privacy_that_waits_at_the_end_is_carried_out_and_a_play_is_not() -> None:
+    rig = Rig()
+    rig.inbox = Inbox()
+    played, private = rig.inbox.put(Play()), rig.inbox.put(SetPrivacy(on=True))
+    rig.loop = rig.loop_with(rig.camera)
+    rig.loop.take_waiting()
+    assert rig.controller.private
+    assert private.done()
+    assert not played.done()

@@ -78,7 +78,7 @@ def build(config: Config, read_again: Callable[[], Config], examine: Callable[[]
     with state_lock(folder), SqliteCatalogue.open(folder / FILE_NAME, submit=writer.submit) as catalogue:
         with suppress(CatalogueError):  # the pipeline reports it when it needs the tracks
             catalogue.preload()
-        inbox = Inbox[Command | ConfigUpdate](lambda command: isinstance(command, OVERTAKING))
+        inbox = Inbox[Command | ConfigUpdate](lambda command: isinstance(command, (*OVERTAKING, ConfigUpdate)))
         notifier, settings_file = Notifier(), JsonFile(folder / "settings.json")
         pipeline = build_pipeline(config, *build_vision(config), catalogue, seed=secrets.randbits(32))
         pipeline.settings = load_settings(settings_file)

@@ -107,7 +107,10 @@ class SqliteCatalogue:
     def tracks(self, keys: Sequence[int]) -> Sequence[Track]:
         """Return tracks by their numbers, in the same order; raise CatalogueError."""
         query = "SELECT track_id, title, artist, link, coalesce(album, '') FROM tracks WHERE track = ?"
-        return tuple(Track(*self._query(query, key)[0]) for key in keys)
+        rows = [row for key in keys for row in self._query(query, key)]
+        if len(rows) < len(keys):
+            raise CatalogueError(self._replaced)  # a refresh has removed one of them a moment ago
+        return tuple(Track(*row) for row in rows)
 
     def playlist(self, tracks: Sequence[Track]) -> str | None:
         """Return the URI of a playlist that holds all these tracks, or None; raise CatalogueError."""

@@ -82,10 +82,10 @@ def _rebuild(path: Path, error: DamagedError, name: str) -> sqlite3.Connection:
             songs = [_recover(connection, source, name) for source in sources][-1]
             connection.execute("PRAGMA journal_mode = DELETE")  # the file is complete without a -wal
         keep_unreadable_backup(backup, name)
+        copy.hardlink_to(path)
         for suffix in SIDECARS[1:]:
             with contextlib.suppress(FileNotFoundError):
                 path.with_name(path.name + suffix).replace(copy.with_name(copy.name + suffix))
-        copy.hardlink_to(path)
         new.replace(path)
     log.warning(
         "%s; it was kept as %s, and a new one made from %s with the feedback on %d songs; for the rest: "

@@ -21,7 +21,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from musicond.core.commands import Command
+from musicond.core.commands import OVERTAKING, Command
 from musicond.errors import CatalogueError, CommandError, error_text
 from musicond.mqtt.entities import EntityDescription
 from musicond.runtime.inbox import InboxFull
@@ -36,6 +36,8 @@ MAX_BYTES = 1024
 """Longest payload."""
 CERTAIN_S = 60.0
 """In this time a ping was answered on the same connection; TCP keeps the order, so all before it has arrived."""
+OVERTAKE_S = 0.2
+"""After this time an urgent command no longer waits for the one before it, which may wait for the disk."""
 NOT_STORED = (OSError, CatalogueError, InboxFull)
 """Errors after which a feedback is on no disk."""
 QUOTED = re.compile(r"""(?<!\w)(['"]).*\1""")
@@ -66,7 +68,7 @@ class CommandReceiver:
         self._entities, self._submit, self._acknowledge, self._wake = entities, submit, acknowledge, wake
         self._waiting_settings: dict[str, Command] = {}
         """The newest command of each topic that was not submitted yet."""
-        self._submitted_settings: dict[str, Future[None]] = {}
+        self._submitted_settings: dict[str, tuple[Future[None], float]] = {}
         self._waiting_feedback: deque[_Feedback] = deque()
         """Not submitted yet, oldest first."""
         self._submitted_feedback: list[tuple[_Feedback, Future[None]]] = []
@@ -116,21 +118,26 @@ class CommandReceiver:
                 self._seen.pop(feedback.mid, None)  # the broker sends it again on the next connection
             else:
                 self._acknowledge(feedback.mid)
-        for topic in [topic for topic, future in self._submitted_settings.items() if future.done()]:
-            self._log_failure(self._submitted_settings.pop(topic), topic)
+        for topic in [topic for topic, (future, _) in self._submitted_settings.items() if future.done()]:
+            self._log_failure(self._submitted_settings.pop(topic)[0], topic)
         while self._waiting_feedback and (accepted := self._try_submit(self._waiting_feedback[0].command)):
             self._submitted_feedback.append((self._waiting_feedback.popleft(), accepted))
-        for topic in [topic for topic in self._waiting_settings if topic not in self._submitted_settings]:
+        for topic in [topic for topic in self._waiting_settings if self._may_submit(topic, now)]:
             accepted = self._try_submit(self._waiting_settings[topic])
-            if accepted is None:
-                break
-            del self._waiting_settings[topic]
-            self._submitted_settings[topic] = accepted
+            if accepted is not None:
+                del self._waiting_settings[topic]
+                self._submitted_settings[topic] = accepted, now
+
+    def _may_submit(self, topic: str, now: float) -> bool:
+        """Return whether no other command of the topic is under way; an urgent one does not wait for the disk."""
+        submitted = self._submitted_settings.get(topic)
+        urgent = isinstance(self._waiting_settings[topic], OVERTAKING)
+        return submitted is None or (urgent and now - submitted[1] >= OVERTAKE_S)
 
     @property
     def busy(self) -> bool:
-        """Whether a command waits for room in the inbox."""
-        return bool(self._waiting_feedback or self._waiting_settings.keys() - self._submitted_settings.keys())
+        """Whether a command waits to be submitted."""
+        return bool(self._waiting_feedback or self._waiting_settings)
 
     def _unfinished_feedback(self) -> list[_Feedback]:
         return [*self._waiting_feedback, *(feedback for feedback, _ in self._submitted_feedback)]

@@ -32,6 +32,8 @@ MAX_RETRY_S = 5.0
 SLOW_S = 2.0
 """Settings that wait longer than this are reported as not saved."""
 JOIN_S = 2.0
+SETTINGS_JOIN_S = 8.0
+"""So long a stop waits for a slow disk to take the newest settings; systemd allows 15 s."""
 
 
 @dataclass(eq=False)
@@ -71,12 +73,14 @@ class StorageWriter:
         self._thread.start()
 
     def stop(self) -> None:
-        """Try once more to write all that waits, within JOIN_S; may be called twice."""
+        """Try once more to write all that waits; may be called twice."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
         if self._thread is not None:
             self._thread.join(JOIN_S)
+            if not self.saved:
+                self._thread.join(SETTINGS_JOIN_S)
 
     def is_alive(self) -> bool:
         """Return whether the thread runs; true before its start."""
@@ -141,13 +145,14 @@ class StorageWriter:
         """Store the settings if it is time, then one of the other writes; with `last`, all that waits."""
         with self._writing:
             if self._settings is not None and (last or time.monotonic() >= self._retry_at):
-                self._store_settings(self._settings)
+                self._store_settings()
             while self._waiting and (self._write_next(last=last) and last):
                 pass
 
-    def _store_settings(self, newest: _Write) -> None:
+    def _store_settings(self) -> None:
         with self._changed:
-            unanswered, self._unanswered = self._unanswered, []
+            newest, unanswered, self._unanswered = self._settings, self._unanswered, []
+        assert newest is not None, "only the holder of _writing removes it"
         self._error = _attempt(newest.run)
         with self._changed:
             if self._error is None:

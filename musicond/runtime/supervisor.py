@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from types import FrameType
 from typing import Protocol
 
@@ -110,6 +109,9 @@ class Loop(Protocol):
     def stop(self) -> None:
         """End after the turn in progress."""
 
+    def take_waiting(self) -> None:
+        """Carry out the urgent commands that still wait."""
+
 
 class Supervisor:
     """Runs one loop and its services until SIGTERM or SIGINT; at SIGHUP calls `reload`."""
@@ -147,8 +149,12 @@ class Supervisor:
             self._notifier.stopping()
             self._loop.stop()
             for service in reversed(started):
-                with suppress(OSError):  # the others are stopped too
+                if service is started[0]:  # the storage: what a person has switched goes there first
+                    self._loop.take_waiting()
+                try:
                     service.stop()
+                except Exception:  # the others are stopped too
+                    log.exception("%s can't be stopped", service.name)
         if self._thread.is_alive():
             self._thread.join(max(MIN_JOIN_S, ended + END_S - time.monotonic()))
         if self._thread.is_alive():

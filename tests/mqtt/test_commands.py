@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 from paho.mqtt.client import MQTTMessage
 
-from musicond.core.commands import SetSensitivity
+from musicond.core.commands import SetPolicy, SetPrivacy, SetSensitivity
 from musicond.core.models import Emotion, Mood, Watching
-from musicond.mqtt.commands import CommandReceiver
+from musicond.mqtt.commands import OVERTAKE_S, CommandReceiver
 from musicond.mqtt.entities import ENTITIES
+from musicond.runtime.inbox import InboxFull
 from tests.mqtt.device import Device
 
 if TYPE_CHECKING:
@@ -261,3 +262,32 @@ def test_a_setting_that_cannot_be_stored_takes_effect_with_a_warning(
     listener.send("musicond/den/privacy/set", "on")
     assert listener.wait_for("musicond/den/privacy/state", "on")
     assert device.wait_until(lambda _: any("could not be stored" in line for line in ignored(caplog)))
+
+
+def test_privacy_waits_neither_for_the_storing_of_the_one_before_nor_for_other_commands() -> None:
+    submitted: list[Command] = []
+
+    def submit(command: Command) -> Future[None]:
+        future: Future[None] = Future()
+        if isinstance(command, SetPolicy):
+            future.set_exception(InboxFull("full"))
+        else:
+            submitted.append(command)
+        return future
+
+    entities = {topic: entity for entity in ENTITIES for topic in entity.command_topics}
+    commands = CommandReceiver(entities, submit, lambda _: None, lambda: None)
+
+    def send(topic: str, payload: bytes, now: float) -> None:
+        message = MQTTMessage()
+        message.payload = payload
+        commands.on_message(topic, message, now)
+
+    commands.on_connect(0, resumed=False)
+    send("policy/set", b"lift", 1)
+    send("privacy/set", b"off", 1)
+    send("privacy/set", b"on", 1.1)
+    assert submitted == [SetPrivacy(on=False)]
+    assert commands.busy
+    commands.process(1.1 + OVERTAKE_S)
+    assert submitted == [SetPrivacy(on=False), SetPrivacy(on=True)]

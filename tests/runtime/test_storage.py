@@ -136,3 +136,20 @@ def test_what_waits_at_the_end_is_tried_once_more() -> None:
     assert sorted(map(str, disk.written)) == ["like", "like", "like", "private"]
     writer.save_settings(lambda: disk.write("late")).result(0)
     assert disk.written[-1] == "late"
+
+
+def test_settings_are_answered_only_by_a_store_of_these_or_newer_ones() -> None:
+    written: list[int] = []
+    answers: list[tuple[int, int]] = []
+
+    def save(number: int) -> None:
+        future = writer.save_settings(lambda: written.append(number))
+        future.add_done_callback(lambda _: answers.append((number, written[-1])))
+        if number == 299:
+            future.result(5)
+
+    with running() as writer:
+        for number in range(300):
+            save(number)
+    assert len(answers) == 300
+    assert all(stored >= number for number, stored in answers)

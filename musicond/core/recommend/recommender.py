@@ -102,7 +102,10 @@ class Recommender:
         self._catalogue.rate(moods, key, rate.verdict)
         if rate.verdict is Verdict.LIKE or current is None or not _contains(current, track_id):
             return None
-        return self._replace_track(current, track_id, wall_time)
+        try:
+            return self._replace_track(current, track_id, wall_time)
+        except CatalogueError:  # the feedback is stored all the same
+            return None
 
     def _policy(self, context: RecommendationContext) -> Policy:
         return context.policy or self.config.by_mood.get(context.emotion, self.config.policy)
