@@ -21,15 +21,16 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 
-from musicond.config.schema import Mqtt
 from musicond.core.models import EMOTIONS
 from musicond.errors import CatalogueError, ControlError, MusicondError, NotRunning
 from musicond.runtime.clock import kernel_synchronised
 from musicond.runtime.health import THROTTLED, temperature_c, throttled
 from musicond.web.client import ControlClient
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the doctor runs without pydantic
     from pydantic import SecretStr
+
+    from musicond.config.schema import Mqtt
 
 PI_CAMERA = "sudo apt install --no-install-recommends python3-picamera2; in a venv, make it with --system-site-packages"
 

@@ -67,13 +67,15 @@ def test_the_same_bytes_twice_and_the_same_moods_without_tracking(shared: Path) 
     once, again = replay(shared), replay(shared)
     assert once[:-1] == again[:-1]
 
-    def moods(lines: list[str]) -> list[tuple[str, str]]:
+    def moods(lines: list[str], least: float = 0.0) -> list[tuple[str, str]]:
         changes = [change for line in lines if (change := json.loads(line))["type"] == "mood"]
-        clear = [change for change in changes if change["confidence"] >= CLEAR and change["clip"] != "d18.mp4"]
+        clear = [change for change in changes if change["confidence"] >= least and change["clip"] != "d18.mp4"]
         return [(change["clip"], change["after"]) for change in clear]
 
-    assert len(moods(once)) >= 8
-    assert moods(once) == moods(replay(shared, "--no-tracking"))
+    without = replay(shared, "--no-tracking")
+    assert len(moods(once, CLEAR)) >= 8
+    assert [mood for mood in moods(once, CLEAR) if mood not in moods(without)] == []
+    assert [mood for mood in moods(without, CLEAR) if mood not in moods(once)] == []
 
 
 def test_the_stated_processor_time_is_what_the_system_counts(shared: Path) -> None:
