@@ -82,4 +82,5 @@ def test_privacy_closes_the_camera_and_each_like_is_stored_once(tmp_path: Path, 
         daemon.process.kill()
     with Daemon(tmp_path, "--source", "demo") as daemon:
         daemon.ready()
-        assert daemon.state()["controls"]["private"]
+        first = daemon.wait_state(lambda state: not str(state["notice"]).startswith("Starting"))
+        assert first["controls"]["private"]
