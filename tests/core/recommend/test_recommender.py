@@ -34,6 +34,7 @@ class MemoryCatalogue:
         self.statistics: dict[Emotion, dict[int, TrackStats]] = {emotion: {} for emotion in EMOTIONS}
         self.offers: list[tuple[Emotion, list[int], int]] = []
         self.error = ""
+        self.tracks_error = ""
 
     def candidates(self, emotion: Emotion) -> Candidates:
         if self.error:
@@ -47,6 +48,8 @@ class MemoryCatalogue:
         return self.statistics[mood]
 
     def tracks(self, keys: Sequence[int]) -> list[Track]:
+        if self.tracks_error:
+            raise CatalogueError(self.tracks_error)
         return [Track(f"t:{key}", f"Title {key}", f"Artist {key}", f"https://example.org/{key}") for key in keys]
 
     def playlist(self, tracks: Sequence[Track]) -> str | None:
@@ -379,3 +382,13 @@ def test_a_verdict_that_cannot_be_stored_changes_nothing() -> None:
     with pytest.raises(CatalogueError, match="disk full"):
         recommender.rate(Rate(Verdict.SKIP), shown, NOON)
     assert not catalogue.feedback()
+
+
+def test_feedback_counts_although_no_other_song_can_be_read() -> None:
+    catalogue = MemoryCatalogue()
+    recommender = Recommender(catalogue, 1)
+    shown = recommender.recommend(context(Emotion.SAD, 1000))
+    assert shown is not None
+    catalogue.tracks_error = "the file was replaced meanwhile"
+    assert recommender.rate(Rate(Verdict.DISLIKE), shown, NOON) is None
+    assert sum(stats.dislikes for stats in catalogue.statistics[Emotion.SAD].values()) == 1
