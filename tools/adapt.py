@@ -91,9 +91,7 @@ def learnt_of(fer: Split, chips: Chips, args: argparse.Namespace) -> dict[str, N
         with np.load(args.opinions) as found:
             opinions = softened(found["photos"], 1.0)
         if len(opinions) != len(labels):
-            msg = (
-                f"{args.opinions}: opinions of {len(opinions)} photographs, {len(labels)} are trained on; make it anew"
-            )
+            msg = f"{args.opinions}: opinions of {len(opinions)} photographs, not {len(labels)}; run tools/crossfit.py"
             raise DataError(msg)
         labels = (1 - args.blend) * labels + args.blend * opinions
     return {

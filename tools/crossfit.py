@@ -143,7 +143,7 @@ def main() -> int:
     parser.add_argument("--decay", type=float, default=0.05, help="weight decay")
     parser.add_argument("--strength", type=float, default=0.65, help="scales jitter, light, glasses and noise")
     parser.add_argument("--mixup", type=float, default=0.2)
-    parser.add_argument("--hold-out", type=int, default=1000, help="as tools/adapt.py is told")
+    parser.add_argument("--hold-out", type=int, default=1000, help="as given to tools/adapt.py")
     parser.add_argument("--hold-people", type=float, default=0.08, help="likewise")
     parser.add_argument("--threads", type=int, default=0, help="of torch; 0: one for each core")
     parser.add_argument("--seed", type=int, default=1)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-r"""Average students that went on from the same weights, and fit the last layer anew to FER2013 and photographs.
+r"""Average students that went on from the same weights, and refit the last layer to FER2013 and photographs.
 
     P=.train-env/bin/python
     $P tools/refit.py models/fer_student.npz build/a/student.npz build/b/student.npz --shares 0.8 0.1 0.1 \

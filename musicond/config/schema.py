@@ -60,7 +60,7 @@ def in_order(section: S, low: str, high: str, *, strict: bool = False) -> S:
 
 def resolve(path: str, info: ValidationInfo) -> str:
     """Resolve a relative path from the file's folder, the context of the validation, and ~ to the home directory."""
-    # os.path.expanduser keeps what it can't expand; pathlib's raises.
+    # os.path.expanduser keeps an unknown user's path; pathlib's raises.
     return str(info.context / os.path.expanduser(path)) if path and info.context else path  # noqa: PTH111 - see above
 
 

@@ -174,7 +174,7 @@ class Player:
         if self._backoff.trouble is None:
             log.error("playback failed", exc_info=exc)
         self._fader.cancel()
-        self._backoff.failed(PlaybackError(f"an error of musicond ({error_text(exc)}); tried again by itself"))
+        self._backoff.failed(PlaybackError(f"an error of musicond ({error_text(exc)}); it is retried"))
         self._playback = replace(self._playback, state=PlayState.UNAVAILABLE, trouble=self._backoff.trouble)
 
     def _turn(self) -> None:

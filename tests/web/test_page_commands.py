@@ -94,7 +94,7 @@ def test_a_verdict_is_seen_and_stays(server: Server, page: Any) -> None:
     assert (page.get_attribute(like, "aria-pressed"), page.get_attribute(dislike, "aria-pressed")) == ("true", "false")
     server.output.accept(replace(HAPPY, seq=2, playback=PLAYING))
     page.wait_for_selector("[aria-label='Play Sunny Side']")
-    assert page.get_attribute(like, "aria-pressed") == "true", "also where the list is draw anew"
+    assert page.get_attribute(like, "aria-pressed") == "true", "also after the list is drawn again"
     click(server, page, dislike)
     page.wait_for_selector("#announce.toast:text-is('Not liked: Sunny Side')")
     assert (page.get_attribute(like, "aria-pressed"), page.get_attribute(dislike, "aria-pressed")) == ("false", "true")
