@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Timer
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from musicond.config.schema import ANY_DEVICE, Config
 from musicond.core.models import Emotion
@@ -21,9 +21,11 @@ from musicond.runtime.clock import kernel_synchronised
 from musicond.runtime.json_file import JsonFile
 from musicond.runtime.supervisor import Service
 from musicond.runtime.worker import Worker
-from musicond.spotify.auth import SpotifyAuth
-from musicond.spotify.sign_in import SignIn
 from musicond.web.api import ActionEndpoint
+
+if TYPE_CHECKING:  # not imported where Spotify is not configured
+    from musicond.spotify.auth import SpotifyAuth
+    from musicond.spotify.sign_in import SignIn
 
 PATIENCE_S = 3.0
 """How long the page waits for an answer of Spotify."""
