@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from musicond.core.commands import Command, ConfigUpdate, PlayerCommand
 from musicond.core.models import Emotion, EmotionEstimate, Faces, Frame, PlayerStatus, Song, Track, Verdict
 from musicond.core.outcome import Account, Outcome, Playback
-from musicond.core.recommend.sampler import Candidates, TrackStats
+
+if TYPE_CHECKING:  # it loads numpy, which short commands do without
+    from musicond.core.recommend.sampler import Candidates, TrackStats
 
 
 class FrameSource(Protocol):
