@@ -13,8 +13,10 @@ from typing import Any
 
 from musicond.core.models import Mood, Watching
 from musicond.core.outcome import Outcome
+from musicond.core.ports import Output
 from musicond.errors import ListError, bounded_number
 from musicond.runtime.json_file import JsonFile
+from musicond.runtime.warn_once import WarnOnce
 
 log = logging.getLogger(__name__)
 
@@ -104,8 +106,8 @@ def _minutes(value: object) -> float:
     return minutes
 
 
-class HistoryOutput:
-    """Counts the minutes; implements core.ports.Output. `tick`, `flush` and `discard` are for the thread `jobs`."""
+class HistoryOutput(Output):
+    """Counts the minutes. `tick`, `flush` and `discard` are for the thread `jobs`."""
 
     name = "history"
 
@@ -115,14 +117,8 @@ class HistoryOutput:
         self._counted: deque[tuple[tuple[str, str], float]] = deque()
         """Day and mood, minutes; from the watch loop to `flush`."""
         self._flushed_at = time.monotonic()
+        self._warnings = WarnOnce(log)
         self._trouble: str | None = None
-
-    def start(self) -> None:
-        """Do nothing."""
-
-    def is_alive(self) -> bool:
-        """Return True: it has no thread."""
-        return True
 
     def accept(self, outcome: Outcome) -> None:
         """Count the time since the last outcome for its mood."""
@@ -152,10 +148,10 @@ class HistoryOutput:
             oldest = newest - timedelta(days=self._keep_days - 1) if self._may_delete() else date.min
             self._book.add(minutes, oldest)
             self._trouble = None
+            self._warnings.clear()
         except OSError as exc:
             self._counted.extend(minutes.items())
-            if self._trouble is None:
-                log.warning("the history can't be stored (%s); make room on the disk", exc.strerror)
+            self._warnings.warn("the history can't be stored (%s); make room on the disk", exc.strerror)
             self._trouble = str(exc.strerror)
 
     def discard(self) -> None:

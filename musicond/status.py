@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from musicond.core.models import Watching
 from musicond.core.outcome import Outcome
+from musicond.core.ports import Output
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +20,7 @@ TEXTS = {
 }
 
 
-class StatusOutput:
+class StatusOutput(Output):
     """Logs one line when `watching` or the notice changes; moods only at DEBUG."""
 
     name = "status"
@@ -28,13 +29,6 @@ class StatusOutput:
         self._set_status = set_status
         self._watching: Watching | None = None
         self._notice: str | None = None
-
-    def start(self) -> None:
-        """Do nothing."""
-
-    def is_alive(self) -> bool:
-        """Return True: it has no thread."""
-        return True
 
     def accept(self, outcome: Outcome) -> None:
         """Log the changes since the last outcome."""
@@ -56,6 +50,3 @@ class StatusOutput:
     def status(self) -> str:
         """Return the last status line."""
         return TEXTS[self._watching] if self._watching else "starting"
-
-    def stop(self) -> None:
-        """Do nothing."""

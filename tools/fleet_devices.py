@@ -85,7 +85,7 @@ def ordinary_hour(seed: int = 1, rate: float = 8.0, *, music: bool = False) -> C
 
     With `music` a player is configured, with autoplay on.
     """
-    with SqliteCatalogue.open(MEMORY) as catalogue:
+    with SqliteCatalogue(MEMORY) as catalogue:
         return _count(*build_core(seed, catalogue), rate, music=music)
 
 
@@ -112,7 +112,7 @@ class Device:
 
     def __init__(self, number: int, port: int) -> None:
         self.node = f"fleet-{number:05}"
-        self.catalogue = SqliteCatalogue.open(MEMORY)
+        self.catalogue = SqliteCatalogue(MEMORY)
         self.face, self._pipeline = build_core(number, self.catalogue)
         self._rng = random.Random(number)
         self._change_at = 0.0

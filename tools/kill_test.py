@@ -106,7 +106,7 @@ class Round:
     @property
     def songs(self) -> list[str]:
         """The songs to like: of the starter, as no refresh removes them."""
-        with CatalogueEditor.open(self.folder / "state" / FILE_NAME, read_only=True) as lists:
+        with CatalogueEditor(self.folder / "state" / FILE_NAME, read_only=True) as lists:
             return [entry.track_id for entry in lists.entries() if entry.origin == "starter"][:: 175 // SONGS]
 
 

@@ -45,19 +45,19 @@ def fill(path: Path, songs: int) -> None:
         )
         for n in range(songs)
     )
-    with CatalogueEditor.open(path) as lists:
+    with CatalogueEditor(path) as lists:
         lists.add(songs_of_list)
 
 
 def choices(path: Path, policy: Policy) -> tuple[float, float]:
     """Return processor milliseconds of the first recommendation, which reads the list, and the median of the others."""
-    with SqliteCatalogue.open(path) as catalogue:
+    with SqliteCatalogue(path) as catalogue:
         recommender = Recommender(catalogue, 1, RecommenderConfig(policy=policy, cool_down_s=0))
         for key in catalogue.candidates(Emotion.SAD).keys[:RATED].tolist():
             catalogue.mark_offered(Emotion.SAD, [key], 1)
         catalogue.rate([Emotion.SAD], int(catalogue.candidates(Emotion.SAD).keys[0]), Verdict.LIKE)
     costs: list[float] = []
-    with SqliteCatalogue.open(path) as catalogue:
+    with SqliteCatalogue(path) as catalogue:
         recommender = Recommender(catalogue, 1, RecommenderConfig(policy=policy, cool_down_s=0))
         for number in range(CHOICES):
             started = time.process_time()

@@ -66,7 +66,7 @@ def measure(seconds: float, rounds: int) -> dict[str, float]:
     """Return the median milliseconds of a step in quiet and in busy phases, their ratio, and MiB before and after."""
     quiet: list[float] = []
     busy: list[float] = []
-    with tempfile.TemporaryDirectory() as folder, SqliteCatalogue.open(MEMORY) as catalogue:
+    with tempfile.TemporaryDirectory() as folder, SqliteCatalogue(MEMORY) as catalogue:
         pipeline = build_pipeline(Config(), *build_vision(Config()), catalogue, seed=1)
         page = WebOutput("127.0.0.1:0", Path(folder) / "control.sock", None, lambda _: Future(), dict)
         page.start()

@@ -234,12 +234,12 @@ class Household:
     def __init__(self, path: Path, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
         self.clock = 0.0
-        self.catalogue = SqliteCatalogue.open(path, clock=lambda: self.clock)
+        self.catalogue = SqliteCatalogue(path, clock=lambda: self.clock)
         self.recommender = Recommender(self.catalogue, seed, RecommenderConfig(quiet_hours=QUIET))
         music = Config().music
         store = JsonFile(path.with_name("refresh.json"))
         self.maintenance = LibraryMaintenance(path, music.wanted, music.schedule, store, now=self.wall)
-        with CatalogueEditor.open(path) as lists:
+        with CatalogueEditor(path) as lists:
             self.entries = {entry.track_id: entry for entry in lists.entries()}
         self.taste = dict(zip(self.entries, self.rng.random(len(self.entries)).tolist(), strict=True))
         self.month = Month()
@@ -386,7 +386,7 @@ def lifted(offer: Offer, home: Household) -> float:
 
 def shares(said: dict[int, tuple[Verdict, int]], rounds: int, seed: int) -> list[float]:
     """Return the share of each of the 25 happy songs among those offered, after verdicts by row."""
-    catalogue = SqliteCatalogue.open(MEMORY)
+    catalogue = SqliteCatalogue(MEMORY)
     keys = [int(key) for key in catalogue.candidates(Emotion.HAPPY).keys]
     for row, (verdict, count) in said.items():
         for _ in range(count):

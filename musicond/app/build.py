@@ -75,7 +75,7 @@ def build(config: Config, read_again: Callable[[], Config], examine: Callable[[]
     """
     folder = state_dir(config)
     writer, clock = StorageWriter(), ClockGuard()
-    with state_lock(folder), SqliteCatalogue.open(folder / FILE_NAME, submit=writer.submit) as catalogue:
+    with state_lock(folder), SqliteCatalogue(folder / FILE_NAME, submit=writer.submit) as catalogue:
         with suppress(CatalogueError):  # the pipeline reports it when it needs the tracks
             catalogue.preload()
         inbox = Inbox[Command | ConfigUpdate](lambda command: isinstance(command, (*OVERTAKING, ConfigUpdate)))

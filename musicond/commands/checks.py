@@ -204,7 +204,7 @@ def check_catalogue(path: Path) -> Result:
         from musicond.library.catalogue import SqliteCatalogue
 
         exists = path.exists()
-        with SqliteCatalogue.open(path if exists else ":memory:", read_only=exists) as catalogue:
+        with SqliteCatalogue(path if exists else ":memory:", read_only=exists) as catalogue:
             counts = {str(emotion): len(catalogue.candidates(emotion)) for emotion in EMOTIONS}
     except PermissionError:
         return "warning", f"{path}: not for this user to read", "put sudo before the command"

@@ -112,7 +112,7 @@ def fresh_pipeline(config: Config, costs: Costs, *, tracking: bool = True, gate:
     """Yield a new pipeline with the starter catalogue in memory; raise ModelError."""
     with costs.timed("start"):
         vision = TimedVision(*build_vision(config, tracking=tracking, gate=gate), costs)
-        catalogue = SqliteCatalogue.open(MEMORY)
+        catalogue = SqliteCatalogue(MEMORY)
         pipeline = build_pipeline(config, vision, vision, catalogue, seed=SEED)
     with catalogue:
         yield pipeline

@@ -168,7 +168,10 @@ class FramePreview(Protocol):
 
 
 class Output(Protocol):
-    """A consumer of outcomes. One that waits for a network does so in a thread of its own."""
+    """A consumer of outcomes. One that waits for a network does so in a thread of its own.
+
+    One without a thread inherits this class, for `start`, `is_alive` and `stop`.
+    """
 
     @property
     def name(self) -> str:
@@ -176,15 +179,18 @@ class Output(Protocol):
 
     def start(self) -> None:
         """Start; raise OutputError if the configuration can never work."""
+        return
 
     def accept(self, outcome: Outcome) -> None:
         """Accept an outcome in the thread of the watch loop. Waits for no network and never raises."""
 
     def is_alive(self) -> bool:
         """Return whether its thread runs as it should; True without a thread."""
+        return True
 
     def status(self) -> str:
         """Return one plain line, such as "connected to mqtt.local:1883"."""
 
     def stop(self) -> None:
         """Stop within a second. May be called twice, and without a start."""
+        return

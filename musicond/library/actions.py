@@ -21,7 +21,7 @@ def run(path: Path | str, action: str, arguments: Mapping[str, Any]) -> JsonObje
     """Run one of ACTIONS on the catalogue at `path`; raise ListError for wrong arguments, CatalogueError."""
     if action not in ACTIONS:
         raise ListError(f"there is no action {action!r}; give one of {', '.join(ACTIONS)}")
-    with CatalogueEditor.open(path, read_only=action in READ_ACTIONS and path != MEMORY) as editor:
+    with CatalogueEditor(path, read_only=action in READ_ACTIONS and path != MEMORY) as editor:
         return ACTIONS[action](editor, arguments)
 
 

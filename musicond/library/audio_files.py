@@ -16,7 +16,8 @@ from urllib.parse import unquote, urlsplit
 import mutagen
 
 from musicond.core.models import Song
-from musicond.errors import ListError, clean_text
+from musicond.errors import ListError, bounded_number, clean_text
+from musicond.library.database import transaction
 from musicond.library.table_files import SPOTIFY_PAGE, read_list_file
 
 AUDIO = frozenset(
@@ -31,6 +32,8 @@ TAG_NAMES = {
     "bpm": ("bpm", "TBPM", "WM/BeatsPerMinute"),
 }
 """mutagen's easy names, those of ID3 in WAV and AIFF, and those of WMA."""
+TEMPO = (1, 1000)
+"""Beats per minute."""
 YEAR = re.compile(r"\d{4}")
 UNKNOWN = "unknown artist"
 
@@ -59,9 +62,8 @@ class TagCache:
     def flush(self) -> None:
         """Store the batch; raise sqlite3.Error."""
         if self._unsaved:
-            self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.executemany("INSERT OR REPLACE INTO scanned VALUES (?, ?, ?, ?)", self._unsaved)
-            self._connection.execute("COMMIT")
+            with transaction(self._connection):
+                self._connection.executemany("INSERT OR REPLACE INTO scanned VALUES (?, ?, ?, ?)", self._unsaved)
             self._unsaved.clear()
 
 
@@ -145,7 +147,7 @@ def song_of(path: Path, tag_cache: TagCache | None, extinf: str = "") -> Song:
         year=int(year[0]) if year else None,
         genre=tags.get("genre") or None,
         album=tags.get("album") or None,
-        tempo=_parse_tempo(tags.get("bpm", "")),
+        tempo=bounded_number(tags.get("bpm"), *TEMPO),
         source=clean_text(path.parent),
     )
 
@@ -199,11 +201,3 @@ def split_name(text: str) -> tuple[str, str]:
     """Return artist and title of "Artist - Title"."""
     artist, dash, title = text.partition(" - ")
     return (artist.strip() or UNKNOWN, title.strip() or text) if dash else (UNKNOWN, text.strip() or "untitled")
-
-
-def _parse_tempo(text: str) -> float | None:
-    try:
-        tempo = float(text)
-    except ValueError:
-        return None
-    return tempo if 1 <= tempo <= 1000 else None  # noqa: PLR2004 - beats per minute

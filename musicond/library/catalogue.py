@@ -17,12 +17,14 @@ import numpy as np
 
 from musicond.core.models import Emotion, Track, Verdict
 from musicond.core.outcome import Outcome
+from musicond.core.ports import Output
 from musicond.core.recommend.affect import track_affect
 from musicond.core.recommend.sampler import Candidates, TrackStats
 from musicond.errors import CatalogueError
 from musicond.library.database import BUSY_TIMEOUT_S, MEMORY, connect, sqlite_errors, transaction
 from musicond.library.recovery import open_catalogue
 from musicond.runtime.inbox import InboxFull
+from musicond.runtime.warn_once import WarnOnce
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +40,9 @@ VERDICTS = {Verdict.LIKE: "likes", Verdict.DISLIKE: "dislikes", Verdict.SKIP: "s
 class SqliteCatalogue:
     """Implements core.ports.Catalogue. For one thread at a time; each write has a connection of its own.
 
-    `submit` runs a function in the thread that writes; None: writes are done in the caller's thread. `clock` returns
-    seconds; it decides when plays are stored.
+    Its constructor opens the file at `path` or ":memory:", as `open_catalogue` does. `submit` runs a function
+    in the thread that writes; None: writes are done in the caller's thread. `clock` returns seconds; it decides when
+    plays are stored.
     """
 
     def __init__(
@@ -64,11 +67,6 @@ class SqliteCatalogue:
         self._file_id = _file_id(path)
         """Device and inode of the opened file."""
         self._closed = False
-
-    @classmethod
-    def open(cls, path: Path | str, **options: Any) -> Self:
-        """Open the file at `path` or ":memory:", as `open_catalogue` does; raise CatalogueError."""
-        return cls(path, **options)
 
     def __enter__(self) -> Self:
         return self
@@ -273,22 +271,16 @@ def _file_id(path: Path | str) -> tuple[int, int] | None:
     return stat.st_dev, stat.st_ino
 
 
-class CatalogueFlusher:
-    """An output that stores the catalogue's plays from time to time, in the watch thread; see core.ports.Output."""
+class CatalogueFlusher(Output):
+    """Stores the catalogue's plays from time to time, in the watch thread; the owner of the catalogue closes it."""
 
     name = "catalogue"
 
     def __init__(self, catalogue: SqliteCatalogue) -> None:
         self._catalogue = catalogue
         self._flush: Future[None] | None = None
+        self._warnings = WarnOnce(log)
         self._error: str | None = None
-
-    def start(self) -> None:
-        """Nothing to start."""
-
-    def is_alive(self) -> bool:
-        """Return True: it has no thread."""
-        return True
 
     def accept(self, outcome: Outcome) -> None:
         """Store plays that have waited long enough."""
@@ -299,15 +291,12 @@ class CatalogueFlusher:
                 flush, self._flush = self._flush, None
                 flush.result()
         except (CatalogueError, InboxFull) as exc:
-            if self._error is None:
-                log.warning("what was offered can't be stored: %s", exc)
+            self._warnings.warn("what was offered can't be stored: %s", exc)
             self._error = str(exc)
         else:
             self._error = None
+            self._warnings.clear()
 
     def status(self) -> str:
         """Return one plain line."""
         return self._error or "well"
-
-    def stop(self) -> None:
-        """Nothing to stop: the owner of the catalogue closes it."""

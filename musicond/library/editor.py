@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -61,15 +60,10 @@ ENTRY_FIELDS = (
 
 
 class CatalogueEditor:
-    """The lists of the catalogue, with a connection of their own; every method raises CatalogueError."""
+    """The lists of the catalogue at `path`, with a connection of their own; every method raises CatalogueError."""
 
-    def __init__(self, connection: sqlite3.Connection, name: str) -> None:
-        self.connection, self.name = connection, name
-
-    @classmethod
-    def open(cls, path: Path | str, *, read_only: bool = False) -> Self:
-        """Open the catalogue at `path`; see `open_catalogue`."""
-        return cls(open_catalogue(path, read_only=read_only), f"catalogue {path}")
+    def __init__(self, path: Path | str, *, read_only: bool = False) -> None:
+        self.connection, self.name = open_catalogue(path, read_only=read_only), f"catalogue {path}"
 
     def __enter__(self) -> Self:
         return self

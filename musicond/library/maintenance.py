@@ -170,7 +170,7 @@ class LibraryMaintenance:
                 made = target.stat().st_mtime
                 if 0 <= time.time() - made < BACKUP_AGE.total_seconds() or self._changed_at() <= made:
                     return
-            with CatalogueEditor.open(self._path) as editor, sqlite_errors(editor.name):
+            with CatalogueEditor(self._path) as editor, sqlite_errors(editor.name):
                 keep_unreadable_backup(target, editor.name)
                 back_up(editor.connection, target)
         except (CatalogueError, OSError) as exc:

@@ -104,7 +104,7 @@ class Refresh:
 
         Raises CatalogueError, and RefreshCancelledError as soon as `should_stop` returns True.
         """
-        with CatalogueEditor.open(path) as editor:
+        with CatalogueEditor(path) as editor:
             tag_cache = TagCache(editor.connection)
             self._restore(editor, first)
             for number, (emotion, name) in enumerate(self._lists[first:], start=first):

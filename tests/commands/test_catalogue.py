@@ -35,7 +35,7 @@ def test_without_a_file_the_starter_is_shown_and_nothing_is_made(
 def test_the_lists_of_a_running_daemon_are_shown_with_their_counts(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with SqliteCatalogue.open(folder / FILE_NAME) as daemon:
+    with SqliteCatalogue(folder / FILE_NAME) as daemon:
         song = int(daemon.candidates(Emotion.FEAR).keys[0])
         daemon.mark_offered(Emotion.FEAR, [song], 1)
         daemon.flush()

@@ -171,7 +171,7 @@ def test_a_running_daemon_is_asked_for_everything(tmp_path: Path) -> None:
         assert not any("Traceback" in line for line in daemon.lines)
         daemon.process.terminate()
         assert daemon.process.wait(20) == 0
-    with SqliteCatalogue.open(tmp_path / "state" / FILE_NAME, read_only=True) as catalogue:
+    with SqliteCatalogue(tmp_path / "state" / FILE_NAME, read_only=True) as catalogue:
         assert catalogue.key_of("x:1") is not None, "what was said of it is kept"
 
 

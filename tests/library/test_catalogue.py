@@ -34,7 +34,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def new_catalogue(path: Path) -> Path:
-    SqliteCatalogue.open(path).close()
+    SqliteCatalogue(path).close()
     return path
 
 
@@ -48,7 +48,7 @@ def edited(path: Path, *statements: str) -> Path:
 
 def refusal(path: Path, *, read_only: bool = False) -> str:
     with pytest.raises(CatalogueError) as caught:
-        SqliteCatalogue.open(path, read_only=read_only)
+        SqliteCatalogue(path, read_only=read_only)
     text = str(caught.value)
     assert "\n" not in text
     assert str(path) in text
@@ -60,7 +60,7 @@ def key(catalogue: SqliteCatalogue, emotion: Emotion, place: int = 0) -> int:
 
 
 def test_a_new_catalogue_holds_the_starter() -> None:
-    with SqliteCatalogue.open(MEMORY) as catalogue:
+    with SqliteCatalogue(MEMORY) as catalogue:
         port: Catalogue = catalogue
         for emotion in EMOTIONS:
             candidates = port.candidates(emotion)
@@ -83,11 +83,11 @@ def test_the_playlist_that_holds_all_songs_is_found_and_no_other(path: Path) -> 
         return [Track(song.track_id, song.title, song.artist, "") for song in songs(*titles)]
 
     def refreshed(*rounds: tuple[Emotion, str, str, str | None]) -> None:
-        with CatalogueEditor.open(path) as lists:
+        with CatalogueEditor(path) as lists:
             for emotion, origin, titles, uri in rounds:
                 lists.merge(emotion, origin, songs(*titles), uri)
 
-    with SqliteCatalogue.open(path) as catalogue:
+    with SqliteCatalogue(path) as catalogue:
         assert catalogue.playlist(()) is None
         first = catalogue.tracks(catalogue.candidates(Emotion.SAD).keys[:5].tolist())
         assert catalogue.playlist(first) is None, "the starter is none"
@@ -108,18 +108,18 @@ def test_the_playlist_that_holds_all_songs_is_found_and_no_other(path: Path) -> 
         assert catalogue.playlist(tracks(*"bc")) is None, "the playlist names c no longer"
         refreshed((Emotion.SAD, "spotify:Rain", "ab", None))
         assert catalogue.playlist(tracks(*"ab")) is None
-    with CatalogueEditor.open(path) as lists:
+    with CatalogueEditor(path) as lists:
         lists.drop_other_origins(Emotion.HAPPY, ())
         assert lists.connection.execute("SELECT * FROM playlists").fetchall() == []
 
 
 def test_counts_are_kept_and_no_times(path: Path) -> None:
-    with SqliteCatalogue.open(path) as catalogue:
+    with SqliteCatalogue(path) as catalogue:
         first, second = key(catalogue, Emotion.SAD), key(catalogue, Emotion.SAD, 1)
         catalogue.mark_offered(Emotion.SAD, [first, second], 1)
         catalogue.mark_offered(Emotion.SAD, [first], 2)
         assert catalogue.stats(Emotion.SAD)[first] == TrackStats(impressions=2, round=2)
-    with SqliteCatalogue.open(path) as catalogue:
+    with SqliteCatalogue(path) as catalogue:
         assert catalogue.stats(Emotion.SAD) == {
             first: TrackStats(impressions=2, round=2),
             second: TrackStats(impressions=1, round=1),
@@ -138,10 +138,10 @@ def test_what_was_offered_is_stored_in_batches_and_with_any_verdict(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stored() -> list[tuple[int, int]]:
-        with CatalogueEditor.open(path, read_only=True) as lists:
+        with CatalogueEditor(path, read_only=True) as lists:
             return lists.connection.execute("SELECT track, shown FROM plays").fetchall()
 
-    with SqliteCatalogue.open(path) as catalogue:
+    with SqliteCatalogue(path) as catalogue:
         flusher = CatalogueFlusher(catalogue)
         song = key(catalogue, Emotion.SAD)
         catalogue.mark_offered(Emotion.SAD, [song], 1)
@@ -162,7 +162,7 @@ def test_what_cannot_be_stored_is_told_once_and_waits(
 ) -> None:
     monkeypatch.setattr(module, "FLUSH_S", 0.0)
     monkeypatch.setattr(schema, "BUSY_TIMEOUT_S", 0.05)
-    with SqliteCatalogue.open(path) as catalogue:
+    with SqliteCatalogue(path) as catalogue:
         flusher = CatalogueFlusher(catalogue)
         song = key(catalogue, Emotion.SAD)
         other = sqlite3.connect(path, isolation_level=None)
@@ -176,27 +176,27 @@ def test_what_cannot_be_stored_is_told_once_and_waits(
         other.close()
         flusher.accept(HAPPY)
         assert flusher.status() == "well"
-    with SqliteCatalogue.open(path, read_only=True) as catalogue:
+    with SqliteCatalogue(path, read_only=True) as catalogue:
         assert catalogue.stats(Emotion.SAD)[song].impressions == 1
 
 
 def test_feedback_is_counted_for_each_mood_and_survives(path: Path) -> None:
-    with SqliteCatalogue.open(path) as catalogue:
+    with SqliteCatalogue(path) as catalogue:
         song = key(catalogue, Emotion.SAD)
         catalogue.rate([Emotion.SAD], song, Verdict.LIKE)
         catalogue.rate([Emotion.SAD, Emotion.HAPPY], song, Verdict.DISLIKE)
         catalogue.rate([Emotion.SAD], song, Verdict.SKIP)
         catalogue.rate([Emotion.SAD], song, Verdict.SKIP)
-    with CatalogueEditor.open(path, read_only=True) as lists:
+    with CatalogueEditor(path, read_only=True) as lists:
         counts = {row["mood"]: (row["likes"], row["dislikes"], row["skips"]) for row in lists.feedback()}
     assert counts == {"sad": (1, 1, 2), "happy": (0, 1, 0)}
 
 
 def test_another_connection_s_changes_are_seen_and_nothing_waiting_is_lost(path: Path) -> None:
-    with SqliteCatalogue.open(path) as catalogue:
+    with SqliteCatalogue(path) as catalogue:
         song = key(catalogue, Emotion.SAD)
         catalogue.mark_offered(Emotion.SAD, [song], 1)
-        with CatalogueEditor.open(path) as lists:
+        with CatalogueEditor(path) as lists:
             lists.remove(catalogue.tracks([key(catalogue, Emotion.SAD, 1)])[0].track_id)
         assert len(catalogue.candidates(Emotion.SAD)) == 24
         assert catalogue.stats(Emotion.SAD)[song].impressions == 1
@@ -204,7 +204,7 @@ def test_another_connection_s_changes_are_seen_and_nothing_waiting_is_lost(path:
 
 def test_it_may_be_opened_in_one_thread_and_used_in_another(path: Path) -> None:
     found: list[int] = []
-    with SqliteCatalogue.open(path) as catalogue:
+    with SqliteCatalogue(path) as catalogue:
         thread = threading.Thread(target=lambda: found.append(len(catalogue.candidates(Emotion.HAPPY))))
         thread.start()
         thread.join(10)
@@ -212,18 +212,18 @@ def test_it_may_be_opened_in_one_thread_and_used_in_another(path: Path) -> None:
 
 
 def test_a_file_uses_a_write_ahead_log_syncs_and_is_read_while_written(path: Path) -> None:
-    with SqliteCatalogue.open(path) as writer:
+    with SqliteCatalogue(path) as writer:
         assert writer._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert writer._connection.execute("PRAGMA synchronous").fetchone() == (2,), "FULL"
         writer._connection.execute("BEGIN IMMEDIATE")
-        with CatalogueEditor.open(path, read_only=True) as reader:
+        with CatalogueEditor(path, read_only=True) as reader:
             assert len(reader.entries()) == 7 * 25
         writer._connection.execute("ROLLBACK")
 
 
 def test_read_only_reads_a_file_at_rest_and_writes_nothing(path: Path) -> None:
     new_catalogue(path)
-    with SqliteCatalogue.open(path, read_only=True) as catalogue, pytest.raises(CatalogueError, match="writable"):
+    with SqliteCatalogue(path, read_only=True) as catalogue, pytest.raises(CatalogueError, match="writable"):
         catalogue.rate([Emotion.FEAR], key(catalogue, Emotion.FEAR), Verdict.LIKE)
 
 
@@ -236,7 +236,7 @@ def test_read_only_makes_no_file(path: Path) -> None:
 @pytest.mark.parametrize("place", ["/proc/catalogue.sqlite", "/proc/nowhere/catalogue.sqlite"])
 def test_a_folder_that_takes_no_files_is_told_with_a_remedy(place: str) -> None:
     with pytest.raises(CatalogueError, match="writable for this user, or set state_dir"):
-        SqliteCatalogue.open(place)
+        SqliteCatalogue(place)
 
 
 def damage(path: Path, how: str) -> None:
@@ -255,7 +255,7 @@ def damage(path: Path, how: str) -> None:
 def test_a_damaged_file_is_moved_aside_and_rebuilt_from_its_backup(
     path: Path, how: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with SqliteCatalogue.open(path) as catalogue:
+    with SqliteCatalogue(path) as catalogue:
         song = key(catalogue, Emotion.SAD)
         catalogue.rate([Emotion.SAD], song, Verdict.LIKE)
         back_up(catalogue._connection, path.with_name(BACKUP))
@@ -263,7 +263,7 @@ def test_a_damaged_file_is_moved_aside_and_rebuilt_from_its_backup(
     before = path.read_bytes()
     assert "the next start of the daemon moves it aside" in refusal(path, read_only=True)
     assert path.read_bytes() == before
-    with SqliteCatalogue.open(path) as catalogue:
+    with SqliteCatalogue(path) as catalogue:
         assert catalogue.stats(Emotion.SAD)[song].likes == 1
         assert len(catalogue.candidates(Emotion.HAPPY)) == 25
     assert path.with_name("catalogue.damaged.sqlite").read_bytes() == before
@@ -276,12 +276,12 @@ def test_a_damaged_file_is_moved_aside_and_rebuilt_from_its_backup(
 def test_without_a_backup_the_starter_begins_anew_with_what_the_damaged_file_still_gives(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with SqliteCatalogue.open(path) as catalogue:
+    with SqliteCatalogue(path) as catalogue:
         song = key(catalogue, Emotion.SAD)
         catalogue.rate([Emotion.SAD], song, Verdict.LIKE)
         catalogue.rate([Emotion.SAD], song, Verdict.LIKE)
     overwrite_root(path, "plays")
-    with SqliteCatalogue.open(path) as catalogue:
+    with SqliteCatalogue(path) as catalogue:
         assert catalogue.stats(Emotion.SAD)[song].likes == 2
         assert len(catalogue.candidates(Emotion.HAPPY)) == 25
     assert "the starter with the feedback on 1 songs" in caplog.text
@@ -317,7 +317,7 @@ def full(path: Path) -> Path:
     rain = [
         Song(f"Rain {n}", "Ann", f"t:rain:{n}", f"https://a.example/{n}", album=f"Clouds {n % 9}") for n in range(300)
     ]
-    with CatalogueEditor.open(path) as lists:
+    with CatalogueEditor(path) as lists:
         lists.merge(Emotion.ANGRY, "file:gone.csv", [Song("Gone", "Bob", "t:gone")])
         lists.merge(Emotion.SAD, "spotify:Rain", rain, "spotify:playlist:rain")
         lists.merge(Emotion.SAD, "file:mine.csv", rain[:3])
@@ -326,7 +326,7 @@ def full(path: Path) -> Path:
         starter = lists.entries(Emotion.HAPPY)[0].track_id
         lists.connection.execute("UPDATE tracks SET album = 'Found later' WHERE track_id = ?", (starter,))
         lists.connection.execute("INSERT INTO scanned VALUES ('/music/a.mp3', 1, 2, '{}')")
-    with SqliteCatalogue.open(path) as catalogue:
+    with SqliteCatalogue(path) as catalogue:
         for track_id in ("t:rain:1", starter):
             song = catalogue.key_of(track_id)
             assert song is not None
@@ -340,7 +340,7 @@ def test_all_other_tables_and_columns_of_a_damaged_file_are_rescued(path: Path, 
     before = contents(full(path))
     assert all(before.values()), "every table holds something"
     overwrite_root(path, broken)
-    SqliteCatalogue.open(path).close()
+    SqliteCatalogue(path).close()
     after = contents(path)
     assert after.keys() == before.keys()
     for table in before.keys() - {broken}:
@@ -349,30 +349,30 @@ def test_all_other_tables_and_columns_of_a_damaged_file_are_rescued(path: Path, 
     albums = {row["track_id"]: row["album"] for row in rows}
     assert albums["t:rain:13"] == "Clouds 4"
     assert "Found later" in albums.values()
-    with SqliteCatalogue.open(path) as catalogue:
+    with SqliteCatalogue(path) as catalogue:
         playlist = catalogue.playlist([Track("t:rain:7", "Rain 7", "Ann", "")])
         assert playlist == (None if broken == "playlists" else "spotify:playlist:rain")
 
 
 def test_feedback_on_known_songs_is_rescued_though_the_songs_cannot_be_read(path: Path) -> None:
-    with SqliteCatalogue.open(path) as catalogue:
+    with SqliteCatalogue(path) as catalogue:
         song = catalogue.tracks([key(catalogue, Emotion.SAD)])[0].track_id
         catalogue.rate([Emotion.SAD], key(catalogue, Emotion.SAD), Verdict.LIKE)
     overwrite_root(path, "tracks")
-    with SqliteCatalogue.open(path) as catalogue:
+    with SqliteCatalogue(path) as catalogue:
         found = catalogue.key_of(song)
         assert found is not None
         assert catalogue.stats(Emotion.SAD)[found].likes == 1
 
 
 def test_a_song_that_was_removed_since_the_backup_stays_removed(path: Path) -> None:
-    with SqliteCatalogue.open(path) as catalogue:
+    with SqliteCatalogue(path) as catalogue:
         back_up(catalogue._connection, path.with_name(BACKUP))
         song = catalogue.tracks([key(catalogue, Emotion.SAD)])[0].track_id
-    with CatalogueEditor.open(path) as lists:
+    with CatalogueEditor(path) as lists:
         lists.remove(song)
     overwrite_root(path, "plays")
-    with SqliteCatalogue.open(path) as catalogue:
+    with SqliteCatalogue(path) as catalogue:
         assert len(catalogue.candidates(Emotion.SAD)) == 24
 
 
@@ -380,7 +380,7 @@ def test_a_damaged_backup_does_not_stop_the_start(path: Path) -> None:
     new_catalogue(path)
     path.with_name(BACKUP).write_text("no database")
     damage(path, "text")
-    with SqliteCatalogue.open(path) as catalogue:
+    with SqliteCatalogue(path) as catalogue:
         assert len(catalogue.candidates(Emotion.HAPPY)) == 25
 
 
@@ -390,7 +390,7 @@ def copies(path: Path) -> list[str]:
 
 @pytest.mark.parametrize("what", ["an older schema", "a newer schema", "damage"])
 def test_a_backup_that_can_not_be_used_as_it_is_is_kept_and_its_rows_are_taken_over(path: Path, what: str) -> None:
-    with SqliteCatalogue.open(path) as catalogue:
+    with SqliteCatalogue(path) as catalogue:
         song = key(catalogue, Emotion.SAD)
         track_id = catalogue.tracks([song])[0].track_id
         catalogue.rate([Emotion.SAD], song, Verdict.LIKE)
@@ -402,7 +402,7 @@ def test_a_backup_that_can_not_be_used_as_it_is_is_kept_and_its_rows_are_taken_o
             connection.execute(f"PRAGMA user_version = {3 if what == 'an older schema' else 99}")
     before = path.with_name(BACKUP).read_bytes()
     path.write_bytes(b"\xa5" * 8192)
-    with SqliteCatalogue.open(path) as catalogue:
+    with SqliteCatalogue(path) as catalogue:
         number = catalogue.key_of(track_id)
         assert number is not None
         assert catalogue.stats(Emotion.SAD)[number].likes == 1
@@ -416,14 +416,14 @@ def test_each_damaged_file_and_unusable_backup_is_kept(path: Path) -> None:
     for content in contents:
         path.write_bytes(content)
         path.with_name(BACKUP).write_bytes(content)
-        SqliteCatalogue.open(path).close()
+        SqliteCatalogue(path).close()
     for kind in ("damaged", "backup.kept"):
         names = [f"catalogue.{kind}{number}.sqlite" for number in ("", ".2", ".3")]
         assert [path.with_name(name).read_bytes() for name in names] == contents
 
 
 def test_a_rebuild_that_fails_on_the_way_changes_nothing_and_succeeds_later(path: Path) -> None:
-    with SqliteCatalogue.open(path) as catalogue:
+    with SqliteCatalogue(path) as catalogue:
         song = key(catalogue, Emotion.SAD)
         catalogue.rate([Emotion.SAD], song, Verdict.LIKE)
     overwrite_root(path, "plays")
@@ -434,12 +434,12 @@ def test_a_rebuild_that_fails_on_the_way_changes_nothing_and_succeeds_later(path
     assert path.read_bytes() == before
     assert copies(path) == []
     hindrance.rmdir()
-    with SqliteCatalogue.open(path) as catalogue:
+    with SqliteCatalogue(path) as catalogue:
         assert catalogue.stats(Emotion.SAD)[song].likes == 1
 
 
 def test_a_flipped_bit_in_the_schema_is_mended_or_an_error_of_one_line(path: Path) -> None:
-    with SqliteCatalogue.open(path) as catalogue:
+    with SqliteCatalogue(path) as catalogue:
         song = key(catalogue, Emotion.SAD)
         catalogue.rate([Emotion.SAD], song, Verdict.LIKE)
         back_up(catalogue._connection, path.with_name(BACKUP))
@@ -448,7 +448,7 @@ def test_a_flipped_bit_in_the_schema_is_mended_or_an_error_of_one_line(path: Pat
         content = bytearray(whole)
         content[rng.randrange(whole.index(b"CREATE TABLE") - 200, 4096)] ^= 1 << rng.randrange(8)
         path.write_bytes(content)
-        with contextlib.suppress(CatalogueError), SqliteCatalogue.open(path) as catalogue:
+        with contextlib.suppress(CatalogueError), SqliteCatalogue(path) as catalogue:
             assert len(catalogue.candidates(Emotion.HAPPY)) == 25
             assert catalogue.stats(Emotion.SAD)[song].likes == 1
             mended += 1
@@ -456,25 +456,25 @@ def test_a_flipped_bit_in_the_schema_is_mended_or_an_error_of_one_line(path: Pat
 
 
 def test_text_that_is_not_utf_8_hides_no_song(path: Path) -> None:
-    with SqliteCatalogue.open(path) as catalogue:
+    with SqliteCatalogue(path) as catalogue:
         song = key(catalogue, Emotion.SAD)
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.execute("UPDATE tracks SET title = CAST(x'ff41' AS TEXT) WHERE track = ?", (song,))
         connection.execute("UPDATE lists SET emotion = CAST(x'ff41' AS TEXT) WHERE track = ?", (song,))
         connection.commit()
-    with SqliteCatalogue.open(path) as catalogue:
+    with SqliteCatalogue(path) as catalogue:
         assert catalogue.tracks([song])[0].title == "\ufffdA"
         assert catalogue.emotions_of(song) == ()
-    with CatalogueEditor.open(path) as editor:
+    with CatalogueEditor(path) as editor:
         assert len(editor.entries()) == 174
 
 
 def test_the_files_are_for_the_daemon_s_user_alone(path: Path) -> None:
-    with SqliteCatalogue.open(path) as catalogue:
+    with SqliteCatalogue(path) as catalogue:
         catalogue.rate([Emotion.SAD], key(catalogue, Emotion.SAD), Verdict.LIKE)
         back_up(catalogue._connection, path.with_name(BACKUP))
         path.chmod(0o644)
-        SqliteCatalogue.open(path).close()
+        SqliteCatalogue(path).close()
         assert {
             file.name: oct(file.stat().st_mode & 0o777) for file in path.parent.glob("catalogue.*")
         } == dict.fromkeys(("catalogue.sqlite", "catalogue.sqlite-wal", "catalogue.sqlite-shm", BACKUP), "0o600")
@@ -484,24 +484,24 @@ def rebuild_meanwhile(path: Path) -> None:
     """Damage the file and open it again, while another connection has it open."""
     edited(path, "PRAGMA wal_checkpoint(TRUNCATE)")
     damage(path, "empty pages")
-    CatalogueEditor.open(path).connection.close()
+    CatalogueEditor(path).connection.close()
     assert path.with_name("catalogue.damaged.sqlite").exists()
 
 
 def test_a_file_that_another_replaced_is_used_from_then_on(path: Path) -> None:
-    with SqliteCatalogue.open(path) as catalogue:
+    with SqliteCatalogue(path) as catalogue:
         song = key(catalogue, Emotion.SAD)
         track_id = catalogue.tracks([song])[0].track_id
         rebuild_meanwhile(path)
         number = catalogue.key_of(track_id)
         assert number is not None
         catalogue.rate([Emotion.SAD], number, Verdict.LIKE)
-        with SqliteCatalogue.open(path, read_only=True) as next_process:
+        with SqliteCatalogue(path, read_only=True) as next_process:
             assert next_process.stats(Emotion.SAD)[number].likes == 1
 
 
 def test_a_like_is_not_acknowledged_once_the_file_is_gone(path: Path) -> None:
-    with SqliteCatalogue.open(path) as catalogue:
+    with SqliteCatalogue(path) as catalogue:
         song = key(catalogue, Emotion.SAD)
         track_id = catalogue.tracks([song])[0].track_id
         path.unlink()
@@ -520,7 +520,7 @@ def test_a_like_that_waits_is_not_stored_in_a_file_with_other_numbers(path: Path
         waiting.append(write)
         return Future()
 
-    with SqliteCatalogue.open(path, submit=submit) as catalogue:
+    with SqliteCatalogue(path, submit=submit) as catalogue:
         catalogue.rate([Emotion.SAD], key(catalogue, Emotion.SAD), Verdict.LIKE)
         rebuild_meanwhile(path)
         with pytest.raises(CatalogueError, match="try again"):
@@ -546,7 +546,7 @@ def test_a_newer_file_is_refused(path: Path) -> None:
 
 
 def test_damage_met_later_is_a_catalogue_error(path: Path) -> None:
-    with SqliteCatalogue.open(path) as catalogue:
+    with SqliteCatalogue(path) as catalogue:
         edited(path, "DROP TABLE lists")
         with pytest.raises(CatalogueError, match="move it away"):
             catalogue.candidates(Emotion.HAPPY)
@@ -567,7 +567,7 @@ def test_half_made_is_not_made(path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     with monkeypatch.context() as patch:
         patch.setattr(schema, "SCHEMA", f"{schema.SCHEMA}; SELECT power_cut")
         assert "power_cut" in refusal(path)
-    with SqliteCatalogue.open(path) as catalogue:
+    with SqliteCatalogue(path) as catalogue:
         assert len(catalogue.candidates(Emotion.ANGRY)) == 25
 
 
@@ -632,7 +632,7 @@ def test_a_file_from_before_the_first_release_is_kept_and_rebuilt(
     text = refusal(path, read_only=True)
     assert "made before the first release; the next start of the daemon moves it aside and rebuilds it" in text
     assert path.read_bytes() == before
-    with SqliteCatalogue.open(path) as catalogue:
+    with SqliteCatalogue(path) as catalogue:
         assert catalogue._connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
         assert len(catalogue.candidates(Emotion.HAPPY)) == 25
         song = catalogue.key_of("t:own")
@@ -650,11 +650,11 @@ def test_a_file_from_before_the_first_release_is_kept_and_rebuilt(
     assert f"feedback on {0 if version == 1 else 1} songs" in line
     assert "catalogue.old.sqlite" in line
     caplog.clear()
-    SqliteCatalogue.open(path).close()
+    SqliteCatalogue(path).close()
     assert not caplog.messages
 
 
 def test_closing_twice_is_fine() -> None:
-    catalogue = SqliteCatalogue.open(MEMORY)
+    catalogue = SqliteCatalogue(MEMORY)
     catalogue.close()
     catalogue.close()

@@ -27,7 +27,7 @@ NONE = (0, 0, 0)
 
 @pytest.fixture
 def lists() -> Iterator[CatalogueEditor]:
-    with CatalogueEditor.open(MEMORY) as made:
+    with CatalogueEditor(MEMORY) as made:
         yield made
 
 
@@ -55,7 +55,7 @@ def test_a_merge_appends_marks_and_replaces(lists: CatalogueEditor) -> None:
 
 @given(st.lists(st.lists(st.integers(0, 12), min_size=1, max_size=8, unique=True), min_size=1, max_size=8))
 def test_a_list_never_shrinks_and_holds_all_that_is_listed(rounds: list[list[int]]) -> None:
-    with CatalogueEditor.open(MEMORY) as lists:
+    with CatalogueEditor(MEMORY) as lists:
         size = 0
         for numbers in rounds:
             lists.merge(Emotion.SAD, "x", songs(*map(str, numbers)))
@@ -66,7 +66,7 @@ def test_a_list_never_shrinks_and_holds_all_that_is_listed(rounds: list[list[int
 
 
 def test_what_is_unchanged_is_not_written(tmp_path: Path) -> None:
-    with CatalogueEditor.open(tmp_path / "c.sqlite") as lists:
+    with CatalogueEditor(tmp_path / "c.sqlite") as lists:
         lists.merge(Emotion.SAD, "x", songs("a", "b"), "file:///x.m3u")
         before = lists.connection.total_changes
         lists.merge(Emotion.SAD, "x", songs("a", "b"), "file:///x.m3u")
@@ -127,13 +127,13 @@ def test_verify_finds_thin_lists_and_damage(lists: CatalogueEditor) -> None:
 
 
 def test_what_is_exported_can_be_imported_and_counts_nothing_twice() -> None:
-    with CatalogueEditor.open(MEMORY) as lists:
+    with CatalogueEditor(MEMORY) as lists:
         lists.add([(Emotion.SAD, Song('Quote "me", please', "Ä, B", valence=0.25, mode="minor"), (4, 0, 2))])
         entries = lists.entries()
         for text, read in ((write_csv(entries), read_csv), (write_json(entries), read_json)):
             rows = list(read(text, "f"))
             assert len(rows) == len(entries) == 176
-            with CatalogueEditor.open(MEMORY) as other:
+            with CatalogueEditor(MEMORY) as other:
                 put = [(row.emotion, row.song, row.feedback) for row in rows if row.emotion]
                 assert other.add(put) == 1
                 assert other.add(put) == 0

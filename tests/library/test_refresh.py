@@ -74,7 +74,7 @@ def flac(path: Path, **tags: str) -> Path:
 
 @pytest.fixture
 def tag_cache() -> Iterator[TagCache]:
-    with CatalogueEditor.open(MEMORY) as lists:
+    with CatalogueEditor(MEMORY) as lists:
         yield TagCache(lists.connection)
 
 
@@ -115,7 +115,7 @@ def test_what_is_no_text_or_no_file_keeps_no_song_from_being_read(tmp_path: Path
     wanted = {Emotion.HAPPY: (str(folder), str(names), str(tmp_path / "list.m3u8"))}
     report = Refresh(wanted).run(tmp_path / "c.sqlite")
     assert report.errors == []
-    with CatalogueEditor.open(tmp_path / "c.sqlite") as editor:
+    with CatalogueEditor(tmp_path / "c.sqlite") as editor:
         entries = {(entry.title, entry.artist) for entry in editor.entries(Emotion.HAPPY)}
     assert {("\ufffd x", "a\ufffdb"), ("B", "A\ufffd"), ("caf\ufffd", "Cy")} <= entries
 
@@ -238,7 +238,7 @@ class LibraryFixture:
         )
 
     def titles(self) -> set[str]:
-        with CatalogueEditor.open(self.path) as lists:
+        with CatalogueEditor(self.path) as lists:
             return {entry.title for entry in lists.entries(Emotion.SAD) if entry.origin == str(self.list)}
 
 
@@ -319,7 +319,7 @@ def test_songs_of_an_m3u_file_lead_to_it(tmp_path: Path) -> None:
     m3u = tmp_path / "quiet evenings.m3u8"
     m3u.write_text("#EXTINF:1,Ann - One\nhttps://radio.example/1\n#EXTINF:1,Ann - Two\nhttps://radio.example/2\n")
     assert library.maintenance(str(m3u)).refresh() is not None
-    with SqliteCatalogue.open(library.path) as catalogue:
+    with SqliteCatalogue(library.path) as catalogue:
         numbers = [catalogue.key_of(f"https://radio.example/{number}") for number in (1, 2)]
         tracks = catalogue.tracks([number for number in numbers if number])
         assert catalogue.playlist(tracks) == m3u.as_uri()
@@ -380,7 +380,7 @@ def test_a_list_that_breaks_its_reader_keeps_no_other_from_being_read(tmp_path: 
     wanted = {Emotion.HAPPY: ("broken:1",), Emotion.SAD: ("starter",)}
     report = Refresh(wanted, {"broken": lambda *_: BrokenList()}).run(tmp_path / "c.sqlite")
     assert report.errors == ["broken:1: bug; the list stays as it was"]
-    with CatalogueEditor.open(tmp_path / "c.sqlite") as editor:
+    with CatalogueEditor(tmp_path / "c.sqlite") as editor:
         assert len(editor.entries(Emotion.HAPPY)) == len(editor.entries(Emotion.SAD)) == 25
 
 
@@ -410,7 +410,7 @@ def test_stopping_keeps_the_tags_that_were_read(tmp_path: Path) -> None:
     stops = iter([False, False, True])
     with pytest.raises(RefreshCancelledError):
         Refresh({Emotion.SAD: (str(tmp_path),)}, should_stop=lambda: next(stops)).run(tmp_path / "c.sqlite")
-    with CatalogueEditor.open(tmp_path / "c.sqlite") as lists:
+    with CatalogueEditor(tmp_path / "c.sqlite") as lists:
         assert lists.connection.execute("SELECT count(*) FROM scanned").fetchone() == (3,)
 
 
@@ -425,7 +425,7 @@ def test_the_catalogue_is_backed_up_once_a_week_if_it_changed(tmp_path: Path) ->
     os.utime(backup, (old, old))
     maintenance.back_up()
     assert backup.stat().st_mtime > old
-    with CatalogueEditor.open(backup, read_only=True) as lists:
+    with CatalogueEditor(backup, read_only=True) as lists:
         assert len(lists.entries()) == 175
 
 

@@ -75,13 +75,13 @@ def test_what_was_kept_and_makes_no_sense_is_left_out(tmp_path: Path) -> None:
 
 
 def ids(path: Path) -> list[str]:
-    with CatalogueEditor.open(path) as editor:
+    with CatalogueEditor(path) as editor:
         return [entry.track_id for entry in editor.entries(Emotion.SAD)]
 
 
 def test_a_list_is_put_in_order_and_new_songs_follow(tmp_path: Path) -> None:
     path = tmp_path / "catalogue.sqlite"
-    SqliteCatalogue.open(path).close()
+    SqliteCatalogue(path).close()
     before = ids(path)
     wanted = [before[3], before[0], "unknown", before[3]]
     assert run(path, "reorder", {"emotion": "sad", "ids": wanted}) == {"songs": 2}
@@ -102,7 +102,7 @@ def test_a_list_is_put_in_order_and_new_songs_follow(tmp_path: Path) -> None:
 )
 def test_what_makes_no_sense_is_refused(tmp_path: Path, action: str, arguments: dict[str, Any]) -> None:
     path = tmp_path / "catalogue.sqlite"
-    SqliteCatalogue.open(path).close()
+    SqliteCatalogue(path).close()
     with pytest.raises(ListError):
         run(path, action, arguments)
 
@@ -126,9 +126,9 @@ def test_a_link_to_a_song_at_spotify_is_known(link: str, track_id: str) -> None:
 
 def test_the_album_comes_along_to_what_is_recommended(tmp_path: Path) -> None:
     path = tmp_path / "catalogue.sqlite"
-    SqliteCatalogue.open(path).close()
+    SqliteCatalogue(path).close()
     run(path, "add", {"rows": [{"emotion": "sad", "title": "T", "artist": "A", "album": "B", "track_id": "x:1"}]})
-    with SqliteCatalogue.open(path) as catalogue:
+    with SqliteCatalogue(path) as catalogue:
         key = catalogue.key_of("x:1")
         assert key is not None
         assert catalogue.tracks([key])[0].album == "B"

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def lists() -> dict[Emotion, tuple[CatalogueEntry, ...]]:
-    with CatalogueEditor.open(MEMORY) as catalogue:
+    with CatalogueEditor(MEMORY) as catalogue:
         return {emotion: catalogue.entries(emotion) for emotion in EMOTIONS}
 
 

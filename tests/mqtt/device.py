@@ -132,7 +132,7 @@ class Device:
         folder.mkdir(exist_ok=True)
         self.room, self.base = Room(), f"musicond/{node}"
         self.file = folder / FILE_NAME
-        self.catalogue = SqliteCatalogue.open(self.file)
+        self.catalogue = SqliteCatalogue(self.file)
         self.store = JsonFile(folder / "settings.json")
         recommender = Recommender(self.catalogue, 1)
         pipeline = Pipeline(self.room, RoomClassifier(self.room), recommender, MoodConfig(0.42, 0.30, 0.2, 1.0, 0.1))
@@ -181,7 +181,7 @@ class Device:
 
     def count_feedback(self, verdict: str, track_id: str | None = None) -> int:
         """Count the `likes` or `dislikes` on the disk, of one track or of all."""
-        with CatalogueEditor.open(self.file, read_only=True) as lists:
+        with CatalogueEditor(self.file, read_only=True) as lists:
             return sum(int(str(row[verdict])) for row in lists.feedback() if track_id in (None, row["track_id"]))
 
     def likes(self) -> int:

@@ -52,7 +52,7 @@ class LibraryFixture:
         return report
 
     def songs(self, origin: str) -> set[str]:
-        with CatalogueEditor.open(self.folder / "catalogue.sqlite") as lists:
+        with CatalogueEditor(self.folder / "catalogue.sqlite") as lists:
             entries = lists.entries(Emotion.SAD)
             return {entry.title for entry in entries if entry.origin == origin and entry.state != "gone"}
 

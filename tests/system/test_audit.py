@@ -75,7 +75,7 @@ def test_with_the_history_off_no_mood_is_written_with_a_time(tmp_path: Path) -> 
             text = file.read_text("utf-8")
             assert not (WORDS.search(text) and TIME.search(text)), file
             assert file.name in ("lock", "refresh.json", "settings.json"), "a file this test does not know"
-    with CatalogueEditor.open(tmp_path / "state" / FILE_NAME, read_only=True) as lists:
+    with CatalogueEditor(tmp_path / "state" / FILE_NAME, read_only=True) as lists:
         assert sum(entry.shown for entry in lists.entries()) >= 10, "what was offered is counted"
         assert sum(int(str(row["likes"])) for row in lists.feedback()) == 1
 

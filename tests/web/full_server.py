@@ -78,7 +78,7 @@ class FullServer:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         path = folder / "catalogue.sqlite"
-        SqliteCatalogue.open(path).close()
+        SqliteCatalogue(path).close()
         wanted = dict.fromkeys(Emotion, ("starter",))
         store = JsonFile(folder / "refresh.json")
         self.maintenance = LibraryMaintenance(

@@ -30,7 +30,7 @@ def page(full_server: FullServer, chromium: Any) -> Iterator[Any]:
 
 
 def titles(full_server: FullServer) -> list[str]:
-    with CatalogueEditor.open(full_server.folder / "catalogue.sqlite") as lists:
+    with CatalogueEditor(full_server.folder / "catalogue.sqlite") as lists:
         return [entry.title for entry in lists.entries(Emotion.HAPPY)]
 
 
@@ -55,7 +55,7 @@ def test_a_song_that_another_page_removed_does_not_move(full_server: FullServer,
     with page.expect_response("**/catalogue/list"):
         go(page, "now")
         go(page, "music")
-    with CatalogueEditor.open(full_server.folder / "catalogue.sqlite") as lists:
+    with CatalogueEditor(full_server.folder / "catalogue.sqlite") as lists:
         gone = lists.entries(Emotion.HAPPY)[0].track_id
     full_server.maintenance.run_action("remove", {"id": gone, "emotion": "happy"})
     button(page, 0, "down").click()

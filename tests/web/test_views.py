@@ -34,7 +34,7 @@ def page(full_server: FullServer, chromium: Any) -> Iterator[Any]:
 
 
 def titles(full_server: FullServer) -> list[str]:
-    with CatalogueEditor.open(full_server.folder / "catalogue.sqlite") as lists:
+    with CatalogueEditor(full_server.folder / "catalogue.sqlite") as lists:
         return [entry.title for entry in lists.entries(Emotion.HAPPY)]
 
 
@@ -66,7 +66,7 @@ def test_songs_are_added_moved_removed_and_brought_back(full_server: FullServer,
     page.locator("#count:text-is('26 songs.')").wait_for()
     page.click("#more")
     page.locator("#songs li:last-child b:text-is('Mine')").wait_for()
-    with CatalogueEditor.open(full_server.folder / "catalogue.sqlite") as lists:
+    with CatalogueEditor(full_server.folder / "catalogue.sqlite") as lists:
         entry = lists.entries(Emotion.HAPPY)[-1]
     assert (entry.track_id, entry.origin) == ("spotify:track:4uLU6hMCjMI75M1A2tKUQC", "own")
 

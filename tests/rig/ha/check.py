@@ -67,7 +67,7 @@ def commands(ha: HomeAssistant, daemon: Daemon) -> None:
     ha.becomes("sensor.musicond_recommendation", "next brings other songs", "!" + before)
     ha.call("button.press", "button.musicond_wrong_mood")
     ha.becomes("select.musicond_manual_mood", "wrong mood ends the manual mood", "auto")
-    with CatalogueEditor.open(daemon.folder / "state" / FILE_NAME, read_only=True) as lists:
+    with CatalogueEditor(daemon.folder / "state" / FILE_NAME, read_only=True) as lists:
         check([row["likes"] for row in lists.feedback()] == [1], "the like is in the catalogue, once")
     ha.call("button.press", "button.musicond_dislike")
     ha.call("number.set_value", "number.musicond_sensitivity", value=70)

@@ -143,7 +143,7 @@ def _minutes(listener: Listener) -> float:
 def _liked(daemon: Daemon) -> bool:
     end = time.monotonic() + 5
     while time.monotonic() < end:
-        with CatalogueEditor.open(daemon.folder / "state" / FILE_NAME, read_only=True) as lists:
+        with CatalogueEditor(daemon.folder / "state" / FILE_NAME, read_only=True) as lists:
             if [row["likes"] for row in lists.feedback()] == [1]:
                 return True
         daemon.until(lambda: False, 0.1)
