@@ -6,16 +6,13 @@ import math
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from musicond.core.models import EMOTIONS, Mood
 from musicond.errors import SourceLost
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 WIDTH, HEIGHT = 640, 480
 FACE = 220

@@ -6,17 +6,15 @@ import time
 from contextlib import suppress
 from datetime import datetime
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from musicond.capture.transform import orient
 from musicond.core.models import Frame
 from musicond.errors import SourceLost
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 FORMATS = {"YUV420": cv2.COLOR_YUV2BGR_I420, "NV12": cv2.COLOR_YUV2BGR_NV12}
 """Formats whose first rows are the Y plane, with OpenCV's conversion to BGR; libcamera may choose either."""

@@ -7,18 +7,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from musicond.core.models import Frame
 from musicond.errors import SourceLost
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    TimedPicture = tuple[float, NDArray[np.uint8]]
+TimedPicture = tuple[float, NDArray[np.uint8]]
 
 FOLDER_FPS = 10.0
 """Rate of the images of a folder."""

@@ -7,17 +7,14 @@ import time
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from musicond.capture.transform import fit, orient
 from musicond.core.models import Frame
 from musicond.errors import SourceLost
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 # Wait at most 2 s for a frame: OpenCV's default of 10 s would notice a lost camera late.
 os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")

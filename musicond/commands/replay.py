@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from musicond.app.pipeline import build_pipeline, build_vision, open_recording
 from musicond.commands.options import add_config
@@ -23,10 +25,6 @@ from musicond.core.pipeline import FrameRate, Pipeline
 from musicond.core.ports import EmotionClassifier, FaceDetector
 from musicond.library.catalogue import SqliteCatalogue
 from musicond.library.database import MEMORY
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 DESCRIPTION = "put recorded clips through the pipeline and print what it finds as JSON lines"
 SEED = 1

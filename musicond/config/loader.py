@@ -9,19 +9,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from musicond.config.schema import PASSWORD_VARIABLE, Config, CrossSectionError, Section
 from musicond.config.secrets import password_source
 from musicond.config.yaml_source import MAX_BYTES, Document, parse, quoted
 from musicond.config.yaml_source import Path as KeyPath
 from musicond.errors import ConfigError
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
 
 SEARCH = (Path("/etc/musicond/musicon.yaml"), Path("config/musicon.yaml"))
 RESERVED = {

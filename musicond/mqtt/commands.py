@@ -19,16 +19,14 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+from paho.mqtt.client import MQTTMessage
 
 from musicond.core.commands import OVERTAKING, Command
 from musicond.errors import CatalogueError, CommandError, error_text
 from musicond.mqtt.entities import EntityDescription
 from musicond.runtime.inbox import InboxFull
 from musicond.runtime.warn_once import WarnOnce
-
-if TYPE_CHECKING:
-    from paho.mqtt.client import MQTTMessage
 
 log = logging.getLogger(__name__)
 

@@ -16,20 +16,18 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import Any, Protocol, cast
 
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
+from pydantic import SecretStr
 
 from musicond.config.schema import Mqtt
 from musicond.errors import OutputError, error_text
 from musicond.mqtt.connection_status import ConnectionStatus, failure_text
-
-if TYPE_CHECKING:
-    from pydantic import SecretStr
 
 log = logging.getLogger(__name__)
 

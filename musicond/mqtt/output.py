@@ -15,7 +15,10 @@ from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from paho.mqtt.client import MQTTMessage
+from pydantic import SecretStr
 
 from musicond import __version__
 from musicond.config.schema import Mqtt
@@ -27,10 +30,6 @@ from musicond.mqtt.connection import Connection, Timing
 from musicond.mqtt.discovery import BIRTH, birth_delay, config_topic, discovery_message, removed_components
 from musicond.mqtt.entities import ENTITIES, available_entities
 from musicond.mqtt.publisher import StatePublisher
-
-if TYPE_CHECKING:
-    from paho.mqtt.client import MQTTMessage
-    from pydantic import SecretStr
 
 log = logging.getLogger(__name__)
 

@@ -8,14 +8,12 @@ from __future__ import annotations
 import json
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import requests
+from spotipy.exceptions import SpotifyException
 
 from musicond.errors import PlaybackError
-
-if TYPE_CHECKING:
-    from spotipy.exceptions import SpotifyException
 
 CONNECT_S, READ_S = 3.0, 8.0
 DEADLINE_S = 12.0

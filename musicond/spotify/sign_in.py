@@ -14,8 +14,10 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from spotipy.oauth2 import SpotifyPKCE
 
 from musicond.errors import CommandError, ListError, PlaybackError, clean_text
 from musicond.spotify.auth import TOKEN_ERRORS, SpotifyAuth, build_pkce
@@ -23,9 +25,6 @@ from musicond.spotify.backend import is_usable
 from musicond.spotify.client import SpotifyClient
 from musicond.spotify.http import DeadlineSession, token_error
 from musicond.spotify.token_file import Grant, expiry_warning, warning_due
-
-if TYPE_CHECKING:
-    from spotipy.oauth2 import SpotifyPKCE
 
 log = logging.getLogger(__name__)
 

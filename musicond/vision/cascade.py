@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from musicond.core.models import Box
 from musicond.errors import ModelError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 WINDOW = 24
 """Side in pixels of the cascade's window, the smallest face that it can detect."""

@@ -6,18 +6,16 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from musicond.core.models import EMOTIONS, Box, EmotionEstimate, Faces, Frame
 from musicond.errors import ModelError
 from musicond.vision.interpreter import make_interpreter
 from musicond.vision.preprocess import INPUT_SIZE, MODEL_SCALE, chip, normalise
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 INPUT_SHAPE, SCORES_SHAPE, FACE_SHAPE = (1, INPUT_SIZE, INPUT_SIZE, 1), (1, len(EMOTIONS)), (1, 1)
 MIN_SHARPNESS = 30.0

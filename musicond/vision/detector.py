@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from musicond.core.models import Box, Faces, Frame
 from musicond.vision.cascade import Cascade, Detection
 from musicond.vision.gates import DarknessDetector, MotionDetector, Thumbnail, thumbnail
 from musicond.vision.tracker import FaceTrack, is_same_face, merge_tracks
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 COAST_S = 0.6
 """Seconds for which a face that was not detected is kept."""

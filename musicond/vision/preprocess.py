@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from musicond.core.models import Box
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 INPUT_SIZE = 48
 """Side of the model's square input in pixels; the size of FER2013's images."""

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
+from pydantic import SecretStr
 
 from musicond.web.responses import HttpError
 
-if TYPE_CHECKING:
-    from aiohttp.typedefs import Handler, Middleware
-    from pydantic import SecretStr
+if TYPE_CHECKING:  # aiohttp 3.8 does not have it
+    from aiohttp.typedefs import Middleware
 
 COOKIE = "musicond_page"
 COOKIE_S = 400 * 24 * 3600

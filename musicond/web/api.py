@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from pydantic import ValidationError
 from pydantic_core import from_json
 
@@ -24,9 +25,6 @@ from musicond.web.responses import JSON, HttpError, error_middleware, health_err
 from musicond.web.routes import API, COMMAND_ROUTES, PAGE_ACTIONS, RESOURCE_ROUTES, CommandRoute
 from musicond.web.static_files import add_files
 from musicond.web.streams import EventStreams, stream_preview
-
-if TYPE_CHECKING:
-    from aiohttp.typedefs import Handler
 
 COMMAND_BODY_LIMIT = 1024
 """Bytes of a command's body."""

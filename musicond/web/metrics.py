@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, Metric, ProcessCollector, generate_latest
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
 
 from musicond import __version__
-
-if TYPE_CHECKING:
-    from prometheus_client import Metric
 
 TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
 """Media type of `Metrics.text`."""

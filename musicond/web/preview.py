@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from musicond.core.models import Box, Frame
 from musicond.core.outcome import Outcome
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 RATE = 5.0
 """Pictures a second at most."""

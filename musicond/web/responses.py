@@ -9,9 +9,10 @@ import json
 import queue
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from musicond import __version__
 from musicond.core.models import EMOTIONS, Faces, Mood, Policy, Track, Watching, scores_by_emotion
@@ -31,10 +32,6 @@ from musicond.core.outcome import (
 from musicond.core.settings import Settings
 from musicond.errors import CatalogueError, CommandError, ListError, PlaybackError
 from musicond.runtime.inbox import InboxFull
-
-if TYPE_CHECKING:
-    from aiohttp.typedefs import Handler
-
 
 S = TypeVar("S")
 T = TypeVar("T")

@@ -9,9 +9,9 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from aiohttp import web
+from pydantic import SecretStr
 
 from musicond.config.schema import split_address
 from musicond.core.commands import Command
@@ -21,9 +21,6 @@ from musicond.web.api import ActionEndpoint, Api
 from musicond.web.latest import LatestOutcome
 from musicond.web.preview import Preview
 from musicond.web.sockets import ConnectionLimiter, open_tcp, open_unix
-
-if TYPE_CHECKING:
-    from pydantic import SecretStr
 
 STOP_S = 1.0
 """How long `stop` waits for the thread."""

@@ -8,15 +8,13 @@ import os
 import socket
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from musicond.config.schema import split_address
 from musicond.errors import OutputError, error_text
-
-if TYPE_CHECKING:
-    from aiohttp.typedefs import Handler
 
 CONNECT_WAIT_S = 0.5
 """How long a daemon that may own the control socket has to accept a connection."""

@@ -12,14 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from musicond.core.recommend.affect import Affect
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 PRIOR = 2
 """Both parameters of the distribution without feedback; `_sample` relies on the value 2."""
