@@ -77,7 +77,7 @@ class Api:
 
     async def on_state(self, _: web.Request) -> web.Response:
         """Return the whole state."""
-        return _json(self._state(self._latest.outcome))
+        return _json(to_json(self._state(self._latest.outcome)))
 
     async def on_events(self, request: web.Request) -> web.StreamResponse:
         """Stream the state."""
@@ -105,8 +105,8 @@ class Api:
         """Return the figures for Prometheus."""
         return web.Response(body=self._metrics.text(), headers={"Content-Type": TEXT_FORMAT})
 
-    def _state(self, outcome: Outcome | None) -> bytes:
-        return to_json(state_json(outcome, self._health(), preview=self._preview is not None))
+    def _state(self, outcome: Outcome | None) -> dict[str, object]:
+        return state_json(outcome, self._health(), preview=self._preview is not None)
 
     def _health_error(self) -> str | None:
         return health_error(self._latest.outcome, self._latest.age_s(), self._health())

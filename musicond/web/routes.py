@@ -93,7 +93,8 @@ RESOURCE_ROUTES = (
     ResourceRoute(
         f"{API}/events",
         "events",
-        "Server-sent events: `state` with the whole state, at once and then whenever it changes.",
+        "Server-sent events: first `state` with the whole state, then `change` with the fields that differ. "
+        "An object in a change holds only its own fields that differ; all other values replace the old ones.",
         "text/event-stream",
         errors=(503,),
         head=False,

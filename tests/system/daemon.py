@@ -12,6 +12,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Self
 
+from musicond.web.streams import merged
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -124,9 +126,11 @@ class Daemon:
         try:
             connection.request("GET", "/api/v1/events")
             answer = connection.getresponse()
+            state: dict[str, Any] = {}
             while time.monotonic() < deadline and (line := answer.readline()):
-                if line.startswith(b"data:"):
-                    yield json.loads(line[5:])
+                if line.startswith(b"data:"):  # the first is the whole state, the others its changes
+                    state = merged(state, json.loads(line[5:]))
+                    yield state
         finally:
             connection.close()
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from musicond.core.commands import (
@@ -35,7 +37,7 @@ from musicond.errors import CatalogueError, CommandError, OutputError
 from musicond.runtime.inbox import InboxFull
 from musicond.web import api, responses, static_files, streams
 from musicond.web.requests import Switch
-from tests.web.conftest import HAPPY, NOON, Server, make_server, without_face
+from tests.web.conftest import HAPPY, NOON, SCORES, Server, make_server, without_face
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,6 +74,7 @@ class Stream:
         self.status = int(self.file.readline().split()[1])
         while self.file.readline().strip():
             pass
+        self.known: dict[str, Any] = {}
 
     def line(self, start: bytes) -> bytes:
         for line in self.file:
@@ -79,14 +82,25 @@ class Stream:
                 return line.strip()
         raise EOFError
 
+    def event(self) -> tuple[str, dict[str, Any]]:
+        """Return the name and the content of the next event."""
+        name = self.line(b"event: ")[7:].decode()
+        return name, json.loads(self.line(b"data: ")[6:])
+
     def state(self) -> dict[str, Any]:
-        self.line(b"event: state")
-        content: dict[str, Any] = json.loads(self.line(b"data: ")[6:])
-        return content
+        """Return the state after the next event."""
+        name, content = self.event()
+        self.known = content if name == "state" else streams.merged(self.known, content)
+        return self.known
 
     def close(self) -> None:
         self.file.close()
         self.connection.close()
+
+
+def tree(children: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
+    """Return nested JSON with few names, so that two of them have some in common."""
+    return st.lists(children, max_size=2) | st.dictionaries(st.sampled_from("abc"), children, max_size=3)
 
 
 @contextmanager
@@ -282,7 +296,7 @@ def test_files_are_sent_again_only_when_they_changed(server: Server) -> None:
 
 def test_the_page_is_small() -> None:
     folder = Path(api.__file__).with_name("static")
-    assert sum(file.stat().st_size for file in folder.iterdir()) < 80_000
+    assert sum(file.stat().st_size for file in folder.iterdir()) < 82_000
     assert {file.suffix.removeprefix(".") for file in folder.iterdir()} == set(static_files.MEDIA_TYPES)
 
 
@@ -367,6 +381,53 @@ def test_a_stream_gets_the_latest_and_not_every_one(server: Server) -> None:
         assert events <= 2 + (time.monotonic() - started) / streams.MIN_INTERVAL_S
 
 
+def test_a_stream_sends_only_what_changed(server: Server) -> None:
+    server.output.accept(HAPPY)
+    with stream(server) as reader:
+        name, whole = reader.event()
+        assert (name, whole) == ("state", ask(server, "GET", "/api/v1/state")[1])
+        server.output.accept(replace(HAPPY, seq=2, faces=Faces(), scores=None, raw_scores=None))
+        assert reader.event() == ("change", {"faces": 0, "scores": None})
+        server.output.accept(replace(HAPPY, seq=3, faces=Faces(), scores=(0.51, *SCORES[1:])))
+        assert reader.event() == ("change", {"scores": {**whole["scores"], "angry": 0.51}}), "from null to an object"
+        server.output.accept(replace(HAPPY, seq=4, faces=Faces(), scores=(0.41, *SCORES[1:])))
+        assert reader.event() == ("change", {"scores": {"angry": 0.41}})
+
+
+def test_small_changes_wait_and_arrive_too(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "EXACT_S", 1.5)
+    server.output.accept(HAPPY)
+    with stream(server) as reader:
+        whole = reader.state()
+        server.health |= {"uptime_s": 4001, "memory_mib": 120.0}
+        server.output.accept(replace(HAPPY, seq=2, confidence=0.804))
+        server.output.accept(replace(HAPPY, seq=3, confidence=0.804, mood=Mood.SAD))
+        assert reader.event() == ("change", {"mood": "sad"})
+        assert reader.event() == ("change", {"confidence": 0.804, "health": {"uptime_s": 4001, "memory_mib": 120.0}})
+        server.health["trouble"] = "unplugged"
+        server.output.accept(replace(HAPPY, seq=4, confidence=0.804, mood=Mood.SAD))
+        assert reader.event() == ("change", {"health": {"trouble": "unplugged"}}), "a text does not wait"
+        assert whole["health"]["trouble"] is None
+
+
+def test_a_field_that_has_gone_makes_the_state_whole_again(server: Server) -> None:
+    server.output.accept(HAPPY)
+    with stream(server) as reader:
+        reader.state()
+        del server.health["temperature_c"]
+        server.output.accept(replace(HAPPY, seq=2))
+        name, content = reader.event()
+        assert (name, "temperature_c" in content["health"]) == ("state", False)
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers(0, 3) | st.text(max_size=2), tree), st.data())
+def test_changes_lead_from_any_state_to_any_other(before: object, data: st.DataObject) -> None:
+    after = data.draw(st.recursive(st.none() | st.booleans() | st.integers(0, 3) | st.text(max_size=2), tree))
+    change = streams.changes({"it": before}, {"it": after})
+    if change is not None:
+        assert streams.merged({"it": before}, json.loads(json.dumps(change))) == {"it": after}
+
+
 def test_a_silent_stream_is_pinged(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "PING_S", 0.05)
     with stream(server) as reader:
@@ -387,7 +448,7 @@ def test_pages_above_the_cap_are_refused_and_a_closed_one_makes_room(server: Ser
         while not server.output.status().endswith(", 49 open"):
             assert time.monotonic() < deadline
             count += 1
-            server.output.accept(replace(HAPPY, seq=count))
+            server.output.accept(replace(HAPPY, seq=count, confidence=count % 10 / 10))
             readers[0].state()
     finally:
         for reader in readers:
@@ -397,12 +458,12 @@ def test_pages_above_the_cap_are_refused_and_a_closed_one_makes_room(server: Ser
 def test_a_slow_reader_holds_up_nobody_and_is_cut_off(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "WRITE_WAIT_S", 0.2)
     monkeypatch.setattr(streams, "MIN_INTERVAL_S", 0.0)
-    server.health["padding"] = "x" * 400_000
     with stream(server), stream(server) as reader:  # the first never reads
         deadline, count, slowest = time.monotonic() + 20, 0, 0.0
         while not server.output.status().endswith(", 1 open"):
             assert time.monotonic() < deadline
             count += 1
+            server.health["padding"] = str(count % 10) * 400_000
             started = time.monotonic()
             server.output.accept(replace(HAPPY, seq=count))
             slowest = max(slowest, time.monotonic() - started)

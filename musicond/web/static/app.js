@@ -62,6 +62,14 @@ function showAlways({ watching, controls, health, preview }) {
 	$("pause").title = paused && until ? t("goes_on_at", { time: time(new Date(until)) }) : "";
 }
 
+// Objects are merged; any other value replaces the old one.
+function merged(old, change) {
+	if (old?.constructor !== Object || change?.constructor !== Object) return change;
+	const state = { ...old };
+	for (const name in change) state[name] = merged(old[name], change[name]);
+	return state;
+}
+
 function shown(state) {
 	if (last && last.version !== state.version) return location.reload(); // a new daemon brings a new page
 	last = state;
@@ -108,11 +116,13 @@ function connect() {
 	disconnect();
 	heardAt = Date.now();
 	source = new EventSource("/api/v1/events");
-	source.addEventListener("state", (event) => {
+	const heard = ({ type, data }) => {
 		connected();
-		shown(JSON.parse(event.data));
+		shown(merged(type === "state" ? {} : last, JSON.parse(data)));
 		enable();
-	});
+	};
+	source.addEventListener("state", heard);
+	source.addEventListener("change", heard);
 	source.onerror = ({ target }) => lost(target.readyState === EventSource.CLOSED); // EventSource does not reconnect then
 }
 
