@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from functools import partial
 
@@ -16,6 +16,7 @@ from musicond.core.commands import OVERTAKING, Command, ConfigUpdate
 from musicond.core.outcome import Outcome
 from musicond.core.ports import FrameSource, TurnHandler
 from musicond.errors import CatalogueError, CommandError, SourceLost
+from musicond.runtime.backoff import Backoff
 from musicond.runtime.inbox import Inbox, settle
 from musicond.runtime.warn_once import WarnOnce
 
@@ -29,6 +30,8 @@ BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0)
 """Waits between attempts to open the source; the last one repeats."""
 STEADY_S = 30.0
 """A source that worked this long is retried from the shortest wait on."""
+
+Handled = tuple[Future[None], Future[None] | None]
 
 
 class WatchLoop:
@@ -51,8 +54,7 @@ class WatchLoop:
         self._open = False
         self._opened_at = 0.0
         self._warnings = WarnOnce(log)
-        self._retry_at = 0.0
-        self._attempts = 0
+        self._backoff = Backoff(BACKOFF_S)
         self._next_at = 0.0
         self.opening_since: float | None = None
         """Monotonic seconds, set while the source is being opened or closed: the supervisor's deadline."""
@@ -74,43 +76,45 @@ class WatchLoop:
 
     def take_waiting(self) -> None:
         """Carry out the urgent commands that still wait at the end, when no turn comes for them any more."""
-        for command, future in self._inbox.drain():
-            if isinstance(command, OVERTAKING):
-                try:
-                    stored = self._controller.handle(command)
-                except (CatalogueError, CommandError) as exc:
-                    settle(future, exc)
-                else:
-                    settle(future) if stored is None else stored.add_done_callback(partial(_settle_with, future))
+        self._settle(self._handle([item for item in self._inbox.drain() if isinstance(item[0], OVERTAKING)]))
 
     def turn(self) -> None:
         """Run one turn: commands, then a frame, an attempt to open the source, or a wait."""
-        effects: list[tuple[Future[None], Future[None] | None]] = []
-        for command, future in self._inbox.drain():
-            try:
-                effects.append((future, self._controller.handle(command)))
-            except (CatalogueError, CommandError) as exc:
-                settle(future, exc)
+        handled = self._handle(self._inbox.drain())
         outcome, wait_s = self._watch()
-        for future, stored in effects:
-            if stored is None:
-                settle(future)
-            else:
-                stored.add_done_callback(partial(_settle_with, future))
+        self._settle(handled)
         self._emit(outcome)
         self._beat()
         if not self._stop.is_set():
             self._inbox.wait(min(wait_s, self._max_wait_s))
+
+    def _handle(self, items: Iterable[tuple[Command | ConfigUpdate, Future[None]]]) -> list[Handled]:
+        """Carry out commands; return the future of each that succeeds, with that of what it stores."""
+        handled: list[Handled] = []
+        for command, future in items:
+            try:
+                handled.append((future, self._controller.handle(command)))
+            except (CatalogueError, CommandError) as exc:
+                settle(future, exc)
+        return handled
+
+    def _settle(self, handled: Iterable[Handled]) -> None:
+        for future, stored in handled:
+            if stored is None:
+                settle(future)
+            else:
+                stored.add_done_callback(partial(_settle_with, future))
 
     def _watch(self) -> tuple[Outcome, float]:
         """Return the outcome of this turn, and the seconds to wait for the next."""
         wants_frames = self._controller.wants_frames()
         if not self._controller.wants_camera():
             self._close()
-            self._retry_at, self._attempts, self.trouble = 0.0, 0, None
+            self._backoff.reset()
             self._warnings.clear()
+            self.trouble = None
         elif not self._ready():
-            return self._controller.idle(), self._retry_at - time.monotonic()
+            return self._controller.idle(), self._backoff.wait_s()
         elif wants_frames:
             return self._step()
         return self._controller.idle(), self._max_wait_s
@@ -121,7 +125,7 @@ class WatchLoop:
             frame = self._source.capture(FRAME_WAIT_S)
         except SourceLost as exc:
             self._lose(exc)
-            return self._controller.idle(), self._retry_at - time.monotonic()
+            return self._controller.idle(), self._backoff.wait_s()
         if (lasted_s := self._warnings.clear()) is not None:
             log.info("%s back after %.0f s", self._source.name, lasted_s)
         self.trouble = None
@@ -134,7 +138,7 @@ class WatchLoop:
         """Return whether the source is open, after an attempt to open it if one is due."""
         if self._open:
             return True
-        if time.monotonic() < self._retry_at:
+        if self._backoff.wait_s() > 0:
             return False
         self.opening_since = time.monotonic()
         try:
@@ -151,12 +155,11 @@ class WatchLoop:
 
     def _lose(self, error: SourceLost) -> None:
         if self._open and time.monotonic() - self._opened_at >= STEADY_S:
-            self._attempts = 0
+            self._backoff.reset()
         self._warnings.warn("%s lost: %s; retrying", self._source.name, error)
         self.trouble = str(error)
         self._close()
-        self._retry_at = time.monotonic() + BACKOFF_S[min(self._attempts, len(BACKOFF_S) - 1)]
-        self._attempts += 1
+        self._backoff.fail()
 
     def _close(self) -> None:
         if not self._open:

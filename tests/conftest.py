@@ -9,9 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# How long an example takes depends on the machine and its load: that is no property of what is tested.
+settings.register_profile("musicond", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("musicond")
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ has no jitter in its backoff. Nothing is queued while there is no connection.
 from __future__ import annotations
 
 import logging
-import random
 import select
 import socket
 import ssl
@@ -28,6 +27,7 @@ from pydantic import SecretStr
 from musicond.config.schema import Mqtt
 from musicond.errors import OutputError, error_text
 from musicond.mqtt.connection_status import ConnectionStatus, failure_text
+from musicond.runtime.backoff import Backoff
 
 log = logging.getLogger(__name__)
 
@@ -237,7 +237,7 @@ class Connection:
         return client
 
     def _run(self) -> None:
-        attempts = 0
+        backoff = Backoff(self._timing.backoff_s, self._timing.jitter)
         while not self._stopping.is_set():
             self._retry_now = False
             try:
@@ -254,10 +254,10 @@ class Connection:
             if self._connected:
                 self._connected = False
                 self._handler.on_disconnect()
-                attempts = attempts if self._status.short_connections else 0
+                if not self._status.short_connections:
+                    backoff.reset()
             if not self._retry_now:
-                self._back_off(attempts)
-                attempts += 1
+                self._stopping.wait(backoff.fail())
 
     def _connect(self) -> None:
         """Open a connection and request a session; raise OSError."""
@@ -337,11 +337,6 @@ class Connection:
         client.disconnect()
         while (sock := client.socket()) is not None and client.want_write() and time.monotonic() < end:
             self._wait(sock, 0.05)
-
-    def _back_off(self, attempts: int) -> None:
-        waits, jitter = self._timing.backoff_s, self._timing.jitter
-        seconds = waits[min(attempts, len(waits) - 1)]
-        self._stopping.wait(seconds * random.uniform(1 - jitter, 1 + jitter))  # noqa: S311 - no secret
 
     def _on_connect(self, _client: paho.Client, _data: object, flags: Any, reason: Any, _more: object) -> None:
         if not reason.is_failure:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import random
 import time
 from collections.abc import Callable
 
 from musicond.errors import PlaybackError
+from musicond.runtime.backoff import Backoff
 from musicond.runtime.warn_once import WarnOnce
 
 log = logging.getLogger(__name__)
@@ -21,17 +21,16 @@ MIN_ACTION_S = 2.0
 SHOWN_S = 150.0
 """How long a failed action is shown although polls succeed; more than the longest wait."""
 JITTER = 0.2
-"""Part by which a wait is longer or shorter, so that not all devices ask at the same time."""
 
 
-class Backoff:
+class BackendBackoff:
     """Waits between two tries; for one thread, but `reset` may come from another."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._warnings = clock, WarnOnce(log, clock=clock)
         self.trouble: str | None = None
         """The failure, with its remedy; None while all is well."""
-        self._failures = 0
+        self._backoff = Backoff(BACKOFF_S, JITTER, clock)
         self._failed_at, self._action_failed = 0.0, False
         self._retry_at: float | None = None
         self._blocked_until: float | None = None
@@ -45,16 +44,15 @@ class Backoff:
         if self.trouble is None or (polled and self._action_failed and self._clock() - self._failed_at < SHOWN_S):
             return
         log.info("playback is back after %.0f s", self._warnings.clear() or 0.0)
-        self.trouble, self._failures, self._action_failed = None, 0, False
+        self.trouble, self._action_failed = None, False
+        self._backoff.reset()
 
     def failed(self, error: PlaybackError, *, polled: bool = False) -> None:
         """Record a failure, and log it once."""
         now = self._clock()
         self._action_failed, self._failed_at, self.trouble = not polled, now, str(error)
         self._warnings.warn("playback: %s", error)
-        wait_s = BACKOFF_S[min(self._failures, len(BACKOFF_S) - 1)]
-        wait_s *= random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
-        self._failures += 1
+        wait_s = self._backoff.fail()
         if error.sign_in:
             wait_s = SIGN_IN_S
         if error.wait_s is not None:
@@ -66,7 +64,8 @@ class Backoff:
         """Allow the next try now, unless the service has asked for a wait."""
         self._action_failed = False
         if self._blocked_until is None:
-            self._retry_at, self._failures = None, 0
+            self._retry_at = None
+            self._backoff.reset()
 
     def wait_s(self) -> float | None:
         """Return the seconds until the next try; None: there is no wait."""

@@ -20,7 +20,7 @@ from musicond.core.models import PlayerStatus, Track, Watching
 from musicond.core.outcome import Outcome, Playback, PlayState
 from musicond.core.ports import PlaybackBackend
 from musicond.errors import CommandError, PlaybackError, error_text
-from musicond.player.backoff import Backoff
+from musicond.player.backoff import BackendBackoff
 from musicond.player.events import (
     Action,
     ChangeVolume,
@@ -75,7 +75,7 @@ class Player:
         self._backend, self._request_tracks, self._synchronised = backend, request_tracks, synchronised
         self._state_file = state_file
         self._state = PlayerState()
-        self._backoff = Backoff()
+        self._backoff = BackendBackoff()
         self._fader = VolumeFader(backend.set_volume, self._pause_if_owned)
         self._changed = threading.Condition()
         self._events: deque[Event] = deque(maxlen=MAX_EVENTS)

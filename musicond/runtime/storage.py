@@ -19,6 +19,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from musicond.errors import CatalogueLocked, error_text
+from musicond.runtime.backoff import Backoff
 from musicond.runtime.inbox import InboxFull, settle
 from musicond.runtime.warn_once import WarnOnce
 
@@ -27,8 +28,9 @@ log = logging.getLogger(__name__)
 MAX_WAITING = 64
 WRITE_WAIT_S = 120.0
 RETRY_S = 0.2
-MAX_RETRY_S = 5.0
-"""Longest wait between two attempts to store the settings."""
+"""Wait before a write to a locked catalogue is repeated."""
+SETTINGS_RETRY_S = (0.2, 0.4, 0.8, 1.6, 3.2, 5.0)
+"""Waits between attempts to store the settings; the last one repeats."""
 SLOW_S = 2.0
 """Settings that wait longer than this are reported as not saved."""
 JOIN_S = 2.0
@@ -60,8 +62,7 @@ class StorageWriter:
         """All settings that were not tried yet, for those who wait for them."""
         self._unsaved_since = 0.0
         self._error: BaseException | None = None
-        self._retry_at = 0.0
-        self._retry_s = RETRY_S
+        self._backoff = Backoff(SETTINGS_RETRY_S)
         self._stopping = False
         self._thread: threading.Thread | None = None
         self._warnings = WarnOnce(log)
@@ -104,7 +105,8 @@ class StorageWriter:
         write = _Write(run)
         with self._changed:
             self._unsaved_since = write.since if self._settings is None else self._unsaved_since
-            self._settings, self._retry_at = write, 0.0
+            self._settings = write
+            self._backoff.reset()
             self._unanswered.append(write)
             self._changed.notify_all()
         self._write_without_thread()
@@ -139,12 +141,12 @@ class StorageWriter:
             self._write(last=stopping)
 
     def _wait_s(self) -> float | None:
-        return None if self._settings is None else max(0.0, self._retry_at - time.monotonic())
+        return None if self._settings is None else max(0.0, self._backoff.wait_s())
 
     def _write(self, *, last: bool) -> None:
         """Store the settings if it is time, then one of the other writes; with `last`, all that waits."""
         with self._writing:
-            if self._settings is not None and (last or time.monotonic() >= self._retry_at):
+            if self._settings is not None and (last or self._wait_s() == 0):
                 self._store_settings()
             while self._waiting and (self._write_next(last=last) and last):
                 pass
@@ -156,11 +158,10 @@ class StorageWriter:
         self._error = _attempt(newest.run)
         with self._changed:
             if self._error is None:
-                self._retry_s = RETRY_S
+                self._backoff.reset()
                 self._settings = None if self._settings is newest else self._settings
             elif self._settings is newest:
-                self._retry_at = time.monotonic() + self._retry_s
-                self._retry_s = min(2 * self._retry_s, MAX_RETRY_S)
+                self._backoff.fail()
         if self._error is not None:
             self._warnings.warn("%s", self.unsaved)
         elif (lasted_s := self._warnings.clear()) is not None:

@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Protocol
 
 from musicond.errors import MusicondError
+from musicond.runtime.backoff import Backoff
 from musicond.runtime.systemd import Notifier
 
 log = logging.getLogger(__name__)
@@ -60,8 +61,8 @@ class ServiceMonitor:
         self.services, self._clock = services, clock
         self._stopped: set[str] = set()
         """Services that could not be started again."""
-        self._failures: dict[str, tuple[int, float]] = {}
-        """Of each service that has ended: how often, and when it is due to be started again, or counts as well."""
+        self._failures: dict[str, Backoff] = {}
+        """Of each service that has ended lately."""
         self._checked_at = clock()
 
     @property
@@ -78,17 +79,17 @@ class ServiceMonitor:
     def check(self) -> None:
         """Start the services again that are due."""
         for service in self.services:
-            count, due_at = self._failures.get(service.name, (0, 0.0))
+            backoff = self._failures.get(service.name)
             if service.is_alive() and service.name not in self._stopped:
-                if count and self._clock() >= due_at + STEADY_S:
+                if backoff is not None and backoff.wait_s() <= -STEADY_S:
                     del self._failures[service.name]
-            elif count == 0 or self._clock() >= due_at:
-                self._restart(service, count)
+            elif backoff is None or backoff.wait_s() <= 0:
+                self._restart(service)
         self._checked_at = self._clock()
 
-    def _restart(self, service: Service, count: int) -> None:
+    def _restart(self, service: Service) -> None:
         log.error("the thread of %s has ended unexpectedly; it is started again", service.name)
-        self._failures[service.name] = count + 1, self._clock() + RESTART_S[min(count, len(RESTART_S) - 1)]
+        self._failures.setdefault(service.name, Backoff(RESTART_S, clock=self._clock)).fail()
         self._stopped.add(service.name)
         try:
             service.stop()

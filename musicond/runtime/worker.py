@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import TypeVar
 
 from musicond.errors import error_text
+from musicond.runtime.backoff import Backoff
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +38,8 @@ class Worker:
         self._queue: queue.Queue[Callable[[], None]] = queue.Queue(MAX_WAITING)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self._failures: dict[Callable[[], None], tuple[int, float, str]] = {}
-        """Of each periodic task that failed: how often in a row, when it is due again, and its error."""
+        self._failures: dict[Callable[[], None], tuple[Backoff, str]] = {}
+        """Of each periodic task that failed: its waits and its error."""
 
     def start(self) -> None:
         """Start the thread."""
@@ -54,7 +54,7 @@ class Worker:
     @property
     def trouble(self) -> str | None:
         """The errors of the periodic tasks that failed; None while all is well."""
-        errors = [error for *_, error in tuple(self._failures.values())]
+        errors = [error for _, error in tuple(self._failures.values())]
         return f"a regular job failed and is tried again: {'; '.join(errors)}" if errors else None
 
     def submit(self, job: Callable[[], T]) -> Future[T]:
@@ -103,16 +103,16 @@ class Worker:
 
     def _run_periodic(self) -> None:
         for task in self._periodic:
-            count, retry_at, _ = self._failures.get(task, (0, 0.0, ""))
-            if time.monotonic() < retry_at:
+            backoff, _ = self._failures.get(task, (Backoff(RETRY_S), ""))
+            if backoff.wait_s() > 0:
                 continue
             try:
                 task()
             except Exception as exc:  # a bug: logged once with its traceback, and the others go on
-                if count == 0:
+                if task not in self._failures:
                     log.exception("a regular job failed")
-                wait_s = RETRY_S[min(count, len(RETRY_S) - 1)]
-                self._failures[task] = count + 1, time.monotonic() + wait_s, error_text(exc)
+                backoff.fail()
+                self._failures[task] = backoff, error_text(exc)
             else:
                 if self._failures.pop(task, None):
                     log.info("a regular job works again")

@@ -11,10 +11,13 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
+import cv2
 import pytest
 
 from musicond import __version__, errors
+from musicond.capture.demo import DemoClip
 from musicond.cli import COMMANDS, main
+from musicond.config.paths import models_dir
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -255,11 +258,15 @@ def test_a_pipe_that_closes_early_is_no_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.alone
-def test_bench_prints_what_a_frame_costs() -> None:
-    out = musicond("bench", "demo", "--json")
+def test_bench_prints_what_a_frame_costs(tmp_path: Path) -> None:
+    demo = DemoClip(models_dir())
+    for number in range(60):
+        cv2.imwrite(str(tmp_path / f"{number:03}.png"), demo.frame_at(number / 10))
+    out = musicond("bench", str(tmp_path), "--json")
     assert out.returncode == 0, out.stderr
     figures = json.loads(out.stdout)
-    assert figures["tracking"]["analysed"] > 100
+    assert figures["tracking"]["frames"] == 60
+    assert figures["tracking"]["analysed"] > 40
     assert 0 < figures["tracking"]["median_ms"] < figures["full scans"]["median_ms"]
 
 

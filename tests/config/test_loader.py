@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -252,9 +252,6 @@ def test_it_names_every_key_and_every_default_that_it_tells_is_true(tmp_path: Pa
     assert "default" not in loaded.origin.values()
 
 
-# The first draw of text builds tables for seconds on a slow machine, and no example has to be quick.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-PATIENT = settings.get_profile("patient")
 SCALARS = st.one_of(
     st.none(),
     st.booleans(),
@@ -271,7 +268,6 @@ TREES = st.dictionaries(
 )
 
 
-@PATIENT
 @given(TREES)
 def test_file_and_schema_agree_on_what_is_right(
     tmp_path_factory: pytest.TempPathFactory, tree: dict[str, object]
@@ -286,7 +282,6 @@ def test_file_and_schema_agree_on_what_is_right(
     assert Draft202012Validator(schema()).is_valid(tree)
 
 
-@PATIENT
 @given(
     st.one_of(
         st.binary(max_size=200),
@@ -305,7 +300,6 @@ def test_whatever_the_file_holds_there_is_a_config_or_faults(
         assert all(re.match(rf"{re.escape(str(file))}:\d+:\d+: ", line) for line in error.problems)
 
 
-@PATIENT
 @given(st.dictionaries(NAMES, st.one_of(SCALARS, TREES), max_size=4))
 def test_whatever_the_values_are_there_is_a_config_or_faults(
     tmp_path_factory: pytest.TempPathFactory, tree: dict[str, object]

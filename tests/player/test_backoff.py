@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from musicond.errors import PlaybackError
-from musicond.player.backoff import BACKOFF_S, JITTER, SHOWN_S, SIGN_IN_S, Backoff
+from musicond.player.backoff import BACKOFF_S, JITTER, SHOWN_S, SIGN_IN_S, BackendBackoff
 from musicond.player.fade import STEP_S, VolumeFader
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class Clock:
 
 def test_waits_grow_with_jitter_and_only_changes_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock()
-    backoff = Backoff(clock)
+    backoff = BackendBackoff(clock)
     with caplog.at_level(logging.INFO):
         for expected in (*BACKOFF_S, BACKOFF_S[-1]):
             backoff.failed(PlaybackError("out of reach; plug it in"), polled=True)
@@ -38,7 +38,7 @@ def test_waits_grow_with_jitter_and_only_changes_are_logged(caplog: pytest.LogCa
 
 def test_a_wait_that_the_service_asks_for_binds_persons_too() -> None:
     clock = Clock()
-    backoff = Backoff(clock)
+    backoff = BackendBackoff(clock)
     backoff.failed(PlaybackError("a rest", wait_s=3600))
     backoff.reset()
     assert backoff.wait_s() == 3600
@@ -48,7 +48,7 @@ def test_a_wait_that_the_service_asks_for_binds_persons_too() -> None:
 
 
 def test_a_missing_sign_in_is_checked_often_and_a_new_one_used_immediately() -> None:
-    backoff = Backoff(Clock())
+    backoff = BackendBackoff(Clock())
     backoff.failed(PlaybackError("sign in", sign_in=True))
     assert backoff.wait_s() == SIGN_IN_S
     backoff.reset()
@@ -59,7 +59,7 @@ def test_a_missing_sign_in_is_checked_often_and_a_new_one_used_immediately() -> 
 
 def test_a_failed_action_is_shown_although_polls_succeed() -> None:
     clock = Clock()
-    backoff = Backoff(clock)
+    backoff = BackendBackoff(clock)
     backoff.failed(PlaybackError("not visible"))
     assert backoff.blocked(), "many commands do not become many requests"
     assert not backoff.blocked(urgent=True), "but stop is tried"

@@ -366,7 +366,7 @@ EVENTS = st.lists(
 
 
 @given(EVENTS, st.booleans(), st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_music_that_someone_else_started_is_never_touched_without_an_order(
     events: list[tuple[str, Any]], song_end: bool, autoplay: bool
 ) -> None:

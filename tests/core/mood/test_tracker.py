@@ -158,7 +158,7 @@ def test_without_smoothing_and_dwell_each_frame_counts() -> None:
     assert changes == [(0.0, Mood.HAPPY), (0.5, Mood.SAD)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 2**32 - 1),
     emotion=st.sampled_from(EMOTIONS),
@@ -182,7 +182,7 @@ def test_no_flicker_under_noise(seed: int, emotion: Emotion, noise: float, fps: 
     assert state.mood.value == emotion.value
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     first=st.sampled_from(EMOTIONS),
     second=st.sampled_from(EMOTIONS),
@@ -200,7 +200,7 @@ def test_the_reaction_is_bounded(first: Emotion, second: Emotion, top: float, fp
 span = st.tuples(st.floats(2.6, 8), st.one_of(st.none(), st.sampled_from(EMOTIONS)))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(span, min_size=1, max_size=8))
 def test_the_same_moods_at_2_and_15_frames_a_second(spans: list[tuple[float, Emotion | None]]) -> None:
     """Spans long enough to announce; an empty room is either clearly short or clearly long."""
@@ -214,7 +214,7 @@ def test_the_same_moods_at_2_and_15_frames_a_second(spans: list[tuple[float, Emo
         assert slow == quick
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(
         st.tuples(
