@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 
 UNAVAILABLE = 69
 """Exit code: something that is needed is not available."""
@@ -18,6 +19,20 @@ NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 def clean_text(value: object) -> str:
     """Return a value from outside as text, with U+FFFD for everything of NOT_TEXT."""
     return NOT_TEXT.sub("\ufffd", str(value))
+
+
+INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+"""Control characters, and those that change the direction of the text after them."""
+
+
+TERMINAL_SEQUENCE = re.compile("\x1b(?:\\][^\x07\x1b]*(?:\x07|\x1b\\\\)|\\[[0-?]*[ -/]*[@-~])")
+"""An escape sequence with which a text sets a terminal's title or colours (ECMA-48)."""
+
+
+def clean_line(value: object) -> str:
+    """Return a title or name from outside as one line in NFC, without INVISIBLE characters and double blanks."""
+    text = INVISIBLE.sub("", " ".join(TERMINAL_SEQUENCE.sub("", str(value)).split()))
+    return clean_text(unicodedata.normalize("NFC", " ".join(text.split())))
 
 
 def bounded_number(value: object, low: float, high: float) -> float | None:
@@ -74,6 +89,57 @@ class ListError(MusicondError):
         """Seconds after which a new attempt may succeed; None: unknown."""
         self.gone = gone
         """The list is missing or empty: no new attempt succeeds before a person changes something."""
+
+
+class EntryError(ListError):
+    """An entry of a list can't be used; the text says where and why. The other entries are not affected."""
+
+    def __init__(self, text: str, *, missing: bool = False) -> None:
+        super().__init__(text)
+        self.missing = missing
+        """The file of the entry does not exist."""
+
+
+class SkippedEntries:
+    """The number of entries of a list that can't be used, and the texts of the first ones."""
+
+    MOST_TEXTS = 20
+
+    def __init__(self) -> None:
+        self.missing = 0
+        """Entries whose files do not exist."""
+        self.unusable = 0
+        """All other skipped entries."""
+        self.texts: list[str] = []
+
+    def __len__(self) -> int:
+        return self.missing + self.unusable
+
+    def add(self, error: EntryError) -> None:
+        """Count an entry."""
+        self.missing += error.missing
+        self.unusable += not error.missing
+        if len(self.texts) < self.MOST_TEXTS:
+            self.texts.append(str(error))
+
+    def update(self, more: SkippedEntries) -> None:
+        """Add the entries that another list has skipped."""
+        self.missing += more.missing
+        self.unusable += more.unusable
+        self.texts += more.texts[: self.MOST_TEXTS - len(self.texts)]
+
+    def none_usable(self) -> str:
+        """Return the text for a list of which every entry was skipped; needs at least one."""
+        what = "found" if self.missing > self.unusable else "usable"
+        return f"none of its {len(self)} entries is {what}, such as {self.texts[0]}"
+
+    def report(self, name: str, used: int) -> list[str]:
+        """Return lines for a list of this name of which `used` entries were used; none if no entry was skipped."""
+        total = used + len(self)
+        counts = ((self.missing, "not found"), (self.unusable, "skipped"))
+        lines = [f"{name}: {count} of {total} entries {what}" for count, what in counts if count]
+        rest = len(self) - len(self.texts)
+        return [*lines, *self.texts, *([f"... and {rest} more"] if rest else [])]
 
 
 class OutputError(MusicondError):

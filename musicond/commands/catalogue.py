@@ -22,7 +22,7 @@ from musicond.config.loader import load
 from musicond.config.paths import control_socket
 from musicond.config.schema import Config
 from musicond.core.models import EMOTIONS, Emotion, Song, Verdict
-from musicond.errors import UNAVAILABLE, ListError
+from musicond.errors import UNAVAILABLE, ListError, SkippedEntries
 from musicond.library.actions import READ_ACTIONS
 from musicond.library.actions import run as run_action
 from musicond.library.audio_files import AudioFolder
@@ -150,24 +150,30 @@ def _remove(args: argparse.Namespace, config: Config) -> None:
 
 def _import(args: argparse.Namespace, config: Config) -> None:
     emotion = Emotion(args.emotion) if args.emotion else None
-    rows = list(tqdm(_rows(args.file, emotion), desc="reading", unit=" songs", leave=False, disable=None))
+    skipped = SkippedEntries()
+    rows = list(tqdm(_rows(args.file, emotion, skipped), desc="reading", unit=" songs", leave=False, disable=None))
+    if not rows and skipped:
+        raise ListError(f"{args.file}: {skipped.none_usable()}; nothing was imported")
     new = 0
     for start in tqdm(range(0, len(rows), BATCH), desc="importing", leave=False, disable=None):
         new += int(_run_action(config, "add", rows=rows_to_json(rows[start : start + BATCH]))["new"])
     print(f"{len(rows)} songs read, {new} of them new")
+    for line in skipped.report(str(args.file), len(rows)):
+        print(f"musicond: {line}", file=sys.stderr)
 
 
-def _rows(path: Path, emotion: Emotion | None) -> Iterator[Row]:
-    """Yield the songs of a file or folder; raise ListError."""
-    suffix = path.suffix.lower()
-    if path.is_dir() or suffix in PLAYLISTS:
+def _rows(path: Path, emotion: Emotion | None, skipped: SkippedEntries) -> Iterator[Row]:
+    """Yield the songs of a file or folder, and count entries that can't be used in `skipped`; raise ListError."""
+    suffix, is_folder = path.suffix.lower(), os.path.isdir(path)  # noqa: PTH112 - unlike Path.is_dir it never raises
+    if is_folder or suffix in PLAYLISTS:
         if emotion is None:
             raise ListError(f"{path}: say for which mood these songs are: --mood EMOTION")
-        source = AudioFolder(path) if path.is_dir() else PLAYLISTS[suffix](path)
+        source = AudioFolder(path) if is_folder else PLAYLISTS[suffix](path)
         for song in source.tracks():
             yield Row(song, emotion)
+        skipped.update(source.skipped)
         return
-    for row in read_table(path):
+    for row in read_table(path, skipped):
         if (list_emotion := emotion or row.emotion) is None:
             raise ListError(f"{path}: {row.song.title!r} names no emotion; add --mood EMOTION, or a column emotion")
         yield Row(row.song, list_emotion, row.feedback)
@@ -236,7 +242,7 @@ def _print_report(report: Mapping[str, Any]) -> int:
         for kind in ("new", "gone", "replaced"):
             for song in change[kind]:
                 print(f"  {kind:9} {song}")
-    for fault in report.get("faults", []):
+    for fault in (*report.get("skipped", []), *report.get("faults", [])):
         print(f"musicond: {fault}", file=sys.stderr)
     print(report.get("summary", "the daemon was stopped before it was done; the next start goes on with it"))
     return UNAVAILABLE if report.get("faults") else 0

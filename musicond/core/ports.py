@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from musicond.core.commands import Command, ConfigUpdate, PlayerCommand
 from musicond.core.models import Emotion, EmotionEstimate, Faces, Frame, PlayerStatus, Song, Track, Verdict
 from musicond.core.outcome import Account, Outcome, Playback
+from musicond.errors import SkippedEntries
 
 if TYPE_CHECKING:  # it loads numpy, which short commands do without
     from musicond.core.recommend.sampler import Candidates, TrackStats
@@ -85,6 +86,10 @@ class ListSource(Protocol):
     @property
     def uri(self) -> str | None:
         """URI under which players find the whole list, if any; known once the list has been read."""
+
+    @property
+    def skipped(self) -> SkippedEntries:
+        """The entries that could not be used, complete once the list has been read."""
 
     def tracks(self) -> Iterator[Song]:
         """Yield its songs in order while reading; raise ListError."""

@@ -1,28 +1,30 @@
-"""Songs from M3U playlists and from folders of audio files; mutagen reads the tags of the files."""
+"""Songs from folders of audio files; mutagen reads the tags of the files."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
-import re
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import mutagen
 
 from musicond.core.models import Song
-from musicond.errors import ListError, bounded_number, clean_text
+from musicond.errors import EntryError, ListError, SkippedEntries, bounded_number, clean_line, error_text
 from musicond.library.database import transaction
-from musicond.library.table_files import SPOTIFY_PAGE, read_list_file
+from musicond.library.table_files import parse_year
 
 AUDIO = frozenset(
     {".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".mp4", ".wma", ".wav", ".aiff", ".aif", ".ape", ".wv"}
 )
+NO_MUSIC = frozenset(
+    {"@eadir", "#recycle", "#snapshot", "@recycle", "$recycle.bin", "lost+found", "system volume information"}
+)
+"""Folders that Synology, QNAP, Windows and Linux keep for themselves; those with a dot are hidden anyway."""
 TAG_NAMES = {
     "title": ("title", "TIT2", "Title"),
     "artist": ("artist", "TPE1", "Author"),
@@ -34,8 +36,9 @@ TAG_NAMES = {
 """mutagen's easy names, those of ID3 in WAV and AIFF, and those of WMA."""
 TEMPO = (1, 1000)
 """Beats per minute."""
-YEAR = re.compile(r"\d{4}")
 UNKNOWN = "unknown artist"
+LONGEST_TAG = 500
+"""Characters."""
 
 
 class TagCache:
@@ -74,81 +77,71 @@ class AudioFolder:
 
     def __init__(self, path: Path, tag_cache: TagCache | None = None) -> None:
         self._path, self._tag_cache = path, tag_cache
+        self.skipped = SkippedEntries()
 
     def tracks(self) -> Iterator[Song]:
-        """Yield a song for each audio file; raise ListError where the folder can't be read."""
-        if not self._path.is_dir():
-            raise ListError(f"{self._path}: no folder that can be read; correct music.moods, or mount it")
-        for folder, folders, names in os.walk(self._path, onerror=_raise_unreadable):
-            folders.sort()
+        """Yield a song for each audio file; raise ListError where the folder itself can't be read."""
+        try:
+            os.scandir(self._path).close()
+        except (OSError, ValueError) as exc:  # ValueError: a NUL in the name
+            remedy = "correct music.moods, or mount it"
+            raise ListError(f"{self._path}: no folder that can be read ({error_text(exc)}); {remedy}") from None
+        visited: set[tuple[int, int]] = set()
+        for folder, folders, names in os.walk(self._path, onerror=self._skip_folder, followlinks=True):
+            folders[:] = [name for name in sorted(folders) if not _is_hidden(name)]
+            if not self._enter(folder, visited):
+                folders.clear()
+                continue
             for name in sorted(names):
-                if Path(name).suffix.lower() in AUDIO:
-                    yield song_of(Path(folder) / name, self._tag_cache)
+                if Path(name).suffix.lower() in AUDIO and not _is_hidden(name):
+                    yield from self._read_file(Path(folder) / name)
 
+    def _read_file(self, path: Path) -> Iterator[Song]:
+        if os.path.exists(path):  # noqa: PTH110 - unlike Path.exists it never raises
+            yield song_of(path, self._tag_cache)
+        else:
+            self.skipped.add(EntryError(f"{path} not found", missing=True))
 
-def _raise_unreadable(exc: OSError) -> None:
-    raise ListError(f"{exc.filename}: {exc.strerror}; make it readable for the daemon's user")
-
-
-class M3u:
-    """The entries of an M3U playlist: audio files, web addresses and Spotify tracks; implements ListSource."""
-
-    def __init__(self, path: Path, tag_cache: TagCache | None = None) -> None:
-        self._path, self._tag_cache = path, tag_cache
-
-    @property
-    def uri(self) -> str:
-        """URI of the file."""
-        return self._path.absolute().as_uri()
-
-    def tracks(self) -> Iterator[Song]:
-        """Yield its songs; EXTINF names those whose files have no tags. Raise ListError."""
+    def _enter(self, folder: str, visited: set[tuple[int, int]]) -> bool:
+        """Return whether this folder is read for the first time: links can lead to it twice, or in a circle."""
         try:
-            content = read_list_file(self._path)
+            status = Path(folder).stat()
         except OSError as exc:
-            raise ListError(f"{self._path}: {exc.strerror}; correct music.moods, or make it readable") from None
-        try:
-            text = content.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            text = content.decode("latin-1")  # the encoding of .m3u before .m3u8
-        title = ""
-        for number, line in enumerate(map(str.strip, clean_text(text).splitlines()), start=1):
-            if line.upper().startswith("#EXTINF:"):
-                title = line.partition(",")[2].strip()
-            elif line and not line.startswith("#"):
-                yield self._parse_entry(line, title, f"{self._path}:{number}")
-                title = ""
+            self._skip_folder(exc)
+            return False
+        key = status.st_dev, status.st_ino
+        if key in visited:
+            return False
+        visited.add(key)
+        return True
 
-    def _parse_entry(self, line: str, extinf: str, place: str) -> Song:
-        spotify = re.match(rf"^(?:spotify:track:|{re.escape(SPOTIFY_PAGE)})([A-Za-z0-9]+)", line)
-        artist, title = split_name(extinf or Path(unquote(urlsplit(line).path)).stem.rpartition(":")[2])
-        if spotify:
-            return Song(title, artist, f"spotify:track:{spotify[1]}", SPOTIFY_PAGE + spotify[1], source=place)
-        if re.match(r"^[a-z][a-z0-9+.-]+://", line, re.IGNORECASE) and not line.lower().startswith("file:"):
-            return Song(title, artist, line, line, source=place)
-        name = unquote(urlsplit(line).path) if line.lower().startswith("file:") else line.replace("\\", "/")
-        return song_of(self._path.parent / name, self._tag_cache, extinf)
+    def _skip_folder(self, exc: OSError) -> None:
+        self.skipped.add(EntryError(f"{exc.filename}: {exc.strerror}; make it readable for the daemon's user"))
+
+
+def _is_hidden(name: str) -> bool:
+    """Return whether a file or folder is not music of the user: a copy's metadata, a thumbnail or deleted."""
+    return name.startswith(".") or name.casefold() in NO_MUSIC
 
 
 def song_of(path: Path, tag_cache: TagCache | None, extinf: str = "") -> Song:
     """Return the song of an audio file: by its tags, else by `extinf` ("Artist - Title"), else by its name."""
     path = path.absolute()
-    artist, title = split_name(extinf or clean_text(path.stem))
+    artist, title = split_name(extinf, path.stem)
     tags: dict[str, str] = {}
-    # Missing now, for example on a disk that is not mounted, or no name of a file: its name must do.
+    # A file that can't be read here may still be played by mpd: its name must do.
     with contextlib.suppress(OSError, ValueError):
         tags = _cached_tags(path, tag_cache)
-    year = YEAR.search(tags.get("date", ""))
     return Song(
         title=tags.get("title") or title,
         artist=tags.get("artist") or artist,
         track_id=path.as_uri(),
         link=path.as_uri(),
-        year=int(year[0]) if year else None,
+        year=parse_year(tags.get("date", "")),
         genre=tags.get("genre") or None,
         album=tags.get("album") or None,
         tempo=bounded_number(tags.get("bpm"), *TEMPO),
-        source=clean_text(path.parent),
+        source=clean_line(path.parent),
     )
 
 
@@ -172,6 +165,7 @@ def read_tags(path: Path) -> dict[str, str]:
     """Return title, artist, album, date, genre and bpm of an audio file, as far as it has them; raise OSError."""
     try:
         file = mutagen.File(path, easy=True)
+        values = {name: _first_value(file, keys) for name, keys in TAG_NAMES.items()}
     except mutagen.MutagenError as exc:
         if isinstance(exc.__cause__ or exc.__context__, OSError):
             raise OSError(str(exc)) from None
@@ -180,24 +174,27 @@ def read_tags(path: Path) -> dict[str, str]:
         raise
     except Exception:  # a damaged file can break the library in any way
         return {}
-    tags: dict[str, str] = {}
-    for name, keys in TAG_NAMES.items():
-        values = next(filter(None, (_tag_values(file, key) for key in keys)), None)
-        text = clean_text(" ".join(str(values[0]).split())) if values else ""
-        if text:
-            tags[name] = text[:500]
-    return tags
+    return {name: text for name, value in values.items() if (text := clean_line(value)[:LONGEST_TAG])}
 
 
-def _tag_values(file: Any, key: str) -> list[Any]:
-    try:
-        value = file.get(key) if file is not None else None
-    except (KeyError, ValueError, TypeError):
-        return []  # some formats know only names of a certain form
-    return list(value) if isinstance(value, list | tuple) else list(getattr(value, "text", ()))
+def _first_value(file: Any, keys: Sequence[str]) -> Any:
+    """Return the first value of the first of these tags that the file has; empty for none."""
+    for key in keys:
+        try:
+            value = file.get(key) if file is not None else None
+        except (KeyError, ValueError, TypeError):
+            continue  # some formats know only names of a certain form
+        values = value if isinstance(value, list | tuple) else getattr(value, "text", None)
+        if values:
+            return values[0]
+    return ""
 
 
-def split_name(text: str) -> tuple[str, str]:
-    """Return artist and title of "Artist - Title"."""
-    artist, dash, title = text.partition(" - ")
-    return (artist.strip() or UNKNOWN, title.strip() or text) if dash else (UNKNOWN, text.strip() or "untitled")
+def split_name(text: str, fallback: str) -> tuple[str, str]:
+    """Return artist and title of "Artist - Title"; what `text` lacks is taken from `fallback`."""
+    artist = title = ""
+    for name in (text, fallback):
+        if not title:
+            first, dash, last = name.partition(" - ")
+            artist, title = artist or clean_line(first if dash else ""), clean_line(last if dash else name)
+    return artist or UNKNOWN, title or "untitled"

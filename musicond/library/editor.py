@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from itertools import count
 from pathlib import Path
 from typing import Self
+from urllib.parse import unquote_to_bytes
 
 from musicond.core.models import Emotion, Song
 from musicond.library.database import sqlite_errors, transaction
@@ -17,6 +19,11 @@ OWN = "own"
 """Origin of songs that a person added or imported."""
 LEAST = 10
 """Songs of a list; with fewer, the same ones come too often."""
+
+
+def path_of(address: str) -> str:
+    """Return the path of a `file:` address, which may hold bytes that are no UTF-8."""
+    return os.fsdecode(unquote_to_bytes(address.removeprefix("file:").removeprefix("//")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,7 +210,7 @@ class CatalogueEditor:
         return titles
 
     def verify(self) -> list[str]:
-        """Return one line for each damage or short list; nothing is changed."""
+        """Return one line for each damage, short list, or list with missing files; nothing is changed."""
         with sqlite_errors(self.name):
             results = [" ".join(str(row[0]).split()) for row in self.connection.execute("PRAGMA integrity_check(20)")]
             missing = self._scalar("SELECT count(*) FROM lists WHERE track NOT IN (SELECT track FROM tracks)")
@@ -214,7 +221,20 @@ class CatalogueEditor:
             songs = len({entry.track_id for entry in self.entries(emotion)})
             if songs < LEAST:
                 problems.append(f"{emotion.value}: {songs} songs, so they will come often; add some")
-        return problems
+        return problems + self._missing_files()
+
+    def _missing_files(self) -> list[str]:
+        """Return a line for each list with songs whose files do not exist."""
+        files: dict[str, set[str]] = {}
+        for entry in self.entries():
+            if entry.track_id.startswith("file:"):
+                files.setdefault(entry.origin, set()).add(entry.track_id)
+        lines = []
+        for origin, addresses in files.items():
+            missing = sorted(address for address in addresses if not os.path.exists(path_of(address)))  # noqa: PTH110 - never raises
+            if missing:
+                lines.append(f"{origin}: {len(missing)} of {len(addresses)} entries not found, such as {missing[0]}")
+        return lines
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -50,6 +50,10 @@ class RefreshReport:
     """By emotion and list."""
     errors: list[str] = field(default_factory=list)
     """Lists that could not be read; they stay as they were."""
+    skipped: list[str] = field(default_factory=list)
+    """For each list with entries that could not be used: their number, and the first ones by file and line."""
+    skipped_count: int = 0
+    """Of all lists."""
     again_s: float | None = None
     """Seconds after which some of these may be readable; None: unknown."""
 
@@ -60,6 +64,8 @@ class RefreshReport:
             sum(len(getattr(change, name)) for change in changes) for name in ("added", "gone", "replaced")
         )
         text = f"{new} new songs, {gone} no longer listed, {replaced} replaced"
+        if self.skipped_count:
+            text += f", {self.skipped_count} entries not found or skipped"
         return f"{text}, {len(self.errors)} lists could not be read" if self.errors else text
 
     def to_json(self) -> dict[str, object]:
@@ -68,7 +74,7 @@ class RefreshReport:
             {"emotion": emotion, "list": name, "new": change.added, "gone": change.gone, "replaced": change.replaced}
             for (emotion, name), change in self.changes.items()
         ]
-        return {"summary": self.summary(), "lists": lists, "faults": self.errors}
+        return {"summary": self.summary(), "lists": lists, "faults": self.errors, "skipped": self.skipped}
 
 
 class Refresh:
@@ -126,6 +132,8 @@ class Refresh:
                 finally:
                     tag_cache.flush()
             self._has_songs[emotion, name] = True
+            self._report.skipped += source.skipped.report(name, len(songs))
+            self._report.skipped_count += len(source.skipped)
             if change := editor.merge(emotion, name, songs, source.uri):
                 self._report.changes[emotion.value, name] = change
         except ListError as exc:
@@ -165,6 +173,8 @@ class Refresh:
             if count % PROGRESS_EVERY == 0:
                 self.progress = RefreshProgress(self.progress.done, self.progress.total, name, count)
             yield song
+        if count == 0 and source.skipped:
+            raise ListError(f"{name}: {source.skipped.none_usable()}; the list stays as it was")
         if count == 0:
             raise ListError(f"{name}: no songs in it; the list stays as it was", gone=True)
 

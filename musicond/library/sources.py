@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from musicond.core.models import Emotion, Song
 from musicond.core.ports import ListSource
-from musicond.errors import ListError
-from musicond.library.audio_files import AudioFolder, M3u, TagCache
+from musicond.errors import EntryError, ListError, SkippedEntries
+from musicond.library.audio_files import AudioFolder, TagCache
 from musicond.library.database import STARTER_FILE
-from musicond.library.table_files import Row, read_csv, read_json, read_list_file
+from musicond.library.m3u import M3u
+from musicond.library.table_files import Row, read_csv, read_json
+from musicond.library.text_files import read_text
 
 SourceBuilders = Mapping[str, Callable[[str, Emotion], ListSource]]
 
@@ -28,23 +31,28 @@ class TableFile:
 
     def __init__(self, path: Path, emotion: Emotion) -> None:
         self._path, self._emotion = path, emotion
+        self.skipped = SkippedEntries()
 
     def tracks(self) -> Iterator[Song]:
-        """Yield its songs; raise ListError."""
-        for row in read_table(self._path):
+        """Yield each of its songs once; raise ListError."""
+        for row in read_table(self._path, self.skipped):
             if row.emotion in (None, self._emotion):
                 yield row.song
 
 
-def read_table(path: Path) -> Iterator[Row]:
-    """Yield the rows of a CSV or JSON file; raise ListError."""
-    try:
-        text = read_list_file(path).decode("utf-8-sig")
-    except OSError as exc:
-        raise ListError(f"{path}: {exc.strerror}; give a file that can be read") from None
-    except UnicodeDecodeError:
-        raise ListError(f"{path}: not UTF-8 text; save it as UTF-8") from None
-    yield from (read_json if path.suffix.lower() == ".json" else read_csv)(text, str(path))
+def read_table(path: Path, skipped: SkippedEntries) -> Iterator[Row]:
+    """Yield the rows of a CSV or JSON file, each song once for a list; count those that can't be used in `skipped`.
+
+    Raises ListError.
+    """
+    read = read_json if path.suffix.lower() == ".json" else read_csv
+    seen: set[tuple[Emotion | None, str]] = set()
+    for row in read(read_text(path), str(path)):
+        if isinstance(row, EntryError):
+            skipped.add(row)
+        elif (key := (row.emotion, row.song.identifier)) not in seen:
+            seen.add(key)
+            yield row
 
 
 def make_source(
@@ -60,11 +68,11 @@ def make_source(
     if colon and builders and scheme in builders:
         return builders[scheme](name, emotion)
     path = Path(name)
-    suffix = path.suffix.lower()
-    if suffix in TABLES and not path.is_dir():
+    suffix, is_folder = path.suffix.lower(), os.path.isdir(name)  # noqa: PTH112 - unlike Path.is_dir it never raises
+    if suffix in TABLES and not is_folder:
         return TableFile(path, emotion)
-    if suffix in PLAYLISTS and not path.is_dir():
+    if suffix in PLAYLISTS and not is_folder:
         return PLAYLISTS[suffix](path, tag_cache)
-    if path.is_dir() or not path.suffix:
+    if is_folder or not path.suffix:
         return AudioFolder(path, tag_cache)
     raise ListError(f"{name}: no list; give starter, a .csv, .json, .m3u or .m3u8 file, or a folder")

@@ -5,36 +5,34 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
-import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from musicond.core.models import Emotion, Song
-from musicond.errors import ListError, clean_text
+from musicond.errors import EntryError, ListError, bounded_number, clean_line
+from musicond.library.csv_records import read_records
 from musicond.library.editor import CatalogueEntry
+from musicond.library.headings import COLUMNS, choose_values, find_column
+from musicond.library.track_ids import parse_track_id, uri_and_page
 
-COLUMNS = (
-    "emotion", "track_id", "title", "artist", "album", "link", "year", "genre", "valence", "energy", "tempo", "mode",
-    "popularity", "source", "likes", "dislikes", "skips",
-)  # fmt: skip
-MOST_BYTES = 32 * 2**20
 LONGEST = 1000
 """Characters of a text."""
-SPOTIFY_PAGE = "https://open.spotify.com/track/"
-TRACK_PAGE = re.compile(r"https://open\.spotify\.com/(?:intl-[a-z]+/)?track/([A-Za-z0-9]{22})\b")
+MOST_COUNTED = 10**9
+YEAR = re.compile(r"(?<!\d)[12]\d{3}(?!\d)", re.ASCII)
 RANGES: Mapping[str, tuple[type, float, float]] = {
-    "year": (int, 1000, 3000),
     "valence": (float, 0, 1),
     "energy": (float, 0, 1),
     "tempo": (float, 1, 1000),
     "popularity": (int, 0, 100),
 }
-TEXTS = ("title", "artist", "track_id", "link", "source")
+MODES = {"major": "major", "minor": "minor", "1": "major", "1.0": "major", "0": "minor", "0.0": "minor"}
+"""The last four as Spotify's audio features have them."""
 COUNTS = ("likes", "dislikes", "skips")
+OPTIONAL = tuple(name for name in COLUMNS if name not in ("title", "artist"))
+CONTAINERS = ("playlists", "tracks", "items")
+"""The lists in the objects of Spotify's data exports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,72 +45,105 @@ class Row:
     """Likes, dislikes and skips."""
 
 
-def read_list_file(path: Path) -> bytes:
-    """Return the content of a list; raise OSError, and ListError for what is no file, such as a pipe, or too large."""
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise ListError(f"{path}: not a file; give one")
-        if status.st_size > MOST_BYTES:
-            raise ListError(f"{path}: larger than {MOST_BYTES // 2**20} MiB; split it")
-        return file.read(MOST_BYTES)
+def read_csv(text: str, where: str) -> Iterator[Row | EntryError]:
+    """Yield the rows of a CSV file with a header, and an error for each that can't be used; raise ListError."""
+    records = read_records(text)
+    _, header = next(records, (1, []))
+    names = {column[0] for column in map(find_column, header) if column}
+    if not {"title", "artist"} <= names:
+        raise ListError(f"{where}:1: no columns title and artist; begin with a line that names them: title,artist,link")
+    for line, fields in records:
+        try:
+            yield _read_record(header, fields, f"{where}:{line}")
+        except EntryError as exc:
+            yield exc
 
 
-def read_csv(text: str, where: str) -> Iterator[Row]:
-    """Yield the rows of a CSV file with a header; raise ListError."""
-    reader = csv.DictReader(io.StringIO(text, newline=""), restkey="", strict=True)
+def _read_record(header: Sequence[str], fields: Sequence[str], place: str) -> Row:
+    if any(map(str.strip, fields[len(header) :])):
+        raise EntryError(f'{place}: more fields than the first line names; put "" around texts with commas')
+    return _read_cells(zip(header, fields, strict=False), place)
+
+
+def read_json(text: str, where: str) -> Iterator[Row | EntryError]:
+    """Yield the rows of a JSON array or of a data export of Spotify, and an error for each that can't be used.
+
+    Raises ListError.
+    """
     try:
-        names = [str(name).strip().lower() for name in reader.fieldnames or ()]
-        if "title" not in names or "artist" not in names:
-            raise ListError(
-                f"{where}:1: no columns title and artist; begin with a line that names them: title,artist,link"
-            )
-        reader.fieldnames = names
-        for fields in reader:
-            place = f"{where}:{reader.line_num}"
-            if "" in fields:
-                raise ListError(f'{place}: more fields than the first line names; put "" around texts with commas')
-            yield read_row(fields, place)
-    except csv.Error as exc:
-        raise ListError(f"{where}:{reader.line_num + 1}: {exc}; correct this line") from None
-
-
-def read_json(text: str, where: str) -> Iterator[Row]:
-    """Yield the rows of a JSON array of objects; raise ListError."""
-    try:
-        items = json.loads(text)
+        document = json.loads(text)
     except (ValueError, RecursionError) as exc:
         raise ListError(f"{where}: not JSON ({exc}); correct it") from None
-    if not isinstance(items, list):
+    entries = list(_find_entries(document)) if isinstance(document, dict) else document
+    if not isinstance(entries, list) or (isinstance(document, dict) and not entries):
         raise ListError(f"{where}: not a list; give [{{...}}, ...] as catalogue export --json does")
-    for number, fields in enumerate(items, start=1):
-        if not isinstance(fields, dict):
-            raise ListError(f'{where}: entry {number} is no object; give {{"title": ..., "artist": ...}}')
-        yield read_row(fields, f"{where}: entry {number}")
+    for number, entry in enumerate(entries, start=1):
+        place = f"{where}: entry {number}"
+        try:
+            yield _read_entry(entry, place)
+        except EntryError as exc:
+            yield exc
+
+
+def _find_entries(document: Mapping[str, Any], depth: int = 0) -> Iterator[Any]:
+    """Yield the entries of the lists in an object: `tracks`, `items`, or `playlists` with `items`."""
+    for name in CONTAINERS:
+        entries = document.get(name)
+        for entry in entries if isinstance(entries, list) else ():
+            if isinstance(entry, dict) and depth < len(CONTAINERS) and any(inner in entry for inner in CONTAINERS):
+                yield from _find_entries(entry, depth + 1)
+            else:
+                yield entry
+
+
+def _read_entry(entry: Any, place: str) -> Row:
+    if isinstance(entry, dict) and isinstance(entry.get("track"), dict):
+        entry = entry["track"]
+    if not isinstance(entry, dict):
+        raise EntryError(f'{place} is no object; give {{"title": ..., "artist": ...}}')
+    return read_row(entry, place)
 
 
 def read_row(fields: Mapping[str, Any], place: str) -> Row:
-    """Return the row of these fields without unknown ones; raise ListError, which begins with `place`."""
-    texts: dict[str, Any] = {name: _text(fields.get(name), name, place) for name in TEXTS}
-    for name in ("title", "artist"):
-        if not texts[name]:
-            raise ListError(f"{place}: no {name}; give one")
-    kind, _, rest = texts["track_id"].rpartition(":")
-    if kind == "spotify:track" and not texts["link"]:
-        texts["link"] = SPOTIFY_PAGE + rest
-    if not texts["track_id"] and (page := TRACK_PAGE.match(texts["link"])):
-        texts["track_id"], texts["link"] = f"spotify:track:{page[1]}", SPOTIFY_PAGE + page[1]
-    numbers = {name: _number(fields.get(name), name, place) for name in RANGES}
-    mode = _text(fields.get("mode"), "mode", place).lower()
-    if mode not in ("", "major", "minor"):
-        raise ListError(f"{place}: mode is {mode!r}; give major or minor, or leave it empty")
-    emotion = _text(fields.get("emotion"), "emotion", place).lower()
+    """Return the row of these fields; raise EntryError, which begins with `place`.
+
+    An optional value that is not understood counts as unknown.
+    """
+    return _read_cells(fields.items(), place)
+
+
+def _read_cells(cells: Iterable[tuple[str, Any]], place: str) -> Row:
+    values = choose_values(cells)
+    texts = {name: _text(values.get(name, ("", 0)), name, place) for name in ("title", "artist")}
+    for name, text in texts.items():
+        if not text:
+            raise EntryError(f"{place}: no {name}; give one")
+    optional = {name: _optional_text(values.get(name, ("", 0))[0]) for name in OPTIONAL}
+    emotion = optional["emotion"].lower()
     if emotion and emotion not in tuple(Emotion):
-        raise ListError(f"{place}: {emotion!r} is no emotion; give one of {', '.join(Emotion)}")
-    genre, album = (_text(fields.get(name), name, place) or None for name in ("genre", "album"))
-    song = Song(**texts, genre=genre, album=album, mode=mode or None, **numbers)
-    likes, dislikes, skips = (_count(fields.get(name), name, place) for name in COUNTS)
+        raise EntryError(f"{place}: {emotion!r} is no emotion; give one of {', '.join(Emotion)}")
+    track_id, link = _identify(optional["track_id"], optional["link"], values.get("track_id", ("", 0))[1])
+    song = Song(
+        title=texts["title"], artist=texts["artist"], track_id=track_id, link=link, source=optional["source"],
+        genre=optional["genre"] or None, album=optional["album"] or None,
+        year=parse_year(optional["year"]), mode=MODES.get(optional["mode"].lower()),
+        **{name: _parse_number(optional[name], name) for name in RANGES},
+    )  # fmt: skip
+    likes, dislikes, skips = (_parse_count(optional[name]) for name in COUNTS)
     return Row(song, Emotion(emotion) if emotion else None, (likes, dislikes, skips))
+
+
+def _identify(track_id: str, link: str, rank: int) -> tuple[str, str]:
+    """Return the track's id and link: those of Spotify where one of them is of a track there.
+
+    `rank`: that of the heading of `track_id`; under a heading of another tool only a URI or an id of Spotify counts.
+    """
+    if spotify_id := parse_track_id(track_id, bare=True) or (None if track_id else parse_track_id(link)):
+        uri, page = uri_and_page(spotify_id)
+        return uri, page if not link or parse_track_id(link) else link
+    if track_id.lower().startswith("spotify:") or (rank and ":" not in track_id):
+        track_id = ""
+    return track_id, link
 
 
 def write_csv(entries: Iterable[CatalogueEntry]) -> str:
@@ -143,35 +174,41 @@ def rows_to_json(rows: Sequence[Row]) -> list[dict[str, object]]:
     return [asdict(row.song) | {"emotion": row.emotion} | dict(zip(COUNTS, row.feedback, strict=True)) for row in rows]
 
 
-def _text(value: Any, name: str, place: str) -> str:
-    if value is None:
-        return ""
+def _text(cell: tuple[Any, int], name: str, place: str) -> str:
+    """Return a title or the names of artists as text; raise EntryError."""
+    value, rank = cell
+    if name == "artist" and isinstance(value, list):
+        value = ", ".join(str(item.get("name") or "") if isinstance(item, dict) else str(item) for item in value)
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ListError(f"{place}: {name} is no text; correct it")
-    text = clean_text(" ".join(str(value).split()))
+        raise EntryError(f"{place}: {name} is no text; correct it")
+    text = clean_line(value)
+    if name == "artist" and rank:
+        text = re.sub(r"\s*;\s*", ", ", text)  # Exportify joins artists with semicolons
     if len(text) > LONGEST:
-        raise ListError(f"{place}: {name} is longer than {LONGEST} characters; shorten it")
+        raise EntryError(f"{place}: {name} is longer than {LONGEST} characters; shorten it")
     return text
 
 
-def _number(value: Any, name: str, place: str) -> Any:
-    """Return a number within its range of RANGES, None for an empty field."""
-    text = _text(value, name, place)
-    if not text:
-        return None
+def _optional_text(value: Any) -> str:
+    """Return an optional value as text; empty for one that is no text, or too long."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return ""
+    text = clean_line(value)
+    return text if len(text) <= LONGEST else ""
+
+
+def parse_year(text: str) -> int | None:
+    """Return the year of a date in any usual form, or None."""
+    match = YEAR.search(text)
+    return int(match[0]) if match else None
+
+
+def _parse_number(text: str, name: str) -> Any:
+    """Return a number within its range of RANGES, None for any other text."""
     kind, low, high = RANGES[name]
-    try:
-        number = kind(text)
-    except ValueError:
-        number = None
-    if number is None or not low <= number <= high:
-        words = "a whole number" if kind is int else "a number"
-        raise ListError(f"{place}: {name} is {text!r}; give {words} from {low:g} to {high:g}, or leave it empty")
-    return number
+    number = bounded_number(text.replace(",", "."), low, high)
+    return None if number is None else kind(number)
 
 
-def _count(value: Any, name: str, place: str) -> int:
-    text = _text(value, name, place)
-    if text and not (text.isascii() and text.isdigit() and len(text) < 10):  # noqa: PLR2004 - a sane count
-        raise ListError(f"{place}: {name} is {text!r}; give a whole number from 0")
-    return int(text or 0)
+def _parse_count(text: str) -> int:
+    return int(bounded_number(text, 0, MOST_COUNTED) or 0)

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 import mpd
 
 from musicond.core.models import PlayerStatus, Track
-from musicond.errors import PlaybackError, bounded_number, clean_text, error_text
+from musicond.errors import PlaybackError, bounded_number, clean_line, error_text
 
 TIMEOUT_S = 5.0
 LONGEST_S = 1e6
@@ -138,7 +138,7 @@ def _volume(status: dict[str, Any]) -> int | None:
 
 def _first(value: Any) -> str:
     """Return a tag's value, the first one where a file has several."""
-    return clean_text((value[0] if value else "") if isinstance(value, list) else value or "")
+    return clean_line((value[0] if value else "") if isinstance(value, list) else value or "")
 
 
 def _find(client: Any, track: Track) -> str | None:

@@ -10,7 +10,7 @@ import spotipy
 from spotipy.exceptions import SpotifyException
 
 from musicond.core.models import Song, Track
-from musicond.errors import PlaybackError, clean_text
+from musicond.errors import PlaybackError, clean_line, clean_text
 from musicond.spotify import auth as auth_module
 from musicond.spotify.auth import TIMEOUT_S, SpotifyAuth
 from musicond.spotify.http import SIGN_IN, DeadlineSession, api_error, network_error
@@ -150,10 +150,10 @@ def to_track(item: Mapping[str, Any]) -> Track | None:
         return None
     uri = str(item.get("uri") or "")
     link = f"https://open.spotify.com/track/{uri.removeprefix(URI)}" if uri.startswith(URI) else ""
-    artists = (clean_text(artist.get("name") or "") for artist in _as_dicts(item.get("artists")))
+    artists = (clean_line(artist.get("name") or "") for artist in _as_dicts(item.get("artists")))
     artist = next(filter(None, artists), "unknown artist")
-    album = clean_text(as_dict(item.get("album")).get("name") or "")
-    return Track(clean_text(uri), clean_text(item["name"]), artist, clean_text(link), album)
+    album = clean_line(as_dict(item.get("album")).get("name") or "")
+    return Track(clean_text(uri), clean_line(item["name"]), artist, clean_text(link), album)
 
 
 def linked_uris(item: Mapping[str, Any]) -> set[str]:

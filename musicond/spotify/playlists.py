@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from musicond.core.models import Song
-from musicond.errors import ListError, PlaybackError
+from musicond.errors import EntryError, ListError, PlaybackError, SkippedEntries
 from musicond.spotify.client import SpotifyClient, to_song
 
-LINK = re.compile(r"https://open\.spotify\.com/(?:intl-[a-z]+/)?playlist/([A-Za-z0-9]{22})(?:[/?#].*)?")
+LINK = re.compile(r"https://open\.spotify\.com/(?:intl-[A-Za-z-]+/)?playlist/([A-Za-z0-9]{22})(?:[/?#].*)?")
 ID = re.compile(r"[A-Za-z0-9]{22}")
 RIGHT = (
     "give spotify:playlist:ID, a playlist's link, spotify:NAME of one of yours, spotify:liked or spotify:search:WORDS"
@@ -24,13 +24,16 @@ class SpotifyList:
         self._name, self._client = name, client
         self.uri: str | None = None
         """The playlist's URI, known once it has been read; None for the liked songs and a search."""
+        self.skipped = SkippedEntries()
 
     def tracks(self) -> Iterator[Song]:
         """Yield its playable songs; raise ListError."""
         try:
-            for item in self._items():
+            for number, item in enumerate(self._items(), start=1):
                 if (song := to_song(item, self._name)) is not None:
                     yield song
+                else:
+                    self.skipped.add(EntryError(f"{self._name}: entry {number} can't be played from here"))
         except PlaybackError as exc:
             raise ListError(f"{self._name}: {exc}", wait_s=exc.wait_s, gone=exc.gone) from None
 

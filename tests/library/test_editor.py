@@ -12,14 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from musicond.core.models import Emotion, Song
-from musicond.errors import ListError
+from musicond.errors import EntryError, ListError
 from musicond.library.actions import run
 from musicond.library.database import MEMORY
 from musicond.library.editor import OWN, CatalogueEditor, ListChange
-from musicond.library.table_files import COLUMNS, read_csv, read_json, read_row, rows_to_json, write_csv, write_json
+from musicond.library.headings import COLUMNS
+from musicond.library.table_files import Row, read_csv, read_json, read_row, rows_to_json, write_csv, write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 NONE = (0, 0, 0)
@@ -131,7 +132,7 @@ def test_what_is_exported_can_be_imported_and_counts_nothing_twice() -> None:
         lists.add([(Emotion.SAD, Song('Quote "me", please', "Ä, B", valence=0.25, mode="minor"), (4, 0, 2))])
         entries = lists.entries()
         for text, read in ((write_csv(entries), read_csv), (write_json(entries), read_json)):
-            rows = list(read(text, "f"))
+            rows = [row for row in read(text, "f") if isinstance(row, Row)]
             assert len(rows) == len(entries) == 176
             with CatalogueEditor(MEMORY) as other:
                 put = [(row.emotion, row.song, row.feedback) for row in rows if row.emotion]
@@ -148,27 +149,28 @@ def test_what_is_exported_can_be_imported_and_counts_nothing_twice() -> None:
 
 BAD_CSV = {
     "": "f:1: no columns title and artist",
-    "name,artist\na,b\n": "f:1: no columns title and artist",
+    "number,artist\na,b\n": "f:1: no columns title and artist",
     "title,artist\n,b\n": "f:2: no title; give one",
     "title,artist\na, \n": "f:2: no artist; give one",
     "title,artist\na,b\na,b,c\n": 'f:3: more fields than the first line names; put "" around texts with commas',
-    'title,artist\n"a,b\n': "f:2: unexpected end of data",
-    "title,artist,valence\na,b,1.5\n": "f:2: valence is '1.5'; give a number from 0 to 1, or leave it empty",
-    "title,artist,energy\na,b,nan\n": "f:2: energy is 'nan'",
-    "title,artist,year\na,b,soon\n": "f:2: year is 'soon'; give a whole number from 1000 to 3000",
-    "title,artist,mode\na,b,dorian\n": "f:2: mode is 'dorian'; give major or minor",
     "title,artist,emotion\na,b,bored\n": "f:2: 'bored' is no emotion; give one of angry, disgust",
-    "title,artist,likes\na,b,-1\n": "f:2: likes is '-1'; give a whole number from 0",
     f"title,artist\na,{'b' * 1001}\n": "f:2: artist is longer than 1000 characters",
 }
 
 
+def faults(rows: Iterable[object]) -> list[str]:
+    """Return the texts of the errors among rows, or of the one that is raised."""
+    try:
+        return [str(row) for row in rows if isinstance(row, EntryError)]
+    except ListError as exc:
+        return [str(exc)]
+
+
 @pytest.mark.parametrize(("text", "says"), BAD_CSV.items(), ids=[says[:30] for says in BAD_CSV.values()])
 def test_a_fault_in_csv_is_named_with_its_line(text: str, says: str) -> None:
-    with pytest.raises(ListError) as caught:
-        list(read_csv(text, "f"))
-    assert str(caught.value).startswith(says)
-    assert "\n" not in str(caught.value)
+    [fault] = faults(read_csv(text, "f"))
+    assert fault.startswith(says)
+    assert "\n" not in fault
 
 
 @pytest.mark.parametrize(
@@ -178,30 +180,28 @@ def test_a_fault_in_csv_is_named_with_its_line(text: str, says: str) -> None:
         ("{}", "f: not a list"),
         ("[" * 100_000, "f: not JSON"),
         ("[1]", "f: entry 1 is no object"),
-        ('[{"title": "a", "artist": ["b"]}]', "f: entry 1: artist is no text"),
-        ('[{"title": "a", "artist": "b", "valence": true}]', "f: entry 1: valence is no text"),
+        ('[{"title": "a", "artist": true}]', "f: entry 1: artist is no text"),
+        ('[{"title": {"x": 1}, "artist": "b"}]', "f: entry 1: title is no text"),
     ],
 )
 def test_a_fault_in_json_is_named_with_its_entry(text: str, says: str) -> None:
-    with pytest.raises(ListError) as caught:
-        list(read_json(text, "f"))
-    assert str(caught.value).startswith(says)
+    [fault] = faults(read_json(text, "f"))
+    assert fault.startswith(says)
 
 
 @given(st.text(max_size=200))
 def test_any_text_is_read_or_refused_in_one_line(text: str) -> None:
     for read in (read_csv, read_json):
-        try:
-            list(read(text, "f"))
-        except ListError as exc:
-            assert str(exc).startswith("f")
+        assert all(fault.startswith("f") for fault in faults(read(text, "f")))
 
 
 def test_columns_may_be_few_in_any_order_and_letters(tmp_path: Path) -> None:
     [row] = read_csv("Artist, TITLE ,mood\nb,a,x\n", "f")
+    assert isinstance(row, Row)
     assert (row.song.title, row.song.artist, row.emotion) == ("a", "b", None)
-    [row] = read_csv("title,artist,track_id\na,b,spotify:track:123\n", "f")
-    assert row.song.link == "https://open.spotify.com/track/123"
+    [row] = read_csv("title,artist,track_id\na,b,x:123\n", "f")
+    assert isinstance(row, Row)
+    assert (row.song.track_id, row.song.link) == ("x:123", "")
 
 
 def test_actions_answer_and_refuse_in_one_line(tmp_path: Path) -> None:
