@@ -33,7 +33,10 @@ KEEP = {
     )
 }
 """Of these wheels only what matches: the rest is for converting models, and for chips that no Pi has."""
-DROP = ("cv2/data/*.xml", "cv2/*.pyi", "*/py.typed", "*.dist-info/RECORD", "*.dist-info/sboms/*")
+DROP = (
+    *("cv2/data/*.xml", "cv2/*.pyi", "*/py.typed", "*.py[xi]", "*.px[di]"),
+    *("*.dist-info/RECORD", "*.dist-info/sboms/*"),
+)
 """Our own copy of the cascade is the only one used; the others are for people who program."""
 
 

@@ -91,7 +91,7 @@ PACKAGES = (
         "OpenCV", "cv2", "CascadeClassifier", "pip install 'opencv-python-headless<5' (5 has no CascadeClassifier)"
     ),
     Package("paho-mqtt", "paho.mqtt.enums", "CallbackAPIVersion", "pip install 'paho-mqtt>=2.1,<3'"),
-    Package("aiohttp", "aiohttp.web", "AppRunner", "pip install 'aiohttp>=3.8.4,<4'"),
+    Package("aiohttp", "aiohttp.web", "AppRunner", "pip install 'aiohttp>=3.14.1,<4'"),
     Package("pydantic", "pydantic", "model_validator", "pip install 'pydantic>=2.10,<3'"),
     Package("mutagen", "mutagen", "File", "pip install 'mutagen>=1.46'; sudo apt install python3-mutagen"),
     Package("prometheus", "prometheus_client", "ProcessCollector", "pip install 'prometheus-client>=0.16'"),

@@ -7,7 +7,6 @@ import hmac
 import ipaddress
 import socket
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -16,6 +15,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from pydantic import SecretStr
 
+from musicond.web.rate_limit import RateLimit
 from musicond.web.responses import HttpError
 
 if TYPE_CHECKING:  # aiohttp 3.8 does not have it
@@ -46,8 +46,7 @@ class TokenAuth:
 
     def __init__(self, token: SecretStr, clock: Callable[[], float] = time.monotonic) -> None:
         self._token = token.get_secret_value().encode()
-        self._clock = clock
-        self._failures: dict[str, deque[float]] = {}
+        self._failures = RateLimit(MAX_FAILURES, WINDOW_S, MAX_ADDRESSES, clock)
         # Derived from the token, so that a leaked cookie reveals no link to the page.
         self.cookie = hmac.new(self._token, b"musicond page cookie", hashlib.sha256).hexdigest()
 
@@ -58,26 +57,15 @@ class TokenAuth:
         """
         if cookie is not None and hmac.compare_digest(_encode(cookie), self.cookie.encode()):
             return True
-        if self._count_failures(address) >= MAX_FAILURES:
+        if self._failures.count(address) >= MAX_FAILURES:
             raise HttpError(429, "too many wrong tokens; try again in a minute", retry_after_s=60)
         if token is None:
             # A cookie is too long to be guessed, and an old one in an open tab must not lock its owner out.
             return False
         if hmac.compare_digest(_encode(token), self._token):
             return True
-        self._add_failure(address)
+        self._failures.add(address)
         return False
-
-    def _count_failures(self, address: str) -> int:
-        times = self._failures.get(address, deque())
-        while times and self._clock() - times[0] > WINDOW_S:
-            times.popleft()
-        return len(times)
-
-    def _add_failure(self, address: str) -> None:
-        if address not in self._failures and len(self._failures) >= MAX_ADDRESSES:
-            del self._failures[next(iter(self._failures))]
-        self._failures.setdefault(address, deque(maxlen=MAX_FAILURES)).append(self._clock())
 
 
 def _encode(text: str) -> bytes:

@@ -20,12 +20,15 @@ from musicond.web.access import TokenAuth
 from musicond.web.api import ActionEndpoint, Api
 from musicond.web.latest import LatestOutcome
 from musicond.web.preview import Preview
-from musicond.web.sockets import ConnectionLimiter, open_tcp, open_unix
+from musicond.web.request_log import request_log
+from musicond.web.sockets import BACKLOG, ConnectionLimiter, open_tcp, open_unix
 
 STOP_S = 1.0
 """How long `stop` waits for the thread."""
 KEEP_ALIVE_S = 20.0
 """How long a connection may wait for its next request."""
+LINGER_S = 1.0
+"""How long the rest of a body that is not needed is read, so that its sender sees the response."""
 CLOSE_S = 0.4
 """How long open connections may take to close."""
 
@@ -117,15 +120,23 @@ class WebOutput:
         self._end = lambda: loop.call_soon_threadsafe(ending.set)
         self._latest.attach(loop)
         app = self._api.app(split_address(self._listen)[0], self._auth)
-        runner = web.AppRunner(app, access_log=None, keepalive_timeout=KEEP_ALIVE_S)
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            logger=request_log(),
+            keepalive_timeout=KEEP_ALIVE_S,
+            lingering_time=LINGER_S,
+            auto_decompress=False,
+        )
         limiter = ConnectionLimiter()
-        app.middlewares.insert(0, limiter.middleware)
+        app.middlewares.append(limiter.admit)
+        app.on_response_prepare.append(limiter.close_refused)
         page: asyncio.Server | None = None
         try:
             await runner.setup()
             server, (tcp, unix) = runner.server, listeners
             assert server is not None
-            page = await loop.create_server(lambda: limiter.limited(server()), sock=tcp)
+            page = await loop.create_server(lambda: limiter.limited(server()), sock=tcp, backlog=BACKLOG)
             await web.SockSite(runner, unix).start()
             ready.set_result(None)
             await ending.wait()

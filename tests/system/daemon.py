@@ -25,10 +25,17 @@ START_S = 30.0
 class Daemon:
     """`musicond run` with a configuration in `folder`; the page is on a free port."""
 
-    def __init__(self, folder: Path, *args: str, config: str = "", watchdog_s: float | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *args: str,
+        config: str = "",
+        web: str = "listen: '127.0.0.1:0'",
+        watchdog_s: float | None = None,
+    ) -> None:
         self.folder, self.args = folder, args
         self.config = folder / "musicon.yaml"
-        self.config.write_text(f"web: {{listen: '127.0.0.1:0'}}\nstate_dir: {folder / 'state'}\n{config}")
+        self.config.write_text(f"web: {{{web}}}\nstate_dir: {folder / 'state'}\n{config}")
         self.watchdog_s = watchdog_s
         self.notifications: list[tuple[float, str]] = []
         self.lines: list[str] = []

@@ -65,7 +65,7 @@ def test_many_addresses_take_no_more_room() -> None:
     auth = TokenAuth(SecretStr(TOKEN))
     for number in range(4 * MAX_ADDRESSES):
         auth.authenticate(str(number), token="wrong")
-    assert len(auth._failures) == MAX_ADDRESSES
+    assert len(auth._failures._times) == MAX_ADDRESSES
 
 
 @pytest.fixture
