@@ -1,4 +1,4 @@
-"""The composition root: `build(config)` connects every part to an App that has opened nothing yet."""
+"""The composition root: `build(config)` connects all parts, and starts none."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from zlib import crc32
 
 from musicond import __version__
+from musicond.app.library import build_maintenance
 from musicond.app.pipeline import (
     build_pipeline,
     build_source,
@@ -21,9 +21,10 @@ from musicond.app.pipeline import (
     mood_config,
     recommender_config,
 )
-from musicond.app.playback import Spotify, build_player, build_spotify, capabilities, playback_rules
+from musicond.app.playback import build_player, capabilities, playback_rules
 from musicond.app.reload import reloader
-from musicond.app.web import Checks, build_endpoints, build_page, build_preview
+from musicond.app.spotify import build_spotify
+from musicond.app.web import Checks, build_endpoints, build_page, build_preview, build_sign_in
 from musicond.config.paths import model_path, state_dir
 from musicond.config.schema import Config
 from musicond.config.secrets import mqtt_password
@@ -38,8 +39,9 @@ from musicond.history import FOLDER as HISTORY_FOLDER
 from musicond.history import HistoryBook, HistoryOutput
 from musicond.library.catalogue import CatalogueFlusher, SqliteCatalogue
 from musicond.library.database import FILE_NAME
-from musicond.library.maintenance import JITTER_S, LibraryMaintenance
-from musicond.mqtt.output import MqttOutput, node_id
+from musicond.library.maintenance import LibraryMaintenance
+from musicond.mqtt.discovery import node_id
+from musicond.mqtt.output import MqttOutput
 from musicond.player.player import Player
 from musicond.runtime import health
 from musicond.runtime.clock import ClockGuard
@@ -55,20 +57,9 @@ from musicond.watch_loop import WatchLoop
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class App:
-    """Everything that runs, connected and not yet started."""
-
-    supervisor: Supervisor
-
-    def run(self) -> int:
-        """Run until a signal; return the exit code."""
-        return self.supervisor.run()
-
-
 @contextmanager
-def build(config: Config, read_again: Callable[[], Config], examine: Callable[[], Checks] = list) -> Iterator[App]:
-    """Hold the state directory and yield the app; nothing runs before `App.run`.
+def build(config: Config, read_again: Callable[[], Config], examine: Callable[[], Checks]) -> Iterator[Supervisor]:
+    """Hold the state directory and yield the supervisor of everything; nothing runs before `Supervisor.run`.
 
     `read_again` returns the new configuration at a reload, or raises ConfigError; `examine` runs the checks of
     musicond doctor that the page shows.
@@ -106,11 +97,10 @@ def build(config: Config, read_again: Callable[[], Config], examine: Callable[[]
             periodic.append(history_output.tick)
         endpoints = build_endpoints(worker, maintenance, book, history_output, examine)
         if spotify is not None:
-            services.insert(0, spotify.add_endpoint(endpoints, player.wake if player else lambda: None))
-            periodic.append(spotify.warn)
-
-        def get_health() -> dict[str, object]:
-            return _health(source, loop, controller, writer)
+            endpoints["spotify"], sign_in_worker = build_sign_in(spotify.sign_in)
+            services.insert(0, sign_in_worker)
+            periodic.append(spotify.sign_in.warn_of_expiry)
+        get_health = partial(_health, source, loop, controller, writer)
 
         def get_page_health() -> dict[str, object]:
             names = {"name": config.device.name, "model": model_path(config).name}
@@ -126,27 +116,7 @@ def build(config: Config, read_again: Callable[[], Config], examine: Callable[[]
         reload = reloader(
             config, read_again, inbox, lambda new: _apply_config(new, pipeline, controller, maintenance, player)
         )
-        yield App(Supervisor(monitor, loop, notifier, lambda: log.info("ready; the page is %s", page.address), reload))
-
-
-def build_maintenance(
-    config: Config,
-    folder: Path,
-    should_stop: Callable[[], bool] = lambda: False,
-    spotify: Spotify | None = None,
-) -> LibraryMaintenance:
-    """Return the maintenance of the catalogue in the state directory; a long task ends once `should_stop` is true."""
-    spotify = spotify or build_spotify(config, folder)
-    jitter_s = crc32(node_id(config.device.node).encode()) % JITTER_S
-    return LibraryMaintenance(
-        folder / FILE_NAME,
-        config.music.wanted,
-        config.music.schedule,
-        JsonFile(folder / "refresh.json"),
-        jitter_s=jitter_s,
-        builders=spotify.sources() if spotify else None,
-        should_stop=should_stop,
-    )
+        yield Supervisor(monitor, loop, notifier, lambda: log.info("ready; the page is %s", page.address), reload)
 
 
 def _apply_config(

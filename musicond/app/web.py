@@ -6,22 +6,32 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from musicond import history
 from musicond.config.paths import listen_socket
 from musicond.config.schema import Config
 from musicond.config.secrets import page_token
 from musicond.core.commands import Command
+from musicond.errors import PlaybackError
 from musicond.library.actions import check_page_action
 from musicond.library.maintenance import LibraryMaintenance
 from musicond.runtime import logs
-from musicond.runtime.worker import Worker
+from musicond.runtime.worker import Worker, run_job
 from musicond.web.api import ActionEndpoint
 from musicond.web.preview import Preview
 from musicond.web.server import WebOutput
 
+if TYPE_CHECKING:  # not imported where Spotify is not configured
+    from musicond.spotify.sign_in import SignIn
+
 Checks = list[dict[str, str]]
 MAX_AGE_S = 30.0
+PATIENCE_S = 3.0
+"""How long the page waits for an answer of Spotify."""
+QUICK = ("status", "begin")
+"""Actions of the sign-in that need no answer of Spotify."""
 
 
 class CachedChecks:
@@ -61,6 +71,22 @@ def build_endpoints(
         ),
         "doctor": ActionEndpoint(lambda *_: jobs.submit(checks.to_json)),
     }
+
+
+def build_sign_in(sign_in: SignIn) -> tuple[ActionEndpoint, Worker]:
+    """Return the endpoint of the sign-in at Spotify and its thread; a quick action runs at once, without it."""
+    worker = Worker(name="sign-in")
+
+    def run(action: str, arguments: Mapping[str, Any]) -> Future[Mapping[str, object]]:
+        job = partial(sign_in.run_action, action, arguments)
+        return run_job(job) if action in QUICK else worker.submit(job)
+
+    def answer_late(action: str) -> Mapping[str, object]:
+        if action == "finish":
+            return sign_in.status()
+        raise PlaybackError("Spotify does not answer in time; try again in a moment")
+
+    return ActionEndpoint(run, wait_s=PATIENCE_S, answer_late=answer_late), worker
 
 
 def build_page(

@@ -15,7 +15,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from musicond.app.build import build_maintenance
+from musicond.app.library import build_maintenance
 from musicond.commands.daemon import ask_daemon, own_state_dir
 from musicond.commands.options import add_actions, wants_json, write_output
 from musicond.config.loader import load

@@ -34,8 +34,8 @@ def run(args: argparse.Namespace) -> int:
     def read_again() -> Config:
         return _with_source(load(args.config).config, args.source)
 
-    with build(_with_source(loaded.config, args.source), read_again, lambda: page_checks(args.config)) as app:
-        return app.run()
+    with build(_with_source(loaded.config, args.source), read_again, lambda: page_checks(args.config)) as supervisor:
+        return supervisor.run()
 
 
 def _with_source(config: Config, source: str | None) -> Config:

@@ -15,7 +15,7 @@ from typing import Any
 
 import segno
 
-from musicond.app.playback import Spotify, build_spotify
+from musicond.app.spotify import Spotify, build_spotify
 from musicond.commands.daemon import ask_daemon
 from musicond.commands.options import add_actions
 from musicond.config.loader import load

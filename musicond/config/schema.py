@@ -20,6 +20,8 @@ MIN_TOKEN = 16
 PASSWORD_VARIABLE = "MUSICOND_MQTT_PASSWORD"  # noqa: S105 - the variable's name, not a password
 SOURCE_PATTERN = r"^(auto|pi|demo|v4l2(:/dev/.+)?|file:.+)$"
 TOPIC_PATTERN = r"^[^+#/\s][^+#\s]*$"
+STARTER = "starter"
+"""Name of the list of songs that comes with musicond."""
 SPOTIFY = ("spotify:", "https://open.spotify.com/")
 """Prefixes of the name of a list at Spotify."""
 SEARCH = "spotify:search:"
@@ -72,7 +74,7 @@ def resolve_source(source: str, info: ValidationInfo) -> str:
 
 def resolve_list(name: str, info: ValidationInfo) -> str:
     """Resolve the name of a list of songs if that is a path."""
-    return name if name == "starter" or name.startswith(SPOTIFY) else resolve(name, info)
+    return name if name == STARTER or name.startswith(SPOTIFY) else resolve(name, info)
 
 
 def valid_for(parse: Callable[[str], object]) -> AfterValidator:
@@ -179,7 +181,7 @@ class MoodMusic(Section):
     """The songs of one mood."""
 
     lists: tuple[Annotated[str, Field(min_length=1), AfterValidator(resolve_list)], ...] = Field(
-        ("starter",),
+        (STARTER,),
         description="Lists of songs: starter, a .csv, .json, .m3u or .m3u8 file, a folder of audio files, "
         "or at Spotify spotify:playlist:ID, a playlist's link or name (spotify:NAME), spotify:liked or "
         "spotify:search:WORDS, which is read only while none of the mood's other lists at Spotify has songs.",

@@ -6,10 +6,9 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from musicond.config.schema import SPOTIFY
+from musicond.config.schema import SPOTIFY, STARTER
 from musicond.core.models import Emotion
 from musicond.errors import CatalogueError, ListError
-from musicond.library.sources import STARTER
 from musicond.runtime.json_file import JsonFile, JsonObject
 
 ListNames = dict[Emotion, tuple[str, ...]]

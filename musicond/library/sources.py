@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from musicond.config.schema import STARTER
 from musicond.core.models import Emotion, Song
 from musicond.core.ports import ListSource
 from musicond.errors import EntryError, ListError, SkippedEntries
@@ -17,7 +18,6 @@ from musicond.library.text_files import read_text
 
 SourceBuilders = Mapping[str, Callable[[str, Emotion], ListSource]]
 
-STARTER = "starter"
 TABLES = (".csv", ".json")
 """Suffixes of list files whose songs may name an emotion."""
 PLAYLISTS: Mapping[str, Callable[..., ListSource]] = {".m3u": M3u, ".m3u8": M3u}

@@ -8,17 +8,32 @@ from __future__ import annotations
 import json
 import random
 import re
+import socket
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from musicond.mqtt.entities import EntityDescription
 
 TOPIC_OPTIONS = ("json_attributes_topic",)
 """Discovery options of a row whose value is a topic relative to the node."""
+MACHINE_ID = Path("/etc/machine-id")
 BIRTH = "online"
 """Payload of Home Assistant's birth message."""
 BIRTH_DELAY_S = (0.5, 4.0)
 """Range of the random delay after it, so that not all devices announce themselves at the same moment."""
+
+
+def node_id(configured: str | None, machine_id: Path = MACHINE_ID) -> str:
+    """Return the node's name in topics: the configured one, else host name and four digits of the machine id."""
+    if configured:
+        return configured
+    try:
+        digits = machine_id.read_text("ascii").strip()[:4]
+    except (OSError, UnicodeDecodeError):
+        digits = ""
+    host = re.sub(r"[^A-Za-z0-9_-]+", "-", socket.gethostname()).strip("-") or "musicond"
+    return f"{host}-{digits}" if digits else host
 
 
 def config_topic(prefix: str, node: str) -> str:

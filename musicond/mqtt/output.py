@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import json
 import logging
-import re
-import socket
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
-from pathlib import Path
 from typing import Any
 
 from paho.mqtt.client import MQTTMessage
@@ -39,19 +36,6 @@ FIRST_HEALTH_S = 60.0
 ANNOUNCE_S = 0.3
 """Wait after a connection for the retained discovery message of an earlier version."""
 EVENT_EXPIRY_S = 60
-MACHINE_ID = Path("/etc/machine-id")
-
-
-def node_id(configured: str | None, machine_id: Path = MACHINE_ID) -> str:
-    """Return the node's name in topics: the configured one, else host name and four digits of the machine id."""
-    if configured:
-        return configured
-    try:
-        digits = machine_id.read_text("ascii").strip()[:4]
-    except (OSError, UnicodeDecodeError):
-        digits = ""
-    host = re.sub(r"[^A-Za-z0-9_-]+", "-", socket.gethostname()).strip("-") or "musicond"
-    return f"{host}-{digits}" if digits else host
 
 
 class MqttOutput:

@@ -60,17 +60,8 @@ class Worker:
     def submit(self, job: Callable[[], T]) -> Future[T]:
         """Queue a job; its future fails with queue.Full where too many wait."""
         future: Future[T] = Future()
-
-        def run() -> None:
-            if not future.set_running_or_notify_cancel():
-                return
-            try:
-                future.set_result(job())
-            except Exception as exc:  # the caller decides what it means
-                future.set_exception(exc)
-
         try:
-            self._queue.put_nowait(run)
+            self._queue.put_nowait(lambda: _resolve(future, job))
         except queue.Full as full:
             future.set_exception(full)
         return future
@@ -116,3 +107,18 @@ class Worker:
             else:
                 if self._failures.pop(task, None):
                     log.info("a regular job works again")
+
+
+def run_job(job: Callable[[], T]) -> Future[T]:
+    """Run a job at once, in the caller's thread; return its future, as `Worker.submit` does."""
+    future: Future[T] = Future()
+    _resolve(future, job)
+    return future
+
+
+def _resolve(future: Future[T], job: Callable[[], T]) -> None:
+    if future.set_running_or_notify_cancel():
+        try:
+            future.set_result(job())
+        except Exception as exc:  # the caller decides what it means
+            future.set_exception(exc)

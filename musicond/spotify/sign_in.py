@@ -24,7 +24,7 @@ from musicond.spotify.auth import TOKEN_ERRORS, SpotifyAuth, build_pkce
 from musicond.spotify.backend import is_usable
 from musicond.spotify.client import SpotifyClient
 from musicond.spotify.http import DeadlineSession, token_error
-from musicond.spotify.token_file import Grant, expiry_warning, warning_due
+from musicond.spotify.token_file import Grant, warning_due
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +48,8 @@ class SignIn:
         """Why the last sign-in failed."""
         self._pending = False
         """Whether the second step is running."""
+        self._warned_days: int | None = None
+        """The one of WARN_DAYS that was logged last."""
 
     def run_action(self, action: str, arguments: Mapping[str, Any]) -> dict[str, object]:
         """Run one of `status`, `begin`, `finish`, `logout`, `devices`.
@@ -112,6 +114,14 @@ class SignIn:
             ]
         }
 
+    def warn_of_expiry(self) -> None:
+        """Log a warning once for each of WARN_DAYS before the end of the sign-in; a periodic task, for any thread."""
+        account = self._auth.get_account()
+        days = None if account.days_left is None else warning_due(account.days_left)
+        if days not in (None, self._warned_days):
+            log.warning("%s", account.warning)
+        self._warned_days = days
+
     def _finish(self, redirect: str) -> dict[str, object]:
         self._error, self._pending = None, True
         try:
@@ -155,17 +165,6 @@ class SignIn:
         grant = self._auth.token_file.load()  # the first access token may have brought another refresh token
         if grant is not None and name:
             self._auth.token_file.save(replace(grant, user=name))
-
-
-def warn_of_expiry(auth: SpotifyAuth, warned_days: int | None) -> int | None:
-    """Log a warning once for each of WARN_DAYS before the end of the sign-in; return the one that is reached."""
-    account = auth.get_account()
-    if account.expires_on is None or account.days_left is None:
-        return None
-    days = warning_due(account.days_left)
-    if days is not None and days != warned_days:
-        log.warning("%s", expiry_warning(account.expires_on))
-    return days
 
 
 def _parse_code(redirect: str, state: str) -> str:

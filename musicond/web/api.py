@@ -37,7 +37,6 @@ PAGE_BODY_LIMIT = 2**16
 """Bytes of an action's body that comes from the page."""
 ACTION_BODY_WAIT_S = 20.0
 ACTION_WAIT_S = 25.0
-"""How long an action may take."""
 
 T = TypeVar("T")
 
@@ -124,9 +123,11 @@ class Api:
             except ValidationError as exc:
                 broken = exc.errors(include_url=False)[0]["type"] == "json_invalid"
                 raise HttpError(400, f"{'this is not JSON; ' if broken else ''}send {route.expected}") from None
-            late = "not done yet: the watch loop is busy; look at the state in a moment"
             try:
-                await _result(self._submit(command), EFFECT_WAIT_S, late)
+                await _result(self._submit(command), EFFECT_WAIT_S)
+            except TimeoutError:
+                text = "not done yet: the watch loop is busy; look at the state in a moment"
+                raise HttpError(504, text) from None
             except OSError as exc:
                 raise HttpError(500, f"could not be stored ({error_text(exc)}); see musicond doctor") from exc
             return _json(to_json({"done": True}))
@@ -144,6 +145,10 @@ class ActionEndpoint:
 
     run: Callable[[str, Mapping[str, Any]], Future[Mapping[str, object]]]
     check_page: Callable[[str, Mapping[str, Any]], None] | None = None
+    wait_s: float = ACTION_WAIT_S
+    """How long an action may take."""
+    answer_late: Callable[[str], Mapping[str, object]] | None = None
+    """Returns the answer to an action that takes longer, or raises an error; None: it is an error."""
 
     def handler(self, name: str) -> Handler:
         """Return the handler of the actions of this endpoint, which has the name `name` in the table of routes."""
@@ -155,9 +160,12 @@ class ActionEndpoint:
             arguments = await _read_object(request, PAGE_BODY_LIMIT if from_page else ACTION_BODY_LIMIT)
             if from_page and self.check_page is not None:
                 self.check_page(action, arguments)
-            late = "not done yet: the daemon is busy; try again in a moment"
             try:
-                return web.json_response(await _result(self.run(action, arguments), ACTION_WAIT_S, late))
+                return web.json_response(await _result(self.run(action, arguments), self.wait_s))
+            except TimeoutError:
+                if self.answer_late is None:
+                    raise HttpError(504, "not done yet: the daemon is busy; try again in a moment") from None
+                return web.json_response(self.answer_late(action))
             except OSError as exc:
                 text = f"{exc.filename or 'the disk'}: {exc.strerror}; see musicond doctor"
                 raise HttpError(500, text) from exc
@@ -165,16 +173,13 @@ class ActionEndpoint:
         return handle
 
 
-async def _result(future: Future[T], limit_s: float, late: str) -> T:
-    """Return the result of another thread's work; raise its error, or HttpError with the text `late` after `limit_s`.
+async def _result(future: Future[T], limit_s: float) -> T:
+    """Return the result of another thread's work; raise its error, or TimeoutError after `limit_s`.
 
     Shielded: the future is the other thread's to resolve, a client that goes away must not cancel it.
     """
-    try:
-        async with asyncio.timeout(limit_s):
-            return await asyncio.shield(asyncio.wrap_future(future))
-    except TimeoutError:
-        raise HttpError(504, late) from None
+    async with asyncio.timeout(limit_s):
+        return await asyncio.shield(asyncio.wrap_future(future))
 
 
 async def _read_object(request: web.Request, limit: int) -> dict[str, Any]:

@@ -63,6 +63,19 @@ def test_help_names_the_commands_and_loads_nothing_heavy() -> None:
     )
 
 
+def test_the_short_commands_load_no_camera_and_no_server() -> None:
+    short = sorted({name.replace("-", "_") for name in COMMANDS} - {"run", "replay", "bench", "doctor"})
+    code = (
+        f"import sys\nfrom importlib import import_module\nfor name in {short}:\n"
+        "    import_module(f'musicond.commands.{name}')\n"
+        "    print(name, [m for m in ('cv2', 'numpy', 'aiohttp', 'paho', 'requests') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.splitlines() == [f"{name} []" for name in short]
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_each_command_keeps_the_convention(name: str) -> None:
     module = import_module(f"musicond.commands.{name.replace('-', '_')}")

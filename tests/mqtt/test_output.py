@@ -16,7 +16,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from pydantic import SecretStr
 
 from musicond.core.models import Emotion, Faces, Mood, Watching
-from musicond.mqtt.output import EVENT_EXPIRY_S, node_id
+from musicond.mqtt.discovery import node_id
+from musicond.mqtt.output import EVENT_EXPIRY_S
 from tests.mqtt.conftest import Broker, Listener
 from tests.mqtt.device import BACK_S, HERE, Device
 from tests.mqtt.relay import REFUSED, Relay

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from musicond.app.playback import build_spotify
+from musicond.app.spotify import build_spotify
 from musicond.config.schema import Config
 from musicond.errors import CommandError, ListError, PlaybackError
 from musicond.spotify import sign_in as module
 from musicond.spotify.auth import SpotifyAuth
 from musicond.spotify.client import SpotifyClient
-from musicond.spotify.sign_in import SignIn, warn_of_expiry
-from musicond.spotify.token_file import Grant, TokenFile, expiry_date
+from musicond.spotify.sign_in import SignIn
+from musicond.spotify.token_file import Grant, TokenFile, expiry_date, warning_due
 from tests.spotify.conftest import REDIRECT
 from tests.spotify.fake_server import Fault
 from tests.spotify.fake_spotify import CLIENT_ID
@@ -192,17 +192,18 @@ def test_the_end_is_told_30_7_and_1_days_ahead_once_each(
 ) -> None:
     today = datetime.now().astimezone()
     grant = Grant("refresh-x", today.isoformat(), " ".join(auth.scopes), CLIENT_ID)
-    told, last = [], None
+    sign_in, warned_days = SignIn(auth), []
     for days in (60, 31, 30, 20, 7, 6, 2, 1, 0):
-        given = today
-        while (expiry_date(given.date()) - today.date()).days > days:
-            given -= timedelta(days=1)
-        auth.token_file.save(replace(grant, authorized_at=given.isoformat()))
+        signed_in = today
+        while (expiry_date(signed_in.date()) - today.date()).days > days:
+            signed_in -= timedelta(days=1)
+        auth.token_file.save(replace(grant, authorized_at=signed_in.isoformat()))
         caplog.clear()
-        last = warn_of_expiry(auth, last)
-        told += [days] * len(caplog.records)
-    assert told == [30, 7, 1]
-    assert "sign in" in str(SignIn(auth).run_action("status", {})["trouble"])
+        sign_in.warn_of_expiry()
+        left = (expiry_date(signed_in.date()) - today.date()).days
+        warned_days += [left] * len(caplog.records)
+    assert [warning_due(left) for left in warned_days] == [30, 7, 1]
+    assert "sign in" in str(sign_in.run_action("status", {})["trouble"])
 
 
 def test_root_keeps_it_for_the_daemons_user(tmp_path: object, auth: SpotifyAuth) -> None:

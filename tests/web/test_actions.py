@@ -30,7 +30,11 @@ class ActionServer:
         self.calls: list[tuple[str, Mapping[str, Any]]] = []
         self.answer: BaseException | None = None
         self.hold = False
-        endpoints = {"catalogue": ActionEndpoint(self.run)}
+        endpoints = {
+            "catalogue": ActionEndpoint(self.run),
+            "slow": ActionEndpoint(self.run, wait_s=0.05),
+            "spotify": ActionEndpoint(self.run, wait_s=0.05, answer_late=lambda action: {"pending": action}),
+        }
         self.output = WebOutput("127.0.0.1:0", server.path, None, server.submit, lambda: server.health, endpoints)
         self.client = ControlClient(server.path)
 
@@ -118,8 +122,8 @@ def test_a_body_that_is_too_large_or_no_object_is_refused(
     assert action_server.calls == []
 
 
-def test_an_action_that_takes_long_is_reported(action_server: ActionServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "ACTION_WAIT_S", 0.05)
+def test_an_action_that_takes_long_is_reported(action_server: ActionServer) -> None:
     action_server.hold = True
     with pytest.raises(ControlError, match="the daemon is busy"):
-        action_server.client.run_action("catalogue", "verify")
+        action_server.client.run_action("slow", "verify")
+    assert action_server.client.run_action("spotify", "finish") == {"pending": "finish"}
