@@ -184,7 +184,7 @@ def _first_value(file: Any, keys: Sequence[str]) -> Any:
             value = file.get(key) if file is not None else None
         except (KeyError, ValueError, TypeError):
             continue  # some formats know only names of a certain form
-        values = value if isinstance(value, list | tuple) else getattr(value, "text", None)
+        values = value if isinstance(value, Sequence) and not isinstance(value, str) else getattr(value, "text", None)
         if values:
             return values[0]
     return ""

@@ -183,7 +183,8 @@ def _text(cell: tuple[Any, int], name: str, place: str) -> str:
         raise EntryError(f"{place}: {name} is no text; correct it")
     text = clean_line(value)
     if name == "artist" and rank:
-        text = re.sub(r"\s*;\s*", ", ", text)  # Exportify joins artists with semicolons
+        names = map(clean_line, text.split(";"))  # Exportify joins artists with semicolons
+        text = ", ".join(filter(None, names))
     if len(text) > LONGEST:
         raise EntryError(f"{place}: {name} is longer than {LONGEST} characters; shorten it")
     return text

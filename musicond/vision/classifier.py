@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicond.core.models import EMOTIONS, Box, EmotionEstimate, Faces, Frame
-from musicond.errors import ModelError
+from musicond.errors import ModelError, bounded_number
 from musicond.vision.interpreter import make_interpreter
 from musicond.vision.preprocess import INPUT_SIZE, MODEL_SCALE, chip, normalise
 
 INPUT_SHAPE, SCORES_SHAPE, FACE_SHAPE = (1, INPUT_SIZE, INPUT_SIZE, 1), (1, len(EMOTIONS)), (1, 1)
+TEMPERATURES, CROP_SCALES, SHIFTS = (0.05, 20.0), (0.25, 4.0), (-10.0, 10.0)
+"""Bounds of the values of a sidecar; beyond them every face would get the same scores, or none of it would be read."""
 MIN_SHARPNESS = 30.0
 """Least variance of the Laplacian of a normalised chip (grey levels squared) for a classification.
 
@@ -118,6 +120,14 @@ class TfliteClassifier:
         return np.asarray(np.clip(steps, -128, 127), np.int8)
 
 
+def _within(values: dict[str, Any], name: str, low: float, high: float) -> float:
+    """Return a number of a sidecar; raise ValueError if it is none or outside of its bounds."""
+    number = bounded_number(values[name], low, high)
+    if number is None:
+        raise ValueError(f"{name} is {values[name]!r}; it must be a number from {low:g} to {high:g}")
+    return number
+
+
 def _tensor(path: Path, tensors: list[dict[str, Any]], shape: tuple[int, ...]) -> dict[str, Any]:
     for details in tensors:
         if tuple(details["shape"]) == shape and details["dtype"] is np.int8:
@@ -137,16 +147,18 @@ def load_sidecar(path: Path, content: bytes) -> Sidecar:
     try:
         values: dict[str, Any] = json.loads(file.read_text("utf-8"))
         labels, digest = values["labels"], values["sha256"]
-        crop_scale, shifts = float(values["crop_scale"]), values.get("room_prior", {})
+        shifts = values.get("room_prior", {})
         sidecar = Sidecar(
-            temperature=float(values["temperature"]),
-            crop_scale=crop_scale,
-            face_crop_scale=float(values.get("face_crop_scale", crop_scale)),
-            room_prior=tuple(float(shifts.get(str(emotion), 0.0)) for emotion in EMOTIONS),
+            temperature=_within(values, "temperature", *TEMPERATURES),
+            crop_scale=_within(values, "crop_scale", *CROP_SCALES),
+            face_crop_scale=_within(
+                {"face_crop_scale": values["crop_scale"], **values}, "face_crop_scale", *CROP_SCALES
+            ),
+            room_prior=tuple(_within({str(emotion): 0.0, **shifts}, str(emotion), *SHIFTS) for emotion in EMOTIONS),
         )
     except OSError as exc:
         raise ModelError(f"{file}: {exc.strerror}; it must stand beside the model") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as exc:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
         raise ModelError(f"{file}: damaged ({exc}); install the model anew") from None
     if labels != [str(emotion) for emotion in EMOTIONS]:
         raise ModelError(f"{file}: labels {labels}; musicond wants {[str(emotion) for emotion in EMOTIONS]}")

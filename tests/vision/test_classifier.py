@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -172,6 +173,19 @@ def test_the_face_output_has_a_crop_of_its_own(copy: Path) -> None:
     assert other.classify(frame, faces) == scores
     change(copy, room_prior=[1.0])
     with pytest.raises(ModelError, match=r"model\.json: damaged"):
+        TfliteClassifier(copy)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("temperature", 0), ("temperature", -1), ("temperature", math.nan), ("temperature", "hot"), ("temperature", 1e6),
+        ("crop_scale", 0), ("crop_scale", 50), ("face_crop_scale", math.inf), ("room_prior", {"sad": math.nan}),
+    ],
+)  # fmt: skip
+def test_a_sidecar_that_can_give_no_scores_is_refused(copy: Path, name: str, value: object) -> None:
+    change(copy, **{name: value})
+    with pytest.raises(ModelError, match=r"model\.json: damaged .*must be a number from"):
         TfliteClassifier(copy)
 
 

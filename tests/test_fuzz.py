@@ -1,0 +1,70 @@
+"""Short fuzz runs of each format; script/fuzz runs the long ones."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from musicond.library.audio_files import read_tags
+from tools.fuzz import FORMATS, make_input, try_input
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+INPUTS = {"csv": 250, "json": 250, "m3u": 250, "tags": 300, "clips": 25, "images": 60, "model": 8, "sidecar": 60}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_damaged_file_raises_only_what_its_reader_may_raise(tmp_path: Path, name: str) -> None:
+    for number in range(INPUTS[name]):
+        content = make_input(FORMATS[name], name, 24, number)
+        trace = try_input(FORMATS[name], content, tmp_path)
+        assert not trace, f"input {number}:\n{trace}"
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_files_that_are_damaged_are_valid(tmp_path: Path, name: str) -> None:
+    form = FORMATS[name]
+    for number, seed in enumerate(form.seeds()):
+        path = tmp_path / str(number) / f"input{form.suffix}"
+        path.parent.mkdir()
+        path.write_bytes(seed)
+        form.read(path)
+
+
+def test_the_tags_of_most_formats_are_found(tmp_path: Path) -> None:
+    path, titles = tmp_path / "input.mp3", []
+    for seed in FORMATS["tags"].seeds():
+        path.write_bytes(seed)
+        titles.append(read_tags(path).get("title"))
+    assert titles.count("One") >= 15, titles
+
+
+def test_an_input_is_always_the_same() -> None:
+    inputs = [make_input(FORMATS["csv"], "csv", 24, number) for number in range(20)]
+    assert inputs == [make_input(FORMATS["csv"], "csv", 24, number) for number in range(20)]
+    assert len(set(inputs)) > 10
+
+
+@pytest.mark.parametrize(
+    "error", [IndexError("x"), UnicodeEncodeError("utf-8", "x", 0, 1, "y"), RecursionError("x"), MemoryError("x")]
+)
+def test_an_error_that_the_reader_must_not_raise_is_found(tmp_path: Path, error: Exception) -> None:
+    def read(_: Path) -> None:
+        raise error
+
+    form = replace(FORMATS["csv"], read=read)
+    assert type(error).__name__ in try_input(form, b"x", tmp_path)
+    assert try_input(replace(form, allowed=(type(error),)), b"x", tmp_path) == ""
+
+
+def test_the_long_run_goes_on_where_it_was(tmp_path: Path) -> None:
+    command = [sys.executable, "tools/fuzz.py", "csv", "--batch", "10", "--folder", str(tmp_path), "--seconds"]
+    shown = subprocess.run([*command, "0.01"], capture_output=True, text=True, check=True).stdout
+    assert shown.startswith("csv: 10 inputs in "), shown
+    shown = subprocess.run([*command, "0"], capture_output=True, text=True, check=True).stdout
+    assert shown.startswith("csv: 10 inputs in "), shown
