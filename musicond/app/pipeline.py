@@ -15,7 +15,6 @@ from musicond.capture.v4l2 import Webcam
 from musicond.config.paths import model_path, models_dir
 from musicond.config.schema import Config
 from musicond.core.models import Policy
-from musicond.core.mood.tracker import MoodConfig
 from musicond.core.pipeline import FrameRate, Pipeline
 from musicond.core.ports import Catalogue, EmotionClassifier, FaceDetector, FrameSource
 from musicond.core.recommend.recommender import Recommender, RecommenderConfig
@@ -47,13 +46,7 @@ def build_pipeline(
     config: Config, detector: FaceDetector, classifier: EmotionClassifier, catalogue: Catalogue, *, seed: int
 ) -> Pipeline:
     """Return the pipeline, which is the same for the daemon and a replay."""
-    return Pipeline(detector, classifier, Recommender(catalogue, seed, recommender_config(config)), mood_config(config))
-
-
-def mood_config(config: Config) -> MoodConfig:
-    """Return the configuration of the mood tracker."""
-    mood = config.mood
-    return MoodConfig(mood.enter, mood.leave, mood.dwell_s, mood.away_s, mood.smoothing_s)
+    return Pipeline(detector, classifier, Recommender(catalogue, seed, recommender_config(config)), config.mood.tracker)
 
 
 def recommender_config(config: Config) -> RecommenderConfig:

@@ -22,7 +22,7 @@ from musicond.config.loader import load
 from musicond.config.paths import control_socket
 from musicond.config.schema import Config
 from musicond.core.models import EMOTIONS, Emotion, Song, Verdict
-from musicond.errors import UNAVAILABLE, ListError, SkippedEntries
+from musicond.errors import UNAVAILABLE, ListError, SkippedEntries, bounded_number
 from musicond.library.actions import READ_ACTIONS
 from musicond.library.actions import run as run_action
 from musicond.library.audio_files import AudioFolder
@@ -77,11 +77,7 @@ def _add_emotion(parser: argparse.ArgumentParser, name: str, **options: Any) -> 
 
 
 def _share(text: str) -> float:
-    try:
-        share = float(text)
-    except ValueError:
-        share = -1.0
-    if not 0 <= share <= 1:
+    if (share := bounded_number(text, 0, 1)) is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 1")
     return share
 

@@ -16,7 +16,6 @@ from musicond.config.paths import daemon_state_dir, model_path, state_dir
 from musicond.config.schema import Config
 from musicond.config.secrets import password_source
 from musicond.core.models import Emotion
-from musicond.core.mood.tracker import MoodConfig
 from musicond.core.settings import DEFAULTS, Settings, changed_keys
 from musicond.errors import StateDirError
 
@@ -73,9 +72,7 @@ def _sensitivity_note(key: str, config: Config, settings: Settings) -> str:
     """Return a note on a value of the section `mood` that the sensitivity changes."""
     if settings.sensitivity is None or key not in ("mood.enter", "mood.leave", "mood.dwell_s"):
         return ""
-    mood = config.mood
-    mood_config = MoodConfig(mood.enter, mood.leave, mood.dwell_s, mood.away_s, mood.smoothing_s)
-    value = getattr(mood_config.at_sensitivity(settings.sensitivity), key.partition(".")[2])
+    value = getattr(config.mood.tracker.at_sensitivity(settings.sensitivity), key.partition(".")[2])
     return f"; {value:.3g} by the sensitivity of {settings.sensitivity:g}"
 
 

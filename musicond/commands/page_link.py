@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import secrets
 import shutil
 import socket
@@ -22,6 +21,7 @@ from musicond.config.paths import daemon_state_dir
 from musicond.config.schema import is_loopback
 from musicond.config.secrets import page_token
 from musicond.errors import ConfigError, StateDirError
+from musicond.runtime.json_file import replace_file
 
 DESCRIPTION = "print the address of the page, and a QR code for the phone"
 TOKEN_BYTES = 16
@@ -72,7 +72,8 @@ def _open_to_lan(loaded: LoadedConfig) -> None:
     try:
         file = config.web.token_file or daemon_state_dir(config) / "page-token"
         if not file.exists() or file.stat().st_size == 0:  # empty: an earlier version met a full disk
-            _make_token(file, daemon_state_dir(config))
+            # Only the daemon's user, the owner of its state directory, may read it.
+            replace_file(file, f"{secrets.token_urlsafe(TOKEN_BYTES)}\n", daemon_state_dir(config))
         listen = f"{EVERYWHERE}:{port}" if is_loopback(host) else config.web.listen
         edit(loaded.path, "web", {"listen": listen, "token_file": str(file)})
     except PermissionError as exc:
@@ -81,20 +82,6 @@ def _open_to_lan(loaded: LoadedConfig) -> None:
         raise StateDirError(f"{exc.filename}: {exc.strerror}; start musicond once, then try again") from None
     except OSError as exc:
         raise StateDirError(f"{exc.filename}: {exc.strerror}; nothing was changed") from None
-
-
-def _make_token(file: Path, state: Path) -> None:
-    """Write a new token, all or nothing, that only the daemon's user, the owner of its state directory, may read."""
-    owner, new = state.stat(), file.with_name(f"{file.name}.new")
-    new.unlink(missing_ok=True)
-    number = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(number, "w", encoding="ascii") as out:
-        if os.geteuid() == 0:
-            os.fchown(number, owner.st_uid, owner.st_gid)
-        out.write(f"{secrets.token_urlsafe(TOKEN_BYTES)}\n")
-        out.flush()
-        os.fsync(number)
-    new.replace(file)
 
 
 def _restart() -> bool:

@@ -8,6 +8,7 @@ from musicond.commands.options import add_config
 from musicond.config.loader import load
 from musicond.config.paths import control_socket
 from musicond.core.settings import MAX_MINUTES
+from musicond.errors import bounded_number
 from musicond.web.client import ControlClient
 
 
@@ -36,11 +37,7 @@ def run(args: argparse.Namespace) -> None:
 def _minutes(text: str) -> float | str:
     if text in ("off", "tomorrow"):
         return text
-    try:
-        minutes = float(text)
-    except ValueError:
-        minutes = 0.0
-    if not 0 < minutes <= MAX_MINUTES:
+    if not (minutes := bounded_number(text, 0, MAX_MINUTES)):
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a number of minutes from 1 to {MAX_MINUTES}, nor tomorrow or off"
         )

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from musicond.app.pipeline import build_pipeline, build_vision, open_recording
+from musicond.app.pipeline import build_pipeline, build_vision, frame_rate, open_recording
 from musicond.commands.options import add_config
 from musicond.config.loader import load
 from musicond.config.schema import Config
@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> None:
     config = load(args.config).config
     recordings = [(Path(clip).name, open_recording(clip)) for clip in args.clips]
     for name, clip in recordings:
-        rate = None if args.frames else FrameRate(config.camera.rate, config.camera.idle_rate)
+        rate = None if args.frames else frame_rate(config)
         with fresh_pipeline(config, costs, tracking=not args.no_tracking, gate=not args.frames) as pipeline:
             for at, outcome in play(pipeline, clip.frames(), rate, costs, real_time=args.speed == "1"):
                 for line in lines(name, at, outcome, every=args.frames):

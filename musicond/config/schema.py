@@ -11,6 +11,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from musicond.core.models import Emotion, Policy
+from musicond.core.mood.tracker import MoodConfig
 from musicond.core.schedule import Hours, Schedule
 
 ANY_DEVICE = "any"
@@ -175,6 +176,11 @@ class MoodSection(Section):
     @model_validator(mode="after")
     def _hysteresis(self) -> MoodSection:
         return in_order(self, "leave", "enter")
+
+    @property
+    def tracker(self) -> MoodConfig:
+        """The configuration of the mood tracker."""
+        return MoodConfig(self.enter, self.leave, self.dwell_s, self.away_s, self.smoothing_s)
 
 
 class MoodMusic(Section):

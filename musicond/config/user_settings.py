@@ -12,6 +12,7 @@ from typing import Any
 from musicond.core.models import Emotion, Policy
 from musicond.core.mood.bias import CLASSES, Bias, bounded
 from musicond.core.settings import DEFAULTS, MAX_MINUTES, Settings
+from musicond.errors import bounded_number
 from musicond.runtime.json_file import JsonFile, JsonObject
 
 log = logging.getLogger(__name__)
@@ -66,9 +67,8 @@ def _time(text: Any) -> datetime:
 
 def _number(high: float) -> Callable[[Any], float]:
     def parse(value: Any) -> float:
-        number = float("nan") if isinstance(value, bool) else float(value)
-        if not 0 <= number <= high:
-            raise ValueError(number)
+        if (number := bounded_number(value, 0, high)) is None:
+            raise ValueError(value)
         return number
 
     return parse

@@ -6,18 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from musicond.core.commands import (
-    Command,
-    Pause,
-    Reset,
-    Resume,
-    SetAutoplay,
-    SetManualMood,
-    SetPolicy,
-    SetPrivacy,
-    SetSensitivity,
-    SetVolume,
-)
+from musicond.core import commands
+from musicond.core.commands import Command
 from musicond.core.models import Emotion, Policy
 from musicond.core.mood.bias import Bias
 
@@ -80,30 +70,30 @@ DEFAULTS = Settings()
 def apply(settings: Settings, command: Command, wall_time: datetime) -> Settings:
     """Return the settings after a command; one that changes none of them returns them as they are."""
     match command:
-        case SetPrivacy(on):
+        case commands.SetPrivacy(on):
             settings = replace(settings, private=on)
-        case Pause(minutes):
+        case commands.Pause(minutes):
             until = _end_of_pause(command, wall_time)
             settings = replace(settings, paused=True, paused_until=until, paused_minutes=minutes)
-        case Resume():
+        case commands.Resume():
             settings = reset(settings, "pause")
-        case SetPolicy(policy):
+        case commands.SetPolicy(policy):
             settings = replace(settings, policy=policy)
-        case SetSensitivity(percent):
+        case commands.SetSensitivity(percent):
             settings = replace(settings, sensitivity=percent)
-        case SetManualMood(mood, minutes):
+        case commands.SetManualMood(mood, minutes):
             until = None if mood is None else wall_time + timedelta(minutes=minutes)
             settings = replace(settings, manual_mood=mood, manual_until=until)
-        case SetAutoplay(on):
+        case commands.SetAutoplay(on):
             settings = replace(settings, autoplay=on)
-        case SetVolume(percent):
+        case commands.SetVolume(percent):
             settings = replace(settings, volume=percent)
-        case Reset(key):
+        case commands.Reset(key):
             settings = reset(settings, key)
     return settings
 
 
-def _end_of_pause(pause: Pause, wall_time: datetime) -> datetime | None:
+def _end_of_pause(pause: commands.Pause, wall_time: datetime) -> datetime | None:
     if pause.minutes is not None:
         return wall_time + timedelta(minutes=pause.minutes)
     return next_morning(wall_time) if pause.until_tomorrow else None

@@ -87,6 +87,13 @@ def _sensor(
     return EntityDescription(key, platform, name, topic or key, value_fn, requires=requires, discovery=discovery)
 
 
+def _health_sensor(
+    key: str, name: str, value: str, options: Mapping[str, Any], *, requires: str | None = None, **discovery: Any
+) -> EntityDescription:
+    """Return an entity whose state is the key `value` of the topic `health`."""
+    return _sensor(key, name, topic="health", requires=requires, **DIAGNOSTIC, **options, **_field(value), **discovery)
+
+
 def _setting(
     platform: str,
     key: str,
@@ -300,24 +307,15 @@ ENTITIES: tuple[EntityDescription, ...] = (
     _button("like", "Like", "mdi:thumb-up-outline", feedback=True),
     _button("dislike", "Dislike", "mdi:thumb-down-outline", feedback=True),
     _button("wrong_mood", "Wrong mood", "mdi:emoticon-confused-outline", feedback=True),
-    _sensor(
-        "frames_per_s",
-        "Frame rate",
-        topic="health",
-        **DIAGNOSTIC,
-        **MEASURED,
-        **_field("frames_per_s"),
-        unit_of_measurement="fps",
-        icon="mdi:filmstrip",
+    _health_sensor(
+        "frames_per_s", "Frame rate", "frames_per_s", MEASURED, unit_of_measurement="fps", icon="mdi:filmstrip"
     ),
-    _sensor(
+    _health_sensor(
         "temperature",
         "Processor temperature",
-        topic="health",
+        "temperature_c",
+        MEASURED,
         requires="temperature",
-        **DIAGNOSTIC,
-        **MEASURED,
-        **_field("temperature_c"),
         device_class="temperature",
         unit_of_measurement="°C",
         suggested_display_precision=0,
@@ -331,19 +329,17 @@ ENTITIES: tuple[EntityDescription, ...] = (
         **PROBLEM,
         **_boolean("throttled"),
     ),
-    _sensor("cpu", "Processor use", topic="health", **DIAGNOSTIC, **PERCENT, **_field("cpu_percent"), icon="mdi:chip"),
-    _sensor(
+    _health_sensor("cpu", "Processor use", "cpu_percent", PERCENT, icon="mdi:chip"),
+    _health_sensor(
         "memory",
         "Memory",
-        topic="health",
-        **DIAGNOSTIC,
-        **MEASURED,
-        **_field("memory_mib"),
+        "memory_mib",
+        MEASURED,
         device_class="data_size",
         unit_of_measurement="MiB",
         suggested_display_precision=0,
     ),
-    _sensor("version", "Version", topic="health", **DIAGNOSTIC, **_field("version"), icon="mdi:tag-outline"),
+    _health_sensor("version", "Version", "version", {}, icon="mdi:tag-outline"),
 )
 """Every entity. Never change a key: Home Assistant would show a new entity beside the old one."""
 

@@ -28,7 +28,7 @@ from musicond.core.commands import (
 )
 from musicond.core.models import EMOTIONS, Policy, Verdict
 from musicond.core.settings import MANUAL_MINUTES, MAX_MINUTES
-from musicond.errors import NOT_TEXT
+from musicond.errors import NOT_TEXT, bounded_number
 
 Parser = Callable[[str], Command]
 
@@ -62,11 +62,7 @@ def parse_object(text: str, keys: set[str], expected: str) -> dict[str, Any]:
 
 def parse_number(value: object, low: float, high: float, expected: str) -> float:
     """Return a number of this range from text or JSON."""
-    try:
-        number = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else -1.0
-    except (ValueError, OverflowError):
-        number = -1.0
-    if not low <= number <= high:  # which is false of NaN too
+    if (number := bounded_number(value, low, high)) is None:
         raise ValueError(f"send {expected}")
     return number
 

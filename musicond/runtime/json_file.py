@@ -110,24 +110,29 @@ class JsonFile:
         The umask is taken off `mode`; `sorted_lines` writes one value a line, in the order of the keys, for a file that
         persons may edit: it gets no checksum.
         """
-        new = self.path.with_suffix(".new")
-        new.unlink(missing_ok=True)
-        number = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
-        with os.fdopen(number, "w", encoding="utf-8") as out:
-            if os.geteuid() == 0:
-                owner = self.path.parent.stat()
-                os.fchown(number, owner.st_uid, owner.st_gid)
-            content = data if sorted_lines else {**data, CHECKSUM: _checksum(data)}
-            json.dump(content, out, sort_keys=sorted_lines, indent=0 if sorted_lines else None)
-            out.flush()
-            os.fsync(number)
-        new.replace(self.path)
-        folder = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        content = data if sorted_lines else {**data, CHECKSUM: _checksum(data)}
+        text = json.dumps(content, sort_keys=sorted_lines, indent=0 if sorted_lines else None)
+        replace_file(self.path, text, self.path.parent, mode)
         self.verified = True
+
+
+def replace_file(path: Path, text: str, owner: Path, mode: int = 0o600) -> None:
+    """Write a file as a whole, on the disk; where root writes, it belongs to whoever owns `owner`. Raises OSError."""
+    owner_status, new = owner.stat(), path.with_name(f"{path.name}.new")
+    new.unlink(missing_ok=True)
+    number = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+    with os.fdopen(number, "w", encoding="utf-8") as out:
+        if os.geteuid() == 0:
+            os.fchown(number, owner_status.st_uid, owner_status.st_gid)
+        out.write(text)
+        out.flush()
+        os.fsync(number)
+    new.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _checksum(data: Mapping[str, Any]) -> str:

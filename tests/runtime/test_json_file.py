@@ -26,7 +26,7 @@ def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
 def test_it_is_for_the_owner_of_the_folder_alone_whoever_saves(tmp_path: Path) -> None:
     file, elsewhere = tmp_path / "settings.json", tmp_path / "elsewhere"
     elsewhere.write_text("theirs")
-    (tmp_path / "settings.new").symlink_to(elsewhere)
+    (tmp_path / "settings.json.new").symlink_to(elsewhere)
     if os.geteuid() == 0:
         os.chown(tmp_path, 12345, 12345)
     JsonFile(file).save({"privacy": True})
