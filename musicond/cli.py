@@ -14,6 +14,21 @@ from importlib import import_module
 from musicond import __version__
 from musicond.errors import NOT_TEXT, UNAVAILABLE, ConfigError, MusicondError, clean_text
 
+CONTROLS = {
+    "play": "play what is recommended, or go on with what is paused",
+    "stop": "stop the music",
+    "next": "play the next track",
+    "previous": "play the previous track",
+    "other-songs": "recommend other songs, and play them where ours play",
+    "volume": "set the volume of the speaker",
+    "autoplay": "start music when the mood changes, or do not",
+    "speaker": "play on another speaker, or show the speakers",
+    "mood": "choose the mood for a while, or go back to the camera",
+    "like": "like a song",
+    "dislike": "dislike a song",
+    "withdraw": "withdraw what was said of a song",
+}
+"""Commands of the module `musicond.commands.control`."""
 COMMANDS = {
     "run": "watch, recommend and tell, until stopped",
     "replay": "put recorded clips through the same pipeline, as JSON lines",
@@ -27,10 +42,11 @@ COMMANDS = {
     "spotify": "sign in at Spotify and out, and see its speakers",
     "privacy": "close the camera, or let it be opened again",
     "pause": "recommend nothing for a while",
+    **CONTROLS,
     "settings": "forget what was switched, so that the configuration holds again",
     "page-link": "print the page's address, and a QR code for the phone",
 }
-"""Each is a module of `musicond.commands`, imported only to run it: OpenCV and pydantic would slow down --help."""
+"""Each of the others is a module of `musicond.commands`, imported only to run it: OpenCV and pydantic load slowly."""
 INTERRUPTED = 130
 
 
@@ -82,7 +98,7 @@ def build_parser(*names: str) -> argparse.ArgumentParser:
     for name, text in COMMANDS.items():
         command = commands.add_parser(name, help=text, allow_abbrev=False)
         if name in names:
-            module = import_module(f"musicond.commands.{name.replace('-', '_')}")
+            module = import_module(f"musicond.commands.{'control' if name in CONTROLS else name.replace('-', '_')}")
             module.add_arguments(command)
             command.description = getattr(module, "DESCRIPTION", text)
             command.set_defaults(run=module.run)

@@ -8,9 +8,21 @@ from dataclasses import replace
 from datetime import datetime
 
 from musicond.config.user_settings import to_json
-from musicond.core.commands import Command, ConfigUpdate, Next, Play, SetAutoplay, SettingsCommand, SetVolume, Stop
+from musicond.core.commands import (
+    Command,
+    ConfigUpdate,
+    Next,
+    OtherSongs,
+    Play,
+    Previous,
+    SetAutoplay,
+    SetSpeaker,
+    SettingsCommand,
+    SetVolume,
+    Stop,
+)
 from musicond.core.models import Frame, Track
-from musicond.core.outcome import Outcome
+from musicond.core.outcome import Outcome, PlayState
 from musicond.core.pipeline import FrameRate, Pipeline
 from musicond.core.ports import FramePreview, PlaybackControl
 from musicond.core.settings import shifted
@@ -67,21 +79,29 @@ class Controller:
         """
         self._follow_clock()
         submitted = self._writer.last_submitted
+        if isinstance(command, Next) and not self._has_loaded_track():
+            command = OtherSongs()
         match command:
             case ConfigUpdate(apply):
                 apply()
                 return None
-            case Play() | Stop() | SetVolume() | SetAutoplay() if self._player is None:
+            case Play() | Stop() | Previous() | SetVolume() | SetAutoplay() | SetSpeaker() if self._player is None:
                 raise CommandError(NO_PLAYER)
+            case Previous() if not self._has_loaded_track():
+                raise CommandError("nothing plays now, so there is no previous track")
             case Play(track_id) if self._player is not None:
                 self._player.request(command, self._tracks_from(track_id, owned=self._player.get_playback().ours))
-            case Stop() | SetVolume() if self._player is not None:
+            case Stop() | Next() | Previous() | SetVolume() if self._player is not None:
                 self._player.request(command)
         self._pipeline.handle(command, datetime.now().astimezone())
-        if isinstance(command, Next) and self._player is not None:  # only once there is another recommendation
+        if isinstance(command, OtherSongs) and self._player is not None:  # only once there is another recommendation
             self._player.request(command)
         stored = self._store(again=isinstance(command, SettingsCommand))
         return stored if self._writer.last_submitted is submitted else self._writer.last_submitted
+
+    def _has_loaded_track(self) -> bool:
+        playback = self._player.get_playback() if self._player is not None else None
+        return playback is not None and playback.state in (PlayState.PLAYING, PlayState.PAUSED)
 
     def _tracks_from(self, track_id: str | None, *, owned: bool) -> tuple[Track, ...]:
         """Return the recommended tracks from `track_id` on; none without an id: the player decides."""

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import pytest
 
 from musicond.config.user_settings import from_json, load_settings, to_json
 from musicond.controller import Controller
-from musicond.core.commands import Next, Pause, Play, Rate, Resume, SetAutoplay, SetPolicy, SetPrivacy, SetVolume, Stop
+from musicond.core.commands import (
+    Next,
+    OtherSongs,
+    Pause,
+    Play,
+    Previous,
+    Rate,
+    Resume,
+    SetAutoplay,
+    SetPolicy,
+    SetPrivacy,
+    SetSpeaker,
+    SetVolume,
+    Stop,
+)
 from musicond.core.models import Emotion, Faces, Frame, Policy, Verdict, Watching
 from musicond.core.mood.bias import Bias
 from musicond.core.mood.tracker import MoodConfig
@@ -24,12 +38,16 @@ from musicond.runtime.clock import ClockGuard
 from musicond.runtime.json_file import JsonFile
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from concurrent.futures import Future
     from pathlib import Path
 
     from musicond.core.commands import Command, PlayerCommand
     from musicond.core.models import EmotionEstimate, Track
     from musicond.core.outcome import Outcome, Recommendation, RecommendationContext
+    from musicond.core.ports import PlaybackBackend
+
+T = TypeVar("T")
 
 
 class Nothing(Recommender):
@@ -190,6 +208,9 @@ class RecordingPlayer:
     def get_playback(self) -> Playback:
         return self.playback
 
+    def query(self, question: Callable[[PlaybackBackend], T]) -> Future[T]:
+        raise NotImplementedError
+
 
 def test_commands_reach_the_player_and_settings_are_stored(tmp_path: Path) -> None:
     player = RecordingPlayer()
@@ -204,16 +225,24 @@ def test_commands_reach_the_player_and_settings_are_stored(tmp_path: Path) -> No
     controller.handle(Stop())
     controller.handle(SetVolume(30))
     controller.handle(SetAutoplay(on=True))
-    assert [command for command, _ in player.requests] == [Play(), Stop(), SetVolume(30)]
-    assert from_json(file.load({})) == Settings(autoplay=True, volume=30)
+    controller.handle(SetSpeaker("Kitchen"))
+    controller.handle(Next())
+    controller.handle(Previous())
+    assert [command for command, _ in player.requests] == [Play(), Stop(), SetVolume(30), Next(), Previous()]
+    assert from_json(file.load({})) == Settings(autoplay=True, volume=30, speaker="Kitchen")
     with pytest.raises(CommandError, match="not among the songs"):
         controller.handle(Play("t:1"))
     with pytest.raises(CommandError):
+        controller.handle(OtherSongs())
+    player.playback = Playback("mpd")
+    with pytest.raises(CommandError, match="nothing plays now"):
+        controller.handle(Previous())
+    with pytest.raises(CommandError, match="nothing is recommended now"):
         controller.handle(Next())
-    assert len(player.requests) == 3, "there are no other songs"
+    assert len(player.requests) == 5, "there are no other songs"
 
 
-@pytest.mark.parametrize("command", [Play(), Stop(), SetVolume(3), SetAutoplay(on=True)])
+@pytest.mark.parametrize("command", [Play(), Stop(), Previous(), SetVolume(3), SetAutoplay(on=True), SetSpeaker("x")])
 def test_without_a_player_its_commands_are_refused(tmp_path: Path, command: Command) -> None:
     with pytest.raises(CommandError, match=r"playback\.backend"):
         make_controller(tmp_path).handle(command)

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from musicond.config.schema import Config, Mqtt
-from musicond.core.commands import Command, Next
+from musicond.core.commands import Command, OtherSongs
 from musicond.core.models import EMOTIONS, Box, Emotion, EmotionEstimate, Faces, Frame
 from musicond.core.mood.tracker import MoodConfig
 from musicond.core.pipeline import Pipeline
@@ -92,7 +92,7 @@ def ordinary_hour(seed: int = 1, rate: float = 8.0, *, music: bool = False) -> C
 def _count(face: Face, pipeline: Pipeline, rate: float, *, music: bool) -> Counter[str]:
     capabilities = ("temperature", "throttled", *(("playback",) if music else ()))
     publisher, sent = StatePublisher(available_entities(capabilities), "0"), Counter[str]()
-    player = SimulatedPlayer(lambda: pipeline.handle(Next(), NOON)) if music else None
+    player = SimulatedPlayer(lambda: pipeline.handle(OtherSongs(), NOON)) if music else None
     for step in range(round(3600 * rate)):
         at = step / rate
         face.emotion = next(emotion for minute, emotion in reversed(HOUR) if at >= 60 * minute)

@@ -53,7 +53,15 @@ class SimulatedPlayer:
         self._elapsed_s += at - self._at if self._playing else 0.0
         self._at, self._playing = at, self._playing and self._elapsed_s < TRACK_S * len(self._tracks)
         watching, tracks, new = outcome.watching is Watching.YES, outcome.recommendation, outcome.recommended
-        update = RoomUpdate(at, outcome.wall_time, watching, False, outcome.present, True, True, None, tracks, new)  # noqa: FBT003 - a row
+        update = RoomUpdate(
+            at,
+            outcome.wall_time,
+            watching,
+            present=outcome.present,
+            autoplay=True,
+            recommendation=tracks,
+            recommended=new,
+        )
         self._handle(update)
         poll_s = poll_in_s(self._state, at)
         if at - self._polled_at >= min(IDLE_POLL_S, IDLE_POLL_S if poll_s is None else poll_s):

@@ -110,9 +110,13 @@ COMMANDS = {
     "stop/set": "`PRESS` or nothing",
     "autoplay/set": "`on`, `off`, or `auto`: as the configuration says",
     "volume/set": "a number from 0 to 100; never above playback.volume_max",
-    "next/set": "`PRESS` or nothing: other songs for this mood",
+    "next/set": "`PRESS` or nothing: the next track. Where nothing is loaded: as `other_songs/set`; "
+    "that is deprecated, use `other_songs/set`",
+    "previous/set": "`PRESS` or nothing: the previous track",
+    "other_songs/set": "`PRESS` or nothing: other songs for this mood, played where ours play",
     "like/set": '`PRESS` or nothing: the first song shown; `{"track_id": "spotify:track:..."}` another one',
     "dislike/set": "the same",
+    "withdraw/set": "the same: removes what was said of that song in its mood",
     "wrong_mood/set": "`PRESS` or nothing; or the emotion that would be right",
 }
 """Accepted payloads of each command topic."""

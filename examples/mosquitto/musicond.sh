@@ -17,6 +17,6 @@ case ${1:-watch} in
   resume) tell -t "$base/pause/set" -m off ;;
   private) tell -t "$base/privacy/set" -m "${2:-on}" ;;             # on closes the camera
   like) tell -t "$base/like/set" -m PRESS ;;                        # the first song shown
-  other) tell -t "$base/next/set" -m PRESS ;;                       # other songs for this mood
+  other) tell -t "$base/other_songs/set" -m PRESS ;;                # other songs for this mood
   *) sed -n 2p "$0" >&2; exit 2 ;;
 esac

@@ -29,7 +29,7 @@ from musicond.config.schema import Config
 from musicond.config.secrets import mqtt_password
 from musicond.config.user_settings import load_settings
 from musicond.controller import Controller
-from musicond.core.commands import OVERTAKING, Command, ConfigUpdate, Next
+from musicond.core.commands import OVERTAKING, Command, ConfigUpdate, OtherSongs
 from musicond.core.outcome import Outcome
 from musicond.core.pipeline import FrameRate, Pipeline
 from musicond.core.ports import FrameSource, Output
@@ -73,7 +73,7 @@ def build(config: Config, read_again: Callable[[], Config], examine: Callable[[]
         pipeline = build_pipeline(config, *build_vision(config), catalogue, seed=secrets.randbits(32))
         pipeline.settings = load_settings(settings_file)
         spotify, preview, source = build_spotify(config, folder), build_preview(config), build_source(config)
-        player = build_player(config, folder, spotify, lambda: inbox.put(Next()))
+        player = build_player(config, folder, spotify, lambda: inbox.put(OtherSongs()))
         controller = Controller(pipeline, frame_rate(config), settings_file, player, preview, writer, clock)
         outputs: list[Output] = []
         running: list[Service] = []
@@ -94,7 +94,7 @@ def build(config: Config, read_again: Callable[[], Config], examine: Callable[[]
         book, history_output = _history(config, folder, clock)
         if history_output is not None:
             periodic.append(history_output.tick)
-        endpoints = build_endpoints(worker, maintenance, book, history_output, examine)
+        endpoints = build_endpoints(worker, maintenance, book, history_output, examine, player)
         if spotify is not None:
             endpoints["spotify"], sign_in_worker = build_sign_in(spotify.sign_in)
             services.insert(0, sign_in_worker)
@@ -107,7 +107,7 @@ def build(config: Config, read_again: Callable[[], Config], examine: Callable[[]
             statuses = {output.name: output.status() for output in outputs}
             return {**names, **get_health(), "outputs": statuses, "problems": problems}
 
-        page = build_page(config, inbox.put, get_page_health, endpoints, preview)
+        page = build_page(config, inbox.put, get_page_health, endpoints, preview, player)
         mqtt = _mqtt(config, inbox.put, get_health, controller) if config.mqtt.host else None
         optional = (StatusOutput(notifier.status), CatalogueFlusher(catalogue), history_output, player, page, mqtt)
         outputs += [output for output in optional if output is not None]

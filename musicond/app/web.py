@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +15,14 @@ from musicond.config.paths import listen_socket
 from musicond.config.schema import Config
 from musicond.config.secrets import page_token
 from musicond.core.commands import Command
-from musicond.errors import PlaybackError
+from musicond.core.ports import PlaybackControl
+from musicond.errors import ListError, PlaybackError
 from musicond.library.actions import check_page_action
 from musicond.library.maintenance import LibraryMaintenance
 from musicond.runtime import logs
 from musicond.runtime.worker import Worker, run_job
 from musicond.web.api import ActionEndpoint
+from musicond.web.covers import CoverCache
 from musicond.web.preview import Preview
 from musicond.web.server import WebOutput
 
@@ -58,6 +61,7 @@ def build_endpoints(
     book: history.HistoryBook,
     output: history.HistoryOutput | None,
     examine: Callable[[], Checks],
+    player: PlaybackControl | None = None,
 ) -> dict[str, ActionEndpoint]:
     """Return the endpoints whose actions run in the thread `jobs`."""
     checks = CachedChecks(examine)
@@ -70,7 +74,7 @@ def build_endpoints(
             lambda action, arguments: jobs.submit(lambda: history.run_action(book, output, action, arguments))
         ),
         "doctor": ActionEndpoint(lambda *_: jobs.submit(checks.to_json)),
-    }
+    } | ({"playback": _speakers_endpoint(player)} if player is not None else {})
 
 
 def build_sign_in(sign_in: SignIn) -> tuple[ActionEndpoint, Worker]:
@@ -95,6 +99,7 @@ def build_page(
     health: Callable[[], Mapping[str, object]],
     endpoints: Mapping[str, ActionEndpoint],
     preview: Preview | None,
+    player: PlaybackControl | None = None,
 ) -> WebOutput:
     """Return the page, not started."""
     return WebOutput(
@@ -106,4 +111,20 @@ def build_page(
         endpoints,
         preview=preview,
         recent=logs.RECENT.lines,
+        covers=_covers(player) if player is not None else None,
     )
+
+
+def _covers(player: PlaybackControl) -> CoverCache:
+    return CoverCache(lambda track: player.query(lambda backend: backend.get_cover(track)))
+
+
+def _speakers_endpoint(player: PlaybackControl) -> ActionEndpoint:
+    """Return the endpoint of the player, whose only action lists the speakers."""
+
+    def run(action: str, _: Mapping[str, Any]) -> Future[Mapping[str, object]]:
+        if action != "speakers":
+            raise ListError(f"there is no action {action!r}; give speakers")
+        return player.query(lambda backend: {"speakers": [asdict(speaker) for speaker in backend.get_speakers()]})
+
+    return ActionEndpoint(run)

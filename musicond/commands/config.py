@@ -87,6 +87,7 @@ FORMATS: dict[str, Callable[[Settings], str]] = {
     "sensitivity": lambda settings: f"{settings.sensitivity:g}",
     "autoplay": lambda settings: "on" if settings.autoplay else "off",
     "volume": lambda settings: f"{settings.volume:g}",
+    "speaker": lambda settings: to_yaml(settings.speaker),
     "mood": lambda settings: f"{settings.manual_mood}{_until(settings.manual_until)}",
 }
 """For each of `core.settings.SETTINGS`, its value as text."""

@@ -12,7 +12,7 @@ from typing import Any
 from musicond.core.models import Emotion, Policy
 from musicond.core.mood.bias import CLASSES, Bias, bounded
 from musicond.core.settings import DEFAULTS, MAX_MINUTES, Settings
-from musicond.errors import bounded_number
+from musicond.errors import NOT_TEXT, bounded_number
 from musicond.runtime.json_file import JsonFile, JsonObject
 
 log = logging.getLogger(__name__)
@@ -80,6 +80,13 @@ def _boolean(value: Any) -> bool:
     return value
 
 
+def _name(value: Any) -> str:
+    """Parse the name of a speaker."""
+    if not isinstance(value, str) or not value or NOT_TEXT.search(value):
+        raise ValueError(value)
+    return value
+
+
 def _bias(text: Any) -> Bias:
     """Parse seven numbers in one text."""
     shifts = tuple(map(float, text.split()))
@@ -100,6 +107,7 @@ FIELDS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "manual_until": (_time, datetime.isoformat),
     "autoplay": (_boolean, bool),
     "volume": (_number(100), float),
+    "speaker": (_name, str),
     "bias": (_bias, lambda bias: " ".join(map(str, bias.shifts))),
 }
 """How each field of Settings is parsed from settings.json and written there."""

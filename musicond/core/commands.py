@@ -52,8 +52,26 @@ class SetPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Remove the feedback on a song for the mood that it was recommended for."""
+
+    track_id: str | None = None
+    """None: the first track of the current recommendation."""
+
+
+@dataclass(frozen=True, slots=True)
+class OtherSongs:
+    """Recommend other songs for the current mood, and play them where ours play."""
+
+
+@dataclass(frozen=True, slots=True)
 class Next:
-    """Recommend other songs for the current mood."""
+    """Play the next track; where nothing is loaded, the same as OtherSongs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """Play the previous track."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +126,13 @@ class SetVolume:
 
 
 @dataclass(frozen=True, slots=True)
+class SetSpeaker:
+    """Play on the speaker of this name; None: on the configured one."""
+
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class SetAutoplay:
     """Start music on a change of mood, or not; None: as configured."""
 
@@ -121,15 +146,24 @@ class ConfigUpdate:
     apply: Callable[[], None]
 
 
-PlayerCommand = Play | Stop | SetVolume | Next
+PlayerCommand = Play | Stop | SetVolume | Next | Previous | OtherSongs
 """A command that the player carries out."""
 
 SettingsCommand = (
-    SetPrivacy | Pause | Resume | SetPolicy | SetSensitivity | SetManualMood | SetAutoplay | SetVolume | Reset
+    SetPrivacy
+    | Pause
+    | Resume
+    | SetPolicy
+    | SetSensitivity
+    | SetManualMood
+    | SetAutoplay
+    | SetVolume
+    | SetSpeaker
+    | Reset
 )
 """A command that changes the run-time settings."""
 
-Command = SettingsCommand | PlayerCommand | Rate | WrongMood | Calibrate
+Command = SettingsCommand | PlayerCommand | Rate | Withdraw | WrongMood | Calibrate
 
 OVERTAKING = (SetPrivacy, Pause, Resume, Reset)
 """Commands that overtake all others: privacy and pause, and what ends them."""

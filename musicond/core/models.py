@@ -175,6 +175,24 @@ class Policy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Speaker:
+    """A speaker that a playback backend can play on."""
+
+    name: str
+    selected: bool = False
+    """Whether music plays there, or would."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """The picture of a track, as its file or its service has it."""
+
+    content: bytes = field(repr=False)
+    media_type: str
+    """image/jpeg, image/png, image/webp or image/gif."""
+
+
+@dataclass(frozen=True, slots=True)
 class PlayerStatus:
     """The status that a playback backend reports."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
-from musicond.core.models import Emotion, Faces, Mood, MoodChange, Policy, Track, Watching
+from musicond.core.models import Emotion, Faces, Mood, MoodChange, Policy, Track, Verdict, Watching
 from musicond.core.settings import Settings
 
 
@@ -120,6 +120,11 @@ class Playback:
     """Whether musicond started the current track."""
     track: Track | None = None
     """The track that plays or is paused."""
+    elapsed_s: float | None = None
+    """Position in the track at `elapsed_at`; None where nothing is loaded."""
+    elapsed_at: datetime | None = None
+    duration_s: float | None = None
+    """None if unknown."""
     device: str | None = None
     """Name of the playback device."""
     volume: int | None = None
@@ -147,6 +152,8 @@ class Recommendation:
     """The same reason in parts."""
     playlist: str | None = None
     """URI of a playlist that contains all the tracks, if there is one."""
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    """Like or dislike of the tracks that have feedback in this mood, by track id."""
 
 
 @dataclass(frozen=True, slots=True)

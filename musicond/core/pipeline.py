@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from musicond.core.commands import Calibrate, Command, Next, Rate, SetManualMood, WrongMood
-from musicond.core.models import EMOTIONS, Emotion, EmotionEstimate, Faces, Frame, Mood, MoodChange, Watching
+from musicond.core.commands import Calibrate, Command, OtherSongs, Rate, SetManualMood, Withdraw, WrongMood
+from musicond.core.models import EMOTIONS, Emotion, EmotionEstimate, Faces, Frame, Mood, MoodChange, Verdict, Watching
 from musicond.core.mood.bias import Bias
 from musicond.core.mood.calibration import Calibration
 from musicond.core.mood.tracker import MoodConfig, MoodState, Observation, reject, reset, update
@@ -110,9 +110,11 @@ class Pipeline:
         match command:
             case Rate():
                 self._rate(command, wall_time)
+            case Withdraw():
+                self._recommendation = self.recommender.withdraw(command, self._recommendation) or self._recommendation
             case WrongMood(right):
                 self._reject(right, wall_time)
-            case Next():
+            case OtherSongs():
                 self._recommend_other(wall_time)
             case Calibrate(reset):
                 self._calibrate(reset=reset)
@@ -129,7 +131,11 @@ class Pipeline:
     def _rate(self, rate: Rate, wall_time: datetime) -> None:
         recommendation = self.recommender.rate(rate, self._recommendation, wall_time)
         # While not watching, the recommendation never changes.
-        if recommendation is not None and self._watching is Watching.YES:
+        if recommendation is None:
+            return
+        if rate.verdict is Verdict.LIKE:  # the same songs
+            self._recommendation = recommendation
+        elif self._watching is Watching.YES:
             self._recommendation = self._requested = recommendation
 
     def _recommend_other(self, wall_time: datetime) -> None:

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from musicond.core.commands import Command, ConfigUpdate, PlayerCommand
-from musicond.core.models import Emotion, EmotionEstimate, Faces, Frame, PlayerStatus, Song, Track, Verdict
+from musicond.core.models import (
+    Cover,
+    Emotion,
+    EmotionEstimate,
+    Faces,
+    Frame,
+    PlayerStatus,
+    Song,
+    Speaker,
+    Track,
+    Verdict,
+)
 from musicond.core.outcome import Account, Outcome, Playback
 from musicond.errors import SkippedEntries
 
 if TYPE_CHECKING:  # it loads numpy, which short commands do without
     from musicond.core.recommend.sampler import Candidates, TrackStats
+
+
+T = TypeVar("T")
 
 
 class FrameSource(Protocol):
@@ -79,6 +93,9 @@ class Catalogue(Protocol):
     def rate(self, moods: Sequence[Emotion], key: int, verdict: Verdict) -> None:
         """Count a verdict in all of these moods or in none; it may be stored later."""
 
+    def withdraw(self, moods: Sequence[Emotion], key: int) -> None:
+        """Remove the feedback on a track in these moods; it may be stored later."""
+
 
 class ListSource(Protocol):
     """A list of songs outside the catalogue: a file, a folder, a playlist. Constructing it opens nothing."""
@@ -117,8 +134,23 @@ class PlaybackBackend(Protocol):
     def pause(self) -> None:
         """Pause playback on this device, never on another."""
 
+    def next(self) -> None:
+        """Play the next track of the queue, on this device."""
+
+    def previous(self) -> None:
+        """Play the previous track of the queue, on this device."""
+
     def set_volume(self, percent: int) -> None:
         """Set the volume."""
+
+    def get_speakers(self) -> Sequence[Speaker]:
+        """Return the speakers that can be selected now."""
+
+    def select_speaker(self, name: str | None) -> None:
+        """Play on the speaker of this name from now on, also what plays now; None: on the configured one."""
+
+    def get_cover(self, track: Track) -> Cover | None:
+        """Return the picture of the loaded track; None where there is none."""
 
     def get_account(self) -> Account | None:
         """Return the account as far as it is known, without a request; None for a backend without one."""
@@ -131,13 +163,16 @@ class PlaybackControl(Protocol):
     """Control of the player, which runs in a thread of its own by the rules of `player.rules`."""
 
     def request(self, command: PlayerCommand, tracks: Sequence[Track] = ()) -> None:
-        """Queue Play (of `tracks`), Stop, SetVolume or Next; return without waiting.
+        """Queue a command (Play of `tracks`); return without waiting.
 
         Raises CommandError if the user has to do something else first.
         """
 
     def get_playback(self) -> Playback:
         """Return the last known state of playback, without waiting."""
+
+    def query(self, question: Callable[[PlaybackBackend], T]) -> Future[T]:
+        """Ask the backend in the player's thread; return the future of its answer, without waiting."""
 
 
 class TurnHandler(Protocol):

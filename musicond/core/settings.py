@@ -46,6 +46,8 @@ class Settings:
     """None: as configured."""
     volume: float | None = None
     """Percent at which music starts; None: as configured."""
+    speaker: str | None = None
+    """Name of the speaker; None: as configured."""
 
     @property
     def sensitivity_percent(self) -> float:
@@ -61,33 +63,37 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
     "mood": ("manual_mood", "manual_until"),
     "autoplay": ("autoplay",),
     "volume": ("volume",),
+    "speaker": ("speaker",),
 }
 """Keys that users can set and reset, with the fields of `Settings` that belong to them."""
 
 DEFAULTS = Settings()
 
 
+_SIMPLE: Mapping[type, tuple[str, str]] = {
+    commands.SetPrivacy: ("private", "on"),
+    commands.SetPolicy: ("policy", "policy"),
+    commands.SetSensitivity: ("sensitivity", "percent"),
+    commands.SetAutoplay: ("autoplay", "on"),
+    commands.SetVolume: ("volume", "percent"),
+    commands.SetSpeaker: ("speaker", "name"),
+}
+"""For each command that sets one value: the field of `Settings`, and the command's own."""
+
+
 def apply(settings: Settings, command: Command, wall_time: datetime) -> Settings:
     """Return the settings after a command; one that changes none of them returns them as they are."""
+    if (names := _SIMPLE.get(type(command))) is not None:
+        return replace(settings, **{names[0]: getattr(command, names[1])})
     match command:
-        case commands.SetPrivacy(on):
-            settings = replace(settings, private=on)
         case commands.Pause(minutes):
             until = _end_of_pause(command, wall_time)
             settings = replace(settings, paused=True, paused_until=until, paused_minutes=minutes)
         case commands.Resume():
             settings = reset(settings, "pause")
-        case commands.SetPolicy(policy):
-            settings = replace(settings, policy=policy)
-        case commands.SetSensitivity(percent):
-            settings = replace(settings, sensitivity=percent)
         case commands.SetManualMood(mood, minutes):
             until = None if mood is None else wall_time + timedelta(minutes=minutes)
             settings = replace(settings, manual_mood=mood, manual_until=until)
-        case commands.SetAutoplay(on):
-            settings = replace(settings, autoplay=on)
-        case commands.SetVolume(percent):
-            settings = replace(settings, volume=percent)
         case commands.Reset(key):
             settings = reset(settings, key)
     return settings

@@ -145,7 +145,16 @@ class SqliteCatalogue:
 
     def rate(self, moods: Sequence[Emotion], key: int, verdict: Verdict) -> None:
         """Store a verdict for each of these moods, all or none; raise CatalogueError."""
-        self._store([(mood.value, key) for mood in moods], VERDICTS[verdict])
+        column = VERDICTS[verdict]
+        query = (
+            f"INSERT INTO feedback (mood, track, {column}) VALUES (?, ?, 1) "  # noqa: S608 - our own column names
+            f"ON CONFLICT DO UPDATE SET {column} = {column} + 1"
+        )
+        self._store([(mood.value, key) for mood in moods], query)
+
+    def withdraw(self, moods: Sequence[Emotion], key: int) -> None:
+        """Delete the feedback on a track in each of these moods, all or none; raise CatalogueError."""
+        self._store([(mood.value, key) for mood in moods], "DELETE FROM feedback WHERE mood = ? AND track = ?")
 
     def flush_if_due(self) -> Future[None] | None:
         """Store plays that have waited for FLUSH_S; cheap enough for every turn. Raises CatalogueError."""
@@ -155,7 +164,7 @@ class SqliteCatalogue:
         """Store all plays; raise CatalogueError."""
         return self._store() if self._unsaved else None
 
-    def _store(self, feedback: Sequence[tuple[str, int]] = (), column: str = "likes") -> Future[None] | None:
+    def _store(self, feedback: Sequence[tuple[str, int]] = (), query: str = "") -> Future[None] | None:
         """Store feedback and the plays in one transaction, or let the other thread do so and return its future."""
         self._flushed_at = self._clock()  # also after an error: the next attempt comes as late
         if feedback and self._follow_file():
@@ -170,11 +179,8 @@ class SqliteCatalogue:
         def write() -> None:
             with sqlite_errors(self._name), self._writing() as connection, transaction(connection):
                 check_file()  # in another file the numbers are those of other songs
-                connection.executemany(
-                    f"INSERT INTO feedback (mood, track, {column}) VALUES (?, ?, 1) "  # noqa: S608 - our own column names
-                    f"ON CONFLICT DO UPDATE SET {column} = {column} + 1",
-                    feedback,
-                )
+                if feedback:
+                    connection.executemany(query, feedback)
                 connection.executemany(
                     "INSERT INTO plays SELECT ?1, ?2, ?3, ?4 WHERE ?2 IN (SELECT track FROM tracks) "
                     "ON CONFLICT DO UPDATE SET shown = excluded.shown, turn = excluded.turn",

@@ -13,8 +13,10 @@ from typing import Any
 from musicond.core.commands import (
     Command,
     Next,
+    OtherSongs,
     Pause,
     Play,
+    Previous,
     Rate,
     Resume,
     SetAutoplay,
@@ -24,6 +26,7 @@ from musicond.core.commands import (
     SetSensitivity,
     SetVolume,
     Stop,
+    Withdraw,
     WrongMood,
 )
 from musicond.core.models import EMOTIONS, Policy, Verdict
@@ -127,8 +130,11 @@ PARSERS: Mapping[str, Parser] = {
     "play": _button(Play(), partial(parse_track, command=Play)),
     "stop": _button(Stop()),
     "next": _button(Next()),
+    "previous": _button(Previous()),
+    "other_songs": _button(OtherSongs()),
     "like": _rate(Verdict.LIKE),
     "dislike": _rate(Verdict.DISLIKE),
+    "withdraw": _button(Withdraw(), partial(parse_track, command=Withdraw)),
     "wrong_mood": _button(
         WrongMood(), _words({emotion: WrongMood(emotion) for emotion in EMOTIONS}, f"{PRESS} or {AN_EMOTION}")
     ),

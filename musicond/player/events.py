@@ -56,6 +56,13 @@ class PausePlayback:
 
 
 @dataclass(frozen=True, slots=True)
+class SkipTrack:
+    """Play the next track of the queue, or the previous one."""
+
+    forward: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeVolume:
     """Set the volume in percent."""
 
@@ -67,7 +74,7 @@ class RequestTracks:
     """Ask for another recommendation, because our tracks have ended."""
 
 
-Action = StartPlayback | ResumePlayback | PausePlayback | ChangeVolume | RequestTracks
+Action = StartPlayback | ResumePlayback | PausePlayback | SkipTrack | ChangeVolume | RequestTracks
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +92,8 @@ class RoomUpdate:
     """The clock is right."""
     volume: int | None = None
     """Percent that a person has set."""
+    speaker: str | None = None
+    """Name of the speaker that a person has selected; None: the configured one."""
     recommendation: Recommendation | None = None
     recommended: bool = False
     """The recommendation is new."""
@@ -102,8 +111,9 @@ class StatusPolled:
 class Requested:
     """A person's command.
 
-    Play starts `tracks`; without any it resumes, or plays the recommendation. Next plays the recommendation of the
-    next `RoomUpdate` if ours is playing now.
+    Play starts `tracks`; without any it resumes, or plays the recommendation. OtherSongs plays the recommendation of
+    the next `RoomUpdate` if ours is playing now. Next and Previous skip what plays on the device, whoever started it;
+    Next at our last track asks for other songs.
     """
 
     at: float
@@ -143,7 +153,7 @@ class PlayerState:
     last_poll: StatusPolled | None = None
     pending: PendingPlayback | None = None
     poll_now: bool = False
-    next_requested: bool = False
+    others_requested: bool = False
     pause_pending: bool = False
     """A pause has begun, and ours is not paused yet."""
     last_action_at: float = NEVER

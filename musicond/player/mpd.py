@@ -10,7 +10,8 @@ from urllib.parse import unquote, urlsplit
 
 import mpd
 
-from musicond.core.models import PlayerStatus, Track
+from musicond.core.models import Cover, PlayerStatus, Speaker, Track
+from musicond.core.pictures import as_cover
 from musicond.errors import PlaybackError, bounded_number, clean_line, error_text
 
 TIMEOUT_S = 5.0
@@ -70,6 +71,49 @@ class MpdBackend:
         with self._connected() as client:
             if client.status().get("state") == "play":
                 client.pause(1)
+
+    def next(self) -> None:
+        """Play the next track of the queue."""
+        with self._connected() as client:
+            client.next()
+
+    def previous(self) -> None:
+        """Play the previous track of the queue."""
+        with self._connected() as client:
+            client.previous()
+
+    def get_speakers(self) -> tuple[Speaker, ...]:
+        """Return mpd's outputs."""
+        with self._connected() as client:
+            return tuple(
+                Speaker(clean_line(output.get("outputname", "")), output.get("outputenabled") == "1")
+                for output in client.outputs()
+            )
+
+    def select_speaker(self, name: str | None) -> None:
+        """Enable the output of this name and disable the others; None: leave them as they are."""
+        if name is None:
+            return
+        with self._connected() as client:
+            outputs = {clean_line(output.get("outputname", "")): output["outputid"] for output in client.outputs()}
+            if name not in outputs:
+                raise PlaybackError(f"mpd at {self._address} has no output {name}; choose another speaker")
+            client.enableoutput(outputs[name])  # first, so that playback goes on
+            for output in outputs.values():
+                if output != outputs[name]:
+                    client.disableoutput(output)
+
+    def get_cover(self, track: Track) -> Cover | None:
+        """Return the picture in the loaded file, else the one in its folder."""
+        with self._connected() as client:
+            file = client.currentsong().get("file")
+            if not file or file != track.track_id:
+                return None
+            for read in (client.readpicture, client.albumart):
+                with suppress(mpd.CommandError):  # no such picture, or an mpd before 0.22
+                    if (cover := as_cover(read(file).get("binary", b""))) is not None:
+                        return cover
+            return None
 
     def set_volume(self, percent: int) -> None:
         """Set the volume in percent; without a mixer, do nothing."""

@@ -11,11 +11,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from operator import attrgetter
+from typing import TypeVar
 
-from musicond.core.commands import Next, PlayerCommand
+from musicond.core.commands import OtherSongs, PlayerCommand
 from musicond.core.models import PlayerStatus, Track, Watching
 from musicond.core.outcome import Outcome, Playback, PlayState
 from musicond.core.ports import PlaybackBackend
@@ -32,6 +35,7 @@ from musicond.player.events import (
     RequestTracks,
     ResumePlayback,
     RoomUpdate,
+    SkipTrack,
     Started,
     StartPlayback,
     StatusPolled,
@@ -50,6 +54,9 @@ ACCOUNT_S = 5.0
 """Between two looks at the account, which needs no request."""
 JOIN_S = 1.0
 MAX_EVENTS = 32
+MAX_QUESTIONS = 8
+
+T = TypeVar("T")
 
 
 class Player:
@@ -80,11 +87,16 @@ class Player:
         self._changed = threading.Condition()
         self._events: deque[Event] = deque(maxlen=MAX_EVENTS)
         """Commands, and room updates that bring something new, in their order."""
+        self._questions: deque[Callable[[], None]] = deque()
+        self._speaker: str | None = None
+        """The speaker that the backend has selected."""
         self._room: RoomUpdate | None = None
         self._account_changed = False
         self._stopping = False
         self._thread: threading.Thread | None = None
         self._polled_at = float("-inf")
+        self._status_at: datetime | None = None
+        """Wall time of the last status."""
         self._playback = Playback(
             backend.name, volume_max=rules.volume_max, autoplay=rules.autoplay, device=rules.device
         )
@@ -107,11 +119,32 @@ class Player:
     def request(self, command: PlayerCommand, tracks: Sequence[Track] = ()) -> None:
         """Queue a person's command; raise CommandError while nobody is signed in."""
         account = self._playback.account
-        if account is not None and not account.signed_in and not isinstance(command, Next):
+        if account is not None and not account.signed_in and not isinstance(command, OtherSongs):
             raise CommandError(self._playback.trouble or "nobody is signed in: musicond spotify login, or on the page")
         with self._changed:
             self._events.append(Requested(time.monotonic(), command, tuple(tracks)))
             self._changed.notify_all()
+
+    def query(self, question: Callable[[PlaybackBackend], T]) -> Future[T]:
+        """Ask the backend in this thread; return the future of its answer.
+
+        Its errors: PlaybackError; CommandError where too many questions wait already.
+        """
+        answer: Future[T] = Future()
+
+        def ask() -> None:
+            try:
+                answer.set_result(question(self._backend))
+            except Exception as exc:  # whoever asked decides what it means
+                answer.set_exception(exc)
+
+        with self._changed:
+            if len(self._questions) >= MAX_QUESTIONS:
+                answer.set_exception(CommandError("the player is busy; try again in a moment"))
+            else:
+                self._questions.append(ask)
+                self._changed.notify_all()
+        return answer
 
     def get_playback(self) -> Playback:
         """Return the latest known playback."""
@@ -153,6 +186,7 @@ class Player:
             autoplay=self.rules.autoplay if settings.autoplay is None else settings.autoplay,
             synchronised=self._synchronised() is not False,
             volume=None if settings.volume is None else round(settings.volume),
+            speaker=settings.speaker,
             recommendation=outcome.recommendation,
             recommended=outcome.recommended,
         )
@@ -180,23 +214,40 @@ class Player:
     def _turn(self) -> None:
         with self._changed:
             self._changed.wait_for(
-                lambda: bool(self._events or self._account_changed or self._stopping), self._wait_s()
+                lambda: bool(self._events or self._questions or self._account_changed or self._stopping),
+                self._wait_s(),
             )
             events, room, account_changed = list(self._events), self._room, self._account_changed
+            questions = list(self._questions)
             self._events.clear()
+            self._questions.clear()
             self._account_changed = False
         if account_changed:
             self._publish()  # before a poll, which may take its time
         if room is not None:
+            self._select_speaker(room.speaker)
             events.append(replace(room, recommended=False))  # its recommendation is among the events already
         for event in events:
             self._process(event)
         self._fader.run_due(time.monotonic())
         if not self._stopping and self._next_poll_s(time.monotonic()) <= 0:
             self._poll()
+        for ask in questions:
+            ask()
         if self._state_file is not None:
             self._state_file.save(persistent_part(self._state, self.rules, time.monotonic()))
         self._publish()
+
+    def _select_speaker(self, name: str | None) -> None:
+        if name == self._speaker:
+            return
+        self._speaker = name  # also after an error: a person chooses again
+        self._backoff.reset()
+        try:
+            self._backend.select_speaker(name)
+        except PlaybackError as exc:
+            self._backoff.failed(exc)
+        self._polled_at = float("-inf")
 
     def _process(self, event: Event) -> None:
         self._state, actions = step(self._state, self.rules, event)
@@ -230,6 +281,9 @@ class Player:
                 self._backend.pause()
             case ChangeVolume(percent):
                 self._fader.fade_to(current, percent)
+            case SkipTrack(forward):
+                self._fader.cancel()
+                (self._backend.next if forward else self._backend.previous)()
             case RequestTracks():
                 self._request_tracks()
 
@@ -246,6 +300,7 @@ class Player:
             self._backoff.failed(exc, polled=True)
             return
         self._backoff.succeeded(polled=True)
+        self._status_at = datetime.now().astimezone()
         self._process(StatusPolled(time.monotonic(), status))
 
     def _next_poll_s(self, now: float) -> float:
@@ -272,7 +327,10 @@ class Player:
             state=PlayState.UNAVAILABLE if trouble is not None else _play_state(status),
             ours=is_owned(status, self._state.owned_ids),
             track=status.track,
-            device=status.device or self.rules.device,
+            elapsed_s=status.elapsed_s if status.item_ids else None,
+            elapsed_at=self._status_at if status.item_ids else None,
+            duration_s=status.duration_s,
+            device=status.device or self._speaker or self.rules.device,
             volume=status.volume,
             volume_max=self.rules.volume_max,
             autoplay=room.autoplay if room else self.rules.autoplay,
@@ -289,5 +347,5 @@ def _play_state(status: PlayerStatus) -> PlayState:
 
 
 def _has_changed(before: RoomUpdate, room: RoomUpdate) -> bool:
-    values = attrgetter("paused", "present", "watching", "autoplay")
+    values = attrgetter("paused", "present", "watching", "autoplay", "speaker")
     return bool(values(before) != values(room))

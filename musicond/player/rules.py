@@ -21,7 +21,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from musicond.core.commands import Next, Play, SetVolume, Stop
+from musicond.core.commands import Next, OtherSongs, Play, Previous, SetVolume, Stop
 from musicond.core.models import PlayerStatus, Track
 from musicond.core.outcome import AutoplayBlock, BlockReason
 from musicond.core.schedule import quiet_for_playback
@@ -38,6 +38,7 @@ from musicond.player.events import (
     RequestTracks,
     ResumePlayback,
     RoomUpdate,
+    SkipTrack,
     Started,
     StartPlayback,
     StatusPolled,
@@ -56,6 +57,8 @@ GRACE_S = 5.0
 PENDING_MAX_S = 300.0
 POLL_S = 10.0
 """Between two polls while ours is playing."""
+END_POLL_S = 0.5
+"""After the end of a track, to show the next one."""
 NEAR_END_S = 1.5
 """A track with no more than this left may be replaced under `song_end`."""
 
@@ -174,9 +177,12 @@ def poll_in_s(state: PlayerState, at: float) -> float | None:
         return 0.0
     if not state.owned_ids and state.pending is None:
         return None
-    if state.pending is None:
-        return GRACE_S if at - state.last_action_at < POLL_S else POLL_S
     left = remaining_s(state.status)
+    if state.pending is None:
+        regular_s = GRACE_S if at - state.last_action_at < POLL_S else POLL_S
+        if left is None or not state.status.playing:
+            return regular_s
+        return min(regular_s, max(1.0, left + END_POLL_S))
     if left is None or state.last_poll is None:
         return GRACE_S
     return min(GRACE_S, max(0.2, state.last_poll.at + left - NEAR_END_S - at))
@@ -197,8 +203,8 @@ def _on_room(state: PlayerState, rules: PlaybackRules, room: RoomUpdate) -> Step
     if not room.recommended or room.recommendation is None:
         return state, ()
     tracks = room.recommendation.tracks
-    if state.next_requested:
-        return _start(replace(state, next_requested=False), rules, tracks, room.at, automatic=False)
+    if state.others_requested:
+        return _start(replace(state, others_requested=False), rules, tracks, room.at, automatic=False)
     if not room.autoplay or _room_block(room, rules) is not None:
         return replace(state, pending=None), ()
     playing_ids = state.status.item_ids if _is_owned_playing(state) else frozenset[str]()
@@ -210,12 +216,23 @@ def _on_request(state: PlayerState, rules: PlaybackRules, request: Requested) ->
         case Play():
             return _play(state, rules, request)
         case Stop():
-            state = replace(_suppress(state, rules, request.at), next_requested=False, poll_now=True)
+            state = replace(_suppress(state, rules, request.at), others_requested=False, poll_now=True)
             return _paused(state, request.at), (PausePlayback(automatic=False),)
         case SetVolume(percent):
             return replace(state, poll_now=True), (ChangeVolume(round(min(percent, rules.volume_max))),)
-        case Next():
-            return replace(state, next_requested=_is_owned_playing(state)), ()
+        case Next() | Previous() as command:
+            return _skip(state, request.at, forward=isinstance(command, Next))
+        case OtherSongs():
+            return replace(state, others_requested=_is_owned_playing(state)), ()
+
+
+def _skip(state: PlayerState, at: float, *, forward: bool) -> Step:
+    status = state.status
+    if not (status.on_our_device and status.item_ids):
+        return state, ()
+    if forward and _is_owned_playing(state) and state.owned_ids[-1] in status.item_ids:
+        return state, (RequestTracks(),)
+    return replace(state, last_action_at=at, last_action_was_start=status.playing, poll_now=True), (SkipTrack(forward),)
 
 
 def _play(state: PlayerState, rules: PlaybackRules, request: Requested) -> Step:

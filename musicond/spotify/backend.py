@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from musicond.core.models import PlayerStatus, Track
+from musicond.core.models import Cover, PlayerStatus, Speaker, Track
 from musicond.core.outcome import Account
+from musicond.core.pictures import as_cover
 from musicond.errors import PlaybackError, bounded_number, clean_text
 from musicond.spotify.auth import SpotifyAuth
 from musicond.spotify.client import URI, SpotifyClient, as_dict, linked_uris, to_track
@@ -16,6 +17,11 @@ HINT = (
     "musicond spotify devices lists those that are visible"
 )
 GONE = ("not visible", "gone")
+COVER_PX = 300
+"""Width of a cover that is enough for the page."""
+MAX_PX = 1e5
+PICTURES = ("https://i.scdn.co/",)
+"""Beginnings of the addresses of Spotify's pictures."""
 
 
 class SpotifyBackend:
@@ -25,6 +31,9 @@ class SpotifyBackend:
 
     def __init__(self, client: SpotifyClient, auth: SpotifyAuth, device: str | None, *, anywhere: bool = False) -> None:
         self._client, self._auth, self._device, self._anywhere = client, auth, device, anywhere
+        self._configured = device, anywhere
+        self._picture: tuple[str, str] | None = None
+        """The loaded track's id and the address of its picture."""
 
     def get_status(self) -> PlayerStatus:
         """Return the status of the account's playback, on any device."""
@@ -37,11 +46,13 @@ class SpotifyBackend:
         if context.get("uri"):  # started from an album or a playlist: musicond never does that
             item_ids = {f"{uri} of {context['uri']}" for uri in item_ids}
         playing, on_our_device = playback.get("is_playing") is True, self._is_ours(device)
+        track, picture = to_track(item), _picture_url(item)
+        self._picture = (track.track_id, picture) if track and picture else None
         return PlayerStatus(
             playing=playing,
             on_our_device=on_our_device,
             item_ids=frozenset(item_ids or ({"something"} if playing else ())),
-            track=to_track(item),
+            track=track,
             elapsed_s=_seconds(playback.get("progress_ms")) or 0.0,
             duration_s=_seconds(item.get("duration_ms")),
             device=clean_text(device.get("name") or "") or None,
@@ -75,6 +86,33 @@ class SpotifyBackend:
         if playback.get("is_playing") is True and self._is_ours(device) and device.get("id"):
             self._client.pause(str(device["id"]))
 
+    def next(self) -> None:
+        """Play the next track on the device."""
+        self._client.next(self._find_device())
+
+    def previous(self) -> None:
+        """Play the previous track on the device."""
+        self._client.previous(self._find_device())
+
+    def get_speakers(self) -> tuple[Speaker, ...]:
+        """Return the visible devices that accept commands."""
+        names = (str(device.get("name") or "") for device in self._client.devices() if is_usable(device))
+        return tuple(Speaker(clean_text(name), self._is_named(name)) for name in names)
+
+    def select_speaker(self, name: str | None) -> None:
+        """Play on the device of this name from now on, also what plays on the one before."""
+        playback = self._client.playback()
+        moving = playback.get("is_playing") is True and self._is_ours(as_dict(playback.get("device")))
+        self._device, self._anywhere = self._configured if name is None else (name, False)
+        if moving and not self._is_ours(as_dict(playback.get("device"))):
+            self._client.transfer(self._find_device())
+
+    def get_cover(self, track: Track) -> Cover | None:
+        """Return the picture of the loaded track's album."""
+        if self._picture is None or self._picture[0] != track.track_id:
+            return None
+        return as_cover(self._client.picture(self._picture[1]))
+
     def set_volume(self, percent: int) -> None:
         """Set the volume of the device."""
         self._client.volume(self._find_device(), percent)
@@ -90,7 +128,10 @@ class SpotifyBackend:
     def _is_ours(self, device: Mapping[str, Any]) -> bool:
         if self._anywhere:
             return True
-        return self._device is not None and str(device.get("name") or "").casefold() == self._device.casefold()
+        return self._is_named(str(device.get("name") or ""))
+
+    def _is_named(self, name: str) -> bool:
+        return self._device is not None and name.casefold() == self._device.casefold()
 
     def _find_device(self) -> str:
         """Return the current id of the device; raise PlaybackError."""
@@ -114,6 +155,19 @@ class SpotifyBackend:
 def is_usable(device: Mapping[str, Any]) -> bool:
     """Return whether a device accepts commands."""
     return bool(device.get("id")) and device.get("is_restricted") is not True
+
+
+def _picture_url(item: Mapping[str, Any]) -> str | None:
+    """Return the address of the smallest picture of an item that is large enough; None without one at Spotify."""
+    images = as_dict(item.get("album")).get("images")
+    widths = {
+        str(image.get("url")): bounded_number(image.get("width"), 0, MAX_PX) or 0
+        for image in (images if isinstance(images, list) else ())
+        if isinstance(image, dict)
+    }
+    large = [url for url, width in widths.items() if width >= COVER_PX]
+    address = min(large, key=widths.__getitem__) if large else max(widths, key=widths.__getitem__, default="")
+    return address if address.startswith(PICTURES) else None
 
 
 def _seconds(milliseconds: object) -> float | None:

@@ -29,6 +29,7 @@ class SpotifyClient:
     def __init__(self, auth: SpotifyAuth) -> None:
         self._auth = auth
         self._session = DeadlineSession()
+        self._pictures = DeadlineSession(json_only=False)
         # A session of our own: spotipy's sleeps through a Retry-After, even of an hour.
         self._api = spotipy.Spotify(requests_session=self._session, requests_timeout=TIMEOUT_S)
         self._api.prefix = auth_module.API
@@ -36,6 +37,7 @@ class SpotifyClient:
     def close(self) -> None:
         """Close the connections."""
         self._session.close()
+        self._pictures.close()
 
     def me(self) -> str | None:
         """Return the name of the signed-in user."""
@@ -58,6 +60,26 @@ class SpotifyClient:
     def pause(self, device: str) -> None:
         """Pause a device."""
         self._call(self._api.pause_playback, device_id=device)
+
+    def next(self, device: str) -> None:
+        """Skip to the next track on a device."""
+        self._call(self._api.next_track, device_id=device)
+
+    def previous(self, device: str) -> None:
+        """Skip to the previous track on a device."""
+        self._call(self._api.previous_track, device_id=device)
+
+    def transfer(self, device: str) -> None:
+        """Play on another device what plays now."""
+        self._call(self._api.transfer_playback, device, force_play=True)
+
+    def picture(self, url: str) -> bytes:
+        """Return the content of a picture at one of Spotify's own addresses."""
+        try:
+            response = self._pictures.get(url, timeout=TIMEOUT_S)
+        except requests.RequestException as exc:
+            raise network_error(exc) from None
+        return response.content if response.ok else b""
 
     def volume(self, device: str, percent: int) -> None:
         """Set the volume of a device."""

@@ -55,9 +55,9 @@ for _name in ("spotipy", "spotipy.client", "spotipy.oauth2", "urllib3"):
 class DeadlineSession(requests.Session):
     """A session with a deadline for each answer; raises the errors of requests."""
 
-    def __init__(self, deadline_s: float = DEADLINE_S) -> None:
+    def __init__(self, deadline_s: float = DEADLINE_S, *, json_only: bool = True) -> None:
         super().__init__()
-        self._deadline_s = deadline_s
+        self._deadline_s, self._json_only = deadline_s, json_only
         self.last_status: int | None = None
         """Status of the last answer."""
         self.retry_after_s: float | None = None
@@ -82,7 +82,7 @@ class DeadlineSession(requests.Session):
         if response.status_code in (TOO_MANY_REQUESTS, 503):
             text = response.headers.get("Retry-After", "")
             self.retry_after_s = float(text) if text.isascii() and text.isdigit() and len(text) < 7 else None  # noqa: PLR2004 - 11 days
-        if request.method == "GET" and response.status_code == 200:  # noqa: PLR2004 - OK
+        if self._json_only and request.method == "GET" and response.status_code == 200:  # noqa: PLR2004 - OK
             _check_json(response)
         return response
 

@@ -17,6 +17,7 @@ from musicond.core.commands import Command
 from musicond.core.outcome import Outcome
 from musicond.errors import error_text
 from musicond.web.access import TokenAuth, access_middleware, add_headers, by_unix_socket
+from musicond.web.covers import CoverCache
 from musicond.web.latest import LatestOutcome
 from musicond.web.metrics import TEXT_FORMAT, Metrics
 from musicond.web.openapi import document
@@ -52,9 +53,10 @@ class Api:
         endpoints: Mapping[str, ActionEndpoint],
         preview: Preview | None,
         recent: Callable[[], Sequence[Mapping[str, str]]],
+        covers: CoverCache | None = None,
     ) -> None:
         self._latest, self._submit, self._health, self._endpoints = latest, submit, health, endpoints
-        self._preview, self._recent = preview, recent
+        self._preview, self._recent, self._covers = preview, recent, covers
         self.events = EventStreams(latest, self._state)
         self._metrics = Metrics(health, latest.age_s, self._health_error, lambda: self.events.open)
         self._document = to_json(document(endpoints))
@@ -85,6 +87,20 @@ class Api:
     async def on_preview(self, request: web.Request) -> web.StreamResponse:
         """Stream the live picture."""
         return await stream_preview(request, self._preview, self._latest)
+
+    async def on_cover(self, request: web.Request) -> web.Response:
+        """Return the picture of the track that plays."""
+        playback = self._latest.outcome.playback if self._latest.outcome else None
+        track = playback.track if playback else None
+        if self._covers is None or track is None or track.track_id != request.query.get("track"):
+            raise HttpError(404, "this track does not play now")
+        try:
+            cover = await self._covers.get(track)
+        except TimeoutError:
+            raise HttpError(504, "the player does not answer in time; try again in a moment") from None
+        if cover is None:
+            raise HttpError(404, "this track has no picture")
+        return web.Response(body=cover.content, content_type=cover.media_type)
 
     async def on_log(self, _: web.Request) -> web.Response:
         """Return the latest lines of the log."""

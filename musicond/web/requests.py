@@ -8,11 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapte
 
 from musicond.core.settings import MAX_MINUTES
 
+MAX_NAME = 200
+"""Longest name of a speaker, in characters."""
 MAX_ID = 500
 """Longest identifier of a track, in characters; that of a local file contains its path."""
 
 TrackId = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID)]
-Switch = Literal["privacy", "pause", "policy", "sensitivity", "mood", "autoplay", "volume"]
+SpeakerName = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME)]
+Switch = Literal["privacy", "pause", "policy", "sensitivity", "mood", "autoplay", "volume", "speaker"]
 """As `core.settings.SETTINGS`."""
 
 

@@ -15,7 +15,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from musicond import __version__
-from musicond.core.models import EMOTIONS, Faces, Mood, Policy, Track, Watching, scores_by_emotion
+from musicond.core.models import EMOTIONS, Faces, Mood, Policy, Track, Verdict, Watching, scores_by_emotion
 from musicond.core.outcome import (
     Account,
     AutoplayBlock,
@@ -201,6 +201,15 @@ PLAYBACK = JsonObject[Playback](
     state=(enum_schema(PlayState), lambda playback: playback.state),
     ours=(BOOLEAN, lambda playback: playback.ours),
     track=TRACK.optional(lambda playback: playback.track),
+    elapsed_s=(
+        nullable(NUMBER),
+        lambda playback: None if playback.elapsed_s is None else round(playback.elapsed_s, 1),
+    ),
+    elapsed_at=(nullable(DATE_TIME), lambda playback: playback.elapsed_at and playback.elapsed_at.isoformat()),
+    duration_s=(
+        nullable(NUMBER),
+        lambda playback: None if playback.duration_s is None else round(playback.duration_s, 1),
+    ),
     device=(nullable(STRING), lambda playback: playback.device),
     volume=(nullable(PERCENT), lambda playback: playback.volume),
     volume_max=(PERCENT, lambda playback: playback.volume_max),
@@ -215,6 +224,9 @@ SETTINGS = JsonObject[Settings](
     paused=(BOOLEAN, lambda settings: settings.paused),
     paused_until=(nullable(DATE_TIME), lambda settings: settings.paused_until and settings.paused_until.isoformat()),
     policy=(nullable(enum_schema(Policy)), lambda settings: settings.policy),
+    mood=(nullable(enum_schema(EMOTIONS)), lambda settings: settings.manual_mood),
+    mood_until=(nullable(DATE_TIME), lambda settings: settings.manual_until and settings.manual_until.isoformat()),
+    speaker=(nullable(STRING), lambda settings: settings.speaker),
     bias=(
         nullable(_by_emotion(NUMBER)),
         lambda settings: scores_by_emotion(settings.bias.shifts, 4) if settings.bias else None,
@@ -229,11 +241,20 @@ EXPLANATION = JsonObject[Explanation](
     other=(nullable(enum_schema(EMOTIONS)), lambda explanation: explanation.other),
     quiet=(BOOLEAN, lambda explanation: explanation.quiet),
 )
+
+
+def _with_verdict(recommendation: Recommendation, verdict: Verdict) -> list[str]:
+    """Return the ids of the tracks with this feedback."""
+    return [track for track, value in recommendation.verdicts.items() if value is verdict]
+
+
 RECOMMENDATION = JsonObject[Recommendation](
     mood=(enum_schema(Mood), lambda recommendation: recommendation.mood),
     reason=(STRING, lambda recommendation: recommendation.reason),
     why=EXPLANATION.optional(lambda recommendation: recommendation.explanation),
     tracks=(array_schema(TRACK.schema), lambda recommendation: [TRACK.to_json(item) for item in recommendation.tracks]),
+    liked=(array_schema(STRING), lambda recommendation: _with_verdict(recommendation, Verdict.LIKE)),
+    disliked=(array_schema(STRING), lambda recommendation: _with_verdict(recommendation, Verdict.DISLIKE)),
 )
 CALIBRATION = JsonObject[CalibrationProgress](
     share=(SHARE, lambda progress: round(progress.share, 3)), fault=(nullable(STRING), lambda progress: progress.error)
@@ -307,6 +328,7 @@ SIGN_IN = object_schema(
     days_left=nullable(INTEGER),
     trouble=nullable(STRING),
 )
+SPEAKERS = object_schema(speakers=array_schema(object_schema(name=STRING, selected=BOOLEAN)))
 DEVICES = object_schema(
     devices=array_schema(object_schema(name=STRING, type=STRING, active=BOOLEAN, restricted=BOOLEAN, usable=BOOLEAN))
 )

@@ -11,8 +11,8 @@ from pydantic import Field, TypeAdapter
 from musicond.core import commands
 from musicond.core.commands import Command
 from musicond.core.models import EMOTIONS, Emotion, Policy, Verdict
-from musicond.core.settings import MAX_MINUTES, SETTINGS
-from musicond.web.requests import MAX_ID, PauseFor, PauseUntil, Switch, TrackId, request_body
+from musicond.core.settings import MANUAL_MINUTES, MAX_MINUTES, SETTINGS
+from musicond.web.requests import MAX_ID, PauseFor, PauseUntil, SpeakerName, Switch, TrackId, request_body
 from musicond.web.responses import (
     BOOLEAN,
     CHECKS,
@@ -24,6 +24,7 @@ from musicond.web.responses import (
     LOG,
     OBJECT,
     SIGN_IN,
+    SPEAKERS,
     STATE,
     STRING,
     Schema,
@@ -107,6 +108,14 @@ RESOURCE_ROUTES = (
         errors=(404, 409, 503),
         head=False,
     ),
+    ResourceRoute(
+        f"{API}/cover",
+        "cover",
+        "The picture of the track that plays; `track` is its id. 404 where it has none, or another one plays.",
+        "image/*",
+        errors=(404, 502, 503, 504),
+        head=False,
+    ),
     ResourceRoute(f"{API}/log", "log", "The latest lines of the log, from INFO on.", response=LOG),
     ResourceRoute(f"{API}/openapi.json", "openapi", "This description.", response=OBJECT),
     ResourceRoute(
@@ -170,10 +179,40 @@ COMMAND_ROUTES = (
         f'{{"policy": {_either(Policy)}}}, or {{"policy": null}} for what the configuration says',
     ),
     CommandRoute(
+        "withdraw",
+        "Remove the feedback on a song in the mood that it was recommended for.",
+        request_body("Remove the feedback on a song; without an id, the first one shown.", id=(TrackId | None, None)),
+        lambda body: commands.Withdraw(body.id),
+        '{"id": TRACK}; without "id" the first song shown is meant',
+    ),
+    CommandRoute(
+        "mood",
+        "Choose the mood for some minutes, whatever the camera shows; null: back to the camera.",
+        request_body(
+            "Choose the mood; null: back to the camera.",
+            mood=Emotion | None,
+            minutes=(Annotated[float, Field(gt=0, le=MAX_MINUTES)], float(MANUAL_MINUTES)),
+        ),
+        lambda body: commands.SetManualMood(body.mood, body.minutes),
+        f'{{"mood": {_either(Emotion)}, "minutes": N}}, or {{"mood": null}} to go back to the camera',
+    ),
+    CommandRoute(
+        "other_songs",
+        "Recommend other songs now, and play them where ours play.",
+        request_body("Recommend other songs now."),
+        lambda _: commands.OtherSongs(),
+    ),
+    CommandRoute(
         "next",
-        "Offer other songs now, and play them where ours play.",
-        request_body("Offer other songs now."),
+        "Play the next track. Where nothing is loaded it recommends other songs; this is deprecated: use other_songs.",
+        request_body("Play the next track."),
         lambda _: commands.Next(),
+    ),
+    CommandRoute(
+        "previous",
+        "Play the previous track.",
+        request_body("Play the previous track."),
+        lambda _: commands.Previous(),
     ),
     CommandRoute(
         "calibrate",
@@ -198,6 +237,13 @@ COMMAND_ROUTES = (
         request_body("Set the speaker's volume.", percent=Annotated[float, Field(ge=0, le=100)]),
         lambda body: commands.SetVolume(body.percent),
         '{"percent": N} with N from 0 to 100',
+    ),
+    CommandRoute(
+        "speaker",
+        "Play on another speaker.",
+        request_body("Play on another speaker; null: on the configured one.", name=SpeakerName | None),
+        lambda body: commands.SetSpeaker(body.name),
+        '{"name": SPEAKER}, or {"name": null} for the configured one',
     ),
     CommandRoute(
         "autoplay",
@@ -251,6 +297,7 @@ ACTION_ROUTES = (
         SIGN_IN,
     ),
     ActionRoute("spotify", "logout", "Forget the sign-in.", response=SIGN_IN),
+    ActionRoute("playback", "speakers", "The speakers that can be chosen now.", response=SPEAKERS),
     ActionRoute("spotify", "devices", "The speakers that Spotify shows now.", response=DEVICES),
 )
 

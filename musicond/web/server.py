@@ -18,6 +18,7 @@ from musicond.core.commands import Command
 from musicond.core.outcome import Outcome
 from musicond.web.access import TokenAuth
 from musicond.web.api import ActionEndpoint, Api
+from musicond.web.covers import CoverCache
 from musicond.web.latest import LatestOutcome
 from musicond.web.preview import Preview
 from musicond.web.request_log import request_log
@@ -41,12 +42,13 @@ class WebOutput:
     `health` is called in the web thread, must return quickly, and holds any of: `name` (the device's), `camera`
     (its name), `trouble` (why it gives nothing, or None), `frames_per_s`, `temperature_c`, `throttled`, `memory_mib`,
     `outputs` (a status line for each name). `endpoints` run actions for the command line and the page, by the first
-    part of their paths. `preview` is the live picture, None where it is off; `recent` returns lines of the log.
+    part of their paths. `preview` is the live picture, None where it is off; `recent` returns lines of the log;
+    `covers` has the pictures of tracks.
     """
 
     name = "page"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one for each part of the page
         self,
         listen: str,
         socket_path: Path,
@@ -57,11 +59,12 @@ class WebOutput:
         *,
         preview: Preview | None = None,
         recent: Callable[[], Sequence[Mapping[str, str]]] = tuple,
+        covers: CoverCache | None = None,
     ) -> None:
         self._listen, self._path = listen, socket_path
         self._auth = TokenAuth(token) if token else None
         self._latest = LatestOutcome()
-        self._api = Api(self._latest, submit, health, endpoints or {}, preview, recent)
+        self._api = Api(self._latest, submit, health, endpoints or {}, preview, recent, covers)
         self._thread: threading.Thread | None = None
         self._end: Callable[[], object] | None = None
         self.address = f"http://{listen}"

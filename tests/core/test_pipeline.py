@@ -9,7 +9,7 @@ import pytest
 
 from musicond.core.commands import (
     Calibrate,
-    Next,
+    OtherSongs,
     Pause,
     Rate,
     Reset,
@@ -18,6 +18,7 @@ from musicond.core.commands import (
     SetPolicy,
     SetPrivacy,
     SetSensitivity,
+    Withdraw,
     WrongMood,
 )
 from musicond.core.models import (
@@ -103,7 +104,13 @@ class Songs(Recommender):
         if shown is None:
             raise CommandError("no song is recommended now")
         self.rated.append(rate)
-        return None if rate.verdict is Verdict.LIKE else replace(shown, reason="without it")
+        if rate.track_id == "none":
+            return None
+        marked = replace(shown, verdicts={shown.tracks[0].track_id: rate.verdict})
+        return marked if rate.verdict is Verdict.LIKE else replace(shown, reason="without it")
+
+    def withdraw(self, withdraw: Withdraw, current: Recommendation | None) -> Recommendation | None:
+        return None if current is None else replace(current, verdicts={})
 
 
 class Rig:
@@ -269,13 +276,20 @@ def test_a_verdict_goes_to_the_recommender_and_what_is_shown_instead_is_told_onc
     rig = happy_rig()
     shown = rig.run(1)[-1].recommendation
     assert rig.pipeline.handle(Rate(Verdict.LIKE), NOON) is rig.pipeline.settings
-    assert rig.run(1)[-1].recommendation is shown
+    liked = rig.run(1)[-1]
+    assert shown is not None
+    assert liked.recommendation == replace(shown, verdicts={shown.tracks[0].track_id: Verdict.LIKE})
+    assert not liked.recommended, "the songs are the same"
+    rig.pipeline.handle(Rate(Verdict.LIKE, "none"), NOON)
+    assert rig.run(1)[-1].recommendation == liked.recommendation
+    rig.pipeline.handle(Withdraw(), NOON)
+    assert rig.run(1)[-1].recommendation == shown
     rig.pipeline.handle(Rate(Verdict.DISLIKE, "t:1"), NOON)
     first, *rest = rig.run(1)
     assert first.recommendation is not None
     assert (first.recommended, first.recommendation.reason) == (True, "without it")
     assert not any(o.recommended for o in rest)
-    assert rig.songs.rated == [Rate(Verdict.LIKE), Rate(Verdict.DISLIKE, "t:1")]
+    assert rig.songs.rated == [Rate(Verdict.LIKE), Rate(Verdict.LIKE, "none"), Rate(Verdict.DISLIKE, "t:1")]
 
 
 def test_feedback_counts_while_paused_but_changes_nothing_shown() -> None:
@@ -300,13 +314,13 @@ def test_what_cannot_be_remembered_is_the_sender_s_error() -> None:
 def test_next_brings_other_songs_for_the_mood_shown() -> None:
     rig = happy_rig()
     before = rig.run(1)[-1].recommendation
-    rig.pipeline.handle(Next(), NOON)
+    rig.pipeline.handle(OtherSongs(), NOON)
     outcome = rig.run(1)[0]
     assert outcome.recommended
     assert outcome.recommendation is not before
     rig.room.faces = Faces()
     rig.run(8)
-    rig.pipeline.handle(Next(), NOON)
+    rig.pipeline.handle(OtherSongs(), NOON)
     after = rig.run(1)[0].recommendation
     assert after is not None
     assert (after.mood, after is outcome.recommendation) == (Mood.HAPPY, False), "in an empty room, for the last mood"
@@ -315,15 +329,15 @@ def test_next_brings_other_songs_for_the_mood_shown() -> None:
 def test_next_is_refused_where_nothing_may_be_recommended() -> None:
     rig = Rig()
     with pytest.raises(CommandError, match="no camera"):
-        rig.pipeline.handle(Next(), NOON)
+        rig.pipeline.handle(OtherSongs(), NOON)
     rig.run(1)
     with pytest.raises(CommandError, match="nothing is recommended yet"):
-        rig.pipeline.handle(Next(), NOON)
+        rig.pipeline.handle(OtherSongs(), NOON)
     rig = happy_rig()
     rig.pipeline.handle(Pause(), NOON)
     rig.pipeline.idle(rig.at, NOON)
     with pytest.raises(CommandError, match="paused"):
-        rig.pipeline.handle(Next(), NOON)
+        rig.pipeline.handle(OtherSongs(), NOON)
 
 
 def test_the_policy_is_switched_and_goes_with_each_occasion() -> None:
@@ -479,7 +493,7 @@ def test_other_songs_are_for_the_manual_mood() -> None:
     rig = happy_rig()
     rig.pipeline.handle(SetManualMood(Emotion.SAD), NOON)
     rig.run(0.125)
-    rig.pipeline.handle(Next(), NOON)
+    rig.pipeline.handle(OtherSongs(), NOON)
     [outcome] = rig.run(0.125)
     assert outcome.recommendation is not None
     assert outcome.recommendation.mood is Mood.SAD

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from musicond.core.commands import (
     Command,
-    Next,
+    OtherSongs,
     Pause,
     Reset,
     Resume,
@@ -18,6 +18,7 @@ from musicond.core.commands import (
     SetPolicy,
     SetPrivacy,
     SetSensitivity,
+    SetSpeaker,
     SetVolume,
 )
 from musicond.core.models import Emotion, Policy
@@ -57,6 +58,7 @@ EVERYTHING = Settings(
     policy=Policy.LIFT,
     autoplay=True,
     volume=30,
+    speaker="Kitchen",
 )
 
 
@@ -79,7 +81,8 @@ def test_each_command_switches_what_it_says() -> None:
     assert after(SetSensitivity(70)) == Settings(sensitivity=70)
     assert after(SetManualMood(Emotion.SAD, 30)) == Settings(manual_mood=Emotion.SAD, manual_until=half_past)
     assert after(SetManualMood(Emotion.SAD), SetManualMood(None)) == Settings()
-    assert after(Next()) == Settings()
+    assert after(SetSpeaker("Kitchen")) == Settings(speaker="Kitchen")
+    assert after(OtherSongs()) == Settings()
 
 
 def test_every_field_but_the_bias_belongs_to_one_switch() -> None:
@@ -109,7 +112,7 @@ def test_what_is_over_ends_and_nothing_else() -> None:
     early = NOON - timedelta(seconds=1)
     assert expired(EVERYTHING, early) == EVERYTHING
     over = expired(EVERYTHING, NOON)
-    assert changed_keys(over) == ("privacy", "policy", "sensitivity", "autoplay", "volume")
+    assert changed_keys(over) == ("privacy", "policy", "sensitivity", "autoplay", "volume", "speaker")
     assert expired(Settings(paused=True), NOON + timedelta(days=400)) == Settings(paused=True), "until resumed"
 
 

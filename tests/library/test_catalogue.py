@@ -190,6 +190,11 @@ def test_feedback_is_counted_for_each_mood_and_survives(path: Path) -> None:
     with CatalogueEditor(path, read_only=True) as lists:
         counts = {row["mood"]: (row["likes"], row["dislikes"], row["skips"]) for row in lists.feedback()}
     assert counts == {"sad": (1, 1, 2), "happy": (0, 1, 0)}
+    with SqliteCatalogue(path) as catalogue:
+        catalogue.withdraw([Emotion.SAD], song)
+        assert song not in catalogue.stats(Emotion.SAD) or not catalogue.stats(Emotion.SAD)[song].has_feedback
+    with CatalogueEditor(path, read_only=True) as lists:
+        assert [row["mood"] for row in lists.feedback()] == ["happy"]
 
 
 def test_another_connection_s_changes_are_seen_and_nothing_waiting_is_lost(path: Path) -> None:

@@ -59,7 +59,7 @@ def test_the_options_are_those_of_the_contract() -> None:
     assert all(component["enabled_by_default"] is False for component in scores)
 
 
-PLAYER = {"playback", "playback_trouble", "autoplay", "volume", "play", "stop"}
+PLAYER = {"playback", "playback_trouble", "autoplay", "volume", "play", "previous", "stop"}
 ACCOUNT = {"sign_in", "sign_in_ends", "sign_in_days"}
 
 

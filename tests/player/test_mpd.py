@@ -14,13 +14,14 @@ import time
 import wave
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import mpd
 import pytest
 
-from musicond.core.commands import Next, Play, SetVolume, Stop
-from musicond.core.models import Faces, Mood, PlayerStatus, Track, Watching
+from musicond.core.commands import Next, OtherSongs, Play, Previous, SetVolume, Stop
+from musicond.core.models import Faces, Mood, PlayerStatus, Speaker, Track, Watching
 from musicond.core.outcome import Outcome, PlayState, Recommendation
 from musicond.core.settings import Settings
 from musicond.errors import PlaybackError
@@ -51,6 +52,7 @@ class Library:
             f'music_directory "{self.music}"\ndb_file "{folder}/db"\nlog_file "{folder}/log"\n'
             f'bind_to_address "127.0.0.1"\nport "{self.port}"\n'
             'audio_output {\n  type "null"\n  name "null"\n  mixer_type "software"\n}\n'
+            'audio_output {\n  type "null"\n  name "other"\n  mixer_type "software"\n}\n'
         )
 
     def start(self) -> None:
@@ -191,9 +193,63 @@ def test_persons_orders_are_obeyed_within_the_ceiling(library: Library, room: Ro
     room.player.request(Play("x"), library.tracks()[1:])
     assert room.until(lambda: person.currentsong().get("file") == "song 1.wav")
     assert room.until(lambda: room.player.get_playback().ours)
-    room.player.request(Next())
+    room.player.request(OtherSongs())
     room.update(library.tracks()[2:], settings=Settings(autoplay=False))
     assert room.until(lambda: person.currentsong().get("file") == "song 2.wav")
+
+
+def is_loaded(person: Any, file: str) -> bool:
+    return bool(person.currentsong().get("file") == file)
+
+
+def is_shown(room: Room, title: str) -> bool:
+    track = room.player.get_playback().track
+    return track is not None and track.title == title
+
+
+def test_tracks_are_skipped_and_the_last_one_leads_on(library: Library, room: Room) -> None:
+    person = library.client()
+    room.update(library.tracks(), settings=Settings(autoplay=False))
+    room.player.request(Play())
+    assert room.until(lambda: room.player.get_playback().ours)
+    for command, file in ((Next(), "song 1.wav"), (Next(), "song 2.wav"), (Previous(), "song 1.wav")):
+        room.player.request(command)
+        assert room.until(partial(is_loaded, person, file))
+        assert room.until(partial(is_shown, room, file.removesuffix(".wav")))
+    playback = room.player.get_playback()
+    assert playback.duration_s == pytest.approx(30, abs=1)
+    assert playback.elapsed_s is not None
+    assert playback.elapsed_at is not None
+    room.player.request(Next())
+    assert room.until(lambda: person.currentsong().get("file") == "song 2.wav")
+    assert room.until(partial(is_shown, room, "song 2"))
+    room.player.request(Next())
+    assert room.more.wait(20)
+
+
+def test_an_output_is_chosen_and_a_picture_is_read(library: Library, room: Room) -> None:
+    person = library.client()
+    assert room.player.query(lambda backend: backend.get_speakers()).result(20) == (
+        Speaker("null", selected=True),
+        Speaker("other", selected=True),
+    )
+    room.update(settings=Settings(speaker="other"))
+    assert room.until(lambda: [output["outputenabled"] for output in person.outputs()] == ["0", "1"])
+    room.update(settings=Settings(speaker="gone"))
+    assert room.until(lambda: "has no output gone" in str(room.player.get_playback().trouble))
+    room.update(settings=Settings(speaker="null"))
+    assert room.until(lambda: [output["outputenabled"] for output in person.outputs()] == ["1", "0"])
+    assert room.until(lambda: room.player.get_playback().trouble is None)
+    (library.music / "cover.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(40_000))
+    room.update(library.tracks(), settings=Settings(autoplay=False, speaker="null"))
+    room.player.request(Play())
+    assert room.until(lambda: room.player.get_playback().track is not None)
+    track = room.player.get_playback().track
+    assert track is not None
+    cover = room.player.query(lambda backend: backend.get_cover(track)).result(20)
+    assert cover is not None
+    assert (cover.media_type, len(cover.content)) == ("image/png", 40_008)
+    assert room.player.query(lambda backend: backend.get_cover(library.tracks()[0])).result(20) is None
 
 
 def test_an_empty_room_lets_the_music_fade_and_sets_the_volume_back(library: Library, room: Room) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from musicond.core.commands import Next, Play, PlayerCommand, SetVolume, Stop
+from musicond.core.commands import Next, OtherSongs, Play, PlayerCommand, Previous, SetVolume, Stop
 from musicond.core.models import Mood, PlayerStatus, Track
 from musicond.core.outcome import Recommendation
 from musicond.core.schedule import Hours
@@ -25,6 +25,7 @@ from musicond.player.events import (
     RequestTracks,
     ResumePlayback,
     RoomUpdate,
+    SkipTrack,
     Started,
     StartPlayback,
     StatusPolled,
@@ -38,6 +39,7 @@ from musicond.player.rules import (
     classify_first,
     is_owned,
     poll_in_s,
+    remaining_s,
     step,
 )
 from musicond.spotify import token_file as expiry
@@ -244,12 +246,51 @@ def test_stop_is_silence_at_once() -> None:
 def test_next_plays_the_other_songs_where_ours_play() -> None:
     player = Simulation(autoplay=False)
     player.recommend()
-    player.request(Next())
+    player.request(OtherSongs())
     assert player.recommend(OTHERS) == []
     player.request(Play())
     player.poll()
-    player.request(Next())
+    player.request(OtherSongs())
     assert player.recommend(SONGS) == [StartPlayback(SONGS, automatic=False)]
+
+
+def test_a_skip_is_nobody_s_intervention_and_the_last_track_leads_on_to_other_songs() -> None:
+    player = Simulation().started()
+    assert player.request(Next()) == [SkipTrack(forward=True)]
+    player.status = replace(player.status, item_ids=frozenset({"t:1"}), elapsed_s=0.0)
+    player.poll(GRACE_S)
+    assert not player.state.interventions
+    assert player.request(Previous()) == [SkipTrack(forward=False)]
+    player.status = replace(player.status, item_ids=frozenset({"t:2"}), elapsed_s=0.0)
+    player.poll(GRACE_S)
+    assert player.request(Next()) == [RequestTracks()]
+
+
+def test_nothing_is_skipped_elsewhere_or_where_nothing_is_loaded() -> None:
+    player = Simulation()
+    player.poll()
+    assert player.request(Next()) == []
+    player.status = PlayerStatus(playing=True, on_our_device=False, item_ids=frozenset({"x"}))
+    player.poll()
+    assert player.request(Next()) == []
+    assert player.request(Previous()) == []
+    player.status = replace(player.status, on_our_device=True)
+    player.poll()
+    assert player.request(Previous()) == [SkipTrack(forward=False)]
+
+
+def test_the_end_of_a_track_is_polled_for_the_next_one() -> None:
+    player = Simulation().started()
+    player.poll(GRACE_S * 3)
+    player.status = replace(player.status, elapsed_s=LENGTH_S - 17)
+    player.poll()
+    left = remaining_s(player.state.status)
+    assert left is not None
+    assert 0 < left <= 7
+    assert poll_in_s(player.state, player.at) == pytest.approx(max(1.0, left + 0.5))
+    player.status = replace(player.status, elapsed_s=0.0)
+    player.poll()
+    assert poll_in_s(player.state, player.at) == 10.0
 
 
 def test_an_empty_room_pauses_what_we_started_also_when_it_gets_dark() -> None:
@@ -359,7 +400,7 @@ EVENTS = st.lists(
             st.just("room"),
             st.sampled_from([{"present": False}, {"present": True}, {"paused": True}, {"paused": False}]),
         ),
-        st.tuples(st.just("request"), st.sampled_from([Play(), Stop(), Next()])),
+        st.tuples(st.just("request"), st.sampled_from([Play(), Stop(), Next(), Previous(), OtherSongs()])),
     ),
     max_size=40,
 )

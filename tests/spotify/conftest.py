@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from musicond.spotify import auth as auth_module
+from musicond.spotify import backend
 from musicond.spotify.auth import PLAY_SCOPES, READ_SCOPES, SpotifyAuth
 from musicond.spotify.client import SpotifyClient
 from musicond.spotify.sign_in import SignIn
@@ -28,6 +29,7 @@ def fake_spotify(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSpotify]:
     with FakeSpotify() as spotify:
         monkeypatch.setattr(auth_module, "API", f"{spotify.address}/v1/")
         monkeypatch.setattr(auth_module, "ACCOUNTS", spotify.address)
+        monkeypatch.setattr(backend, "PICTURES", (f"{spotify.address}/image/",))
         yield spotify
 
 

@@ -17,6 +17,8 @@ class FakePlayer:
         self.device: str | None = None
         """The id of the one that is active."""
         self.length_s = 200.0
+        self._before: list[str] = []
+        """Tracks of the queue that have been skipped."""
         self._begun_at = 0.0
         self._position_s = 0.0
 
@@ -24,7 +26,7 @@ class FakePlayer:
         return self.playing
 
     def play(self, uris: list[str], device: str, context: str | None = None, position_s: float = 0.0) -> None:
-        self.uris, self.context, self.device = uris, context, device
+        self.uris, self.context, self.device, self._before = uris, context, device, []
         self._position_s, self._begun_at, self.playing = position_s, time.monotonic(), True
 
     def position_s(self) -> float:
@@ -37,7 +39,14 @@ class FakePlayer:
         self._begun_at, self.playing = time.monotonic(), True
 
     def skip(self) -> None:
+        before = [*self._before, *self.uris[:1]]
         self.play(self.uris[1:] or self.uris, self.device or "", self.context)
+        self._before = before
+
+    def go_back(self) -> None:
+        before = self._before
+        self.play([*before[-1:], *self.uris], self.device or "", self.context)
+        self._before = before[:-1]
 
     def current(self) -> tuple[str, float] | None:
         """Return the URI and the position of what is loaded; lists come to their end."""

@@ -52,6 +52,10 @@ def handler(fake_spotify: FakeSpotify) -> type[http.server.BaseHTTPRequestHandle
     return Bound
 
 
+PICTURE = b"\xff\xd8\xff\xe0" + bytes(20_000)
+"""A picture at an address below image/."""
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     """Takes the token endpoint and the Web API."""
 
@@ -64,6 +68,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         path = parts.path.strip("/").removeprefix("v1/")
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         fault = self.fake_spotify.fault_for(path)
+        if path.startswith("image/"):
+            self._send(200, PICTURE, fault)
+            return
         status, found = self._answer(path, query, body, fault)
         asked = json.loads(body) if body[:1] == b"{" else {}
         self.fake_spotify.record(RecordedRequest(self.command, path, query, asked, status))

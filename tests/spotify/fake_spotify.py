@@ -32,6 +32,7 @@ SCOPES = {
     "GET me/tracks": "user-library-read",
     "GET me/player": "user-read-playback-state",
     "PUT me/player": "user-modify-playback-state",
+    "POST me/player": "user-modify-playback-state",
 }
 
 
@@ -41,6 +42,8 @@ class FakeSpotify:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.player = FakePlayer()
+        self.images: object = None
+        """Of the album of what plays; set at the start."""
         self.playlists: dict[str, tuple[str, list[dict[str, Any]]]] = {}
         """Id: name and entries, of the user's own."""
         self.followed: dict[str, str] = {}
@@ -67,6 +70,9 @@ class FakeSpotify:
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler(self))
         self._server.daemon_threads = True
         self.address = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.images = [
+            {"url": f"{self.address}/image/{width}", "height": width, "width": width} for width in (640, 300)
+        ]
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         return self
 
@@ -232,7 +238,7 @@ class FakeSpotify:
             return self._current()
         if not self.premium:
             return 403, _error(403, "Player command failed: Premium required", "PREMIUM_REQUIRED")
-        target = query.get("device_id", player.device)
+        target = query.get("device_id", body["device_ids"][0] if act == "" else player.device)
         if target is None:
             return 404, _error(404, "Player command failed: No active device found", "NO_ACTIVE_DEVICE")
         if target not in [device["id"] for device in player.devices if not device["is_restricted"]]:
@@ -246,8 +252,12 @@ class FakeSpotify:
         elif act == "play":
             player.device = target
             player.resume()
+        elif act == "":
+            player.device = target
         elif act == "pause":
             player.pause()
+        elif act in ("next", "previous"):
+            (player.skip if act == "next" else player.go_back)()
         else:
             device = player.find_device(target)
             if not device["supports_volume"]:
@@ -261,7 +271,7 @@ class FakeSpotify:
         device = next((each for each in player.devices if each["id"] == player.device), None)
         if now is None or device is None:
             return 204, None
-        item = track_object(now[0], seconds=player.length_s)
+        item = track_object(now[0], seconds=player.length_s, album={"name": "Album", "images": self.images})
         context = {"type": "album", "uri": player.context, "href": "", "external_urls": {}} if player.context else None
         return 200, {
             "device": {**device, "is_active": True},

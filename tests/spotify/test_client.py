@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from musicond.core.models import Emotion, Track
+from musicond.core.models import Emotion, Speaker, Track
 from musicond.errors import ListError, PlaybackError
 from musicond.spotify import http as session
 from musicond.spotify.backend import SpotifyBackend
 from musicond.spotify.playlists import SpotifyList
 from tests.spotify.api_objects import entry, track_object, track_uri
-from tests.spotify.fake_server import Fault
+from tests.spotify.fake_server import PICTURE, Fault
 
 if TYPE_CHECKING:
     from musicond.spotify.auth import SpotifyAuth
@@ -249,6 +249,59 @@ def test_a_look_tells_what_is_ours_from_what_is_not(
     assert own.get_status().playing
     assert own.get_status().volume == 30
     assert fake_spotify.violations == []
+
+
+def test_tracks_are_skipped_and_another_speaker_takes_over(
+    fake_spotify: FakeSpotify, client: SpotifyClient, auth: SpotifyAuth
+) -> None:
+    fake_spotify.add_device("Kitchen")
+    bedroom = fake_spotify.add_device("Bedroom")
+    own = speaker(client, auth)
+    own.play(SONGS)
+    own.next()
+    assert SONGS[1].track_id in own.get_status().item_ids
+    own.previous()
+    assert SONGS[0].track_id in own.get_status().item_ids
+    assert own.get_speakers() == (Speaker("Kitchen", selected=True), Speaker("Bedroom"))
+    own.select_speaker("Bedroom")
+    assert fake_spotify.player.device == bedroom
+    assert own.get_status().on_our_device
+    assert own.get_speakers()[1].selected
+    own.pause()
+    own.select_speaker(None)
+    assert not own.get_status().on_our_device, "what is paused stays where it is"
+    assert fake_spotify.violations == []
+
+
+def test_the_album_has_the_picture(fake_spotify: FakeSpotify, client: SpotifyClient, auth: SpotifyAuth) -> None:
+    fake_spotify.add_device("Kitchen")
+    own = speaker(client, auth)
+    own.play(SONGS)
+    track = own.get_status().track
+    assert track is not None
+    cover = own.get_cover(track)
+    assert cover is not None
+    assert (cover.media_type, cover.content) == ("image/jpeg", PICTURE)
+    assert own.get_cover(SONGS[1]) is None, "it is not loaded"
+    fake_spotify.faults.append(Fault("image/", how="close"))
+    with pytest.raises(PlaybackError):
+        own.get_cover(track)
+
+
+@pytest.mark.parametrize(
+    "images",
+    [None, "x", [], [7], [{"url": "http://elsewhere.example/x", "width": 300}], [{"width": 300}]],
+)
+def test_only_spotify_is_asked_for_pictures(
+    fake_spotify: FakeSpotify, client: SpotifyClient, auth: SpotifyAuth, images: object
+) -> None:
+    fake_spotify.add_device("Kitchen")
+    fake_spotify.images = images
+    own = speaker(client, auth)
+    own.play(SONGS)
+    track = own.get_status().track
+    assert track is not None
+    assert own.get_cover(track) is None
 
 
 def test_songs_of_other_services_can_not_be_played_there(

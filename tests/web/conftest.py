@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from musicond.core.commands import Command
     from musicond.web.api import ActionEndpoint
+    from musicond.web.covers import CoverCache
     from musicond.web.preview import Preview
 
 NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -85,6 +86,7 @@ class Server:
     token: SecretStr | None = None
     endpoints: dict[str, ActionEndpoint] = field(default_factory=dict)
     preview: Preview | None = None
+    covers: CoverCache | None = None
 
     def __post_init__(self) -> None:
         self.output = self.again("127.0.0.1:0")
@@ -115,13 +117,14 @@ class Server:
             lambda: self.health,
             self.endpoints,
             preview=self.preview,
+            covers=self.covers,
             recent=lambda: [{"at": NOON.isoformat(), "level": "WARNING", "text": "demo lost: unplugged; retrying"}],
         )
 
 
-def make_server(folder: Path) -> Server:
+def make_server(folder: Path, covers: CoverCache | None = None) -> Server:
     """Return a server whose output is not started."""
-    return Server(folder / "run" / "control.sock")
+    return Server(folder / "run" / "control.sock", covers=covers)
 
 
 @pytest.fixture

@@ -19,16 +19,21 @@ from prometheus_client.parser import text_string_to_metric_families
 from musicond.core.commands import (
     Calibrate,
     Next,
+    OtherSongs,
     Pause,
     Play,
+    Previous,
     Rate,
     Reset,
     Resume,
     SetAutoplay,
+    SetManualMood,
     SetPolicy,
     SetPrivacy,
+    SetSpeaker,
     SetVolume,
     Stop,
+    Withdraw,
     WrongMood,
 )
 from musicond.core.models import Emotion, Faces, Mood, Policy, Verdict, Watching
@@ -120,7 +125,9 @@ def test_the_state_before_the_first_outcome_is_a_start(server: Server) -> None:
 
 
 def test_the_state_holds_all_of_an_outcome(server: Server) -> None:
-    server.output.accept(replace(HAPPY, settings=Settings(paused=True, paused_until=NOON)))
+    assert HAPPY.recommendation is not None
+    rated = replace(HAPPY.recommendation, verdicts={"t:1": Verdict.LIKE, "t:3": Verdict.DISLIKE})
+    server.output.accept(replace(HAPPY, settings=Settings(paused=True, paused_until=NOON), recommendation=rated))
     _, content, _ = ask(server, "GET", "/api/v1/state")
     assert (content["watching"], content["mood"], content["confidence"], content["faces"]) == ("yes", "happy", 0.8, 1)
     assert content["present"] is True
@@ -134,11 +141,15 @@ def test_the_state_holds_all_of_an_outcome(server: Server) -> None:
         "album": "Hits",
         "link": "https://open.example/track/1",
     }
+    assert (content["recommendation"]["liked"], content["recommendation"]["disliked"]) == (["t:1"], ["t:3"])
     assert content["controls"] == {
         "private": False,
         "paused": True,
         "paused_until": NOON.isoformat(),
         "policy": None,
+        "mood": None,
+        "mood_until": None,
+        "speaker": None,
         "bias": None,
     }
     assert content["health"]["camera"] == "demo"
@@ -171,6 +182,13 @@ def test_presence_is_unknown_while_nothing_is_watched() -> None:
         ("policy", {"policy": "lift"}, SetPolicy(Policy.LIFT)),
         ("policy", {"policy": None}, SetPolicy(None)),
         ("next", {}, Next()),
+        ("previous", {}, Previous()),
+        ("other_songs", {}, OtherSongs()),
+        ("withdraw", {"id": "t:1"}, Withdraw("t:1")),
+        ("mood", {"mood": "happy", "minutes": 15}, SetManualMood(Emotion.HAPPY, 15.0)),
+        ("mood", {"mood": None}, SetManualMood(None, 60.0)),
+        ("speaker", {"name": "Kitchen"}, SetSpeaker("Kitchen")),
+        ("speaker", {"name": None}, SetSpeaker(None)),
         ("calibrate", {}, Calibrate()),
         ("calibrate", {"reset": True}, Calibrate(reset=True)),
         ("play", {}, Play()),

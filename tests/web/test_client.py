@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from musicond.core.commands import Next, Pause, Rate, Reset, Resume, SetPolicy, SetPrivacy, WrongMood
+from musicond.core.commands import OtherSongs, Pause, Rate, Reset, Resume, SetPolicy, SetPrivacy, WrongMood
 from musicond.core.models import Emotion, Policy, Verdict
 from musicond.errors import ControlError, NotRunning
 from musicond.web.client import ControlClient
@@ -33,7 +33,7 @@ def test_commands_go_through_the_control_socket(server: Server) -> None:
     client.send("rate", verdict="like", id=None)
     client.send("wrong_mood", right="sad")
     client.send("policy", policy="lift")
-    client.send("next")
+    client.send("other_songs")
     assert server.commands == [
         SetPrivacy(on=True),
         Pause(10.0),
@@ -45,7 +45,7 @@ def test_commands_go_through_the_control_socket(server: Server) -> None:
         Rate(Verdict.LIKE),
         WrongMood(Emotion.SAD),
         SetPolicy(Policy.LIFT),
-        Next(),
+        OtherSongs(),
     ]
     server.output.accept(HAPPY)
     assert client.state()["mood"] == "happy"

@@ -9,6 +9,7 @@ import pytest
 
 from musicond.core.commands import (
     Next,
+    OtherSongs,
     Pause,
     Play,
     Rate,
@@ -205,7 +206,7 @@ def test_the_player_shows_what_plays_and_obeys(server: Server, page: Any) -> Non
     page.focus("#volume")
     page.keyboard.press("ArrowRight")
     assert server.arrived.wait(10)
-    assert server.commands == [Play("t:3"), Stop(), Next(), Next(), SetAutoplay(on=True), SetVolume(31.0)]
+    assert server.commands == [Play("t:3"), Stop(), Next(), OtherSongs(), SetAutoplay(on=True), SetVolume(31.0)]
 
 
 def test_the_player_tells_its_troubles_and_leaves_others_music_alone(server: Server, page: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from musicond.core.commands import Next, Pause, Rate, Resume, SetPrivacy, SetVolume, WrongMood
+from musicond.core.commands import OtherSongs, Pause, Rate, Resume, SetPrivacy, SetVolume, WrongMood
 from musicond.core.models import Emotion, Mood, Verdict
 from musicond.core.settings import Settings
 from tests.web.browser import PLAYING, SILENT, click, page, text
@@ -37,7 +37,7 @@ def test_privacy_and_pause_go_through_while_another_command_is_under_way(server:
     page.wait_for_selector("#pause-text:text-is('Resume')")
     page.click("#pause")
     arrive(server, 4)
-    assert server.commands == [Next(), SetPrivacy(on=True), Pause(15.0), Resume()]
+    assert server.commands == [OtherSongs(), SetPrivacy(on=True), Pause(15.0), Resume()]
 
 
 def test_a_command_that_is_dropped_says_so(server: Server, page: Any) -> None:
@@ -51,11 +51,11 @@ def test_a_command_that_is_dropped_says_so(server: Server, page: Any) -> None:
     server.futures[0].set_result(None)
     page.wait_for_selector("#controls[aria-busy=false]")
     click(server, page, "[aria-label='I like Sunny Side']")
-    assert server.commands == [Next(), Rate(Verdict.LIKE, "t:1")]
+    assert server.commands == [OtherSongs(), Rate(Verdict.LIKE, "t:1")]
 
 
 def test_a_daemon_that_says_nothing_is_not_waited_for_for_ever(page: Any) -> None:
-    page.route("**/api/v1/next", lambda _: None)
+    page.route("**/api/v1/other_songs", lambda _: None)
     page.click("#others")
     page.wait_for_selector("#controls[aria-busy=true]")
     page.wait_for_selector("#error:has-text('musicond does not answer')", timeout=30_000)
@@ -79,7 +79,7 @@ def test_the_last_volume_arrives_whatever_is_under_way(server: Server, page: Any
     server.futures[1].set_result(None)
     arrive(server, 3)
     server.futures[2].set_result(None)
-    assert server.commands == [Next(), SetVolume(31.0), SetVolume(34.0)]
+    assert server.commands == [OtherSongs(), SetVolume(31.0), SetVolume(34.0)]
     server.output.accept(replace(HAPPY, seq=4, playback=replace(SILENT, volume=34)))
     page.wait_for_selector("#hero[data-mood=happy]")
     server.output.accept(replace(HAPPY, seq=5, playback=replace(SILENT, volume=50)))

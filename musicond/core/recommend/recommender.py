@@ -8,7 +8,7 @@ from datetime import datetime
 
 import numpy as np
 
-from musicond.core.commands import Rate
+from musicond.core.commands import Rate, Withdraw
 from musicond.core.models import Emotion, Mood, Policy, Verdict
 from musicond.core.outcome import Recommendation, RecommendationContext
 from musicond.core.ports import Catalogue
@@ -78,7 +78,14 @@ class Recommender:
         explanation = explain(plan, counts, stats, sampler.round, quiet=quiet)
         tracks, reason = tuple(self._catalogue.tracks(keys)), to_text(emotion, explanation, counts)
         playlist = self._catalogue.playlist(tracks)
-        recommendation = Recommendation(Mood(emotion.value), tracks, reason, context.wall_time, explanation, playlist)
+        verdicts = {
+            track.track_id: stat.verdict
+            for track, stat in zip(tracks, stats, strict=False)
+            if stat is not None and stat.verdict is not None
+        }
+        recommendation = Recommendation(
+            Mood(emotion.value), tracks, reason, context.wall_time, explanation, playlist, verdicts
+        )
         self._catalogue.mark_offered(emotion, keys, sampler.round)
         self._rounds[emotion] = sampler.round
         self._planner.commit(context, plan, union(drawn))
@@ -92,20 +99,47 @@ class Recommender:
         A track that is disliked or skipped is replaced by another. Raises CatalogueError, and CommandError if no
         track is meant.
         """
-        if rate.track_id is None and not (current and current.tracks):
-            raise CommandError("no song is recommended now; name one")
-        track_id = rate.track_id or (current.tracks[0].track_id if current else "")
-        key = self._catalogue.key_of(track_id)
-        moods = () if key is None else self._rated_moods(track_id, key, current)
-        if key is None or not moods:
-            raise CommandError(f"no list holds a song {track_id!r}; see musicond catalogue list --json")
+        track_id, key, moods = self._rated_track(rate.track_id, current)
         self._catalogue.rate(moods, key, rate.verdict)
-        if rate.verdict is Verdict.LIKE or current is None or not _contains(current, track_id):
+        if current is None or not _contains(current, track_id):
             return None
+        if rate.verdict is Verdict.LIKE:
+            return self._with_verdict(current, track_id, rate.verdict)
         try:
             return self._replace_track(current, track_id, wall_time)
         except CatalogueError:  # the feedback is stored all the same
             return None
+
+    def withdraw(self, withdraw: Withdraw, current: Recommendation | None) -> Recommendation | None:
+        """Remove feedback from the disk; return `current` without its verdict, None where that is not in it.
+
+        Raises CatalogueError, and CommandError if no track is meant.
+        """
+        track_id, key, moods = self._rated_track(withdraw.track_id, current)
+        self._catalogue.withdraw(moods, key)
+        return None if current is None else self._with_verdict(current, track_id, None)
+
+    def _rated_track(self, wanted: str | None, current: Recommendation | None) -> tuple[str, int, tuple[Emotion, ...]]:
+        """Return a track's id, its number and the moods of its feedback; raise CommandError."""
+        if wanted is None and not (current and current.tracks):
+            raise CommandError("no song is recommended now; name one")
+        track_id = wanted or (current.tracks[0].track_id if current else "")
+        key = self._catalogue.key_of(track_id)
+        moods = () if key is None else self._rated_moods(track_id, key, current)
+        if key is None or not moods:
+            raise CommandError(f"no list holds a song {track_id!r}; see musicond catalogue list --json")
+        return track_id, key, moods
+
+    def _with_verdict(self, current: Recommendation, track_id: str, verdict: Verdict | None) -> Recommendation:
+        verdicts = {key: value for key, value in current.verdicts.items() if key != track_id}
+        if verdict is not None:
+            verdicts[track_id] = verdict
+        changed = replace(current, verdicts=verdicts)
+        emotion = Emotion(current.mood.value)
+        if emotion in self._recent:
+            at, _, plan = self._recent[emotion]
+            self._recent[emotion] = at, changed, plan
+        return changed
 
     def _policy(self, context: RecommendationContext) -> Policy:
         return context.policy or self.config.by_mood.get(context.emotion, self.config.policy)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from musicond.core.models import Verdict
 from musicond.core.recommend.affect import Affect
 
 PRIOR = 2
@@ -80,6 +81,13 @@ class TrackStats:
     def has_feedback(self) -> bool:
         """Whether the track has feedback."""
         return bool(self.likes or self.dislikes or self.skips)
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What prevails of likes and dislikes; None if neither does."""
+        if self.likes == self.dislikes:
+            return None
+        return Verdict.LIKE if self.likes > self.dislikes else Verdict.DISLIKE
 
 
 def union(parts: Sequence[Candidates]) -> Candidates:

@@ -185,7 +185,7 @@ on("wrong", "change", async () => {
 });
 on("play", "click", () => command($("play").dataset.does, {}));
 on("next", "click", () => command("next", {}));
-on("others", "click", () => command("next", {}));
+on("others", "click", () => command("other_songs", {}));
 on("autoplay", "click", () => command("autoplay", { on: !current.playback.autoplay }));
 on("volume", "input", () => {
 	dragging = true;

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from musicond.core.commands import Rate
+from musicond.core.commands import Rate, Withdraw
 from musicond.core.models import EMOTIONS, Emotion, Mood, Policy, Track, Verdict
 from musicond.core.outcome import Recommendation, RecommendationContext
 from musicond.core.recommend.affect import EMOTION_AFFECT, LIFT_SONGS
@@ -75,6 +75,13 @@ class MemoryCatalogue:
         for mood in moods:
             old, name = self.statistics[mood].get(key, TrackStats()), FIELDS[verdict]
             self.statistics[mood][key] = replace(old, **{name: getattr(old, name) + 1})
+
+    def withdraw(self, moods: Sequence[Emotion], key: int) -> None:
+        if self.error:
+            raise CatalogueError(self.error)
+        for mood in moods:
+            old = self.statistics[mood].get(key, TrackStats())
+            self.statistics[mood][key] = replace(old, likes=0, dislikes=0, skips=0)
 
     def feedback(self) -> dict[tuple[Emotion, int], tuple[int, int, int]]:
         return {
@@ -274,12 +281,52 @@ def test_quiet_hours_bring_the_calmer_half_and_say_so() -> None:
     assert len(loud) == 25
 
 
-def test_a_like_is_counted_for_the_mood_it_was_given_in_and_changes_nothing_shown() -> None:
+def test_a_like_is_counted_for_the_mood_it_was_given_in_and_only_marks_the_song() -> None:
     catalogue = MemoryCatalogue()
     recommender = Recommender(catalogue, 1)
     shown = recommender.recommend(context(Emotion.HAPPY, 1000))
-    assert recommender.rate(Rate(Verdict.LIKE), shown, NOON) is None
-    assert catalogue.feedback() == {(Emotion.HAPPY, int(ids(shown)[0][2:])): (1, 0, 0)}
+    assert shown is not None
+    liked = recommender.rate(Rate(Verdict.LIKE), shown, NOON)
+    assert liked == replace(shown, verdicts={ids(shown)[0]: Verdict.LIKE})
+    assert recommender.rate(Rate(Verdict.LIKE, "t:1"), liked, NOON) is None, "it is not among the songs shown"
+    assert catalogue.feedback()[Emotion.HAPPY, int(ids(shown)[0][2:])] == (1, 0, 0)
+
+
+def test_feedback_is_withdrawn_and_a_mood_that_returns_shows_it() -> None:
+    catalogue = MemoryCatalogue()
+    recommender = Recommender(catalogue, 1)
+    shown = recommender.recommend(context(Emotion.HAPPY, 1000))
+    assert shown is not None
+    first, second = ids(shown)[:2]
+    liked = recommender.rate(Rate(Verdict.LIKE), recommender.rate(Rate(Verdict.LIKE, second), shown, NOON), NOON)
+    assert liked is not None
+    assert liked.verdicts == {first: Verdict.LIKE, second: Verdict.LIKE}
+    after = recommender.withdraw(Withdraw(), liked)
+    assert after is not None
+    assert after.verdicts == {second: Verdict.LIKE}
+    assert catalogue.feedback() == {(Emotion.HAPPY, int(second[2:])): (1, 0, 0)}
+    recommender.recommend(context(Emotion.SAD, 1010))
+    assert recommender.recommend(context(Emotion.HAPPY, 1020)) == after
+    assert recommender.withdraw(Withdraw(second), None) is None
+    with pytest.raises(CommandError, match="no song is recommended now"):
+        recommender.withdraw(Withdraw(), None)
+
+
+def test_feedback_that_another_run_stored_is_shown() -> None:
+    catalogue = MemoryCatalogue(size=5)
+    for key in catalogue.keys[Emotion.HAPPY]:
+        catalogue.rate([Emotion.HAPPY], key, Verdict.LIKE if key % 2 else Verdict.DISLIKE)
+    shown = Recommender(catalogue, 1).recommend(context(Emotion.HAPPY, 1000))
+    assert shown is not None
+    assert shown.verdicts == {key: Verdict.LIKE if int(key[2:]) % 2 else Verdict.DISLIKE for key in ids(shown)}
+
+
+def test_a_mark_outlives_a_run_that_made_no_recommendation() -> None:
+    shown = Recommender(MemoryCatalogue(), 1).recommend(context(Emotion.HAPPY, 1000))
+    assert shown is not None
+    liked = Recommender(MemoryCatalogue(), 2).rate(Rate(Verdict.LIKE), shown, NOON)
+    assert liked is not None
+    assert liked.verdicts == {ids(shown)[0]: Verdict.LIKE}
 
 
 def test_the_reason_tells_of_liked_songs_and_of_short_lists() -> None:

@@ -1,0 +1,136 @@
+"""The commands that control the music and the mood through the daemon, such as `musicond next`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from musicond.commands.options import add_config
+from musicond.config.loader import load
+from musicond.config.paths import control_socket
+from musicond.core.models import Emotion
+from musicond.core.settings import MANUAL_MINUTES, MAX_MINUTES
+from musicond.web.client import ControlClient
+
+
+@dataclass(frozen=True, slots=True)
+class ControlCommand:
+    """A command: its arguments, and the function that sends it and returns the text to print."""
+
+    run: Callable[[ControlClient, argparse.Namespace], str]
+    add: Callable[[argparse.ArgumentParser], object] = lambda _: None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command that the parser is for."""
+    command = CONTROLS[parser.prog.rpartition(" ")[2]]
+    add_config(parser)
+    command.add(parser)
+    parser.set_defaults(control=command)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Send the command to the daemon; raise ConfigError or ControlError."""
+    print(args.control.run(ControlClient(control_socket(load(args.config).config)), args))
+
+
+def _send(path: str, done: str) -> ControlCommand:
+    def send(client: ControlClient, _: argparse.Namespace) -> str:
+        client.send(path)
+        return done
+
+    return ControlCommand(send)
+
+
+def _rate(verdict: str | None) -> ControlCommand:
+    def send(client: ControlClient, args: argparse.Namespace) -> str:
+        if verdict is None:
+            client.send("withdraw", id=args.id)
+            return "withdrawn"
+        client.send("rate", verdict=verdict, id=args.id)
+        return f"{verdict}d"
+
+    return ControlCommand(send, lambda parser: _add_id(parser, "the first song shown"))
+
+
+def _add_id(parser: argparse.ArgumentParser, default: str) -> None:
+    text = f"the song's id, as musicond catalogue list --json shows it; default: {default}"
+    parser.add_argument("id", nargs="?", metavar="ID", help=text)
+
+
+def _play(client: ControlClient, args: argparse.Namespace) -> str:
+    client.send("play", id=args.id)
+    return "playing"
+
+
+def _volume(client: ControlClient, args: argparse.Namespace) -> str:
+    client.send("volume", percent=args.percent)
+    return f"volume: {args.percent:g} %; never above playback.volume_max"
+
+
+def _autoplay(client: ControlClient, args: argparse.Namespace) -> str:
+    client.send("autoplay", on=args.switch == "on")
+    return f"autoplay: {args.switch}"
+
+
+def _mood(client: ControlClient, args: argparse.Namespace) -> str:
+    if args.mood == "auto":
+        client.send("mood", mood=None)
+        return "the camera decides"
+    client.send("mood", mood=args.mood, minutes=args.minutes)
+    return f"{args.mood} for {args.minutes:g} minutes; musicond mood auto ends it"
+
+
+def _speaker(client: ControlClient, args: argparse.Namespace) -> str:
+    if args.name is None:
+        speakers = client.run_action("playback", "speakers")["speakers"]
+        return "\n".join(f"{'*' if item['selected'] else ' '} {item['name']}" for item in speakers) or "no speaker now"
+    client.send("speaker", name=args.name)
+    return f"speaker: {args.name}; musicond settings reset speaker goes back"
+
+
+def _number(low: float, high: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = low - 1
+        if not low <= number <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} is no number from {low:g} to {high:g}")
+        return number
+
+    return parse
+
+
+def _add_mood(parser: argparse.ArgumentParser) -> None:
+    words = ("auto", *map(str, Emotion))
+    parser.add_argument("mood", choices=words, metavar="MOOD", help=f"one of {', '.join(words)}")
+    parser.add_argument(
+        "--minutes",
+        type=_number(1, MAX_MINUTES),
+        default=MANUAL_MINUTES,
+        metavar="N",
+        help=f"default: {MANUAL_MINUTES}",
+    )
+
+
+CONTROLS = {
+    "play": ControlCommand(_play, lambda parser: _add_id(parser, "all that is recommended")),
+    "stop": _send("stop", "stopped"),
+    "next": _send("next", "next"),
+    "previous": _send("previous", "previous"),
+    "other-songs": _send("other_songs", "other songs"),
+    "volume": ControlCommand(
+        _volume, lambda parser: parser.add_argument("percent", type=_number(0, 100), metavar="PERCENT")
+    ),
+    "autoplay": ControlCommand(_autoplay, lambda parser: parser.add_argument("switch", choices=("on", "off"))),
+    "speaker": ControlCommand(
+        _speaker, lambda parser: parser.add_argument("name", nargs="?", metavar="NAME", help="default: show them")
+    ),
+    "mood": ControlCommand(_mood, _add_mood),
+    "like": _rate("like"),
+    "dislike": _rate("dislike"),
+    "withdraw": _rate(None),
+}
+"""By the name of the command, as `musicond.cli.CONTROLS`."""

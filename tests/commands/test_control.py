@@ -1,0 +1,91 @@
+"""The commands that control music and mood, through the control socket."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
+
+import pytest
+
+from musicond.cli import main
+from musicond.core.commands import (
+    Next,
+    OtherSongs,
+    Play,
+    Previous,
+    Rate,
+    SetAutoplay,
+    SetManualMood,
+    SetSpeaker,
+    SetVolume,
+    Stop,
+    Withdraw,
+)
+from musicond.core.models import Emotion, Verdict
+from musicond.web.api import ActionEndpoint
+from tests.web.conftest import Server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+COMMANDS = (
+    (("play",), Play()),
+    (("play", "t:1"), Play("t:1")),
+    (("stop",), Stop()),
+    (("next",), Next()),
+    (("previous",), Previous()),
+    (("other-songs",), OtherSongs()),
+    (("volume", "30"), SetVolume(30.0)),
+    (("autoplay", "on"), SetAutoplay(on=True)),
+    (("autoplay", "off"), SetAutoplay(on=False)),
+    (("speaker", "Kitchen"), SetSpeaker("Kitchen")),
+    (("mood", "happy"), SetManualMood(Emotion.HAPPY, 60)),
+    (("mood", "sad", "--minutes", "15"), SetManualMood(Emotion.SAD, 15)),
+    (("mood", "auto"), SetManualMood(None)),
+    (("like",), Rate(Verdict.LIKE)),
+    (("dislike", "t:1"), Rate(Verdict.DISLIKE, "t:1")),
+    (("withdraw", "t:1"), Withdraw("t:1")),
+)
+
+
+def speakers(_: str, __: Mapping[str, object]) -> Future[Mapping[str, object]]:
+    future: Future[Mapping[str, object]] = Future()
+    future.set_result({"speakers": [{"name": "Kitchen", "selected": True}, {"name": "Den", "selected": False}]})
+    return future
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    server = Server(tmp_path / "control.sock", endpoints={"playback": ActionEndpoint(speakers)})
+    server.output.start()
+    yield server
+    server.output.stop()
+
+
+def test_each_command_arrives(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, command in COMMANDS:
+        assert main(arguments) == 0
+        assert capsys.readouterr().out.count("\n") == 1
+        assert server.commands.pop() == command
+    assert main(["speaker"]) == 0
+    assert capsys.readouterr().out == "* Kitchen\n  Den\n"
+    assert server.commands == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [("volume", "120"), ("volume", "x"), ("mood", "merry"), ("mood", "sad", "--minutes", "0")]
+)
+def test_wrong_arguments_are_refused_in_one_line(
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert "error:" in capsys.readouterr().err
+
+
+def test_without_a_daemon_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    assert main(["next"]) == 69
