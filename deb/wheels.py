@@ -76,8 +76,8 @@ def unpack(wheel: Path, out: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         for member in archive.infolist():
             name = member.filename
-            kept = any(fnmatch.fnmatch(name, pattern) for pattern in keep)
-            if kept and not member.is_dir() and not any(fnmatch.fnmatch(name, pattern) for pattern in DROP):
+            is_needed = any(fnmatch.fnmatch(name, pattern) for pattern in keep)
+            if is_needed and not member.is_dir() and not any(fnmatch.fnmatch(name, pattern) for pattern in DROP):
                 archive.extract(member, out)
 
 

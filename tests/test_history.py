@@ -139,7 +139,7 @@ def test_the_pictures_show_each_day_and_mood() -> None:
     assert second.endswith("S" * 60)
     assert list(bars({})) == []
     drawn = ET.fromstring(svg(days))
-    texts = [each.text for each in drawn.iter("{http://www.w3.org/2000/svg}title")]
+    texts = [title.text for title in drawn.iter("{http://www.w3.org/2000/svg}title")]
     assert texts[1:] == ["2026-11-28 happy: 30 min", "2026-11-28 sad: 30 min", "2026-11-30 surprise: 120 min"]
     assert ET.fromstring(svg({})) is not None
 

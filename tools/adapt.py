@@ -60,7 +60,7 @@ class Batches:
     ) -> None:
         self._fer = torch.from_numpy(fer.images[:, None])
         self._chips = torch.from_numpy(chips.images[:, None])
-        self._learnt = {name: torch.from_numpy(each) for name, each in learnt.items()}
+        self._learnt = {name: torch.from_numpy(values) for name, values in learnt.items()}
         self._weights = torch.tensor([DRAWN[LABELS[label]] for label in chips.labels])
         self._args = args
         self.photos = round(args.batch * args.photo_share)
@@ -78,24 +78,24 @@ class Batches:
                 self._learnt["photos"][photos],
             ),
         ]
-        made = [mixed(model_input(x), y, phase, rng) for x, y in parts]
-        return torch.cat([x for x, _ in made]), torch.cat([y for _, y in made])
+        inputs = [mixed(model_input(x), y, phase, rng) for x, y in parts]
+        return torch.cat([x for x, _ in inputs]), torch.cat([y for _, y in inputs])
 
 
 def learnt_of(fer: Split, chips: Chips, args: argparse.Namespace) -> dict[str, NDArray[np.float32]]:
     """Return targets (n, 14) of FER2013's images and of the photographs."""
-    with np.load(args.teacher) as found:
-        said = softened(found["logits"][fer.numbers], args.temperature)
+    with np.load(args.teacher) as teacher:
+        probabilities = softened(teacher["logits"][fer.numbers], args.temperature)
     labels = targets(chips.labels, PHOTO_SMOOTHING)
     if args.opinions:
-        with np.load(args.opinions) as found:
-            opinions = softened(found["photos"], 1.0)
+        with np.load(args.opinions) as teacher:
+            opinions = softened(teacher["photos"], 1.0)
         if len(opinions) != len(labels):
             msg = f"{args.opinions}: opinions of {len(opinions)} photographs, not {len(labels)}; run tools/crossfit.py"
             raise DataError(msg)
         labels = (1 - args.blend) * labels + args.blend * opinions
     return {
-        "fer": np.hstack([targets(fer.labels, FER_SMOOTHING), said]),
+        "fer": np.hstack([targets(fer.labels, FER_SMOOTHING), probabilities]),
         "photos": np.hstack([labels, labels]),
     }
 
@@ -121,7 +121,7 @@ class Run:
         self.steps, self.losses = 0, 0.0
         self._args = args
         self._moving = [
-            [each for each in of.state_dict().values() if each.is_floating_point()]
+            [values for values in of.state_dict().values() if values.is_floating_point()]
             for of in (self.average, self.network)
         ]
 
@@ -163,7 +163,7 @@ class Run:
         state = {name: getattr(self, name).state_dict() for name in ("network", "average", "optimizer")}
         with replacing(self._args.out / "state.pt") as new:
             torch.save({**state, "steps": self.steps, "losses": self.losses, "settings": settings(self._args)}, new)
-        weights = {f"w{number:03}": each for number, each in enumerate(self.average.weights())}
+        weights = {f"w{number:03}": values for number, values in enumerate(self.average.weights())}
         keep(self._args.out / "student.npz", **weights)
 
     def resume(self) -> None:
@@ -171,21 +171,21 @@ class Run:
         path = self._args.out / "state.pt"
         if not path.exists():
             return
-        found = torch.load(path, weights_only=True)
-        if found["settings"] != settings(self._args):
+        state = torch.load(path, weights_only=True)
+        if state["settings"] != settings(self._args):
             msg = f"{path}: a training of other settings; give another --out"
             raise DataError(msg)
         for name in ("network", "average", "optimizer"):
-            getattr(self, name).load_state_dict(found[name])
-        self.steps, self.losses = found["steps"], found["losses"]
+            getattr(self, name).load_state_dict(state[name])
+        self.steps, self.losses = state["steps"], state["losses"]
         print(f"resuming after step {self.steps}")
 
 
 def settings(args: argparse.Namespace) -> dict[str, str]:
     """Return the options that decide what comes out."""
     unused = {"data", "photos", "out", "threads"}
-    told = {key: value for key, value in vars(args).items() if key not in unused}
-    return {key: value.name if isinstance(value, Path) else str(value) for key, value in told.items()}
+    options = {key: value for key, value in vars(args).items() if key not in unused}
+    return {key: value.name if isinstance(value, Path) else str(value) for key, value in options.items()}
 
 
 def adapt(args: argparse.Namespace) -> None:

@@ -70,9 +70,9 @@ def invoke_times(interpreters: list[Any]) -> list[float]:
     spent: list[list[float]] = [[] for _ in interpreters]
     rng = np.random.default_rng(0)
     for interpreter in interpreters:
-        [given] = interpreter.get_input_details()
-        noise = rng.uniform(-1, 1, given["shape"]) * (127 if given["dtype"] is np.int8 else 1)
-        interpreter.set_tensor(given["index"], noise.astype(given["dtype"]))
+        [details] = interpreter.get_input_details()
+        noise = rng.uniform(-1, 1, details["shape"]) * (127 if details["dtype"] is np.int8 else 1)
+        interpreter.set_tensor(details["index"], noise.astype(details["dtype"]))
     for _ in range(ROUNDS):
         for interpreter, times in zip(interpreters, spent, strict=True):
             started = time.perf_counter()
@@ -83,7 +83,7 @@ def invoke_times(interpreters: list[Any]) -> list[float]:
 
 def spans(folder: Path, labels: dict[str, Any], ours: TfliteClassifier, other: Other) -> list[tuple[str, float, float]]:
     """Return for each labelled span its name and the shares that the two models read right."""
-    found = []
+    results = []
     for name, about in labels.items():
         if not about["spans"]:
             continue
@@ -96,10 +96,10 @@ def spans(folder: Path, labels: dict[str, Any], ours: TfliteClassifier, other: O
             theirs = other.reads(frame.grey, faces.confirmed[0]) if faces.confirmed else ""
             read.append((at, LABELS[int(np.argmax(estimate.scores))] if estimate else "", theirs))
         for start, end, accepted in about["spans"]:
-            inside = [(mine, his) for at, mine, his in read if start <= at <= end]
+            inside = [(own_mood, other_mood) for at, own_mood, other_mood in read if start <= at <= end]
             shares = [float(np.mean([pair[which] in accepted for pair in inside])) for which in (0, 1)]
-            found.append((f"{name} {start}-{end} s", *shares))
-    return found
+            results.append((f"{name} {start}-{end} s", *shares))
+    return results
 
 
 def main() -> int:
@@ -112,13 +112,13 @@ def main() -> int:
     cv2.setNumThreads(1)
     try:
         ours, other = TfliteClassifier(args.model), Other(args.other)
-        mine, his = invoke_times([make_interpreter(args.model.read_bytes(), 1), other.interpreter])
-        print(f"invoke: {mine:.3f} ms, the other {his:.3f} ms: {mine / his:.2f} times as long")
+        own_ms, other_ms = invoke_times([make_interpreter(args.model.read_bytes(), 1), other.interpreter])
+        print(f"invoke: {own_ms:.3f} ms, the other {other_ms:.3f} ms: {own_ms / other_ms:.2f} times as long")
         if args.clips:
-            found = spans(args.clips.parent, yaml.safe_load(args.clips.read_text()), ours, other)
-            for name, one, two in found:
-                print(f"{name:20} {one:6.1%}  the other {two:6.1%}")
-            means = np.mean([shares for _, *shares in found], axis=0)
+            results = spans(args.clips.parent, yaml.safe_load(args.clips.read_text()), ours, other)
+            for name, own, others in results:
+                print(f"{name:20} {own:6.1%}  the other {others:6.1%}")
+            means = np.mean([shares for _, *shares in results], axis=0)
             print(f"{'mean over spans':20} {means[0]:6.1%}  the other {means[1]:6.1%}")
     except (ModelError, SourceLost, OSError) as fault:
         print(f"compare: {fault}", file=sys.stderr)

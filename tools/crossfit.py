@@ -93,7 +93,7 @@ def crossfit(args: argparse.Namespace) -> None:
     fer_folds, photo_folds = folds_of(fer, chips, args.folds)
     grey = torch.from_numpy(fer.images[:, None]).to(DEVICE)
     faces = judged(chips).to(DEVICE)
-    said = {"fer": np.zeros((len(fer.labels), 7)), "photos": np.zeros((len(chips.labels), 7))}
+    opinions = {"fer": np.zeros((len(fer.labels), 7)), "photos": np.zeros((len(chips.labels), 7))}
     for fold in range(args.folds):
         path = args.out / f"fold-{fold}.pt"
         if not path.exists():
@@ -104,16 +104,16 @@ def crossfit(args: argparse.Namespace) -> None:
         network.load_state_dict(torch.load(path, map_location=DEVICE, weights_only=True))
         for name, pictures, own in (("fer", grey, fer_folds == fold), ("photos", faces, photo_folds == fold)):
             chosen = torch.from_numpy(np.flatnonzero(own)).to(DEVICE)
-            said[name][own] = logits(network, pictures[chosen], mirrored=True).cpu().numpy()
+            opinions[name][own] = logits(network, pictures[chosen], mirrored=True).cpu().numpy()
         right = {
-            name: round(float((said[name][own].argmax(1) == labels[own]).mean()), 4)
+            name: round(float((opinions[name][own].argmax(1) == labels[own]).mean()), 4)
             for name, labels, own in (
                 ("fer", fer.labels, fer_folds == fold),
                 ("photos", chips.labels, photo_folds == fold),
             )
         }
         print(json.dumps({"fold": fold, "right of what it did not learn": right}), flush=True)
-    keep(args.out / "opinions.npz", **{name: each.astype(np.float16) for name, each in said.items()})
+    keep(args.out / "opinions.npz", **{name: values.astype(np.float16) for name, values in opinions.items()})
 
 
 def judged(chips: Chips) -> torch.Tensor:

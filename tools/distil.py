@@ -63,21 +63,23 @@ def opinion(
     def of(x: torch.Tensor) -> torch.Tensor:
         views = (x, x.flip(3)) if mirrored else (x,)
         with torch.no_grad(), torch.autocast(DEVICE.type, torch.bfloat16, cache_enabled=False):
-            said = [tf.softmax(each(view).float() / temperature, dim=1) for each in teachers for view in views]
-            return torch.stack(said).mean(0)
+            opinions = [
+                tf.softmax(teacher(view).float() / temperature, dim=1) for teacher in teachers for view in views
+            ]
+            return torch.stack(opinions).mean(0)
 
     return of
 
 
 def together(teachers: Sequence[nn.Module], data: Pictures) -> float:
     """Return the share of pictures whose label is the most probable class in the teachers' mean."""
-    said = sum(tf.softmax(logits(each, data.grey), dim=1) for each in teachers)
-    return round(float((said.argmax(1) == data.labels).float().mean()), 4) if len(data) else 0.0
+    probabilities = sum(tf.softmax(logits(teacher, data.grey), dim=1) for teacher in teachers)
+    return round(float((probabilities.argmax(1) == data.labels).float().mean()), 4) if len(data) else 0.0
 
 
 def teach(args: argparse.Namespace, data: Pictures, judged: dict[str, Pictures]) -> list[dict[str, Any]]:
     """Train the teachers that --work does not hold yet; return their logs, each with its `weights`."""
-    made = []
+    states = []
     for number in range(args.teachers):
         path = args.work / f"teacher-{number}.pt"
         if not path.exists():
@@ -90,26 +92,28 @@ def teach(args: argparse.Namespace, data: Pictures, judged: dict[str, Pictures])
             course.run(source, judged, args.teacher_rate, lambda _, out, y: tf.cross_entropy(out.float(), y))
             with replacing(path) as new:
                 torch.save({"weights": course.average.state_dict(), "epochs": course.epochs}, new)
-        found = torch.load(path, map_location=DEVICE, weights_only=True)
-        print(f"teacher {number}: {found['epochs'][-1]}", flush=True)
-        made.append(found)
-    return made
+        state = torch.load(path, map_location=DEVICE, weights_only=True)
+        print(f"teacher {number}: {state['epochs'][-1]}", flush=True)
+        states.append(state)
+    return states
 
 
-def networks(args: argparse.Namespace, made: list[dict[str, Any]]) -> list[Network]:
+def networks(args: argparse.Namespace, states: list[dict[str, Any]]) -> list[Network]:
     """Return the teachers themselves."""
-    found = []
-    for number, each in enumerate(made):
+    teachers = []
+    for number, state in enumerate(states):
         network = Network(args.teacher_shape, squeeze=number % 2 == 1).to(DEVICE)
-        network.load_state_dict(each["weights"])
-        found.append(network.to(memory_format=torch.channels_last).eval())
-    return found
+        network.load_state_dict(state["weights"])
+        teachers.append(network.to(memory_format=torch.channels_last).eval())
+    return teachers
 
 
 def read_teachers(args: argparse.Namespace) -> list[nn.Module]:
     """Return the students and the tuned networks of --learn-from."""
-    found = [read_tuned(path).to(DEVICE) if path.suffix == ".pt" else started(args, path) for path in args.learn_from]
-    return [each.to(memory_format=torch.channels_last).eval() for each in found]
+    teachers = [
+        read_tuned(path).to(DEVICE) if path.suffix == ".pt" else started(args, path) for path in args.learn_from
+    ]
+    return [teacher.to(memory_format=torch.channels_last).eval() for teacher in teachers]
 
 
 def started(args: argparse.Namespace, path: Path | None, *, equivariant: bool = False) -> Network:
@@ -137,26 +141,26 @@ def learn(
     torch.manual_seed(args.seed + 100)
     network = started(args, args.start, equivariant=args.equivariant).to(memory_format=torch.channels_last)
     course = Course(network, left(args), sgd(network, args.decay))
-    told = settings(args)
-    course.resume(args.out / "state.pt", told)
+    options = settings(args)
+    course.resume(args.out / "state.pt", options)
     heat = args.temperature
 
     def loss_of(x: torch.Tensor, out: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        said = y[:, len(LABELS) :] if args.views else says(x)
-        soft = heat * tf.cross_entropy(out.float() / heat, said)
+        targets = y[:, len(LABELS) :] if args.views else says(x)
+        soft = heat * tf.cross_entropy(out.float() / heat, targets)
         return (1 - args.hard) * soft + args.hard * tf.cross_entropy(out.float(), y[:, : len(LABELS)])
 
-    kept = time.monotonic()
+    saved_at = time.monotonic()
 
     def saved() -> None:
-        nonlocal kept
-        if time.monotonic() - kept > 20:
-            kept = time.monotonic()
-            course.keep(args.out / "state.pt", told)
+        nonlocal saved_at
+        if time.monotonic() - saved_at > 20:
+            saved_at = time.monotonic()
+            course.keep(args.out / "state.pt", options)
             write_student(args, course)
 
     course.run(source, judged, args.rate, loss_of, saved)
-    course.keep(args.out / "state.pt", told)
+    course.keep(args.out / "state.pt", options)
     write_student(args, course)
     return course
 
@@ -173,9 +177,9 @@ def source_of(
     if not args.views:
         return Live(data, phases, args.batch, args.seed + 100), says
     names = ("temperature", "smoothing", "strength", "crop", "student_mixup", "hold_out", "batch", "mirrored")
-    told = {name: getattr(args, name) for name in names}
-    told["teachers"] = [digest(path) for path in args.learn_from or sorted(args.work.glob("teacher-*.pt"))]
-    views = Views(args.work, args.views, args.batch, args.seed, told | {"images": len(data)})
+    options = {name: getattr(args, name) for name in names}
+    options["teachers"] = [digest(path) for path in args.learn_from or sorted(args.work.glob("teacher-*.pt"))]
+    views = Views(args.work, args.views, args.batch, args.seed, options | {"images": len(data)})
     views.write(data, phases, says)
     if left(args) <= MOMENT:
         msg = (
@@ -197,7 +201,7 @@ def left(args: argparse.Namespace) -> float:
 
 def write_student(args: argparse.Namespace, course: Course) -> None:
     """Write student.npz as tools/quantize.py takes it."""
-    weights: dict[str, NDArray[np.float32]] = {f"w{n:03}": each for n, each in enumerate(course.average.weights())}
+    weights: dict[str, NDArray[np.float32]] = {f"w{n:03}": values for n, values in enumerate(course.average.weights())}
     keep(args.out / "student.npz", **weights)
 
 
@@ -206,8 +210,8 @@ def distil(args: argparse.Namespace) -> None:
     data, judged, dropped = read(args.data, args.hold_out, args.smoothing)
     for folder in (args.out, args.work):
         folder.mkdir(parents=True, exist_ok=True)
-    made = [] if args.learn_from else teach(args, data, judged)
-    teachers = read_teachers(args) if args.learn_from else networks(args, made)
+    states = [] if args.learn_from else teach(args, data, judged)
+    teachers = read_teachers(args) if args.learn_from else networks(args, states)
     team = {name: together(teachers, of) for name, of in judged.items()}
     print(f"teachers together: {team}", flush=True)
     course = learn(args, teachers, data, judged)
@@ -215,7 +219,7 @@ def distil(args: argparse.Namespace) -> None:
         "settings": settings(args),
         "dropped": dropped,
         "images": len(data),
-        "teachers": [each["epochs"] for each in made],
+        "teachers": [teacher["epochs"] for teacher in states],
         "teachers_together": team,
         "epochs": course.epochs,
     }
@@ -223,16 +227,16 @@ def distil(args: argparse.Namespace) -> None:
     plot(course.epochs, args.out / "curve.png")
     if not (args.out / "teacher.npz").exists():
         grey = torch.from_numpy(load(args.data, "train").images[:, None]).to(DEVICE)
-        said = torch.stack([logits(each, grey, mirrored=args.mirrored) for each in teachers]).mean(0)
-        keep(args.out / "teacher.npz", logits=said.half().cpu().numpy())
+        opinions = torch.stack([logits(teacher, grey, mirrored=args.mirrored) for teacher in teachers]).mean(0)
+        keep(args.out / "teacher.npz", logits=opinions.half().cpu().numpy())
 
 
 def settings(args: argparse.Namespace) -> dict[str, str]:
     """Return the options that this training was made with."""
     unused = {"data", "out", "work", "began", "threads"}
     unused |= {"teachers", "teacher_rate", "teacher_shape", "mixup"} if args.learn_from else {"learn_from"}
-    told = {key: value for key, value in vars(args).items() if key not in unused}
-    return {key: " ".join(map(str, value)) if isinstance(value, list) else str(value) for key, value in told.items()}
+    options = {key: value for key, value in vars(args).items() if key not in unused}
+    return {key: " ".join(map(str, value)) if isinstance(value, list) else str(value) for key, value in options.items()}
 
 
 def main() -> int:

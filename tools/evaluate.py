@@ -113,11 +113,11 @@ def through(
 
 def robustness(reader: TfliteClassifier, data: Split) -> dict[str, float]:
     """Return the accuracy on the images after each of the changes."""
-    found = {}
+    accuracies = {}
     for name, change in CHANGES.items():
         probabilities, _ = direct(reader, np.stack([change(image) for image in data.images]))
-        found[name] = round(figures(probabilities, data.labels).accuracy, 4)
-    return found
+        accuracies[name] = round(figures(probabilities, data.labels).accuracy, 4)
+    return accuracies
 
 
 def measure(args: argparse.Namespace, data: Split) -> dict[str, object]:
@@ -151,14 +151,14 @@ def pipeline(reader: TfliteClassifier, data: Split, probabilities: NDArray[np.fl
     """Return what comes of the images in rooms, beside their direct probabilities (n, 7)."""
     finder = HaarFaceDetector(MODELS / "haarcascade_frontalface_default.xml", reader, motion_gate=False)
     piped = through(reader, finder, data.images)
-    found: dict[str, object] = {"found": round(float(piped.found.mean()), 4)}
+    summary_fields: dict[str, object] = {"found": round(float(piped.found.mean()), 4)}
     if not piped.found.any():
-        return {**found, **dict.fromkeys(("accuracy", "macro_f1", "recall", "ece", "accuracy_direct"))}
+        return {**summary_fields, **dict.fromkeys(("accuracy", "macro_f1", "recall", "ece", "accuracy_direct"))}
     labels = data.labels[piped.found]
     without = piped.probabilities * np.exp(-np.array(reader.room_prior))
     without /= without.sum(axis=1, keepdims=True)
     return {
-        **found,
+        **summary_fields,
         **_shown(figures(without, labels)),
         "accuracy_direct": round(figures(probabilities[piped.found], labels).accuracy, 4),
         "accuracy_with_room_prior": round(figures(piped.probabilities, labels).accuracy, 4),

@@ -63,13 +63,13 @@ class Person:
 def readings(image: NDArray[np.uint8], reader: TfliteClassifier, rng: np.random.Generator) -> list[tuple[float, ...]]:
     """Return the scores of the frames that a calibration takes of a person."""
     detector = HaarFaceDetector(MODELS / "haarcascade_frontalface_default.xml", reader, motion_gate=False)
-    found = []
+    scores = []
     for frame in frames(image, (MIN_READINGS + 4) / RATE, rng):
         faces = detector.detect(frame)
         estimate = reader.classify(frame, faces) if faces.confirmed else None
         if estimate:
-            found.append(estimate.scores)
-    return found
+            scores.append(estimate.scores)
+    return scores
 
 
 def people(photos: Photos, reader: TfliteClassifier) -> list[Person]:
@@ -80,7 +80,7 @@ def people(photos: Photos, reader: TfliteClassifier) -> list[Person]:
     neutral = {name: [at for at in of if photos.labels[at] == NEUTRAL] for name, of in places.items()}
     several = [name for name, of in places.items() if len(of) > 1 and neutral[name]]
     detector = HaarFaceDetector(MODELS / "haarcascade_frontalface_default.xml", reader, motion_gate=False)
-    rng, found = np.random.default_rng(3), []
+    rng, persons = np.random.default_rng(3), []
     for name in tqdm(several, desc="people", leave=False, disable=None):
         learnt = neutral[name][0]
         others = [at for at in places[name] if at != learnt]
@@ -88,8 +88,8 @@ def people(photos: Photos, reader: TfliteClassifier) -> list[Person]:
         taught = readings(photos.images[learnt], reader, rng)
         if taught and piped.found.any():
             labels = photos.labels[others][piped.found]
-            found.append(Person(piped.probabilities, labels, neutral_bias(taught)))
-    return found
+            persons.append(Person(piped.probabilities, labels, neutral_bias(taught)))
+    return persons
 
 
 def summary(group: Sequence[Person]) -> dict[str, float | int]:

@@ -135,7 +135,7 @@ def summary(resting: Sequence[Watched], smiling: Sequence[Watched]) -> dict[str,
     in_time = [any(mood is Mood.HAPPY and at <= IN_TIME_S for at, mood in person.moods) for person in smiles]
     return {
         "resting_people": len(rest),
-        "announced_wrong": round(float(np.mean([bool(each) for each in wrong])), 4),
+        "announced_wrong": round(float(np.mean([bool(is_wrong) for is_wrong in wrong])), 4),
         "wrong_moods_per_hour": round(60 * sum(map(len, wrong)) / minutes, 2),
         "moods_per_minute": round(emotions / minutes, 3),
         "never_neutral": round(1 - float(np.mean(neutral)), 4),

@@ -63,7 +63,7 @@ def held_out_people(photos: Photos, share: float, seed: int = 9) -> Photos:
 def seen(photos: Photos, reader: TfliteClassifier) -> list[tuple[NDArray[np.uint8], Box] | None]:
     """Return a frame with each photograph and where the detector sees the face; None where it sees none."""
     detector = HaarFaceDetector(MODELS / "haarcascade_frontalface_default.xml", reader, motion_gate=False)
-    rng, found = np.random.default_rng(SEED), []
+    rng, frames = np.random.default_rng(SEED), []
     for number, image in enumerate(tqdm(photos.images, desc="finding", leave=False, disable=None)):
         detector.reset()
         picture = room(image, rng, PHOTO_HEIGHTS)
@@ -71,8 +71,8 @@ def seen(photos: Photos, reader: TfliteClassifier) -> list[tuple[NDArray[np.uint
             noisy = np.clip(picture * rng.uniform(0.95, 1.05) + rng.normal(0, 3, picture.shape), 0, 255)
             frame = Frame(noisy.astype(np.uint8), number + 0.125 * look, datetime(2026, 1, 1, tzinfo=UTC))
             faces = detector.detect(frame).confirmed
-        found.append((frame.grey, faces[0]) if faces else None)
-    return found
+        frames.append((frame.grey, faces[0]) if faces else None)
+    return frames
 
 
 def fit(
@@ -80,7 +80,7 @@ def fit(
     fer_labels: NDArray[np.int64],
     room: NDArray[np.float64],
     room_labels: NDArray[np.int64],
-    given: tuple[float, ...] | None = None,
+    fixed: tuple[float, ...] | None = None,
 ) -> tuple[float, dict[str, float]]:
     """Return the temperature and the shifts of neutral and happy with the least mean log loss, both sets alike.
 
@@ -96,12 +96,12 @@ def fit(
         return moved
 
     def best_shifts(temperature: float) -> tuple[float, ...]:
-        pairs = [given] if given else itertools.product(SHIFTS, SHIFTS)
+        pairs = [fixed] if fixed else itertools.product(SHIFTS, SHIFTS)
         return min(pairs, key=lambda pair: loss(shifted(temperature, pair), room_labels))
 
-    tried = [(float(t), best_shifts(t)) for t in TEMPERATURES]
+    candidates = [(float(t), best_shifts(t)) for t in TEMPERATURES]
     temperature, shifts = min(
-        tried, key=lambda pair: loss(fer / pair[0], fer_labels) + loss(shifted(*pair), room_labels)
+        candidates, key=lambda pair: loss(fer / pair[0], fer_labels) + loss(shifted(*pair), room_labels)
     )
     return temperature, dict(zip(COMMON, map(float, shifts), strict=True))
 
@@ -114,14 +114,14 @@ def choose(args: argparse.Namespace) -> dict[str, dict[str, object]]:
     direct = np.stack([reader.logits(normalise(image)) for image in fer.images])
     photos = held_out_people(load_photos(args.photos, "train"), args.hold_people)
     frames = seen(photos, reader)
-    found = np.array([each is not None for each in frames])
+    detected = np.array([frame is not None for frame in frames])
     table: dict[str, dict[str, object]] = {}
     for scale in SCALES:
-        logits = np.stack([reader.logits(normalise(chip(*each, scale))) for each in frames if each])
-        temperature, shifts = fit(direct, fer.labels, logits, photos.labels[found], args.room_prior)
+        logits = np.stack([reader.logits(normalise(chip(*frame, scale))) for frame in frames if frame])
+        temperature, shifts = fit(direct, fer.labels, logits, photos.labels[detected], args.room_prior)
         moved = logits / temperature
         moved[:, PLACES] += list(shifts.values())
-        figures = photo_figures(photos, found, softmax(moved, 1.0), MoodSection().enter)
+        figures = photo_figures(photos, detected, softmax(moved, 1.0), MoodSection().enter)
         table[f"{scale:.2f}"] = {"temperature": round(temperature, 3), "room_prior": shifts, **figures}
     return table
 

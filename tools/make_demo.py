@@ -160,9 +160,9 @@ def align_all(images: list[Image], recipe: Recipe, template: Image, label: str) 
         for step in range(recipe.rounds):
             results = workers.map(partial(aligned, template), images, chunksize=20)
             name = f"{label}: round {step + 1} of {recipe.rounds}"
-            found = sorted(tqdm(results, name, len(images), leave=False), key=lambda result: -result[0])
-            template = symmetric(np.mean([image for _, image in found[:AVERAGED]], axis=0, dtype=np.float32))
-    return symmetric(np.stack([image for _, image in found]))
+            ranked = sorted(tqdm(results, name, len(images), leave=False), key=lambda result: -result[0])
+            template = symmetric(np.mean([image for _, image in ranked[:AVERAGED]], axis=0, dtype=np.float32))
+    return symmetric(np.stack([image for _, image in ranked]))
 
 
 @dataclass(frozen=True)
@@ -191,8 +191,8 @@ class Judge:
             np.asarray(with_face(face), np.uint8),
         )
         for number in range(3):
-            found = finder.detect(Frame(picture, number / 8, datetime(2026, 1, 1, tzinfo=UTC))).confirmed
-        return found[0] if found else None
+            faces = finder.detect(Frame(picture, number / 8, datetime(2026, 1, 1, tzinfo=UTC))).confirmed
+        return faces[0] if faces else None
 
     def lead(self, face: NDArray[np.uint8], label: int, box: Box) -> float:
         """Return by how much the label's logit leads, at the worst of some places of Haar's box."""

@@ -116,7 +116,7 @@ class Runner:
         self.interpreter.allocate_tensors()
         self.input = self.interpreter.get_input_details()[0]
         outputs = self.interpreter.get_output_details()
-        self.output = next(each for each in outputs if each["shape"][-1] == len(LABELS))
+        self.output = next(details for details in outputs if details["shape"][-1] == len(LABELS))
 
     def logits(self, inputs: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
         """Return real-valued logits (n, 7) and the median milliseconds of one invoke."""
@@ -169,8 +169,8 @@ def averaged(paths: list[Path], shares: list[float] | None) -> tuple[keras.Model
         if other != size:
             msg = f"{path}: a {other} network, {paths[0]} a {size} one; only networks of one size have an average"
             raise ValueError(msg)
-    weights = zip(*(one.get_weights() for one, _ in students), strict=True)
-    model.set_weights([np.average(each, axis=0, weights=shares) for each in weights])
+    weights = zip(*(student.get_weights() for student, _ in students), strict=True)
+    model.set_weights([np.average(values, axis=0, weights=shares) for values in weights])
     return model, size
 
 
@@ -184,14 +184,14 @@ def quantize(args: argparse.Namespace) -> None:
     content = convert(complete, representative(train, args.samples))
     runner = Runner(content)
     temperature = fit_temperature(runner.logits(model_input(held_out.images))[0], held_out.labels)
-    crop, found = measure_crop(train, args.cascade, args.crops)
+    crop, face_share = measure_crop(train, args.cascade, args.crops)
     tight = crop * face_unit.TIGHTER
     report = {
         **measured(complete, runner, test, temperature),
         **{key: value for key, value in inspect(content).items() if key != "operators"},
         "temperature": f"{temperature:.4f} (fitted on {len(held_out.labels)} held-out images)",
         "face output": ", ".join(f"{share:.1%} {whose}" for whose, share in face.items()) + " told right",
-        "crop scale": f"{tight:.3f} (FER2013's own {crop:.3f}; a face found in {found:.0%} of {args.crops})",
+        "crop scale": f"{tight:.3f} (FER2013's own {crop:.3f}; a face found in {face_share:.0%} of {args.crops})",
         "bytes": len(content),
         "weights": complete.count_params(),
     }
@@ -240,8 +240,8 @@ def _trained(model: Path) -> dict[str, Any]:
     log = model.parent / "log.json"
     if not log.exists():
         return {}
-    found = json.loads(log.read_text())
-    return {**found["settings"], "epochs": len(found["epochs"])}
+    entries = json.loads(log.read_text())
+    return {**entries["settings"], "epochs": len(entries["epochs"])}
 
 
 def main() -> int:

@@ -44,14 +44,14 @@ NEAR = 1e-3
 
 def features(network: Network, images: torch.Tensor) -> torch.Tensor:
     """Return what the last layer sees of grey levels (n, 1, 48, 48); both of each pair added up, (n, d / 2)."""
-    found = []
+    rows = []
     with torch.no_grad():
         for part in images.split(256):
             x = model_input(part.float()).contiguous(memory_format=torch.channels_last)
             for layer in network.stem:
                 x = tf.relu(layer(x))
-            found.append(network.stages(x).mean(dim=(2, 3)))
-    whole = torch.cat(found)
+            rows.append(network.stages(x).mean(dim=(2, 3)))
+    whole = torch.cat(rows)
     return whole[:, : whole.shape[1] // 2] + whole[:, whole.shape[1] // 2 :]
 
 
@@ -81,9 +81,9 @@ def smoothed(labels: torch.Tensor, by: float) -> torch.Tensor:
 def refit(args: argparse.Namespace) -> None:
     """Do it all."""
     students = [read_weights(path) for path in args.models]
-    weights = [np.average(each, axis=0, weights=args.shares) for each in zip(*students, strict=True)]
+    weights = [np.average(layers, axis=0, weights=args.shares) for layers in zip(*students, strict=True)]
     network = Network(SIZES[args.size])
-    network.set_weights([each.astype(np.float32) for each in weights])
+    network.set_weights([values.astype(np.float32) for values in weights])
     network = network.eval().to(memory_format=torch.channels_last)
     rng = np.random.default_rng(4)
     fer, _ = hold_out(clean(load(args.data, "train"), load(args.data, "test"))[0], args.hold_out)
@@ -92,12 +92,12 @@ def refit(args: argparse.Namespace) -> None:
     cascade = MODELS / "haarcascade_frontalface_default.xml"
     chips, _ = hold_out_persons(read_chips(args.photos, "train", cascade, args.out / "chips.npz"), args.hold_people)
     chips = some(chips, rng)
-    with np.load(args.teacher) as found:
-        said = torch.from_numpy(found["logits"][fer.numbers].astype(np.float32)).softmax(1)
-    fer_learnt = (smoothed(torch.from_numpy(fer.labels), 0.05) + said) / 2
+    with np.load(args.teacher) as teacher:
+        targets = torch.from_numpy(teacher["logits"][fer.numbers].astype(np.float32)).softmax(1)
+    fer_learnt = (smoothed(torch.from_numpy(fer.labels), 0.05) + targets) / 2
     photos_learnt = smoothed(torch.from_numpy(chips.labels), PHOTO_SMOOTHING)
-    each = torch.tensor([WEIGHTS[LABELS[label]] for label in chips.labels])
-    weigh = args.photo_weight * each / each.sum()
+    class_weights = torch.tensor([WEIGHTS[LABELS[label]] for label in chips.labels])
+    weigh = args.photo_weight * class_weights / class_weights.sum()
     seen, seen_photos = features(network, torch.from_numpy(fer.images[:, None])), features(network, tight(chips))
     half = len(weights[-2]) // 2
     before = torch.from_numpy(weights[-2][:half].astype(np.float32))
@@ -116,7 +116,10 @@ def refit(args: argparse.Namespace) -> None:
     optimizer.step(loss)
     fitted = kernel.detach().numpy()
     weights[-2:] = [np.concatenate([fitted, fitted]), bias.detach().numpy()]
-    keep(args.out / "student.npz", **{f"w{n:03}": each.astype(np.float32) for n, each in enumerate(weights)})
+    keep(
+        args.out / "student.npz",
+        **{f"w{n:03}": values.astype(np.float32) for n, values in enumerate(weights)},
+    )
 
 
 def main() -> int:

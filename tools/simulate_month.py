@@ -74,19 +74,19 @@ def _panel(number: int, title: str, below: str) -> Iterator[str]:
 def _shares(home: Household, month: Month, days: int) -> Iterator[str]:
     """Draw how often liked, disliked and unrated songs are offered; 1 is the even share."""
     yield from _panel(0, "How often a song comes, by what was said of it so far", "days")
-    said: dict[tuple[Emotion, str], int] = defaultdict(int)
+    shares: dict[tuple[Emotion, str], int] = defaultdict(int)
     for (emotion, song, verdict), count in month.said.items():
-        said[emotion, song] += count * {Verdict.LIKE: 1, Verdict.DISLIKE: -1, Verdict.SKIP: 0}[verdict]
+        shares[emotion, song] += count * {Verdict.LIKE: 1, Verdict.DISLIKE: -1, Verdict.SKIP: 0}[verdict]
     kinds = {name: Counter[int]() for name in COLOURS}
     sizes: Counter[str] = Counter()
     for entry in home.entries.values():
-        balance = said[Emotion(entry.emotion), entry.track_id]
+        balance = shares[Emotion(entry.emotion), entry.track_id]
         sizes["liked" if balance > 0 else "disliked" if balance < 0 else "nothing said"] += 1
     totals: Counter[int] = Counter()
     for offer in month.offers:
         week = (offer.at - month.offers[0].at).days // 3
         for song in offer.songs:
-            balance = said[offer.emotion, song]
+            balance = shares[offer.emotion, song]
             kinds["liked" if balance > 0 else "disliked" if balance < 0 else "nothing said"][week] += 1
             totals[week] += 1
     left, top = CORNERS[0]
@@ -384,11 +384,11 @@ def lifted(offer: Offer, home: Household) -> float:
     return fmean(valences[-2:]) - fmean(valences[:2])
 
 
-def shares(said: dict[int, tuple[Verdict, int]], rounds: int, seed: int) -> list[float]:
+def shares(verdicts: dict[int, tuple[Verdict, int]], rounds: int, seed: int) -> list[float]:
     """Return the share of each of the 25 happy songs among those offered, after verdicts by row."""
     catalogue = SqliteCatalogue(MEMORY)
     keys = [int(key) for key in catalogue.candidates(Emotion.HAPPY).keys]
-    for row, (verdict, count) in said.items():
+    for row, (verdict, count) in verdicts.items():
         for _ in range(count):
             catalogue.rate([Emotion.HAPPY], keys[row], verdict)
     recommender, counts = Recommender(catalogue, seed, RecommenderConfig(cool_down_s=0)), Counter[str]()

@@ -118,9 +118,9 @@ def resume(out: Path, epochs: list[dict[str, float]]) -> tuple[State, State] | N
     """Return state and average of an earlier run into `out`, and add its epochs to the list."""
     if not (out / "state.npz").exists() or not (out / "log.json").exists():
         return None
-    with np.load(out / "state.npz") as found:
-        done = int(found["done"])
-        state, average = ([found[k] for k in sorted(found) if k.startswith(kind) and k != "done"] for kind in "sa")
+    with np.load(out / "state.npz") as stored:
+        done = int(stored["done"])
+        state, average = ([stored[k] for k in sorted(stored) if k.startswith(kind) and k != "done"] for kind in "sa")
     epochs += json.loads((out / "log.json").read_text())["epochs"][:done]
     print(f"resuming after epoch {done}")
     return state, average
@@ -135,8 +135,8 @@ def prepare(args: argparse.Namespace) -> tuple[Batches, Split, Split, dict[str, 
     print(f"{len(train.labels)} images to train on, {len(held_out.labels)} held out; dropped: {dropped}")
     teacher = None
     if args.teacher:
-        with np.load(args.teacher) as found:
-            logits = found["logits"]
+        with np.load(args.teacher) as opinions:
+            logits = opinions["logits"]
         if logits.shape != (len(everything.labels), len(LABELS)):
             msg = f"{args.teacher}: logits of shape {logits.shape}; made for other data, make it anew"
             raise DataError(msg)
@@ -185,9 +185,9 @@ def begin(
     keras.utils.set_random_seed(args.seed)
     trainer = Trainer(recipe, batches)
     team: Team = workers or Alone(trainer)
-    found = resume(args.out, epochs)
-    if found:
-        return *found, team
+    state = resume(args.out, epochs)
+    if state:
+        return *state, team
     if args.start:
         model, size = load_student(args.start)
         if size != args.size:

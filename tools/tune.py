@@ -43,11 +43,11 @@ HEAD_LR_SCALE = 5.0
 def course_of(args: argparse.Namespace, network: FaceNetwork) -> Course:
     """Return a training by AdamW (Loshchilov & Hutter 2019) of what is not frozen."""
     head = list(network.dense.parameters())
-    known = {id(each) for each in head}
-    rest = [each for each in network.parameters() if each.requires_grad and id(each) not in known]
+    known = {id(parameter) for parameter in head}
+    rest = [parameter for parameter in network.parameters() if parameter.requires_grad and id(parameter) not in known]
     groups: list[dict[str, Any]] = [
-        {"params": [each for each in rest if each.ndim > 1], "weight_decay": args.decay},
-        {"params": [each for each in rest if each.ndim == 1], "weight_decay": 0.0},
+        {"params": [parameter for parameter in rest if parameter.ndim > 1], "weight_decay": args.decay},
+        {"params": [parameter for parameter in rest if parameter.ndim == 1], "weight_decay": 0.0},
         {"params": head, "weight_decay": args.decay, "lr_scale": HEAD_LR_SCALE},
     ]
     return Course(network, args.minutes, torch.optim.AdamW(groups), measure_every=1, clip=2.0)
@@ -65,13 +65,13 @@ def tune(args: argparse.Namespace) -> None:
         chosen = np.random.default_rng(args.seed).permutation(len(data))[:CALIBRATED_BY]
         network.calibrate_norms(model_input(data.grey[torch.from_numpy(chosen).to(DEVICE)].float()))
     network = network.to(memory_format=torch.channels_last)
-    course, told = course_of(args, network), settings(args, network)
-    course.resume(args.out / "state.pt", told)
+    course, options = course_of(args, network), settings(args, network)
+    course.resume(args.out / "state.pt", options)
     if args.compile:
         network.compile()
 
     def saved() -> None:
-        course.keep(args.out / "state.pt", told)
+        course.keep(args.out / "state.pt", options)
         write(args, course, network)
 
     phase = Phase(strength=args.strength, mixup=args.mixup)
@@ -80,7 +80,13 @@ def tune(args: argparse.Namespace) -> None:
     write(args, course, network)
     mirrored = {name: round(accuracy(course.average, data, mirrored=True), 4) for name, data in judged.items()}
     print(f"with the mirror images: {mirrored}", flush=True)
-    record = {"settings": told, "dropped": dropped, "images": len(data), "epochs": course.epochs, "mirrored": mirrored}
+    record = {
+        "settings": options,
+        "dropped": dropped,
+        "images": len(data),
+        "epochs": course.epochs,
+        "mirrored": mirrored,
+    }
     (args.out / "log.json").write_text(json.dumps(record) + "\n")
 
 
@@ -99,15 +105,15 @@ def begun(args: argparse.Namespace) -> FaceNetwork:
 def settings(args: argparse.Namespace, network: FaceNetwork) -> dict[str, str]:
     """Return the options that decide what comes out, and the files' names that it began with."""
     unused = {"data", "out", "threads", "compile"}
-    told = {key: str(value) for key, value in vars(args).items() if key not in unused}
+    options = {key: str(value) for key, value in vars(args).items() if key not in unused}
     names = {key: value.name for key, value in (("package", args.package), ("start", args.start)) if value}
-    return told | names | {"size": str(network.size)}
+    return options | names | {"size": str(network.size)}
 
 
 def write(args: argparse.Namespace, course: Course, network: FaceNetwork) -> None:
     """Write tuned.pt."""
     held = course.average.state_dict()
-    weights = {name: each.half() if each.is_floating_point() else each for name, each in held.items()}
+    weights = {name: values.half() if values.is_floating_point() else values for name, values in held.items()}
     with replacing(args.out / "tuned.pt") as new:
         torch.save({"kind": network.kind, "size": network.size, "weights": weights, "epochs": course.epochs}, new)
 

@@ -210,10 +210,10 @@ def check_catalogue(path: Path) -> Result:
         return "warning", f"{path}: not for this user to read", "put sudo before the command"
     except (CatalogueError, OSError) as error:
         return "failed", _one_line(error), f"restart musicond: it moves {path} aside and rebuilds it"
-    found = f"{sum(counts.values())} tracks in {path if exists else 'the starter; copied at the first start'}"
+    summary = f"{sum(counts.values())} tracks in {path if exists else 'the starter; copied at the first start'}"
     if empty := [emotion for emotion, count in counts.items() if not count]:
-        return "warning", f"{found}, none for {', '.join(empty)}", "see musicond catalogue import --help"
-    return "ok", found
+        return "warning", f"{summary}, none for {', '.join(empty)}", "see musicond catalogue import --help"
+    return "ok", summary
 
 
 @check("broker", "see docs/mqtt.md, The connection")
@@ -301,16 +301,16 @@ def check_python(
     bits: int = struct.calcsize("P") * 8,
 ) -> Result:
     """Check that musicond supports this Python and this processor."""
-    found = f"{'.'.join(map(str, version))}, {bits} bits, {machine}"
+    platform_text = f"{'.'.join(map(str, version))}, {bits} bits, {machine}"
     if tuple(version[:2]) < OLDEST:
-        return "failed", found, "use Python 3.11 to 3.13: Raspberry Pi OS Bookworm or Trixie"
+        return "failed", platform_text, "use Python 3.11 to 3.13: Raspberry Pi OS Bookworm or Trixie"
     if machine == "armv6l":
-        return "failed", found, "no TFLite runtime exists for ARMv6: use a Pi Zero 2 W, 3, 4 or 5"
+        return "failed", platform_text, "no TFLite runtime exists for ARMv6: use a Pi Zero 2 W, 3, 4 or 5"
     if bits < 64:  # noqa: PLR2004 - bits of an address
-        return "warning", found, "install the 64-bit Raspberry Pi OS: it is the one that is tested"
+        return "warning", platform_text, "install the 64-bit Raspberry Pi OS: it is the one that is tested"
     if tuple(version[:2]) > NEWEST:
-        return "warning", found, "newer than what is tested: use Python 3.11 to 3.13"
-    return "ok", found
+        return "warning", platform_text, "newer than what is tested: use Python 3.11 to 3.13"
+    return "ok", platform_text
 
 
 @check("clock")
@@ -339,12 +339,12 @@ def check_temperature(thermal: Path = Path("/sys/class/thermal")) -> Result:
     hottest = max((reading for reading in readings if reading is not None), default=None)
     if hottest is None:
         return "ok", "no sensor here"
-    found = f"{hottest:.0f} degrees Celsius"
+    reading_text = f"{hottest:.0f} degrees Celsius"
     if hottest >= HOT_C:
-        return "failed", found, "add a heat sink or a fan, or lower camera.rate"
+        return "failed", reading_text, "add a heat sink or a fan, or lower camera.rate"
     if hottest >= WARM_C:
-        return "warning", found, "give it air, or lower camera.rate"
-    return "ok", found
+        return "warning", reading_text, "give it air, or lower camera.rate"
+    return "ok", reading_text
 
 
 @check("power")

@@ -167,8 +167,8 @@ class LibraryMaintenance:
         target = self._path.with_name(BACKUP)
         try:
             if target.exists():
-                made = target.stat().st_mtime
-                if 0 <= time.time() - made < BACKUP_AGE.total_seconds() or self._changed_at() <= made:
+                backed_up_at = target.stat().st_mtime
+                if 0 <= time.time() - backed_up_at < BACKUP_AGE.total_seconds() or self._changed_at() <= backed_up_at:
                     return
             with CatalogueEditor(self._path) as editor, sqlite_errors(editor.name):
                 keep_unreadable_backup(target, editor.name)

@@ -62,7 +62,7 @@ def merge_tracks(tracks: list[FaceTrack]) -> list[FaceTrack]:
     """Return one track of those that lie on the same face: confirmed ones first, then the older."""
     merged: list[FaceTrack] = []
     for track in sorted(tracks, key=lambda track: (not track.is_face, track.born_at)):
-        if not any(is_same_face(track.box, kept.box) for kept in merged):
+        if not any(is_same_face(track.box, other.box) for other in merged):
             merged.append(track)
     return merged
 

@@ -182,9 +182,9 @@ def test_a_port_held_by_our_own_page_is_ok(tmp_path: Path) -> None:
 
 def test_page(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        taken = checks.check_page(server.getsockname()[:2], tmp_path / "control.sock")
-    assert taken.state == "failed"
-    assert "ss -ltnp" in taken.remedy
+        check = checks.check_page(server.getsockname()[:2], tmp_path / "control.sock")
+    assert check.state == "failed"
+    assert "ss -ltnp" in check.remedy
     assert checks.check_page(("127.0.0.1", 0), tmp_path / "control.sock").state == "ok"
 
 

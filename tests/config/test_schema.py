@@ -92,10 +92,10 @@ def test_the_pages_token_is_read_from_its_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="shorter than 16 characters; remove it and run"):
         page_token(config)
     file.write_text("from-the-file-0123\n", "utf-8")
-    found = page_token(config)
-    assert found is not None
-    assert found.get_secret_value() == "from-the-file-0123"
-    assert "0123" not in repr(found)
+    token = page_token(config)
+    assert token is not None
+    assert token.get_secret_value() == "from-the-file-0123"
+    assert "0123" not in repr(token)
     link = tmp_path / "link"
     link.symlink_to(file)
     with pytest.raises(ConfigError, match="it is a link; name the file itself"):

@@ -161,10 +161,10 @@ def test_metrics(full_server: FullServer) -> None:  # noqa: F811 - the fixture
 
 def test_routes_of_the_page(full_server: FullServer) -> None:  # noqa: F811 - the fixture
     routes: set[str] = set()
-    for thing in gc.get_objects():
-        if isinstance(thing, web.Application):
+    for candidate in gc.get_objects():
+        if isinstance(candidate, web.Application):
             routes_of_app = {
-                f"{route.resource.canonical} {route.method}" for route in thing.router.routes() if route.resource
+                f"{route.resource.canonical} {route.method}" for route in candidate.router.routes() if route.resource
             }
             routes |= routes_of_app if "/api/v1/state GET" in routes_of_app else set()
     assert full_server.server.port
@@ -202,8 +202,8 @@ def used(tmp_path: Path, broker: Broker, listen: Callable[[], Listener], fake_sp
         assert home.post("/api/v1/catalogue/source", {"emotion": "sad", "lists": ["starter"]})[0] == 200
         assert home.post("/api/v1/catalogue/refresh", {})[0] == 200
         assert listener.wait_for("musicond/den/availability", "online")
-        for thing, payload in CONTROLS.items():
-            listener.send(f"musicond/den/{thing}/set", payload)
+        for topic, payload in CONTROLS.items():
+            listener.send(f"musicond/den/{topic}/set", payload)
         wait_until(lambda: len(stored(state / "settings.json")) == SETTINGS, "every control is set")
         wait_until((state / "playback.json").exists, "the silence after a stop is kept")
         wait_until(lambda: stored(state / "refresh.json").get("refreshed") is not None, "the lists are read")

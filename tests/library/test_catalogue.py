@@ -208,12 +208,12 @@ def test_another_connection_s_changes_are_seen_and_nothing_waiting_is_lost(path:
 
 
 def test_it_may_be_opened_in_one_thread_and_used_in_another(path: Path) -> None:
-    found: list[int] = []
+    counts: list[int] = []
     with SqliteCatalogue(path) as catalogue:
-        thread = threading.Thread(target=lambda: found.append(len(catalogue.candidates(Emotion.HAPPY))))
+        thread = threading.Thread(target=lambda: counts.append(len(catalogue.candidates(Emotion.HAPPY))))
         thread.start()
         thread.join(10)
-    assert found == [25]
+    assert counts == [25]
 
 
 def test_a_file_uses_a_write_ahead_log_syncs_and_is_read_while_written(path: Path) -> None:
@@ -365,9 +365,9 @@ def test_feedback_on_known_songs_is_rescued_though_the_songs_cannot_be_read(path
         catalogue.rate([Emotion.SAD], key(catalogue, Emotion.SAD), Verdict.LIKE)
     overwrite_root(path, "tracks")
     with SqliteCatalogue(path) as catalogue:
-        found = catalogue.key_of(song)
-        assert found is not None
-        assert catalogue.stats(Emotion.SAD)[found].likes == 1
+        number = catalogue.key_of(song)
+        assert number is not None
+        assert catalogue.stats(Emotion.SAD)[number].likes == 1
 
 
 def test_a_song_that_was_removed_since_the_backup_stays_removed(path: Path) -> None:

@@ -28,8 +28,8 @@ NONE = (0, 0, 0)
 
 @pytest.fixture
 def lists() -> Iterator[CatalogueEditor]:
-    with CatalogueEditor(MEMORY) as made:
-        yield made
+    with CatalogueEditor(MEMORY) as editor:
+        yield editor
 
 
 def songs(*titles: str) -> list[Song]:
@@ -60,10 +60,10 @@ def test_a_list_never_shrinks_and_holds_all_that_is_listed(rounds: list[list[int
         size = 0
         for numbers in rounds:
             lists.merge(Emotion.SAD, "x", songs(*map(str, numbers)))
-            found = titles(lists, "x")
-            assert {title for title, state in found if state == "listed"} == set(map(str, numbers))
-            assert len(found) >= size
-            size = len(found)
+            listed = titles(lists, "x")
+            assert {title for title, state in listed if state == "listed"} == set(map(str, numbers))
+            assert len(listed) >= size
+            size = len(listed)
 
 
 def test_what_is_unchanged_is_not_written(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_what_is_unchanged_is_not_written(tmp_path: Path) -> None:
 def test_what_is_learnt_of_a_song_is_kept_and_what_is_new_added(lists: CatalogueEditor) -> None:
     lists.merge(Emotion.SAD, "x", [Song("a", "b", "id:1", valence=0.2, genre="folk")])
     lists.merge(Emotion.SAD, "x", [Song("A", "b", "id:1", energy=0.3)])
-    [entry] = [each for each in lists.entries(Emotion.SAD) if each.origin == "x"]
+    [entry] = [candidate for candidate in lists.entries(Emotion.SAD) if candidate.origin == "x"]
     assert (entry.title, entry.valence, entry.energy, entry.genre) == ("A", 0.2, 0.3, "folk")
 
 
@@ -100,8 +100,8 @@ def test_feedback_outlives_a_song_that_leaves_and_returns(lists: CatalogueEditor
     lists.add([(Emotion.SAD, song, (3, 1, 0))])
     lists.remove(song.identifier, Emotion.SAD)
     lists.merge(Emotion.SAD, "x", [other])
-    [said] = lists.feedback()
-    assert (said["title"], said["likes"], said["dislikes"]) == ("a", 3, 1)
+    [feedback] = lists.feedback()
+    assert (feedback["title"], feedback["likes"], feedback["dislikes"]) == ("a", 3, 1)
     assert lists.forget("unknown") == 0
     assert lists.forget(song.identifier) == 1
     lists.add([(Emotion.SAD, other, (1, 0, 0))])
@@ -138,12 +138,12 @@ def test_what_is_exported_can_be_imported_and_counts_nothing_twice() -> None:
                 put = [(row.emotion, row.song, row.feedback) for row in rows if row.emotion]
                 assert other.add(put) == 1
                 assert other.add(put) == 0
-                [said] = other.feedback()
-                assert (said["title"], said["likes"], said["skips"]) == ('Quote "me", please', 4, 2)
+                [feedback] = other.feedback()
+                assert (feedback["title"], feedback["likes"], feedback["skips"]) == ('Quote "me", please', 4, 2)
                 assert {(e.emotion, e.track_id, e.valence, e.year) for e in other.entries()} == {
                     (e.emotion, e.track_id, e.valence, e.year) for e in entries
                 }
-            assert [read_row(each, "m") for each in rows_to_json(rows)] == rows
+            assert [read_row(fields, "m") for fields in rows_to_json(rows)] == rows
     assert next(csv.reader(io.StringIO(write_csv([])))) == list(COLUMNS)
 
 
@@ -206,8 +206,8 @@ def test_columns_may_be_few_in_any_order_and_letters(tmp_path: Path) -> None:
 
 def test_actions_answer_and_refuse_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "c.sqlite"
-    found = run(path, "add", {"rows": [{"title": "a", "artist": "b", "emotion": "sad"}]})
-    assert found == {"new": 1, "songs": 1}
+    answer = run(path, "add", {"rows": [{"title": "a", "artist": "b", "emotion": "sad"}]})
+    assert answer == {"new": 1, "songs": 1}
     entries = run(path, "list", {"emotion": "sad"})["entries"]
     assert isinstance(entries, list)
     assert entries[-1]["title"] == "a"

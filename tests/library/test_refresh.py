@@ -44,10 +44,10 @@ def mp3(path: Path, **tags: str) -> Path:
     frame = b"\xff\xfb\x90\x64" + bytes(413)
     path.write_bytes(frame * 40)
     if tags:
-        made = EasyID3()
+        audio = EasyID3()
         for name, value in tags.items():
-            made[name] = value
-        made.save(path)
+            audio[name] = value
+        audio.save(path)
     return path
 
 
@@ -55,21 +55,21 @@ def wav(path: Path, title: str, artist: str) -> Path:
     with wave.open(str(path), "wb") as out:
         out.setparams((1, 2, 8000, 0, "NONE", ""))
         out.writeframes(bytes(800))
-    made = WAVE(path)
-    made.add_tags()
-    made.tags.add(TIT2(encoding=3, text=[title]))
-    made.tags.add(TPE1(encoding=3, text=[artist]))
-    made.save()
+    audio = WAVE(path)
+    audio.add_tags()
+    audio.tags.add(TIT2(encoding=3, text=[title]))
+    audio.tags.add(TPE1(encoding=3, text=[artist]))
+    audio.save()
     return path
 
 
 def flac(path: Path, **tags: str) -> Path:
     streaminfo = bytes.fromhex("100010000000000000000ac440f000000000") + bytes(16)
     path.write_bytes(b"fLaC" + b"\x80\x00\x00\x22" + streaminfo)
-    made = FLAC(path)
+    audio = FLAC(path)
     for name, value in tags.items():
-        made[name] = value
-    made.save()
+        audio[name] = value
+    audio.save()
     return path
 
 
@@ -86,17 +86,17 @@ def test_a_folder_is_read_by_the_tags_of_its_files_in_the_order_of_paths(tmp_pat
     flac(tmp_path / "b" / "c.flac", title="Three", artist="Cy", date="2001")
     (tmp_path / "b" / "Dan - Four.ogg").write_bytes(b"no audio")
     (tmp_path / "cover.jpg").write_bytes(b"no song")
-    found = list(AudioFolder(tmp_path, tag_cache).tracks())
-    assert [(each.title, each.artist) for each in found] == [
+    songs = list(AudioFolder(tmp_path, tag_cache).tracks())
+    assert [(song.title, song.artist) for song in songs] == [
         ("One", "Ann"),
         ("Four", "Dan"),
         ("Two", "Ben"),
         ("Three", "Cy"),
     ]
-    first = found[0]
+    first = songs[0]
     assert (first.year, first.genre, first.tempo) == (1999, "Folk", 101.0)
     assert first.link == first.track_id == (tmp_path / "z.MP3").as_uri()
-    assert found[3].year == 2001
+    assert songs[3].year == 2001
 
 
 def test_what_is_no_text_or_no_file_keeps_no_song_from_being_read(tmp_path: Path, tag_cache: TagCache) -> None:
@@ -160,13 +160,13 @@ def test_m3u_takes_files_addresses_and_spotify(tmp_path: Path, tag_cache: TagCac
         "# a remark\nhttps://open.spotify.com/track/7GhIk7Il098yCjg4BQjzvb?si=1\nCy - Named.mp3\n",
         "utf-8",
     )
-    found = list(M3u(tmp_path / "list.m3u8", tag_cache).tracks())
-    assert [(each.title, each.artist) for each in found] == [
+    songs = list(M3u(tmp_path / "list.m3u8", tag_cache).tracks())
+    assert [(song.title, song.artist) for song in songs] == [
         ("Told", "Ben"), ("Tagged", "Ann"), ("Live", "Radio"),
         ("4uLU6hMCjMI75M1A2tKUQC", "unknown artist"),
         ("7GhIk7Il098yCjg4BQjzvb", "unknown artist"), ("Named", "Cy"),
     ]  # fmt: skip
-    assert found[3].link == "https://open.spotify.com/track/4uLU6hMCjMI75M1A2tKUQC"
+    assert songs[3].link == "https://open.spotify.com/track/4uLU6hMCjMI75M1A2tKUQC"
     (tmp_path / "old.m3u").write_bytes(b"#EXTINF:1,Bj\xf6rk - J\xf3ga\nx.mp3\n")
     assert next(M3u(tmp_path / "old.m3u", tag_cache).tracks()).artist == "Björk"
 
@@ -205,8 +205,8 @@ def test_another_kind_of_list_plugs_in_by_its_prefix(tag_cache: TagCache) -> Non
     def build(name: str, emotion: Emotion) -> ListSource:
         return Playlist(f"{name} for {emotion}")
 
-    found = make_source("spotify:playlist:1", Emotion.SAD, tag_cache, {"spotify": build})
-    assert next(iter(found.tracks())).title == "spotify:playlist:1 for sad"
+    source = make_source("spotify:playlist:1", Emotion.SAD, tag_cache, {"spotify": build})
+    assert next(iter(source.tracks())).title == "spotify:playlist:1 for sad"
 
 
 class LibraryFixture:
@@ -223,7 +223,7 @@ class LibraryFixture:
         self.songs("a", "b")
 
     def songs(self, *titles: str) -> None:
-        self.list.write_text("title,artist\n" + "".join(f"{each},x\n" for each in titles))
+        self.list.write_text("title,artist\n" + "".join(f"{title},x\n" for title in titles))
 
     def should_stop(self) -> bool:
         if self.stops_after is None:
@@ -267,13 +267,13 @@ def test_what_changed_is_reported_and_the_log_names_no_song_and_no_mood(
     assert maintenance.run_action("refresh", {}) == {"started": True}
     assert maintenance.run_action("progress", {}) == {"running": True, "report": None}
     maintenance.tick()
-    found = maintenance.run_action("progress", {})["report"]
-    assert isinstance(found, dict)
-    assert found["lists"] == [
+    report = maintenance.run_action("progress", {})["report"]
+    assert isinstance(report, dict)
+    assert report["lists"] == [
         {"emotion": "sad", "list": str(library.list), "new": ("a, x", "b, x"), "gone": (), "replaced": ()}
     ]
-    assert found["faults"] == ["/nowhere/x.csv: No such file or directory; give a file that can be read"]
-    assert found["summary"] == "2 new songs, 0 no longer listed, 0 replaced, 1 lists could not be read"
+    assert report["faults"] == ["/nowhere/x.csv: No such file or directory; give a file that can be read"]
+    assert report["summary"] == "2 new songs, 0 no longer listed, 0 replaced, 1 lists could not be read"
     assert "musicond catalogue refresh names them" in caplog.text
     assert not any(word in caplog.text for word in ("sad", "happy", "mine.csv"))
     assert maintenance.run_action("refresh", {"if_due": True}) == {"started": False}

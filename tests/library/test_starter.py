@@ -42,8 +42,8 @@ def test_no_track_and_no_song_stands_in_two_lists() -> None:
 
 
 def test_no_two_windows_overlap() -> None:
-    for one, other in combinations(WINDOWS.values(), 2):
-        ranges = ((one.valence, other.valence), (one.energy, other.energy), (one.tempo, other.tempo))
+    for first, second in combinations(WINDOWS.values(), 2):
+        ranges = ((first.valence, second.valence), (first.energy, second.energy), (first.tempo, second.tempo))
         assert any(a[1] < b[0] or b[1] < a[0] for a, b in ranges)
 
 
@@ -85,7 +85,7 @@ def test_the_lists_sound_as_the_circumplex_has_it() -> None:
     assert max(pleasant, key=pleasant.__getitem__) is Emotion.HAPPY
     assert min(lively, key=lively.__getitem__) is Emotion.SAD
     unpleasant = (Emotion.ANGRY, Emotion.DISGUST, Emotion.FEAR, Emotion.SAD)
-    assert all(pleasant[each] < pleasant[Emotion.NEUTRAL] < pleasant[Emotion.SURPRISE] for each in unpleasant)
+    assert all(pleasant[mood] < pleasant[Emotion.NEUTRAL] < pleasant[Emotion.SURPRISE] for mood in unpleasant)
     assert lively[Emotion.NEUTRAL] < lively[Emotion.FEAR] < lively[Emotion.ANGRY]
     assert mean(Emotion.SAD, "tempo") < mean(Emotion.HAPPY, "tempo") < mean(Emotion.ANGRY, "tempo")
     assert mean(Emotion.DISGUST, "tempo") < mean(Emotion.ANGRY, "tempo") - 40

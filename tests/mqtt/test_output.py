@@ -257,8 +257,8 @@ def test_protocol_3_1_1_can_be_asked_for(tmp_path: Path, broker: Broker, listen:
 def test_two_devices_of_one_name_are_named_in_the_log(
     tmp_path: Path, broker: Broker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with Device(tmp_path / "one", broker.port) as one, Device(tmp_path / "two", broker.port):
-        assert one.wait_until(lambda _: "device.node" in caplog.text, 15)
+    with Device(tmp_path / "one", broker.port) as device, Device(tmp_path / "two", broker.port):
+        assert device.wait_until(lambda _: "device.node" in caplog.text, 15)
 
 
 def test_a_broker_that_hangs_does_not_delay_the_stop(tmp_path: Path) -> None:

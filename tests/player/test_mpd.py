@@ -89,12 +89,12 @@ class Library:
 
 def song(path: Path, pitch: float, seconds: int = 30, rate: int = 8000) -> None:
     """Write a tone."""
-    one = b"".join(struct.pack("<h", round(3000 * math.sin(2 * math.pi * pitch * at / rate))) for at in range(rate))
+    samples = b"".join(struct.pack("<h", round(3000 * math.sin(2 * math.pi * pitch * at / rate))) for at in range(rate))
     with wave.open(str(path), "wb") as out:
         out.setnchannels(1)
         out.setsampwidth(2)
         out.setframerate(rate)
-        out.writeframes(one * seconds)
+        out.writeframes(samples * seconds)
 
 
 class Room:

@@ -59,4 +59,4 @@ class FakePlayer:
         return (self.uris[0], self.position_s()) if self.uris else None
 
     def find_device(self, device: str) -> dict[str, Any]:
-        return next(each for each in self.devices if each["id"] == device)
+        return next(item for item in self.devices if item["id"] == device)

@@ -37,9 +37,9 @@ class RecordedRequest:
     status: int
 
 
-def in_bytes(found: Any) -> bytes:
+def in_bytes(content: Any) -> bytes:
     """Return the body of an answer."""
-    return b"" if found is None else json.dumps(found).encode()
+    return b"" if content is None else json.dumps(content).encode()
 
 
 def handler(fake_spotify: FakeSpotify) -> type[http.server.BaseHTTPRequestHandler]:
@@ -71,10 +71,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if path.startswith("image/"):
             self._send(200, PICTURE, fault)
             return
-        status, found = self._answer(path, query, body, fault)
-        asked = json.loads(body) if body[:1] == b"{" else {}
-        self.fake_spotify.record(RecordedRequest(self.command, path, query, asked, status))
-        self._send(status, in_bytes(found), fault)
+        status, content = self._answer(path, query, body, fault)
+        fields = json.loads(body) if body[:1] == b"{" else {}
+        self.fake_spotify.record(RecordedRequest(self.command, path, query, fields, status))
+        self._send(status, in_bytes(content), fault)
 
     do_GET = do_PUT = do_POST = do_DELETE = do_any  # noqa: N815 - the base class's names
 

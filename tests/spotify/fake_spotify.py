@@ -84,26 +84,26 @@ class FakeSpotify:
     def add_device(self, name: str, *, active: bool = False, **more: Any) -> str:
         """Add a speaker; return its id."""
         with self.lock:
-            made = device_object(secrets.token_hex(20), name) | more
-            self.player.devices.append(made)
+            device = device_object(secrets.token_hex(20), name) | more
+            self.player.devices.append(device)
             if active:
-                self.player.device = made["id"]
-            return str(made["id"])
+                self.player.device = device["id"]
+            return str(device["id"])
 
     def authorize(self, url: str, *, refuse: bool = False) -> str:
         """Do as a person does who opens the link of a sign-in and agrees; return where the browser ends."""
-        asked = {key: values[0] for key, values in parse_qs(urlsplit(url).query).items()}
-        assert asked["client_id"] == CLIENT_ID
-        assert asked["response_type"] == "code"
-        assert asked["code_challenge_method"] == "S256"
-        target = urlsplit(asked["redirect_uri"])
+        parameters = {key: values[0] for key, values in parse_qs(urlsplit(url).query).items()}
+        assert parameters["client_id"] == CLIENT_ID
+        assert parameters["response_type"] == "code"
+        assert parameters["code_challenge_method"] == "S256"
+        target = urlsplit(parameters["redirect_uri"])
         assert (target.scheme, target.hostname) == ("http", "127.0.0.1"), "localhost is refused"
         if refuse:
-            return f"{asked['redirect_uri']}?{urlencode({'error': 'access_denied', 'state': asked['state']})}"
+            return f"{parameters['redirect_uri']}?{urlencode({'error': 'access_denied', 'state': parameters['state']})}"
         code = self._secret("code")
         with self.lock:
-            self._codes[code] = (asked["code_challenge"], asked["redirect_uri"], asked["scope"])
-        return f"{asked['redirect_uri']}?{urlencode({'code': code, 'state': asked['state']})}"
+            self._codes[code] = (parameters["code_challenge"], parameters["redirect_uri"], parameters["scope"])
+        return f"{parameters['redirect_uri']}?{urlencode({'code': code, 'state': parameters['state']})}"
 
     def revoke_sign_ins(self) -> None:
         """Let every sign-in end, as it does after six months."""
@@ -177,11 +177,11 @@ class FakeSpotify:
                 return 400, _error(400, "Bad request")
             if token not in self.tokens:
                 return 401, _error(401, "The access token expired")
-            status, found = self._routed(method, path, query, json.loads(body) if body else {}, token)
-            fault = known.answer_fault(method, f"/v1/{path}", query, status, in_bytes(found)) if known else None
+            status, content = self._routed(method, path, query, json.loads(body) if body else {}, token)
+            fault = known.answer_fault(method, f"/v1/{path}", query, status, in_bytes(content)) if known else None
             if fault is not None:
                 self.violations.append(f"the fake's own answer to {method} {path}: {fault}")
-            return status, found
+            return status, content
 
     def record(self, seen: RecordedRequest) -> None:
         """Remember a request."""
@@ -200,10 +200,10 @@ class FakeSpotify:
         return None
 
     def _secret(self, kind: str) -> str:
-        made = f"{kind}-{secrets.token_urlsafe(24)}"
+        secret = f"{kind}-{secrets.token_urlsafe(24)}"
         with self.lock:
-            self.secrets.add(made)
-        return made
+            self.secrets.add(secret)
+        return secret
 
     def _routed(
         self, method: str, path: str, query: dict[str, str], body: dict[str, Any], token: str
@@ -218,8 +218,8 @@ class FakeSpotify:
         items = self._listed(path)
         if items is None:
             return 403, _error(403, "Forbidden")
-        found = page(items, int(query.get("limit", "20")), int(query.get("offset", "0")))
-        return 200, {"tracks": found} if path == "search" else found
+        content = page(items, int(query.get("limit", "20")), int(query.get("offset", "0")))
+        return 200, {"tracks": content} if path == "search" else content
 
     def _listed(self, path: str) -> list[dict[str, Any]] | None:
         """Return the entries of a list; None for a playlist of somebody else."""
@@ -234,7 +234,7 @@ class FakeSpotify:
         player = self.player
         if method == "GET":
             if act == "devices":
-                return 200, {"devices": [{**each, "is_active": each["id"] == player.device} for each in player.devices]}
+                return 200, {"devices": [{**item, "is_active": item["id"] == player.device} for item in player.devices]}
             return self._current()
         if not self.premium:
             return 403, _error(403, "Player command failed: Premium required", "PREMIUM_REQUIRED")
@@ -268,7 +268,7 @@ class FakeSpotify:
     def _current(self) -> tuple[int, Any]:
         player = self.player
         now = player.current()
-        device = next((each for each in player.devices if each["id"] == player.device), None)
+        device = next((candidate for candidate in player.devices if candidate["id"] == player.device), None)
         if now is None or device is None:
             return 204, None
         item = track_object(now[0], seconds=player.length_s, album={"name": "Album", "images": self.images})

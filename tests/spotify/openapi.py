@@ -19,5 +19,5 @@ def spec() -> Spec | None:
     path = Path(folder) / "spotify/open-api.yml" if folder else None
     if path is None or not path.is_file() or importlib.util.find_spec("openapi_core") is None:
         return None
-    made: Spec = importlib.import_module("tests.spotify.openapi_validator").Spec(path)
-    return made
+    validator: Spec = importlib.import_module("tests.spotify.openapi_validator").Spec(path)
+    return validator

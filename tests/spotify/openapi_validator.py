@@ -35,7 +35,7 @@ class Spec:
         except OpenAPIError as fault:
             return f"{fault} {fault.__cause__ or ''}"
         operation = self._operation(method, path)
-        known = {self._resolved(each)["name"] for each in operation.get("parameters", ())}
+        known = {self._resolved(parameter)["name"] for parameter in operation.get("parameters", ())}
         if unknown := query.keys() - known:
             return f"unknown parameters: {', '.join(sorted(unknown))}"
         return "deprecated" if operation.get("deprecated") else None
@@ -78,11 +78,11 @@ class Spec:
                 return dict(operations[method.lower()])
         raise AssertionError(f"{method} {path} is not described")
 
-    def _resolved(self, found: dict[str, Any]) -> dict[str, Any]:
-        if "$ref" not in found:
-            return found
+    def _resolved(self, schema: dict[str, Any]) -> dict[str, Any]:
+        if "$ref" not in schema:
+            return schema
         node: Any = self._document
-        for part in found["$ref"].removeprefix("#/").split("/"):
+        for part in schema["$ref"].removeprefix("#/").split("/"):
             node = node[part]
         return dict(node)
 
@@ -91,5 +91,5 @@ def _without_discriminators(node: Any) -> None:
     """Leave out what only speeds up the choice of a schema: the description's name schemas that it does not have."""
     if isinstance(node, dict):
         node.pop("discriminator", None)
-    for each in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
-        _without_discriminators(each)
+    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        _without_discriminators(child)

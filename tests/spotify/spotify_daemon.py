@@ -69,5 +69,5 @@ class SpotifyDaemon(Daemon):
     def sign_in(self, fake_spotify: FakeSpotify) -> None:
         """Sign in by the page's API."""
         url = self.post("/api/v1/spotify/begin", {})[1]["url"]
-        status, found = self.post("/api/v1/spotify/finish", {"redirect": fake_spotify.authorize(url)})
-        assert (status, found["signed_in"]) == (200, True), found
+        status, answer = self.post("/api/v1/spotify/finish", {"redirect": fake_spotify.authorize(url)})
+        assert (status, answer["signed_in"]) == (200, True), answer

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 
 def free_port() -> int:
-    with socket.socket() as made:
-        made.bind(("127.0.0.1", 0))
-        return int(made.getsockname()[1])
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 class Login:
@@ -106,8 +106,8 @@ class Login:
 
 @pytest.fixture
 def fake_spotify() -> Iterator[FakeSpotify]:
-    with FakeSpotify() as made:
-        yield made
+    with FakeSpotify() as server:
+        yield server
 
 
 def test_the_browser_on_this_machine_is_enough(tmp_path: Path, fake_spotify: FakeSpotify) -> None:
@@ -119,8 +119,8 @@ def test_the_browser_on_this_machine_is_enough(tmp_path: Path, fake_spotify: Fak
             assert login.get(address) == 200
         login.until("signed in as Ann")
         assert login.ends() == 0
-    kept = json.loads((login.state / "spotify.json").read_text())
-    assert kept["user"] == "Ann"
+    grant = json.loads((login.state / "spotify.json").read_text())
+    assert grant["user"] == "Ann"
     assert not [secret for secret in fake_spotify.secrets if secret in login.seen]
 
 
@@ -149,8 +149,8 @@ def test_a_refusal_ends_it_in_one_sentence(tmp_path: Path, fake_spotify: FakeSpo
 
 
 def test_with_its_port_taken_the_address_is_pasted(tmp_path: Path, fake_spotify: FakeSpotify) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = int(taken.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = int(listener.getsockname()[1])
         with Login(tmp_path, fake_spotify, port) as login:
             assert f"Another program uses port {port}" in login.seen
             assert login.process.stdin is not None
@@ -162,8 +162,8 @@ def test_with_its_port_taken_the_address_is_pasted(tmp_path: Path, fake_spotify:
 
 def test_with_its_port_taken_and_nothing_to_paste_from_it_ends(tmp_path: Path, fake_spotify: FakeSpotify) -> None:
     with (
-        socket.create_server(("127.0.0.1", 0)) as taken,
-        Login(tmp_path, fake_spotify, taken.getsockname()[1]) as login,
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        Login(tmp_path, fake_spotify, listener.getsockname()[1]) as login,
     ):
         assert login.process.stdin is not None
         login.process.stdin.close()

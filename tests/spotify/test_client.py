@@ -42,9 +42,9 @@ def test_a_playlist_is_read_page_by_page_by_id_link_and_name(fake_spotify: FakeS
         "spotify:Quiet Evenings",
         "spotify:playlist:quiet EVENINGS",
     ):
-        found = SpotifyList(name, client)
-        assert [entry.title for entry in found.tracks()] == expected
-        assert found.uri == f"spotify:playlist:{QUIET}"
+        playlist = SpotifyList(name, client)
+        assert [entry.title for entry in playlist.tracks()] == expected
+        assert playlist.uri == f"spotify:playlist:{QUIET}"
     assert fake_spotify.violations == []
 
 
@@ -133,11 +133,11 @@ def test_after_429_nobody_asks_until_the_time_is_over(
     with pytest.raises(PlaybackError) as caught:
         client.playback()
     assert caught.value.wait_s == 3600
-    asked = len(fake_spotify.requests)
+    count = len(fake_spotify.requests)
     with pytest.raises(ListError, match="60 min") as refused:
         names(client, "spotify:liked")
     assert refused.value.wait_s is not None
-    assert len(fake_spotify.requests) == asked
+    assert len(fake_spotify.requests) == count
 
 
 @pytest.mark.parametrize("how", ["cut", "drip", "hang", "close"])
@@ -229,11 +229,11 @@ def test_a_look_tells_what_is_ours_from_what_is_not(
     own = speaker(client, auth)
     assert not own.get_status().item_ids
     ours = own.play(SONGS)
-    heard = own.get_status()
-    assert heard.playing
-    assert heard.on_our_device
-    assert ours[0] in heard.item_ids
-    assert (heard.device, heard.volume, heard.duration_s) == ("Kitchen", 50, 200.0)
+    status = own.get_status()
+    assert status.playing
+    assert status.on_our_device
+    assert ours[0] in status.item_ids
+    assert (status.device, status.volume, status.duration_s) == ("Kitchen", 50, 200.0)
     fake_spotify.player.play([SONGS[0].track_id], kitchen, "spotify:album:1")
     assert not set(ours) & own.get_status().item_ids, "the same song, but from an album that a person has chosen"
     fake_spotify.player.play([SONGS[0].track_id], bedroom)

@@ -25,22 +25,22 @@ pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 @pytest.fixture
 def fake_spotify() -> Iterator[FakeSpotify]:
-    with with_lists() as made:
-        yield made
+    with with_lists() as server:
+        yield server
 
 
 @pytest.fixture
 def daemon(tmp_path: Path, fake_spotify: FakeSpotify, broker: Broker) -> Iterator[SpotifyDaemon]:
     playback = "device: Kitchen, autoplay: true, when: now, volume: 40"
     more = f"mqtt: {{host: 127.0.0.1, port: {broker.port}}}\ndevice: {{node: den}}\n"
-    with SpotifyDaemon(tmp_path, fake_spotify, playback, more) as made:
-        yield made.ready()
+    with SpotifyDaemon(tmp_path, fake_spotify, playback, more) as process:
+        yield process.ready()
 
 
 def player_attributes(listener: Listener) -> dict[str, Any]:
     """Return the player's attributes on MQTT."""
-    found: dict[str, Any] = json.loads(listener.retained.get("musicond/den/playback/attributes", "{}"))
-    return found
+    attributes: dict[str, Any] = json.loads(listener.retained.get("musicond/den/playback/attributes", "{}"))
+    return attributes
 
 
 def wait_for_attribute(listener: Listener, key: str, holds: str, seconds: float = 40.0) -> None:
@@ -156,8 +156,8 @@ def no_secret(daemon: SpotifyDaemon, fake_spotify: FakeSpotify, listener: Listen
             processes.append(path.read_bytes().decode("utf-8", "replace"))
         except OSError:
             continue
-    heard = "\n".join(text for _, text, _ in listener.messages)
-    everything = "\n".join([*daemon.lines, heard, *processes])
+    messages = "\n".join(text for _, text, _ in listener.messages)
+    everything = "\n".join([*daemon.lines, messages, *processes])
     assert len(fake_spotify.secrets) > 4
     assert not [secret for secret in fake_spotify.secrets if secret in everything]
 

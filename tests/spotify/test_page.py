@@ -23,14 +23,14 @@ TALL = 844
 
 @pytest.fixture
 def fake_spotify() -> Iterator[FakeSpotify]:
-    with with_lists() as made:
-        yield made
+    with with_lists() as server:
+        yield server
 
 
 @pytest.fixture
 def daemon(tmp_path: Path, fake_spotify: FakeSpotify) -> Iterator[SpotifyDaemon]:
-    with SpotifyDaemon(tmp_path, fake_spotify, "device: Kitchen, volume_max: 70") as made:
-        yield made.ready()
+    with SpotifyDaemon(tmp_path, fake_spotify, "device: Kitchen, volume_max: 70") as process:
+        yield process.ready()
 
 
 @pytest.fixture
@@ -44,10 +44,10 @@ def phone(daemon: SpotifyDaemon, fake_spotify: FakeSpotify, chromium: Any) -> It
         "https://accounts.spotify.com/**",
         lambda route: route.fulfill(status=302, headers={"Location": fake_spotify.authorize(route.request.url)}),
     )
-    found = context.new_page()
+    page = context.new_page()
     faults: list[str] = []
-    found.on("pageerror", lambda error: faults.append(str(error)))
-    yield found
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    yield page
     context.close()
     assert faults == []
     assert fake_spotify.violations == []
@@ -210,8 +210,8 @@ def test_a_sign_in_that_spotify_is_slow_with_ends_on_the_page_by_itself(
 
 def read_well(daemon: SpotifyDaemon) -> bool:
     """Whether a refresh has ended without a fault and no other is going on."""
-    found = daemon.post("/api/v1/catalogue/progress", {})[1]
-    return not found["running"] and (found["report"] or {}).get("faults") == []
+    progress = daemon.post("/api/v1/catalogue/progress", {})[1]
+    return not progress["running"] and (progress["report"] or {}).get("faults") == []
 
 
 def test_a_playlist_chosen_on_the_page_is_read_and_a_wrong_one_is_told(

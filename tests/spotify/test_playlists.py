@@ -165,7 +165,7 @@ def test_a_rest_of_an_hour_holds_nothing_else_up(rainy: FakeSpotify, client: Spo
     rainy.faults.append(Fault("me/playlists", 429, REST, {"Retry-After": "3600"}))
     maintenance = library.maintenance()
     worker = Worker([maintenance.tick])
-    asked = len(rainy.requests)
+    count = len(rainy.requests)
     worker.start()
     try:
         started = time.monotonic()
@@ -177,7 +177,7 @@ def test_a_rest_of_an_hour_holds_nothing_else_up(rainy: FakeSpotify, client: Spo
         worker.stop()
     assert library.songs(str(table)) == {"Newer"}
     assert library.songs(RAIN) == {"Rain", "Fog"}
-    assert [request.status for request in rainy.requests[asked:]] == [429], (
+    assert [request.status for request in rainy.requests[count:]] == [429], (
         "the second list at Spotify does not even ask"
     )
     assert not maintenance.is_due(), "not before the hour is over"

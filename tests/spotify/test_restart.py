@@ -25,7 +25,7 @@ def ours(state: dict[str, Any]) -> bool:
 
 
 def test_music_stays_ours_and_silence_holds_over_a_restart(tmp_path: Path) -> None:
-    kept = tmp_path / "state" / "playback.json"
+    file = tmp_path / "state" / "playback.json"
     with with_lists() as fake_spotify:
         kitchen = fake_spotify.add_device("Kitchen")
         with SpotifyDaemon(tmp_path, fake_spotify, PLAYBACK) as daemon:
@@ -33,7 +33,7 @@ def test_music_stays_ours_and_silence_holds_over_a_restart(tmp_path: Path) -> No
             daemon.wait_state(lambda state: state["recommendation"] is not None)
             assert daemon.post("/api/v1/play", {})[0] == 200
             daemon.wait_state(ours)
-            assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+            assert stat.S_IMODE(file.stat().st_mode) == 0o600
         with SpotifyDaemon(tmp_path, fake_spotify, PLAYBACK) as daemon:  # killed, not stopped
             daemon.ready().wait_state(ours)
             assert daemon.post("/api/v1/pause", {"minutes": 5})[0] == 200
@@ -51,12 +51,12 @@ def test_music_stays_ours_and_silence_holds_over_a_restart(tmp_path: Path) -> No
             state = daemon.ready().wait_state(lambda state: "silent until" in str(state["playback"]))
             daemon.wait_state(lambda state: not ours(state) and state["playback"]["state"] == "playing")
             assert not state["playback"]["trouble"]
-            assert json.loads(kept.read_text())["ours"] == "[]"
+            assert json.loads(file.read_text())["ours"] == "[]"
             assert fake_spotify.count("PUT", "me/player/play") == plays
             assert fake_spotify.player.playing
             daemon.wait_state(lambda state: state["recommendation"] is not None)
             assert daemon.post("/api/v1/play", {})[0] == 200
             state = daemon.wait_state(ours)
             assert "silent" not in str(state["playback"]["holding"])
-            assert json.loads(kept.read_text())["silent_until"] is None
+            assert json.loads(file.read_text())["silent_until"] is None
         assert fake_spotify.violations == []

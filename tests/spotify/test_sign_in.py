@@ -38,11 +38,11 @@ def test_a_sign_in_by_a_pasted_address_is_kept_for_its_owner_alone(
     fake_spotify: FakeSpotify, sign_in: SignIn, auth: SpotifyAuth
 ) -> None:
     assert sign_in.run_action("status", {})["signed_in"] is False
-    told: list[bool] = []
-    sign_in.on_change = lambda: told.append(True)
-    found = sign_in.run_action("finish", {"redirect": f"  {fake_spotify.authorize(begin(sign_in))}\n"})
+    changes: list[bool] = []
+    sign_in.on_change = lambda: changes.append(True)
+    answer = sign_in.run_action("finish", {"redirect": f"  {fake_spotify.authorize(begin(sign_in))}\n"})
     today = datetime.now().astimezone().date()
-    assert found == {
+    assert answer == {
         "configured": True,
         "pending": False,
         "signed_in": True,
@@ -53,7 +53,7 @@ def test_a_sign_in_by_a_pasted_address_is_kept_for_its_owner_alone(
         "days_left": (expiry_date(today) - today).days,
         "trouble": None,
     }
-    assert told
+    assert changes
     assert stat.S_IMODE(auth.token_file.path.stat().st_mode) == 0o600
     assert os.listdir(auth.token_file.path.parent) == [auth.token_file.path.name]  # noqa: PTH208 - names are enough
     assert set(json.loads(auth.token_file.path.read_text())) == {
@@ -136,10 +136,10 @@ def test_a_dead_sign_in_is_discarded_and_asked_for_once(
         client.playback()
     assert caught.value.sign_in
     assert not auth.token_file.path.exists()
-    asked = len(fake_spotify.requests)
+    count = len(fake_spotify.requests)
     with pytest.raises(PlaybackError, match="nobody is signed in"):
         client.playback()
-    assert len(fake_spotify.requests) == asked, "nobody is asked with a sign-in that is gone"
+    assert len(fake_spotify.requests) == count, "nobody is asked with a sign-in that is gone"
 
 
 def test_an_hour_later_the_token_is_renewed_once_for_all(
@@ -170,9 +170,9 @@ def test_the_speakers_are_listed(fake_spotify: FakeSpotify, signed_in: SignIn) -
     fake_spotify.add_device("Living room", active=True)
     fake_spotify.add_device("Car", is_restricted=True)
     fake_spotify.add_device("Ghost", id=None)
-    found = signed_in.run_action("devices", {})["devices"]
-    assert isinstance(found, list)
-    assert [(each["name"], each["active"], each["usable"]) for each in found] == [
+    devices = signed_in.run_action("devices", {})["devices"]
+    assert isinstance(devices, list)
+    assert [(device["name"], device["active"], device["usable"]) for device in devices] == [
         ("Living room", True, True),
         ("Car", False, False),
         ("Ghost", False, False),
@@ -211,14 +211,14 @@ def test_root_keeps_it_for_the_daemons_user(tmp_path: object, auth: SpotifyAuth)
         pytest.skip("only root can write for another user")
     os.chown(auth.token_file.path.parent, 12345, 12345)
     TokenFile(auth.token_file.path).save(Grant("refresh-x", "2026-01-01T00:00:00+00:00", "", CLIENT_ID))
-    found = auth.token_file.path.stat()
-    assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (12345, 12345, 0o600)
+    status = auth.token_file.path.stat()
+    assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (12345, 12345, 0o600)
 
 
 def test_lists_may_be_chosen_on_the_page_without_signing_in_again(tmp_path: Path) -> None:
-    found = {"client_id": CLIENT_ID}
-    player = build_spotify(Config.model_validate({"spotify": found, "playback": {"backend": "spotify"}}), tmp_path)
-    lists = build_spotify(Config.model_validate({"spotify": found}), tmp_path)
+    section = {"client_id": CLIENT_ID}
+    player = build_spotify(Config.model_validate({"spotify": section, "playback": {"backend": "spotify"}}), tmp_path)
+    lists = build_spotify(Config.model_validate({"spotify": section}), tmp_path)
     assert player is not None
     assert lists is not None
     assert {"playlist-read-private", "user-library-read", "user-modify-playback-state"} <= set(player.auth.scopes)

@@ -343,8 +343,8 @@ def test_a_reload_takes_over_what_it_can_and_keeps_the_old_where_the_file_is_bad
         assert daemon.until(lambda: any("wait for a restart: mqtt.port" in line for line in daemon.lines))
         # With a dwell of 60 s the demo's moods, of some seconds each, never came.
         daemon.wait_state(lambda state: state["mood"] not in ("nobody", "unsure"), 30)
-        heard = [text.split("\n")[0] for _, text in daemon.notifications]
-        assert [text for text in heard if text in ("READY=1", "RELOADING=1")] == [
+        states = [text.split("\n")[0] for _, text in daemon.notifications]
+        assert [text for text in states if text in ("READY=1", "RELOADING=1")] == [
             "READY=1",
             *(["RELOADING=1", "READY=1"] * 2),
         ]

@@ -28,7 +28,7 @@ np.savez(sys.argv[2] + "/teacher.npz", logits=np.zeros((84, 7), np.float16))
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def teachers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with fer.zip, photos.zip, and weights and logits to begin with."""
     if (
         not PYTHON.exists()
@@ -51,12 +51,21 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def adapt(made: Path, *more: str) -> subprocess.CompletedProcess[str]:
+def adapt(teachers: Path, *more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [
-            *(str(PYTHON), str(ROOT / "tools" / "adapt.py"), "--data", str(made / "fer.zip")),
-            *("--photos", str(made / "photos.zip"), "--out", str(made / "out"), "--size", "small", "--threads", "1"),
-            *("--start", str(made / "start.npz"), "--teacher", str(made / "teacher.npz"), "--hold-out", "14"),
+            *(str(PYTHON), str(ROOT / "tools" / "adapt.py"), "--data", str(teachers / "fer.zip")),
+            *(
+                "--photos",
+                str(teachers / "photos.zip"),
+                "--out",
+                str(teachers / "out"),
+                "--size",
+                "small",
+                "--threads",
+                "1",
+            ),
+            *("--start", str(teachers / "start.npz"), "--teacher", str(teachers / "teacher.npz"), "--hold-out", "14"),
             *("--batch", "24", "--photo-share", "0.25", *more),
         ],
         capture_output=True,
@@ -67,24 +76,24 @@ def adapt(made: Path, *more: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-def test_photographs_are_learnt_in_pairs_and_a_second_run_goes_on(made: Path) -> None:
-    first = adapt(made, "--epochs", "1")
+def test_photographs_are_learnt_in_pairs_and_a_second_run_goes_on(teachers: Path) -> None:
+    first = adapt(teachers, "--epochs", "1")
     assert first.returncode == 0, first.stderr
-    log = json.loads((made / "out" / "log.json").read_text())
+    log = json.loads((teachers / "out" / "log.json").read_text())
     assert log["photographs"] > 10
-    with np.load(made / "out" / "student.npz") as found:
-        stem = found["w000"]
+    with np.load(teachers / "out" / "student.npz") as student:
+        stem = student["w000"]
     half = stem.shape[3] // 2
     assert np.allclose(stem[:, ::-1, :, :half], stem[..., half:], atol=1e-5)
-    assert "resuming after step 4" in adapt(made, "--epochs", "1").stdout
-    other = adapt(made, "--epochs", "1", "--rate", "0.5")
+    assert "resuming after step 4" in adapt(teachers, "--epochs", "1").stdout
+    other = adapt(teachers, "--epochs", "1", "--rate", "0.5")
     assert other.returncode == 2
     assert "other settings" in other.stderr
 
 
 @pytest.mark.slow
-def test_opinions_of_other_photographs_are_refused(made: Path, tmp_path: Path) -> None:
+def test_opinions_of_other_photographs_are_refused(teachers: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "opinions.npz", photos=np.zeros((2, 7)))
-    done = adapt(made, "--opinions", str(tmp_path / "opinions.npz"), "--out", str(tmp_path))
+    done = adapt(teachers, "--opinions", str(tmp_path / "opinions.npz"), "--out", str(tmp_path))
     assert done.returncode == 2
     assert "opinions of 2 photographs" in done.stderr

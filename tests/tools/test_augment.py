@@ -19,11 +19,11 @@ def split(count: int) -> Split:
 
 def test_jitter_is_of_the_seed_and_varies() -> None:
     face = images(1)[0]
-    one, again = (jitter(face, np.random.default_rng(5)) for _ in range(2))
-    assert (one == again).all()
-    assert one.dtype == np.uint8
-    assert one.shape == (48, 48)
-    assert (jitter(face, np.random.default_rng(6)) != one).any()
+    first, again = (jitter(face, np.random.default_rng(5)) for _ in range(2))
+    assert (first == again).all()
+    assert first.dtype == np.uint8
+    assert first.shape == (48, 48)
+    assert (jitter(face, np.random.default_rng(6)) != first).any()
 
 
 def test_a_batch_is_of_seed_epoch_and_index() -> None:

@@ -41,9 +41,9 @@ def archive(tmp_path: Path) -> Path:
 def test_a_zip_and_a_folder_are_read_alike(archive: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(archive) as inside:
         inside.extractall(tmp_path / "folder")
-    one, other = load(archive, "train"), load(tmp_path / "folder", "train")
-    assert one.images.shape == (14, 48, 48)
-    assert sorted(one.labels.tolist()) == sorted(other.labels.tolist())
+    zipped, unpacked = load(archive, "train"), load(tmp_path / "folder", "train")
+    assert zipped.images.shape == (14, 48, 48)
+    assert sorted(zipped.labels.tolist()) == sorted(unpacked.labels.tolist())
     assert load(archive, "test").labels.tolist() == list(range(7))
 
 
@@ -89,23 +89,23 @@ def test_images_that_resemble_others_are_not_held_out() -> None:
 
 
 def test_the_model_s_input_is_what_the_daemon_makes() -> None:
-    given = model_input(np.stack([image(1), image(2)]))
-    assert given.shape == (2, 48, 48, 1)
-    assert given.dtype == np.float32
-    assert -1 <= given.min() < 0 < given.max() < 1
+    levels = model_input(np.stack([image(1), image(2)]))
+    assert levels.shape == (2, 48, 48, 1)
+    assert levels.dtype == np.float32
+    assert -1 <= levels.min() < 0 < levels.max() < 1
 
 
 def test_figures_against_a_reckoning_by_hand() -> None:
     probabilities = np.full((4, 7), 0.05)
     for row, (guess, sure) in enumerate([(0, 0.7), (0, 0.7), (1, 0.7), (1, 0.7)]):
         probabilities[row, guess] = sure
-    found = figures(probabilities, np.array([0, 1, 1, 1]))
-    assert found.accuracy == 0.75
-    assert found.recall["angry"] == 1
-    assert found.recall["disgust"] == pytest.approx(2 / 3)
-    assert found.macro_f1 == pytest.approx((2 / 3 + 4 / 5) / 7)
-    assert found.confusion[1].tolist() == [1, 2, 0, 0, 0, 0, 0]
-    assert found.ece == pytest.approx(0.05)
+    measured = figures(probabilities, np.array([0, 1, 1, 1]))
+    assert measured.accuracy == 0.75
+    assert measured.recall["angry"] == 1
+    assert measured.recall["disgust"] == pytest.approx(2 / 3)
+    assert measured.macro_f1 == pytest.approx((2 / 3 + 4 / 5) / 7)
+    assert measured.confusion[1].tolist() == [1, 2, 0, 0, 0, 0, 0]
+    assert measured.ece == pytest.approx(0.05)
     assert calibration_error(probabilities, np.array([2, 2, 2, 2])) == pytest.approx(0.7)
 
 
@@ -125,14 +125,14 @@ def test_the_shipped_model_reads_at_least_70_in_100_of_publictest(shared: Path) 
         str(shared / "data/fer2013.zip"),
     ]
     out = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
-    found = json.loads(out.stdout)
-    assert found["images"] == 3589
-    assert found["accuracy"] >= 0.70
-    assert found["macro_f1"] >= 0.675
-    assert min(found["recall"].values()) >= 0.45
-    assert found["ece"] <= 0.05
-    assert found["model_bytes"] < 1_000_000
-    assert found["ms_per_inference"] > 0
+    report = json.loads(out.stdout)
+    assert report["images"] == 3589
+    assert report["accuracy"] >= 0.70
+    assert report["macro_f1"] >= 0.675
+    assert min(report["recall"].values()) >= 0.45
+    assert report["ece"] <= 0.05
+    assert report["model_bytes"] < 1_000_000
+    assert report["ms_per_inference"] > 0
 
 
 def test_evaluate_says_what_is_wrong(tmp_path: Path, archive: Path) -> None:
@@ -162,9 +162,9 @@ def test_evaluate_tells_what_was_asked_for(archive: Path, tmp_path: Path) -> Non
         str(archive),
     ]
     out = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-    found = json.loads(out.stdout)
-    assert found["found"] == 0, "noise has no face"
-    assert set(found["robustness"]) == set(CHANGES)
+    report = json.loads(out.stdout)
+    assert report["found"] == 0, "noise has no face"
+    assert set(report["robustness"]) == set(CHANGES)
     picture = cv2.imread(str(tmp_path / "confusion.png"))
     assert picture is not None
     assert picture.std() > 5

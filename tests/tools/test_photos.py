@@ -39,10 +39,10 @@ def run(tool: str, *args: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_photographs_are_read_with_their_names_and_people(photos: Path) -> None:
-    found = load(photos, "test")
-    assert found.names == ["happy/1_2", "neutral/1_0", "neutral/1_1", "surprise/2_0"]
-    assert found.persons == ["1", "1", "1", "2"]
-    assert found.images[0].ndim == 2
+    loaded = load(photos, "test")
+    assert loaded.names == ["happy/1_2", "neutral/1_0", "neutral/1_1", "surprise/2_0"]
+    assert loaded.persons == ["1", "1", "1", "2"]
+    assert loaded.images[0].ndim == 2
 
 
 def test_the_bench_prints_what_the_daemon_reads_of_them(photos: Path, tmp_path: Path) -> None:
@@ -88,12 +88,12 @@ def test_the_figures_are_what_they_are_called() -> None:
     sure = np.full((3, 7), 0.02)
     for row, name in enumerate(("neutral", "sad", "happy")):
         sure[row, LABELS.index(name)] = 0.88
-    found = np.array([True, True, False, True])
-    report = photo_figures(photos, found, sure, 0.42)
+    detected = np.array([True, True, False, True])
+    report = photo_figures(photos, detected, sure, 0.42)
     assert report["found"] == 0.75
     assert report["weighted"] == pytest.approx(0.75 * 0.5 + 0.25 * 1.0)
     assert report["resting_wrong"] == 0.5
-    ages = by_age(photos, found, sure, {"neutral/1_0": 29.9, "neutral/2_0": 44.0})
+    ages = by_age(photos, detected, sure, {"neutral/1_0": 29.9, "neutral/2_0": 44.0})
     assert ages["under 30"]["neutral"] == 1.0
     assert ages["40 to 50"]["neutral"] == 0.0
     assert ages.keys() == BANDS.keys()

@@ -72,9 +72,9 @@ def test_a_killed_training_goes_on_after_its_last_epoch_and_its_model_converts(d
     out = tmp_path / "run"
     with subprocess.Popen(command(data, out, "--epochs", "60"), stdout=subprocess.PIPE, text=True) as first:
         assert first.stdout is not None
-        told = lines(first.stdout)
-        assert next(told)["epoch"] == 1
-        next(told)  # said before the second is saved: the first is on the disk by now
+        printed = lines(first.stdout)
+        assert next(printed)["epoch"] == 1
+        next(printed)  # said before the second is saved: the first is on the disk by now
         first.kill()
     done = len(json.loads((out / "log.json").read_text())["epochs"])
     assert 1 <= done < 60
@@ -86,22 +86,22 @@ def test_a_killed_training_goes_on_after_its_last_epoch_and_its_model_converts(d
     assert [entry["epoch"] for entry in epochs] == list(range(1, done + 3))
     assert (out / "curve.png").stat().st_size > 1000
 
-    made = tmp_path / "models"
+    models = tmp_path / "models"
     subprocess.run(
         [
             *(str(PYTHON), str(ROOT / "tools" / "quantize.py"), str(out / "averaged.keras"), "--data", str(data)),
-            *("--out", str(made), "--samples", "20", "--faces", "40", "--scenes", "40", "--crops", "4"),
+            *("--out", str(models), "--samples", "20", "--faces", "40", "--scenes", "40", "--crops", "4"),
             *("--hold-out", "14"),
         ],
         capture_output=True,
         check=True,
         timeout=400,
     )
-    assert TfliteClassifier(made / "fer_int8.tflite").logits(np.zeros((48, 48), np.int8)).shape == (7,)
-    assert (made / "fer_student.npz").stat().st_size < 2_000_000
+    assert TfliteClassifier(models / "fer_int8.tflite").logits(np.zeros((48, 48), np.int8)).shape == (7,)
+    assert (models / "fer_student.npz").stat().st_size < 2_000_000
 
     teacher = tmp_path / "teacher.npz"
-    taught = [str(PYTHON), str(ROOT / "tools" / "teach.py"), str(made / "fer_student.npz"), "--data", str(data)]
+    taught = [str(PYTHON), str(ROOT / "tools" / "teach.py"), str(models / "fer_student.npz"), "--data", str(data)]
     subprocess.run([*taught, "--out", str(teacher)], capture_output=True, check=True, timeout=400)
     student = command(data, tmp_path / "student", "--epochs", "1", "--teacher", str(teacher), "--workers", "2")
     learnt = subprocess.run(student, capture_output=True, text=True, check=True, timeout=400)
@@ -111,12 +111,12 @@ def test_a_killed_training_goes_on_after_its_last_epoch_and_its_model_converts(d
 @pytest.mark.slow
 def test_a_student_learns_from_a_teacher_and_a_second_run_goes_on_from_both(with_torch: Path, tmp_path: Path) -> None:
     out, work = tmp_path / "out", tmp_path / "work"
-    asked = distil(with_torch, out, "--work", str(work), "--teachers", "1", "--minutes", "0.4")
-    first = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=400)
+    command = distil(with_torch, out, "--work", str(work), "--teachers", "1", "--minutes", "0.4")
+    first = subprocess.run(command, capture_output=True, text=True, check=True, timeout=400)
     assert "resuming" not in first.stdout
-    with np.load(out / "teacher.npz") as said:
-        assert said["logits"].shape == (84, 7)
-        assert said["logits"].dtype == np.float16
+    with np.load(out / "teacher.npz") as opinions:
+        assert opinions["logits"].shape == (84, 7)
+        assert opinions["logits"].dtype == np.float16
     log = json.loads((out / "log.json").read_text())
     assert log["epochs"][-1]["test_accuracy"] >= 0
     teacher = (work / "teacher-0.pt").stat().st_mtime_ns
@@ -128,13 +128,13 @@ def test_a_student_learns_from_a_teacher_and_a_second_run_goes_on_from_both(with
     subprocess.run(keras, capture_output=True, check=True, timeout=400)
 
     own = ["--learn-from", str(out / "student.npz"), "--start", str(out / "student.npz")]
-    refused = subprocess.run([*asked, *own], capture_output=True, text=True, check=False, timeout=400)
+    refused = subprocess.run([*command, *own], capture_output=True, text=True, check=False, timeout=400)
     assert refused.returncode == 2
     assert "state.pt: a training of other settings (learn_from, mixup, start, " in refused.stderr
     again = [*distil(with_torch, tmp_path / "again", "--work", str(work), "--minutes", "0.1"), *own]
     subprocess.run(again, capture_output=True, check=True, timeout=400)
     finished = (out / "student.npz").read_bytes()
-    second = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=400)
+    second = subprocess.run(command, capture_output=True, text=True, check=True, timeout=400)
     assert f"resuming after epoch {len(log['epochs'])}\n" in second.stdout
     assert (out / "student.npz").read_bytes() == finished, "a finished training stays as it is"
     assert (work / "teacher-0.pt").stat().st_mtime_ns == teacher, "a teacher that is there is not trained again"
@@ -170,7 +170,7 @@ def test_students_hear_views_that_were_written_once_and_their_average_converts(
             pictures.append(view["levels"])
             assert np.allclose(view["learnt"][:, :7].sum(axis=1), 1, atol=0.01)
             assert np.allclose(view["learnt"][:, 7:].sum(axis=1), 1, atol=0.01)
-    assert [each.shape[2] for each in pictures] == [40, 40, 48]
+    assert [picture.shape[2] for picture in pictures] == [40, 40, 48]
     assert not np.array_equal(pictures[0], pictures[1])
 
     (views / "view-1.npz").unlink()
@@ -184,19 +184,32 @@ def test_students_hear_views_that_were_written_once_and_their_average_converts(
     assert refused.returncode == 2
     assert f"distil: {views}: holds views of other settings (temperature); give another --work" in refused.stderr
 
-    made = tmp_path / "models"
+    models = tmp_path / "models"
     students = [tmp_path / seed / "student.npz" for seed in ("1", "2")]
     quantize = [
         *(str(PYTHON), str(ROOT / "tools" / "quantize.py"), *map(str, students), "--data", str(data)),
-        *("--out", str(made), "--samples", "20", "--faces", "40", "--scenes", "40", "--crops", "4", "--hold-out", "14"),
+        *(
+            "--out",
+            str(models),
+            "--samples",
+            "20",
+            "--faces",
+            "40",
+            "--scenes",
+            "40",
+            "--crops",
+            "4",
+            "--hold-out",
+            "14",
+        ),
     ]
     subprocess.run(quantize, capture_output=True, check=True, timeout=400)
-    assert TfliteClassifier(made / "fer_int8.tflite").logits(np.zeros((48, 48), np.int8)).shape == (7,)
-    assert len(json.loads((made / "fer_int8.json").read_text())["trained"]["average_of"]) == 2
-    with np.load(students[0]) as one, np.load(students[1]) as two, np.load(made / "fer_student.npz") as mean:
-        assert not np.allclose(one["w000"], two["w000"])
-        for key in one.files:
-            assert np.allclose((one[key] + two[key]) / 2, mean[key], rtol=0.002, atol=0.002)
+    assert TfliteClassifier(models / "fer_int8.tflite").logits(np.zeros((48, 48), np.int8)).shape == (7,)
+    assert len(json.loads((models / "fer_int8.json").read_text())["trained"]["average_of"]) == 2
+    with np.load(students[0]) as first, np.load(students[1]) as second, np.load(models / "fer_student.npz") as mean:
+        assert not np.allclose(first["w000"], second["w000"])
+        for key in first.files:
+            assert np.allclose((first[key] + second[key]) / 2, mean[key], rtol=0.002, atol=0.002)
 
 
 @pytest.mark.slow
@@ -204,35 +217,35 @@ def test_a_student_of_another_size_is_told_with_its_file(with_torch: Path, learn
     large = distil(
         with_torch, tmp_path / "large", "--size", "large", "--start", str(learnt), "--learn-from", str(learnt)
     )
-    found = subprocess.run(large, capture_output=True, text=True, check=False, timeout=400)
-    assert found.returncode == 2
-    assert f"distil: {learnt}: not the weights of a large network" in found.stderr
+    done = subprocess.run(large, capture_output=True, text=True, check=False, timeout=400)
+    assert done.returncode == 2
+    assert f"distil: {learnt}: not the weights of a large network" in done.stderr
     quantize = [
         *(str(PYTHON), str(ROOT / "tools" / "quantize.py"), str(ROOT / "models" / "fer_student.npz"), str(learnt)),
         *("--data", str(with_torch), "--out", str(tmp_path / "models")),
     ]
-    found = subprocess.run(quantize, capture_output=True, text=True, check=False, timeout=400)
-    assert found.returncode == 2
-    assert f"quantize: {learnt}: a small network, " in found.stderr
+    done = subprocess.run(quantize, capture_output=True, text=True, check=False, timeout=400)
+    assert done.returncode == 2
+    assert f"quantize: {learnt}: a small network, " in done.stderr
     assert not (tmp_path / "models").exists()
     broken = tmp_path / "broken.npz"
     broken.write_bytes(learnt.read_bytes()[:1000])
     cut = distil(with_torch, tmp_path / "cut", "--start", str(broken), "--learn-from", str(learnt))
-    found = subprocess.run(cut, capture_output=True, text=True, check=False, timeout=400)
-    assert found.returncode == 2
-    assert f"distil: {broken}: no weights in it" in found.stderr
+    done = subprocess.run(cut, capture_output=True, text=True, check=False, timeout=400)
+    assert done.returncode == 2
+    assert f"distil: {broken}: no weights in it" in done.stderr
     keras = [*command(with_torch, tmp_path / "keras", "--start", str(learnt)), "--size", "large"]
-    found = subprocess.run(keras, capture_output=True, text=True, check=False, timeout=400)
-    assert found.returncode == 2
-    assert f"train: {learnt}: a small network; give --size small" in found.stderr
+    done = subprocess.run(keras, capture_output=True, text=True, check=False, timeout=400)
+    assert done.returncode == 2
+    assert f"train: {learnt}: a small network; give --size small" in done.stderr
 
 
 @pytest.mark.slow
 def test_an_equivariant_student_comes_in_mirrored_pairs(with_torch: Path, learnt: Path, tmp_path: Path) -> None:
-    asked = ["--learn-from", str(learnt), "--equivariant", "--minutes", "0.15"]
-    subprocess.run(distil(with_torch, tmp_path / "one", *asked), capture_output=True, check=True, timeout=400)
-    made = tmp_path / "one" / "student.npz"
-    with np.load(made) as weights:
+    options = ["--learn-from", str(learnt), "--equivariant", "--minutes", "0.15"]
+    subprocess.run(distil(with_torch, tmp_path / "one", *options), capture_output=True, check=True, timeout=400)
+    student = tmp_path / "one" / "student.npz"
+    with np.load(student) as weights:
         stem, norm, halving, dense = (weights[name] for name in ("w000", "w001", "w005", weights.files[-2]))
     kernels, channels = stem.shape[3] // 2, halving.shape[3] // 2
     assert np.array_equal(stem[..., kernels:], stem[:, ::-1, :, :kernels])
@@ -240,9 +253,9 @@ def test_an_equivariant_student_comes_in_mirrored_pairs(with_torch: Path, learnt
     assert not np.allclose(halving[:, :, :kernels, :channels], halving[:, :, kernels:, :channels])
     assert np.array_equal(norm[:kernels], norm[kernels:])
     assert np.array_equal(dense[: len(dense) // 2], dense[len(dense) // 2 :])
-    further = distil(with_torch, tmp_path / "two", *asked, "--start", str(made))
+    further = distil(with_torch, tmp_path / "two", *options, "--start", str(student))
     subprocess.run(further, capture_output=True, check=True, timeout=400)
-    plain = distil(with_torch, tmp_path / "three", *asked, "--start", str(learnt))
+    plain = distil(with_torch, tmp_path / "three", *options, "--start", str(learnt))
     refused = subprocess.run(plain, capture_output=True, text=True, check=False, timeout=400)
     assert refused.returncode == 2
     assert f"distil: {learnt}: not the weights of an equivariant network; leave --start or" in refused.stderr

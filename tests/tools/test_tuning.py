@@ -105,28 +105,28 @@ np.testing.assert_allclose(np.load(said)["logits"], wanted, atol=0.02 * np.abs(w
 
 def mobile(rng: np.random.Generator) -> dict[str, NDArray[np.float32]]:
     """Arrays with the names and shapes of `faceres-deep`."""
-    found = {
+    weights = {
         "conv1/convolution/merged_input": rng.normal(0, 0.01, (3, 3, 3, 32)),
         "conv1_bn/batchnorm_1/sub": rng.normal(0.2, 0.2, 32),
     }
     for at, (before, after) in enumerate(pairwise(WIDTHS), 1):
-        found[f"conv_dw_{at}/depthwise_kernel"] = rng.normal(0, 0.5, (3, 3, before, 1))
-        found[f"conv_dw_{at}_bn/batchnorm_1/mul"] = rng.uniform(0.5, 1.5, before)
-        found[f"conv_dw_{at}_bn/batchnorm_1/sub"] = rng.normal(0.2, 0.2, before)
-        found[f"conv_pw_{at}/convolution/merged_input"] = rng.normal(0, 1.4 / before**0.5, (1, 1, before, after))
-        found[f"conv_pw_{at}_bn/batchnorm_1/sub"] = rng.normal(0.2, 0.2, after)
-    return {name: np.asarray(each, np.float32) for name, each in found.items()}
+        weights[f"conv_dw_{at}/depthwise_kernel"] = rng.normal(0, 0.5, (3, 3, before, 1))
+        weights[f"conv_dw_{at}_bn/batchnorm_1/mul"] = rng.uniform(0.5, 1.5, before)
+        weights[f"conv_dw_{at}_bn/batchnorm_1/sub"] = rng.normal(0.2, 0.2, before)
+        weights[f"conv_pw_{at}/convolution/merged_input"] = rng.normal(0, 1.4 / before**0.5, (1, 1, before, after))
+        weights[f"conv_pw_{at}_bn/batchnorm_1/sub"] = rng.normal(0.2, 0.2, after)
+    return {name: np.asarray(values, np.float32) for name, values in weights.items()}
 
 
 def residual(rng: np.random.Generator) -> dict[str, NDArray[np.float32]]:
     """Arrays with the names and shapes of `face_recognition_model`."""
-    found: dict[str, Any] = {}
+    weights: dict[str, Any] = {}
 
     def conv(name: str, side: int, before: int, channels: int) -> None:
-        found[f"{name}/conv/filters"] = rng.normal(0, 1 / (side * before**0.5), (side, side, before, channels))
-        found[f"{name}/conv/bias"] = rng.normal(0, 0.1, channels)
-        found[f"{name}/scale/weights"] = rng.uniform(0.5, 1.5, channels)
-        found[f"{name}/scale/biases"] = rng.normal(0, 0.1, channels)
+        weights[f"{name}/conv/filters"] = rng.normal(0, 1 / (side * before**0.5), (side, side, before, channels))
+        weights[f"{name}/conv/bias"] = rng.normal(0, 0.1, channels)
+        weights[f"{name}/scale/weights"] = rng.uniform(0.5, 1.5, channels)
+        weights[f"{name}/scale/biases"] = rng.normal(0, 0.1, channels)
 
     conv("conv32_down", 7, 3, 32)
     before = 32
@@ -135,7 +135,7 @@ def residual(rng: np.random.Generator) -> dict[str, NDArray[np.float32]]:
         conv(f"conv{name}/conv1", 3, before, channels)
         conv(f"conv{name}/conv2", 3, channels, channels)
         before = channels
-    return {name: np.asarray(each, np.float32) for name, each in found.items()}
+    return {name: np.asarray(values, np.float32) for name, values in weights.items()}
 
 
 def packed(path: Path, name: str, arrays: dict[str, NDArray[np.float32]], *, levels: bool) -> Path:
@@ -187,74 +187,74 @@ def tune(data: Path, out: Path, kind: str, *more: str) -> list[str]:
 def test_a_network_of_a_package_says_what_tensorflow_says(
     with_torch: Path, packages: dict[str, Path], kind: str
 ) -> None:
-    asked = [str(PYTHON), "-c", REFERENCE, kind, str(packages[kind])]
-    found = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=400, cwd=ROOT)
-    assert found.returncode == 0, found.stderr[-2000:]
+    command = [str(PYTHON), "-c", REFERENCE, kind, str(packages[kind])]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=400, cwd=ROOT)
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 @pytest.mark.slow
 def test_tuned_networks_teach_a_student(with_torch: Path, packages: dict[str, Path], tmp_path: Path) -> None:
     for kind, more in (("mobile", ["--freeze", "7"]), ("residual", ["--mixup", "0.1"])):
-        asked = tune(with_torch, tmp_path / kind, kind, "--package", str(packages[kind]), *more)
-        first = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=400)
+        tuning = tune(with_torch, tmp_path / kind, kind, "--package", str(packages[kind]), *more)
+        first = subprocess.run(tuning, capture_output=True, text=True, check=True, timeout=400)
         assert "with the mirror images: {'test': " in first.stdout
         log = json.loads((tmp_path / kind / "log.json").read_text())
         assert log["settings"]["package"] == packages[kind].name
-        again = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=400)
+        again = subprocess.run(tuning, capture_output=True, text=True, check=True, timeout=400)
         assert f"resuming after epoch {len(log['epochs'])}" in again.stdout
     tuned = [str(tmp_path / kind / "tuned.pt") for kind in ("mobile", "residual")]
     further = tune(with_torch, tmp_path / "further", "mobile", "--start", tuned[0])
     subprocess.run(further, capture_output=True, check=True, timeout=400)
-    heard = distil(with_torch, tmp_path / "student", "--learn-from", *tuned, "--views", "1", "--no-mirrored")
-    subprocess.run([*heard, "--minutes", "0.6"], capture_output=True, check=True, timeout=400)
-    said = str(tmp_path / "student" / "teacher.npz")
-    check = [str(PYTHON), "-c", HEARD, str(with_torch), str(packages["mobile"]), said, *tuned]
-    found = subprocess.run(check, capture_output=True, text=True, check=False, timeout=400, cwd=ROOT)
-    assert found.returncode == 0, found.stderr[-2000:]
+    distilling = distil(with_torch, tmp_path / "student", "--learn-from", *tuned, "--views", "1", "--no-mirrored")
+    subprocess.run([*distilling, "--minutes", "0.6"], capture_output=True, check=True, timeout=400)
+    teacher = str(tmp_path / "student" / "teacher.npz")
+    check = [str(PYTHON), "-c", HEARD, str(with_torch), str(packages["mobile"]), teacher, *tuned]
+    done = subprocess.run(check, capture_output=True, text=True, check=False, timeout=400, cwd=ROOT)
+    assert done.returncode == 0, done.stderr[-2000:]
 
-    def told(command: list[str]) -> str:
+    def error_line(command: list[str]) -> str:
         refused = subprocess.run(command, capture_output=True, text=True, check=False, timeout=400)
         assert refused.returncode == 2
         return refused.stderr
 
     other = tune(with_torch, tmp_path / "further", "mobile", "--start", tuned[0], "--decay", "0.1")
-    assert "state.pt: a training of other settings (decay); give another --out" in told(other)
+    assert "state.pt: a training of other settings (decay); give another --out" in error_line(other)
     other = tune(with_torch, tmp_path / "kind", "residual", "--start", tuned[0])
-    assert f"tune: {tuned[0]}: a mobile network; give mobile instead of residual" in told(other)
+    assert f"tune: {tuned[0]}: a mobile network; give mobile instead of residual" in error_line(other)
     other = tune(with_torch, tmp_path / "small", "residual", "--start", tuned[1], "--size", "96")
-    assert "tune: pictures of 48 pixels are too small for residual at size 96; it needs 103" in told(other)
+    assert "tune: pictures of 48 pixels are too small for residual at size 96; it needs 103" in error_line(other)
     other = tune(with_torch, tmp_path / "frozen", "mobile", "--start", tuned[0], "--freeze", "99")
-    assert "tune: 99 layers of mobile cannot be frozen; it has 27" in told(other)
+    assert "tune: 99 layers of mobile cannot be frozen; it has 27" in error_line(other)
 
 
 @pytest.mark.slow
 def test_what_is_no_such_package_or_network_is_told(
     with_torch: Path, packages: dict[str, Path], tmp_path: Path
 ) -> None:
-    def told(command: list[str]) -> str:
-        found = subprocess.run(command, capture_output=True, text=True, check=False, timeout=400)
-        assert found.returncode == 2
-        return found.stderr
+    def error_line(command: list[str]) -> str:
+        error = subprocess.run(command, capture_output=True, text=True, check=False, timeout=400)
+        assert error.returncode == 2
+        return error.stderr
 
     other = tune(with_torch, tmp_path / "a", "mobile", "--package", str(packages["residual"]))
-    assert f"tune: {packages['residual']}: no model faceres-deep in it; fetch the package" in told(other)
+    assert f"tune: {packages['residual']}: no model faceres-deep in it; fetch the package" in error_line(other)
     whole = packages["mobile"].read_bytes()
     for name, content in (("cut", whole[:100_000]), ("spoilt", whole[:50_000] + bytes(9) + whole[50_009:])):
         package = tmp_path / f"{name}.tgz"
         package.write_bytes(content)
-        asked = tune(with_torch, tmp_path / "b", "mobile", "--package", str(package))
-        found = told(asked)
-        assert f"tune: {package}: n" in found
-        assert "npm pack" in found
-    short = {key: each for key, each in mobile(np.random.default_rng(7)).items() if "pw_13" not in key}
+        tuning = tune(with_torch, tmp_path / "b", "mobile", "--package", str(package))
+        error = error_line(tuning)
+        assert f"tune: {package}: n" in error
+        assert "npm pack" in error
+    short = {key: values for key, values in mobile(np.random.default_rng(7)).items() if "pw_13" not in key}
     package = packed(tmp_path / "short.tgz", "faceres-deep", short, levels=False)
-    asked = tune(with_torch, tmp_path / "b", "mobile", "--package", str(package))
-    assert f"tune: {package}: faceres-deep is not the network that it should be (" in told(asked)
-    assert "give --package or --start" in told(tune(with_torch, tmp_path / "c", "mobile"))
-    asked = tune(with_torch, tmp_path / "c", "mobile", "--package", str(package), "--minutes", "0")
-    assert "--minutes must be more than 0" in told(asked)
+    tuning = tune(with_torch, tmp_path / "b", "mobile", "--package", str(package))
+    assert f"tune: {package}: faceres-deep is not the network that it should be (" in error_line(tuning)
+    assert "give --package or --start" in error_line(tune(with_torch, tmp_path / "c", "mobile"))
+    tuning = tune(with_torch, tmp_path / "c", "mobile", "--package", str(package), "--minutes", "0")
+    assert "--minutes must be more than 0" in error_line(tuning)
     for content in (b"no network", b""):
         broken = tmp_path / "broken.pt"
         broken.write_bytes(content)
         wrong = distil(with_torch, tmp_path / "d", "--learn-from", str(broken), "--views", "1")
-        assert f"distil: {broken}: not a network of tools/tune.py; give its tuned.pt" in told(wrong)
+        assert f"distil: {broken}: not a network of tools/tune.py; give its tuned.pt" in error_line(wrong)

@@ -158,7 +158,7 @@ def test_the_rooms_prior_shifts_what_is_read_in_a_room_only(copy: Path) -> None:
     assert before is not None
     assert after is not None
     neutral, sad = EMOTIONS.index("neutral"), EMOTIONS.index("sad")
-    odds = [np.log(each.scores[neutral] / each.scores[sad]) for each in (before, after)]
+    odds = [np.log(estimate.scores[neutral] / estimate.scores[sad]) for estimate in (before, after)]
     assert odds[1] - odds[0] == pytest.approx(1.0)
     assert plain.scores(levels) == pytest.approx(shifted.scores(levels).tolist())
 
@@ -202,8 +202,8 @@ def test_the_shipped_model_is_integer_from_end_to_end_and_fits_the_preprocessing
     interpreter = make_interpreter(MODEL.read_bytes(), 1)
     types = {np.dtype(tensor["dtype"]).name for tensor in interpreter.get_tensor_details() if tensor["name"]}
     assert types <= {"int8", "int32"}
-    [given] = interpreter.get_input_details()
-    assert given["quantization"] == pytest.approx((MODEL_SCALE, 0), rel=0.02, abs=1.01)
+    [details] = interpreter.get_input_details()
+    assert details["quantization"] == pytest.approx((MODEL_SCALE, 0), rel=0.02, abs=1.01)
     assert MODEL.stat().st_size < 1_000_000
 
 

@@ -46,13 +46,13 @@ def read_chips(path: Path, split: str, cascade: Path, cache: Path) -> Chips:
     if not cache.exists():
         photos, finder = load(path, split), Cascade(cascade)
         numbers = {person: number for number, person in enumerate(sorted(set(photos.persons)))}
-        found = [cut(image, finder) for image in tqdm(photos.images, desc="cutting faces", leave=False)]
-        there = [at for at, chip in enumerate(found) if chip is not None]
+        cut_faces = [cut(image, finder) for image in tqdm(photos.images, desc="cutting faces", leave=False)]
+        there = [at for at, chip in enumerate(cut_faces) if chip is not None]
         persons = np.array([numbers[photos.persons[at]] for at in there], np.int64)
-        images = np.stack([chip for chip in found if chip is not None])
+        images = np.stack([chip for chip in cut_faces if chip is not None])
         keep(cache, images=images, labels=photos.labels[there], persons=persons, people=len(numbers))
-    with np.load(cache) as kept:
-        return Chips(kept["images"], kept["labels"], kept["persons"], int(kept["people"]))
+    with np.load(cache) as cached:
+        return Chips(cached["images"], cached["labels"], cached["persons"], int(cached["people"]))
 
 
 def cut(image: NDArray[np.uint8], finder: Cascade) -> NDArray[np.uint8] | None:

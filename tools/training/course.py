@@ -37,12 +37,12 @@ FINISH = 0.8
 def logits(network: nn.Module, grey: torch.Tensor, *, mirrored: bool = False) -> torch.Tensor:
     """Return (n, 7) of grey levels (n, 1, 48, 48); `mirrored`: averaged with those of the mirror images."""
     network.eval()
-    found = []
+    batches = []
     with torch.no_grad(), torch.autocast(DEVICE.type, torch.bfloat16):
         for part in grey.split(1024):
             x = model_input(part.float()).contiguous(memory_format=torch.channels_last)
-            found.append((network(x) + network(x.flip(3))) / 2 if mirrored else network(x))
-    return torch.cat(found).float()
+            batches.append((network(x) + network(x.flip(3))) / 2 if mirrored else network(x))
+    return torch.cat(batches).float()
 
 
 def accuracy(network: nn.Module, data: Pictures, *, mirrored: bool = False) -> float:
@@ -141,7 +141,8 @@ class Course:
         self.average = copy.deepcopy(network).eval()
         self._measure_every, self._clip = measure_every, clip
         self._moving = [
-            [each for each in of.state_dict().values() if each.is_floating_point()] for of in (self.average, network)
+            [tensor for tensor in of.state_dict().values() if tensor.is_floating_point()]
+            for of in (self.average, network)
         ]
         self.epochs: list[dict[str, float]] = []
 
@@ -204,22 +205,22 @@ class Course:
     def keep(self, path: Path, settings: dict[str, str]) -> None:
         """Write all that `resume` takes."""
         state = {name: getattr(self, name).state_dict() for name in ("network", "average", "optimizer")}
-        told = {name: getattr(self, name) for name in ("epochs", "spent_s", "budget_s", "steps")}
+        progress = {name: getattr(self, name) for name in ("epochs", "spent_s", "budget_s", "steps")}
         with replacing(path) as new:
-            torch.save({**state, **told, "settings": settings}, new)
+            torch.save({**state, **progress, "settings": settings}, new)
 
     def resume(self, path: Path, settings: dict[str, str]) -> None:
         """Go on from what `keep` wrote, if it did. Raises DataError where that had other `settings`."""
         if not path.exists():
             return
-        found = torch.load(path, map_location=DEVICE, weights_only=True)
-        before = found.get("settings", {})
+        state = torch.load(path, map_location=DEVICE, weights_only=True)
+        before = state.get("settings", {})
         other = sorted(key for key in settings.keys() | before.keys() if before.get(key) != settings.get(key))
         if other:
             msg = f"{path}: a training of other settings ({', '.join(other)}); give another --out"
             raise DataError(msg)
         for name in ("network", "average", "optimizer"):
-            getattr(self, name).load_state_dict(found[name])
+            getattr(self, name).load_state_dict(state[name])
         for name in ("epochs", "spent_s", "budget_s", "steps"):
-            setattr(self, name, found[name])
+            setattr(self, name, state[name])
         print(f"resuming after epoch {len(self.epochs)}")

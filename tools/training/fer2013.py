@@ -92,16 +92,16 @@ def clean(train: Split, test: Split) -> tuple[Split, dict[str, int]]:
     groups: dict[bytes, list[int]] = defaultdict(list)
     for index in np.flatnonzero(~in_test):
         groups[hashlib.sha256(train.images[index].tobytes()).digest()].append(int(index))
-    kept: list[int] = []
+    indices: list[int] = []
     dropped = Counter({"also in test": int(in_test.sum())})
     for members in groups.values():
         votes = Counter(int(train.labels[index]) for index in members).most_common(2)
         if len(votes) > 1 and votes[0][1] == votes[1][1]:
             dropped["repeated with differing labels"] += len(members)
             continue
-        kept.append(next(index for index in members if train.labels[index] == votes[0][0]))
+        indices.append(next(index for index in members if train.labels[index] == votes[0][0]))
         dropped["repeated"] += len(members) - 1
-    return train.only(np.array(sorted(kept))), dict(dropped)
+    return train.only(np.array(sorted(indices))), dict(dropped)
 
 
 def hold_out(train: Split, count: int, seed: int = 11) -> tuple[Split, Split]:

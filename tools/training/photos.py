@@ -61,38 +61,38 @@ def load(path: Path, split: str) -> Photos:
 
 
 def photo_figures(
-    photos: Photos, found: NDArray[np.bool_], probabilities: NDArray[np.float64], enter: float
+    photos: Photos, detected: NDArray[np.bool_], probabilities: NDArray[np.float64], enter: float
 ) -> dict[str, object]:
     """Return the figures of `probabilities` (m, 7), of the m `found` (n,) photographs; scores from `enter` announce."""
-    labels = photos.labels[found]
+    labels = photos.labels[detected]
     if not len(labels):
         nothing = ("weighted", "mean_recall", "recall", "ece", "resting_wrong", "right_at_80")
-        return {"found": 0.0, **dict.fromkeys(nothing), "images": len(found)}
+        return {"found": 0.0, **dict.fromkeys(nothing), "images": len(detected)}
     recall = figures(probabilities, labels).recall
-    shares = np.bincount(photos.labels, minlength=len(LABELS)) / len(found)
+    shares = np.bincount(photos.labels, minlength=len(LABELS)) / len(detected)
     there = [label for label, share in zip(LABELS, shares, strict=True) if share]
     rest = probabilities[labels == NEUTRAL]
     wrong = np.delete(rest, NEUTRAL, axis=1).max(axis=1, initial=0)
     announced = (rest.argmax(axis=1) != NEUTRAL) & (wrong >= enter)
     return {
-        "found": round(float(found.mean()), 4),
+        "found": round(float(detected.mean()), 4),
         "weighted": round(float(sum(recall[label] * share for label, share in zip(LABELS, shares, strict=True))), 4),
         "mean_recall": round(float(np.mean([recall[label] for label in there])), 4),
         "recall": {label: round(recall[label], 4) for label in there},
         "ece": round(figures(probabilities, labels).ece, 4),
         "resting_wrong": round(float(announced.mean()), 4) if len(rest) else None,
         "right_at_80": right_at(probabilities, labels),
-        "images": len(found),
+        "images": len(detected),
     }
 
 
 def by_age(
-    photos: Photos, found: NDArray[np.bool_], probabilities: NDArray[np.float64], ages: dict[str, float]
+    photos: Photos, detected: NDArray[np.bool_], probabilities: NDArray[np.float64], ages: dict[str, float]
 ) -> dict[str, dict[str, object]]:
     """Return recall of neutral and of happy faces, and how many there are, by bands of estimated age."""
-    names = [name for name, here in zip(photos.names, found, strict=True) if here]
+    names = [name for name, here in zip(photos.names, detected, strict=True) if here]
     years = np.array([ages.get(name, np.nan) for name in names])
-    labels, right = photos.labels[found], probabilities.argmax(axis=1) == photos.labels[found]
+    labels, right = photos.labels[detected], probabilities.argmax(axis=1) == photos.labels[detected]
     report: dict[str, dict[str, object]] = {}
     for band, (least, below) in BANDS.items():
         report[band] = {}
@@ -103,11 +103,11 @@ def by_age(
     return report
 
 
-def contact_sheet(photos: Photos, found: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> NDArray[np.uint8]:
+def contact_sheet(photos: Photos, detected: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> NDArray[np.uint8]:
     """Return a picture of the photographs that are read wrong most firmly, each with its label and the reading."""
-    labels, read_as = photos.labels[found], probabilities.argmax(axis=1)
+    labels, read_as = photos.labels[detected], probabilities.argmax(axis=1)
     firmness = np.where(read_as != labels, probabilities.max(axis=1), -1)
-    places = np.flatnonzero(found)
+    places = np.flatnonzero(detected)
     sheet = np.full((ROWS * (CELL + 18), COLUMNS * CELL), 255, np.uint8)
     for cell, at in enumerate(np.argsort(-firmness)[: ROWS * COLUMNS]):
         if firmness[at] < 0:

@@ -136,8 +136,8 @@ def through_jpeg(x: torch.Tensor, quality: torch.Tensor) -> torch.Tensor:
     scale = torch.where(quality < 50, 50 / quality, 2 - quality / 50).view(-1, 1, 1, 1, 1)
     table = (torch.tensor(LUMINANCE, dtype=torch.float32, device=x.device) * scale).round().clamp_min(1)
     parts = (x - 128).view(len(x), blocks, BLOCK, blocks, BLOCK).permute(0, 1, 3, 2, 4)
-    kept = (cosines @ parts @ cosines.T / table).round() * table
-    back = (cosines.T @ kept @ cosines).permute(0, 1, 3, 2, 4)
+    quantised = (cosines @ parts @ cosines.T / table).round() * table
+    back = (cosines.T @ quantised @ cosines).permute(0, 1, 3, 2, 4)
     return back.reshape(len(x), 1, INPUT_SIZE, INPUT_SIZE) + 128
 
 

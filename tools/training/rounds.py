@@ -77,7 +77,8 @@ class Trainer:
         return self.state(), float(np.mean(losses))
 
     def _optimizer_variables(self) -> list[Any]:
-        return [each for each in self.model.optimizer.variables if each is not self.model.optimizer._learning_rate]  # noqa: SLF001
+        rate = self.model.optimizer._learning_rate  # noqa: SLF001 - Keras has no other name for it
+        return [variable for variable in self.model.optimizer.variables if variable is not rate]
 
     def _optimizer_values(self) -> list[Any]:
         import keras  # noqa: PLC0415
@@ -145,8 +146,8 @@ class Workers:
     def start(self, job: Job) -> None:
         """Give each its share."""
         for number, pipe in enumerate(self._pipes):
-            mine = job.batches[number :: self._count] or job.batches[:1]
-            pipe.send(Job(job.state, job.epoch, mine, job.rate, job.phase))
+            batches = job.batches[number :: self._count] or job.batches[:1]
+            pipe.send(Job(job.state, job.epoch, batches, job.rate, job.phase))
 
     def result(self) -> tuple[State, float]:
         """Average what they bring."""

@@ -27,8 +27,8 @@ def read_weights(path: Path) -> list[NDArray[np.float32]]:
     Raise ValueError where the file is no .npz.
     """
     try:
-        with np.load(path) as found:
-            return [found[key].astype(np.float32) for key in sorted(found.files) if key.startswith("w")]
+        with np.load(path) as weights_file:
+            return [weights_file[key].astype(np.float32) for key in sorted(weights_file.files) if key.startswith("w")]
     except (zipfile.BadZipFile, ValueError, EOFError):
         msg = f"{path}: no weights in it; give a student.npz of tools/distil.py or a fer_student.npz"
         raise ValueError(msg) from None

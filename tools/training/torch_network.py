@@ -93,10 +93,10 @@ class Block(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return (n, c, h, w) as it came in, with what was added."""
-        found = self.second(tf.relu(self.first(x)))
+        y = self.second(tf.relu(self.first(x)))
         if self.weigh is not None:
-            found = found * self.weigh(found)
-        return tf.relu(x + found)
+            y = y * self.weigh(y)
+        return tf.relu(x + y)
 
 
 class Network(nn.Module):
@@ -133,23 +133,29 @@ class Network(nn.Module):
 
     def weights(self) -> list[NDArray[np.float32]]:
         """Return all weights as Keras's `get_weights` does; a network with squeezes has none there."""
-        found: list[torch.Tensor] = []
+        arrays: list[torch.Tensor] = []
         for part in self._parts():
             norm: Any = part.norm
-            found += [part.conv.weight.permute(2, 3, 1, 0), norm.weight, norm.bias, norm.running_mean, norm.running_var]
-        found += [self.dense.weight.T, self.dense.bias]
-        return [np.ascontiguousarray(each.detach().float().cpu().numpy()) for each in found]
+            arrays += [
+                part.conv.weight.permute(2, 3, 1, 0),
+                norm.weight,
+                norm.bias,
+                norm.running_mean,
+                norm.running_var,
+            ]
+        arrays += [self.dense.weight.T, self.dense.bias]
+        return [np.ascontiguousarray(tensor.detach().float().cpu().numpy()) for tensor in arrays]
 
     def set_weights(self, weights: list[NDArray[np.float32]]) -> None:
         """Take what `weights` or Keras's `get_weights` returned; an equivariant network takes each pair's first."""
-        found = iter(torch.from_numpy(np.ascontiguousarray(each, np.float32)) for each in weights)
+        tensors = iter(torch.from_numpy(np.ascontiguousarray(array, np.float32)) for array in weights)
         with torch.no_grad():
             for part in self._parts():
-                _take(part.conv, "weight", next(found).permute(3, 2, 0, 1))
+                _take(part.conv, "weight", next(tensors).permute(3, 2, 0, 1))
                 for name in ("weight", "bias", "running_mean", "running_var"):
-                    _take(part.norm, name, next(found))
-            _take(self.dense, "weight", next(found).T)
-            _take(self.dense, "bias", next(found))
+                    _take(part.norm, name, next(tensors))
+            _take(self.dense, "weight", next(tensors).T)
+            _take(self.dense, "bias", next(tensors))
 
     def _parts(self) -> list[ConvNorm]:
         return [part for part in self.modules() if isinstance(part, ConvNorm)]

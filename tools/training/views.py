@@ -84,15 +84,15 @@ class Views:
         self._folder, self._batch, self._seed = folder, batch, seed
         self._counts = count, max(1, count // LATE_SHARE)
         self._held: dict[Path, tuple[torch.Tensor, torch.Tensor]] = {}
-        made = folder / "views.json"
-        if made.exists():
-            before = json.loads(made.read_text())
+        index = folder / "views.json"
+        if index.exists():
+            before = json.loads(index.read_text())
             other = sorted(key for key in settings if before.get(key) != settings[key])
             if other:
                 msg = f"{folder}: holds views of other settings ({', '.join(other)}); give another --work"
                 raise DataError(msg)
         else:
-            with replacing(made) as new:
+            with replacing(index) as new:
                 new.write_text(json.dumps(settings) + "\n")
 
     def write(self, data: Pictures, phases: tuple[Phase, Phase], says: Callable[[torch.Tensor], torch.Tensor]) -> None:
@@ -128,8 +128,8 @@ class Views:
 
     def _view(self, path: Path) -> tuple[torch.Tensor, torch.Tensor]:
         if path not in self._held:
-            with np.load(path) as found:
-                self._held[path] = torch.from_numpy(found["levels"]), torch.from_numpy(found["learnt"])
+            with np.load(path) as views:
+                self._held[path] = torch.from_numpy(views["levels"]), torch.from_numpy(views["learnt"])
         return self._held[path]
 
 
