@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import difflib
 import errno
+import io
 import os
 import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import NoReturn
 
 from musicond import __version__
 from musicond.errors import NOT_TEXT, UNAVAILABLE, ConfigError, MusicondError, clean_text
@@ -26,28 +28,39 @@ CONTROLS = {
     "mood": "choose the mood for a while, or go back to the camera",
     "like": "like a song",
     "dislike": "dislike a song",
-    "withdraw": "withdraw what was said of a song",
+    "withdraw": "withdraw the feedback on a song",
 }
 """Commands of the module `musicond.commands.control`."""
 COMMANDS = {
-    "run": "watch, recommend and tell, until stopped",
+    "run": "run the daemon in the foreground, until Ctrl-C",
     "replay": "put recorded clips through the same pipeline, as JSON lines",
     "bench": "measure the pipeline on a clip",
     "check-config": "check a configuration file and name every fault in it",
     "config": "show every value of the configuration and where it comes from",
     "doctor": "check this machine and say what to do",
-    "catalogue": "look at and change the songs that can be recommended, and say what they are worth",
+    "status": "show the mood, what plays, and where the page is",
+    "catalogue": "show and change the songs that can be recommended, and give feedback on them",
     "history": "show, export or delete the minutes of each mood and day, where they are kept",
     "calibrate": "learn what a neutral face looks like here",
     "spotify": "sign in at Spotify and out, and see its speakers",
     "privacy": "close the camera, or let it be opened again",
     "pause": "recommend nothing for a while",
     **CONTROLS,
-    "settings": "forget what was switched, so that the configuration holds again",
+    "settings": "reset what was switched, so that the configuration applies again",
     "page-link": "print the page's address, and a QR code for the phone",
 }
 """Each of the others is a module of `musicond.commands`, imported only to run it: OpenCV and pydantic load slowly."""
 INTERRUPTED = 130
+USAGE = 2
+"""Exit code of wrong usage."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print what is wrong in one line; exit with 2."""
+        self.exit(USAGE, f"{self.prog}: {clean_text(' '.join(message.split()))}; see {self.prog} --help\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,6 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = sys.argv[1:] if argv is None else list(argv)
         if arguments[:1] == ["run"] and not (sys.stdin and sys.stdin.isatty()):
             signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGHUP,))  # until the supervisor can reload
+        _use_robust_output()
         args = _parse(arguments)
         code = int(args.run(args) or 0)
         sys.stdout.flush()
@@ -87,13 +101,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def build_parser(*names: str) -> argparse.ArgumentParser:
     """Return the parser of the command line; only the commands of these names are imported and have their options."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="musicond",
         description="Reads the mood of the room from a camera and recommends music for it.",
-        epilog="musicond COMMAND --help tells more.",
+        epilog="musicond COMMAND --help shows the options of a command.",
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"musicond {__version__}")
+    parser.add_argument("-V", "--version", action="version", version=f"musicond {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, text in COMMANDS.items():
         command = commands.add_parser(name, help=text, allow_abbrev=False)
@@ -105,13 +119,22 @@ def build_parser(*names: str) -> argparse.ArgumentParser:
     return parser
 
 
+def _use_robust_output() -> None:
+    """Print "?" for a character that the locale can't encode."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
     """Return the options, with the command's function as `run`; exit with 2 on wrong usage."""
-    name = argv[0] if argv else ""
+    if argv[:1] in ([], ["help"]):
+        argv = [*argv[1:2], "--help"]
+    name = argv[0]
     parser = build_parser(name)
-    if name and not name.startswith("-") and name not in COMMANDS:
+    if not name.startswith("-") and name not in COMMANDS:
         close = difflib.get_close_matches(name, COMMANDS, 1)
-        parser.error(f"there is no command {name!r}; " + (f"did you mean {close[0]}?" if close else "see --help"))
+        parser.error(f"there is no command {name!r}" + (f"; did you mean {close[0]}?" if close else ""))
     if odd := next(filter(NOT_TEXT.search, argv), None):
         parser.error(f"{clean_text(odd)!r} is no text: it is not UTF-8, or has control characters")
     return parser.parse_args(argv)

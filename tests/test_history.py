@@ -133,7 +133,9 @@ def test_everything_can_be_read_and_deleted_while_it_runs(tmp_path: Path) -> Non
 
 def test_the_pictures_show_each_day_and_mood() -> None:
     days = {"2026-11-28": {"happy": 30.0, "sad": 30.0}, "2026-11-30": {"surprise": 120.0}}
-    legend, first, second = bars(days)
+    legend, first, second = (
+        "".join(part if isinstance(part, str) else part[0] for part in line) for line in bars(days)
+    )
     assert "S surprise" in legend
     assert first.endswith("h" * 15 + "s" * 15)
     assert second.endswith("S" * 60)

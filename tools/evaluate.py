@@ -32,8 +32,8 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
+from musicond.commands.terminal import track
 from musicond.config.schema import MoodSection
 from musicond.core.models import Frame
 from musicond.errors import ModelError
@@ -71,7 +71,7 @@ def direct(reader: TfliteClassifier, images: NDArray[np.uint8]) -> tuple[NDArray
     """Return probabilities (n, 7) of the images as they are, and milliseconds for each."""
     out = np.empty((len(images), 7))
     started = time.perf_counter()
-    for row, image in enumerate(tqdm(images, desc="direct", leave=False, disable=None)):
+    for row, image in enumerate(track(images, "direct", len(images))):
         out[row] = reader.scores(normalise(image))
     return out, 1000 * (time.perf_counter() - started) / max(1, len(images))
 
@@ -96,7 +96,7 @@ def through(
     """Find and read each image as the daemon would a face that stays for some frames."""
     rng = np.random.default_rng(SEED)
     found, rows, at = np.zeros(len(images), bool), [], 0.0
-    for index, image in enumerate(tqdm(images, desc="through the pipeline", leave=False, disable=None)):
+    for index, image in enumerate(track(images, "through the pipeline", len(images))):
         finder.reset()
         picture, estimate = room(image, rng, heights), None
         for _ in range(LOOKS):

@@ -8,15 +8,34 @@ import os
 import platform
 from statistics import median, quantiles
 
-from tqdm import tqdm
-
 from musicond.app.pipeline import open_recording
+from musicond.commands import terminal
 from musicond.commands.options import add_config
 from musicond.commands.replay import Costs, fresh_pipeline, play
 from musicond.config.loader import load
 from musicond.runtime.health import memory_mib, temperature_c
 
 DESCRIPTION = "measure the pipeline on a clip: milliseconds a frame, memory, temperature"
+
+MACHINE = {
+    "clip": "clip: {}",
+    "machine": "processor: {}",
+    "processors": "processors: {}",
+    "python": "Python: {}",
+    "memory_mib": "memory: {} MiB",
+    "temperature_c": "temperature: {} °C",
+}
+"""The text of each figure of the machine."""
+FIGURES = {
+    "frames": ("all", "frames"),
+    "analysed": ("analysed", "frames"),
+    "median_ms": ("median", "ms"),
+    "p95_ms": ("p95", "ms"),
+    "detect_ms": ("detect", "ms"),
+    "classify_ms": ("classify", "ms"),
+    "decode_ms": ("decode", "ms"),
+}
+"""The name and the unit of each column."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +57,7 @@ def run(args: argparse.Namespace) -> None:
         costs = Costs()
         with fresh_pipeline(config, costs, tracking=tracking, gate=False) as pipeline:
             outcomes = play(pipeline, clip.frames(), None, costs)
-            for _ in tqdm(outcomes, desc=name, unit=" frames", leave=False, disable=None):
+            for _ in terminal.track(outcomes, f"{name}, frames"):
                 pass
         steps, summary = costs.steps or [0.0], costs.summary()
         results[name] = {
@@ -61,6 +80,9 @@ def run(args: argparse.Namespace) -> None:
     if args.json:
         print(json.dumps({**machine, **results}, indent=1))
         return
-    print("  ".join(f"{key} {value}" for key, value in machine.items() if value is not None))
-    for name, figures in results.items():
-        print(f"{name}: " + "  ".join(f"{key} {value}" for key, value in figures.items()))
+    for key, text in MACHINE.items():
+        if machine[key] is not None:
+            print(text.format(machine[key]))
+    print()
+    columns = ["", *(f"{name} ({unit})" for name, unit in FIGURES.values())]
+    terminal.print_table(columns, [[name, *map(figures.get, FIGURES)] for name, figures in results.items()])

@@ -7,8 +7,7 @@ import json
 import time
 from pathlib import Path
 
-from tqdm import tqdm
-
+from musicond.commands import terminal
 from musicond.commands.daemon import ask_daemon, read_settings
 from musicond.commands.options import add_config
 from musicond.config.loader import load
@@ -55,12 +54,12 @@ def run(args: argparse.Namespace) -> None:
 
 def _wait(client: ControlClient) -> None:
     progress = {"share": 0.0}
-    with tqdm(total=100, bar_format="{l_bar}{bar}|", leave=False, disable=None) as bar:
+    with terminal.progress("calibrating, percent", 100) as advance:
         while progress["share"] < 1:
             progress = client.state()["calibration"] or {"share": 1.0, "fault": "it was reset meanwhile"}
             if progress["fault"]:
                 raise ControlError(progress["fault"])
-            bar.update(round(100 * progress["share"]) - bar.n)
+            advance(completed=round(100 * progress["share"]))
             time.sleep(POLL_S)
 
 

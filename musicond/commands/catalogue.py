@@ -13,11 +13,10 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from musicond.app.library import build_maintenance
+from musicond.commands import terminal
 from musicond.commands.daemon import ask_daemon, own_state_dir
-from musicond.commands.options import add_actions, wants_json, write_output
+from musicond.commands.options import add_actions, count, wants_json, write_output
 from musicond.config.loader import load
 from musicond.config.paths import control_socket
 from musicond.config.schema import Config
@@ -33,6 +32,8 @@ from musicond.library.table_files import Row, rows_to_json, write_csv, write_jso
 from musicond.web.client import ControlClient
 
 POLL_S = 0.3
+FEEDBACK = ("likes", "dislikes", "skips", "mood", "track_id")
+"""Keys of the columns of feedback."""
 BATCH = 2000
 """Songs in one request to the daemon."""
 
@@ -50,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add.add_argument("--id", metavar="ID", help="such as spotify:track:...; default: made of link, or artist and title")
     for name, text in (("valence", "gloomy to cheerful"), ("energy", "calm to lively")):
         add.add_argument(f"--{name}", type=_share, metavar="0..1", help=f"0 to 1, {text}")
-    actions["remove"].add_argument("song", metavar="SONG", help="its track_id, as list --json has it")
+    actions["remove"].add_argument("song", metavar="SONG", help="its id, as musicond catalogue list shows it")
     _add_emotion(actions["remove"], "--mood")
     actions["import"].add_argument("file", type=Path, metavar="FILE")
     _add_emotion(actions["import"], "--mood")
@@ -64,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "verdict", nargs="?", choices=verdicts, metavar="VERDICT", help=f"{', '.join(verdicts[:-1])}; reset forgets"
     )
     feedback.add_argument(
-        "song", nargs="?", metavar="SONG", help="its track_id; default: the first one shown, reset: all"
+        "song", nargs="?", metavar="SONG", help="its id, as list shows it; default: the first one shown, reset: all"
     )
     feedback.add_argument("--json", action="store_true", help="print JSON")
 
@@ -112,16 +113,18 @@ def _run_locally(path: Path, action: str, arguments: Mapping[str, object]) -> di
 
 
 def _list(args: argparse.Namespace, config: Config) -> None:
-    """Print JSON, or a heading for each emotion and a line for each track: times shown, title, artist, link."""
+    """Print JSON, or a heading for each emotion and a line for each track: times shown, id, song, link."""
     entries = _entries(config, args.emotion)
     if args.json:
         print(json.dumps([entry.to_json() for entry in entries], indent=1))
         return
     for emotion, group in groupby(entries, attrgetter("emotion")):
-        print(f"{emotion} (times shown, song)")
+        terminal.echo((f"{emotion} (times shown, id, song, link)", "name"))
         for entry in group:
             gone = "  (no longer in its list)" if entry.state == "gone" else ""
-            print(f"{entry.shown:4}  {entry.title} – {entry.artist}  {entry.link}{gone}")  # noqa: RUF001 - the usual dash
+            # Not a table of rich: a catalogue of many thousand songs would take seconds.
+            parts = (entry.track_id, _song(entry.title, entry.artist), entry.link)
+            print(f"{entry.shown:4}  {'  '.join(map(terminal.one_line, parts)).rstrip()}{gone}")
 
 
 def _entries(config: Config, emotion: str | None) -> list[CatalogueEntry]:
@@ -138,22 +141,25 @@ def _add(args: argparse.Namespace, config: Config) -> None:
 
 
 def _remove(args: argparse.Namespace, config: Config) -> None:
-    count = _run_action(config, "remove", id=args.song, emotion=args.emotion)["lists"]
-    if not count:
-        raise ListError(f"no list holds a song {args.song!r}; musicond catalogue list --json names their track_id")
-    print(f"removed from {count} list{'s' if count > 1 else ''}; a refresh does not bring it back")
+    lists = _run_action(config, "remove", id=args.song, emotion=args.emotion)["lists"]
+    if not lists:
+        raise ListError(f"no list holds a song {args.song!r}; musicond catalogue list shows the id of each song")
+    print(f"removed from {count(lists, 'list')}; a refresh does not bring it back")
 
 
 def _import(args: argparse.Namespace, config: Config) -> None:
     emotion = Emotion(args.emotion) if args.emotion else None
     skipped = SkippedEntries()
-    rows = list(tqdm(_rows(args.file, emotion, skipped), desc="reading", unit=" songs", leave=False, disable=None))
+    rows = list(terminal.track(_rows(args.file, emotion, skipped), "reading, songs"))
     if not rows and skipped:
         raise ListError(f"{args.file}: {skipped.none_usable()}; nothing was imported")
     new = 0
-    for start in tqdm(range(0, len(rows), BATCH), desc="importing", leave=False, disable=None):
-        new += int(_run_action(config, "add", rows=rows_to_json(rows[start : start + BATCH]))["new"])
-    print(f"{len(rows)} songs read, {new} of them new")
+    with terminal.progress("importing, songs", len(rows)) as advance:
+        for start in range(0, len(rows), BATCH):
+            batch = rows[start : start + BATCH]
+            new += int(_run_action(config, "add", rows=rows_to_json(batch))["new"])
+            advance(len(batch))
+    print(f"{count(len(rows), 'song')} read, {new} of them new")
     for line in skipped.report(str(args.file), len(rows)):
         print(f"musicond: {line}", file=sys.stderr)
 
@@ -206,24 +212,27 @@ def _refresh_in_daemon(client: ControlClient, *, if_due: bool) -> dict[str, Any]
     """
     if not client.run_action("catalogue", "refresh", {"if_due": if_due})["started"]:
         return None
-    with tqdm(leave=False, disable=None) as bar:
+    with terminal.progress("lists") as advance:
         while (progress := client.run_action("catalogue", "progress")).get("running"):
-            bar.total, bar.n = progress.get("total"), progress.get("done", 0)
-            bar.set_postfix_str(f"{progress.get('name', '')} {progress.get('songs') or ''}")
+            songs = f", {count(progress['songs'], 'song')}" if progress.get("songs") else ""
+            advance(
+                text=f"list {progress.get('name', '')}{songs}",
+                total=progress.get("total"),
+                completed=progress.get("done", 0),
+            )
             time.sleep(POLL_S)
     return dict(progress.get("report") or {})
 
 
 def _refresh_locally(config: Config, folder: Path, *, if_due: bool) -> dict[str, Any] | None:
     """Refresh in this process; return the report, None if no refresh is due."""
-    with own_state_dir(folder), tqdm(desc="lists", leave=False, disable=None) as bar:
+    with own_state_dir(folder), terminal.progress("lists") as move:
         maintenance = build_maintenance(config, folder)
         if if_due and not maintenance.is_due():
             return None
 
         def advance(refresh: Any) -> None:
-            bar.total = refresh.progress.total
-            bar.update(1)
+            move(1, total=refresh.progress.total)
 
         report = maintenance.refresh(advance)
         return report.to_json() if report else {"error": str(maintenance.run_action("progress", {})["report"])}
@@ -237,7 +246,7 @@ def _print_report(report: Mapping[str, Any]) -> int:
         print(f"{change['emotion']}, {change['list']}:")
         for kind in ("new", "gone", "replaced"):
             for song in change[kind]:
-                print(f"  {kind:9} {song}")
+                print(f"  {kind:9} {terminal.one_line(song)}")
     for fault in (*report.get("skipped", []), *report.get("faults", [])):
         print(f"musicond: {fault}", file=sys.stderr)
     print(report.get("summary", "the daemon was stopped before it was done; the next start goes on with it"))
@@ -246,7 +255,8 @@ def _print_report(report: Mapping[str, Any]) -> int:
 
 def _feedback(args: argparse.Namespace, config: Config) -> None:
     if args.verdict == "reset":
-        print(f"forgotten what was said of {_run_action(config, 'forget', id=args.song)['songs']} songs")
+        songs = _run_action(config, "forget", id=args.song)["songs"]
+        print(f"the feedback on {count(songs, 'song')} is deleted")
     elif args.verdict:
         ControlClient(control_socket(config)).send("rate", verdict=args.verdict, id=args.song)
         print("remembered")
@@ -258,10 +268,17 @@ def _print_feedback(feedback: Sequence[Mapping[str, Any]], *, as_json: bool) -> 
     if as_json:
         print(json.dumps(feedback, ensure_ascii=False, indent=1))
         return
-    print("likes, dislikes, skips" if feedback else "nothing was said of any song yet")
-    for song in feedback:
-        counts = f"{song['likes']:4} {song['dislikes']:4} {song['skips']:4}"
-        print(f"{counts}  {song['title']} – {song['artist']}  ({song['mood']})")  # noqa: RUF001 - the usual dash
+    if not feedback:
+        print("there is no feedback on any song yet")
+        return
+    columns = ("likes (n)", "dislikes (n)", "skips (n)", "mood", "id", "song")
+    terminal.print_table(
+        columns, [[*map(song.get, FEEDBACK), _song(song["title"], song["artist"])] for song in feedback]
+    )
+
+
+def _song(title: str, artist: str) -> str:
+    return f"{title} – {artist}"  # noqa: RUF001 - the usual dash
 
 
 ACTIONS: Mapping[str, tuple[str, Callable[[argparse.Namespace, Config], int | None]]] = {
@@ -269,9 +286,9 @@ ACTIONS: Mapping[str, tuple[str, Callable[[argparse.Namespace, Config], int | No
     "add": ("add one song to a list", _add),
     "remove": ("take a song out of one list or all, for good", _remove),
     "import": ("add the songs of a CSV, JSON or M3U file, or of a folder of audio files", _import),
-    "export": ("write all lists, with what was said of their songs, for import", _export),
+    "export": ("write all lists, with the feedback on their songs, for import", _export),
     "verify": ("check the file and the lists", _verify),
-    "refresh": ("read the lists of music.moods anew, now", _refresh),
-    "feedback": ("like, dislike or skip a song, or print what was said", _feedback),
+    "refresh": ("read the lists of music.moods again, now", _refresh),
+    "feedback": ("like, dislike or skip a song, or print the feedback", _feedback),
 }
 """For each action, its line of help and its function, which returns an exit code other than 0."""

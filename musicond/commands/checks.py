@@ -13,7 +13,7 @@ import socket
 import struct
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import wraps
@@ -41,6 +41,7 @@ HOT_C, WARM_C = 80.0, 70.0
 RELEASED = datetime(2026, 11, 1, tzinfo=UTC)
 """The earliest time that a correct clock can show."""
 State = Literal["ok", "warning", "failed"]
+Access = Callable[[Path, int], bool]
 Result = tuple[State, str] | tuple[State, str, str]
 """The state of a check, what was found, and a remedy where there is one."""
 Args = ParamSpec("Args")
@@ -95,6 +96,7 @@ PACKAGES = (
     Package("pydantic", "pydantic", "model_validator", "pip install 'pydantic>=2.10,<3'"),
     Package("mutagen", "mutagen", "File", "pip install 'mutagen>=1.46'; sudo apt install python3-mutagen"),
     Package("prometheus", "prometheus_client", "ProcessCollector", "pip install 'prometheus-client>=0.16'"),
+    Package("rich", "rich.progress", "Progress", "pip install 'rich>=13.3'; sudo apt install python3-rich"),
     Package("PyYAML", "yaml", "compose", "pip install 'pyyaml>=6.0'"),
     Package("spotipy", "spotipy", "SpotifyPKCE", "for Spotify only: pip install 'spotipy>=2.26,<3'", optional=True),
     Package("python-mpd2", "mpd", "MPDClient", "for mpd only: sudo apt install python3-mpd", optional=True),
@@ -139,8 +141,23 @@ def check_runtime() -> Result:
 
 
 @check("camera")
-def check_camera(source: str, dev: Path = Path("/dev"), access: Callable[[Path, int], bool] = os.access) -> Result:
-    """Check that the camera of `camera.source` is present, without opening it."""
+def check_open_camera(state: Mapping[str, Any], source: str, access: Access = os.access) -> Result:
+    """Check the camera that the running daemon has, by the state of its API."""
+    camera, watching = state["health"].get("camera"), state["watching"]
+    if watching == "private":
+        return "ok", f"{camera}: closed, because privacy is on"
+    if watching != "no_camera":
+        return "ok", f"{camera}: the running musicond uses it"
+    absent = check_camera(source, access=access)
+    return "failed", f"{camera}: {state['health'].get('trouble') or 'not opened yet'}", absent.remedy
+
+
+@check("camera")
+def check_camera(source: str, dev: Path = Path("/dev"), access: Access = os.access) -> Result:
+    """Check that the camera of `camera.source` is present, without opening it.
+
+    `access` returns whether the user who runs the daemon may do something with a path, as `os.access` does.
+    """
     kind, _, rest = source.partition(":")
     if kind == "demo":
         return "ok", "demo: none needed"
@@ -174,17 +191,22 @@ def _check_pi_camera() -> Result:
     return "ok", f"Pi camera {cameras[0].get('Model', '')}".strip()
 
 
-def _check_webcam(device: str, dev: Path, access: Callable[[Path, int], bool]) -> Result:
+def _check_webcam(device: str, dev: Path, access: Access) -> Result:
     nodes = [Path(device)] if device else sorted(dev.glob("video*"))
     present = [node for node in nodes if access(node, os.F_OK)]
+    mine = access is os.access
     if not present:
         remedy = "plug a USB webcam in, or set camera.source: demo to try without"
         return "failed", f"no {device or dev / 'video*'}", remedy
     for node in present:
         if access(node, os.R_OK | os.W_OK):
             return "ok", f"video device {node}"
-    remedy = "sudo usermod -aG video $USER, then sign in again"
-    return "failed", f"{present[0]} may not be opened by this user", remedy
+    remedy = (
+        "sudo usermod -aG video $USER, then sign in again"
+        if mine
+        else "the service needs the group video; install musicond again"
+    )
+    return "failed", f"{present[0]} may not be opened by {'this user' if mine else 'the service'}", remedy
 
 
 @check("model", "unset model.path, or install musicond again")
@@ -279,8 +301,12 @@ def check_page(address: tuple[str, int], control: Path) -> Result:
 
 
 @check("state")
-def check_state_dir(folder: Path) -> Result:
-    """Check that the state directory can be written or created."""
+def check_state_dir(folder: Path, access: Access = os.access) -> Result:
+    """Check that the state directory can be written or created; `access` as in `check_camera`."""
+    if access is not os.access:
+        if access(folder, os.W_OK | os.X_OK):
+            return "ok", f"{folder} can be written by the service"
+        return "failed", f"{folder} can't be written by the service", "install musicond again"
     remedy = f"sudo chown $USER {folder}, or set another state_dir"
     try:
         if folder.exists():
@@ -326,7 +352,7 @@ def check_clock(
         return "failed", f"{shown}, in the past", "sudo timedatectl set-ntp true, with a network"
     synchronised = True if marker.exists() else kernel()
     if synchronised is None:
-        return "ok", f"{shown}; whether it is kept right is not told here"
+        return "ok", f"{shown}; this machine does not say whether it is synchronised"
     if synchronised:
         return "ok", f"{shown}, synchronised"
     return "warning", f"{shown}, not synchronised", "sudo timedatectl set-ntp true; see timedatectl status"
@@ -354,7 +380,7 @@ def check_power(path: Path = THROTTLED) -> Result:
     if state:
         remedy = "use the Pi's own power supply and a short cable; see vcgencmd get_throttled"
         return "failed", "slowed down: too little voltage, or too hot", remedy
-    return "ok", "not slowed down" if state is False else "not told by this machine"
+    return "ok", "not slowed down" if state is False else "this machine does not say"
 
 
 def _one_line(error: BaseException) -> str:

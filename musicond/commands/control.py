@@ -55,7 +55,7 @@ def _rate(verdict: str | None) -> ControlCommand:
 
 
 def _add_id(parser: argparse.ArgumentParser, default: str) -> None:
-    text = f"the song's id, as musicond catalogue list --json shows it; default: {default}"
+    text = f"the song's id, as musicond catalogue list shows it; default: {default}"
     parser.add_argument("id", nargs="?", metavar="ID", help=text)
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from musicond.config.paths import control_socket, daemon_state_dir
 from musicond.config.schema import Config
@@ -73,6 +73,21 @@ def change_settings(
         return f"musicond is not running; it will start {at_start}"
 
     print(ask_daemon(config, ask, store))
+
+
+def read_controls(config: Config) -> dict[str, Any]:
+    """Return the settings as the state of the API has them; without a daemon those that it starts with."""
+
+    def read_stored(folder: Path) -> dict[str, Any]:
+        settings = read_settings(folder)
+        until = settings.paused_until
+        return {
+            "private": settings.private,
+            "paused": settings.paused,
+            "paused_until": until and until.isoformat(),
+        }
+
+    return ask_daemon(config, lambda client: dict(client.state()["controls"]), read_stored)
 
 
 def read_settings(folder: Path) -> Settings:

@@ -4,36 +4,73 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from musicond.commands import checks
+from musicond.commands import checks, terminal
 from musicond.commands.checks import Check
-from musicond.errors import UNAVAILABLE, ConfigError
+from musicond.commands.options import count
+from musicond.commands.service_user import service_user
+from musicond.errors import UNAVAILABLE, ConfigError, ControlError
+from musicond.web.client import ControlClient
 
 CASCADE = "haarcascade_frontalface_default.xml"
 NEEDED_FOR_CONFIG = ("pydantic", "PyYAML")
+LAST_LIBRARY = "TFLite"
+LIBRARIES = (*(package.name for package in checks.PACKAGES), LAST_LIBRARY)
+"""Names of the checks that are one line while they are well."""
+OF_THE_DAEMON = ("catalogue", "broker", "state")
+"""Checks that a running daemon answers itself: it runs as another user, who may read more or less."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--config", type=Path, metavar="F", help="the configuration file")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--all", action="store_true", help="print every library, too")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print every check; return 69 if one failed."""
-    results = []
+    """Print every check and what they add up to; return 69 if one failed."""
+    results: list[Check] = []
     for check in examine(args):
         results.append(check)
-        if not args.json:
-            print(f"{check.state:8} {check.name:12} {check.found}", flush=True)
-            if check.remedy:
-                print(f"{'':8} {'':12} -> {check.remedy}", flush=True)
+        if not args.json and (args.all or check.name not in LIBRARIES or check.state != "ok"):
+            _print(check)
+        if not args.json and not args.all and check.name == LAST_LIBRARY:
+            _print(_folded([item for item in results if item.name in LIBRARIES]))
+    failed = [check.name for check in results if check.state == "failed"]
     if args.json:
         print(json.dumps([asdict(check) for check in results], indent=1))
-    return UNAVAILABLE if any(check.state == "failed" for check in results) else 0
+    else:
+        terminal.echo(*_closing(failed, [check.name for check in results if check.state == "warning"]))
+    return UNAVAILABLE if failed else 0
+
+
+def _print(check: Check) -> None:
+    terminal.echo((f"{check.state:8}", check.state), f" {check.name:12} {terminal.one_line(check.found)}")
+    if check.remedy and check.state != "ok":
+        terminal.echo(f"{'':8} {'':12} -> {terminal.one_line(check.remedy)}")
+
+
+def _folded(libraries: list[Check]) -> Check:
+    """Return one check for the libraries that are well."""
+    well = [check for check in libraries if check.state == "ok"]
+    absent = [check.name for check in well if check.found.startswith("not installed")]
+    note = f"; optional, not installed: {', '.join(absent)}" if absent else ""
+    return Check("libraries", "ok", f"{len(well) - len(absent)} as needed{note}; --all lists them")
+
+
+def _closing(failed: list[str], warnings: list[str]) -> list[str | tuple[str, str]]:
+    if failed:
+        text = f"{count(len(failed), 'check')} failed: {', '.join(failed)}"
+        return [(text, "failed"), "; the lines with -> say what to do"]
+    if warnings:
+        return [(f"musicond can run; {count(len(warnings), 'warning')}: {', '.join(warnings)}", "warning")]
+    return [("all is well", "ok")]
 
 
 def examine(args: argparse.Namespace) -> Iterator[Check]:
@@ -79,10 +116,28 @@ def _check_configuration(path: Path | None, *, running: bool = False) -> Iterato
         remedy = "correct it; the checks below use the defaults where it can't be read"
         yield Check("config", "failed", "; ".join(error.problems), remedy)
     folder = paths.daemon_state_dir(config)
+    user = service_user(folder) if folder == paths.SYSTEM_STATE_DIR else None
+    access = user.access if user else os.access
     if not running:
-        yield checks.check_camera(config.camera.source)
+        client = ControlClient(paths.control_socket(config))
+        state, answers = _ask(client)
+        source = config.camera.source
+        yield checks.check_open_camera(state, source, access) if state else checks.check_camera(source, access=access)
         yield checks.check_model(paths.model_path(config), paths.models_dir() / CASCADE)
         yield checks.check_page(config.web.address, paths.control_socket(config))
+        if answers:
+            yield from answers
+            return
     yield checks.check_catalogue(folder / "catalogue.sqlite")
     yield checks.check_broker(config.mqtt, password)
-    yield checks.check_state_dir(folder)
+    yield checks.check_state_dir(folder, access)
+
+
+def _ask(client: ControlClient) -> tuple[dict[str, Any], list[Check]]:
+    """Return the state of the running daemon and its answers to OF_THE_DAEMON; both are empty without a daemon."""
+    try:
+        state = client.state()
+        answers = client.run_action("doctor", "check")["checks"]
+    except (ControlError, LookupError):
+        return {}, []
+    return state if "health" in state else {}, [Check(**item) for item in answers if item["name"] in OF_THE_DAEMON]

@@ -10,11 +10,12 @@ from contextlib import nullcontext
 from datetime import date
 from pathlib import Path
 
+from musicond.commands import terminal
 from musicond.commands.daemon import ask_daemon
-from musicond.commands.options import add_actions, wants_json, write_output
+from musicond.commands.options import add_actions, confirm, count, wants_json, write_output
 from musicond.config.loader import load
 from musicond.config.schema import Config
-from musicond.errors import StateDirError
+from musicond.errors import CommandError, StateDirError
 from musicond.history import FOLDER, Days, HistoryBook, run_action
 from musicond.runtime.json_file import state_lock
 
@@ -30,6 +31,7 @@ COLOURS = {
     "angry": "#c43c3c", "disgust": "#5b8c3a", "unsure": "#c8ccd0",
 }  # fmt: skip
 MOODS = tuple(COLOURS)
+BLOCK = "█"
 WIDTH = 60
 """Characters of the longest bar."""
 HEIGHT, SLOT, LEFT, TOP = 220, 14, 56, 30
@@ -41,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = add_actions(parser, ACTIONS)
     for name in ("chart", "export"):
         actions[name].add_argument("file", nargs="?", type=Path, metavar="FILE", help="default: standard output")
+    actions["delete"].add_argument("--yes", action="store_true", help="do not ask")
     actions["export"].add_argument("--json", action="store_true", help="JSON; so does a FILE that ends in .json")
 
 
@@ -48,15 +51,17 @@ def run(args: argparse.Namespace) -> None:
     """Run one action; raise ConfigError, ListError, StateDirError or ControlError."""
     config = load(args.config).config
     if args.action == "delete":
-        print(f"{_run_action(config, 'delete')['deleted']} days deleted")
+        if not args.yes and not confirm("delete the minutes of all days, for good?"):
+            raise CommandError("nothing was deleted; confirm it with --yes")
+        print(f"{count(int(str(_run_action(config, 'delete')['deleted'])), 'day')} deleted")
         return
     days: Days = _run_action(config, "days")["days"]  # type: ignore[assignment] # the value is JSON
     if not days:
-        how = "" if config.history.enabled else "; history.enabled: true begins to keep it"
+        how = "" if config.history.enabled else "; history.enabled: true keeps it from then on"
         print(f"musicond: no history is kept{how}", file=sys.stderr)
     if args.action == "show":
-        for line in bars(days):
-            print(line)
+        for line in bars(days, colour=terminal.has_colour(sys.stdout)):
+            terminal.echo(*line)
     elif args.action == "chart":
         write_output(args.file, svg(days))
     else:
@@ -79,15 +84,22 @@ def _csv(days: Days) -> str:
     return "".join(",".join(line) + "\n" for line in lines)
 
 
-def bars(days: Days) -> Iterator[str]:
-    """Yield a legend, then a line for each day: its minutes and a bar of the moods' initials."""
+def bars(days: Days, *, colour: bool = False) -> Iterator[list[str | tuple[str, str]]]:
+    """Yield a legend, then a line for each day: its minutes and a bar of the moods' initials, or of coloured blocks."""
     most = max((sum(moods.values()) for moods in days.values()), default=0.0)
     if most <= 0:
         return
-    yield "  ".join(f"{_letter(mood)} {mood}" for mood in MOODS) + f"    one letter: {most / WIDTH:.1f} min"
+
+    def block(mood: str, length: int) -> tuple[str, str]:
+        return (BLOCK if colour else _letter(mood)) * length, COLOURS[mood]
+
+    legend: list[str | tuple[str, str]] = []
+    for mood in MOODS:
+        legend += [block(mood, 1), f" {mood}  "]
+    yield [*legend, f"  one {'block' if colour else 'letter'}: {most / WIDTH:.1f} min"]
     for day, moods in days.items():
-        bar = "".join(_letter(mood) * round(moods.get(mood, 0.0) * WIDTH / most) for mood in MOODS)
-        yield f"{day} {sum(moods.values()):7.0f} min  {bar}"
+        bar = [block(mood, round(moods.get(mood, 0.0) * WIDTH / most)) for mood in MOODS]
+        yield [f"{day} {sum(moods.values()):7.0f} min  ", *bar]
 
 
 def _letter(mood: str) -> str:

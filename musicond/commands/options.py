@@ -33,6 +33,19 @@ def add_actions(parser: argparse.ArgumentParser, helps: Mapping[str, str]) -> di
     return actions
 
 
+def confirm(question: str) -> bool:
+    """Ask a question on a terminal; return whether the answer is yes, and false where nobody can answer."""
+    if not sys.stdin.isatty():
+        return False
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun in the singular or the plural."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def wants_json(args: argparse.Namespace) -> bool:
     """Return whether an export is JSON: by --json, or by the name of its file."""
     return bool(args.json or (args.file and args.file.suffix.lower() == ".json"))

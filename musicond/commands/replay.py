@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from musicond.app.pipeline import build_pipeline, build_vision, frame_rate, open_recording
-from musicond.commands.options import add_config
+from musicond.commands import terminal
+from musicond.commands.options import add_config, count
 from musicond.config.loader import load
 from musicond.config.schema import Config
 from musicond.core.models import Frame, scores_by_emotion
@@ -85,6 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--speed", choices=("max", "1"), default="max", help="as fast as it goes (default), or real time"
     )
     parser.add_argument("--frames", action="store_true", help="analyse every frame and print a line for each")
+    parser.add_argument("--human", action="store_true", help="print sentences with times instead of JSON lines")
     parser.add_argument("--no-tracking", action="store_true", help="scan the whole picture in every frame")
 
 
@@ -93,16 +97,42 @@ def run(args: argparse.Namespace) -> None:
     costs = Costs()
     costs.seconds["start"] = time.process_time()
     config = load(args.config).config
+    show = sentence if args.human else to_json
     recordings = [(Path(clip).name, open_recording(clip)) for clip in args.clips]
     for name, clip in recordings:
         rate = None if args.frames else frame_rate(config)
         with fresh_pipeline(config, costs, tracking=not args.no_tracking, gate=not args.frames) as pipeline:
-            for at, outcome in play(pipeline, clip.frames(), rate, costs, real_time=args.speed == "1"):
+            outcomes = play(pipeline, clip.frames(), rate, costs, real_time=args.speed == "1")
+            # A bar beside the lines would break them.
+            shown = outcomes if sys.stdout.isatty() else terminal.track(outcomes, f"{name}, frames")
+            for at, outcome in shown:
                 for line in lines(name, at, outcome, every=args.frames):
-                    print(json.dumps(line, ensure_ascii=False), flush=args.speed == "1")
+                    print(show(line), flush=args.speed == "1")
     # Everything but start-up and decoding, so with printing.
     costs.seconds["pipeline"] = time.process_time() - costs.seconds["start"] - costs.seconds["decode"]
-    print(json.dumps(costs.summary()))
+    print(show(costs.summary()))
+
+
+def to_json(line: Mapping[str, object]) -> str:
+    """Return a line as JSON."""
+    return json.dumps(line, ensure_ascii=False)
+
+
+def sentence(line: Mapping[str, Any]) -> str:
+    """Return a line as a sentence for people."""
+    match line["type"]:
+        case "frame":
+            faces = count(len(line["faces"]) + len(line["coasted"]), "face")
+            text = f"{faces}, mood {line['mood']}" if line["watching"] == "yes" else line["watching"]
+        case "mood":
+            text = f"mood {line['after']} ({line['confidence']:.0%}), before {line['before']}"
+        case "recommendation":
+            songs = "; ".join(f"{track['title']} – {track['artist']}" for track in line["tracks"])  # noqa: RUF001 - the usual dash
+            text = f"recommended for {line['mood']}: {songs}. {line['reason']}"
+        case _:
+            cost = f"{line['cpu_ms_per_frame']} ms of processor time for each analysed frame"
+            return f"{count(line['frames'], 'frame')}, {line['analysed']} analysed; {cost}"
+    return terminal.one_line(f"{line['clip']} {line['t']:8.2f} s  {text}")
 
 
 @contextmanager

@@ -26,7 +26,7 @@ def test_without_a_file_the_starter_is_shown_and_nothing_is_made(
 ) -> None:
     assert main(["catalogue", "list", "sad"]) == 0
     shown = capsys.readouterr()
-    assert shown.out.startswith("sad (times shown, song)\n")
+    assert shown.out.startswith("sad (times shown, id, song, link)\n")
     assert shown.out.count("https://open.spotify.com/track/") == 25
     assert f"there is no {folder / FILE_NAME} yet" in shown.err
     assert not folder.exists()

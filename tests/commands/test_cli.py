@@ -96,12 +96,38 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"musicond {__version__}\n"
 
 
+@pytest.mark.parametrize("arguments", [[], ["help"], ["help", "privacy"], ["privacy", "--help"]])
+def test_help_is_no_error(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 0
+    name = "musicond privacy" if "privacy" in arguments else "musicond"
+    assert capsys.readouterr().out.startswith(f"usage: {name} ")
+
+
+@pytest.mark.parametrize("name", ["privacy", "pause", "settings", "status"])
+def test_a_command_that_asks_the_daemon_loads_nothing_heavy(name: str) -> None:
+    code = (
+        f"import sys\nfrom musicond.cli import build_parser\nbuild_parser({name!r})\n"
+        "print([m for m in ('cv2', 'numpy', 'aiohttp', 'paho', 'rich', 'spotipy') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "[]\n"
+
+
+def test_output_survives_a_locale_without_the_characters(tmp_path: Path) -> None:
+    environment = command(tmp_path, "print('caf\u00e9 \u2013 \u2588')") | {"PYTHONIOENCODING": "ascii"}
+    done = musicond("doctor", folder=tmp_path, **environment)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "caf? ? ?\n", "")
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ([], "COMMAND"),
         (["docter"], "there is no command 'docter'; did you mean doctor?"),
-        (["zzz"], "there is no command 'zzz'; see --help"),
+        (["zzz"], "there is no command 'zzz'; see musicond --help"),
         (["doctor", "--zzz"], "--zzz"),
         (["check-config"], "required: F"),
     ],
@@ -178,7 +204,6 @@ def test_control_c_is_quiet(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        ((), "required"),
         (("rnu",), "did you mean run?"),
         (("privacy", "maybe"), "invalid choice"),
         (("pause", "soon"), "not a number of minutes"),
@@ -207,8 +232,10 @@ def test_without_a_daemon_privacy_is_stored_and_pause_says_so(tmp_path: Path) ->
     off = musicond("privacy", "--config", "c.yaml", "on", folder=tmp_path)
     assert off.returncode == 0
     assert "will start private" in off.stdout
+    assert musicond("privacy", "--config", "c.yaml", folder=tmp_path).stdout.startswith("private: the camera is closed")
+    assert musicond("pause", "--config", "c.yaml", folder=tmp_path).stdout == "not paused\n"
     assert json.loads((tmp_path / "state" / "settings.json").read_text())["private"] is True
-    paused = musicond("pause", "--config", "c.yaml", folder=tmp_path)
+    paused = musicond("pause", "on", "--config", "c.yaml", folder=tmp_path)
     assert paused.returncode == 69
     assert len(paused.stderr.splitlines()) == 1
 

@@ -202,7 +202,7 @@ def test_clock(tmp_path: Path) -> None:
     assert checks.check_clock(now, tmp_path, lambda: False).state == "ok"
     assert checks.check_clock(now, tmp_path / "none", lambda: False).state == "warning"
     untold = checks.check_clock(now, tmp_path / "none", lambda: None)
-    assert (untold.state, "not told here" in untold.found) == ("ok", True)
+    assert (untold.state, "does not say" in untold.found) == ("ok", True)
     assert checks.check_clock(datetime(1970, 1, 1, tzinfo=UTC), tmp_path, lambda: True).state == "failed"
 
 

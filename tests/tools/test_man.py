@@ -76,12 +76,13 @@ def test_what_the_package_brings_along_is_pinned_for_both_releases() -> None:
         "pyyaml",
         "requests",
         "redis",
+        "rich",
         "segno",
         "systemd-python",
-        "tqdm",
     }
     of_requests = {"certifi", "charset-normalizer", "urllib3"}
-    assert pinned["py313"] - names - of_requests - {"setuptools"} == apt
+    of_rich = {"markdown-it-py", "mdurl", "pygments"}
+    assert pinned["py313"] - names - of_requests - of_rich - {"setuptools"} == apt
     debian = {
         "attrs": "python3-attr",
         "python-mpd2": "python3-mpd",

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
+from musicond.commands.terminal import track
 from musicond.core.models import EMOTIONS
 from musicond.vision.preprocess import INPUT_SIZE, MODEL_SCALE, normalise
 
@@ -47,7 +47,8 @@ def load(path: Path, split: str) -> Split:
     """Read `split` ("train" or "test") of the zip or folder at `path`, in the order of names."""
     images: list[NDArray[np.uint8]] = []
     labels: list[int] = []
-    for name, data in tqdm(sorted(image_files(path, split)), desc=f"reading {split}", leave=False):
+    files = sorted(image_files(path, split))
+    for name, data in track(files, f"reading {split}", len(files)):
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
         if image is None or image.shape != (INPUT_SIZE, INPUT_SIZE):
             msg = f"{path}: {name} is not a {INPUT_SIZE}x{INPUT_SIZE} image"

@@ -1,0 +1,95 @@
+"""What people see on a terminal and in a file: colours, tables and progress."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from musicond.commands import terminal
+from musicond.commands.history import bars
+from musicond.commands.replay import sentence
+
+if TYPE_CHECKING:
+    import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def on_a_terminal(code: str, **environment: str) -> str:
+    """Return what a program prints on a terminal of its own."""
+    leader, follower = pty.openpty()
+    shown: list[bytes] = []
+
+    def read() -> None:
+        try:
+            while data := os.read(leader, 4096):
+                shown.append(data)
+        except OSError:  # the other end is closed
+            pass
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    env = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    env |= {"TERM": "xterm-256color", "PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8", **environment}
+    command = [sys.executable, "-c", code]
+    subprocess.run(command, env=env, check=True, timeout=60, stdin=follower, stdout=follower, stderr=follower)
+    os.close(follower)
+    reader.join(10)
+    os.close(leader)
+    return b"".join(shown).decode()
+
+
+ECHO = "from musicond.commands import terminal; terminal.echo(('well', 'ok'), ' and \\x1b[31mtext')"
+
+
+def test_colour_is_for_terminals_and_no_color_is_honoured(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.echo(("well", "ok"), " and \x1b[31mtext")
+    assert capsys.readouterr().out == "well and \ufffd[31mtext\n"
+    assert "\x1b[32mwell\x1b[0m" in on_a_terminal(ECHO)
+    assert "\x1b" not in on_a_terminal(ECHO, NO_COLOR="1")
+    assert "\x1b" not in on_a_terminal(ECHO, TERM="dumb")
+
+
+def test_a_terminal_gets_no_control_character_of_a_text() -> None:
+    assert "\ufffd[31mtext" in on_a_terminal(ECHO)
+
+
+def test_progress_is_for_terminals(capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(terminal.track("ab", "letters")) == ["a", "b"]
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("", "")
+    code = "from musicond.commands import terminal\nfor _ in terminal.track(range(3), 'songs read', 3): pass"
+    assert "songs read" in on_a_terminal(code)
+
+
+def test_a_table_aligns_numbers_and_ends_its_lines_at_the_text(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.print_table(("name", "time (ms)"), [("a", 1.5), ("long\tname\x1b", None)])
+    assert capsys.readouterr().out.splitlines() == ["name        time (ms)", "a                 1.5", "long name\ufffd"]
+
+
+def test_a_day_is_a_bar_of_letters_or_of_coloured_blocks() -> None:
+    days = {"2026-05-01": {"happy": 30.0, "sad": 30.0}}
+    assert list(bars(days))[1][1] == ("h" * 30, "#e8b200")
+    assert list(bars(days, colour=True))[1][1] == ("█" * 30, "#e8b200")
+
+
+def test_a_question_without_a_terminal_is_no() -> None:
+    code = "from musicond.commands.options import confirm; print(confirm('really?'))"
+    done = subprocess.run([sys.executable, "-c", code], input="y\n", capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
+def test_a_line_of_a_replay_is_a_sentence() -> None:
+    place = {"clip": "demo", "t": 1.5}
+    mood = {"type": "mood", **place, "before": "unsure", "after": "happy", "confidence": 0.81}
+    assert sentence(mood) == "demo 1.50 s mood happy (81%), before unsure"
+    frame = {"type": "frame", **place, "faces": [[0, 0, 1, 1]], "coasted": [], "mood": "happy", "watching": "yes"}
+    assert sentence(frame).endswith("1 face, mood happy")
+    assert sentence({**frame, "watching": "dark"}).endswith("dark")
+    summary = {"type": "summary", "frames": 2, "analysed": 1, "cpu_ms_per_frame": 3.5}
+    assert sentence(summary).startswith("2 frames, 1 analysed; 3.5 ms")

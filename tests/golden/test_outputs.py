@@ -1,0 +1,174 @@
+"""The typical output of every command equals tests/golden/outputs.txt, and wrong usage is one line and an exit code.
+
+After an intended change run MUSICOND_RENEW=1 python -m pytest tests/golden/test_outputs.py and read the difference.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import pytest
+
+from musicond import __version__
+from musicond.capture.demo import DemoClip
+from musicond.cli import COMMANDS, main
+from musicond.config.paths import models_dir
+from musicond.core.outcome import Playback, PlayState
+from musicond.runtime.json_file import JsonFile
+from tests.web.conftest import HAPPY, SONGS, Server, server  # noqa: F401 - the fixture
+
+EXPECTED = Path(__file__).with_name("outputs.txt")
+CHANGING = (
+    (re.escape(__version__), "<version>"),
+    (r"(?m)(?<=[a-z ]) *\b\d+\.\d{1,3}\b(?= |$)", " <figure>"),
+    (r"(?m)^temperature: .*\n", ""),
+    (r"(?m)^(processor|processors|Python): .*", r"\1: <this machine>"),
+    (r"(?m)^(?:ok|warning|failed) +(Python|libraries|clock|temperature|power) .*\n( +-> .*\n)?", r"<state>  \1 <this machine>\n"),
+    (r"(?m)^(?:all is well|musicond can run; .*)$", "<what they add up to>"),
+    (r"\(\d+ KiB\)", "(<size>)"),
+)  # fmt: skip
+PLAYING = Playback("mpd", PlayState.PLAYING, ours=True, track=SONGS[0], device="Kitchen", volume=40, autoplay=True)
+ALONE = (
+    "check-config c.yaml",
+    "doctor --config c.yaml",
+    "privacy",
+    "privacy on",
+    "pause",
+    "settings reset privacy",
+    "page-link --config c.yaml",
+    "calibrate --show",
+    "catalogue add sad Title Artist https://example.org/song",
+    "catalogue list sad",
+    "catalogue remove https://example.org/song",
+    "catalogue verify",
+    "catalogue feedback",
+    "history show",
+    "history delete --yes",
+    "replay clip --human",
+    "bench clip",
+)
+"""Commands without a daemon, in the order in which they run; that of config is in interfaces/."""
+WITH_DAEMON = (
+    "status",
+    "privacy",
+    "privacy off",
+    "pause",
+    "pause 1",
+    "pause tomorrow",
+    "settings reset",
+    "catalogue feedback like",
+    "play",
+    "stop",
+    "next",
+    "previous",
+    "other-songs",
+    "volume 40",
+    "autoplay on",
+    "mood happy --minutes 30",
+    "mood auto",
+    "like",
+    "dislike",
+    "withdraw",
+)
+WRONG = {
+    "run": (("run --source webcam", 2), ("run --log-level loud", 2), ("run --config none.yaml", 78)),
+    "replay": (("replay", 2), ("replay demo --speed 3", 2), ("replay none.mp4", 69)),
+    "bench": (("bench", 2), ("bench demo demo", 2), ("bench none.mp4", 69)),
+    "check-config": (("check-config", 2), ("check-config none.yaml", 78), ("check-config --all", 2)),
+    "config": (("config now", 2), ("config --config none.yaml", 78), ("config --jsn", 2)),
+    "doctor": (("doctor now", 2), ("doctor --jsn", 2), ("doctor --config", 2)),
+    "status": (("status", 69), ("status now", 2), ("status --jsn", 2)),
+    "catalogue": (("catalogue", 2), ("catalogue remove none", 69), ("catalogue list bored", 2)),
+    "history": (("history", 2), ("history delete", 69), ("history show now", 2)),
+    "calibrate": (("calibrate", 69), ("calibrate --show --reset", 2), ("calibrate now", 2)),
+    "spotify": (("spotify", 2), ("spotify status", 78), ("spotify devices now", 2)),
+    "privacy": (("privacy maybe", 2), ("privacy on off", 2), ("privacy on --config none.yaml", 78)),
+    "pause": (("pause soon", 2), ("pause 0", 2), ("pause on", 69)),
+    "play": (("play a b", 2), ("play --config none.yaml", 78), ("play", 69)),
+    "stop": (("stop now", 2), ("stop --config none.yaml", 78), ("stop", 69)),
+    "next": (("next 2", 2), ("next --config none.yaml", 78), ("next", 69)),
+    "previous": (("previous 2", 2), ("previous --config none.yaml", 78), ("previous", 69)),
+    "other-songs": (("other-songs now", 2), ("other-songs --config none.yaml", 78), ("other-songs", 69)),
+    "volume": (("volume", 2), ("volume loud", 2), ("volume 101", 2)),
+    "autoplay": (("autoplay", 2), ("autoplay maybe", 2), ("autoplay on", 69)),
+    "speaker": (("speaker a b", 2), ("speaker --config none.yaml", 78), ("speaker", 69)),
+    "mood": (("mood", 2), ("mood bored", 2), ("mood happy --minutes 0", 2)),
+    "like": (("like a b", 2), ("like --config none.yaml", 78), ("like", 69)),
+    "dislike": (("dislike a b", 2), ("dislike --config none.yaml", 78), ("dislike", 69)),
+    "withdraw": (("withdraw a b", 2), ("withdraw --config none.yaml", 78), ("withdraw", 69)),
+    "settings": (("settings", 2), ("settings reset everything", 2), ("settings reset --config none.yaml", 78)),
+    "page-link": (("page-link now", 2), ("page-link --lan --config /dev/null/none", 78), ("page-link --lna", 2)),
+}
+"""Wrong usage of each command, in three ways, with its exit code."""
+
+
+@pytest.fixture(autouse=True)
+def _in_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "run"))
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
+    monkeypatch.setenv("COLUMNS", "80")
+    (tmp_path / "c.yaml").write_text("camera: {source: demo}\nweb: {listen: '127.0.0.1:47811'}\n")
+
+
+def run(line: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    """Return the exit code of a command line, and what it prints on standard output and on standard error."""
+    try:
+        code = main(line.split())
+    except SystemExit as end:
+        code = int(end.code or 0)
+    shown = capsys.readouterr()
+    return code, shown.out, shown.err
+
+
+def typical(line: str, capsys: pytest.CaptureFixture[str], folder: Path) -> str:
+    """Return a command line with its output, without what changes between runs and machines."""
+    code, out, err = run(line, capsys)
+    assert code == 0, err
+    text = (err + out).replace(str(folder), "<folder>").replace(str(EXPECTED.parents[2]), "<root>")
+    for pattern, word in CHANGING:
+        text = re.sub(pattern, word, text)
+    return f"$ musicond {line}\n{text}\n"
+
+
+def test_the_typical_output_of_each_command(
+    tmp_path: Path,
+    server: Server,  # noqa: F811 - the fixture
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "clip").mkdir()
+    for number, (_, picture) in enumerate(islice(DemoClip(models_dir()).frames(), 15)):
+        cv2.imwrite(str(tmp_path / "clip" / f"{number:02}.png"), picture)
+    server.output.accept(replace(HAPPY, playback=PLAYING))
+    parts = ["Without a daemon\n\n"]
+    with monkeypatch.context() as alone:
+        alone.setenv("RUNTIME_DIRECTORY", str(tmp_path / "none"))
+        parts += [typical(line, capsys, tmp_path) for line in ALONE]
+        (tmp_path / "state/history").mkdir()
+        JsonFile(tmp_path / "state/history/2026-05.json").save({"2026-05-01": {"happy": 30.0, "sad": 12.5}})
+        parts.append(typical("history show", capsys, tmp_path))
+    parts += ["With a daemon\n\n", *(typical(line, capsys, tmp_path) for line in WITH_DAEMON)]
+    text = "".join(parts)
+    if os.environ.get("MUSICOND_RENEW"):
+        EXPECTED.write_text(text, "utf-8")
+    assert text == EXPECTED.read_text("utf-8"), "see the head of this file"
+    assert json.loads(run("status --json", capsys)[1])["playback"]["track"]["title"] == "Sunny Side"
+
+
+def test_each_command_has_its_wrong_usages() -> None:
+    assert set(WRONG) == set(COMMANDS)
+    assert all(len(usages) == 3 for usages in WRONG.values())
+
+
+@pytest.mark.parametrize(("line", "code"), [usage for usages in WRONG.values() for usage in usages])
+def test_wrong_usage_is_one_line_and_an_exit_code(line: str, code: int, capsys: pytest.CaptureFixture[str]) -> None:
+    found, out, err = run(line, capsys)
+    assert (found, out) == (code, ""), err
+    assert err.count("\n") == 1, err
