@@ -56,8 +56,8 @@ class WatchLoop:
         self._warnings = WarnOnce(log)
         self._backoff = Backoff(BACKOFF_S)
         self._next_at = 0.0
-        self.opening_since: float | None = None
-        """Monotonic seconds, set while the source is being opened or closed: the supervisor's deadline."""
+        self.busy_since: float | None = None
+        """Monotonic seconds, set during a turn but while it waits: the supervisor's deadline."""
         self.trouble: str | None = None
         """Why the source gives no frames; None while it does."""
 
@@ -80,11 +80,13 @@ class WatchLoop:
 
     def turn(self) -> None:
         """Run one turn: commands, then a frame, an attempt to open the source, or a wait."""
+        self.busy_since = time.monotonic()
         handled = self._handle(self._inbox.drain())
         outcome, wait_s = self._watch()
         self._settle(handled)
         self._emit(outcome)
         self._beat()
+        self.busy_since = None
         if not self._stop.is_set():
             self._inbox.wait(min(wait_s, self._max_wait_s))
 
@@ -140,14 +142,11 @@ class WatchLoop:
             return True
         if self._backoff.wait_s() > 0:
             return False
-        self.opening_since = time.monotonic()
         try:
             self._source.open()
         except SourceLost as exc:
             self._lose(exc)
             return False
-        finally:
-            self.opening_since = None
         self._open, self._opened_at = True, time.monotonic()
         if self._warnings.lasted_s is None:
             log.info("%s opened", self._source.name)
@@ -162,12 +161,9 @@ class WatchLoop:
         self._backoff.fail()
 
     def _close(self) -> None:
-        if not self._open:
-            return
-        self.opening_since = time.monotonic()
-        self._source.close()
-        self.opening_since = None
-        self._open = False
+        if self._open:
+            self._source.close()
+            self._open = False
 
 
 def _settle_with(future: Future[None], stored: Future[None]) -> None:

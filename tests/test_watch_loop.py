@@ -216,14 +216,14 @@ def test_a_blocked_step_feeds_no_watchdog() -> None:
         assert rig.until(lambda: rig.beats > beats)
 
 
-def test_the_opening_is_timed_for_the_supervisor() -> None:
+def test_a_turn_is_timed_for_the_supervisor() -> None:
     rig = Rig()
     inside: list[float | None] = []
     opened = rig.camera.open
 
     class Slow(Camera):
         def open(self) -> None:
-            inside.append(rig.loop.opening_since)
+            inside.append(rig.loop.busy_since)
             opened()
             super().open()
 
@@ -231,7 +231,7 @@ def test_the_opening_is_timed_for_the_supervisor() -> None:
     rig.loop = loop
     loop.turn()
     assert inside[0] is not None
-    assert loop.opening_since is None
+    assert loop.busy_since is None
 
 
 def test_a_flood_is_refused_and_does_not_grow() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -99,13 +99,12 @@ def build(config: Config, read_again: Callable[[], Config], examine: Callable[[]
             endpoints["spotify"], sign_in_worker = build_sign_in(spotify.sign_in)
             services.insert(0, sign_in_worker)
             periodic.append(spotify.sign_in.warn_of_expiry)
-        get_health = partial(_health, source, loop, controller, writer)
+        get_health = partial(_health, source, loop, controller, writer, lambda: (monitor.trouble, worker.trouble))
 
         def get_page_health() -> dict[str, object]:
             names = {"name": config.device.name, "model": model_path(config).name}
-            problems = [problem for problem in (monitor.trouble, worker.trouble) if problem]
             statuses = {output.name: output.status() for output in outputs}
-            return {**names, **get_health(), "outputs": statuses, "problems": problems}
+            return {**names, **get_health(), "outputs": statuses}
 
         page = build_page(config, inbox.put, get_page_health, endpoints, preview, player)
         mqtt = _mqtt(config, inbox.put, get_health, controller) if config.mqtt.host else None
@@ -161,12 +160,19 @@ def _emit(outputs: list[Output], outcome: Outcome) -> None:
         output.accept(outcome)
 
 
-def _health(source: FrameSource, loop: WatchLoop, controller: Controller, writer: StorageWriter) -> dict[str, object]:
+def _health(
+    source: FrameSource,
+    loop: WatchLoop,
+    controller: Controller,
+    writer: StorageWriter,
+    troubles: Callable[[], Iterable[str | None]],
+) -> dict[str, object]:
     return {
         "version": __version__,
         "camera": source.name,
         "trouble": loop.trouble,
         "unsaved": writer.unsaved,
+        "problems": [problem for problem in troubles() if problem],
         "frames_per_s": round(controller.meter.rate(), 1),
         "temperature_c": health.temperature_c(),
         "throttled": health.throttled(),

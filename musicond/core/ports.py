@@ -221,6 +221,11 @@ class Output(Protocol):
         """Start; raise OutputError if the configuration can never work."""
         return
 
+    @property
+    def busy_since(self) -> float | None:
+        """Monotonic seconds since when its thread is at one thing; None while it waits, or without a thread."""
+        return None
+
     def accept(self, outcome: Outcome) -> None:
         """Accept an outcome in the thread of the watch loop. Waits for no network and never raises."""
 

@@ -5,10 +5,10 @@ The rules
      with one line in the log for each topic and reason.
   2. A setting takes the last value received: while a command for it is being carried out, a newer one replaces the one
      that waits. So a flood of messages costs little and ends with the right value.
-  3. Every feedback counts. It is acknowledged to the broker once it is on the disk, and not where that fails. After an
-     interruption the broker repeats what was not acknowledged, with the same packet identifier; what is stored is not
-     counted again. Brokers reuse an identifier once they have the acknowledgement, which is certain after `CERTAIN_S`
-     of a connection.
+  3. Every feedback counts. It is acknowledged to the broker once it is on the disk; where that fails, it is tried again
+     after `RETRY_S`. After an interruption the broker repeats what was not acknowledged, with the same packet
+     identifier; what is stored or still waits is not counted again. Brokers reuse an identifier once they have the
+     acknowledgement, which is certain after `CERTAIN_S` of a connection.
 """
 
 from __future__ import annotations
@@ -36,8 +36,12 @@ CERTAIN_S = 60.0
 """In this time a ping was answered on the same connection; TCP keeps the order, so all before it has arrived."""
 OVERTAKE_S = 0.2
 """After this time an urgent command no longer waits for the one before it, which may wait for the disk."""
-NOT_STORED = (OSError, CatalogueError, InboxFull)
-"""Errors after which a feedback is on no disk."""
+NOT_STORED = (CatalogueError, InboxFull)
+"""Errors after which a feedback has no effect. After an OSError it has: settings are stored later."""
+RETRY_S = 10.0
+"""Wait before a feedback that could not be stored is submitted again."""
+MAX_WAITING = 64
+"""Feedback that may wait; more is ignored, and not acknowledged."""
 QUOTED = re.compile(r"""(?<!\w)(['"]).*\1""")
 """A quotation in an error, which may be a track; the log names none."""
 AGAIN_S = 3600.0
@@ -51,6 +55,7 @@ class _Feedback:
     mid: int
     topic: str
     command: Command
+    due_at: float = 0.0
 
 
 class CommandReceiver:
@@ -90,12 +95,17 @@ class CommandReceiver:
             self._acknowledge(message.mid)
             self._warn(topic, "a retained message is no command; clear it, and send commands without retain")
             return
-        if message.mid and message.dup and self._seen.get(message.mid, ())[:2] == (topic, message.payload):
-            if all(message.mid != feedback.mid for feedback in self._unfinished_feedback()):
+        if message.mid and message.dup:
+            if any(message.mid == feedback.mid for feedback in self._unfinished_feedback()):
+                return
+            if self._seen.get(message.mid, ())[:2] == (topic, message.payload):
                 self._acknowledge(message.mid)
-            return
+                return
         command = self._parse(entity, topic, message.payload)
         if command is not None and entity.feedback:
+            if len(self._waiting_feedback) >= MAX_WAITING:
+                self._warn(topic, "too much feedback waits already; try again later")
+                return
             self._seen[message.mid] = (topic, message.payload, now)
             self._waiting_feedback.append(_Feedback(message.mid, topic, command))
         else:
@@ -112,14 +122,18 @@ class CommandReceiver:
         for submission in [item for item in self._submitted_feedback if item[1].done()]:
             feedback, future = submission
             self._submitted_feedback.remove(submission)
-            if isinstance(self._log_failure(future, feedback.topic), NOT_STORED):
-                self._seen.pop(feedback.mid, None)  # the broker sends it again on the next connection
+            if isinstance(self._log_failure(future, feedback.topic, repeated=True), NOT_STORED):
+                feedback.due_at = now + RETRY_S
+                self._waiting_feedback.append(feedback)
             else:
                 self._acknowledge(feedback.mid)
         for topic in [topic for topic, (future, _) in self._submitted_settings.items() if future.done()]:
             self._log_failure(self._submitted_settings.pop(topic)[0], topic)
-        while self._waiting_feedback and (accepted := self._try_submit(self._waiting_feedback[0].command)):
-            self._submitted_feedback.append((self._waiting_feedback.popleft(), accepted))
+        for feedback in [feedback for feedback in self._waiting_feedback if feedback.due_at <= now]:
+            if (accepted := self._try_submit(feedback.command)) is None:
+                break
+            self._waiting_feedback.remove(feedback)
+            self._submitted_feedback.append((feedback, accepted))
         for topic in [topic for topic in self._waiting_settings if self._may_submit(topic, now)]:
             accepted = self._try_submit(self._waiting_settings[topic])
             if accepted is not None:
@@ -160,10 +174,13 @@ class CommandReceiver:
             self._warn(topic, f"not understood; {exc}")
         return None
 
-    def _log_failure(self, future: Future[None], topic: str) -> BaseException | None:
+    def _log_failure(self, future: Future[None], topic: str, *, repeated: bool = False) -> BaseException | None:
         exc = None if future.cancelled() else future.exception()
         if isinstance(exc, OSError):
-            self._warn(topic, f"could not be stored ({error_text(exc)}); see musicond doctor")
+            reason = error_text(exc)
+            self._warnings.warn("MQTT: %s is in force, but not saved yet (%s); see musicond doctor", topic, reason)
+        elif repeated and isinstance(exc, NOT_STORED):
+            self._warnings.warn("MQTT: %s is not stored yet, and tried again: %s", topic, QUOTED.sub("...", str(exc)))
         elif isinstance(exc, CatalogueError | CommandError | InboxFull):
             self._warn(topic, QUOTED.sub("...", str(exc)))
         elif exc is not None:

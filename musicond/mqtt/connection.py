@@ -152,6 +152,7 @@ class Connection:
         self._wake_sender: socket.socket | None = None
         self._connected = self._refused = self._retry_now = False
         self._received_at = 0.0
+        self.busy_since: float | None = None
         self._has_session = False
         """The broker has a session of this process, which a new connection may resume."""
         self._reason: str | None = None
@@ -239,7 +240,7 @@ class Connection:
     def _run(self) -> None:
         backoff = Backoff(self._timing.backoff_s, self._timing.jitter)
         while not self._stopping.is_set():
-            self._retry_now = False
+            self._retry_now, self.busy_since = False, time.monotonic()
             try:
                 self._connect()
                 self._serve()
@@ -276,7 +277,7 @@ class Connection:
         """Read and write until the connection ends; raise OSError if the broker does not answer."""
         client, started, due = self._client, time.monotonic(), 0.0
         while (sock := client.socket()) is not None:
-            now = time.monotonic()
+            now = self.busy_since = time.monotonic()
             if self._stopping.is_set():
                 self._disconnect()
                 return

@@ -94,6 +94,11 @@ class MqttOutput:
         """Return whether the connection's thread runs as it should."""
         return self._connection.is_alive()
 
+    @property
+    def busy_since(self) -> float | None:
+        """Since when the connection's thread is at one thing."""
+        return self._connection.busy_since
+
     def accept(self, outcome: Outcome) -> None:
         """Replace the latest outcome, which may never be published."""
         self._latest = outcome

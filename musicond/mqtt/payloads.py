@@ -134,6 +134,7 @@ class Health(Payload):
     camera: str = Field(description="The source, such as `Pi camera` or `demo`.")
     trouble: str | None = Field(description="Why the camera gives nothing; null while all is well.")
     unsaved: str | None = Field(None, description="Why privacy and settings are not on the disk; null while they are.")
+    problems: list[str] = Field(default_factory=list, description="Threads and regular jobs that fail.")
     frames_per_s: float = Field(ge=0, description="Frames looked at.")
     cpu_percent: float = Field(ge=0, description="Of one core, by the process, since the message before.")
     memory_mib: float = Field(ge=0, description="Resident memory of the process.")

@@ -94,6 +94,7 @@ class Player:
         self._account_changed = False
         self._stopping = False
         self._thread: threading.Thread | None = None
+        self.busy_since: float | None = None
         self._polled_at = float("-inf")
         self._status_at: datetime | None = None
         """Wall time of the last status."""
@@ -212,11 +213,13 @@ class Player:
         self._playback = replace(self._playback, state=PlayState.UNAVAILABLE, trouble=self._backoff.trouble)
 
     def _turn(self) -> None:
+        self.busy_since = None
         with self._changed:
             self._changed.wait_for(
                 lambda: bool(self._events or self._questions or self._account_changed or self._stopping),
                 self._wait_s(),
             )
+            self.busy_since = time.monotonic()
             events, room, account_changed = list(self._events), self._room, self._account_changed
             questions = list(self._questions)
             self._events.clear()

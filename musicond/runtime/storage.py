@@ -65,6 +65,7 @@ class StorageWriter:
         self._backoff = Backoff(SETTINGS_RETRY_S)
         self._stopping = False
         self._thread: threading.Thread | None = None
+        self.busy_since: float | None = None
         self._warnings = WarnOnce(log)
 
     def start(self) -> None:
@@ -138,7 +139,9 @@ class StorageWriter:
                     lambda: self._stopping or bool(self._waiting) or self._wait_s() == 0, self._wait_s()
                 )
                 stopping = self._stopping
+            self.busy_since = time.monotonic()
             self._write(last=stopping)
+            self.busy_since = None
 
     def _wait_s(self) -> float | None:
         return None if self._settings is None else max(0.0, self._backoff.wait_s())

@@ -22,8 +22,11 @@ log = logging.getLogger(__name__)
 # From a terminal, SIGHUP means that its window was closed, and ends the daemon like any program.
 SIGNALS = (signal.SIGTERM, signal.SIGINT, *(() if sys.stdin and sys.stdin.isatty() else (signal.SIGHUP,)))
 
-OPEN_DEADLINE_S = 20.0
-"""A camera that takes longer to open or close hangs in its driver; only a new process may get it back."""
+TURN_DEADLINE_S = 20.0
+"""A turn of the watch loop that takes longer hangs, in a camera's driver for example; a new process may get it back.
+
+It is shorter than systemd's watchdog: the end takes along what waits, a switch to privacy for example.
+"""
 END_S = 1.5
 """From the signal to the end; the watch thread may use the rest of it to finish its turn."""
 MIN_JOIN_S = 0.2
@@ -33,6 +36,8 @@ STEADY_S = 300.0
 """A service that runs this long again is well."""
 STALL_S = 20.0
 """The watchdog is fed no longer once the services were not checked for this long."""
+HANG_S = 300.0
+"""A thread that is at one thing for longer hangs; each waits for no network or disk as long."""
 WATCH_ENDED = b"\0"
 """Written by the watch thread into the pipe of the signals; no signal has this number."""
 
@@ -53,6 +58,10 @@ class Service(Protocol):
     def is_alive(self) -> bool:
         """Return whether its thread runs as it should; true without a thread."""
 
+    @property
+    def busy_since(self) -> float | None:
+        """Monotonic seconds since when its thread is at one thing; None while it waits, or without a thread."""
+
 
 class ServiceMonitor:
     """Starts services again whose thread has ended, with a backoff; for the main thread, but for the properties."""
@@ -67,9 +76,16 @@ class ServiceMonitor:
 
     @property
     def trouble(self) -> str | None:
-        """Which threads have ended lately; None while all is well."""
-        names = ", ".join(tuple(self._failures))
-        return f"ended unexpectedly and started again: {names}; see the journal" if names else None
+        """Which threads have ended lately or hang; None while all is well."""
+        ended, hanging = ", ".join(tuple(self._failures)), ", ".join(self._hanging())
+        texts = [f"ended unexpectedly and started again: {ended}; see the journal"] if ended else []
+        if hanging:
+            texts.append(f"has not answered for minutes: {hanging}; run: systemctl restart musicond")
+        return "; ".join(texts) or None
+
+    def _hanging(self) -> list[str]:
+        busy = [(service.name, service.busy_since) for service in self.services]
+        return [name for name, since in busy if since is not None and self._clock() - since > HANG_S]
 
     @property
     def is_watching(self) -> bool:
@@ -102,7 +118,7 @@ class ServiceMonitor:
 class Loop(Protocol):
     """The watch loop."""
 
-    opening_since: float | None
+    busy_since: float | None
 
     def run(self) -> None:
         """Run turns until stopped."""
@@ -174,11 +190,9 @@ class Supervisor:
                 self._reload()
                 self._notifier.ready()
             self._monitor.check()
-            since = self._loop.opening_since
-            if since is not None and time.monotonic() - since > OPEN_DEADLINE_S:
-                log.error(
-                    "the camera did not open or close within %.0f s; ending, a fresh process may", OPEN_DEADLINE_S
-                )
+            since = self._loop.busy_since
+            if since is not None and time.monotonic() - since > TURN_DEADLINE_S:
+                log.error("the camera has not answered for %.0f s; ending, a fresh process may get it", TURN_DEADLINE_S)
                 self._crashed = True
                 return
 

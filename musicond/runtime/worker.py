@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -38,6 +39,7 @@ class Worker:
         self._queue: queue.Queue[Callable[[], None]] = queue.Queue(MAX_WAITING)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self.busy_since: float | None = None
         self._failures: dict[Callable[[], None], tuple[Backoff, str]] = {}
         """Of each periodic task that failed: its waits and its error."""
 
@@ -69,13 +71,14 @@ class Worker:
     def should_stop(self) -> bool:
         """Run the waiting jobs, and return whether the running one has to end."""
         self.run_pending()
+        self.busy_since = time.monotonic()
         return self._stopping.is_set()
 
     def run_pending(self) -> None:
         """Run the jobs that wait."""
         with suppress(queue.Empty):
             while not self._stopping.is_set():
-                self._queue.get_nowait()()
+                self._run_job(self._queue.get_nowait())
 
     def stop(self) -> None:
         """End after the running job, within about a second; may be called twice."""
@@ -89,14 +92,20 @@ class Worker:
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._run_periodic()
+            self.busy_since = None
             with suppress(queue.Empty):
-                self._queue.get(timeout=self._period_s)()
+                self._run_job(self._queue.get(timeout=self._period_s))
+
+    def _run_job(self, job: Callable[[], None]) -> None:
+        self.busy_since = time.monotonic()
+        job()
 
     def _run_periodic(self) -> None:
         for task in self._periodic:
             backoff, _ = self._failures.get(task, (Backoff(RETRY_S), ""))
             if backoff.wait_s() > 0:
                 continue
+            self.busy_since = time.monotonic()
             try:
                 task()
             except Exception as exc:  # a bug: logged once with its traceback, and the others go on

@@ -145,7 +145,7 @@ class Api:
                 text = "not done yet: the watch loop is busy; look at the state in a moment"
                 raise HttpError(504, text) from None
             except OSError as exc:
-                raise HttpError(500, f"could not be stored ({error_text(exc)}); see musicond doctor") from exc
+                raise HttpError(500, f"in force, but not saved yet ({error_text(exc)}); see musicond doctor") from exc
             return _json(to_json({"done": True}))
 
         return handle

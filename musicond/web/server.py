@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -30,6 +31,8 @@ KEEP_ALIVE_S = 20.0
 """How long a connection may wait for its next request."""
 LINGER_S = 1.0
 """How long the rest of a body that is not needed is read, so that its sender sees the response."""
+BEAT_S = 5.0
+"""How often the thread says that it does not hang."""
 CLOSE_S = 0.4
 """How long open connections may take to close."""
 
@@ -66,6 +69,7 @@ class WebOutput:
         self._latest = LatestOutcome()
         self._api = Api(self._latest, submit, health, endpoints or {}, preview, recent, covers)
         self._thread: threading.Thread | None = None
+        self.busy_since: float | None = None
         self._end: Callable[[], object] | None = None
         self.address = f"http://{listen}"
         """URL of the page, such as `http://127.0.0.1:8080`; with the real port once started."""
@@ -142,7 +146,11 @@ class WebOutput:
             page = await loop.create_server(lambda: limiter.limited(server()), sock=tcp, backlog=BACKLOG)
             await web.SockSite(runner, unix).start()
             ready.set_result(None)
-            await ending.wait()
+            while not ending.is_set():
+                self.busy_since = time.monotonic()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(BEAT_S):
+                        await ending.wait()
         finally:
             self._latest.attach(None)
             if page is not None:

@@ -12,13 +12,14 @@ from paho.mqtt.client import MQTTMessage
 
 from musicond.core.commands import SetPolicy, SetPrivacy, SetSensitivity
 from musicond.core.models import Emotion, Mood, Watching
-from musicond.mqtt.commands import OVERTAKE_S, CommandReceiver
+from musicond.errors import CatalogueLocked
+from musicond.mqtt.commands import CERTAIN_S, MAX_WAITING, OVERTAKE_S, RETRY_S, CommandReceiver
 from musicond.mqtt.entities import ENTITIES
-from musicond.runtime.inbox import InboxFull
+from musicond.runtime.inbox import InboxFull, settle
 from tests.mqtt.device import Device
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from musicond.core.commands import Command
@@ -261,7 +262,73 @@ def test_a_setting_that_cannot_be_stored_takes_effect_with_a_warning(
     device.store.path = device.store.path.parent / "gone" / "settings.json"
     listener.send("musicond/den/privacy/set", "on")
     assert listener.wait_for("musicond/den/privacy/state", "on")
-    assert device.wait_until(lambda _: any("could not be stored" in line for line in ignored(caplog)))
+    assert device.wait_until(lambda _: "privacy/set is in force, but not saved yet" in caplog.text)
+    assert ignored(caplog) == []
+
+
+def feedback_receiver(errors: Sequence[BaseException | None]) -> tuple[CommandReceiver, list[Command], list[int]]:
+    """Return a receiver of feedback, what is submitted to it, and what is acknowledged; None is success."""
+    submitted: list[Command] = []
+    acknowledged: list[int] = []
+    left = list(errors)
+
+    def submit(command: Command) -> Future[None]:
+        submitted.append(command)
+        done: Future[None] = Future()
+        settle(done, left.pop(0) if left else None)
+        return done
+
+    entities = {topic: entity for entity in ENTITIES for topic in entity.command_topics if entity.feedback}
+    commands = CommandReceiver(entities, submit, acknowledged.append, lambda: None)
+    commands.on_connect(0, resumed=False)
+    return commands, submitted, acknowledged
+
+
+def press(commands: CommandReceiver, topic: str, mid: int, now: float, *, dup: bool = False) -> None:
+    message = MQTTMessage(mid=mid)
+    message.payload, message.dup = b"PRESS", dup
+    commands.on_message(topic, message, now)
+    commands.process(now)
+
+
+def test_feedback_that_can_not_be_stored_is_tried_again_and_then_acknowledged(caplog: pytest.LogCaptureFixture) -> None:
+    commands, submitted, acknowledged = feedback_receiver([CatalogueLocked("locked"), None, None])
+    press(commands, "like/set", 1, 1)
+    press(commands, "like/set", 2, 2)
+    assert (len(submitted), acknowledged) == (2, [2]), "the next one does not wait for it"
+    commands.process(1 + RETRY_S)
+    commands.on_connect(100, resumed=True)
+    press(commands, "like/set", 1, 100, dup=True)
+    commands.process(100)
+    assert (len(submitted), acknowledged) == (3, [2, 1])
+    assert "like/set is not stored yet, and tried again: locked" in caplog.text
+
+
+def test_feedback_that_waits_longer_than_the_broker_keeps_its_number_is_not_doubled() -> None:
+    commands, submitted, acknowledged = feedback_receiver([CatalogueLocked("locked"), CatalogueLocked("locked"), None])
+    press(commands, "like/set", 1, 1)
+    commands.process(1 + CERTAIN_S + RETRY_S)
+    commands.on_connect(100, resumed=True)
+    press(commands, "like/set", 1, 100, dup=True)
+    commands.process(100 + RETRY_S)
+    commands.process(100 + RETRY_S)
+    assert (len(submitted), acknowledged) == (3, [1])
+
+
+def test_feedback_in_force_but_not_saved_is_acknowledged_and_not_repeated(caplog: pytest.LogCaptureFixture) -> None:
+    commands, submitted, acknowledged = feedback_receiver([OSError(28, "No space left on device")])
+    press(commands, "wrong_mood/set", 1, 1)
+    commands.process(1 + RETRY_S)
+    assert (len(submitted), acknowledged) == (1, [1])
+    assert ignored(caplog) == []
+
+
+def test_no_more_feedback_waits_than_is_bearable() -> None:
+    commands, _, acknowledged = feedback_receiver([InboxFull("full")] * 4 * MAX_WAITING)
+    for _ in range(2 * MAX_WAITING):
+        press(commands, "like/set", 0, 1)
+    assert len(commands._waiting_feedback) == MAX_WAITING
+    assert acknowledged == []
 
 
 def test_privacy_waits_neither_for_the_storing_of_the_one_before_nor_for_other_commands() -> None:

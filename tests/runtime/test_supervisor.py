@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from musicond.errors import OutputError
-from musicond.runtime.supervisor import RESTART_S, STALL_S, STEADY_S, ServiceMonitor
+from musicond.runtime.supervisor import HANG_S, RESTART_S, STALL_S, STEADY_S, ServiceMonitor
 from musicond.runtime.worker import Worker
 
 WAIT_S = 10
@@ -26,6 +26,7 @@ class FragileService:
     """A service whose thread ends with the event `end`."""
 
     name = "fragile"
+    busy_since: float | None = None
 
     def __init__(self) -> None:
         self.starts, self.refuses = 0, False
@@ -78,6 +79,32 @@ def test_a_service_whose_thread_has_ended_is_started_again_with_a_backoff(caplog
     monitor.check()
     assert monitor.trouble is None
     service.die()
+
+
+def test_a_thread_that_hangs_is_named_until_it_goes_on() -> None:
+    service, clock = FragileService(), Clock()
+    monitor = ServiceMonitor([service], clock)
+    service.busy_since, troubles = 1.0, []
+    for clock.now in (1 + HANG_S, 2 + HANG_S, 1.0):
+        troubles.append(monitor.trouble)
+    assert troubles == [None, "has not answered for minutes: fragile; run: systemctl restart musicond", None]
+
+
+def test_a_worker_is_busy_while_a_job_runs() -> None:
+    worker, started, end = Worker(), threading.Event(), threading.Event()
+    worker.start()
+
+    def work() -> float | None:
+        started.set()
+        end.wait(WAIT_S)
+        return worker.busy_since
+
+    future = worker.submit(work)
+    assert started.wait(WAIT_S)
+    assert worker.busy_since is not None
+    end.set()
+    assert future.result(WAIT_S)
+    worker.stop()
 
 
 def test_the_watchdog_is_not_fed_once_the_services_are_not_checked() -> None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
 import signal
 import sqlite3
+import threading
+import time
 from typing import TYPE_CHECKING
 
+from tests.figures import FULL
 from tests.player.test_mpd import FakeMpd, fake_mpd
 from tests.system.daemon import Daemon
 
@@ -25,6 +29,11 @@ def post(daemon: Daemon, path: str, body: dict[str, object]) -> int:
         return connection.getresponse().status
 
 
+def try_to_post(daemon: Daemon, path: str, body: dict[str, object]) -> None:
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        post(daemon, path, body)
+
+
 def likes(catalogue: Path) -> int:
     with contextlib.closing(sqlite3.connect(catalogue)) as connection:
         return int(connection.execute("SELECT coalesce(sum(likes), 0) FROM feedback").fetchone()[0])
@@ -36,6 +45,53 @@ def test_a_reload_before_the_start_is_complete_does_not_end_it(tmp_path: Path) -
         daemon.process.send_signal(signal.SIGHUP)
         daemon.ready()
         assert daemon.until(lambda: any("configuration read again" in line for line in daemon.lines))
+
+
+def test_privacy_is_stored_although_the_camera_hangs(tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    os.mkfifo(folder / "1.png")  # reading it waits for ever, as some drivers do
+    with Daemon(tmp_path, "--source", f"file:{folder}") as daemon:
+        daemon.ready()
+        thread = threading.Thread(target=try_to_post, args=(daemon, "privacy", {"on": True}))
+        thread.start()
+        if FULL:
+            assert daemon.process.wait(60) == 1, "it ends before the watchdog would kill it"
+        else:
+            time.sleep(1)
+            daemon.process.terminate()
+            daemon.process.wait(10)
+        thread.join(30)
+    saved = json.loads((tmp_path / "state" / "settings.json").read_text("utf-8"))
+    assert saved["private"] is True
+
+
+def _taken_over(daemon: Daemon) -> int:
+    return sum("taken over: playback.autoplay" in line for line in daemon.lines)
+
+
+def test_reloads_under_load_are_in_force_when_they_are_logged(tmp_path: Path) -> None:
+    reloads = 8 if FULL else 2
+    with Daemon(tmp_path, "--source", "demo", config="playback:\n  backend: mpd\n") as daemon:
+        daemon.ready()
+        plain, ended = daemon.config.read_text("utf-8"), threading.Event()
+
+        def flood() -> None:
+            while not ended.is_set():
+                try_to_post(daemon, "sensitivity", {"percent": 50})
+
+        threads = [threading.Thread(target=flood) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for number in range(1, reloads + 1):
+            daemon.config.write_text(f"{plain}  autoplay: {str(bool(number % 2)).lower()}\n", "utf-8")
+            daemon.process.send_signal(signal.SIGHUP)
+            assert daemon.until(lambda number=number: _taken_over(daemon) >= number)  # type: ignore[misc] # mypy sees no defaults of lambdas
+            on = bool(number % 2)
+            daemon.wait_state(lambda state, on=on: state["playback"]["autoplay"] is on)  # type: ignore[misc] # likewise
+        ended.set()
+        for thread in threads:
+            thread.join(30)
 
 
 def test_an_acknowledged_like_is_in_the_file_that_the_next_process_opens(tmp_path: Path) -> None:
