@@ -20,7 +20,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 GLIBC = range(17, 37)
-"""Minor versions of glibc 2 whose wheels run here: bookworm has 2.36, trixie a newer one."""
+"""Minor versions of glibc 2 whose wheels are usable: bookworm has 2.36, trixie a newer one."""
 
 KEEP = {
     "ai_edge_litert": (
@@ -37,7 +37,7 @@ DROP = (
     *("cv2/data/*.xml", "cv2/*.pyi", "*/py.typed", "*.py[xi]", "*.px[di]"),
     *("*.dist-info/RECORD", "*.dist-info/sboms/*"),
 )
-"""Our own copy of the cascade is the only one used; the others are for people who program."""
+"""Only our own copy of the cascade is used; the other files serve developers."""
 
 
 def wanted() -> list[str]:
@@ -53,7 +53,7 @@ def select(lock: str, names: list[str]) -> str:
 
 
 def download(lock: Path, python: str, arch: str, cache: Path) -> list[Path]:
-    """Return the wheels of this Python and architecture, each as its hash says; exit where pip can't fetch one."""
+    """Return the wheels of this Python and architecture, verified by their hashes; exit if pip can't fetch one."""
     cache.mkdir(parents=True, exist_ok=True)
     entries = cache / "wanted.txt"
     entries.write_text(select(lock.read_text("utf-8"), wanted()), "utf-8")
@@ -82,7 +82,7 @@ def unpack(wheel: Path, out: Path) -> None:
 
 
 def needs(wheels: list[Path], python: str) -> str:
-    """Return the Depends of compiled wheels: their tags say how new a C library they want, and which Python."""
+    """Return the Depends of compiled wheels: the tags give the least version of the C library, and the Python."""
     minors = [int(minor) for wheel in wheels for minor in re.findall(r"manylinux_2_(\d+)_", wheel.name)[-1:]]
     major, minor = (int(part) for part in python.split("."))
     libc = f"libc6 (>= 2.{max(minors)})"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-r"""Go on from a trained student with photographs of people beside FER2013, so that it is right about resting faces.
+r"""Train a trained student further with photographs of people and FER2013, so that it is right about resting faces.
 
     P=.train-env/bin/python
     $P tools/adapt.py --data fer2013.zip --photos photos.zip --out build/adapted --epochs 3 [--opinions opinions.npz]
@@ -106,7 +106,7 @@ def softened(logits: NDArray[np.floating[Any]], temperature: float) -> NDArray[n
 
 
 class Run:
-    """A training that is saved now and then and goes on from there."""
+    """A training that is saved regularly and continues from there."""
 
     def __init__(self, args: argparse.Namespace) -> None:
         torch.manual_seed(args.seed)
@@ -141,7 +141,7 @@ class Run:
                 self.save()
 
     def step(self, x: torch.Tensor, y: torch.Tensor, photos: int) -> None:
-        """Learn a batch whose last `photos` pictures are photographs, and move the average."""
+        """Train on a batch whose last `photos` pictures are photographs, and update the average."""
         self.network.train()
         for part in self._frozen:
             part.eval()

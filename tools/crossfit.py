@@ -59,7 +59,7 @@ class Epochs:
 
 
 def folds_of(fer: Split, chips: Chips, count: int, seed: int = 5) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Deal images and photographs: near-duplicates and a person's photographs come into one fold."""
+    """Split images and photographs into folds; near-duplicates and a person's photographs stay in one fold."""
     rng = np.random.default_rng(seed)
     groups = alike(fer.images)
     of_group = rng.integers(0, count, groups.max() + 1)

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TEACHERS_SHARE = 0.48
-"""Part of the time that goes to the teachers."""
+"""Share of the time for the training of the teachers."""
 MOMENT = 0.01
 """Minutes that a student trains at the least."""
 
@@ -58,7 +58,7 @@ MOMENT = 0.01
 def opinion(
     teachers: Sequence[nn.Module], temperature: float, *, mirrored: bool
 ) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Return what tells the teachers' mean probabilities (n, 7) of inputs, and of their mirror images if asked for."""
+    """Return the function that gives the teachers' mean probabilities (n, 7), optionally with the mirror images."""
 
     def of(x: torch.Tensor) -> torch.Tensor:
         views = (x, x.flip(3)) if mirrored else (x,)
@@ -78,7 +78,7 @@ def together(teachers: Sequence[nn.Module], data: Pictures) -> float:
 
 
 def teach(args: argparse.Namespace, data: Pictures, judged: dict[str, Pictures]) -> list[dict[str, Any]]:
-    """Train the teachers that --work does not hold yet; return their logs, each with its `weights`."""
+    """Train the teachers that are not in --work yet; return the state of each, with its `weights`."""
     states = []
     for number in range(args.teachers):
         path = args.work / f"teacher-{number}.pt"
@@ -99,7 +99,7 @@ def teach(args: argparse.Namespace, data: Pictures, judged: dict[str, Pictures])
 
 
 def networks(args: argparse.Namespace, states: list[dict[str, Any]]) -> list[Network]:
-    """Return the teachers themselves."""
+    """Return the networks of the teachers' states."""
     teachers = []
     for number, state in enumerate(states):
         network = Network(args.teacher_shape, squeeze=number % 2 == 1).to(DEVICE)
@@ -136,7 +136,7 @@ def started(args: argparse.Namespace, path: Path | None, *, equivariant: bool = 
 def learn(
     args: argparse.Namespace, teachers: Sequence[nn.Module], data: Pictures, judged: dict[str, Pictures]
 ) -> Course:
-    """Train the student on what the teachers say."""
+    """Train the student on the teachers' probabilities."""
     source, says = source_of(args, teachers, data)
     torch.manual_seed(args.seed + 100)
     network = started(args, args.start, equivariant=args.equivariant).to(memory_format=torch.channels_last)
@@ -168,7 +168,7 @@ def learn(
 def source_of(
     args: argparse.Namespace, teachers: Sequence[nn.Module], data: Pictures
 ) -> tuple[Live | Views, Callable[[torch.Tensor], torch.Tensor]]:
-    """Return the student's pictures and what tells the teachers' opinion; the views are written on return."""
+    """Return the student's pictures and the function of the teachers' probabilities; the views are written first."""
     says = opinion(teachers, args.temperature, mirrored=args.mirrored)
     phases = (
         Phase(args.crop, args.strength, args.student_mixup),

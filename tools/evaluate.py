@@ -56,7 +56,7 @@ SEED = 5
 FER_HEIGHTS, PHOTO_HEIGHTS = (120, 240), (160, 320)
 """Pixels that an image is high in the room: a photograph shows more than the face."""
 LOOKS = 3
-"""Frames that the finder gets of each image: it wants to see a new face more than once."""
+"""Frames of each image for the detector, which confirms a new face only after more than one."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def direct(reader: TfliteClassifier, images: NDArray[np.uint8]) -> tuple[NDArray
 
 
 def room(image: NDArray[np.uint8], rng: np.random.Generator, heights: tuple[int, int]) -> NDArray[np.float32]:
-    """Lay an image, so many pixels high, into a room whose light falls off to one side."""
+    """Place an image, between `heights` pixels tall, in a room whose light falls off to one side."""
     height = int(rng.integers(heights[0], heights[1] + 1))
     width = min(639, round(height * image.shape[1] / image.shape[0]))
     left, top = int(rng.integers(0, 640 - width)), int(rng.integers(0, 480 - height))
@@ -166,7 +166,7 @@ def pipeline(reader: TfliteClassifier, data: Split, probabilities: NDArray[np.fl
 
 
 def measure_photos(args: argparse.Namespace) -> dict[str, object]:
-    """Return what comes of the photographs in rooms, with the room's prior, and write the sheet that is asked for."""
+    """Return the figures of the photographs in rooms, with the room's prior, and write the contact sheet."""
     photos = load_photos(args.photos, args.split)
     photos = photos.first(args.first) if args.first else photos
     reader = TfliteClassifier(args.model)

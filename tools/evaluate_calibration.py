@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measure whether calibrating helps: one neutral photograph of a person is learnt, that person's others are read.
+"""Measure whether calibrating helps: calibrate with one neutral photograph of a person, and read the others.
 
     .venv/bin/python tools/evaluate_calibration.py --photos photos.zip [--split train|test] [--json] [MODEL]
 
@@ -42,12 +42,12 @@ if TYPE_CHECKING:
     from musicond.core.mood.bias import Bias
 
 BELOW = 0.5
-"""People who are read right in fewer of their photographs struggle."""
+"""Share of right readings below which a person counts as hard to read."""
 
 
 @dataclass(frozen=True)
 class Person:
-    """Scores (n, 7) of a person's other photographs, their labels, and what calibrating has taught."""
+    """Scores (n, 7) of a person's other photographs, their labels, and the bias of the calibration."""
 
     scores: NDArray[np.float64]
     labels: NDArray[np.int64]
@@ -61,7 +61,7 @@ class Person:
 
 
 def readings(image: NDArray[np.uint8], reader: TfliteClassifier, rng: np.random.Generator) -> list[tuple[float, ...]]:
-    """Return the scores of the frames that a calibration takes of a person."""
+    """Return the scores of the frames of a person's calibration."""
     detector = HaarFaceDetector(MODELS / "haarcascade_frontalface_default.xml", reader, motion_gate=False)
     scores = []
     for frame in frames(image, (MIN_READINGS + 4) / RATE, rng):

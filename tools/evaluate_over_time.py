@@ -49,7 +49,7 @@ RATE = Camera().rate
 SMILE_S, IN_TIME_S = 4.0, 2.0
 """Seconds for which a smile is shown, and within which it is to be announced."""
 SWAY, LEAN, NEARER = 9.0, 4.0, 0.03
-"""Pixels, degrees and part of the size by which a person moves at the most."""
+"""Largest movement of a person: pixels, degrees and share of the size."""
 NOISE = (2.0, 6.0)
 """Standard deviation of the camera's noise in grey levels, from bright to poor light."""
 ENTERS = (0.34, 0.38, 0.42, 0.46, 0.50, 0.54, 0.58, 0.62, 0.66)
@@ -69,7 +69,7 @@ class NoSongs:
 
 @dataclass(frozen=True)
 class Watched:
-    """A person before the camera: what each frame was read as, and the moods announced with their times in seconds."""
+    """A person before the camera: the reading of each frame, and the announced moods with their times in seconds."""
 
     seen: list[Observation]
     moods: list[tuple[float, Mood]]
@@ -125,7 +125,7 @@ def decided(person: Watched, rules: MoodConfig) -> Watched:
 
 
 def summary(resting: Sequence[Watched], smiling: Sequence[Watched]) -> dict[str, float | int]:
-    """Return the figures of people who were read at all; `within_s` counts from the first frame."""
+    """Return the figures of the persons with any reading; `within_s` counts from the first frame."""
     rest = [person for person in resting if any(seen.scores for seen in person.seen)]
     smiles = [person for person in smiling if any(seen.scores for seen in person.seen)]
     minutes = sum(person.seen[-1].at for person in rest) / 60
@@ -145,7 +145,7 @@ def summary(resting: Sequence[Watched], smiling: Sequence[Watched]) -> dict[str,
 
 
 def chosen(photos: Photos, emotion: str, count: int) -> list[NDArray[np.uint8]]:
-    """Return a picture each of up to `count` people who are labelled so, spread over all of them."""
+    """Return one picture of each of up to `count` persons with this label, spread over all of them."""
     first: dict[str, NDArray[np.uint8]] = {}
     for image, label, person in zip(photos.images, photos.labels, photos.persons, strict=True):
         if LABELS[label] == emotion:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Choose what a model's sidecar says of the room: temperature, the prior of resting faces, and how faces are cut.
+"""Fit the room's parameters of a model's sidecar: temperature, the prior of resting faces, and the crop of faces.
 
     .venv/bin/python tools/fit_room.py --data fer2013.zip --photos photos.zip [--write] [MODEL]
 
@@ -53,7 +53,7 @@ SEED = 5
 
 
 def held_out_people(photos: Photos, share: float, seed: int = 9) -> Photos:
-    """Return the photographs of the people whom tools/adapt.py does not train on."""
+    """Return the photographs of the persons that tools/adapt.py does not train on."""
     people = sorted(set(photos.persons))
     held = {people[at] for at in np.random.default_rng(seed).permutation(len(people))[: round(share * len(people))]}
     chosen = [at for at, person in enumerate(photos.persons) if person in held]

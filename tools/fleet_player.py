@@ -38,7 +38,7 @@ TRACK_S = 210.0
 
 
 class SimulatedPlayer:
-    """A player with autoplay on and the default configuration; `request_tracks` asks for other tracks."""
+    """A player with autoplay on and the default configuration; `request_tracks` requests other tracks."""
 
     def __init__(self, request_tracks: Callable[[], object]) -> None:
         self._request_tracks, self._rules, self._state = request_tracks, playback_rules(Config()), PlayerState()

@@ -55,7 +55,7 @@ class Recipe:
     """How one emotion's images are brought together."""
 
     start: str | None = None
-    """The emotion whose composite they are aligned to first; None: to their own plain mean."""
+    """The emotion whose composite is the first target of the alignment; None: their own plain mean."""
     pool: int = 450
     """Images that are aligned: those that the model reads most clearly."""
     rounds: int = 3
@@ -167,7 +167,7 @@ def align_all(images: list[Image], recipe: Recipe, template: Image, label: str) 
 
 @dataclass(frozen=True)
 class Judge:
-    """Says how the daemon reads a mean image laid at a place of the demo's room."""
+    """Returns the daemon's reading of a mean image placed in the demo's room."""
 
     reader: TfliteClassifier
 
@@ -182,7 +182,7 @@ class Judge:
             frame = Frame(np.clip(drawn, 0, 255).astype(np.uint8), number / 8, datetime(2026, 1, 1, tzinfo=UTC))
             estimate = self.reader.classify(frame, finder.detect(frame))
             scores.append(estimate.scores[label] if estimate else 0.0)
-        return float(min(scores[1:]))  # a new face may want a second look
+        return float(min(scores[1:]))  # a new face may need a second frame
 
     def box(self, face: NDArray[np.uint8]) -> Box | None:
         """Return where the finder sees the face."""
@@ -248,7 +248,7 @@ def swapped(judge: Judge, stack: NDArray[np.float32], label: int, place: tuple[f
 
 
 def make(data: Path, out: Path) -> dict[str, float]:
-    """Write the composites; return for each emotion the score that the daemon gives it at the least."""
+    """Write the composites; return the daemon's lowest score of each emotion."""
     reader = TfliteClassifier(out / "fer_int8.tflite")
     judge = Judge(reader)
     train, _ = clean(load(data, "train"), load(data, "test"))
@@ -277,7 +277,7 @@ def make(data: Path, out: Path) -> dict[str, float]:
 
 
 def kept(out: Path) -> dict[str, float]:
-    """Return for each composite that is there the score that the daemon gives it at the least."""
+    """Return the daemon's lowest score of each existing composite."""
     picture = cv2.imread(str(out / "demo.png"), cv2.IMREAD_GRAYSCALE)
     if picture is None:
         raise DataError(f"{out / 'demo.png'}: no picture there; make it with --data")

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
 MAX_OP_VERSIONS = {"CONV_2D": 3, "FULLY_CONNECTED": 4, "MAX_POOL_2D": 2, "MEAN": 2, "ADD": 2}
-"""Newest versions that tflite-runtime 2.14.0, the oldest runtime served, knows of the ops in use."""
+"""Newest versions of the ops in use that tflite-runtime 2.14.0, the oldest supported runtime, has."""
 SEED = 7
 
 

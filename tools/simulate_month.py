@@ -193,7 +193,7 @@ CHANGE_MIN = 8.0
 CLOSE_SHARE = 0.2
 """Part of the readings in which a second emotion comes close."""
 RATES, SKIPS, NEXTS = 0.15, 0.05, 0.03
-"""Parts of the recommendations after which a song is rated, skipped, or others are asked for."""
+"""Shares of the recommendations after which a song is rated or skipped, or other songs are requested."""
 MOST_BYTES = 5e6
 
 

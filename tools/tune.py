@@ -33,11 +33,11 @@ from tools.training.torch_augment import model_input
 from tools.training.views import DEVICE, Live, read
 
 CALIBRATED_BY = 256
-"""Pictures whose statistics the batch norms begin with."""
+"""Number of pictures from which the batch norms get their first statistics."""
 SIZE = 128
-"""Pixels that the images' 48 are enlarged to, where nothing else is said."""
+"""Default side in pixels to which the images of 48 pixels are enlarged."""
 HEAD_LR_SCALE = 5.0
-"""The last layer begins untrained, and learns so many times faster than the rest."""
+"""Factor of the last layer's learning rate, because it starts untrained."""
 
 
 def course_of(args: argparse.Namespace, network: FaceNetwork) -> Course:

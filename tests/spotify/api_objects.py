@@ -58,7 +58,7 @@ def page(items: list[dict[str, Any]], limit: int, offset: int) -> dict[str, Any]
 
 
 def device_object(key: str, name: str) -> dict[str, Any]:
-    """Return a speaker that does as it is told."""
+    """Return a speaker that accepts commands."""
     return {
         "id": key,
         "is_active": False,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Fault:
-    """What goes wrong with the requests whose path begins with `path`, `times` times (None: until removed)."""
+    """A fault of the requests whose path begins with `path`, for `times` requests (None: until it is removed)."""
 
     path: str
     status: int = 200
@@ -111,9 +111,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Say nothing."""
+        """Log nothing."""
 
     def handle(self) -> None:
-        """Serve a connection; whoever hangs up may."""
+        """Serve a connection; a client may close it at any time."""
         with suppress(ConnectionError):
             super().handle()

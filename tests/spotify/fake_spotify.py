@@ -37,7 +37,7 @@ SCOPES = {
 
 
 class FakeSpotify:
-    """Start it with `with`; what it knows may be changed at any time under `lock`."""
+    """A context manager; its data may be changed at any time under `lock`."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
@@ -91,7 +91,7 @@ class FakeSpotify:
             return str(device["id"])
 
     def authorize(self, url: str, *, refuse: bool = False) -> str:
-        """Do as a person does who opens the link of a sign-in and agrees; return where the browser ends."""
+        """Open the link of a sign-in and agree, as a user does; return the address on which the browser ends."""
         parameters = {key: values[0] for key, values in parse_qs(urlsplit(url).query).items()}
         assert parameters["client_id"] == CLIENT_ID
         assert parameters["response_type"] == "code"
@@ -222,7 +222,7 @@ class FakeSpotify:
         return 200, {"tracks": content} if path == "search" else content
 
     def _listed(self, path: str) -> list[dict[str, Any]] | None:
-        """Return the entries of a list; None for a playlist of somebody else."""
+        """Return the entries of a list; None for another user's playlist."""
         if path == "me/playlists":
             names = {key: name for key, (name, _) in self.playlists.items()} | self.followed
             return [{"id": key, "name": name, "type": "playlist"} for key, name in names.items()]

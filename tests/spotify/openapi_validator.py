@@ -17,7 +17,7 @@ HOST = "https://api.spotify.com"
 
 
 class Spec:
-    """Says what is wrong with a request or an answer, in a sentence; None for what is right."""
+    """Returns the error of a request or a response in one sentence; None for a valid one."""
 
     def __init__(self, path: Path) -> None:
         self._document: dict[str, Any] = yaml.load(path.read_bytes(), yaml.CSafeLoader)

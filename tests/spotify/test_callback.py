@@ -31,7 +31,7 @@ def free_port() -> int:
 
 
 class Login:
-    """The command, and what a browser on the same machine asks of it."""
+    """The running command, and the requests of a browser on the same machine."""
 
     def __init__(self, folder: Path, fake_spotify: FakeSpotify, port: int) -> None:
         self.port, self.state = port, folder / "state"

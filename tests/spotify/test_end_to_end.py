@@ -52,7 +52,7 @@ def wait_for_attribute(listener: Listener, key: str, holds: str, seconds: float 
 def change_moods(
     daemon: SpotifyDaemon, listener: Listener, fake_spotify: FakeSpotify, until: str, seconds: float = 60.0
 ) -> None:
-    """Set one mood after the other until something is asked of the speaker; in an empty room nothing starts."""
+    """Set one mood after the other until the speaker gets a request; in an empty room nothing starts."""
     before, end = fake_spotify.count("PUT", until), time.monotonic() + seconds
     while fake_spotify.count("PUT", until) == before:
         assert time.monotonic() < end, (player_attributes(listener), daemon.lines[-20:])
@@ -106,7 +106,7 @@ def test_sign_in_playback_takeover_and_expiry_end_to_end(
     wait_for_attribute(listener, "ours", "True")
     assert fake_spotify.wait_until(lambda: fake_spotify.count("PUT", "me/player/volume") > 0)
 
-    # A person takes over, and the daemon holds back, whatever the mood.
+    # After a user's intervention the daemon starts nothing, in any mood.
     with fake_spotify.lock:
         fake_spotify.player.play([track_uri("Theirs")], kitchen, "spotify:album:1")
     plays, halts = fake_spotify.count("PUT", "me/player/play"), fake_spotify.count("PUT", "me/player/pause")
@@ -127,7 +127,7 @@ def test_sign_in_playback_takeover_and_expiry_end_to_end(
     status = daemon.post("/api/v1/spotify/status", {})
     assert (status[0], status[1]["signed_in"]) == (200, False)
 
-    # Signed in again, on the page, it goes on.
+    # After a new sign-in on the page it plays again.
     url = daemon.post("/api/v1/spotify/begin", {})[1]["url"]
     assert daemon.post("/api/v1/spotify/finish", {"redirect": "http://127.0.0.1:8888/"})[0] == 400
     finished = daemon.post("/api/v1/spotify/finish", {"redirect": fake_spotify.authorize(url)})
@@ -139,7 +139,7 @@ def test_sign_in_playback_takeover_and_expiry_end_to_end(
     shown = daemon.wait_state(lambda state: state["playback"]["ours"])["playback"]
     assert (shown["account"]["signed_in"], shown["trouble"], shown["device"]) == (True, None, "Kitchen"), shown
 
-    # A person's order goes through at once.
+    # A user's command is carried out at once.
     listener.send("musicond/den/stop/set", "PRESS")
     assert fake_spotify.wait_until(lambda: not fake_spotify.player.playing)
     wait_for_attribute(listener, "holding", "play ends it")

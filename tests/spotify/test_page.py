@@ -59,7 +59,7 @@ def open_page(daemon: SpotifyDaemon, phone: Any, view: str = "") -> None:
 
 
 def ended_at(phone: Any) -> str:
-    """Open Spotify as a person does; return the address on which the browser ends, which it can't reach."""
+    """Open Spotify as a user does; return the address on which the browser ends, which it can't reach."""
     with (
         phone.expect_popup() as popup,
         phone.context.expect_event("requestfailed", lambda request: "127.0.0.1" in request.url) as failed,

@@ -1,4 +1,4 @@
-"""After a restart of the daemon: what it started is still its own, and a silence that a person asked for holds."""
+"""After a restart of the daemon its own music is still its own, and autoplay stays suppressed."""
 
 from __future__ import annotations
 

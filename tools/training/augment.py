@@ -36,7 +36,7 @@ class Batches:
 
     data: Split
     targets: NDArray[np.float32]
-    """Probabilities (n, 7) that are learnt: labels, smoothed, or mixed with what a teacher says."""
+    """Target probabilities (n, 7): the labels, smoothed, or blended with a teacher's scores."""
     size: int
     seed: int
 
@@ -59,7 +59,7 @@ class Batches:
 def targets(
     labels: NDArray[np.int64], smoothing: float, teacher: NDArray[np.floating[Any]] | None = None, weight: float = 0.0
 ) -> NDArray[np.float32]:
-    """Return what is to be learnt, (n, 7): smoothed labels, blended with a teacher's logits (n, 7) by `weight`."""
+    """Return the targets (n, 7): smoothed labels, blended with a teacher's logits (n, 7) by `weight`."""
     hard = np.eye(len(LABELS), dtype=np.float32)[labels]
     soft = hard * (1 - smoothing) + smoothing / len(LABELS)
     if teacher is None:

@@ -82,7 +82,7 @@ def _framed(image: NDArray[np.uint8], box: Box, scale: float) -> NDArray[np.uint
 
 
 def hold_out_persons(chips: Chips, share: float, seed: int = 9) -> tuple[Chips, Chips]:
-    """Take a share of the people out; return (rest, held out)."""
+    """Hold out a share of the persons; return (rest, held out)."""
     held = np.random.default_rng(seed).permutation(chips.people)[: round(share * chips.people)]
     out = np.isin(chips.persons, held)
     return chips.only(~out), chips.only(out)

@@ -61,7 +61,7 @@ def sgd(network: nn.Module, decay: float) -> torch.optim.Optimizer:
 
 
 def run_tool(name: str, do: Callable[[argparse.Namespace], None], args: argparse.Namespace) -> int:
-    """Do what a command line asks for, on `args.threads` threads; return the exit status."""
+    """Run a command line on `args.threads` threads; return the exit status."""
     if args.threads:
         torch.set_num_threads(args.threads)
     try:

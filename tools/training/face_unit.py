@@ -83,7 +83,7 @@ def spoilt(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uin
 
 
 def scene(rng: np.random.Generator, side: int) -> NDArray[np.uint8]:
-    """Draw what hangs and stands in rooms, (side, side): light, texture, stripes, sheets with ovals, blobs."""
+    """Draw a background as in a room, (side, side): light, texture, stripes, sheets with ovals, blobs."""
     wall: NDArray[Any] = _smooth(rng, 2, side, 40) + float(rng.uniform(60, 190))
     for part in rng.choice([0.03, 0.06, 0.1, 0.17, 0.3], int(rng.integers(0, 3))):
         wall = wall + _smooth(rng, max(2, round(part * side)), side, float(rng.uniform(5, 40)))

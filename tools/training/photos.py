@@ -38,7 +38,7 @@ class Photos:
 
     @property
     def persons(self) -> list[str]:
-        """Whose photograph each is."""
+        """The person on each photograph."""
         return [name.rpartition("/")[2].partition("_")[0] for name in self.names]
 
 

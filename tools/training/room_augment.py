@@ -149,7 +149,7 @@ def _cosines() -> torch.Tensor:
 
 
 def with_glasses(x: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
-    """Draw rims, dark glasses or a bar at the eyes; `grid` (n, 48, 48, 2) says where in the frame a pixel lies."""
+    """Draw rims, dark glasses or a bar at the eyes; `grid` (n, 48, 48, 2): the position of each pixel."""
 
     def draw(low: float, high: float) -> torch.Tensor:
         return torch.empty((len(x), 1, 1), device=x.device).uniform_(low, high)

@@ -33,14 +33,14 @@ class Mirrored(nn.Module):
         self._lifting = lifting
 
     def forward(self, kernels: torch.Tensor) -> torch.Tensor:
-        """Return all kernels of those that are learnt."""
+        """Return all kernels, from the trained ones."""
         mirrored = kernels.flip(3)
         if not self._lifting:
             mirrored = mirrored.roll(kernels.shape[1] // 2, 1)
         return torch.cat([kernels, mirrored]).contiguous(memory_format=torch.channels_last)
 
     def right_inverse(self, kernels: torch.Tensor) -> torch.Tensor:
-        """Return the kernels that are learnt of all."""
+        """Return the trained ones of all kernels."""
         return kernels[: len(kernels) // 2].clone()
 
 
@@ -103,7 +103,7 @@ class Network(nn.Module):
     """The network: (n, 1, side, side) in, any even side from 16; seven logits out."""
 
     def __init__(self, shape: Shape, dropout: float = 0.2, *, squeeze: bool = False, equivariant: bool = False) -> None:
-        """`equivariant`: half the weights are learnt, the rest mirrors them, but for the halving layer's padding."""
+        """`equivariant`: half the weights are trained, the others mirror them, but for the halving layer's padding."""
         super().__init__()
         stem, widths, blocks = shape
         self.stem = nn.ModuleList([ConvNorm(1, stem), ConvNorm(stem, widths[0], 2)])

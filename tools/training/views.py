@@ -30,7 +30,7 @@ LATE_SHARE = 3
 
 
 class Pictures:
-    """A split on the device: grey levels (n, 1, 48, 48), what is learnt (n, 7), labels (n,)."""
+    """A split on the device: grey levels (n, 1, 48, 48), target probabilities (n, 7), labels (n,)."""
 
     def __init__(self, data: Split, smoothing: float) -> None:
         self.grey = torch.from_numpy(data.images[:, None]).to(DEVICE)
@@ -96,7 +96,7 @@ class Views:
                 new.write_text(json.dumps(settings) + "\n")
 
     def write(self, data: Pictures, phases: tuple[Phase, Phase], says: Callable[[torch.Tensor], torch.Tensor]) -> None:
-        """Write the views that are not there yet, with what `says` of their inputs, probabilities (n, 7)."""
+        """Write the missing views, with the probabilities (n, 7) that `says` returns for their inputs."""
         live = Live(data, phases, self._batch, seed=0)
         wanted = [(number, late) for late in (False, True) for number in range(self._counts[1 if late else 0])]
         order = np.random.default_rng(self._seed).permutation(len(wanted))
@@ -111,7 +111,7 @@ class Views:
             keep(path, levels=torch.cat(levels).numpy(), learnt=torch.cat(learnt).numpy())
 
     def epoch(self, number: int, *, late: bool) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Yield batches of inputs (n, 1, side, side) and targets (n, 14): the labels', then what was said."""
+        """Yield batches of inputs (n, 1, side, side) and targets (n, 14): of the labels, then of the teachers."""
         count = self._counts[1 if late else 0]
         turn = np.random.default_rng([self._seed, number // count]).permutation(count)[number % count]
         levels, learnt = self._view(self._path(int(turn), late=late))
