@@ -10,6 +10,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from musicond.config.addresses import check_host, check_host_or_socket
 from musicond.core.models import Emotion, Policy
 from musicond.core.mood.tracker import MoodConfig
 from musicond.core.schedule import Hours, Schedule
@@ -20,7 +21,7 @@ MIN_TOKEN = 16
 """Shortest token of the page, in characters."""
 PASSWORD_VARIABLE = "MUSICOND_MQTT_PASSWORD"  # noqa: S105 - the variable's name, not a password
 SOURCE_PATTERN = r"^(auto|pi|demo|v4l2(:/dev/.+)?|file:.+)$"
-TOPIC_PATTERN = r"^[^+#/\s][^+#\s]*$"
+TOPIC_PATTERN = r"^[^+#/\s]+(/[^+#/\s]+)*$"
 STARTER = "starter"
 """Name of the list of songs that comes with musicond."""
 SPOTIFY = ("spotify:", "https://open.spotify.com/")
@@ -297,14 +298,18 @@ class SpotifySection(Section):
 class MpdSection(Section):
     """The Music Player Daemon."""
 
-    host: str = Field("127.0.0.1", min_length=1, description="Host name or address, or the path of its Unix socket.")
+    host: Annotated[str, AfterValidator(check_host_or_socket)] = Field(
+        "127.0.0.1", min_length=1, description="Host name or address, or the path of its Unix socket."
+    )
     port: int = Field(6600, ge=1, le=65535, description="TCP port.")
 
 
 class Mqtt(Section):
     """The broker. Without a host nothing is sent."""
 
-    host: str | None = Field(None, min_length=1, description="Host name or address of the broker. Unset: MQTT is off.")
+    host: Annotated[str, AfterValidator(check_host)] | None = Field(
+        None, min_length=1, description="Host name or address of the broker. Unset: MQTT is off."
+    )
     port: int = Field(1883, ge=1, le=65535, description="TCP port of the broker.")
     username: str | None = Field(None, min_length=1, description="User name, if the broker asks for one.")
     password_file: FilePath | None = Field(
@@ -324,18 +329,18 @@ class Mqtt(Section):
     base_topic: str = Field(
         "musicond",
         pattern=TOPIC_PATTERN,
-        description="First part of every topic, without blanks, + or #, and not beginning with /.",
+        description="First part of every topic, without blanks, + or #, and without / at either end.",
     )
     discovery: bool = Field(default=True, description="Announce the device to Home Assistant.")
     discovery_prefix: str = Field(
         "homeassistant",
         pattern=TOPIC_PATTERN,
-        description="Where Home Assistant looks for devices, without blanks, + or #, and not beginning with /.",
+        description="Where Home Assistant looks for devices, without blanks, + or #, and without / at either end.",
     )
     status_topic: str = Field(
         "homeassistant/status",
         pattern=TOPIC_PATTERN,
-        description="Where Home Assistant says that it has started, without blanks, + or #, and not beginning with /.",
+        description="Where Home Assistant announces its start, without blanks, + or #, and without / at either end.",
     )
 
     @property

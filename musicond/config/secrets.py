@@ -59,7 +59,7 @@ def _first_line(key: str, source: Path, what: str, *, warn: bool) -> str:
     try:
         # Root reads files of other users: a link or a pipe in their directory must not redirect or block it.
         number = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with os.fdopen(number, encoding="utf-8") as file:
+        with os.fdopen(number, encoding="utf-8-sig") as file:
             open_to_all = os.fstat(file.fileno()).st_mode & 0o004
             secret = file.readline().rstrip("\r\n")
     except OSError as exc:

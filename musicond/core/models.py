@@ -208,6 +208,10 @@ class PlayerStatus:
     device: str | None = None
     volume: int | None = None
     """Percent, of the configured device; None if unknown or not adjustable."""
+    error: str | None = None
+    """The player's own reason for not playing, with a remedy."""
+    shuffled: bool = False
+    """The tracks are played in any order."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,8 +125,17 @@ class PlaybackBackend(Protocol):
     def get_status(self) -> PlayerStatus:
         """Return the current status."""
 
+    def get_modes(self) -> tuple[str, ...]:
+        """Return the modes of the player that `play` would change, such as "repeat=1", for `restore`."""
+
     def play(self, tracks: Sequence[Track]) -> tuple[str, ...]:
-        """Replace the current playback by these tracks; return their possible `PlayerStatus.item_ids`."""
+        """Play these tracks instead of what plays, in this order and once; return their `PlayerStatus.item_ids`.
+
+        A track that can't be played is left out. Tracks that others have queued stay in the queue where there is one.
+        """
+
+    def restore(self, item_ids: Sequence[str], modes: Sequence[str]) -> None:
+        """Remove tracks of an earlier `play` from the queue, and set modes of `get_modes` unless changed since."""
 
     def resume(self) -> None:
         """Resume playback if it is paused."""

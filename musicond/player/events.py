@@ -74,7 +74,15 @@ class RequestTracks:
     """Ask for another recommendation, because our tracks have ended."""
 
 
-Action = StartPlayback | ResumePlayback | PausePlayback | SkipTrack | ChangeVolume | RequestTracks
+@dataclass(frozen=True, slots=True)
+class RestorePlayer:
+    """Remove our tracks from the queue, and put back the modes that were changed for them."""
+
+    item_ids: tuple[str, ...]
+    modes: tuple[str, ...]
+
+
+Action = StartPlayback | ResumePlayback | PausePlayback | SkipTrack | ChangeVolume | RequestTracks | RestorePlayer
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +136,16 @@ class Started:
     at: float
     item_ids: tuple[str, ...]
     automatic: bool = False
+    modes: tuple[str, ...] = ()
+    """The modes of the player before they were changed for these tracks."""
 
 
-Event = RoomUpdate | StatusPolled | Requested | Started
+@dataclass(frozen=True, slots=True)
+class PollFailed:
+    """The backend has not returned its status."""
+
+
+Event = RoomUpdate | StatusPolled | Requested | Started | PollFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +165,11 @@ class PlayerState:
     room: RoomUpdate | None = None
     owned_ids: tuple[str, ...] = ()
     """The names of what we started last, in the order of playing; empty: nothing is ours any more."""
+    modes: tuple[str, ...] = ()
+    """The modes of the player to put back after our tracks."""
     last_poll: StatusPolled | None = None
+    poll_failed: bool = False
+    """No status was returned since the last poll."""
     pending: PendingPlayback | None = None
     poll_now: bool = False
     others_requested: bool = False
@@ -159,11 +178,15 @@ class PlayerState:
     last_action_at: float = NEVER
     last_action_was_start: bool = False
     """Our last action was to start or to resume, not to pause."""
+    volume_set_at: float = NEVER
+    """Time at which we last changed the volume."""
+    volume_kept: bool = False
+    """A person has changed the volume of our music elsewhere; autoplay leaves it so."""
     autoplay_started_at: float = NEVER
     foreign_playback_at: float = NEVER
-    """Time at which a person last paused or skipped ours, or other music was last playing."""
+    """Time at which a person last intervened, or other music was last playing."""
     interventions: tuple[float, ...] = ()
-    """Times at which persons paused or skipped our music."""
+    """Times at which persons paused, stopped, skipped or replaced our music."""
     suppressed_until: float | None = None
     away_since: float | None = None
 

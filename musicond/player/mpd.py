@@ -12,9 +12,12 @@ import mpd
 
 from musicond.core.models import Cover, PlayerStatus, Speaker, Track
 from musicond.core.pictures import as_cover
-from musicond.errors import PlaybackError, bounded_number, clean_line, error_text
+from musicond.errors import NOT_TEXT, PlaybackError, bounded_number, clean_line, error_text
 
 TIMEOUT_S = 5.0
+MODES = ("repeat", "random", "single", "consume")
+"""The modes of mpd that change the order or the end of its queue."""
+REMEDY = "check its sound card and its outputs (mpc outputs), and the file"
 LONGEST_S = 1e6
 """A position or duration beyond it is no time."""
 
@@ -33,6 +36,9 @@ class MpdBackend:
         """Return the current status."""
         with self._connected() as client:
             status, song = client.status(), client.currentsong()
+            error = _first(status.get("error"))
+            if error and status.get("state") == "play":
+                client.clearerror()  # of an earlier song: it would be taken for the reason of the next pause
             return PlayerStatus(
                 playing=status.get("state") == "play",
                 on_our_device=True,
@@ -42,24 +48,41 @@ class MpdBackend:
                 duration_s=bounded_number(status.get("duration"), 0, LONGEST_S),
                 device=f"mpd {self._address}",
                 volume=_volume(status),
+                error=f"mpd at {self._address} can't play: {error}; {REMEDY}" if error else None,
+                shuffled=status.get("random") == "1",
             )
 
-    def play(self, tracks: Sequence[Track]) -> tuple[str, ...]:
-        """Replace mpd's queue by those tracks that its library has, and play them; return their ids in the queue."""
+    def get_modes(self) -> tuple[str, ...]:
+        """Return the modes of MODES that are on, such as "repeat=1"."""
         with self._connected() as client:
-            files = [file for track in tracks if (file := _find(client, track)) is not None]
-            if not files:
+            status = client.status()
+            return tuple(f"{name}={status[name]}" for name in MODES if status.get(name, "0") != "0")
+
+    def play(self, tracks: Sequence[Track]) -> tuple[str, ...]:
+        """Play those tracks that mpd's library has, behind all others in its queue; return their ids in the queue."""
+        with self._connected() as client:
+            added = [song for track in tracks if (song := _add(client, track)) is not None]
+            if not added:
                 raise PlaybackError(
                     "none of the recommended songs is in mpd's library; add a folder of your own to music.moods, "
                     "and have mpd read it: mpc update"
                 )
-            client.clear()
-            item_ids = tuple(f"{client.addid(file)} {file}" for file in files)
             # A queue that repeats has no end, and a shuffled one another order.
-            for set_mode in (client.repeat, client.random, client.single, client.consume):
-                set_mode(0)
-            client.play(0)
-        return item_ids
+            for name in MODES:
+                getattr(client, name)(0)
+            _play_first(client, added)
+        return tuple(map(_item_id, added))
+
+    def restore(self, item_ids: Sequence[str], modes: Sequence[str]) -> None:
+        """Delete the songs of these ids from the queue, and set modes that are still off."""
+        with self._connected() as client:
+            for song in client.playlistinfo():
+                if _item_id(song) in item_ids:
+                    client.deleteid(song["id"])
+            status = client.status()
+            for name, _, value in (mode.partition("=") for mode in modes):
+                if name in MODES and status.get(name) == "0":
+                    getattr(client, name)(value)
 
     def resume(self) -> None:
         """Resume playback if it is paused."""
@@ -185,10 +208,34 @@ def _first(value: Any) -> str:
     return clean_line((value[0] if value else "") if isinstance(value, list) else value or "")
 
 
+def _add(client: Any, track: Track) -> dict[str, str] | None:
+    """Add a track to the end of the queue; return its id and file, None if mpd does not have it or refuses it."""
+    with suppress(mpd.CommandError):
+        if (file := _find(client, track)) is not None:
+            return {"id": str(client.addid(file)), "file": file}
+    return None
+
+
+def _play_first(client: Any, songs: Sequence[dict[str, str]]) -> None:
+    """Play the first of these songs that can be decoded; raise mpd.CommandError."""
+    for number, song in enumerate(songs, start=1):
+        try:
+            client.playid(song["id"])
+        except mpd.CommandError:
+            if number == len(songs):
+                for added in songs:
+                    client.deleteid(added["id"])
+                raise
+        else:
+            return
+
+
 def _find(client: Any, track: Track) -> str | None:
     """Return the library's file of a track: by the longest end of its path, else by title and artist."""
     queries: list[tuple[str, ...]] = [("title", track.title, "artist", track.artist)]
     if track.track_id.startswith("file:"):
         parts = PurePath(unquote(urlsplit(track.track_id).path)).parts[1:]
         queries = [*(("file", "/".join(parts[start:])) for start in range(len(parts))), *queries]
-    return next((str(songs[0]["file"]) for query in queries if (songs := client.find(*query))), None)
+    # A line end would end the command, and mpd closes the connection on half a surrogate.
+    sent = (query for query in queries if not any("\n" in word or NOT_TEXT.search(word) for word in query))
+    return next((str(songs[0]["file"]) for query in sent if (songs := client.find(*query))), None)

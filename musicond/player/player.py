@@ -31,8 +31,10 @@ from musicond.player.events import (
     PausePlayback,
     PlaybackRules,
     PlayerState,
+    PollFailed,
     Requested,
     RequestTracks,
+    RestorePlayer,
     ResumePlayback,
     RoomUpdate,
     SkipTrack,
@@ -256,7 +258,7 @@ class Player:
         self._state, actions = step(self._state, self.rules, event)
         for action in actions:
             urgent = isinstance(action, PausePlayback)
-            if not isinstance(action, RequestTracks) and self._backoff.blocked(urgent=urgent):
+            if not isinstance(action, RequestTracks | RestorePlayer) and self._backoff.blocked(urgent=urgent):
                 return
             try:
                 self._act(action)
@@ -270,7 +272,7 @@ class Player:
         match action:
             case StartPlayback(tracks, automatic, volume):
                 self._fader.cancel()
-                self._process(Started(time.monotonic(), self._backend.play(tracks), automatic))
+                self._start_playback(tracks, automatic=automatic)
                 if volume is not None:
                     with suppress(PlaybackError):  # the music plays: its volume is no reason for a warning
                         self._fader.fade_to(0 if automatic else None, volume)
@@ -289,6 +291,18 @@ class Player:
                 (self._backend.next if forward else self._backend.previous)()
             case RequestTracks():
                 self._request_tracks()
+            case RestorePlayer(item_ids, modes):
+                with suppress(PlaybackError):  # somebody else's music may be on a device that we can't control
+                    self._backend.restore(item_ids, modes)
+
+    def _start_playback(self, tracks: Sequence[Track], *, automatic: bool) -> None:
+        """Play tracks instead of our last ones; raise PlaybackError."""
+        before, modes = self._state.owned_ids, self._backend.get_modes()
+        item_ids = self._backend.play(tracks)
+        self._process(Started(time.monotonic(), item_ids, automatic, modes))
+        if before:
+            with suppress(PlaybackError):
+                self._backend.restore([item_id for item_id in before if item_id not in item_ids], ())
 
     def _pause_if_owned(self) -> None:
         """Pause, unless somebody has started other music during the fade."""
@@ -301,9 +315,12 @@ class Player:
             status = self._backend.get_status()
         except PlaybackError as exc:
             self._backoff.failed(exc, polled=True)
+            self._process(PollFailed())
             return
         self._backoff.succeeded(polled=True)
         self._status_at = datetime.now().astimezone()
+        if status.error is not None and status.error != self._state.status.error:
+            log.warning("playback: %s", status.error)
         self._process(StatusPolled(time.monotonic(), status))
 
     def _next_poll_s(self, now: float) -> float:
@@ -324,7 +341,7 @@ class Player:
 
     def _publish(self) -> None:
         room, status = self._room, self._state.status
-        account, trouble = self._backend.get_account(), self._backoff.trouble
+        account, trouble = self._backend.get_account(), self._backoff.trouble or status.error
         self._playback = Playback(
             backend=self._backend.name,
             state=PlayState.UNAVAILABLE if trouble is not None else _play_state(status),

@@ -8,11 +8,14 @@ The rules
   3. Autoplay starts or changes music at most once per cool-down, and not within the cool-down after foreign playback
      or a person's pause.
   4. `song_end`: a track of ours that plays is not cut off; the change waits for its end.
-  5. A person who stops our music with musicond, or pauses or skips it elsewhere twice within INTERVENTION_WINDOW_S,
-     suppresses autoplay for `silence_s`. A play command ends that.
+  5. A person who stops our music with musicond, or pauses, stops, skips or replaces it elsewhere twice within
+     INTERVENTION_WINDOW_S, suppresses autoplay for `silence_s`. A play command ends that. What the player itself
+     reports as its error, what happens while it can't be reached, and an end of our tracks are nobody's doing.
   6. With nobody in the room for `away_s`, or when a pause begins, our music is paused.
   7. For GRACE_S after our own action a polled status may still show the state before it, and counts as nobody's doing.
   8. A pending recommendation lapses where rule 2 forbids it, and after PENDING_MAX_S if the device can't be used.
+  9. When our music is over, its tracks leave the queue, and the modes that we changed are put back.
+ 10. Autoplay leaves a volume that a person has set elsewhere during our music, until it is set with musicond.
 Events in (`RoomUpdate`, `StatusPolled`, `Requested`, `Started`), actions out; time comes with the events.
 """
 
@@ -34,8 +37,10 @@ from musicond.player.events import (
     PendingPlayback,
     PlaybackRules,
     PlayerState,
+    PollFailed,
     Requested,
     RequestTracks,
+    RestorePlayer,
     ResumePlayback,
     RoomUpdate,
     SkipTrack,
@@ -70,7 +75,7 @@ class PlaybackChange:
     """The change of our playback between two polls."""
 
     intervened: bool = False
-    """A person has paused or skipped our music."""
+    """A person has paused, stopped, skipped or replaced our music."""
     over: bool = False
     """The track that plays, or is paused, is no longer ours."""
     ended: bool = False
@@ -91,9 +96,14 @@ def classify_change(before: StatusPolled, now: StatusPolled, owned_ids: tuple[st
     """Return the change of our playback between two polls; `owned_ids` is in the order of playing and not empty."""
     was, status, passed_s = before.status, now.status, now.at - before.at
     played = was.playing and is_owned(was, owned_ids)
-    ended = played and owned_ids[-1] in was.item_ids and _has_ended(was, passed_s)
+    is_last = was.shuffled or owned_ids[-1] in was.item_ids
+    ended = played and is_last and _has_ended(was, passed_s)
+    if _has_failed(status):
+        return PlaybackChange(over=True)
     if not is_owned(status, owned_ids):
-        return PlaybackChange(over=True, ended=ended and not status.playing)
+        # A player that has no device any more was switched off or lost its network.
+        intervened = played and not ended and passed_s <= MAX_POLL_GAP_S and status.device is not None
+        return PlaybackChange(over=True, ended=ended and not status.playing, intervened=intervened)
     if not played or passed_s > MAX_POLL_GAP_S:
         return PlaybackChange()
     if status.playing:
@@ -107,11 +117,15 @@ def classify_first(
     status: PlayerStatus, passed_s: float, owned_ids: tuple[str, ...], *, started: bool
 ) -> PlaybackChange:
     """Return the change of our playback `passed_s` seconds after our own action: a start or resume, or a pause."""
-    if not is_owned(status, owned_ids):
+    if _has_failed(status) or not is_owned(status, owned_ids):
         return PlaybackChange(over=True)
     if not started or passed_s > MAX_FIRST_POLL_S or (status.duration_s is not None and status.duration_s <= passed_s):
         return PlaybackChange()
     return PlaybackChange(intervened=not status.playing)
+
+
+def _has_failed(status: PlayerStatus) -> bool:
+    return status.error is not None and not status.playing
 
 
 def _has_ended(status: PlayerStatus, passed_s: float) -> bool:
@@ -129,6 +143,8 @@ def step(state: PlayerState, rules: PlaybackRules, event: Event) -> Step:
             return _on_status(state, rules, event)
         case Requested():
             return _on_request(state, rules, event)
+        case PollFailed():
+            return replace(state, poll_failed=True), ()
     return _on_started(state, event), ()
 
 
@@ -219,7 +235,8 @@ def _on_request(state: PlayerState, rules: PlaybackRules, request: Requested) ->
             state = replace(_suppress(state, rules, request.at), others_requested=False, poll_now=True)
             return _paused(state, request.at), (PausePlayback(automatic=False),)
         case SetVolume(percent):
-            return replace(state, poll_now=True), (ChangeVolume(round(min(percent, rules.volume_max))),)
+            state = replace(state, poll_now=True, volume_set_at=request.at, volume_kept=False)
+            return state, (ChangeVolume(round(min(percent, rules.volume_max))),)
         case Next() | Previous() as command:
             return _skip(state, request.at, forward=isinstance(command, Next))
         case OtherSongs():
@@ -257,16 +274,20 @@ def _play(state: PlayerState, rules: PlaybackRules, request: Requested) -> Step:
 def _start(state: PlayerState, rules: PlaybackRules, tracks: tuple[Track, ...], at: float, *, automatic: bool) -> Step:
     volume = state.room.volume if state.room and state.room.volume is not None else rules.volume
     current = state.status.volume
+    if automatic and state.volume_kept:
+        volume = None
     if volume is None and current is not None and current > rules.volume_max:
         volume = rules.volume_max
     volume = None if volume is None else min(volume, rules.volume_max)
-    return replace(state, last_action_at=at), (StartPlayback(tracks, automatic, volume),)
+    return replace(state, last_action_at=at, volume_set_at=at), (StartPlayback(tracks, automatic, volume),)
 
 
 def _on_started(state: PlayerState, event: Started) -> PlayerState:
     return replace(
         state,
         owned_ids=event.item_ids,
+        modes=state.modes or event.modes,
+        volume_set_at=event.at,
         last_action_at=event.at,
         last_action_was_start=True,
         autoplay_started_at=event.at if event.automatic else state.autoplay_started_at,
@@ -278,13 +299,15 @@ def _on_started(state: PlayerState, event: Started) -> PlayerState:
 
 def _on_status(state: PlayerState, rules: PlaybackRules, poll: StatusPolled) -> Step:
     change = _change(state, poll)
-    state = replace(state, last_poll=poll, poll_now=False)
+    kept = state.volume_kept or _is_volume_changed(state, poll)
+    state = replace(state, last_poll=poll, poll_now=False, poll_failed=False, volume_kept=kept)
     more: tuple[Action, ...] = ()
     if change.intervened:
         state = _intervene(state, rules, poll.at)
     if change.over:
-        state = replace(state, owned_ids=())
-        more = (RequestTracks(),) if change.ended and _may_continue(state, rules, poll.at) else ()
+        more = (RestorePlayer(state.owned_ids, state.modes),)
+        state = replace(state, owned_ids=(), modes=())
+        more += (RequestTracks(),) if change.ended and _may_continue(state, rules, poll.at) else ()
     if not state.owned_ids and poll.status.playing:
         state = replace(state, foreign_playback_at=poll.at)
     if _is_owned_playing(state) and (state.pause_pending or _is_away_long(state, rules, poll.at)):
@@ -299,9 +322,26 @@ def _change(state: PlayerState, poll: StatusPolled) -> PlaybackChange:
     if not state.owned_ids or poll.at < settled_at:
         return PlaybackChange()
     if state.last_poll is not None and state.last_poll.at >= settled_at:
-        return classify_change(state.last_poll, poll, state.owned_ids)
+        change = classify_change(state.last_poll, poll, state.owned_ids)
+        return replace(change, intervened=False) if state.poll_failed else change
     passed_s = poll.at - state.last_action_at
     return classify_first(poll.status, passed_s, state.owned_ids, started=state.last_action_was_start)
+
+
+def _is_volume_changed(state: PlayerState, poll: StatusPolled) -> bool:
+    """Return whether a person has changed the volume of our music elsewhere since the last poll; rule 10."""
+    before = state.last_poll
+    if before is None or before.at < state.volume_set_at + GRACE_S:
+        return False
+    volumes = before.status.volume, poll.status.volume
+    return (
+        before.status.playing
+        and poll.status.playing
+        and is_owned(before.status, state.owned_ids)
+        and is_owned(poll.status, state.owned_ids)
+        and None not in volumes
+        and volumes[0] != volumes[1]
+    )
 
 
 def _may_continue(state: PlayerState, rules: PlaybackRules, at: float) -> bool:
@@ -351,7 +391,7 @@ def _suppress(state: PlayerState, rules: PlaybackRules, at: float) -> PlayerStat
 
 
 def _paused(state: PlayerState, at: float) -> PlayerState:
-    return replace(state, last_action_at=at, last_action_was_start=False, pending=None)
+    return replace(state, last_action_at=at, volume_set_at=at, last_action_was_start=False, pending=None)
 
 
 def is_suppressed(state: PlayerState, at: float) -> bool:

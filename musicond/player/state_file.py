@@ -30,6 +30,7 @@ def persistent_part(state: PlayerState, rules: PlaybackRules, at: float) -> Play
     cooling = at < state.autoplay_started_at + rules.cool_down_s
     return PlayerState(
         owned_ids=state.owned_ids,
+        modes=state.modes,
         autoplay_started_at=state.autoplay_started_at if cooling else NEVER,
         suppressed_until=state.suppressed_until if is_suppressed(state, at) else None,
     )
@@ -43,6 +44,7 @@ class _Content(BaseModel):
 
     speaker: str = ""
     ours: Json[tuple[str, ...]]
+    modes: Json[tuple[str, ...]] = ()
     begun_at: Seconds | None = None
     silent_until: Seconds | None = None
     boot: str
@@ -75,6 +77,7 @@ class PlayerStateFile:
             return PlayerState(suppressed_until=suppressed_until)
         self._written = PlayerState(
             owned_ids=content.ours,
+            modes=content.modes,
             autoplay_started_at=NEVER if started is None else started + shift_s,
             suppressed_until=suppressed_until,
         )
@@ -94,6 +97,7 @@ class PlayerStateFile:
                 {
                     "speaker": self._device,
                     "ours": json.dumps(state.owned_ids),
+                    "modes": json.dumps(state.modes),
                     "begun_at": None if state.autoplay_started_at == NEVER else state.autoplay_started_at,
                     "silent_until": state.suppressed_until,
                     "boot": now.boot,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from musicond.core.models import Cover, PlayerStatus, Speaker, Track
@@ -10,7 +11,8 @@ from musicond.core.outcome import Account
 from musicond.core.pictures import as_cover
 from musicond.errors import PlaybackError, bounded_number, clean_text
 from musicond.spotify.auth import SpotifyAuth
-from musicond.spotify.client import URI, SpotifyClient, as_dict, linked_uris, to_track
+from musicond.spotify.client import TRACK, SpotifyClient, as_dict, linked_uris, to_track
+from musicond.spotify.http import NotAcceptedError
 
 HINT = (
     "select it once in a Spotify app, and see docs/spotify.md for a speaker that stays invisible; "
@@ -22,6 +24,8 @@ COVER_PX = 300
 MAX_PX = 1e5
 PICTURES = ("https://i.scdn.co/",)
 """Beginnings of the addresses of Spotify's pictures."""
+OFF = {"shuffle": "false", "repeat": "off"}
+"""The modes that change the order or the end of a list, and their values without effect."""
 
 
 class SpotifyBackend:
@@ -57,23 +61,58 @@ class SpotifyBackend:
             duration_s=_seconds(item.get("duration_ms")),
             device=clean_text(device.get("name") or "") or None,
             volume=_volume(device) if on_our_device else None,
+            shuffled=playback.get("shuffle_state") is True,
         )
+
+    def get_modes(self) -> tuple[str, ...]:
+        """Return "shuffle=true", "repeat=context" or "repeat=track" where these are on."""
+        return tuple(f"{name}={value}" for name, value in _modes(self._client.playback()).items())
 
     def play(self, tracks: Sequence[Track]) -> tuple[str, ...]:
         """Play tracks; the device is looked up by its name each time, because its id may change."""
-        uris = [track.track_id for track in tracks if track.track_id.startswith(URI)]
+        uris = [track.track_id for track in tracks if TRACK.fullmatch(track.track_id)]
         if not uris:
             raise PlaybackError(
                 "none of the recommended songs is at Spotify; add lists with Spotify songs to music.moods"
             )
-        device = self._find_device()
+        device, active = self._find_device(), self._switch_modes_off()
         try:
-            self._client.play(device, uris)
+            uris = self._play_known(device, uris)
         except PlaybackError as exc:
             if not any(word in str(exc) for word in GONE):
                 raise
-            self._client.play(self._find_device(), uris)
+            uris = self._play_known(self._find_device(), uris)
+        if not active:
+            self._switch_modes_off()
         return tuple(uris)
+
+    def _switch_modes_off(self) -> bool:
+        """Switch shuffle and repeat off on the active device; return whether there is one."""
+        playback = self._client.playback()
+        for mode in _modes(playback):
+            with suppress(PlaybackError):  # some devices and subscriptions have no such modes
+                self._client.set_mode(mode, OFF[mode])
+        return bool(playback.get("device"))
+
+    def _play_known(self, device: str, uris: list[str]) -> list[str]:
+        """Play those of the tracks that Spotify accepts, and return them: a bad one makes it refuse all."""
+        while True:
+            try:
+                self._client.play(device, uris)
+            except NotAcceptedError as exc:
+                rest = [uri for uri in uris if uri not in exc.answer] or uris
+                uris = rest if rest != uris else uris[:-1]
+                if not uris:
+                    raise
+            else:
+                return uris
+
+    def restore(self, item_ids: Sequence[str], modes: Sequence[str]) -> None:  # noqa: ARG002 - Spotify's queue holds none of ours
+        """Set modes that are still off on the active device."""
+        present = _modes(self._client.playback()) if modes else {}
+        for name, _, value in (mode.partition("=") for mode in modes):
+            if name in OFF and name not in present:
+                self._client.set_mode(name, value)
 
     def resume(self) -> None:
         """Resume playback on the device."""
@@ -168,6 +207,13 @@ def _picture_url(item: Mapping[str, Any]) -> str | None:
     large = [url for url, width in widths.items() if width >= COVER_PX]
     address = min(large, key=widths.__getitem__) if large else max(widths, key=widths.__getitem__, default="")
     return address if address.startswith(PICTURES) else None
+
+
+def _modes(playback: Mapping[str, Any]) -> dict[str, str]:
+    """Return the modes that are on, with their values."""
+    modes = {"shuffle": "true"} if playback.get("shuffle_state") is True else {}
+    repeat = playback.get("repeat_state")
+    return {**modes, "repeat": str(repeat)} if repeat in ("context", "track") else modes
 
 
 def _seconds(milliseconds: object) -> float | None:

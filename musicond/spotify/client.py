@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from musicond.spotify.auth import TIMEOUT_S, SpotifyAuth
 from musicond.spotify.http import SIGN_IN, DeadlineSession, api_error, network_error
 
 URI = "spotify:track:"
+TRACK = re.compile(r"spotify:track:[A-Za-z0-9]{22}")
 PAGE = 50
 SEARCH_PAGE = 10
 """The most that one request for a search returns since February 2026."""
@@ -44,6 +46,10 @@ class SpotifyClient:
         user = self._call(self._api.current_user)
         name = user.get("display_name") or user.get("id")
         return None if name is None else clean_text(name)
+
+    def user_id(self) -> str:
+        """Return the id of the signed-in user; empty if unknown."""
+        return str(self._call(self._api.current_user).get("id") or "")
 
     def devices(self) -> list[dict[str, Any]]:
         """Return the visible devices."""
@@ -80,6 +86,13 @@ class SpotifyClient:
         except requests.RequestException as exc:
             raise network_error(exc) from None
         return response.content if response.ok else b""
+
+    def set_mode(self, name: str, value: str) -> None:
+        """Set a mode of the active device: `shuffle` to true or false, or `repeat` to off, context or track."""
+        if name == "shuffle":
+            self._call(self._api.shuffle, value == "true")
+        else:
+            self._call(self._api.repeat, value)
 
     def volume(self, device: str, percent: int) -> None:
         """Set the volume of a device."""

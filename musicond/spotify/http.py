@@ -39,17 +39,34 @@ MESSAGES = {
     "not registered": "this user is not in your Spotify app's list; add them at developer.spotify.com, User Management",
     "device not found": "the speaker is gone from Spotify; select it once in a Spotify app (docs/spotify.md)",
     "no active device": REASONS["NO_ACTIVE_DEVICE"],
+    "restriction violated": "the speaker can't do this now, because of what plays there; try it again later",
 }
 """By a part of its message."""
 STATUSES = {
-    400: "Spotify did not understand the request; update musicond",
+    400: "Spotify did not accept the request",
     403: "Spotify forbids this to your app; of playlists it gives those of your own (docs/spotify.md)",
     404: "Spotify does not know this; it may be private, deleted or made by Spotify itself",
 }
+PLAYER_STATUSES = {
+    400: "Spotify does not accept one of the songs",
+    403: "Spotify does not allow this on the speaker now; try it again later, or choose another speaker",
+    404: REASONS["NO_ACTIVE_DEVICE"],
+}
+"""The same for the player."""
+PLAYER = "/me/player"
+BAD_REQUEST = 400
 
 for _name in ("spotipy", "spotipy.client", "spotipy.oauth2", "urllib3"):
     # They log tokens and codes at DEBUG, and at ERROR what our own messages say.
     logging.getLogger(_name).setLevel(logging.CRITICAL)
+
+
+class NotAcceptedError(PlaybackError):
+    """Spotify does not accept what it was asked to play; `answer` is its answer, which may name a track."""
+
+    def __init__(self, text: str, answer: str) -> None:
+        super().__init__(text)
+        self.answer = answer
 
 
 class DeadlineSession(requests.Session):
@@ -136,8 +153,13 @@ def api_error(exc: SpotifyException, retry_after_s: float | None) -> PlaybackErr
     if status >= SERVER_ERROR:
         return _server_error(status)
     known = REASONS.get(reason) or next((text for part, text in MESSAGES.items() if part in message), None)
-    text = known or STATUSES.get(status) or f"Spotify refuses ({status}); see docs/spotify.md"
-    return PlaybackError(text, sign_in="permissions" in text, gone=known is None and status in (403, 404))
+    player = PLAYER in message  # spotipy puts the address before the message
+    text = known or (PLAYER_STATUSES if player else STATUSES).get(status)
+    text = text or f"Spotify refuses ({status}); see docs/spotify.md"
+    if player and status == BAD_REQUEST and known is None:
+        return NotAcceptedError(text, str(exc.msg))
+    gone = known is None and status in (403, 404) and not player
+    return PlaybackError(text, sign_in="permissions" in text, gone=gone)
 
 
 def token_error(session: DeadlineSession, exc: Exception) -> PlaybackError:

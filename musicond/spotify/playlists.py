@@ -8,7 +8,7 @@ from typing import Any
 
 from musicond.core.models import Song
 from musicond.errors import EntryError, ListError, PlaybackError, SkippedEntries
-from musicond.spotify.client import SpotifyClient, to_song
+from musicond.spotify.client import SpotifyClient, as_dict, to_song
 
 LINK = re.compile(r"https://open\.spotify\.com/(?:intl-[A-Za-z-]+/)?playlist/([A-Za-z0-9]{22})(?:[/?#].*)?")
 ID = re.compile(r"[A-Za-z0-9]{22}")
@@ -61,12 +61,16 @@ class SpotifyList:
         """Return the id of a playlist: `title` if that is one, or the id of the user's playlist of this title."""
         if ID.fullmatch(title):
             return title
-        titles = {str(item.get("id")): str(item.get("name") or "") for item in self._client.playlists()}
-        exact = [playlist for playlist, name in titles.items() if name == title]
-        near = [playlist for playlist, name in titles.items() if name.casefold() == title.casefold()]
-        for playlist in (*exact, *near):
-            if ID.fullmatch(playlist):
-                return playlist
+        playlists = [
+            item
+            for item in self._client.playlists()
+            if str(item.get("name") or "").casefold() == title.casefold() and ID.fullmatch(str(item.get("id")))
+        ]
+        if len(playlists) > 1:  # those of the user first: the songs of a followed playlist can't be read
+            user = self._client.user_id()
+            playlists.sort(key=lambda item: (as_dict(item.get("owner")).get("id") != user, item["name"] != title))
+        if playlists:
+            return str(playlists[0]["id"])
         raise ListError(f"{self._name}: none of your playlists is called {title!r}; {RIGHT}", gone=True)
 
 

@@ -31,17 +31,21 @@ from musicond.player.player import Player
 from tests.mqtt.conftest import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 MPD = shutil.which("mpd") or shutil.which("mpd", path="/usr/bin:/usr/local/bin")
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
+NULL_OUTPUTS = {"null": 'type "null"', "other": 'type "null"'}
+"""Outputs of mpd by their names, as lines of its configuration."""
+
+
 class Library:
     """A real mpd with three songs of half a minute; it can be stopped and started again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, outputs: Mapping[str, str] = NULL_OUTPUTS) -> None:
         self.music, self._folder, self.port = folder / "music", folder, free_port()
         self._clients: list[Any] = []
         self.music.mkdir()
@@ -51,8 +55,10 @@ class Library:
         (folder / "mpd.conf").write_text(
             f'music_directory "{self.music}"\ndb_file "{folder}/db"\nlog_file "{folder}/log"\n'
             f'bind_to_address "127.0.0.1"\nport "{self.port}"\n'
-            'audio_output {\n  type "null"\n  name "null"\n  mixer_type "software"\n}\n'
-            'audio_output {\n  type "null"\n  name "other"\n  mixer_type "software"\n}\n'
+            + "".join(
+                f'audio_output {{\n  {lines}\n  name "{name}"\n  mixer_type "software"\n}}\n'
+                for name, lines in outputs.items()
+            )
         )
 
     def start(self) -> None:
@@ -369,7 +375,7 @@ class BrokenBackend:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name == self.broken:
             raise KeyError("bug")
-        return lambda *_: {"get_status": PlayerStatus()}.get(name)
+        return lambda *_: {"get_status": PlayerStatus(), "get_modes": ()}.get(name)
 
 
 @pytest.mark.parametrize("method", ["get_status", "get_account"])

@@ -23,6 +23,7 @@ from musicond.player.events import (
     PlayerState,
     Requested,
     RequestTracks,
+    RestorePlayer,
     ResumePlayback,
     RoomUpdate,
     SkipTrack,
@@ -170,7 +171,7 @@ def test_somebodys_music_is_never_interrupted(*, here: bool) -> None:
 def test_who_takes_over_is_left_alone() -> None:
     player = Simulation().started()
     player.play("theirs")
-    assert player.poll() == []
+    assert player.poll() == [RestorePlayer(("t:0", "t:1", "t:2"), ())]
     assert not is_owned(player.status, player.state.owned_ids)
     player.update(present=False)
     assert player.poll(3000) == [], "not ours to pause"
@@ -342,7 +343,7 @@ def test_a_list_that_ends_asks_for_more_with_autoplay() -> None:
         player.poll(0)
         player.state = replace(player.state, foreign_playback_at=float("-inf"), interventions=())
         player.status = PlayerStatus()
-        assert player.poll(4) == ([RequestTracks()] if autoplay else [])
+        assert player.poll(4) == [RestorePlayer(("t:0", "t:1", "t:2"), ()), *([RequestTracks()] if autoplay else [])]
         assert not player.state.owned_ids
 
 
@@ -418,7 +419,7 @@ def test_music_that_someone_else_started_is_never_touched_without_an_order(
         if kind == "poll":
             actions = player.poll(value)
             if theirs:
-                assert not actions
+                assert all(isinstance(action, RestorePlayer) for action in actions)
             starts = [action for action in actions if isinstance(action, StartPlayback)]
             assert all(start.automatic for start in starts)
             if starts:

@@ -24,6 +24,7 @@ from musicond.player.events import (
     PlaybackRules,
     PlayerState,
     Requested,
+    RestorePlayer,
     RoomUpdate,
     Started,
     StatusPolled,
@@ -100,7 +101,7 @@ def test_silence_and_cool_down_go_on_and_end_in_their_time() -> None:
     recommendation = Recommendation(Mood.HAPPY, TRACKS, "", NOON)
     room = RoomUpdate(31.0, NOON, autoplay=True, recommendation=recommendation, recommended=True)
     state = after(room, state=state, rules=rules)
-    assert not step(state, rules, StatusPolled(32.0, PlayerStatus()))[1]
+    assert step(state, rules, StatusPolled(32.0, PlayerStatus()))[1] == (RestorePlayer(OURS, ()),)
     assert step(state, rules, Requested(33.0, Play(), TRACKS))[0].suppressed_until is None
 
 

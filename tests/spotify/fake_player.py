@@ -14,6 +14,7 @@ class FakePlayer:
         self.uris: list[str] = []
         self.context: str | None = None
         self.playing = False
+        self.shuffle, self.repeat = False, "off"
         self.device: str | None = None
         """The id of the one that is active."""
         self.length_s = 200.0

@@ -51,6 +51,9 @@ class FakeSpotify:
         self.liked: list[dict[str, Any]] = []
         self.search_results: list[dict[str, Any]] = []
         """What every search finds."""
+        self.bad_uris: set[str] = set()
+        """Tracks for which Spotify refuses to play any."""
+        self.names_bad_uris = True
         self.faults: list[Fault] = []
         self.requests: list[RecordedRequest] = []
         self.violations: list[str] = []
@@ -225,7 +228,11 @@ class FakeSpotify:
         """Return the entries of a list; None for another user's playlist."""
         if path == "me/playlists":
             names = {key: name for key, (name, _) in self.playlists.items()} | self.followed
-            return [{"id": key, "name": name, "type": "playlist"} for key, name in names.items()]
+            owners = {key: "ann" if key in self.playlists else "spotify" for key in names}
+            return [
+                {"id": key, "name": name, "type": "playlist", "owner": {"id": owners[key], "type": "user"}}
+                for key, name in sorted(names.items(), key=lambda item: item[0] in self.playlists)
+            ]
         lists = {"me/tracks": self.liked, "search": self.search_results}
         own = self.playlists.get(path.split("/")[1] if path.startswith("playlists/") else "")
         return own[1] if own else lists.get(path)
@@ -247,6 +254,8 @@ class FakeSpotify:
 
     def _told(self, act: str, target: str, query: dict[str, str], body: dict[str, Any]) -> tuple[int, Any]:
         player = self.player
+        if act == "play" and (bad := next((uri for uri in body.get("uris", ()) if uri in self.bad_uris), None)):
+            return 400, _error(400, f"Invalid track uri: {bad}" if self.names_bad_uris else "Invalid track uri")
         if act == "play" and body.get("uris"):
             player.play(list(body["uris"]), target)
         elif act == "play":
@@ -258,6 +267,10 @@ class FakeSpotify:
             player.pause()
         elif act in ("next", "previous"):
             (player.skip if act == "next" else player.go_back)()
+        elif act == "shuffle":
+            player.shuffle = query["state"] == "true"
+        elif act == "repeat":
+            player.repeat = query["state"]
         else:
             device = player.find_device(target)
             if not device["supports_volume"]:
@@ -275,8 +288,8 @@ class FakeSpotify:
         context = {"type": "album", "uri": player.context, "href": "", "external_urls": {}} if player.context else None
         return 200, {
             "device": {**device, "is_active": True},
-            "repeat_state": "off",
-            "shuffle_state": False,
+            "repeat_state": player.repeat,
+            "shuffle_state": player.shuffle,
             **({"context": context} if context else {}),
             "timestamp": 0,
             "progress_ms": round(now[1] * 1000),

@@ -126,6 +126,35 @@ def test_each_refusal_is_a_plain_sentence_at_once(
     )
 
 
+@pytest.mark.parametrize(
+    ("status", "message", "why"),
+    [
+        (403, "Player command failed: Restriction violated", "because of what plays there"),
+        (403, "Forbidden", "not allow this on the speaker"),
+        (404, "Not found", "not visible at Spotify"),
+        (400, "Bad request", "does not accept one of the songs"),
+    ],
+)
+def test_a_refusal_of_the_player_talks_of_the_player(
+    fake_spotify: FakeSpotify, client: SpotifyClient, auth: SpotifyAuth, status: int, message: str, why: str
+) -> None:
+    fake_spotify.add_device("Kitchen")
+    fake_spotify.faults.append(Fault("me/player/play", status, {"error": {"status": status, "message": message}}))
+    with pytest.raises(PlaybackError, match=why) as refused:
+        speaker(client, auth).play(SONGS)
+    assert "playlist" not in str(refused.value)
+    assert not refused.value.gone
+
+
+def test_an_own_playlist_is_preferred_to_a_followed_one_of_the_same_name(
+    fake_spotify: FakeSpotify, client: SpotifyClient
+) -> None:
+    fake_spotify.followed["9" * 22] = "Quiet Evenings"
+    fake_spotify.playlists[QUIET] = ("quiet evenings", [entry("Mine")])
+    assert names(client, "spotify:Quiet Evenings") == ["Mine"]
+    assert fake_spotify.violations == []
+
+
 def test_after_429_nobody_asks_until_the_time_is_over(
     fake_spotify: FakeSpotify, client: SpotifyClient, auth: SpotifyAuth
 ) -> None:
