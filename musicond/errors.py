@@ -62,6 +62,14 @@ class SourceLost(MusicondError):  # noqa: N818 - a state of the source, not a bu
     """The camera or clip gives no frames; the text says why and what to do."""
 
 
+class BadFrame(MusicondError):  # noqa: N818 - a state of one frame
+    """A frame can't be used; the next one may be good. The text says what is wrong with the source."""
+
+
+class NoFrame(MusicondError):  # noqa: N818 - likewise
+    """No frame came in time; one may still come. The text says what is wrong with the source."""
+
+
 class ModelError(MusicondError):
     """The model is missing, damaged or not what it should be; the text says what to do."""
 

@@ -22,7 +22,7 @@ from musicond.runtime.warn_once import WarnOnce
 
 log = logging.getLogger(__name__)
 
-FRAME_WAIT_S = 2.0
+FRAME_WAIT_S = 3.0
 """How long a frame may take before the source counts as lost."""
 MAX_WAIT_S = 5.0
 """Longest wait within a turn."""

@@ -14,7 +14,7 @@ import pytest
 
 from musicond import watch_loop
 from musicond.core.commands import Pause, Play, Resume, SetPrivacy
-from musicond.core.models import Faces, Frame, Mood, Watching
+from musicond.core.models import Faces, Frame, Mood, SourceStatus, Watching
 from musicond.core.outcome import Outcome
 from musicond.errors import SourceLost
 from musicond.runtime.inbox import DRAIN_LIMIT, INBOX_LIMIT, Inbox, InboxFull
@@ -59,6 +59,9 @@ class Camera:
     def close(self) -> None:
         self.is_open = False
         self.states.append("closed")
+
+    def get_status(self) -> SourceStatus:
+        return SourceStatus()
 
 
 class SimulatedController:

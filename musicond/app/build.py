@@ -167,9 +167,14 @@ def _health(
     writer: StorageWriter,
     troubles: Callable[[], Iterable[str | None]],
 ) -> dict[str, object]:
+    status = source.get_status()
     return {
         "version": __version__,
         "camera": source.name,
+        "width_seen": status.width_seen,
+        "bad_frames": status.bad_frames,
+        "stale_frames": status.stale_frames,
+        "missing_frames": status.missing_frames,
         "trouble": loop.trouble,
         "unsaved": writer.unsaved,
         "problems": [problem for problem in troubles() if problem],

@@ -8,9 +8,10 @@ from pathlib import Path
 import cv2
 
 from musicond.capture.auto import AutoSource
+from musicond.capture.checked import CheckedSource
 from musicond.capture.demo import DemoClip
 from musicond.capture.picamera import PiCamera
-from musicond.capture.recorded import RecordedSource, Recording, open_clip
+from musicond.capture.recorded import RecordedSource, Recording, display_name, open_clip
 from musicond.capture.v4l2 import Webcam
 from musicond.config.paths import model_path, models_dir
 from musicond.config.schema import Config
@@ -68,17 +69,31 @@ def _demo() -> RecordedSource:
 def _recorded(path: Path) -> RecordedSource:
     # A camera may come back, but a missing clip will not: SourceLost ends the start.
     open_clip(path)
-    return RecordedSource(path.name, lambda: open_clip(path))
+    return RecordedSource(display_name(path), lambda: open_clip(path))
 
 
-def _pi(config: Config) -> PiCamera:
+def pi_camera(config: Config) -> PiCamera:
+    """Return the Pi camera as configured."""
     camera = config.camera
-    return PiCamera(camera.size, camera.rate, rotation=camera.rotation, mirror=camera.mirror)
+    return PiCamera(
+        camera.size,
+        camera.rate,
+        rotation=camera.rotation,
+        mirror=camera.mirror,
+        view=camera.view,
+        exposure_max_ms=camera.exposure_max_ms,
+    )
 
 
-def _webcam(config: Config, device: str) -> Webcam:
+def _pi(config: Config) -> CheckedSource:
+    return CheckedSource(pi_camera(config))
+
+
+def _webcam(config: Config, device: str) -> CheckedSource:
     camera = config.camera
-    return Webcam(device or None, camera.size, camera.rate, rotation=camera.rotation, mirror=camera.mirror)
+    rotation, mirror = camera.rotation, camera.mirror
+    webcam = Webcam(device or None, camera.size, camera.rate, rotation=rotation, mirror=mirror, view=camera.view)
+    return CheckedSource(webcam)
 
 
 SOURCES: dict[str, Callable[[Config, str], FrameSource]] = {

@@ -52,8 +52,9 @@ def playback_rules(config: Config) -> PlaybackRules:
 
 
 def capabilities(config: Config) -> set[str]:
-    """Return the capabilities that decide which entities exist: playback and account."""
+    """Return the capabilities that decide which entities exist: playback, account and a Pi camera."""
     playback = {"playback"} if config.playback.backend in BACKENDS else set()
+    playback |= {"pi_camera"} if config.camera.source in ("auto", "pi") else set()
     return playback | ({"account"} if config.playback.backend == "spotify" else set())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from musicond.core.models import Frame
+from musicond.core.models import Frame, SourceStatus
 from musicond.core.ports import FrameSource
 from musicond.errors import SourceLost
 
@@ -21,6 +21,11 @@ class AutoSource:
         """Name of the source in use, or "camera"."""
         chosen = self._chosen  # the thread `web` reads it too
         return chosen.name if chosen else "camera"
+
+    def get_status(self) -> SourceStatus:
+        """Return the status of the source in use."""
+        chosen = self._chosen
+        return chosen.get_status() if chosen else SourceStatus()
 
     def open(self) -> None:
         """Open the first source that is available; if none is, raise SourceLost with the errors of all."""

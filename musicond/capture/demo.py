@@ -36,6 +36,7 @@ class DemoClip:
 
     name = "demo"
     fps = 15.0
+    bad_frames = 0
 
     def __init__(self, folder: Path) -> None:
         path = folder / "demo.png"

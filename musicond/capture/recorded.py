@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,8 +14,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from musicond.core.models import Frame
-from musicond.errors import SourceLost
+from musicond.core.models import Frame, SourceStatus
+from musicond.errors import SourceLost, clean_text
+
+log = logging.getLogger(__name__)
 
 TimedPicture = tuple[float, NDArray[np.uint8]]
 
@@ -24,6 +27,12 @@ CATCH_UP_S = 0.5
 """Longest time in seconds that one capture spends on overdue frames; a clip that needs longer plays slower."""
 COLOUR_NDIM = 3
 """Number of dimensions of a colour picture."""
+MOST_FAILED = 30
+"""Failed reads in a row that count as the end of a clip."""
+MOST_MISSING_S = 1.0
+"""Seconds by which a clip may end before its header says so."""
+MOST_ASPECT = 4.0
+"""Widest plausible pixel, and the inverse of the tallest."""
 IMAGES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".pgm"}
 
 
@@ -38,59 +47,108 @@ class Recording(Protocol):
     def fps(self) -> float:
         """Frames per second."""
 
+    @property
+    def bad_frames(self) -> int:
+        """Frames that could not be decoded, and were skipped, since the recording was opened."""
+
     def frames(self, *, colour: bool = False) -> Iterator[TimedPicture]:
         """Yield seconds from the start and uint8 (h, w), or BGR (h, w, 3) with `colour` if any; raise SourceLost."""
 
 
 class Clip:
-    """A video file, decoded by OpenCV's FFmpeg."""
+    """A video file, decoded by OpenCV's FFmpeg, upright and with square pixels."""
 
     def __init__(self, path: Path) -> None:
-        self.path, self.name = path, path.name
+        self.path, self.name = path, display_name(path)
+        self.bad_frames = 0
         with _open_video(path) as capture:
             rate = float(capture.get(cv2.CAP_PROP_FPS))
+            self._aspect = _pixel_aspect(capture)
+            if _read(capture)[0] is None:
+                raise SourceLost(f"{self.name}: no picture can be decoded; convert it, to H.264 for example")
         self.fps = rate if 1 <= rate <= 240 else 25.0  # noqa: PLR2004 - a plausible value in the header
 
     def frames(self, *, colour: bool = False) -> Iterator[TimedPicture]:
-        """Yield every frame, evenly spaced at the clip's rate."""
-        number = 0
+        """Yield every frame at the container's own time; where it has none that rises, one interval after the last."""
+        at = -1 / self.fps
+        first_s, end_s, skipped = None, 0.0, 0
         with _open_video(self.path) as capture:
+            end_s = capture.get(cv2.CAP_PROP_FRAME_COUNT) / self.fps
             while True:
-                ok, image = capture.read()
-                if not ok:
+                image, failed = _read(capture)
+                skipped += failed if image is not None else 0
+                if image is None:
                     break
-                picture = np.asarray(image, np.uint8)
-                yield number / self.fps, picture if colour else to_grey(picture)
-                number += 1
-        if number == 0:
-            raise SourceLost(f"{self.path}: no picture could be decoded; give another clip")
+                own_s = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+                first_s = own_s if first_s is None else first_s
+                at = own_s - first_s if own_s - first_s > at else at + 1 / self.fps
+                picture = self._with_square_pixels(np.asarray(image, np.uint8))
+                yield at, picture if colour else to_grey(picture)
+        self._report(skipped, at, end_s)
+        if at < 0:
+            raise SourceLost(f"{self.name}: no picture could be decoded; give another clip")
+
+    def _with_square_pixels(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        wide, tall = self._aspect
+        if wide == tall:
+            return picture
+        size = round(picture.shape[1] * max(1.0, wide / tall)), round(picture.shape[0] * max(1.0, tall / wide))
+        return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+
+    def _report(self, skipped: int, at: float, end_s: float) -> None:
+        """Count and log what could not be decoded."""
+        if end_s > MOST_MISSING_S + at:
+            log.warning("%s ends after %.1f s of %.1f s: the rest can't be decoded", self.name, max(0.0, at), end_s)
+            skipped = max(skipped, round((end_s - at) * self.fps))
+        elif skipped:
+            log.warning("%s: %d frames can't be decoded; they are skipped", self.name, skipped)
+        self.bad_frames += skipped
 
 
 class ImageFolder:
-    """A folder of images in the order of their names."""
+    """A folder of images in the order of their names; hidden files, such as ._a.jpg, are no images."""
 
     fps = FOLDER_FPS
 
     def __init__(self, path: Path) -> None:
-        self.path, self.name = path, path.name
+        self.path, self.name = path, display_name(path)
+        self.bad_frames = 0
         try:
-            self._files = sorted(file for file in path.iterdir() if file.suffix.lower() in IMAGES)
+            self._files = sorted(
+                file for file in path.iterdir() if file.suffix.lower() in IMAGES and not file.name.startswith(".")
+            )
         except OSError as exc:
-            raise SourceLost(f"{path}: {exc.strerror}; give a folder that can be read") from None
+            raise SourceLost(f"{self.name}: {exc.strerror}; give a folder that can be read") from None
         if not self._files:
-            raise SourceLost(f"{path}: no images in it; give a clip or a folder with {', '.join(sorted(IMAGES))}")
+            raise SourceLost(f"{self.name}: no images in it; give a clip or a folder with {', '.join(sorted(IMAGES))}")
+        if all(_decoded(file, cv2.IMREAD_GRAYSCALE) is None for file in self._files):
+            raise SourceLost(f"{self.name}: none of its images can be decoded; give other ones")
 
     def frames(self, *, colour: bool = False) -> Iterator[TimedPicture]:
-        """Yield every image."""
-        mode = cv2.IMREAD_ANYCOLOR if colour else cv2.IMREAD_GRAYSCALE
+        """Yield every image that can be decoded."""
+        bad = []
         for number, file in enumerate(self._files):
-            try:
-                picture = cv2.imdecode(np.frombuffer(file.read_bytes(), np.uint8), mode)
-            except (OSError, cv2.error):
-                picture = None
+            picture = _decoded(file, cv2.IMREAD_ANYCOLOR if colour else cv2.IMREAD_GRAYSCALE)
             if picture is None:
-                raise SourceLost(f"{file}: not an image that can be decoded; remove or replace it")
-            yield number / self.fps, np.asarray(picture, np.uint8)
+                bad.append(file)
+            else:
+                yield number / self.fps, picture
+        if bad:
+            log.warning("%s: %d images can't be decoded, such as %s", self.name, len(bad), display_name(bad[0]))
+        self.bad_frames += len(bad)
+
+
+def display_name(path: Path) -> str:
+    """Return the name of a file for display; it may have bytes that are no UTF-8."""
+    return clean_text(path.name)
+
+
+def _decoded(file: Path, mode: int) -> NDArray[np.uint8] | None:
+    try:
+        picture = cv2.imdecode(np.frombuffer(file.read_bytes(), np.uint8), mode)
+    except (OSError, cv2.error):  # an empty file is a cv2.error
+        return None
+    return None if picture is None else np.asarray(picture, np.uint8)
 
 
 def to_grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -105,7 +163,7 @@ def open_clip(path: Path) -> Clip | ImageFolder:
     if path.is_dir():
         return ImageFolder(path)
     if not path.is_file():
-        raise SourceLost(f"{path}: no such file or folder; give a clip, or a folder of images")
+        raise SourceLost(f"{clean_text(path)}: no such file or folder; give a clip, or a folder of images")
     return Clip(path)
 
 
@@ -114,13 +172,19 @@ class RecordedSource:
 
     def __init__(self, name: str, opener: Callable[[], Recording]) -> None:
         self.name, self._opener = name, opener
+        self._recording: Recording | None = None
         self._frames: Iterator[TimedPicture] | None = None
         self._started_at = 0.0
         self._next: TimedPicture | None = None
 
+    def get_status(self) -> SourceStatus:
+        """Return how many frames could not be decoded."""
+        return SourceStatus(bad_frames=self._recording.bad_frames if self._recording else 0)
+
     def open(self) -> None:
         """Start the recording; raise SourceLost."""
-        self._frames = _loop(self._opener())
+        self._recording = self._opener()
+        self._frames = _loop(self._recording)
         self._next = next(self._frames, None)
         self._started_at = time.monotonic()
 
@@ -159,10 +223,37 @@ def _loop(recording: Recording) -> Iterator[TimedPicture]:
 
 @contextmanager
 def _open_video(path: Path) -> Iterator[cv2.VideoCapture]:
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
-    if not capture.isOpened():
-        raise SourceLost(f"{path}: not a video that can be decoded; give another clip")
+    """Open a video by its descriptor: OpenCV takes no name that is not UTF-8, and a colon for the end of a scheme."""
+    name = display_name(path)
     try:
-        yield capture
-    finally:
-        capture.release()
+        with path.open("rb") as file:
+            capture = cv2.VideoCapture(f"/proc/self/fd/{file.fileno()}", cv2.CAP_FFMPEG)
+            try:
+                if not capture.isOpened():
+                    raise SourceLost(f"{name}: not a video that can be decoded; give another clip")
+                capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
+                yield capture
+            finally:
+                capture.release()
+    except OSError as exc:
+        raise SourceLost(f"{name}: {exc.strerror}; give a clip that can be read") from None
+    except cv2.error as exc:
+        raise SourceLost(f"{name}: can't be decoded ({exc.err or exc}); give another clip") from None
+
+
+def _read(capture: cv2.VideoCapture) -> tuple[NDArray[np.uint8] | None, int]:
+    """Return the next frame that can be decoded and how many could not; None after MOST_FAILED, as at the end."""
+    for failed in range(MOST_FAILED):
+        ok, image = capture.read()
+        if ok and image is not None and image.size:
+            return np.asarray(image, np.uint8), failed
+    return None, MOST_FAILED
+
+
+def _pixel_aspect(capture: cv2.VideoCapture) -> tuple[float, float]:
+    """Return width and height of a pixel in the upright picture."""
+    wide, tall = capture.get(cv2.CAP_PROP_SAR_NUM), capture.get(cv2.CAP_PROP_SAR_DEN)
+    if not (wide > 0 and tall > 0 and 1 / MOST_ASPECT <= wide / tall <= MOST_ASPECT):
+        return 1.0, 1.0
+    turned = int(capture.get(cv2.CAP_PROP_ORIENTATION_META)) % 180 != 0
+    return (tall, wide) if turned else (wide, tall)

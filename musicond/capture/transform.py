@@ -26,3 +26,9 @@ def fit(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
         return picture
     target = (max(1, round(width * scale)), max(1, round(height * scale)))
     return np.asarray(cv2.resize(picture, target, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def middle_half(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the middle of a picture, half of its width and height, without a copy."""
+    height, width = picture.shape[:2]
+    return picture[height // 4 : height // 4 + height // 2, width // 4 : width // 4 + width // 2]

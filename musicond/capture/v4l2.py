@@ -4,30 +4,43 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from musicond.capture.transform import fit, orient
-from musicond.core.models import Frame
-from musicond.errors import SourceLost
+from musicond.capture.transform import fit, middle_half, orient
+from musicond.capture.video_nodes import cameras
+from musicond.core.models import Frame, SourceStatus
+from musicond.errors import BadFrame, NoFrame, SourceLost
 
-# Wait at most 2 s for a frame: OpenCV's default of 10 s would notice a lost camera late.
-os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
+# Wait at most 1 s for a frame: OpenCV's default of 10 s would notice a lost camera late.
+os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "1")
 
 BUFFERED_S = 0.004
 """Seconds; a grab that takes less returned a frame that was waiting in the driver's queue."""
 MOST_BUFFERED = 8
 """Most grabs for one frame; V4L2 drivers usually queue four frames."""
-DEVICES = Path("/dev")
+OPEN_S = 8.0
+"""Seconds for all devices together."""
+MJPEG = cv2.VideoWriter.fourcc(*"MJPG")
+END_OF_JPEG = b"\xff\xd9"
+PADDING = 64
+"""Bytes after the end of a JPEG that some drivers add."""
+REMEDY = "check its cable"
 
 
 class Webcam:
-    """A V4L2 device: `device`, or else the first one that gives pictures."""
+    """A V4L2 device: `device`, or else the first one that gives pictures.
+
+    It gives JPEGs wherever it can. They are decoded here: OpenCV would repeat the last picture instead of a broken one,
+    and would decode the colours, which are needed for the live picture alone.
+    """
 
     def __init__(
         self,
@@ -37,10 +50,13 @@ class Webcam:
         *,
         rotation: int = 0,
         mirror: bool = False,
-        devices: Path = DEVICES,
+        view: Literal["wide", "near"] = "wide",
+        find: Callable[[], Sequence[Path]] = cameras,
+        driver: Callable[[str, int], cv2.VideoCapture] = cv2.VideoCapture,
     ) -> None:
         self._device, self._size, self._rate = device, size, rate
-        self._rotation, self._mirror, self._devices = rotation, mirror, devices
+        self._rotation, self._mirror, self._near = rotation, mirror, view == "near"
+        self._find, self._driver = find, driver
         self._capture: cv2.VideoCapture | None = None
 
     @property
@@ -48,13 +64,21 @@ class Webcam:
         """Name for display."""
         return f"webcam {self._device}" if self._device else "webcam"
 
+    def get_status(self) -> SourceStatus:
+        """Return nothing: a webcam does not say how much of its sensor it shows."""
+        return SourceStatus()
+
     def open(self) -> None:
         """Open the device; raise SourceLost."""
-        candidates = [Path(self._device)] if self._device else sorted(self._devices.glob("video*"), key=_number)
+        candidates = [Path(self._device)] if self._device else self._find()
         if not candidates:
-            raise SourceLost(f"no webcam: there is no {self._devices}/video*; plug one in")
+            raise SourceLost("no webcam: no /dev/video* is a camera; plug one in")
         errors = []
+        deadline = time.monotonic() + OPEN_S
         for device in candidates:
+            if time.monotonic() > deadline:
+                errors.append(f"{device} and those after it were not tried; name one in camera.source")
+                break
             error = self._open_device(device)
             if error is None:
                 return
@@ -62,25 +86,48 @@ class Webcam:
         raise SourceLost("; ".join(dict.fromkeys(errors)))
 
     def capture(self, wait_s: float) -> Frame:
-        """Return the newest frame; skip older ones in the driver's queue. Raises SourceLost."""
+        """Return the newest frame; skip older ones in the driver's queue. Raises BadFrame, NoFrame and SourceLost."""
         del wait_s  # see OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT above
         if self._capture is None:
             raise SourceLost(f"{self.name} is not open")
+        try:
+            self._grab_newest(self._capture)
+            captured_at, wall_time = time.monotonic(), datetime.now().astimezone()
+            ok, image = self._capture.retrieve()
+            if not ok or image is None or image.size == 0:
+                raise BadFrame(f"{self.name} gives broken pictures; {REMEDY}")
+            grey, colour = self._decode(np.asarray(image, np.uint8))
+        except cv2.error as exc:
+            raise BadFrame(f"{self.name} gives broken pictures ({exc.err or exc}); {REMEDY}") from None
+        return Frame(self._transform(grey), captured_at, wall_time, lambda: self._transform(colour()))
+
+    def _grab_newest(self, capture: cv2.VideoCapture) -> None:
         for _ in range(MOST_BUFFERED):
             started = time.monotonic()
-            if not self._capture.grab():
-                raise SourceLost(f"{self.name} gives no pictures; check its cable")
+            if not capture.grab():
+                raise NoFrame(f"{self.name} gives no pictures; {REMEDY}")
             if time.monotonic() - started > BUFFERED_S:
                 break
-        captured_at, wall_time = time.monotonic(), datetime.now().astimezone()
-        ok, image = self._capture.retrieve()
-        if not ok or image is None or image.size == 0:
-            raise SourceLost(f"{self.name} gives no pictures; check its cable")
-        picture = np.asarray(image, np.uint8)
-        grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
-        return Frame(self._transform(grey), captured_at, wall_time, lambda: self._transform(picture))
+
+    def _decode(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Callable[[], NDArray[np.uint8]]]:
+        """Return the grey picture, and a function that returns the BGR picture, of one row of JPEG or of a picture."""
+        if image.ndim == 3:  # noqa: PLR2004 - rows, columns and colours
+            return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8), lambda: image
+        if image.shape[0] > 1:
+            raise BadFrame(f"{self.name} gives pictures in an unknown format; name another device in camera.source")
+        whole = END_OF_JPEG in image[0, -PADDING:].tobytes()
+        grey = cv2.imdecode(image, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION) if whole else None
+        if grey is None:
+            raise BadFrame(f"{self.name} gives broken pictures; {REMEDY}")
+
+        def colour() -> NDArray[np.uint8]:
+            return np.asarray(cv2.imdecode(image, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION), np.uint8)
+
+        return np.asarray(grey, np.uint8), colour
 
     def _transform(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        if self._near:
+            picture = middle_half(picture)
         return orient(fit(picture, self._size), self._rotation, mirror=self._mirror)
 
     def close(self) -> None:
@@ -96,19 +143,20 @@ class Webcam:
             return f"{device} does not exist; plug the webcam in, or name another in camera.source"
         if not os.access(device, os.R_OK | os.W_OK):
             return f"{device} may not be opened by this user; add it to the group video"
-        capture = cv2.VideoCapture(str(device), cv2.CAP_V4L2)
-        capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
-        capture.set(cv2.CAP_PROP_FRAME_WIDTH, self._size[0])
-        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, self._size[1])
-        capture.set(cv2.CAP_PROP_FPS, max(5.0, self._rate))
-        capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-        if capture.isOpened() and capture.grab():
-            self._capture = capture
-            return None
-        capture.release()
+        zoom = 2 if self._near else 1
+        try:
+            capture = self._driver(str(device), cv2.CAP_V4L2)
+            capture.set(cv2.CAP_PROP_FOURCC, MJPEG)
+            capture.set(cv2.CAP_PROP_FRAME_WIDTH, self._size[0] * zoom)
+            capture.set(cv2.CAP_PROP_FRAME_HEIGHT, self._size[1] * zoom)
+            capture.set(cv2.CAP_PROP_FPS, max(5.0, self._rate))
+            capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+            if int(capture.get(cv2.CAP_PROP_FOURCC)) == MJPEG:
+                capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
+            if capture.isOpened() and capture.grab():
+                self._capture = capture
+                return None
+            capture.release()
+        except cv2.error as exc:
+            return f"{device} can't be opened ({exc.err or exc}); name another in camera.source"
         return f"{device} gives no pictures: it is in use by another program, or no camera"
-
-
-def _number(device: Path) -> tuple[int, str]:
-    digits = device.name.removeprefix("video")
-    return (int(digits) if digits.isdigit() else 1000, device.name)

@@ -1,4 +1,4 @@
-"""The checks of `musicond doctor`: packages, camera, model, catalogue, broker, page, state directory, machine.
+"""The checks of `musicond doctor` but that of the camera: packages, model, catalogue, broker, page, files, machine.
 
 What may be missing here is imported by the check that needs it.
 """
@@ -13,7 +13,7 @@ import socket
 import struct
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import wraps
@@ -31,8 +31,6 @@ if TYPE_CHECKING:  # the doctor runs without pydantic
     from pydantic import SecretStr
 
     from musicond.config.schema import Mqtt
-
-PI_CAMERA = "sudo apt install --no-install-recommends python3-picamera2; in a venv, make it with --system-site-packages"
 
 
 OLDEST, NEWEST = (3, 11), (3, 13)
@@ -66,9 +64,9 @@ def check(name: str, remedy: str = "") -> Callable[[Callable[Args, Result]], Cal
             try:
                 return Check(name, *function(*args, **kwargs))
             except ImportError as error:
-                return Check(name, "failed", _one_line(error), "see the packages above")
+                return Check(name, "failed", one_line(error), "see the packages above")
             except MusicondError as error:
-                return Check(name, "failed", _one_line(error), remedy)
+                return Check(name, "failed", one_line(error), remedy)
 
         return run
 
@@ -114,8 +112,8 @@ def check_package(package: Package) -> Check:
         version = str(getattr(import_module(package.module.partition(".")[0]), "__version__", ""))
     except Exception as error:  # a broken extension module raises anything
         if package.optional:
-            return Check(name, "ok", f"not installed; optional ({_one_line(error)})", package.remedy)
-        return Check(name, "failed", f"can't be imported: {_one_line(error)}", package.remedy)
+            return Check(name, "ok", f"not installed; optional ({one_line(error)})", package.remedy)
+        return Check(name, "failed", f"can't be imported: {one_line(error)}", package.remedy)
     if not hasattr(module, package.attribute):
         return Check(name, "failed", f"{version} has no {package.attribute}".strip(), package.remedy)
     return Check(name, "ok", version or "installed")
@@ -135,78 +133,9 @@ def check_runtime() -> Result:
             import_module(f"{package}.interpreter")
             return "ok", f"{package} {getattr(import_module(package), '__version__', '')}".strip()
         except Exception as error:  # a broken extension module raises anything
-            errors.append(_one_line(error))
+            errors.append(one_line(error))
     remedy = "pip install tflite-runtime==2.14.0 (Python 3.11) or 'ai-edge-litert>=2.1,<3' (3.12 and later)"
     return "failed", "; ".join(errors), remedy
-
-
-@check("camera")
-def check_open_camera(state: Mapping[str, Any], source: str, access: Access = os.access) -> Result:
-    """Check the camera that the running daemon has, by the state of its API."""
-    camera, watching = state["health"].get("camera"), state["watching"]
-    if watching == "private":
-        return "ok", f"{camera}: closed, because privacy is on"
-    if watching != "no_camera":
-        return "ok", f"{camera}: the running musicond uses it"
-    absent = check_camera(source, access=access)
-    return "failed", f"{camera}: {state['health'].get('trouble') or 'not opened yet'}", absent.remedy
-
-
-@check("camera")
-def check_camera(source: str, dev: Path = Path("/dev"), access: Access = os.access) -> Result:
-    """Check that the camera of `camera.source` is present, without opening it.
-
-    `access` returns whether the user who runs the daemon may do something with a path, as `os.access` does.
-    """
-    kind, _, rest = source.partition(":")
-    if kind == "demo":
-        return "ok", "demo: none needed"
-    if kind == "file":
-        remedy = "give a clip or a folder of images in camera.source: file:PATH"
-        return ("ok", rest) if access(Path(rest), os.R_OK) else ("failed", f"{rest} can't be read", remedy)
-    if kind == "pi":
-        return _check_pi_camera()
-    if kind == "v4l2":
-        return _check_webcam(rest, dev, access)
-    both = [_check_pi_camera(), _check_webcam("", dev, access)]
-    for result in both:
-        if result[0] == "ok":
-            return result
-    _, found, remedies = zip(*both, strict=True)
-    return "failed", "; ".join(found), " | or: ".join(remedies)
-
-
-def _check_pi_camera() -> Result:
-    try:
-        from picamera2 import Picamera2
-
-        cameras = Picamera2.global_camera_info()
-    except ImportError as error:
-        return "failed", f"no picamera2 ({_one_line(error)})", PI_CAMERA
-    except Exception as error:  # libcamera raises RuntimeError, IndexError and its own
-        return "failed", f"picamera2: {_one_line(error)}", "try: rpicam-hello --list-cameras"
-    if not cameras:
-        remedy = "check the ribbon cable, restart, and try: rpicam-hello --list-cameras"
-        return "failed", "picamera2 sees no camera", remedy
-    return "ok", f"Pi camera {cameras[0].get('Model', '')}".strip()
-
-
-def _check_webcam(device: str, dev: Path, access: Access) -> Result:
-    nodes = [Path(device)] if device else sorted(dev.glob("video*"))
-    present = [node for node in nodes if access(node, os.F_OK)]
-    mine = access is os.access
-    if not present:
-        remedy = "plug a USB webcam in, or set camera.source: demo to try without"
-        return "failed", f"no {device or dev / 'video*'}", remedy
-    for node in present:
-        if access(node, os.R_OK | os.W_OK):
-            return "ok", f"video device {node}"
-    remedy = (
-        "sudo usermod -aG video $USER, then sign in again"
-        if mine
-        else "the service needs the group video; install musicond again"
-    )
-    return "failed", f"{present[0]} may not be opened by {'this user' if mine else 'the service'}", remedy
 
 
 @check("model", "unset model.path, or install musicond again")
@@ -231,7 +160,7 @@ def check_catalogue(path: Path) -> Result:
     except PermissionError:
         return "warning", f"{path}: not for this user to read", "put sudo before the command"
     except (CatalogueError, OSError) as error:
-        return "failed", _one_line(error), f"restart musicond: it moves {path} aside and rebuilds it"
+        return "failed", one_line(error), f"restart musicond: it moves {path} aside and rebuilds it"
     summary = f"{sum(counts.values())} tracks in {path if exists else 'the starter; copied at the first start'}"
     if empty := [emotion for emotion, count in counts.items() if not count]:
         return "warning", f"{summary}, none for {', '.join(empty)}", "see musicond catalogue import --help"
@@ -251,7 +180,7 @@ def check_broker(mqtt: Mqtt, password: SecretStr | None, timeout_s: float = 5.0)
         reason = _connect(client, mqtt, timeout_s)
     except (OSError, ValueError) as error:
         remedy = "start the broker, or correct mqtt.host, mqtt.port and mqtt.tls"
-        return "failed", f"{where}: {_one_line(error)}", remedy
+        return "failed", f"{where}: {one_line(error)}", remedy
     if reason is None:
         return "failed", f"{where} does not answer as an MQTT broker", "correct mqtt.host, mqtt.port and mqtt.tls"
     if str(reason) == UNSUPPORTED:
@@ -296,7 +225,7 @@ def check_page(address: tuple[str, int], control: Path) -> Result:
         remedy = f"see who: ss -ltnp 'sport = :{port}'; or set another web.listen"
         return "failed", f"{host}:{port} is taken by another program", remedy
     except ControlError as error:
-        return "warning", f"{host}:{port} is taken, perhaps by musicond", _one_line(error)
+        return "warning", f"{host}:{port} is taken, perhaps by musicond", one_line(error)
     return "ok", f"{host}:{port} is held by the running musicond"
 
 
@@ -383,6 +312,6 @@ def check_power(path: Path = THROTTLED) -> Result:
     return "ok", "not slowed down" if state is False else "this machine does not say"
 
 
-def _one_line(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
     """Return an error's text in one line, or the name of its class where it has no text."""
     return " ".join(str(error).split()) or type(error).__name__

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from musicond.commands import checks, terminal
+from musicond.commands.camera_check import check_camera, check_open_camera
 from musicond.commands.checks import Check
 from musicond.commands.options import count
 from musicond.commands.service_user import service_user
@@ -121,8 +122,7 @@ def _check_configuration(path: Path | None, *, running: bool = False) -> Iterato
     if not running:
         client = ControlClient(paths.control_socket(config))
         state, answers = _ask(client)
-        source = config.camera.source
-        yield checks.check_open_camera(state, source, access) if state else checks.check_camera(source, access=access)
+        yield check_open_camera(state) if state else check_camera(config, access)
         yield checks.check_model(paths.model_path(config), paths.models_dir() / CASCADE)
         yield checks.check_page(config.web.address, paths.control_socket(config))
         if answers:

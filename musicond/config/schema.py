@@ -132,12 +132,21 @@ class Camera(Section):
         "auto", pattern=SOURCE_PATTERN, description="auto, pi, v4l2[:/dev/videoN], demo or file:PATH."
     )
     size: tuple[Annotated[int, Field(ge=160, le=1920)], Annotated[int, Field(ge=120, le=1080)]] = Field(
-        (640, 480), description="Width and height in pixels."
+        (640, 480), description="Largest width and height in pixels; a Pi camera keeps its own ratio."
     )
     rate: float = Field(8.0, ge=1, le=30, description="Frames per second that are analysed with a person present.")
     idle_rate: float = Field(2.5, ge=0.5, le=30, description="Frames per second that are looked at in an empty room.")
     rotation: Literal[0, 90, 180, 270] = Field(0, description="Degrees clockwise by which the picture is turned.")
     mirror: bool = Field(default=False, description="Swap left and right.")
+    view: Literal["wide", "near"] = Field(
+        "wide", description="wide: all that the camera sees. near: the middle half, twice as large."
+    )
+    exposure_max_ms: float = Field(
+        33,
+        ge=1,
+        le=1000,
+        description="Longest exposure of the Pi camera in milliseconds; a longer one blurs faces that move.",
+    )
 
     @model_validator(mode="after")
     def _rates(self) -> Camera:

@@ -82,6 +82,20 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """How well a source of frames works; the counts are those since the start."""
+
+    width_seen: float | None = None
+    """Share (0..1) of the sensor's width that the picture shows; None if unknown."""
+    bad_frames: int = 0
+    """Frames that could not be decoded, or had another size."""
+    stale_frames: int = 0
+    """Frames identical to the one before, in every bit."""
+    missing_frames: int = 0
+    """How often no frame came in time."""
+
+
+@dataclass(frozen=True, slots=True)
 class Box:
     """A rectangle in pixels of the frame; (x, y) is its upper left corner."""
 

@@ -15,6 +15,7 @@ from musicond.core.models import (
     Frame,
     PlayerStatus,
     Song,
+    SourceStatus,
     Speaker,
     Track,
     Verdict,
@@ -40,7 +41,13 @@ class FrameSource(Protocol):
         """Open the device; raise SourceLost."""
 
     def capture(self, wait_s: float) -> Frame:
-        """Return the newest frame, waiting at most `wait_s` seconds; raise SourceLost."""
+        """Return the newest frame, waiting at most `wait_s` seconds; raise SourceLost.
+
+        A camera also raises BadFrame and NoFrame; `capture.checked.CheckedSource` turns them into SourceLost in time.
+        """
+
+    def get_status(self) -> SourceStatus:
+        """Return how well the source works; from any thread."""
 
     def close(self) -> None:
         """Close the device. May be called twice, and never raises."""

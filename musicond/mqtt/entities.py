@@ -313,6 +313,16 @@ ENTITIES: tuple[EntityDescription, ...] = (
     _health_sensor(
         "frames_per_s", "Frame rate", "frames_per_s", MEASURED, unit_of_measurement="fps", icon="mdi:filmstrip"
     ),
+    _sensor(
+        "width_seen",
+        "Camera width seen",
+        topic="health",
+        requires="pi_camera",
+        **DIAGNOSTIC,
+        **PERCENT,
+        **_template("(100 * value_json.width_seen) | round if value_json.width_seen is not none else none"),
+        icon="mdi:panorama-horizontal",
+    ),
     _health_sensor(
         "temperature",
         "Processor temperature",

@@ -132,6 +132,12 @@ class Health(Payload):
     started: datetime
     uptime_s: int = Field(ge=0)
     camera: str = Field(description="The source, such as `Pi camera` or `demo`.")
+    width_seen: float | None = Field(
+        None, ge=0, le=1, description="Share of the sensor's width in the picture; null while unknown, or no Pi camera."
+    )
+    bad_frames: int = Field(0, ge=0, description="Frames since the start that could not be decoded; they are skipped.")
+    stale_frames: int = Field(0, ge=0, description="Frames since the start that were the same as the one before.")
+    missing_frames: int = Field(0, ge=0, description="How often since the start no frame came in time.")
     trouble: str | None = Field(description="Why the camera gives nothing; null while all is well.")
     unsaved: str | None = Field(None, description="Why privacy and settings are not on the disk; null while they are.")
     problems: list[str] = Field(default_factory=list, description="Threads and regular jobs that fail.")

@@ -16,6 +16,9 @@ GAUGES: Mapping[str, tuple[str, str, float]] = {
     "temperature_c": ("musicond_temperature_celsius", "Temperature of the processor", 1),
     "throttled": ("musicond_throttled", "1 while the machine is slowed down by heat or low voltage", 1),
     "memory_mib": ("musicond_memory_bytes", "Resident memory of the daemon", 2**20),
+    "bad_frames": ("musicond_bad_frames", "Frames since the start that could not be decoded", 1),
+    "stale_frames": ("musicond_stale_frames", "Frames since the start that were the same as the one before", 1),
+    "missing_frames": ("musicond_missing_frames", "How often since the start no frame came in time", 1),
     "uptime_s": ("musicond_uptime_seconds", "Seconds since the daemon started", 1),
 }
 

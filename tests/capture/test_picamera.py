@@ -6,8 +6,8 @@ import time
 import numpy as np
 import pytest
 
-from musicond.capture.picamera import PiCamera
-from musicond.errors import SourceLost
+from musicond.capture.picamera import PiCamera, model_name
+from musicond.errors import BadFrame, NoFrame, SourceLost
 from tests.capture.fake_picamera2 import Board, module
 
 
@@ -19,6 +19,7 @@ def board(monkeypatch: pytest.MonkeyPatch) -> Board:
 
 
 def test_the_y_plane_is_cropped_to_the_configured_size(board: Board) -> None:
+    board.sensor_resolution = (2800, 1920)
     camera = PiCamera((700, 480), 8)
     camera.open()
     before = time.monotonic()
@@ -31,7 +32,8 @@ def test_the_y_plane_is_cropped_to_the_configured_size(board: Board) -> None:
     camera.close()
     assert board.calls == ["open", "start", "stop", "close"]
     assert board.wanted["main"] == {"size": (700, 480), "format": "YUV420"}
-    assert board.wanted["controls"] == {"FrameRate": 8.0}
+    assert board.wanted["controls"] == {"FrameDurationLimits": (33_000, 33_000)}
+    assert (board.wanted["raw"], board.wanted["sensor"]) == (None, {"output_size": (1400, 960)})
     assert (board.wanted["queue"], board.wanted["buffer_count"]) == (False, 4)
 
 
@@ -48,6 +50,7 @@ def test_what_libcamera_adjusts_is_followed(board: Board) -> None:
 @pytest.mark.parametrize("kind", ["YUV420", "NV12"])
 def test_the_colours_are_made_when_asked_for_and_lie_as_the_grey_picture(board: Board, kind: str) -> None:
     board.adjusted_format, board.chroma = kind, 128
+    board.sensor_resolution = (2800, 1920)
     camera = PiCamera((700, 480), 8, rotation=90, mirror=True)
     camera.open()
     frame = camera.capture(2)
@@ -57,6 +60,26 @@ def test_the_colours_are_made_when_asked_for_and_lie_as_the_grey_picture(board: 
     # With both chroma planes in their middle, blue, green and red follow the Y plane (BT.601, 16 to 235).
     wanted = np.clip((frame.grey.astype(float) - 16) * 255 / 219, 0, 255)
     assert np.abs(picture.mean(axis=2) - wanted).max() < 3
+
+
+def test_a_webcam_that_libcamera_lists_is_no_pi_camera(board: Board) -> None:
+    board.csi = False
+    with pytest.raises(SourceLost, match="no Pi camera found"):
+        PiCamera((640, 480), 8).open()
+    assert board.calls[-1] == "close"
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ("imx708_wide_noir", "Camera Module 3 Wide NoIR"),
+        ("imx708", "Camera Module 3"),
+        ("ov64a40", "Pi camera ov64a40"),
+        ("", "Pi camera"),
+    ],
+)
+def test_the_name_of_a_camera_comes_from_its_sensor(model: str, name: str) -> None:
+    assert model_name(model) == name
 
 
 def test_a_format_without_a_y_plane_is_refused_and_the_camera_closed(board: Board) -> None:
@@ -90,14 +113,33 @@ def test_a_camera_that_does_not_start_is_closed_again(board: Board) -> None:
     assert board.calls == ["open", "stop", "close"]
 
 
-def test_a_stall_is_a_lost_source(board: Board) -> None:
+def test_a_stall_is_a_missing_frame_and_takes_one_request_alone(board: Board) -> None:
     camera = PiCamera((640, 480), 8)
     with pytest.raises(SourceLost, match="not open"):
         camera.capture(2)
     camera.open()
     board.stalled = True
-    with pytest.raises(SourceLost, match="stalled: no picture for 2 s"):
+    for _ in range(3):
+        with pytest.raises(NoFrame, match="stalled: no picture came"):
+            camera.capture(2)
+    board.stalled = False
+    assert camera.capture(2).grey.shape == (480, 640)
+    assert len(board.jobs) == 1, "an abandoned request would keep its buffer"
+    board.stalled = True
+    with pytest.raises(NoFrame):
         camera.capture(2)
+    camera.close()
+    assert board.calls[-3:] == ["cancel", "stop", "close"]
+
+
+def test_a_buffer_of_an_unexpected_form_is_a_bad_frame_and_goes_back(board: Board) -> None:
+    camera = PiCamera((640, 480), 8)
+    camera.open()
+    board.broken = True
+    with pytest.raises(BadFrame, match="broken pictures"):
+        camera.capture(2)
+    assert board.jobs[0].request is not None
+    assert board.jobs[0].request.released
 
 
 def test_without_picamera2_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
 import itertools
+import os
+import re
+import struct
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
@@ -18,8 +22,7 @@ from musicond.core.models import Mood
 from musicond.errors import SourceLost
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -98,9 +101,138 @@ def test_missing_empty_and_broken_folders_are_named(tmp_path: Path, folder: Path
     (tmp_path / "empty").mkdir()
     with pytest.raises(SourceLost, match="no images"):
         open_clip(tmp_path / "empty")
+    for file in folder.glob("*.png"):
+        file.write_bytes(b"broken")
+    with pytest.raises(SourceLost, match="none of its images"):
+        open_clip(folder)
+
+
+def test_broken_and_hidden_images_are_skipped_and_counted(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     (folder / "03.png").write_bytes(b"broken")
-    with pytest.raises(SourceLost, match=r"03\.png"):
-        list(ImageFolder(folder).frames())
+    (folder / "04.png").write_bytes(b"")
+    (folder / "._00.png").write_bytes(b"what macOS writes beside a file")
+    images = ImageFolder(folder)
+    assert [round(t, 3) for t, _ in images.frames()] == [0.0, 0.1, 0.2]
+    assert images.bad_frames == 2
+    assert "2 images can't be decoded, such as 03.png" in caplog.text
+
+
+def damaged(clip: Path, *numbers: int) -> None:
+    """Overwrite the content of some frames of an AVI."""
+    content = bytearray(clip.read_bytes())
+    starts = [match.start() for match in re.finditer(b"00dc", content)][1:]  # the first is in the header
+    for start in (starts[number] for number in numbers):
+        size = int.from_bytes(content[start + 4 : start + 8], "little")
+        content[start + 8 : start + 8 + size] = bytes(size)
+    clip.write_bytes(content)
+
+
+def test_a_damaged_frame_is_skipped_and_the_clip_goes_on(clip: Path, caplog: pytest.LogCaptureFixture) -> None:
+    damaged(clip, 5, 6)
+    recording = Clip(clip)
+    times = [round(t, 3) for t, _ in recording.frames()]
+    assert times == [number / 10 for number in range(20) if number not in {5, 6}]
+    assert recording.bad_frames == 2
+    assert "clip.avi: 2 frames can't be decoded" in caplog.text
+    source = RecordedSource("clip", lambda: recording)
+    source.open()
+    assert source.get_status().bad_frames == 2
+
+
+def test_a_clip_that_ends_early_says_so(clip: Path, caplog: pytest.LogCaptureFixture) -> None:
+    damaged(clip, *range(8, 20))
+    recording = Clip(clip)
+    assert len(list(recording.frames())) == 8
+    assert recording.bad_frames >= 12
+    assert "clip.avi ends after 0.7 s of 2.0 s" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "name", [b"cr\xe8me.avi", b"a:b.avi", b"file:x.avi", b"100%d.avi", b"-i.avi", "\u00fc \u2028.avi".encode()]
+)
+def test_a_clip_may_have_any_name(clip: Path, name: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = Path(os.fsdecode(name))
+    clip.rename(path)
+    recording = open_clip(path)
+    assert len(list(recording.frames())) == 20
+    assert recording.name.encode(), "it can be shown"
+
+
+def box(content: bytes, kinds: list[str], change: Callable[[bytes], bytes]) -> bytes:
+    """Return the boxes of an MP4 with the content of one of them, named by its path, changed."""
+    out, at = b"", 0
+    while at < len(content):
+        size = int.from_bytes(content[at : at + 4]) or len(content) - at
+        kind, inner = content[at + 4 : at + 8].decode("latin-1"), content[at + 8 : at + size]
+        if kind == kinds[0]:
+            inner = box(inner, kinds[1:], change) if kinds[1:] else change(inner)
+        out += (len(inner) + 8).to_bytes(4) + content[at + 4 : at + 8] + inner
+        at += size
+    return out
+
+
+@pytest.fixture
+def phone_clip(tmp_path: Path) -> Path:
+    """Return an MP4 of 20 frames, 64 by 48, whose left half is bright."""
+    path = tmp_path / "phone.mp4"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 10.0, (64, 48))
+    picture = np.zeros((48, 64, 3), np.uint8)
+    picture[:, :32] = 200
+    for _ in range(20):
+        writer.write(picture)
+    writer.release()
+    return path
+
+
+def turned(header: bytes) -> bytes:
+    """Return a track header (tkhd) whose matrix turns the picture by 90 degrees clockwise, as phones write it."""
+    matrix = [0, 1 << 16, 0, (1 << 32) - (1 << 16), 0, 0, 48 << 16, 0, 1 << 30]
+    return header[:40] + struct.pack(">9I", *matrix) + header[76:]
+
+
+def test_a_portrait_clip_of_a_phone_stands_upright(phone_clip: Path) -> None:
+    phone_clip.write_bytes(box(phone_clip.read_bytes(), ["moov", "trak", "tkhd"], turned))
+    [(_, grey)] = itertools.islice(Clip(phone_clip).frames(), 1)
+    assert grey.shape == (64, 48)
+    assert grey[8:24].mean() > 150, "the left half is on top"
+    assert grey[40:56].mean() < 50
+
+
+@pytest.mark.parametrize(("upright", "shape"), [(True, (48, 128)), (False, (128, 48))])
+def test_pixels_that_are_not_square_are_made_square(phone_clip: Path, upright: bool, shape: tuple[int, int]) -> None:
+    pasp = (16).to_bytes(4) + b"pasp" + struct.pack(">II", 2, 1)
+
+    def stretched(entry: bytes) -> bytes:
+        size = int.from_bytes(entry[8:12]) + len(pasp)
+        return entry[:8] + size.to_bytes(4) + entry[12:] + pasp
+
+    content = box(phone_clip.read_bytes(), ["moov", "trak", "mdia", "minf", "stbl", "stsd"], stretched)
+    if not upright:
+        content = box(content, ["moov", "trak", "tkhd"], turned)
+    phone_clip.write_bytes(content)
+    [(_, grey)] = itertools.islice(Clip(phone_clip).frames(), 1)
+    assert grey.shape == shape
+
+
+def test_a_clip_has_the_times_of_its_container(phone_clip: Path) -> None:
+    def slower(table: bytes) -> bytes:
+        duration = int.from_bytes(table[12:16])
+        return struct.pack(">IIIIII", 0, 2, 10, duration, 10, 5 * duration)
+
+    content = box(phone_clip.read_bytes(), ["moov", "trak", "mdia", "minf", "stbl", "stts"], slower)
+    # The edit list would end the clip after the first two seconds.
+    phone_clip.write_bytes(
+        box(content, ["moov", "trak", "edts", "elst"], lambda edits: edits[:8] + (6000).to_bytes(4) + edits[12:])
+    )
+    times = [t for t, _ in Clip(phone_clip).frames()]
+    assert times == pytest.approx([n / 10 for n in range(11)] + [1 + n / 2 for n in range(1, 10)], abs=0.002)
+
+
+def test_what_opens_but_decodes_nothing_is_refused_at_the_start(clip: Path) -> None:
+    damaged(clip, *range(20))
+    with pytest.raises(SourceLost, match=r"clip\.avi: no picture can be decoded; convert it"):
+        open_clip(clip)
 
 
 def test_a_recording_is_played_in_real_time_and_in_a_loop(clip: Path) -> None:
@@ -136,6 +268,7 @@ class Heavy:
 
     name = "heavy"
     fps = 100.0
+    bad_frames = 0
 
     def frames(self, *, colour: bool = False) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         assert colour
@@ -189,28 +322,8 @@ def test_pictures_are_shrunk_but_keep_their_shape() -> None:
     assert fit(np.zeros((100, 100), np.uint8), (640, 480)).shape == (100, 100)
 
 
-def test_a_webcam_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(SourceLost, match="does not exist"):
-        Webcam(str(tmp_path / "video9"), (640, 480), 8).open()
-    with pytest.raises(SourceLost, match="plug one in"):
-        Webcam(None, (640, 480), 8, devices=tmp_path).open()
-    with pytest.raises(SourceLost, match="not open"):
-        Webcam(None, (640, 480), 8).capture(1)
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_what_is_no_camera_is_said_for_each_device(tmp_path: Path) -> None:
-    for name in ("video0", "video10", "video2"):
-        (tmp_path / name).write_bytes(b"")
-    with pytest.raises(SourceLost) as caught:
-        Webcam(None, (640, 480), 8, devices=tmp_path).open()
-    text = str(caught.value)
-    assert text.index("video0") < text.index("video2") < text.index("video10")
-    assert "in use by another program, or no camera" in text
-
-
-def test_auto_takes_the_first_that_opens_and_tries_anew(clip: Path, tmp_path: Path) -> None:
-    absent = Webcam(None, (640, 480), 8, devices=tmp_path / "none")
+def test_auto_takes_the_first_that_opens_and_tries_anew(clip: Path) -> None:
+    absent = Webcam(None, (640, 480), 8, find=list)
     source: FrameSource = AutoSource((absent, RecordedSource("recording", lambda: Clip(clip))))
     with pytest.raises(SourceLost, match="no camera is open"):
         source.capture(1)

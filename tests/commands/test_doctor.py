@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import socket
 import socketserver
@@ -86,27 +85,6 @@ def test_a_numpy_that_crashes_tflite_runtime_is_reported(monkeypatch: pytest.Mon
     replace(monkeypatch, "ai_edge_litert")
     replace(monkeypatch, "ai_edge_litert.interpreter")
     assert checks.check_runtime().state == "ok"
-
-
-def test_camera(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert checks.check_camera("demo").state == "ok"
-    assert checks.check_camera(f"file:{tmp_path}").state == "ok"
-    assert checks.check_camera("file:/none.mp4").state == "failed"
-    hide(monkeypatch, "picamera2")
-    pi = checks.check_camera("pi")
-    assert pi.state == "failed"
-    assert "apt install" in pi.remedy
-    assert checks.check_camera("v4l2", tmp_path).state == "failed"
-    (tmp_path / "video0").touch()
-    assert checks.check_camera("v4l2", tmp_path).state == "ok"
-    assert checks.check_camera("auto", tmp_path).state == "ok"
-    refused = checks.check_camera("auto", tmp_path, lambda _path, mode: mode == os.F_OK)
-    assert refused.state == "failed"
-    assert "video" in refused.remedy
-    replace(monkeypatch, "picamera2", Picamera2=SimpleNamespace(global_camera_info=list))
-    assert checks.check_camera("pi").state == "failed"
-    replace(monkeypatch, "picamera2", Picamera2=SimpleNamespace(global_camera_info=lambda: [{"Model": "imx708"}]))
-    assert "imx708" in checks.check_camera("pi").found
 
 
 def test_model(tmp_path: Path) -> None:

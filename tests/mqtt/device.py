@@ -14,7 +14,7 @@ import numpy as np
 from musicond.config.schema import Mqtt
 from musicond.config.user_settings import load_settings
 from musicond.controller import Controller
-from musicond.core.models import EMOTIONS, Box, Emotion, EmotionEstimate, Faces, Frame
+from musicond.core.models import EMOTIONS, Box, Emotion, EmotionEstimate, Faces, Frame, SourceStatus
 from musicond.core.mood.tracker import MoodConfig
 from musicond.core.pipeline import FrameRate, Pipeline
 from musicond.core.recommend.recommender import Recommender
@@ -88,6 +88,9 @@ class RoomCamera:
 
     def capture(self, wait_s: float) -> Frame:
         return self._room.capture()
+
+    def get_status(self) -> SourceStatus:
+        return SourceStatus()
 
 
 class RoomClassifier:

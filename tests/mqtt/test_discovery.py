@@ -65,8 +65,16 @@ ACCOUNT = {"sign_in", "sign_in_ends", "sign_in_days"}
 
 def test_an_entity_without_its_capability_is_not_announced() -> None:
     keys = {entity.key for entity in ENTITIES}
-    assert {entity.key for entity in available_entities(())} == keys - {"temperature", "throttled"} - PLAYER - ACCOUNT
-    assert {entity.key for entity in available_entities(("playback",))} == keys - {"temperature", "throttled"} - ACCOUNT
+    assert {entity.key for entity in available_entities(())} == keys - {
+        "temperature",
+        "throttled",
+        "width_seen",
+    } - PLAYER - ACCOUNT
+    assert {entity.key for entity in available_entities(("playback",))} == keys - {
+        "temperature",
+        "throttled",
+        "width_seen",
+    } - ACCOUNT
     assert "temperature" in MESSAGE["components"]
     assert "throttled" not in MESSAGE["components"]
 

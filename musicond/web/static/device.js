@@ -1,5 +1,5 @@
 // The views Device and Welcome: the health of the machine, the next steps, the sign-in at Spotify, and the log.
-import { $, announce, ask, duration, element, fullDay, number, on, redraw, set, show, sign, t, tell, time } from "./page.js";
+import { $, announce, ask, duration, element, fullDay, number, on, percent, redraw, set, show, sign, t, tell, time } from "./page.js";
 
 const SIGNS = { ok: "ok", warning: "warning", failed: "warning" };
 
@@ -10,7 +10,10 @@ let doubted = null; // the account with which the state did not agree
 
 function rows(state) {
 	const { health } = state;
-	const found = [[t("camera"), health.camera]];
+	const seen = health.width_seen ? `, ${t("width_seen", { share: percent(health.width_seen) })}` : "";
+	const found = [[t("camera"), `${health.camera}${seen}`]];
+	const skipped = (health.bad_frames || 0) + (health.missing_frames || 0);
+	if (skipped) found.push([t("skipped"), number(skipped)]);
 	if (health.trouble && !state.controls.private) found.push([t("camera"), health.trouble, "wide bad"]);
 	found.push([t("model"), health.model]);
 	if (health.frames_per_s !== undefined) found.push([t("frames"), t("per_second", { n: number(health.frames_per_s, 1) })]);

@@ -1,0 +1,123 @@
+"""The check of the camera of `musicond doctor`: by the daemon that has it open, else by the devices themselves."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from musicond.commands.checks import Result, check, one_line
+from musicond.errors import MusicondError
+
+if TYPE_CHECKING:  # the doctor runs without pydantic
+    from musicond.config.schema import Config
+
+PI_CAMERA = "sudo apt install --no-install-recommends python3-picamera2; in a venv, make it with --system-site-packages"
+Access = Callable[[Path, int], bool]
+
+
+@check("camera")
+def check_open_camera(state: Mapping[str, Any]) -> Result:
+    """Check the camera that the running daemon has, by the state of its API."""
+    health, watching = state["health"], state["watching"]
+    if watching == "private":
+        return "ok", f"{health.get('camera')}: closed, because privacy is on"
+    if watching == "no_camera" or health.get("trouble"):
+        trouble = health.get("trouble") or "not opened yet"
+        return "failed", f"{health.get('camera')}: {trouble}", "check its cable; see journalctl -u musicond"
+    summary = seen(health["camera"], health.get("width_seen"))
+    skipped = {"broken": health.get("bad_frames"), "missing": health.get("missing_frames")}
+    if counts := [f"{count} {kind}" for kind, count in skipped.items() if count]:
+        return "warning", f"{summary}; pictures since the start: {', '.join(counts)}", "check its cable and its power"
+    return "ok", summary
+
+
+@check("camera")
+def check_camera(config: Config, access: Access = os.access) -> Result:
+    """Check the camera of `camera.source` while no daemon has it open.
+
+    `access` returns whether the user who runs the daemon may do something with a path, as `os.access` does.
+    """
+    kind, _, rest = config.camera.source.partition(":")
+    kinds: dict[str, Callable[[], Result]] = {
+        "demo": lambda: ("ok", "demo: none needed"),
+        "file": lambda: _check_recording(Path(rest), access),
+        "pi": lambda: _check_pi_camera(config),
+        "v4l2": lambda: _check_webcam(_nodes(rest), access),
+        "auto": lambda: _first_good(_check_pi_camera(config), _check_webcam(_nodes(""), access)),
+    }
+    return kinds[kind]()
+
+
+def _first_good(*results: Result) -> Result:
+    for result in results:
+        if result[0] == "ok":
+            return result
+    _, found, remedies = zip(*results, strict=True)
+    return "failed", "; ".join(found), " | or: ".join(remedies)
+
+
+def seen(camera: str, width_seen: float | None) -> str:
+    """Return the name of a camera with the share of its width that it sees."""
+    return camera if width_seen is None else f"{camera}, sees {width_seen:.0%} of its width".replace("%", " %")
+
+
+def _check_recording(path: Path, access: Access) -> Result:
+    from musicond.capture.recorded import display_name, open_clip
+
+    if not access(path, os.R_OK):
+        remedy = "give a clip or a folder of images in camera.source: file:PATH"
+        return "failed", f"{display_name(path)} can't be read", remedy
+    try:
+        return "ok", open_clip(path).name
+    except MusicondError as error:
+        return "failed", one_line(error), "give another one in camera.source"
+
+
+def _check_pi_camera(config: Config) -> Result:
+    """Configure the camera, which takes no picture, and close it."""
+    from musicond.app.pipeline import pi_camera
+
+    camera = pi_camera(config)
+    try:
+        camera.configure()
+        return "ok", seen(camera.name, camera.width_seen)
+    except MusicondError as error:
+        text = one_line(error)
+        remedy = PI_CAMERA if "picamera2" in text else "restart, and try: rpicam-hello --list-cameras"
+        return "failed", text, remedy
+    finally:
+        camera.close()
+
+
+def _nodes(device: str) -> Sequence[Path]:
+    from musicond.capture.video_nodes import cameras
+
+    return [Path(device)] if device else cameras()
+
+
+def _check_webcam(nodes: Sequence[Path], access: Access) -> Result:
+    from musicond.capture.video_nodes import query
+
+    present = [node for node in nodes if access(node, os.F_OK)]
+    if not present:
+        summary = f"no {nodes[0]}" if nodes else "no /dev/video* is a camera"
+        return "failed", summary, "plug a USB webcam in, or set camera.source: demo to try without"
+    usable = [node for node in present if access(node, os.R_OK | os.W_OK)]
+    if not usable:
+        mine = access is os.access
+        remedy = (
+            "sudo usermod -aG video $USER, then sign in again"
+            if mine
+            else "the service needs the group video; install musicond again"
+        )
+        return "failed", f"{present[0]} may not be opened by {'this user' if mine else 'the service'}", remedy
+    try:
+        node = query(usable[0])
+    except OSError:  # the service may open it, this user may not
+        return "ok", f"video device {usable[0]}"
+    if node is None or not node.is_camera:
+        summary = f"{usable[0]} is no camera ({node.card if node else 'not a video device'})"
+        return "failed", summary, "name a camera in camera.source; see v4l2-ctl --list-devices"
+    return "ok", f"{node.card} at {usable[0]}"

@@ -1,0 +1,76 @@
+"""The doctor's check of the camera, with and without a daemon."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import pytest
+
+from musicond.commands.camera_check import check_camera, check_open_camera, seen
+from musicond.config.schema import Camera, Config
+from tests.capture.fake_libcamera import load_picamera2
+from tests.commands.test_doctor import hide
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def config(source: str) -> Config:
+    return Config(camera=Camera(source=source))
+
+
+def state(watching: str = "yes", **health: Any) -> dict[str, Any]:
+    return {"watching": watching, "health": {"camera": "Camera Module 3", "width_seen": 1.0, "trouble": None} | health}
+
+
+def test_without_a_camera_and_with_recordings(tmp_path: Path) -> None:
+    assert check_camera(config("demo")).state == "ok"
+    (tmp_path / "._1.png").write_bytes(b"")
+    assert check_camera(config(f"file:{tmp_path}")).state == "failed"
+    cv2.imwrite(str(tmp_path / "1.png"), np.zeros((8, 8), np.uint8))
+    assert check_camera(config(f"file:{tmp_path}")).state == "ok"
+    assert check_camera(config("file:/none.mp4")).state == "failed"
+
+
+def test_a_node_that_is_no_camera_is_named(tmp_path: Path) -> None:
+    node = tmp_path / "video0"
+    missing = check_camera(config(f"v4l2:/dev/{node.name}"), access=lambda _path, _mode: False)
+    assert (missing.state, missing.found) == ("failed", "no /dev/video0")
+    refused = check_camera(config("v4l2:/dev/null"), access=lambda _path, mode: mode == os.F_OK)
+    assert "may not be opened by the service" in refused.found
+    assert "install musicond again" in refused.remedy
+    other = check_camera(config("v4l2:/dev/null"))
+    assert (other.state, other.found) == ("failed", "/dev/null is no camera (not a video device)")
+
+
+def test_without_picamera2_its_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    hide(monkeypatch, "picamera2")
+    check = check_camera(config("pi"))
+    assert check.state == "failed"
+    assert "apt install" in check.remedy
+    assert "or:" in check_camera(config("auto")).remedy
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_pi_camera_says_how_much_it_sees_without_a_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    below = load_picamera2(monkeypatch).plug("imx708")
+    check = check_camera(config("auto"))
+    assert (check.state, check.found) == ("ok", "Camera Module 3, sees 100 % of its width")
+    assert not below.started_with, "it was not started"
+
+
+def test_the_camera_of_the_running_daemon() -> None:
+    check = check_open_camera(state())
+    assert (check.state, check.found) == ("ok", "Camera Module 3, sees 100 % of its width")
+    assert check_open_camera(state("private")).found == "Camera Module 3: closed, because privacy is on"
+    lost = check_open_camera(state("no_camera", trouble="unplugged"))
+    assert (lost.state, lost.found) == ("failed", "Camera Module 3: unplugged")
+    skipped = check_open_camera(state(bad_frames=3, missing_frames=1))
+    assert (skipped.state, skipped.found) == (
+        "warning",
+        "Camera Module 3, sees 100 % of its width; pictures since the start: 3 broken, 1 missing",
+    )
+    assert seen("webcam", None) == "webcam"
