@@ -46,12 +46,14 @@ from musicond.runtime import health
 from musicond.runtime.clock import ClockGuard
 from musicond.runtime.inbox import Inbox
 from musicond.runtime.json_file import JsonFile, state_lock
+from musicond.runtime.restart import RestartGuard
 from musicond.runtime.storage import StorageWriter
 from musicond.runtime.supervisor import Service, ServiceMonitor, Supervisor
 from musicond.runtime.systemd import Notifier
 from musicond.runtime.worker import Worker
 from musicond.status import StatusOutput
 from musicond.watch_loop import WatchLoop
+from musicond.web.server import WebOutput
 
 log = logging.getLogger(__name__)
 
@@ -100,9 +102,10 @@ def build(config: Config, read_again: Callable[[], Config], examine: Callable[[]
             services.insert(0, sign_in_worker)
             periodic.append(spotify.sign_in.warn_of_expiry)
         get_health = partial(_health, source, loop, controller, writer, lambda: (monitor.trouble, worker.trouble))
+        guard, reason = _restart_guard(config, folder)
 
         def get_page_health() -> dict[str, object]:
-            names = {"name": config.device.name, "model": model_path(config).name}
+            names = {"name": config.device.name, "model": model_path(config).name, "last_restart": reason}
             statuses = {output.name: output.status() for output in outputs}
             return {**names, **get_health(), "outputs": statuses}
 
@@ -114,7 +117,20 @@ def build(config: Config, read_again: Callable[[], Config], examine: Callable[[]
         reload = reloader(
             config, read_again, inbox, lambda new: _apply_config(new, pipeline, controller, maintenance, player)
         )
-        yield Supervisor(monitor, loop, notifier, lambda: log.info("ready; the page is %s", page.address), reload)
+        yield Supervisor(monitor, loop, notifier, partial(_log_ready, page), reload, guard)
+
+
+def _log_ready(page: WebOutput) -> None:
+    log.info("ready; the page is %s", page.address)
+
+
+def _restart_guard(config: Config, folder: Path) -> tuple[RestartGuard, str | None]:
+    """Return the guard, and when and why the daemon last ended itself."""
+    guard = RestartGuard(folder, config.device.memory_max_mib)
+    reason = guard.last_reason()
+    if reason is not None:
+        log.info("the last restart: %s", reason)
+    return guard, reason
 
 
 def _apply_config(

@@ -123,6 +123,9 @@ class Device(Section):
         description="Identifier in MQTT topics, 1 to 64 letters, digits, - or _. "
         "Unset: host name and four hex digits of the machine id.",
     )
+    memory_max_mib: float = Field(
+        300, ge=150, le=8192, description="Resident memory in MiB from which musicond ends, to be started again."
+    )
 
 
 class Camera(Section):

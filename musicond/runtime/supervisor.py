@@ -15,6 +15,7 @@ from typing import Protocol
 
 from musicond.errors import MusicondError
 from musicond.runtime.backoff import Backoff
+from musicond.runtime.restart import RestartGuard
 from musicond.runtime.systemd import Notifier
 
 log = logging.getLogger(__name__)
@@ -140,8 +141,10 @@ class Supervisor:
         notifier: Notifier,
         ready: Callable[[], None],
         reload: Callable[[], None],
+        guard: RestartGuard,
     ) -> None:
         self._monitor, self._loop, self._notifier, self._ready, self._reload = monitor, loop, notifier, ready, reload
+        self._guard = guard
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._crashed = False
         self._thread = threading.Thread(target=self._watch, name="watch", daemon=True)
@@ -190,11 +193,17 @@ class Supervisor:
                 self._reload()
                 self._notifier.ready()
             self._monitor.check()
-            since = self._loop.busy_since
-            if since is not None and time.monotonic() - since > TURN_DEADLINE_S:
-                log.error("the camera has not answered for %.0f s; ending, a fresh process may get it", TURN_DEADLINE_S)
+            if reason := self._camera_hangs() or self._guard.check_memory():
+                log.error("%s; ending, to be started again", reason)
+                self._guard.save(reason)
                 self._crashed = True
                 return
+
+    def _camera_hangs(self) -> str | None:
+        since = self._loop.busy_since
+        if since is None or time.monotonic() - since <= TURN_DEADLINE_S:
+            return None
+        return f"the camera has not answered for {TURN_DEADLINE_S:.0f} s, and only a fresh process may get it"
 
     def _watch(self) -> None:
         try:

@@ -23,6 +23,7 @@ function rows(state) {
 	}
 	if (health.memory_mib) found.push([t("memory"), `${number(health.memory_mib)} MiB`]);
 	if (health.uptime_s !== undefined) found.push([t("running"), health.uptime_s < 60 ? t("under_a_minute") : duration(health.uptime_s)]);
+	if (health.last_restart) found.push([t("last_restart"), health.last_restart, "wide"]);
 	found.push([t("version"), state.version]);
 	const broker = health.outputs?.mqtt;
 	found.push([t("broker"), broker || t("broker_off"), broker && "wide"]);
