@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
 DRAWN = dict(zip(LABELS, (3.0, 0.5, 2.0, 1.0, 1.0, 3.0, 1.0), strict=True))
-"""How often a photograph of a class is drawn: angry and sad ones are few, and disgust's labels are poor."""
+"""Weight with which a photograph of a class is drawn: angry and sad ones are few, and disgust's labels are poor."""
 FER_SMOOTHING, PHOTO_SMOOTHING = 0.05, 0.2
 """The photographs' labels are one student's each."""
 SAVED_EVERY = 100
@@ -189,7 +189,7 @@ def settings(args: argparse.Namespace) -> dict[str, str]:
 
 
 def adapt(args: argparse.Namespace) -> None:
-    """Do it all."""
+    """Train the student further, and write it to --out."""
     args.out.mkdir(parents=True, exist_ok=True)
     test = load(args.data, "test")
     fer, _ = hold_out(clean(load(args.data, "train"), test)[0], args.hold_out)

@@ -85,7 +85,7 @@ def teach(args: argparse.Namespace, fer: Split, chips: Chips, seed: int) -> dict
 
 
 def crossfit(args: argparse.Namespace) -> None:
-    """Do it all."""
+    """Train a network for each fold, and write its scores of the images that it was not trained on."""
     args.out.mkdir(parents=True, exist_ok=True)
     fer, _ = hold_out(clean(load(args.data, "train"), load(args.data, "test"))[0], args.hold_out)
     cascade = MODELS / "haarcascade_frontalface_default.xml"

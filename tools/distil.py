@@ -206,7 +206,7 @@ def write_student(args: argparse.Namespace, course: Course) -> None:
 
 
 def distil(args: argparse.Namespace) -> None:
-    """Do it all."""
+    """Train the teachers and the student, and write them to --out."""
     data, judged, dropped = read(args.data, args.hold_out, args.smoothing)
     for folder in (args.out, args.work):
         folder.mkdir(parents=True, exist_ok=True)

@@ -61,7 +61,7 @@ LOOKS = 3
 
 @dataclass(frozen=True)
 class Piped:
-    """What came through the pipeline; probabilities are of the images found only."""
+    """The results of the pipeline; probabilities are those of the images with a detected face only."""
 
     found: NDArray[np.bool_]
     probabilities: NDArray[np.float64]

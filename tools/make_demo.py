@@ -52,7 +52,7 @@ AVERAGED = 200
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one emotion's images are brought together."""
+    """The alignment of one emotion's images."""
 
     start: str | None = None
     """The emotion whose composite is the first target of the alignment; None: their own plain mean."""

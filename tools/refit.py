@@ -79,7 +79,7 @@ def smoothed(labels: torch.Tensor, by: float) -> torch.Tensor:
 
 
 def refit(args: argparse.Namespace) -> None:
-    """Do it all."""
+    """Fit the last layer of the averaged students, and write the student to --out."""
     students = [read_weights(path) for path in args.models]
     weights = [np.average(layers, axis=0, weights=args.shares) for layers in zip(*students, strict=True)]
     network = Network(SIZES[args.size])

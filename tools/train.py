@@ -63,7 +63,7 @@ def phase(progress: float, args: argparse.Namespace) -> Phase:
 
 
 class Progress:
-    """How far the training has come, 0..1: by epochs, or by the minutes that it may take."""
+    """The progress of the training, 0..1: by epochs, or by the minutes that it may take."""
 
     def __init__(self, args: argparse.Namespace, spent_s: float) -> None:
         self._epochs, self._budget_s = args.epochs, 60.0 * args.minutes

@@ -54,7 +54,7 @@ def course_of(args: argparse.Namespace, network: FaceNetwork) -> Course:
 
 
 def tune(args: argparse.Namespace) -> None:
-    """Do it all."""
+    """Tune a network and write it to --out with its log."""
     torch.manual_seed(args.seed)
     network = begun(args)
     network.freeze(args.freeze)

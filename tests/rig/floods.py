@@ -34,7 +34,7 @@ HEAD = b"Host: 127.0.0.1\r\n"
 POST = b"POST /api/v1/like HTTP/1.1\r\n" + HEAD + b"Content-Type: application/json\r\n"
 
 Parts = Iterator[bytes]
-"""What one connection sends."""
+"""The data that one connection sends."""
 
 
 def pipelined(_: random.Random) -> Parts:

@@ -50,7 +50,7 @@ class FakeSpotify:
         """Id and name of playlists that the user follows only."""
         self.liked: list[dict[str, Any]] = []
         self.search_results: list[dict[str, Any]] = []
-        """What every search finds."""
+        """The results of every search."""
         self.bad_uris: set[str] = set()
         """Tracks for which Spotify refuses to play any."""
         self.names_bad_uris = True

@@ -20,7 +20,7 @@ CUTMIX = 0.3
 
 @dataclass(frozen=True)
 class Phase:
-    """How hard a part of the training is."""
+    """The strength of the augmentation in a part of the training."""
 
     side: int = INPUT_SIZE
     """Pixels of the square that is cut out of each image: a smaller one trains faster."""

@@ -34,7 +34,7 @@ class Chips:
     labels: NDArray[np.int64]
     persons: NDArray[np.int64]
     people: int
-    """How many there are in all, those without a chip included."""
+    """Number of photographs, those without a chip included."""
 
     def only(self, chosen: NDArray[np.bool_]) -> Chips:
         """Return those that are chosen."""

@@ -75,7 +75,7 @@ class Layer(nn.Module):
 
 
 class FaceNetwork(nn.Module, ABC):
-    """What both have in common: model inputs (n, 1, side, side) are enlarged; seven logits (n, 7) come out."""
+    """The common part of both networks: model inputs (n, 1, side, side) are enlarged; returns seven logits (n, 7)."""
 
     kind: str
     """Its name in `NETWORKS`."""

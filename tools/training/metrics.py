@@ -19,7 +19,7 @@ STATED_WITHIN = 0.05
 
 @dataclass(frozen=True)
 class Figures:
-    """What a set of predictions is worth; `confusion[i, j]` counts images of class i read as j."""
+    """The quality of a set of predictions; `confusion[i, j]` counts images of class i classified as j."""
 
     accuracy: float
     macro_f1: float

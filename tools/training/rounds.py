@@ -23,7 +23,7 @@ State = list["NDArray[np.float32]"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a model is trained with, the same in every process."""
+    """The training options of a model, the same in every process."""
 
     size: Shape
     momentum: float
