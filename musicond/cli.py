@@ -43,6 +43,7 @@ COMMANDS = {
     "history": "show, export or delete the minutes of each mood and day, where they are kept",
     "calibrate": "learn what a neutral face looks like here",
     "spotify": "sign in at Spotify and out, and see its speakers",
+    "music-assistant": "sign in at Music Assistant, and see its players",
     "privacy": "close the camera, or let it be opened again",
     "pause": "recommend nothing for a while",
     **CONTROLS,

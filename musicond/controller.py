@@ -32,7 +32,7 @@ from musicond.runtime.health import RateMeter
 from musicond.runtime.json_file import JsonFile
 from musicond.runtime.storage import StorageWriter
 
-NO_PLAYER = "no player is configured: set playback.backend to spotify or mpd, see docs/spotify.md"
+NO_PLAYER = "no player is configured: set playback.backend to music-assistant, spotify or mpd, see docs/players.md"
 
 
 class Controller:

@@ -20,6 +20,7 @@ FLOORS = {
     "library": 3,
     "player": 3,
     "spotify": 3,
+    "music_assistant": 3,
     "mqtt": 3,
     "web": 3,
     "controller": 3,

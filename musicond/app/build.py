@@ -13,6 +13,7 @@ from pathlib import Path
 
 from musicond import __version__
 from musicond.app.library import build_maintenance
+from musicond.app.music_assistant import MusicAssistant
 from musicond.app.pipeline import (
     build_pipeline,
     build_source,
@@ -75,7 +76,8 @@ def build(config: Config, read_again: Callable[[], Config], examine: Callable[[]
         pipeline = build_pipeline(config, *build_vision(config), catalogue, seed=secrets.randbits(32))
         pipeline.settings = load_settings(settings_file)
         spotify, preview, source = build_spotify(config, folder), build_preview(config), build_source(config)
-        player = build_player(config, folder, spotify, lambda: inbox.put(OtherSongs()))
+        music_assistant = MusicAssistant(config, folder)
+        player = build_player(config, folder, spotify, music_assistant, lambda: inbox.put(OtherSongs()))
         controller = Controller(pipeline, frame_rate(config), settings_file, player, preview, writer, clock)
         outputs: list[Output] = []
         running: list[Service] = []
@@ -92,11 +94,11 @@ def build(config: Config, read_again: Callable[[], Config], examine: Callable[[]
         worker = Worker(periodic)
         services: list[Service] = [worker]
         maintenance = build_maintenance(config, folder, worker.should_stop, spotify)
-        periodic += [maintenance.tick, maintenance.back_up]
+        periodic += [maintenance.tick, maintenance.back_up, *music_assistant.periodic()]
         book, history_output = _history(config, folder, clock)
         if history_output is not None:
             periodic.append(history_output.tick)
-        endpoints = build_endpoints(worker, maintenance, book, history_output, examine, player)
+        endpoints = build_endpoints(worker, maintenance, book, history_output, examine, music_assistant, player)
         if spotify is not None:
             endpoints["spotify"], sign_in_worker = build_sign_in(spotify.sign_in)
             services.insert(0, sign_in_worker)

@@ -11,6 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from musicond import history
+from musicond.app.music_assistant import BACKEND as MUSIC_ASSISTANT
+from musicond.app.music_assistant import MusicAssistant
 from musicond.config.paths import listen_socket
 from musicond.config.schema import Config
 from musicond.config.secrets import page_token
@@ -61,6 +63,7 @@ def build_endpoints(
     book: history.HistoryBook,
     output: history.HistoryOutput | None,
     examine: Callable[[], Checks],
+    music_assistant: MusicAssistant,
     player: PlaybackControl | None = None,
 ) -> dict[str, ActionEndpoint]:
     """Return the endpoints whose actions run in the thread `jobs`."""
@@ -74,6 +77,9 @@ def build_endpoints(
             lambda action, arguments: jobs.submit(lambda: history.run_action(book, output, action, arguments))
         ),
         "doctor": ActionEndpoint(lambda *_: jobs.submit(checks.to_json)),
+        MUSIC_ASSISTANT: ActionEndpoint(
+            lambda action, arguments: jobs.submit(lambda: music_assistant.run_action(action, arguments))
+        ),
     } | ({"playback": _speakers_endpoint(player)} if player is not None else {})
 
 

@@ -15,10 +15,10 @@ from urllib.parse import quote
 import segno
 
 from musicond.commands.options import add_config
+from musicond.config.addresses import is_loopback
 from musicond.config.editor import edit
 from musicond.config.loader import SEARCH, LoadedConfig, load
 from musicond.config.paths import daemon_state_dir
-from musicond.config.schema import is_loopback
 from musicond.config.secrets import page_token
 from musicond.errors import ConfigError, StateDirError
 from musicond.runtime.json_file import replace_file

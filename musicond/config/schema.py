@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from musicond.config.addresses import check_host, check_host_or_socket
+from musicond.config.addresses import check_host, check_host_or_socket, is_loopback, split_address
 from musicond.core.models import Emotion, Policy
 from musicond.core.mood.tracker import MoodConfig
 from musicond.core.schedule import Hours, Schedule
@@ -20,6 +19,7 @@ CLIENT_ID = r"^[0-9a-f]{32}$"
 MIN_TOKEN = 16
 """Shortest token of the page, in characters."""
 PASSWORD_VARIABLE = "MUSICOND_MQTT_PASSWORD"  # noqa: S105 - the variable's name, not a password
+SERVER_URL = r"^https?://[^/?#@\s]+(/[^?#\s]*)?$"
 SOURCE_PATTERN = r"^(auto|pi|demo|v4l2(:/dev/.+)?|file:.+)$"
 TOPIC_PATTERN = r"^[^+#/\s]+(/[^+#/\s]+)*$"
 STARTER = "starter"
@@ -87,30 +87,6 @@ def valid_for(parse: Callable[[str], object]) -> AfterValidator:
         return text
 
     return AfterValidator(validate)
-
-
-def split_address(text: str) -> tuple[str, int]:
-    """Split HOST:PORT of the page; raise ValueError unless HOST is an address of IPv4 or (in brackets) IPv6."""
-    host, colon, port = text.rpartition(":")
-    if not colon or not (port.isascii() and port.isdigit()):
-        raise ValueError(f"{text!r} has no port; give HOST:PORT, such as 127.0.0.1:8080")
-    if len(port) > 5 or int(port) > 65535:  # noqa: PLR2004 - the highest TCP port, which has five digits
-        raise ValueError(f"port {port} is too large; give 0 to 65535")
-    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if host == "localhost":
-        return host, int(port)
-    try:
-        right = (ipaddress.ip_address(bare).version == 6) == (bare != host)  # noqa: PLR2004 - IPv6
-    except ValueError:
-        right = False
-    if not right:
-        raise ValueError(f"{host!r} is no address; give 127.0.0.1:{port}, [::1]:{port} or 0.0.0.0:{port}")
-    return bare, int(port)
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether an address (without brackets) is reachable only from this machine."""
-    return host == "localhost" or ipaddress.ip_address(host).is_loopback
 
 
 class Device(Section):
@@ -270,7 +246,9 @@ class Music(Section):
 class PlaybackSection(Section):
     """Where music is played; it is only recommended where no player is named."""
 
-    backend: Literal["none", "spotify", "mpd"] = Field("none", description="What plays: none, spotify or mpd.")
+    backend: Literal["none", "spotify", "music-assistant", "mpd"] = Field(
+        "none", description="What plays: none, spotify, music-assistant or mpd."
+    )
     autoplay: bool = Field(default=False, description="Let music start by itself when the mood changes.")
     when: Literal["now", "song-end"] = Field(
         "song-end", description="When a new mood changes our music: now, or song-end, when the song has ended."
@@ -304,6 +282,22 @@ class SpotifySection(Section):
     )
     redirect_port: int = Field(
         8888, ge=1024, le=65535, description="Port of the redirect URI http://127.0.0.1:PORT/callback of your app."
+    )
+
+
+class MusicAssistantSection(Section):
+    """The server of Music Assistant; see docs/music-assistant.md."""
+
+    url: str | None = Field(
+        None,
+        pattern=SERVER_URL,
+        description="Address of the server, such as http://homeassistant.local:8095. Unset: that of the sign-in.",
+    )
+    token_file: FilePath | None = Field(
+        None, description="File for the token. Unset: music-assistant.json in the state directory."
+    )
+    player: str | None = Field(
+        None, min_length=1, description="Name of the player, as musicond music-assistant players shows it."
     )
 
 
@@ -421,6 +415,7 @@ class Config(Section):
     music: Music = Music()
     playback: PlaybackSection = PlaybackSection()
     spotify: SpotifySection = SpotifySection()
+    music_assistant: MusicAssistantSection = MusicAssistantSection()
     mpd: MpdSection = MpdSection()
     mqtt: Mqtt = Mqtt()
     web: Web = Web()

@@ -226,6 +226,12 @@ class PlayerStatus:
     """The player's own reason for not playing, with a remedy."""
     shuffled: bool = False
     """The tracks are played in any order."""
+    powered: bool = True
+    """False while the device is switched off: only a person may switch it on."""
+    grouped: bool = False
+    """Whether music on the device would also play on devices that are not configured."""
+    announcing: bool = False
+    """Whether the device interrupts the music by an announcement."""
 
 
 @dataclass(frozen=True, slots=True)

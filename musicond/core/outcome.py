@@ -62,6 +62,8 @@ class BlockReason(StrEnum):
 
     SILENT = "silent"
     OTHERS = "others"
+    OFF = "off"
+    GROUPED = "grouped"
     PAUSED = "paused"
     BLIND = "blind"
     EMPTY = "empty"
@@ -74,6 +76,8 @@ class BlockReason(StrEnum):
 BLOCK_TEXTS: Mapping[BlockReason, str] = {
     BlockReason.SILENT: "silent until {}: a person has stopped our music; play ends it",
     BlockReason.OTHERS: "somebody else's music is playing",
+    BlockReason.OFF: "the player is switched off; play switches it on",
+    BlockReason.GROUPED: "the player is in a group with others; play starts there nevertheless",
     BlockReason.PAUSED: "paused",
     BlockReason.BLIND: "nothing is read now",
     BlockReason.EMPTY: "nobody is in the room",
@@ -114,7 +118,7 @@ class Playback:
     """A snapshot of the player."""
 
     backend: str
-    """The value of `playback.backend`: "spotify" or "mpd"."""
+    """The value of `playback.backend`: "spotify", "music-assistant" or "mpd"."""
     state: PlayState = PlayState.STOPPED
     ours: bool = False
     """Whether musicond started the current track."""

@@ -175,6 +175,19 @@ class PlaybackBackend(Protocol):
         """Close all connections. May be called twice."""
 
 
+class SongUris(Protocol):
+    """The known addresses of songs at a music server, by the server's id and the track's; raises CatalogueError."""
+
+    def get(self, server: str, track_ids: Sequence[str]) -> Mapping[str, str | None]:
+        """Return the known addresses, None for a song that the server did not have within the last week."""
+
+    def put(self, server: str, track_id: str, uri: str | None) -> None:
+        """Store an address, or None for a song that the server does not have."""
+
+    def forget(self, server: str, track_ids: Sequence[str]) -> None:
+        """Delete the addresses of these songs."""
+
+
 class PlaybackControl(Protocol):
     """Control of the player, which runs in a thread of its own by the rules of `player.rules`."""
 

@@ -45,7 +45,8 @@ REMEDIES = {
 """By SQLite's primary error code."""
 # In `lists` a track stands once for each source that lists it; `plays.turn` counts a mood's recommendations, an age
 # without a time; `scanned` holds the tags of audio files, so that a refresh reads only new files; `playlists` holds
-# the URI of each `lists.origin` that is a playlist.
+# the URI of each `lists.origin` that is a playlist; `song_uris` holds the addresses of songs at a music server, NULL
+# for a song that it did not have at the Unix time `asked`.
 SCHEMA = """
 CREATE TABLE tracks (
   track INTEGER PRIMARY KEY, track_id TEXT NOT NULL UNIQUE, title TEXT NOT NULL, artist TEXT NOT NULL,
@@ -64,7 +65,12 @@ CREATE TABLE feedback (
   mood TEXT NOT NULL, track INTEGER NOT NULL, likes INTEGER NOT NULL DEFAULT 0, dislikes INTEGER NOT NULL DEFAULT 0,
   skips INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (mood, track)) STRICT, WITHOUT ROWID;
 CREATE TABLE scanned (
-  path TEXT PRIMARY KEY, size INTEGER NOT NULL, changed INTEGER NOT NULL, tags TEXT NOT NULL) STRICT, WITHOUT ROWID"""
+  path TEXT PRIMARY KEY, size INTEGER NOT NULL, changed INTEGER NOT NULL, tags TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE song_uris (
+  server TEXT NOT NULL, track_id TEXT NOT NULL, uri TEXT, asked INTEGER NOT NULL, PRIMARY KEY (server, track_id)
+  ) STRICT, WITHOUT ROWID"""
+ADDED = ("song_uris",)
+"""Tables that an older catalogue of this schema lacks: it gets them when it is next opened to be written."""
 
 
 class DamagedError(CatalogueError):
@@ -182,6 +188,9 @@ def _prepare(connection: sqlite3.Connection, name: str, *, read_only: bool) -> N
     with transaction(connection):
         if _version(connection) == 0:
             _create(connection)
+        for statement in SCHEMA.split(";"):
+            if statement.split()[2] in set(ADDED) - tables:
+                connection.execute(statement.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS", 1))
 
 
 def _check(connection: sqlite3.Connection, name: str, version: int, tables: set[str]) -> None:
@@ -200,7 +209,11 @@ def _check(connection: sqlite3.Connection, name: str, version: int, tables: set[
     if version in UNRELEASED_VERSIONS or "plays" not in tables:  # the first schema of all had none
         raise OutdatedError(f"{name}: made before the first release; {MENDS_ITSELF}")
     columns = table_columns(connection)
-    if any(columns.get(table) != expected for table, expected in _expected_columns().items()):
+    if any(
+        columns.get(table) != expected
+        for table, expected in _expected_columns().items()
+        if table in columns or table not in ADDED
+    ):
         raise DamagedError(f"{name}: its tables are not as they were made; it is damaged: {MENDS_ITSELF}")
 
 

@@ -123,7 +123,9 @@ class Player:
         """Queue a person's command; raise CommandError while nobody is signed in."""
         account = self._playback.account
         if account is not None and not account.signed_in and not isinstance(command, OtherSongs):
-            raise CommandError(self._playback.trouble or "nobody is signed in: musicond spotify login, or on the page")
+            raise CommandError(
+                self._playback.trouble or f"nobody is signed in: musicond {self._backend.name} login, or on the page"
+            )
         with self._changed:
             self._events.append(Requested(time.monotonic(), command, tuple(tracks)))
             self._changed.notify_all()

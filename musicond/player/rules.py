@@ -16,6 +16,8 @@ The rules
   8. A pending recommendation lapses where rule 2 forbids it, and after PENDING_MAX_S if the device can't be used.
   9. When our music is over, its tracks leave the queue, and the modes that we changed are put back.
  10. Autoplay leaves a volume that a person has set elsewhere during our music, until it is set with musicond.
+ 11. Autoplay starts nothing on a device that is switched off, nor on one that plays in a group with others. During an
+     announcement nothing starts and nothing is concluded from the status.
 Events in (`RoomUpdate`, `StatusPolled`, `Requested`, `Started`), actions out; time comes with the events.
 """
 
@@ -155,9 +157,7 @@ def autoplay_block(state: PlayerState, rules: PlaybackRules, at: float) -> Autop
         return None
     if is_suppressed(state, at):
         return AutoplayBlock(BlockReason.SILENT, _clock(room, state.suppressed_until or at))
-    if state.status.playing and not is_owned(state.status, state.owned_ids):
-        return AutoplayBlock(BlockReason.OTHERS)
-    if (block := _room_block(room, rules)) is not None:
+    if (block := _device_block(state) or _room_block(room, rules)) is not None:
         return block
     for since, reason in (
         (state.foreign_playback_at, BlockReason.AFTER),
@@ -170,6 +170,15 @@ def autoplay_block(state: PlayerState, rules: PlaybackRules, at: float) -> Autop
 
 def _clock(room: RoomUpdate, at: float) -> str:
     return f"{room.wall_time + timedelta(seconds=at - room.at):%H:%M}"
+
+
+def _device_block(state: PlayerState) -> AutoplayBlock | None:
+    """Return the reason why autoplay may start nothing, from the device alone."""
+    if state.status.playing and not is_owned(state.status, state.owned_ids):
+        return AutoplayBlock(BlockReason.OTHERS)
+    if not state.status.powered:
+        return AutoplayBlock(BlockReason.OFF)
+    return AutoplayBlock(BlockReason.GROUPED) if state.status.grouped else None
 
 
 def _room_block(room: RoomUpdate, rules: PlaybackRules) -> AutoplayBlock | None:
@@ -298,6 +307,9 @@ def _on_started(state: PlayerState, event: Started) -> PlayerState:
 
 
 def _on_status(state: PlayerState, rules: PlaybackRules, poll: StatusPolled) -> Step:
+    if poll.status.announcing:  # the track waits meanwhile
+        last_poll = None if state.last_poll is None else replace(state.last_poll, at=poll.at)
+        return replace(state, last_poll=last_poll, poll_now=False), ()
     change = _change(state, poll)
     kept = state.volume_kept or _is_volume_changed(state, poll)
     state = replace(state, last_poll=poll, poll_now=False, poll_failed=False, volume_kept=kept)

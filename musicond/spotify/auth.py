@@ -14,10 +14,12 @@ from spotipy.cache_handler import MemoryCacheHandler
 from spotipy.exceptions import SpotifyBaseException
 from spotipy.oauth2 import SpotifyPKCE
 
+from musicond.core.expiry import warning_due
 from musicond.core.outcome import Account
 from musicond.errors import PlaybackError
-from musicond.spotify.http import CONNECT_S, READ_S, SIGN_IN, DeadlineSession, token_error
-from musicond.spotify.token_file import Grant, TokenFile, expiry_warning, warning_due
+from musicond.runtime.http_session import CONNECT_S, DeadlineSession
+from musicond.spotify.http import READ_S, SIGN_IN, token_error
+from musicond.spotify.token_file import Grant, TokenFile, expiry_warning
 
 log = logging.getLogger(__name__)
 

@@ -12,9 +12,10 @@ from spotipy.exceptions import SpotifyException
 
 from musicond.core.models import Song, Track
 from musicond.errors import PlaybackError, clean_line, clean_text
+from musicond.runtime.http_session import DeadlineSession
 from musicond.spotify import auth as auth_module
 from musicond.spotify.auth import TIMEOUT_S, SpotifyAuth
-from musicond.spotify.http import SIGN_IN, DeadlineSession, api_error, network_error
+from musicond.spotify.http import SIGN_IN, api_error, network_error
 
 URI = "spotify:track:"
 TRACK = re.compile(r"spotify:track:[A-Za-z0-9]{22}")

@@ -19,12 +19,14 @@ from urllib.parse import parse_qs, urlsplit
 
 from spotipy.oauth2 import SpotifyPKCE
 
+from musicond.core.expiry import ExpiryWarning
 from musicond.errors import CommandError, ListError, PlaybackError, clean_text
+from musicond.runtime.http_session import DeadlineSession
 from musicond.spotify.auth import TOKEN_ERRORS, SpotifyAuth, build_pkce
 from musicond.spotify.backend import is_usable
 from musicond.spotify.client import SpotifyClient
-from musicond.spotify.http import DeadlineSession, token_error
-from musicond.spotify.token_file import Grant, warning_due
+from musicond.spotify.http import token_error
+from musicond.spotify.token_file import Grant
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +50,7 @@ class SignIn:
         """Why the last sign-in failed."""
         self._pending = False
         """Whether the second step is running."""
-        self._warned_days: int | None = None
-        """The one of WARN_DAYS that was logged last."""
+        self._expiry = ExpiryWarning()
 
     def run_action(self, action: str, arguments: Mapping[str, Any]) -> dict[str, object]:
         """Run one of `status`, `begin`, `finish`, `logout`, `devices`.
@@ -117,10 +118,8 @@ class SignIn:
     def warn_of_expiry(self) -> None:
         """Log a warning once for each of WARN_DAYS before the end of the sign-in; a periodic task, for any thread."""
         account = self._auth.get_account()
-        days = None if account.days_left is None else warning_due(account.days_left)
-        if days not in (None, self._warned_days):
+        if self._expiry.is_due(account.days_left):
             log.warning("%s", account.warning)
-        self._warned_days = days
 
     def _finish(self, redirect: str) -> dict[str, object]:
         self._error, self._pending = None, True

@@ -14,8 +14,6 @@ from musicond.runtime.json_file import JsonFile
 FILE_NAME = "spotify.json"
 MONTHS = 6
 """For which a sign-in is valid."""
-WARN_DAYS = (30, 7, 1)
-"""Days before the end at which a warning is logged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +85,3 @@ def expiry_date(signed_in_on: date) -> date:
 def expiry_warning(day: date) -> str:
     """Return the warning that a sign-in ends on `day`, with the remedy."""
     return f"the sign-in at Spotify ends on {day.isoformat()}; sign in before: musicond spotify login, or on the page"
-
-
-def warning_due(days_left: int) -> int | None:
-    """Return the smallest of WARN_DAYS that has been reached; None while the end is far."""
-    return min((days for days in WARN_DAYS if days_left <= days), default=None)

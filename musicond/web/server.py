@@ -14,7 +14,7 @@ from pathlib import Path
 from aiohttp import web
 from pydantic import SecretStr
 
-from musicond.config.schema import split_address
+from musicond.config.addresses import split_address
 from musicond.core.commands import Command
 from musicond.core.outcome import Outcome
 from musicond.web.access import TokenAuth

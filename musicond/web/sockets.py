@@ -16,7 +16,7 @@ from typing import cast
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from musicond.config.schema import split_address
+from musicond.config.addresses import split_address
 from musicond.errors import OutputError, error_text
 from musicond.web.rate_limit import RateLimit
 

@@ -9,8 +9,9 @@ import pytest
 from pydantic import ValidationError
 
 from musicond.config import schema as settings
+from musicond.config.addresses import split_address
 from musicond.config.paths import model_path, models_dir, runtime_dir, state_dir
-from musicond.config.schema import Config, Mqtt, Web, split_address
+from musicond.config.schema import Config, Mqtt, Web
 from musicond.config.secrets import mqtt_password, page_token
 from musicond.errors import ConfigError
 

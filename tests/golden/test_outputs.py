@@ -88,6 +88,11 @@ WRONG = {
     "history": (("history", 2), ("history delete", 69), ("history show now", 2)),
     "calibrate": (("calibrate", 69), ("calibrate --show --reset", 2), ("calibrate now", 2)),
     "spotify": (("spotify", 2), ("spotify status", 78), ("spotify devices now", 2)),
+    "music-assistant": (
+        ("music-assistant", 2),
+        ("music-assistant players", 69),
+        ("music-assistant login a b", 2),
+    ),
     "privacy": (("privacy maybe", 2), ("privacy on off", 2), ("privacy on --config none.yaml", 78)),
     "pause": (("pause soon", 2), ("pause 0", 2), ("pause on", 69)),
     "play": (("play a b", 2), ("play --config none.yaml", 78), ("play", 69)),

@@ -331,6 +331,7 @@ def full(path: Path) -> Path:
         starter = lists.entries(Emotion.HAPPY)[0].track_id
         lists.connection.execute("UPDATE tracks SET album = 'Found later' WHERE track_id = ?", (starter,))
         lists.connection.execute("INSERT INTO scanned VALUES ('/music/a.mp3', 1, 2, '{}')")
+        lists.connection.execute("INSERT INTO song_uris VALUES ('home', 't:rain:1', 'spotify://track/1', 5)")
     with SqliteCatalogue(path) as catalogue:
         for track_id in ("t:rain:1", starter):
             song = catalogue.key_of(track_id)

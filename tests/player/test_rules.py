@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from musicond.core.commands import Next, OtherSongs, Play, PlayerCommand, Previous, SetVolume, Stop
+from musicond.core.expiry import warning_due
 from musicond.core.models import Mood, PlayerStatus, Track
 from musicond.core.outcome import Recommendation
 from musicond.core.schedule import Hours
@@ -439,8 +440,42 @@ def test_music_that_someone_else_started_is_never_touched_without_an_order(
             player.request(value)
 
 
+@pytest.mark.parametrize(
+    ("device", "why"),
+    [
+        (PlayerStatus(powered=False), "the player is switched off; play switches it on"),
+        (PlayerStatus(grouped=True), "the player is in a group with others; play starts there nevertheless"),
+    ],
+)
+def test_autoplay_starts_nothing_where_it_would_surprise(device: PlayerStatus, why: str) -> None:
+    player = Simulation()
+    player.status = device
+    player.recommend()
+    assert player.poll(0.1) == []
+    assert player.why == why
+    assert player.request(Play()) == [StartPlayback(SONGS, automatic=False)]
+
+
+def test_an_announcement_is_nobodys_doing() -> None:
+    player = Simulation(PlaybackRules(cool_down_s=0, song_end=False))
+    player.status = PlayerStatus(announcing=True)
+    player.recommend()
+    assert player.poll(0.1) == [], "nothing starts in it"
+    player.status = PlayerStatus()
+    assert player.poll() == [StartPlayback(SONGS, automatic=True)]
+    assert player.poll(GRACE_S) == []
+    for _ in range(2):
+        playing = player.status
+        player.status = replace(playing, playing=False, announcing=True)
+        assert player.poll() == []
+        player.status = playing
+        assert player.poll() == []
+    assert player.state.interventions == ()
+    assert is_owned(player.state.status, player.state.owned_ids)
+
+
 def test_six_months_later_it_ends() -> None:
     assert expiry.expiry_date(date(2026, 8, 31)) == date(2027, 2, 28)
     assert expiry.expiry_date(date(2026, 1, 15)) == date(2026, 7, 15)
-    assert [expiry.warning_due(days) for days in (31, 30, 8, 7, 2, 1, 0, -5)] == [None, 30, 30, 7, 7, 1, 1, 1]
+    assert [warning_due(days) for days in (31, 30, 8, 7, 2, 1, 0, -5)] == [None, 30, 30, 7, 7, 1, 1, 1]
     assert "2027-02-28" in expiry.expiry_warning(date(2027, 2, 28))

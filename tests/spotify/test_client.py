@@ -8,7 +8,7 @@ import pytest
 
 from musicond.core.models import Emotion, Speaker, Track
 from musicond.errors import ListError, PlaybackError
-from musicond.spotify import http as session
+from musicond.runtime import http_session as session
 from musicond.spotify.backend import SpotifyBackend
 from musicond.spotify.playlists import SpotifyList
 from tests.spotify.api_objects import entry, track_object, track_uri

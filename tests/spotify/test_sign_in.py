@@ -14,12 +14,13 @@ import pytest
 
 from musicond.app.spotify import build_spotify
 from musicond.config.schema import Config
+from musicond.core.expiry import warning_due
 from musicond.errors import CommandError, ListError, PlaybackError
 from musicond.spotify import sign_in as module
 from musicond.spotify.auth import SpotifyAuth
 from musicond.spotify.client import SpotifyClient
 from musicond.spotify.sign_in import SignIn
-from musicond.spotify.token_file import Grant, TokenFile, expiry_date, warning_due
+from musicond.spotify.token_file import Grant, TokenFile, expiry_date
 from tests.spotify.conftest import REDIRECT
 from tests.spotify.fake_server import Fault
 from tests.spotify.fake_spotify import CLIENT_ID

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from musicond.app.music_assistant import MusicAssistant
 from musicond.app.web import build_endpoints
+from musicond.config.schema import Config
 from musicond.core.models import Emotion
 from musicond.core.schedule import Schedule
 from musicond.errors import ListError
@@ -88,7 +90,9 @@ class FullServer:
         self.history = HistoryOutput(self.book, 365)
         self.account = Account()
         self.jobs = Worker([self.maintenance.tick])
-        endpoints = build_endpoints(self.jobs, self.maintenance, self.book, self.history, lambda: CHECKS)
+        endpoints = build_endpoints(
+            self.jobs, self.maintenance, self.book, self.history, lambda: CHECKS, MusicAssistant(Config(), folder)
+        )
         endpoints["spotify"] = ActionEndpoint(self.account.run)
         self.server = Server(folder / "run" / "control.sock", endpoints=endpoints, preview=Preview())
         self.output = self.server.output

@@ -1,0 +1,134 @@
+"""The addresses of songs at a Music Assistant server: by their id at a music service, else by title and artist."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from musicond.core.models import Track
+from musicond.core.ports import SongUris
+from musicond.core.same_song import is_same_song
+from musicond.errors import CatalogueError
+from musicond.music_assistant.client import (
+    NOT_FOUND,
+    SERVER_ERROR,
+    MusicAssistantClient,
+    RequestRefused,
+    as_object,
+    as_objects,
+)
+from musicond.runtime.warn_once import WarnOnce
+
+log = logging.getLogger(__name__)
+
+BY_NAME = 33
+"""Schema of the API from which the server looks for a song by its name."""
+SEARCH_LIMIT = 10
+BUDGET_S = 15.0
+"""After this time the songs found so far are played, and the others looked for the next time."""
+PROVIDERS_S = 600.0
+"""For which the list of the server's music services is kept."""
+SPOTIFY = "spotify:track:"
+ABSENT = (400, NOT_FOUND, SERVER_ERROR)
+"""Statuses with which a server refuses an address that it does not know."""
+
+
+class SongResolver:
+    """For one thread. `uris` keeps what was found, and what was not."""
+
+    def __init__(
+        self, client: MusicAssistantClient, uris: SongUris, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._client, self._uris, self._clock = client, uris, clock
+        self._warnings = WarnOnce(log)
+        self._domains: tuple[float, frozenset[str]] = (float("-inf"), frozenset())
+
+    def resolve(self, tracks: Sequence[Track]) -> dict[str, str]:
+        """Return the addresses of those tracks that the server has, by track id, in order; raise PlaybackError."""
+        server = self._client.get_info().server_id
+        known = self._get_known(server, tracks)
+        deadline = self._clock() + BUDGET_S
+        for track in tracks:
+            if track.track_id in known:
+                continue
+            if self._clock() > deadline and any(known.values()):
+                break
+            known[track.track_id] = uri = self._look_up(track)
+            self._store(server, track.track_id, uri)
+        return {track.track_id: uri for track in tracks if (uri := known.get(track.track_id)) is not None}
+
+    def forget(self, track_ids: Sequence[str]) -> None:
+        """Forget addresses that the server no longer plays."""
+        self._use_uris(lambda: self._uris.forget(self._client.get_info().server_id, track_ids))
+
+    def _get_known(self, server: str, tracks: Sequence[Track]) -> dict[str, str | None]:
+        known: dict[str, str | None] = {}
+        self._use_uris(lambda: known.update(self._uris.get(server, [track.track_id for track in tracks])))
+        return known
+
+    def _store(self, server: str, track_id: str, uri: str | None) -> None:
+        self._use_uris(lambda: self._uris.put(server, track_id, uri))
+
+    def _use_uris(self, act: Callable[[], None]) -> None:
+        """Read or write the catalogue; without it, songs are looked for each time."""
+        try:
+            act()
+        except CatalogueError as exc:
+            self._warnings.warn("the addresses of songs at Music Assistant can't be kept: %s", exc)
+
+    def _look_up(self, track: Track) -> str | None:
+        """Ask the server for a track's address."""
+        if track.track_id.startswith(SPOTIFY) and "spotify" in self._get_domains():
+            by_id = f"spotify://track/{track.track_id.removeprefix(SPOTIFY)}"
+            if self._run_if_present("music/item_by_uri", uri=by_id):
+                return by_id
+        return next((uri for item in self._find_by_name(track) if (uri := _playable_uri(item, track))), None)
+
+    def _find_by_name(self, track: Track) -> Iterator[Mapping[str, Any]]:
+        """Yield the items that may be a track, the server's best match first."""
+        if self._client.get_info().schema >= BY_NAME:
+            item = self._run_if_present("music/item_by_name", name=track.title, artist=track.artist, media_type="track")
+            if item:
+                yield as_object(item)
+        answer = self._client.run(
+            "music/search", search_query=f"{track.artist} - {track.title}", media_types=["track"], limit=SEARCH_LIMIT
+        )
+        yield from as_objects(as_object(answer).get("tracks"))
+
+    def _run_if_present(self, command: str, **arguments: object) -> Any:
+        """Run a command that looks for one item; None where the server does not know it."""
+        try:
+            return self._client.run(command, **arguments)
+        except RequestRefused as exc:
+            if exc.status not in ABSENT:
+                raise
+            return None
+
+    def _get_domains(self) -> frozenset[str]:
+        """Return the music services that the server has now, by their domains."""
+        at, domains = self._domains
+        if self._clock() - at > PROVIDERS_S:
+            providers = as_objects(self._client.run("providers"))
+            domains = frozenset(str(provider.get("domain")) for provider in providers if provider.get("available"))
+            self._domains = (self._clock(), domains)
+        return domains
+
+
+def _playable_uri(item: Mapping[str, Any], track: Track) -> str | None:
+    """Return the address of a found item if it is this track and can be played."""
+    uri, mappings = item.get("uri"), as_objects(item.get("provider_mappings"))
+    if item.get("media_type") != "track" or not isinstance(uri, str) or not uri:
+        return None
+    if mappings and not any(mapping.get("available", True) for mapping in mappings):
+        return None
+    same = is_same_song(
+        track.title,
+        track.artist,
+        str(item.get("name") or ""),
+        [str(artist.get("name") or "") for artist in as_objects(item.get("artists"))],
+        version=str(item.get("version") or ""),
+        album=str(as_object(item.get("album")).get("name") or ""),
+    )
+    return uri if same else None

@@ -1,0 +1,124 @@
+"""The sign-in at Music Assistant, and its players, for the page and the command line."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from datetime import datetime
+from typing import Any
+
+from musicond.core.expiry import ExpiryWarning
+from musicond.errors import ListError, PlaybackError, clean_text
+from musicond.music_assistant.auth import MusicAssistantAuth, ServerToken
+from musicond.music_assistant.backend import SILENT_TYPES
+from musicond.music_assistant.client import SIGN_IN, MusicAssistantClient, as_objects
+from musicond.music_assistant.discovery import find_servers
+
+log = logging.getLogger(__name__)
+
+PORT = 8095
+ADDRESS = re.compile(
+    r"(?P<scheme>https?://)?(?P<host>\[[0-9a-fA-F:]+\]|[^/:?#@\s]+)(?P<port>:\d{1,5})?(?P<path>/[^?#\s]*)?"
+)
+
+
+class MusicAssistantSignIn:
+    """The sign-in of the process, for one thread at a time. `on_change` is called after a sign-in or sign-out."""
+
+    def __init__(
+        self, auth: MusicAssistantAuth, player: str | None, on_change: Callable[[], None] = lambda: None
+    ) -> None:
+        self._auth, self._player, self.on_change = auth, player, on_change
+        self._expiry = ExpiryWarning()
+
+    def run_action(self, action: str, arguments: Mapping[str, Any]) -> dict[str, object]:
+        """Run one of `status`, `servers`, `login`, `logout`, `players`; raise ListError or PlaybackError."""
+        if action == "login":
+            values = {name: str(arguments.get(name) or "") for name in ("url", "user", "password")}
+            return self.log_in(**values)
+        actions = {"status": self.status, "servers": self.servers, "logout": self.logout, "players": self.players}
+        if action not in actions:
+            raise ListError(f"there is no action {action!r}; give one of {', '.join(actions)}, login")
+        return actions[action]()
+
+    def status(self) -> dict[str, object]:
+        """Return the sign-in and its end, without a request."""
+        account, stored, url = self._auth.get_account(), None, None
+        trouble: str | None = account.warning
+        try:
+            stored = self._auth.token_file.load()
+            url = self._auth.get_url()
+            self._auth.get_token()
+        except PlaybackError as exc:
+            trouble = str(exc)
+        return {
+            "signed_in": account.signed_in,
+            "url": url,
+            "user": account.user,
+            "player": self._player,
+            "signed_in_on": stored and stored.created_at and stored.created_at[:10],
+            "expires_on": account.expires_on and account.expires_on.isoformat(),
+            "days_left": account.days_left,
+            "trouble": trouble,
+        }
+
+    def servers(self) -> dict[str, object]:
+        """Return the addresses of the servers in the home network."""
+        return {"servers": find_servers()}
+
+    def warn_of_expiry(self) -> None:
+        """Log a warning once for each of WARN_DAYS before the end of the sign-in; a periodic task, for any thread."""
+        account = self._auth.get_account()
+        if self._expiry.is_due(account.days_left):
+            log.warning("%s", account.warning)
+
+    def log_in(self, url: str, user: str, password: str) -> dict[str, object]:
+        """Sign in and store the token; the password is used once and kept nowhere."""
+        address = parse_address(url) if url else self._auth.get_url()
+        if not user or not password:
+            raise ListError("give the user and the password of Music Assistant")
+        with closing(MusicAssistantClient(address)) as client:
+            client.get_info()
+            token = client.log_in(user, password)
+        now = datetime.now().astimezone().isoformat(timespec="seconds")
+        self._auth.token_file.save(ServerToken(token, address, user, now))
+        self.on_change()
+        return self.status()
+
+    def logout(self) -> dict[str, object]:
+        """Delete the token."""
+        self._auth.token_file.delete()
+        self.on_change()
+        return self.status()
+
+    def players(self) -> dict[str, object]:
+        """Return the players of the server that can play music."""
+        with closing(MusicAssistantClient(self._auth.get_url(), self._auth.get_token)) as client:
+            players = as_objects(client.run("players/all"))
+        return {
+            "players": [
+                {
+                    "name": clean_text(player.get("name") or player.get("display_name") or ""),
+                    "type": clean_text(player.get("type") or ""),
+                    "available": player.get("available") is not False,
+                    "powered": player.get("powered") is not False,
+                    "configured": self._player in (player.get("name"), player.get("player_id")),
+                }
+                for player in players
+                if player.get("type") not in SILENT_TYPES and player.get("enabled") is not False
+            ]
+        }
+
+
+def parse_address(text: str) -> str:
+    """Return the address of a server from what a person has typed, such as "homeassistant.local"; raise ListError."""
+    match = ADDRESS.fullmatch(text.strip())
+    if match is None:
+        raise ListError(
+            f"{text!r} is no address of a server; give one such as http://homeassistant.local:{PORT}. {SIGN_IN}"
+        )
+    scheme, path = match["scheme"] or "http://", (match["path"] or "").rstrip("/")
+    port = match["port"] or ("" if scheme == "https://" or path else f":{PORT}")
+    return f"{scheme}{match['host']}{port}{path}"

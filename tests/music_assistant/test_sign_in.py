@@ -1,0 +1,130 @@
+"""The sign-in at Music Assistant: with a password that is kept nowhere, a token for a year, and what is printed."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import logging
+import stat
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from musicond.cli import main
+from musicond.errors import ListError, PlaybackError
+from musicond.music_assistant.auth import MusicAssistantAuth, ServerToken, ServerTokenFile
+from musicond.music_assistant.discovery import parse_services
+from musicond.music_assistant.sign_in import MusicAssistantSignIn, parse_address
+from tests.music_assistant.double import PASSWORD, USER, MusicAssistantDouble
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def jwt(expires: datetime) -> str:
+    claims = base64.urlsafe_b64encode(json.dumps({"exp": expires.timestamp()}).encode()).decode().rstrip("=")
+    return f"header.{claims}.signature"
+
+
+@pytest.fixture
+def sign_in(tmp_path: Path) -> MusicAssistantSignIn:
+    return MusicAssistantSignIn(MusicAssistantAuth(ServerTokenFile(tmp_path / "token.json"), None), "Kitchen")
+
+
+def test_a_password_gives_a_token_for_a_year(
+    server: MusicAssistantDouble, sign_in: MusicAssistantSignIn, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    assert "nobody is signed in" in str(sign_in.status()["trouble"]) or "no Music" in str(sign_in.status()["trouble"])
+    status = sign_in.run_action("login", {"url": server.url, "user": USER, "password": PASSWORD})
+    assert (status["signed_in"], status["user"], status["url"]) == (True, USER, server.url)
+    assert status["days_left"] == 365
+    file = tmp_path / "token.json"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    token = json.loads(file.read_text())["token"]
+    assert token in server.tokens
+    assert PASSWORD not in file.read_text() + caplog.text
+    assert token not in caplog.text + str(status)
+    player = {"name": "Kitchen", "type": "player", "available": True, "powered": True, "configured": True}
+    assert sign_in.run_action("players", {}) == {"players": [player]}
+    assert sign_in.run_action("logout", {})["signed_in"] is False
+    assert not file.exists()
+
+
+def test_what_goes_wrong_is_said(server: MusicAssistantDouble, sign_in: MusicAssistantSignIn) -> None:
+    with pytest.raises(PlaybackError, match="does not know this user"):
+        sign_in.run_action("login", {"url": server.url, "user": USER, "password": "wrong"})
+    with pytest.raises(ListError, match="give the user"):
+        sign_in.run_action("login", {"url": server.url})
+    server.set_up = False
+    with pytest.raises(PlaybackError, match=r"does not allow|set up"):
+        sign_in.run_action("login", {"url": server.url, "user": USER, "password": PASSWORD})
+    with pytest.raises(ListError, match="no action"):
+        sign_in.run_action("dance", {})
+    with pytest.raises(ListError, match="no address"):
+        sign_in.run_action("login", {"url": "what is this", "user": USER, "password": PASSWORD})
+
+
+def test_the_end_of_a_token_is_its_own_or_a_year_later(tmp_path: Path) -> None:
+    assert ServerToken("x", created_at="2026-11-30T10:00:00+00:00").expires_on == date(2027, 11, 30)
+    assert ServerToken(jwt(datetime(2027, 3, 4, 12, tzinfo=UTC))).expires_on == date(2027, 3, 4)
+    assert ServerToken("a.b.c").expires_on is None
+    file = ServerTokenFile(tmp_path / "token")
+    auth = MusicAssistantAuth(file, "http://ma:8095")
+    due = []
+    for days in (31, 30, 7, 1, -1):
+        file.save(ServerToken(jwt(datetime.now(UTC) + timedelta(days=days, hours=1))))
+        account = auth.get_account()
+        due.append((account.days_left, account.warning is not None))
+    assert due == [(31, False), (30, True), (7, True), (1, True), (-1, True)]
+    file.path.write_text("pasted-token\n")
+    assert auth.get_token() == "pasted-token"
+    assert auth.get_account().days_left is None
+    file.path.write_text('{"token": 1')
+    assert not auth.get_account().signed_in
+
+
+def test_addresses_as_people_type_them() -> None:
+    assert parse_address("homeassistant.local") == "http://homeassistant.local:8095"
+    assert parse_address(" http://192.168.1.5:8095/ ") == "http://192.168.1.5:8095"
+    assert parse_address("https://music.example.org") == "https://music.example.org"
+    assert parse_address("[fd00::5]") == "http://[fd00::5]:8095"
+    for wrong in ("", "ftp://x", "http://user:secret@host", "a b"):
+        with pytest.raises(ListError):
+            parse_address(wrong)
+
+
+def test_servers_are_read_from_avahi_browse() -> None:
+    output = (
+        "+;eth0;IPv4;Music\\032Assistant;_mass._tcp;local\n"
+        '=;eth0;IPv6;Music\\032Assistant;_mass._tcp;local;ma.local;fd00::5;8095;"server_id=1"\n'
+        '=;eth0;IPv4;Music\\032Assistant;_mass._tcp;local;ma.local;192.168.1.5;8095;"server_id=1"\n'
+        '=;eth0;IPv6;Music\\032Assistant;_mass._tcp;local;ma.local;fe80::5;8095;"server_id=1"\n'
+        "=;eth0;IPv4;Other;_http._tcp;local;x.local;192.168.1.6;80;\n"
+    )
+    assert parse_services(output) == ["http://192.168.1.5:8095", "http://[fd00::5]:8095"]
+
+
+def test_the_command_signs_in_and_lists(
+    server: MusicAssistantDouble,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    config = tmp_path / "musicon.yaml"
+    config.write_text(
+        f"state_dir: {tmp_path}/state\nplayback: {{backend: music-assistant}}\nmusic_assistant: {{player: Kitchen}}\n"
+    )
+    options = ["--config", str(config)]
+    assert main(["music-assistant", "status", *options]) == 0
+    assert "musicond music-assistant login" in capsys.readouterr().out
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{USER}\n{PASSWORD}\n"))
+    assert main(["music-assistant", "login", server.url, *options]) == 0
+    assert f"signed in at {server.url} as {USER}" in capsys.readouterr().out
+    assert main(["music-assistant", "players", *options]) == 0
+    assert capsys.readouterr().out == "Kitchen  (player, configured)\n"
+    server.tokens.clear()
+    assert main(["music-assistant", "players", *options]) == 69
+    assert "no longer takes the sign-in" in capsys.readouterr().err
