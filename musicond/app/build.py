@@ -19,6 +19,7 @@ from musicond.app.pipeline import (
     build_source,
     build_vision,
     frame_rate,
+    mood_config,
     recommender_config,
 )
 from musicond.app.playback import build_player, capabilities, playback_rules
@@ -139,7 +140,7 @@ def _apply_config(
     config: Config, pipeline: Pipeline, controller: Controller, maintenance: LibraryMaintenance, player: Player | None
 ) -> None:
     """Apply the keys of `RELOADABLE`."""
-    pipeline.mood_config = config.mood.tracker
+    pipeline.mood_config = mood_config(config)
     pipeline.recommender.config = recommender_config(config)
     # The camera was opened with its rate, which waits for a restart.
     rate = controller.frame_rate.rate

@@ -15,7 +15,9 @@ from musicond.capture.recorded import RecordedSource, Recording, display_name, o
 from musicond.capture.v4l2 import Webcam
 from musicond.config.paths import model_path, models_dir
 from musicond.config.schema import Config
+from musicond.core.face_choice import ChosenFaceClassifier
 from musicond.core.models import Policy
+from musicond.core.mood.tracker import MoodConfig
 from musicond.core.pipeline import FrameRate, Pipeline
 from musicond.core.ports import Catalogue, EmotionClassifier, FaceDetector, FrameSource
 from musicond.core.recommend.recommender import Recommender, RecommenderConfig
@@ -40,14 +42,19 @@ def build_vision(config: Config, *, tracking: bool = True, gate: bool = True) ->
     faces, cascade = config.faces, models_dir() / "haarcascade_frontalface_default.xml"
     classifier = TfliteClassifier(model_path(config), threads=config.model.threads, policy=faces.policy)
     detector = HaarFaceDetector(cascade, classifier, faces.min_size, faces.max_size, track=tracking, motion_gate=gate)
-    return detector, classifier
+    return detector, ChosenFaceClassifier(classifier) if faces.policy == "largest" else classifier
 
 
 def build_pipeline(
     config: Config, detector: FaceDetector, classifier: EmotionClassifier, catalogue: Catalogue, *, seed: int
 ) -> Pipeline:
     """Return the pipeline, which is the same for the daemon and a replay."""
-    return Pipeline(detector, classifier, Recommender(catalogue, seed, recommender_config(config)), config.mood.tracker)
+    return Pipeline(detector, classifier, Recommender(catalogue, seed, recommender_config(config)), mood_config(config))
+
+
+def mood_config(config: Config) -> MoodConfig:
+    """Return the configuration of the mood tracker."""
+    return config.mood.tracker.at_rate(config.camera.rate)
 
 
 def recommender_config(config: Config) -> RecommenderConfig:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,8 @@ from musicond.core.schedule import Hours, Schedule
 
 ANY_DEVICE = "any"
 CLIENT_ID = r"^[0-9a-f]{32}$"
+WINDOW_PX = 24
+"""Height of the smallest face that the Haar cascade can detect."""
 MIN_TOKEN = 16
 """Shortest token of the page, in characters."""
 PASSWORD_VARIABLE = "MUSICOND_MQTT_PASSWORD"  # noqa: S105 - the variable's name, not a password
@@ -135,7 +138,9 @@ class Camera(Section):
 class FacesSection(Section):
     """Whose face counts."""
 
-    policy: Literal["largest", "all"] = Field("largest", description="largest face, or all weighted by area.")
+    policy: Literal["largest", "all"] = Field(
+        "largest", description="largest face, kept until clearly smaller or gone, or all weighted by area."
+    )
     min_size: float = Field(0.12, ge=0.05, le=1, description="Smallest face, as a fraction of the frame's height.")
     max_size: float = Field(1.0, ge=0.1, le=1, description="Largest face, as a fraction of the frame's height.")
 
@@ -155,7 +160,7 @@ class MoodSection(Section):
     """When a reading becomes a mood."""
 
     enter: float = Field(
-        0.42, ge=0.15, le=1, description="Smoothed score (0..1) from which an emotion may be announced."
+        0.42, ge=0.15, le=0.95, description="Smoothed score (0..1) from which an emotion may be announced."
     )
     leave: float = Field(0.30, ge=0.1, le=1, description="Smoothed score (0..1) below which an emotion is given up.")
     dwell_s: float = Field(1.0, ge=0, le=60, description="Seconds for which a new emotion must lead without a break.")
@@ -436,4 +441,15 @@ class Config(Section):
         if users and self.spotify.client_id is None:
             text = "needs spotify.client_id, the client id of your app at Spotify: see docs/spotify.md"
             raise CrossSectionError(*((path, f"{user} {text}") for path, user in users.items()))
+        return self
+
+    @model_validator(mode="after")
+    def _smallest_face(self) -> Config:
+        height, share = self.camera.size[self.camera.rotation in (0, 180)], self.faces.min_size
+        if share * height < WINDOW_PX and not self.camera.source.startswith(("demo", "file:")):
+            text = (
+                f"a face of {share:g} of {height} pixels is smaller than the {WINDOW_PX} pixels that the detector "
+                f"needs; give a larger size, or faces.min_size: {math.ceil(WINDOW_PX / height * 100) / 100:g}"
+            )
+            raise CrossSectionError((("camera", "size"), text))
         return self

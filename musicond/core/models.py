@@ -137,6 +137,8 @@ class EmotionEstimate:
     """Seven probabilities in the order of `EMOTIONS`, summing to 1."""
     box: Box
     """The face that was classified; the largest one where several were."""
+    person: int = 0
+    """Number of the choice of this face; see `core.face_choice`. 0 where all faces are read."""
 
     @property
     def top(self) -> Emotion:

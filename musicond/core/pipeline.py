@@ -83,6 +83,7 @@ class Pipeline:
             present=bool(faces.confirmed or faces.coasted),
             scores=estimate.scores if estimate else None,
             dark=faces.dark,
+            person=estimate.person if estimate else 0,
         )
         mood_config = self.mood_config.at_sensitivity(self.settings.sensitivity_percent)
         self._state = update(self._state, mood_config, observation)

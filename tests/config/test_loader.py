@@ -133,7 +133,7 @@ PROBLEMS = {
     "mqtt: {port: 0123}\n": "1:14: mqtt.port: 0123 means 83 in YAML (octal, for its leading 0)",
     "mood: {dwell_s: 1:30.5}\n": "1:17: mood.dwell_s: 1:30.5 means 90.5 in YAML",
     "mood: {dwell_s: .nan}\n": "1:17: mood.dwell_s: .nan is not a finite number; give 0 to 60",
-    "mood:\n  enter:\n": "2:9: mood.enter: has no value; give 0.15 to 1, or remove the line",
+    "mood:\n  enter:\n": "2:9: mood.enter: has no value; give 0.15 to 0.95, or remove the line",
     "camera: {mirror: 1}\n": "1:18: camera.mirror: 1 is neither true nor false; give true or false",
     "camera: {rotation: 45}\n": "1:20: camera.rotation: 45 does not fit; give 0, 90, 180 or 270",
     "camera: {source: ''}\n": "1:18: camera.source: this does not fit; give text (auto, pi, v4l2",

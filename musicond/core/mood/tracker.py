@@ -10,13 +10,15 @@ The rules
        otherwise                                             -> unsure
   3. A target that differs from the announced mood is announced once it has been the target for
      `dwell_s` without a break; `unsure` takes `UNSURE_DWELL` times as long.
-     Only a reading counts: a gap of more than `BREAK_S` (or dwell_s) between two restarts the dwell.
+     Only a reading counts: a gap of more than `break_s` (or dwell_s) between two restarts the dwell.
   4. No face for `away_s`: nobody. A face not found for less than that changes nothing.
   5. Dark for `dwell_s`: watching is `dark` and the mood nobody; light for `dwell_s`: `yes` again.
   6. Not watching (private, paused, no camera): nobody without a dwell, and the state is reset.
   7. A mood that a user rejects changes without a dwell to the right one, or to unsure, and is no target again
      for `REJECTED_S`, or until nobody is there.
   8. A mood that a user sets is announced while watching, until its time is over; rules 1 to 4 run on behind it.
+  9. With the first reading of another person the smoothing and the dwell start again: no score is of two persons.
+     The announced mood stays until rule 3 changes it.
 
 The transitions (rows: announced; columns: what comes; "." keeps the mood)
                  | target holds dwell_s | unsure holds 3 x dwell_s | away_s without face | dark/not watching
@@ -37,7 +39,9 @@ UNSURE_DWELL = 3.0
 """Multiple of `dwell_s` for which the scores must fit no emotion before `unsure` is announced."""
 
 BREAK_S = 1.0
-"""Seconds between two readings above which the dwell restarts."""
+"""Least seconds between two readings above which the dwell restarts."""
+BREAK_FRAMES = 2.5
+"""The same in frames: one reading may be missing, and frames may come late."""
 
 REJECTED_S = 600.0
 """Seconds for which a rejected mood is not announced again."""
@@ -55,6 +59,12 @@ class MoodConfig:
     dwell_s: float
     away_s: float
     smoothing_s: float
+    break_s: float = BREAK_S
+    """Longest gap between two readings of a dwell."""
+
+    def at_rate(self, rate: float) -> MoodConfig:
+        """Return the values for a rate of frames per second."""
+        return replace(self, break_s=max(BREAK_S, BREAK_FRAMES / rate))
 
     def at_sensitivity(self, percent: float) -> MoodConfig:
         """Return the values at a sensitivity of 0 to 100 percent; 50 leaves them unchanged.
@@ -78,6 +88,8 @@ class Observation:
     scores: tuple[float, ...] | None = None
     """Seven probabilities in the order of `EMOTIONS`; None if no face was classified."""
     dark: bool = False
+    person: int = 0
+    """Number of the chosen person whose face was classified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +102,8 @@ class MoodState:
     scores: tuple[float, ...] | None = None
     """Smoothed probabilities; None while nobody is present."""
     scored_at: float = 0.0
+    person: int = 0
+    """Number of the person whose scores these are."""
     target: Mood = Mood.NOBODY
     target_since: float = 0.0
     seen_at: float = 0.0
@@ -124,7 +138,11 @@ def update(state: MoodState, config: MoodConfig, observation: Observation) -> Mo
         away = observation.at - state.seen_at >= config.away_s - TOLERANCE_S
         return reset(state, observation.at) if away else state
     state = replace(state, seen_at=observation.at)
-    return state if observation.scores is None else _smooth(state, config, observation.at, observation.scores)
+    if observation.scores is None:
+        return state
+    if observation.person != state.person:
+        state = replace(state, person=observation.person, scores=None)
+    return _smooth(state, config, observation.at, observation.scores)
 
 
 def reset(state: MoodState, at: float) -> MoodState:
@@ -152,13 +170,14 @@ def _update_darkness(state: MoodState, config: MoodConfig, observation: Observat
 def _smooth(state: MoodState, config: MoodConfig, at: float, scores: tuple[float, ...]) -> MoodState:
     """Apply rules 1 and 3 to a reading."""
     gap = at - state.scored_at
+    first = state.scores is None
     if state.scores is not None and config.smoothing_s > 0:
         weight = 1.0 - math.exp(-gap / config.smoothing_s)
         scores = tuple(old + weight * (new - old) for old, new in zip(state.scores, scores, strict=True))
     target = _target(state, scores, config)
     if target is state.rejected and target is not state.mood and at - state.rejected_at < REJECTED_S:
         target = Mood.UNSURE
-    unbroken = target is state.target and gap <= max(config.dwell_s, BREAK_S) + TOLERANCE_S
+    unbroken = not first and target is state.target and gap <= max(config.dwell_s, config.break_s) + TOLERANCE_S
     since = state.target_since if unbroken else at
     dwell = config.dwell_s * (UNSURE_DWELL if target is Mood.UNSURE else 1.0)
     announced = target is not state.mood and at - since >= dwell - TOLERANCE_S
