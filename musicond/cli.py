@@ -45,6 +45,8 @@ COMMANDS = {
     "spotify": "sign in at Spotify and out, and see its speakers",
     "music-assistant": "sign in at Music Assistant, and see its players",
     "privacy": "close the camera, or let it be opened again",
+    "guest": "close the camera until midnight, for guests",
+    "notice": "make a card for the wall that says what the camera does",
     "pause": "recommend nothing for a while",
     **CONTROLS,
     "settings": "reset what was switched, so that the configuration applies again",

@@ -1,4 +1,4 @@
-"""Select the starter catalogue from tracks.csv by the criteria below; docs/recommendation.md gives their sources."""
+"""Select the starter catalogue from tracks.csv by the criteria below; docs/dev/starter.md gives their sources."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -29,12 +30,13 @@ from musicond.app.web import Checks, build_endpoints, build_page, build_preview,
 from musicond.config.paths import model_path, state_dir
 from musicond.config.schema import Config
 from musicond.config.secrets import mqtt_password
-from musicond.config.user_settings import load_settings
+from musicond.config.user_settings import load_settings, start_without_consent
 from musicond.controller import Controller
 from musicond.core.commands import OVERTAKING, Command, ConfigUpdate, OtherSongs
 from musicond.core.outcome import Outcome
 from musicond.core.pipeline import FrameRate, Pipeline
 from musicond.core.ports import FrameSource, Output
+from musicond.core.settings import Settings
 from musicond.errors import CatalogueError
 from musicond.history import FOLDER as HISTORY_FOLDER
 from musicond.history import HistoryBook, HistoryOutput
@@ -61,21 +63,26 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def build(config: Config, read_again: Callable[[], Config], examine: Callable[[], Checks]) -> Iterator[Supervisor]:
+def build(
+    config: Config, read_again: Callable[[], Config], examine: Callable[[], Checks], *, ask_consent: bool = False
+) -> Iterator[Supervisor]:
     """Hold the state directory and yield the supervisor of everything; nothing runs before `Supervisor.run`.
 
     `read_again` returns the new configuration at a reload, or raises ConfigError; `examine` runs the checks of
-    musicond doctor that the page shows.
+    musicond doctor that the page shows. With `ask_consent` a camera stays closed until a person opens it.
     """
     folder = state_dir(config)
     writer, clock = StorageWriter(), ClockGuard()
-    with state_lock(folder), SqliteCatalogue(folder / FILE_NAME, submit=writer.submit) as catalogue:
+    with (
+        _own_state(folder, ask_consent=ask_consent),
+        SqliteCatalogue(folder / FILE_NAME, submit=writer.submit) as catalogue,
+    ):
         with suppress(CatalogueError):  # the pipeline reports it when it needs the tracks
             catalogue.preload()
         inbox = Inbox[Command | ConfigUpdate](lambda command: isinstance(command, (*OVERTAKING, ConfigUpdate)))
         notifier, settings_file = Notifier(), JsonFile(folder / "settings.json")
         pipeline = build_pipeline(config, *build_vision(config), catalogue, seed=secrets.randbits(32))
-        pipeline.settings = load_settings(settings_file)
+        pipeline.settings = _initial_settings(settings_file, config)
         spotify, preview, source = build_spotify(config, folder), build_preview(config), build_source(config)
         music_assistant = MusicAssistant(config, folder)
         player = build_player(config, folder, spotify, music_assistant, lambda: inbox.put(OtherSongs()))
@@ -134,6 +141,22 @@ def _restart_guard(config: Config, folder: Path) -> tuple[RestartGuard, str | No
     if reason is not None:
         log.info("the last restart: %s", reason)
     return guard, reason
+
+
+@contextmanager
+def _own_state(folder: Path, *, ask_consent: bool) -> Iterator[None]:
+    with state_lock(folder):
+        if ask_consent:  # before the catalogue is made, which shows that this is no first start
+            start_without_consent(folder, FILE_NAME)
+        yield
+
+
+def _initial_settings(file: JsonFile, config: Config) -> Settings:
+    settings = load_settings(file)
+    if settings.consent_pending and config.camera.is_device:
+        log.warning("the camera stays closed: tell the people here, then run: musicond privacy off")
+        settings = replace(settings, private=True)
+    return settings
 
 
 def _apply_config(

@@ -25,6 +25,7 @@ from musicond.runtime import logs
 from musicond.runtime.worker import Worker, run_job
 from musicond.web.api import ActionEndpoint
 from musicond.web.covers import CoverCache
+from musicond.web.notice import Notice
 from musicond.web.preview import Preview
 from musicond.web.server import WebOutput
 
@@ -118,6 +119,17 @@ def build_page(
         preview=preview,
         recent=logs.RECENT.lines,
         covers=_covers(player) if player is not None else None,
+        notice=build_notice(config),
+    )
+
+
+def build_notice(config: Config) -> Notice:
+    """Return what the people in the room should know of this configuration."""
+    return Notice(
+        name=config.device.name,
+        preview=config.web.preview,
+        history=config.history.enabled,
+        smart_home=config.mqtt.host is not None,
     )
 
 

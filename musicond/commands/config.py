@@ -81,7 +81,7 @@ def _until(when: datetime | None) -> str:
 
 
 FORMATS: dict[str, Callable[[Settings], str]] = {
-    "privacy": lambda _: "on",
+    "privacy": lambda settings: f"on{_until(settings.private_until)}",
     "pause": lambda settings: f"on{_until(settings.paused_until)}",
     "policy": lambda settings: str(settings.policy),
     "sensitivity": lambda settings: f"{settings.sensitivity:g}",

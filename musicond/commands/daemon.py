@@ -82,7 +82,9 @@ def read_controls(config: Config) -> dict[str, Any]:
         settings = read_settings(folder)
         until = settings.paused_until
         return {
-            "private": settings.private,
+            "private": settings.private or (settings.consent_pending and config.camera.is_device),
+            "private_until": settings.private_until and settings.private_until.isoformat(),
+            "consent_pending": settings.consent_pending,
             "paused": settings.paused,
             "paused_until": until and until.isoformat(),
         }

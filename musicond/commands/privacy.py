@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
+from datetime import datetime
 
 from musicond.commands.daemon import change_settings, read_controls
 from musicond.commands.options import add_config
 from musicond.commands.status import privacy_text
 from musicond.config.loader import load
+from musicond.core.commands import SetPrivacy
+from musicond.core.settings import apply
 
 DESCRIPTION = "close the camera, let it be opened again, or show which holds"
 
@@ -31,7 +33,7 @@ def run(args: argparse.Namespace) -> None:
     change_settings(
         config,
         lambda client: client.send("privacy", on=on),
-        lambda settings: replace(settings, private=on),
+        lambda settings: apply(settings, SetPrivacy(on), datetime.now().astimezone()),
         done="private: the camera is closed" if on else "watching again",
         at_start="private" if on else "watching",
     )

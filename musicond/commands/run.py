@@ -22,6 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--source", type=_source, metavar="S", help="auto | pi | v4l2[:/dev/videoN] | demo | file:PATH (clip or folder)"
     )
+    parser.add_argument(
+        "--ask-consent",
+        action="store_true",
+        help="for the service: at the very first start the camera stays closed until `musicond privacy off`",
+    )
     parser.add_argument("--log-level", default="info", choices=logs.LEVELS, help="default: info")
 
 
@@ -34,7 +39,9 @@ def run(args: argparse.Namespace) -> int:
     def read_again() -> Config:
         return _with_source(load(args.config).config, args.source)
 
-    with build(_with_source(loaded.config, args.source), read_again, lambda: page_checks(args.config)) as supervisor:
+    config = _with_source(loaded.config, args.source)
+    ask_consent = args.ask_consent and args.source is None  # who names a camera consents
+    with build(config, read_again, lambda: page_checks(args.config), ask_consent=ask_consent) as supervisor:
         return supervisor.run()
 
 

@@ -134,7 +134,12 @@ def _moment(text: str) -> str:
 
 def privacy_text(controls: Mapping[str, Any]) -> str:
     """Return whether the camera is closed by a person, and what opens it."""
-    return "private: the camera is closed; musicond privacy off opens it" if controls["private"] else "not private"
+    if not controls["private"]:
+        return "not private"
+    if controls["consent_pending"]:
+        return "private: tell the people here that a camera reads expressions, then run: musicond privacy off"
+    until = f" until {_moment(controls['private_until'])}" if controls["private_until"] else ""
+    return f"private{until}: the camera is closed; musicond privacy off opens it"
 
 
 def _faces(state: State) -> str:

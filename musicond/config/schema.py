@@ -130,6 +130,11 @@ class Camera(Section):
         description="Longest exposure of the Pi camera in milliseconds; a longer one blurs faces that move.",
     )
 
+    @property
+    def is_device(self) -> bool:
+        """Whether the source is a camera, not a recording."""
+        return self.source.partition(":")[0] not in ("demo", "file")
+
     @model_validator(mode="after")
     def _rates(self) -> Camera:
         return in_order(self, "idle_rate", "rate")

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
 from musicond.core.models import Emotion, Policy
 from musicond.core.mood.bias import CLASSES, Bias, bounded
 from musicond.core.settings import DEFAULTS, MAX_MINUTES, Settings
-from musicond.errors import NOT_TEXT, bounded_number
+from musicond.errors import NOT_TEXT, StateDirError, bounded_number
 from musicond.runtime.json_file import JsonFile, JsonObject
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,20 @@ def load_settings(file: JsonFile) -> Settings:
         with suppress(OSError):  # `verified` stays false, and the daemon saves them again
             file.save(to_json(settings))
     return settings
+
+
+def start_without_consent(folder: Path, catalogue: str) -> None:
+    """Keep the camera closed until a person consents, where this is the first start in a state directory.
+
+    A directory with settings or with a `catalogue` has been used before: nothing changes. Raises StateDirError.
+    """
+    file = JsonFile(folder / "settings.json")
+    if file.path.exists() or (folder / catalogue).exists():
+        return
+    try:
+        file.save(to_json(Settings(consent_pending=True)))
+    except OSError as exc:
+        raise StateDirError(f"{file.path}: {exc.strerror}; make room on the disk") from None
 
 
 def _is_plausible(data: JsonObject) -> bool:
@@ -98,6 +113,9 @@ def _bias(text: Any) -> Bias:
 FIELDS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     # Anything but false keeps the camera closed: a mistake must not open it.
     "private": (lambda value: value is not False, bool),
+    "private_until": (_time, datetime.isoformat),
+    # Likewise: what is not understood is not consent.
+    "consent_pending": (lambda value: value is not False, bool),
     "paused": (lambda value: value is True, bool),
     "paused_until": (_time, datetime.isoformat),
     "paused_minutes": (_number(MAX_MINUTES), float),

@@ -10,9 +10,11 @@ from musicond.core.models import Emotion, Policy, Verdict
 
 @dataclass(frozen=True, slots=True)
 class SetPrivacy:
-    """Close the camera device (`on`), or allow it to be opened again."""
+    """Close the camera device (`on`), or allow it to be opened again, which is consent, too."""
 
     on: bool
+    until_midnight: bool = False
+    """Whether privacy ends at the next midnight, as for guests."""
 
 
 @dataclass(frozen=True, slots=True)

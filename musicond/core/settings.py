@@ -28,6 +28,10 @@ class Settings:
     """Settings that users change at run time; they survive restarts."""
 
     private: bool = False
+    private_until: datetime | None = None
+    """The end of privacy; None without an end, and while not private."""
+    consent_pending: bool = False
+    """Whether nobody has said yet that the people here know of the camera; opening it says so."""
     paused: bool = False
     paused_until: datetime | None = None
     """The end of the pause; None for a pause without an end, and while not paused."""
@@ -56,7 +60,7 @@ class Settings:
 
 
 SETTINGS: Mapping[str, tuple[str, ...]] = {
-    "privacy": ("private",),
+    "privacy": ("private", "private_until"),
     "pause": ("paused", "paused_until", "paused_minutes"),
     "policy": ("policy",),
     "sensitivity": ("sensitivity",),
@@ -71,7 +75,6 @@ DEFAULTS = Settings()
 
 
 _SIMPLE: Mapping[type, tuple[str, str]] = {
-    commands.SetPrivacy: ("private", "on"),
     commands.SetPolicy: ("policy", "policy"),
     commands.SetSensitivity: ("sensitivity", "percent"),
     commands.SetAutoplay: ("autoplay", "on"),
@@ -86,6 +89,8 @@ def apply(settings: Settings, command: Command, wall_time: datetime) -> Settings
     if (names := _SIMPLE.get(type(command))) is not None:
         return replace(settings, **{names[0]: getattr(command, names[1])})
     match command:
+        case commands.SetPrivacy(on, until_midnight):
+            settings = _with_privacy(settings, on, next_midnight(wall_time) if until_midnight else None)
         case commands.Pause(minutes):
             until = _end_of_pause(command, wall_time)
             settings = replace(settings, paused=True, paused_until=until, paused_minutes=minutes)
@@ -99,6 +104,14 @@ def apply(settings: Settings, command: Command, wall_time: datetime) -> Settings
     return settings
 
 
+def _with_privacy(settings: Settings, on: bool, until: datetime | None) -> Settings:
+    if not on:
+        return replace(settings, private=False, private_until=None, consent_pending=False)
+    if settings.private and settings.private_until is None and until is not None:
+        return settings  # an end would open the camera of somebody who closed it for good
+    return replace(settings, private=True, private_until=until)
+
+
 def _end_of_pause(pause: commands.Pause, wall_time: datetime) -> datetime | None:
     if pause.minutes is not None:
         return wall_time + timedelta(minutes=pause.minutes)
@@ -106,13 +119,21 @@ def _end_of_pause(pause: commands.Pause, wall_time: datetime) -> datetime | None
 
 
 def reset(settings: Settings, key: str | None) -> Settings:
-    """Return the settings with the defaults of one key of `SETTINGS`, or of all keys (None)."""
+    """Return the settings with the defaults of one key of `SETTINGS`, or of all keys (None).
+
+    The camera stays closed while consent is pending.
+    """
     fields = SETTINGS[key] if key else [name for names in SETTINGS.values() for name in names]
-    return replace(settings, **{name: getattr(DEFAULTS, name) for name in fields})
+    defaults = {name: getattr(DEFAULTS, name) for name in fields}
+    if settings.consent_pending:
+        defaults.pop("private", None)
+    return replace(settings, **defaults)
 
 
 def expired(settings: Settings, wall_time: datetime) -> Settings:
-    """Return the settings without a pause or a manual mood that is over."""
+    """Return the settings without a privacy, a pause or a manual mood that is over."""
+    if settings.private_until is not None and wall_time >= settings.private_until:
+        settings = reset(settings, "privacy")
     if settings.paused_until is not None and wall_time >= settings.paused_until:
         settings = reset(settings, "pause")
     if settings.manual_until is not None and wall_time >= settings.manual_until:
@@ -121,14 +142,19 @@ def expired(settings: Settings, wall_time: datetime) -> Settings:
 
 
 def shifted(settings: Settings, by: timedelta) -> Settings:
-    """Return the settings after the clock was set forward by `by`: a pause and a manual mood keep their duration."""
-    ends = {name: getattr(settings, name) for name in ("paused_until", "manual_until")}
+    """Return the settings after the clock was set forward by `by`: what has an end keeps its duration."""
+    ends = {name: getattr(settings, name) for name in ("private_until", "paused_until", "manual_until")}
     return replace(settings, **{name: end + by for name, end in ends.items() if end is not None})
 
 
 def changed_keys(settings: Settings) -> tuple[str, ...]:
     """Return the keys whose values differ from the defaults."""
     return tuple(key for key in SETTINGS if reset(settings, key) != settings)
+
+
+def next_midnight(wall_time: datetime) -> datetime:
+    """Return the end of the day."""
+    return wall_time.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
 
 
 def next_morning(wall_time: datetime) -> datetime:

@@ -208,6 +208,7 @@ ENTITIES: tuple[EntityDescription, ...] = (
         for emotion in EMOTIONS
     ),
     _switch("privacy", "Privacy", lambda outcome: outcome.settings.private, **CONFIG, icon="mdi:camera-off"),
+    _button("guest", "Private until midnight", "mdi:account-group"),
     _switch("pause", "Pause", lambda outcome: outcome.settings.paused, icon="mdi:pause-circle-outline"),
     EntityDescription(
         "pause_minutes",

@@ -119,6 +119,7 @@ def _rate(verdict: Verdict) -> Parser:
 ON_OFF = {"on": True, "off": False}
 PARSERS: Mapping[str, Parser] = {
     "privacy": _words({word: SetPrivacy(on) for word, on in ON_OFF.items()}, "on or off"),
+    "guest": _button(SetPrivacy(on=True, until_midnight=True)),
     "pause": parse_pause,
     "policy": _words({AUTO: SetPolicy(None)} | {policy: SetPolicy(policy) for policy in Policy}, " or ".join(POLICIES)),
     "sensitivity": _percent(SetSensitivity),

@@ -24,6 +24,8 @@ if TYPE_CHECKING:  # aiohttp 3.8 does not have it
 COOKIE = "musicond_page"
 COOKIE_S = 400 * 24 * 3600
 """How long a browser keeps the cookie: the longest that browsers allow (RFC 6265bis, section 5.5)."""
+PUBLIC = ("/notice", "/style.css", "/icon.svg")
+"""What everybody in the network may see: the notice, and what it is drawn with."""
 MAX_FAILURES, WINDOW_S = 10, 60.0
 """Wrong tokens that one address may send within so many seconds."""
 MAX_ADDRESSES = 256
@@ -87,6 +89,8 @@ def access_middleware(own_host: str, auth: TokenAuth | None = None) -> Middlewar
     async def check_access(request: web.Request, handler: Handler) -> web.StreamResponse:
         if not by_unix_socket(request):
             _check_host_and_origin(request, own_host)
+            if request.path in PUBLIC:
+                return await handler(request)
             if auth is not None and (response := _authenticate(request, auth)) is not None:
                 return response
         if request.method == "POST" and request.content_type != "application/json":

@@ -14,12 +14,14 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from musicond.core.commands import Command
+from musicond.core.models import Watching
 from musicond.core.outcome import Outcome
 from musicond.errors import error_text
 from musicond.web.access import TokenAuth, access_middleware, add_headers, by_unix_socket
 from musicond.web.covers import CoverCache
 from musicond.web.latest import LatestOutcome
 from musicond.web.metrics import TEXT_FORMAT, Metrics
+from musicond.web.notice import Notice, choose_language, notice_page
 from musicond.web.openapi import document
 from musicond.web.preview import Preview
 from musicond.web.responses import JSON, HttpError, error_middleware, health_error, state_json, to_json
@@ -54,7 +56,9 @@ class Api:
         preview: Preview | None,
         recent: Callable[[], Sequence[Mapping[str, str]]],
         covers: CoverCache | None = None,
+        notice: Notice | None = None,
     ) -> None:
+        self._notice = notice or Notice()
         self._latest, self._submit, self._health, self._endpoints = latest, submit, health, endpoints
         self._preview, self._recent, self._covers = preview, recent, covers
         self.events = EventStreams(latest, self._state)
@@ -101,6 +105,13 @@ class Api:
         if cover is None:
             raise HttpError(404, "this track has no picture")
         return web.Response(body=cover.content, content_type=cover.media_type)
+
+    async def on_notice(self, request: web.Request) -> web.Response:
+        """Return what the people in the room should know; it holds no mood and no song."""
+        outcome = self._latest.outcome
+        closed = outcome is not None and outcome.watching is Watching.PRIVATE
+        page = notice_page(self._notice, choose_language(request.headers.get("Accept-Language", "")), closed=closed)
+        return web.Response(text=page, content_type="text/html")
 
     async def on_log(self, _: web.Request) -> web.Response:
         """Return the latest lines of the log."""

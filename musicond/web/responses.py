@@ -221,6 +221,11 @@ PLAYBACK = JsonObject[Playback](
 )
 SETTINGS = JsonObject[Settings](
     private=(BOOLEAN, lambda settings: settings.private),
+    private_until=(nullable(DATE_TIME), lambda settings: settings.private_until and settings.private_until.isoformat()),
+    consent_pending=(
+        {**BOOLEAN, "description": "The camera is closed until somebody says that the people here know of it."},
+        lambda settings: settings.consent_pending,
+    ),
     paused=(BOOLEAN, lambda settings: settings.paused),
     paused_until=(nullable(DATE_TIME), lambda settings: settings.paused_until and settings.paused_until.isoformat()),
     policy=(nullable(enum_schema(Policy)), lambda settings: settings.policy),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
@@ -125,6 +125,7 @@ RESOURCE_ROUTES = (
         response=HEALTHY,
         errors=(503,),
     ),
+    ResourceRoute("/notice", "notice", "What the people in the room should know; needs no token.", "text/html"),
     ResourceRoute("/metrics", "metrics", "Figures of the machine and the daemon for Prometheus.", "text/plain"),
 )
 
@@ -133,9 +134,13 @@ COMMAND_ROUTES = (
     CommandRoute(
         "privacy",
         "Close the camera, or let it be opened again.",
-        request_body("Close the camera, or let it be opened again.", on=bool),
-        lambda body: commands.SetPrivacy(body.on),
-        ON_OFF,
+        request_body(
+            "Close the camera, or let it be opened again, which says that the people here know of it.",
+            on=bool,
+            until=(Literal["midnight"] | None, None),
+        ),
+        lambda body: commands.SetPrivacy(body.on, until_midnight=body.until is not None),
+        f'{ON_OFF}, or {{"on": true, "until": "midnight"}}',
     ),
     CommandRoute(
         "pause",

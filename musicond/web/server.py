@@ -21,6 +21,7 @@ from musicond.web.access import TokenAuth
 from musicond.web.api import ActionEndpoint, Api
 from musicond.web.covers import CoverCache
 from musicond.web.latest import LatestOutcome
+from musicond.web.notice import Notice
 from musicond.web.preview import Preview
 from musicond.web.request_log import request_log
 from musicond.web.sockets import BACKLOG, ConnectionLimiter, open_tcp, open_unix
@@ -63,11 +64,12 @@ class WebOutput:
         preview: Preview | None = None,
         recent: Callable[[], Sequence[Mapping[str, str]]] = tuple,
         covers: CoverCache | None = None,
+        notice: Notice | None = None,
     ) -> None:
         self._listen, self._path = listen, socket_path
         self._auth = TokenAuth(token) if token else None
         self._latest = LatestOutcome()
-        self._api = Api(self._latest, submit, health, endpoints or {}, preview, recent, covers)
+        self._api = Api(self._latest, submit, health, endpoints or {}, preview, recent, covers, notice)
         self._thread: threading.Thread | None = None
         self.busy_since: float | None = None
         self._end: Callable[[], object] | None = None

@@ -38,7 +38,7 @@ from musicond.core.settings import (
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MINUTES = st.floats(0.1, 10080)
 COMMANDS = st.one_of(
-    st.builds(SetPrivacy, st.booleans()),
+    st.builds(SetPrivacy, st.booleans(), st.booleans()),
     st.builds(Pause, st.none() | MINUTES, st.booleans()),
     st.builds(Resume),
     st.builds(SetPolicy, st.none() | st.sampled_from(Policy)),
@@ -49,6 +49,7 @@ COMMANDS = st.one_of(
 )
 EVERYTHING = Settings(
     private=True,
+    private_until=NOON,
     paused=True,
     paused_until=NOON,
     paused_minutes=5,
@@ -85,9 +86,9 @@ def test_each_command_switches_what_it_says() -> None:
     assert after(OtherSongs()) == Settings()
 
 
-def test_every_field_but_the_bias_belongs_to_one_switch() -> None:
+def test_every_field_but_bias_and_consent_belongs_to_one_switch() -> None:
     held = [name for names in SETTINGS.values() for name in names]
-    assert sorted([*held, "bias"]) == sorted(field.name for field in fields(Settings))
+    assert sorted([*held, "bias", "consent_pending"]) == sorted(field.name for field in fields(Settings))
 
 
 @given(st.lists(COMMANDS, max_size=8))
@@ -112,7 +113,7 @@ def test_what_is_over_ends_and_nothing_else() -> None:
     early = NOON - timedelta(seconds=1)
     assert expired(EVERYTHING, early) == EVERYTHING
     over = expired(EVERYTHING, NOON)
-    assert changed_keys(over) == ("privacy", "policy", "sensitivity", "autoplay", "volume", "speaker")
+    assert changed_keys(over) == ("policy", "sensitivity", "autoplay", "volume", "speaker")
     assert expired(Settings(paused=True), NOON + timedelta(days=400)) == Settings(paused=True), "until resumed"
 
 
@@ -144,3 +145,26 @@ def test_a_pause_and_a_manual_mood_keep_their_duration() -> None:
     assert shifted(settings, jump).paused_until == until + jump
     assert shifted(settings, jump).manual_until == until + jump
     assert shifted(Settings(paused=True), jump) == Settings(paused=True)
+
+
+def test_privacy_for_guests_ends_at_midnight() -> None:
+    guests = apply(Settings(), SetPrivacy(on=True, until_midnight=True), NOON)
+    assert guests == Settings(private=True, private_until=datetime(2026, 11, 24, tzinfo=UTC))
+    assert expired(guests, NOON + timedelta(hours=11, minutes=59)) == guests
+    assert expired(guests, NOON + timedelta(hours=12)) == Settings()
+    assert apply(guests, SetPrivacy(on=False), NOON) == Settings()
+    assert apply(guests, SetPrivacy(on=True), NOON) == Settings(private=True)
+
+
+def test_guests_open_no_camera_that_was_closed_for_good() -> None:
+    closed = Settings(private=True)
+    assert apply(closed, SetPrivacy(on=True, until_midnight=True), NOON) == closed
+
+
+def test_only_opening_the_camera_is_consent() -> None:
+    pending = Settings(private=True, consent_pending=True)
+    assert reset(pending, "privacy") == reset(pending, None) == pending
+    assert apply(pending, SetPrivacy(on=True), NOON) == pending
+    assert apply(pending, SetPrivacy(on=False), NOON) == Settings()
+    guests = replace(pending, private_until=NOON)
+    assert expired(guests, NOON) == pending

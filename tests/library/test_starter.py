@@ -103,7 +103,7 @@ def test_the_tool_makes_the_same_bytes_again(tmp_path: Path) -> None:
     tool = [sys.executable, str(ROOT / "tools" / "make_starter.py")]
     printed = subprocess.run([*tool, str(tracks()), "--out", str(out)], check=True, capture_output=True, text=True)
     assert out.read_bytes() == OUT.read_bytes()
-    assert printed.stdout.strip() in (ROOT / "docs" / "recommendation.md").read_text("utf-8")
+    assert printed.stdout.strip() in (ROOT / "docs" / "dev" / "starter.md").read_text("utf-8")
 
 
 def test_what_was_taken_out_is_in_the_data() -> None:

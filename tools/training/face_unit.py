@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 CASCADE = Path(__file__).resolve().parents[2] / "models" / "haarcascade_frontalface_default.xml"
 TIGHTER = 0.824
-"""Faces are cut tighter than FER2013's are: it costs nothing there, and helps in films (docs/model-experiments.md)."""
+"""Faces are cut tighter than those of FER2013, which helps in films: docs/dev/model-experiments.md."""
 CROP_SCALE = 0.85
 """Sides of Haar's box that this comes to, about."""
 RIDGE = 3.0

@@ -20,7 +20,7 @@ class Conv(keras.layers.Conv2D):
     """`keras.layers.Conv2D`, padding "same"; on torch in the memory order that its kernels are quick in.
 
     Keras's own layers reorder memory and cast several times a call there: on one core these three train
-    twice as many images a second in bfloat16 (measured, docs/model-experiments.md). The results are the same.
+    twice as many images a second in bfloat16 (measured, docs/dev/model-experiments.md). The results are the same.
     """
 
     def call(self, inputs: Any) -> Any:

@@ -19,7 +19,7 @@ SOUNDS = {
     Emotion.SAD: "slow, quiet",
     Emotion.SURPRISE: "fast, high-energy",
 }
-"""The sound of the starter lists, see docs/recommendation.md."""
+"""The sound of the starter lists, see docs/dev/starter.md."""
 
 NOVELTY_TEXTS = {
     Novelty.LIKED: "{} of them liked before",

@@ -59,6 +59,7 @@ function showAlways({ watching, controls, health, preview }) {
 	$("pause-sign").setAttribute("href", paused ? "#sign-play" : "#sign-pause");
 	set("pause-text", paused ? t("resume") : t("pause"));
 	show("live-notice", preview);
+	show("consent", closed && controls.consent_pending);
 	$("pause").title = paused && until ? t("goes_on_at", { time: time(new Date(until)) }) : "";
 }
 
@@ -127,6 +128,11 @@ function connect() {
 }
 
 on("privacy", "click", () => ask("privacy", { on: !last.controls.private }));
+on("consent-give", "click", () => ask("privacy", { on: false }));
+on("guest", "click", () => {
+	$("pausing").close();
+	ask("privacy", { on: true, until: "midnight" });
+});
 on("pause", "click", () => (last.controls.paused ? ask("resume") : $("pausing").showModal()));
 on("pause-cancel", "click", () => $("pausing").close());
 for (const button of all(".lengths button")) {

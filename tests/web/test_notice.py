@@ -1,0 +1,64 @@
+"""The notice for the people in the room: without a token, mood and song, in two languages."""
+
+from __future__ import annotations
+
+import http.client
+from typing import TYPE_CHECKING
+
+import pytest
+from pydantic import SecretStr
+
+from musicond.core.models import Watching
+from musicond.web.notice import LANGUAGES, TEXTS, Notice, choose_language, notice_page
+from tests.web.conftest import HAPPY, Server, make_server, without_face
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def fetch(server: Server, path: str, **headers: str) -> tuple[int, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    try:
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
+def test_the_notice_needs_no_token_and_shows_neither_mood_nor_song(tmp_path: Path) -> None:
+    server = make_server(tmp_path)
+    server.token = SecretStr("secret")
+    server.output = server.again("127.0.0.1:0")
+    server.output.start()
+    try:
+        server.output.accept(HAPPY)
+        for language, title in (
+            ("en", "A camera reads expressions here"),
+            ("de-AT,de;q=0.9", "Hier liest eine Kamera"),
+        ):
+            status, page = fetch(server, "/notice", **{"Accept-Language": language})
+            assert status == 200
+            assert title in page
+            assert not [word for word in ("happy", "Sunny", "secret", "token=") if word in page]
+        assert "may be open now" in fetch(server, "/notice")[1]
+        assert fetch(server, "/style.css")[0] == 200
+        assert fetch(server, "/")[0] == 401
+        assert fetch(server, "/api/v1/state")[0] == 401
+        server.output.accept(without_face(Watching.PRIVATE))
+        assert "is closed now" in fetch(server, "/notice")[1]
+    finally:
+        server.output.stop()
+
+
+def test_what_is_switched_on_is_named() -> None:
+    plain, full = Notice(), Notice("<Den>", preview=True, history=True, smart_home=True)
+    for language in LANGUAGES:
+        assert len(list(full.lines(language))) == len(list(plain.lines(language))) + 3
+        assert "&lt;Den&gt;" in notice_page(full, language, closed=True)
+    assert all(len(set(pair)) == len(LANGUAGES) for pair in TEXTS.values())
+
+
+@pytest.mark.parametrize(("header", "language"), [("", "en"), ("fr, de;q=0.5", "de"), ("en-GB,de", "en"), ("fr", "en")])
+def test_the_language_is_the_first_that_is_known(header: str, language: str) -> None:
+    assert choose_language(header) == language

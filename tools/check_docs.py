@@ -1,0 +1,165 @@
+"""Check the documents for users: python tools/check_docs.py [FILE...].
+
+Each line of output is a fault: a long sentence or a high mean, a word that the glossary replaces, a link that leads
+nowhere, or a command that musicond does not have. The exit code is 1 where there is a fault.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+from statistics import fmean
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from typing import TYPE_CHECKING
+
+from musicond.cli import COMMANDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+MAX_WORDS, MAX_MEAN = 28, 14.0
+DEVELOPERS = ("docs/dev/", "docs/adr/", "docs/architecture.md")
+"""Documents for developers, whose sentences may be longer."""
+GLOSSARY = ROOT / "docs/glossary.md"
+FENCE = re.compile(r"(?ms)^ *```.*?^ *```[^\n]*\n")
+MARKUP = (
+    (re.compile(r"<!--.*?-->", re.DOTALL), " "),
+    (re.compile(r"!\[[^\]]*\]\([^)]*\)"), " "),
+    (re.compile(r"\[([^\]]*)\]\([^)]*\)"), r"\1"),
+    (re.compile(r"`[^`]*`"), "code"),
+    (re.compile(r"https?://\S+"), "address"),
+    (re.compile(r"[*_]{1,2}(?=\S)|(?<=\S)[*_]{1,2}"), ""),
+)
+BLOCK = re.compile(r"^ *(?:[-*+>] |\d+\. |#+ )")
+END = re.compile(r"(?<=[.!?])[\")']*\s+")
+WORD = re.compile(r"[\w'-]+")
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+TWIN = re.compile(r"(?m)^\| ([^|]+) \| [^|]* \| ([^|]*) \|$")
+QUOTED = re.compile(r"(?ms)^ *```text$.*?^ *```")
+CODE = (re.compile(r"`([^`\n]+)`"), re.compile(r"(?ms)^ *```.*?^ *```"), re.compile(r"(?m)^ {4}\S.*$"))
+"""Within a line, fenced, and indented; QUOTED is the output of a program."""
+SCRIPT = re.compile(r"(?<![\w/.-])(script/[a-z-]+)")
+
+
+def documents() -> list[Path]:
+    """Return the documents of the repository, in order."""
+    return sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
+
+
+def get_name(file: Path) -> str:
+    """Return the path of a document below the repository."""
+    return str(file.relative_to(ROOT)) if file.is_relative_to(ROOT) else file.name
+
+
+def blocks(text: str) -> Iterator[str]:
+    """Yield the paragraphs, list items and headings of Markdown as plain text; tables and code are left out."""
+    block: list[str] = []
+    for line in [*FENCE.sub("\n", text).splitlines(), ""]:
+        starts = BLOCK.match(line)
+        if starts or not line.strip() or line.lstrip().startswith("|") or line.startswith("    "):
+            if block:
+                yield " ".join(block)
+            block = []
+        if line.strip() and not line.lstrip().startswith("|") and not line.startswith("    "):
+            block.append(line[starts.end() :] if starts else line.strip())
+
+
+def sentences(text: str) -> Iterator[str]:
+    """Yield the sentences of Markdown; a full stop, a question mark and an exclamation mark end one."""
+    comments, *inline = MARKUP
+    for block in blocks(comments[0].sub(comments[1], text)):
+        plain = block
+        for pattern, word in inline:
+            plain = pattern.sub(word, plain)
+        yield from (part.strip() for part in END.split(plain) if WORD.search(part))
+
+
+def check_sentences(name: str, text: str) -> Iterator[str]:
+    """Yield the faults of a document's sentences."""
+    lengths = [(sentence, len(WORD.findall(sentence))) for sentence in sentences(text)]
+    for sentence, words in lengths:
+        if words > MAX_WORDS:
+            yield f"{name}: {words} words in one sentence, at most {MAX_WORDS}: {sentence[:400]}"
+    if lengths and (mean := fmean(words for _, words in lengths)) > MAX_MEAN:
+        yield f"{name}: {mean:.1f} words in a sentence on average, at most {MAX_MEAN:g}"
+
+
+def forbidden() -> dict[str, str]:
+    """Return the right word for each word that the glossary replaces."""
+    words: dict[str, str] = {}
+    for right, twins in TWIN.findall(GLOSSARY.read_text("utf-8")):
+        words |= {twin.strip(): right.strip() for twin in twins.split(",") if WORD.search(twin)}
+    return {twin: right for twin, right in words.items() if right != "Name" and not twin.startswith("-")}
+
+
+def check_words(name: str, plain: str, words: dict[str, str]) -> Iterator[str]:
+    """Yield the forbidden words of a text."""
+    for twin, right in words.items():
+        if re.search(rf"\b{re.escape(twin)}\b", plain, re.IGNORECASE):
+            yield f"{name}: say {right!r} instead of {twin!r} (docs/glossary.md)"
+
+
+def anchors(text: str) -> set[str]:
+    """Return the anchors of the headings, as GitHub makes them."""
+    headings = re.findall(r"(?m)^#+ (.*)$", FENCE.sub("\n", text))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def check_links(file: Path, text: str) -> Iterator[str]:
+    """Yield the links within the repository that lead nowhere."""
+    for link in LINK.findall(FENCE.sub("\n", text)):
+        if re.match(r"\w+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (file.parent / path) if path else file
+        if not target.exists():
+            yield f"{get_name(file)}: the link {link} leads nowhere"
+        elif anchor and target.suffix == ".md" and anchor not in anchors(target.read_text("utf-8")):
+            yield f"{get_name(file)}: {path or 'the document'} has no heading for #{anchor}"
+
+
+def check_commands(name: str, text: str) -> Iterator[str]:
+    """Yield the commands and scripts in code that do not exist."""
+    text = QUOTED.sub("", text)
+    code = "\n".join(found for pattern in CODE for found in pattern.findall(text))
+    known = {*COMMANDS, "help"}
+    for line in code.splitlines():
+        starts = re.match(r"[ $]*(?:sudo )?(?:-u \w+ )?(?:\S*/)?musicond +([a-z][a-z-]*)", line)
+        if starts and starts.group(1) not in known:
+            yield f"{name}: there is no command musicond {starts.group(1)}"
+    for script in SCRIPT.findall(code):
+        if not (ROOT / script).exists():
+            yield f"{name}: there is no {script}"
+
+
+def faults(file: Path) -> Iterator[str]:
+    """Yield the faults of one document."""
+    name, text = get_name(file), file.read_text("utf-8")
+    yield from check_links(file, text)
+    if name.startswith(DEVELOPERS) or name == "CHANGELOG.md":
+        return
+    yield from check_commands(name, text)
+    yield from check_sentences(name, text)
+    if file != GLOSSARY:
+        tables = " ".join(re.findall(r"(?m)^\s*\|.*$", text))
+        yield from check_words(name, f"{' '.join(sentences(text))} {tables}", forbidden())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the faults; return 1 where there is one."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("files", nargs="*", type=Path, help="default: all documents")
+    args = parser.parse_args(argv)
+    found = [fault for file in args.files or documents() for fault in faults(file.resolve())]
+    for fault in found:
+        print(fault)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
