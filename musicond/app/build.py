@@ -73,10 +73,7 @@ def build(
     """
     folder = state_dir(config)
     writer, clock = StorageWriter(), ClockGuard()
-    with (
-        _own_state(folder, ask_consent=ask_consent),
-        SqliteCatalogue(folder / FILE_NAME, submit=writer.submit) as catalogue,
-    ):
+    with _own_state(folder, ask_consent), SqliteCatalogue(folder / FILE_NAME, submit=writer.submit) as catalogue:
         with suppress(CatalogueError):  # the pipeline reports it when it needs the tracks
             catalogue.preload()
         inbox = Inbox[Command | ConfigUpdate](lambda command: isinstance(command, (*OVERTAKING, ConfigUpdate)))
@@ -144,7 +141,7 @@ def _restart_guard(config: Config, folder: Path) -> tuple[RestartGuard, str | No
 
 
 @contextmanager
-def _own_state(folder: Path, *, ask_consent: bool) -> Iterator[None]:
+def _own_state(folder: Path, ask_consent: bool) -> Iterator[None]:
     with state_lock(folder):
         if ask_consent:  # before the catalogue is made, which shows that this is no first start
             start_without_consent(folder, FILE_NAME)

@@ -15,8 +15,9 @@ import segno
 from musicond.app.web import build_notice
 from musicond.commands.options import add_config
 from musicond.commands.page_link import names
+from musicond.config.addresses import is_loopback
 from musicond.config.loader import load
-from musicond.config.schema import Config, is_loopback
+from musicond.config.schema import Config
 from musicond.errors import ListError
 from musicond.web.notice import LANGUAGES, text
 
@@ -73,6 +74,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Write the card; raise ConfigError or ListError."""
     config = load(args.config).config
+    kind = args.file.suffix.lower() if args.file else ".svg"
+    if kind not in (".svg", ".pdf"):
+        raise ListError(f"{args.file}: give a name that ends in .svg or .pdf")
     url = notice_url(config)
     if url is None:
         note = "the card has no QR code: only this machine may open the page; open it first: musicond page-link --lan"
@@ -81,9 +85,6 @@ def run(args: argparse.Namespace) -> None:
     if args.file is None:
         sys.stdout.write(to_svg(card))
         return
-    kind = args.file.suffix.lower()
-    if kind not in (".svg", ".pdf"):
-        raise ListError(f"{args.file}: give a name that ends in .svg or .pdf")
     try:
         args.file.write_bytes(to_pdf(card) if kind == ".pdf" else to_svg(card).encode())
     except OSError as exc:
