@@ -66,10 +66,10 @@ log = logging.getLogger(__name__)
 def build(
     config: Config, read_again: Callable[[], Config], examine: Callable[[], Checks], *, ask_consent: bool = False
 ) -> Iterator[Supervisor]:
-    """Hold the state directory and yield the supervisor of everything; nothing runs before `Supervisor.run`.
+    """Hold the state directory and yield the supervisor; nothing runs before `Supervisor.run`.
 
-    `read_again` returns the new configuration at a reload, or raises ConfigError; `examine` runs the checks of
-    musicond doctor that the page shows. With `ask_consent` a camera stays closed until a person opens it.
+    `read_again` returns the new configuration, or raises ConfigError; `examine` runs the doctor's checks for the page.
+    With `ask_consent` a camera stays closed until a person opens it.
     """
     folder = state_dir(config)
     writer, clock = StorageWriter(), ClockGuard()
@@ -84,8 +84,7 @@ def build(
         music_assistant = MusicAssistant(config, folder)
         player = build_player(config, folder, spotify, music_assistant, lambda: inbox.put(OtherSongs()))
         controller = Controller(pipeline, frame_rate(config), settings_file, player, preview, writer, clock)
-        outputs: list[Output] = []
-        running: list[Service] = []
+        outputs, running = list[Output](), list[Service]()
         monitor = ServiceMonitor(running)
         loop = WatchLoop(
             source,
