@@ -120,9 +120,8 @@ def build(
         optional = (StatusOutput(notifier.status), CatalogueFlusher(catalogue), history_output, player, page, mqtt)
         outputs += [output for output in optional if output is not None]
         running += [writer, *outputs, *services]
-        reload = reloader(
-            config, read_again, inbox, lambda new: _apply_config(new, pipeline, controller, maintenance, player)
-        )
+        apply = partial(_apply_config, pipeline=pipeline, controller=controller, maintenance=maintenance, player=player)
+        reload = reloader(config, read_again, inbox, apply)
         yield Supervisor(monitor, loop, notifier, partial(_log_ready, page), reload, guard)
 
 
