@@ -1,4 +1,4 @@
-"""Host names and addresses in the configuration; the texts of errors never repeat a password."""
+"""Checks of host names and addresses in the configuration; the texts never repeat a password."""
 
 from __future__ import annotations
 
@@ -63,27 +63,3 @@ def _is_host(text: str) -> bool:
     except ValueError:
         return bool(NAME.fullmatch(text))
     return True
-
-
-def split_address(text: str) -> tuple[str, int]:
-    """Split HOST:PORT of the page; raise ValueError unless HOST is an address of IPv4 or (in brackets) IPv6."""
-    host, colon, port = text.rpartition(":")
-    if not colon or not (port.isascii() and port.isdigit()):
-        raise ValueError(f"{text!r} has no port; give HOST:PORT, such as 127.0.0.1:8080")
-    if len(port) > 5 or int(port) > 65535:  # noqa: PLR2004 - the highest TCP port, which has five digits
-        raise ValueError(f"port {port} is too large; give 0 to 65535")
-    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if host == "localhost":
-        return host, int(port)
-    try:
-        right = (ipaddress.ip_address(bare).version == 6) == (bare != host)  # noqa: PLR2004 - IPv6
-    except ValueError:
-        right = False
-    if not right:
-        raise ValueError(f"{host!r} is no address; give 127.0.0.1:{port}, [::1]:{port} or 0.0.0.0:{port}")
-    return bare, int(port)
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether an address (without brackets) is reachable only from this machine."""
-    return host == "localhost" or ipaddress.ip_address(host).is_loopback

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -11,14 +10,13 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from musicond.config.addresses import check_host, check_host_or_socket, is_loopback, split_address
+from musicond.config.limits import face_size_problem
 from musicond.core.models import Emotion, Policy
 from musicond.core.mood.tracker import MoodConfig
 from musicond.core.schedule import Hours, Schedule
 
 ANY_DEVICE = "any"
 CLIENT_ID = r"^[0-9a-f]{32}$"
-WINDOW_PX = 24
-"""Height of the smallest face that the Haar cascade can detect."""
 MIN_TOKEN = 16
 """Shortest token of the page, in characters."""
 PASSWORD_VARIABLE = "MUSICOND_MQTT_PASSWORD"  # noqa: S105 - the variable's name, not a password
@@ -450,11 +448,8 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _smallest_face(self) -> Config:
-        height, share = self.camera.size[self.camera.rotation in (0, 180)], self.faces.min_size
-        if share * height < WINDOW_PX and not self.camera.source.startswith(("demo", "file:")):
-            text = (
-                f"a face of {share:g} of {height} pixels is smaller than the {WINDOW_PX} pixels that the detector "
-                f"needs; give a larger size, or faces.min_size: {math.ceil(WINDOW_PX / height * 100) / 100:g}"
-            )
-            raise CrossSectionError((("camera", "size"), text))
+        height = self.camera.size[self.camera.rotation in (0, 180)]
+        problem = face_size_problem(height, self.faces.min_size)
+        if problem and not self.camera.source.startswith(("demo", "file:")):
+            raise CrossSectionError((("camera", "size"), problem))
         return self

@@ -1,0 +1,19 @@
+"""Limits that depend on several values of the configuration."""
+
+from __future__ import annotations
+
+import math
+
+WINDOW_PX = 24
+"""Height of the smallest face that the Haar cascade can detect."""
+
+
+def face_size_problem(height: int, share: float) -> str | None:
+    """Return why a face of this share of a picture's height (pixels) can't be detected, with what would be right."""
+    if share * height >= WINDOW_PX:
+        return None
+    least = math.ceil(WINDOW_PX / height * 100) / 100
+    return (
+        f"a face of {share:g} of {height} pixels is smaller than the {WINDOW_PX} pixels that the detector needs; "
+        f"give a larger size, or faces.min_size: {least:g}"
+    )
