@@ -53,6 +53,8 @@ COMMANDS: tuple[tuple[str, dict[str, object]], ...] = (
     ("policy", {"policy": None}),
 )
 START_S = 60.0
+SETTLE_S = 3.0
+"""Seconds without a command before the rate is read."""
 PAGE = re.compile(r"the page is \S+:(\d+)")
 
 
@@ -86,22 +88,25 @@ def soak(seconds: float, every_s: float = 1.0, clip_frames: int = 885) -> tuple[
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_clip(folder / "demo.avi", clip_frames)
-        with daemon(folder) as (process, port), page(port), commands(folder / "run" / "control.sock"):
-            samples = []
+        client = ControlClient(folder / "run" / "control.sock")
+        samples = []
+        with daemon(folder) as (process, port), page(port):
             began = time.monotonic()
-            with tqdm(total=round(seconds), unit=" s", leave=False, disable=None) as progress:
+            with commands(client), tqdm(total=round(seconds), unit=" s", leave=False, disable=None) as progress:
                 while (at := time.monotonic() - began) < seconds:
                     samples.append(sample(process.pid, at))
                     progress.update(round(at) - progress.n)
                     time.sleep(every_s)
-            health = ControlClient(folder / "run" / "control.sock").state()["health"]
+            client.send("resume")
+            time.sleep(SETTLE_S)
+            health = client.state()["health"]
         return samples, float(health["frames_per_s"])
 
 
 def make_clip(path: Path, frames: int) -> None:
-    """Write the demo as a clip that plays at twice RATE, so that the daemon never waits for a frame."""
+    """Write the demo as a clip of RATE frames per second."""
     clip = DemoClip(models_dir())
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 2.0 * RATE, (640, 480))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), float(RATE), (640, 480))
     for number in range(frames):
         writer.write(cv2.cvtColor(clip.frame_at(number / clip.fps), cv2.COLOR_GRAY2BGR))
     writer.release()
@@ -161,12 +166,12 @@ def page(port: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def commands(control: Path, every_s: float = 2.0) -> Iterator[None]:
+def commands(client: ControlClient, every_s: float = 2.0) -> Iterator[None]:
     """Send COMMANDS again and again."""
     end = threading.Event()
 
     def send() -> None:
-        client, number = ControlClient(control), 0
+        number = 0
         while not end.wait(every_s):
             command, body = COMMANDS[number % len(COMMANDS)]
             client.send(command, **body)
