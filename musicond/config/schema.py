@@ -118,15 +118,8 @@ class Camera(Section):
     idle_rate: float = Field(2.5, ge=0.5, le=30, description="Frames per second that are looked at in an empty room.")
     rotation: Literal[0, 90, 180, 270] = Field(0, description="Degrees clockwise by which the picture is turned.")
     mirror: bool = Field(default=False, description="Swap left and right.")
-    view: Literal["wide", "near"] = Field(
-        "wide", description="wide: all that the camera sees. near: the middle half, twice as large."
-    )
-    exposure_max_ms: float = Field(
-        33,
-        ge=1,
-        le=1000,
-        description="Longest exposure of the Pi camera in milliseconds; a longer one blurs faces that move.",
-    )
+    view: Literal["wide", "near"] = Field("wide", description="wide: the whole picture. near: its middle half, larger.")
+    exposure_max_ms: float = Field(33, ge=1, le=1000, description="Longest exposure of the Pi camera in milliseconds.")
 
     @property
     def is_device(self) -> bool:
