@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -11,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 
 from musicond.config.addresses import check_host, check_host_or_socket, is_loopback, split_address
 from musicond.config.limits import face_size_problem
+from musicond.config.relative_paths import resolve, resolve_source
 from musicond.core.models import Emotion, Policy
 from musicond.core.mood.tracker import MoodConfig
 from musicond.core.schedule import Hours, Schedule
@@ -61,18 +61,6 @@ def in_order(section: S, low: str, high: str, *, strict: bool = False) -> S:
     if least > most or (strict and least == most):
         raise ValueError(f"{low} ({least:g}) must {'be less than' if strict else 'not exceed'} {high} ({most:g})")
     return section
-
-
-def resolve(path: str, info: ValidationInfo) -> str:
-    """Resolve a relative path from the file's folder, the context of the validation, and ~ to the home directory."""
-    # os.path.expanduser keeps an unknown user's path; pathlib's raises.
-    return str(info.context / os.path.expanduser(path)) if path and info.context else path  # noqa: PTH111 - see above
-
-
-def resolve_source(source: str, info: ValidationInfo) -> str:
-    """Resolve the path of a camera source `file:PATH`."""
-    kind, _, path = source.partition(":")
-    return f"file:{resolve(path, info)}" if kind == "file" else source
 
 
 def resolve_list(name: str, info: ValidationInfo) -> str:
