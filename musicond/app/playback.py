@@ -9,6 +9,7 @@ from musicond.app.music_assistant import BACKEND as MUSIC_ASSISTANT
 from musicond.app.music_assistant import MusicAssistant
 from musicond.app.spotify import Spotify
 from musicond.config.schema import Config
+from musicond.config.secrets import mpd_password
 from musicond.core.ports import PlaybackBackend
 from musicond.player.events import PlaybackRules
 from musicond.player.player import Player
@@ -88,7 +89,7 @@ def _music_assistant_backend(
 def _mpd_backend(config: Config, _spotify: Spotify | None, _music_assistant: MusicAssistant) -> PlaybackBackend:
     from musicond.player.mpd import MpdBackend
 
-    return MpdBackend(config.mpd.host, config.mpd.port)
+    return MpdBackend(config.mpd.host, config.mpd.port, mpd_password(config))
 
 
 BACKENDS: dict[str, Callable[[Config, Spotify | None, MusicAssistant], PlaybackBackend]] = {

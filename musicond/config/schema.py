@@ -297,6 +297,9 @@ class MpdSection(Section):
         "127.0.0.1", min_length=1, description="Host name or address, or the path of its Unix socket."
     )
     port: int = Field(6600, ge=1, le=65535, description="TCP port.")
+    password_file: FilePath | None = Field(
+        None, description="File that holds the password in its first line, if mpd asks for one."
+    )
 
 
 class Mqtt(Section):

@@ -40,6 +40,14 @@ def mqtt_password(config: Config) -> SecretStr | None:
     return SecretStr(_first_line("mqtt.password_file", source, "the password", warn=own_file))
 
 
+def mpd_password(config: Config) -> SecretStr | None:
+    """Return the password of mpd, None without one; raise ConfigError for an unusable file."""
+    credential, own = _credential("mpd_password"), config.mpd.password_file
+    if (source := credential or own) is None:
+        return None
+    return SecretStr(_first_line("mpd.password_file", source, "the password", warn=source == own))
+
+
 def page_token(config: Config) -> SecretStr | None:
     """Return the page's token, None where only this machine may open it; raise ConfigError for an unusable file."""
     source = config.web.token_file

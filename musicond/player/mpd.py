@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import PurePath
@@ -9,6 +10,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import mpd
+from pydantic import SecretStr
 
 from musicond.core.models import Cover, PlayerStatus, Speaker, Track
 from musicond.core.pictures import as_cover
@@ -27,8 +29,8 @@ class MpdBackend:
 
     name = "mpd"
 
-    def __init__(self, host: str, port: int, timeout_s: float = TIMEOUT_S) -> None:
-        self._host, self._port, self._timeout_s = host, port, timeout_s
+    def __init__(self, host: str, port: int, password: SecretStr | None = None, timeout_s: float = TIMEOUT_S) -> None:
+        self._host, self._port, self._password, self._timeout_s = host, port, password, timeout_s
         self._address = host if host.startswith(("/", "@")) else f"{host}:{port}"
         self._client: mpd.MPDClient | None = None
 
@@ -59,13 +61,17 @@ class MpdBackend:
             return tuple(f"{name}={status[name]}" for name in MODES if status.get(name, "0") != "0")
 
     def play(self, tracks: Sequence[Track]) -> tuple[str, ...]:
-        """Play those tracks that mpd's library has, behind all others in its queue; return their ids in the queue."""
+        """Play those tracks that mpd has, behind all others in its queue; return their ids in the queue.
+
+        mpd has a track if it can open its URI, as Mopidy opens those of Spotify, or if its library has it.
+        """
         with self._connected() as client:
-            added = [song for track in tracks if (song := _add(client, track)) is not None]
+            schemes = _schemes(client)
+            added = [song for track in tracks if (song := _add(client, track, schemes)) is not None]
             if not added:
                 raise PlaybackError(
                     "none of the recommended songs is in mpd's library; add a folder of your own to music.moods, "
-                    "and have mpd read it: mpc update"
+                    "and have mpd read it: mpc update (docs/players.md)"
                 )
             # A queue that repeats has no end, and a shuffled one another order.
             for name in MODES:
@@ -181,6 +187,12 @@ class MpdBackend:
         client = mpd.MPDClient()
         client.timeout = self._timeout_s
         client.connect(self._host, self._port)
+        if self._password is not None:
+            try:
+                client.password(self._password.get_secret_value())
+            except BaseException:
+                client.disconnect()
+                raise
         self._client = client
         return client
 
@@ -208,12 +220,32 @@ def _first(value: Any) -> str:
     return clean_line((value[0] if value else "") if isinstance(value, list) else value or "")
 
 
-def _add(client: Any, track: Track) -> dict[str, str] | None:
+def _schemes(client: Any) -> frozenset[str]:
+    """Return the schemes of the URIs that mpd opens; mpd calls one "http://", Mopidy "http"."""
+    try:
+        return frozenset(str(handler).rstrip(":/").casefold() for handler in client.urlhandlers())
+    except mpd.CommandError:
+        return frozenset()
+
+
+def _add(client: Any, track: Track, schemes: frozenset[str]) -> dict[str, str] | None:
     """Add a track to the end of the queue; return its id and file, None if mpd does not have it or refuses it."""
+    if _is_offered(track.track_id, schemes):
+        with suppress(mpd.CommandError):
+            return {"id": str(client.addid(track.track_id)), "file": track.track_id}
     with suppress(mpd.CommandError):
         if (file := _find(client, track)) is not None:
             return {"id": str(client.addid(file)), "file": file}
     return None
+
+
+def _is_offered(uri: str, schemes: frozenset[str]) -> bool:
+    """Return whether mpd may open a URI; one of the web only if it is a sound file, as most are pages."""
+    scheme, colon, _ = uri.partition(":")
+    if not colon or scheme.casefold() not in schemes or "\n" in uri or NOT_TEXT.search(uri):
+        return False
+    kind = mimetypes.guess_type(urlsplit(uri).path)[0] or ""
+    return scheme.casefold() not in ("http", "https") or kind.startswith("audio/")
 
 
 def _play_first(client: Any, songs: Sequence[dict[str, str]]) -> None:

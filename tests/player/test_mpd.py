@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.server
 import math
 import shutil
 import socket
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import mpd
 import pytest
+from pydantic import SecretStr
 
 from musicond.core.commands import Next, OtherSongs, Play, Previous, SetVolume, Stop
 from musicond.core.models import Faces, Mood, PlayerStatus, Speaker, Track, Watching
@@ -48,6 +50,7 @@ class Library:
     def __init__(self, folder: Path, outputs: Mapping[str, str] = NULL_OUTPUTS) -> None:
         self.music, self._folder, self.port = folder / "music", folder, free_port()
         self._clients: list[Any] = []
+        self.password = ""
         self.music.mkdir()
         for number in range(3):
             song(self.music / f"song {number}.wav", 220.0 * (number + 1))
@@ -84,6 +87,8 @@ class Library:
     def client(self) -> Any:
         client = mpd.MPDClient()
         client.connect("127.0.0.1", self.port)
+        if self.password:
+            client.password(self.password)
         self._clients.append(client)
         return client
 
@@ -290,6 +295,47 @@ def test_songs_that_it_does_not_have_are_told(library: Library) -> None:
     backend.close()
     with pytest.raises(PlaybackError, match=r"mpd\.host"):
         MpdBackend("127.0.0.1", free_port()).get_status()
+
+
+def test_a_password_opens_mpd_and_is_never_shown(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    library = Library(tmp_path)
+    library.password = "open sesame"
+    with (tmp_path / "mpd.conf").open("a") as config:
+        config.write('password "open sesame@read,add,control,admin"\ndefault_permissions ""\n')
+    library.start()
+    caplog.set_level("DEBUG")
+    without = MpdBackend("127.0.0.1", library.port)
+    with pytest.raises(PlaybackError, match="permission"):
+        without.get_status()
+    without.close()
+    with pytest.raises(PlaybackError, match="incorrect password") as error:
+        MpdBackend("127.0.0.1", library.port, SecretStr("wrong sesame")).get_status()
+    backend = MpdBackend("127.0.0.1", library.port, SecretStr("open sesame"))
+    assert backend.play(library.tracks())
+    backend.close()
+    assert "sesame" not in caplog.text + str(error.value) + repr(vars(backend))
+    library.stop()
+
+
+def test_an_address_is_played_where_mpd_opens_its_kind(library: Library, tmp_path: Path) -> None:
+    song(tmp_path / "far.wav", 150.0)
+    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        web = f"http://127.0.0.1:{server.server_address[1]}"
+        backend = MpdBackend("127.0.0.1", library.port)
+        [item_id] = backend.play([Track(f"{web}/far.wav", "Far", "x", ""), Track(f"{web}/page", "Page", "x", "")])
+        assert item_id.endswith("/far.wav")
+        assert wait_until(lambda: backend.get_status().item_ids == {item_id})
+        backend.close()
+        server.shutdown()
+
+
+def test_mopidy_plays_songs_of_spotify_by_their_address(fake_mpd: FakeMpd) -> None:
+    fake_mpd.answers |= {"urlhandlers": "handler: spotify\n", "addid": "Id: 7\n"}
+    backend = MpdBackend("127.0.0.1", int(fake_mpd.server_address[1]))
+    assert backend.play([Track("spotify:track:1", "Elsewhere", "x", "")]) == ("7 spotify:track:1",)
+    backend.close()
 
 
 class FakeMpd(socketserver.ThreadingTCPServer):

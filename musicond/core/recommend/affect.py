@@ -10,7 +10,9 @@ The policies
           therapy (I. M. Altshuler, 1948, A psychiatrist's experience with music as a therapeutic agent; A. Heiderscheit
           and A. Madson, 2015, Use of the iso principle as a central method in mood management, Music Therapy
           Perspectives 33, 45-52; K. Starcke, J. Mayr and R. von Georgi, 2021, Emotion modulation through music after
-          sadness induction, International Journal of Environmental Research and Public Health 18, 12486).
+          sadness induction, International Journal of Environmental Research and Public Health 18, 12486, with effects
+          that were only partly significant). A pre-registered trial of 2026 (N = 193, doi 10.1177/10298649261421187)
+          found no difference from music of the opposite mood.
           Pleasant and neutral moods are matched.
   steady  the music moves at most STEADY_STEP towards the mood with each song, so that a short mood has little effect.
 """
