@@ -7,13 +7,12 @@ import difflib
 import errno
 import io
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
-from musicond import __version__
+from musicond import __version__, block_reload
 from musicond.errors import NOT_TEXT, UNAVAILABLE, ConfigError, MusicondError, clean_text
 
 CONTROLS = {
@@ -73,8 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         arguments = sys.argv[1:] if argv is None else list(argv)
-        if arguments[:1] == ["run"] and not (sys.stdin and sys.stdin.isatty()):
-            signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGHUP,))  # until the supervisor can reload
+        block_reload(arguments)
         _use_robust_output()
         args = _parse(arguments)
         code = int(args.run(args) or 0)

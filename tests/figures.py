@@ -8,6 +8,8 @@ from pathlib import Path
 
 FULL = os.environ.get("MUSICOND_FAULTS") == "full"
 """Whether the tests of faults run in full, not in their short form."""
+SEED = int(os.environ.get("MUSICOND_SEED", "21"))
+"""What the random faults begin with."""
 
 
 def record(fault: str, **figures: object) -> None:

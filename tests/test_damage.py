@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -21,12 +20,13 @@ from musicond.player.events import PlayerState
 from musicond.player.state_file import PlayerStateFile
 from musicond.runtime.json_file import JsonFile
 from musicond.spotify.token_file import Grant, TokenFile
+from tests.figures import FULL, SEED, record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-DAMAGES = 2000 if os.environ.get("MUSICOND_FAULTS") == "full" else 100
+DAMAGES = 2000 if FULL else 100
 UNTIL = datetime(2099, 1, 1, 6, tzinfo=UTC)
 SETTINGS = Settings(
     private=True, paused=True, paused_until=UNTIL, policy=Policy.LIFT, volume=30, bias=Bias().corrected(5, 4)
@@ -50,7 +50,7 @@ def damaged(content: bytes, rng: random.Random) -> bytes:
     return bytes(data)
 
 
-def each_damage(path: Path, load: Callable[[], Any], seed: int = 21) -> int:
+def each_damage(path: Path, load: Callable[[], Any], seed: int = SEED) -> int:
     """Load each damaged form of the file; return how many of them were damaged in more than their layout."""
     content, rng, harmful = path.read_bytes(), random.Random(seed), 0
     for _ in range(DAMAGES):
@@ -64,6 +64,7 @@ def each_damage(path: Path, load: Callable[[], Any], seed: int = 21) -> int:
             harmful += bool(copies)
             assert copies in ([], [data]), "the damaged file is kept as it was"
         assert load() == before, "and the next start finds the same"
+    record(f"damage of {path.name}", damages=DAMAGES, repaired=harmful)
     return harmful
 
 

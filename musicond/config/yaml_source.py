@@ -11,7 +11,8 @@ import yaml
 Path = tuple["str | int", ...]
 """The keys and list positions that lead to a value."""
 
-MAX_BYTES = 1 << 20
+MAX_BYTES = 1 << 16
+"""Of a file; PyYAML takes seconds for a larger one on a Pi."""
 MAX_DEPTH = 20
 MAX_INT = 10**18
 TAG = "tag:yaml.org,2002:"
@@ -62,7 +63,7 @@ def parse(raw: bytes) -> Document:
     """Return the document of a YAML 1.1 file; never raises, but records problems."""
     document = Document()
     if len(raw) > MAX_BYTES:
-        document.add_problem(None, (), "larger than 1 MiB; this is no configuration file")
+        document.add_problem(None, (), "larger than 64 KiB; this is no configuration file")
         return document
     try:
         text = raw.decode("utf-8-sig")

@@ -164,7 +164,7 @@ PROBLEMS = {
     "a: 1\n---\nb: 1\n": "2:1: a second document",
     "a: \x07\n": "1:4: a control character; remove it",
     "a: " + "[" * 100: "1:",
-    "a: b\n" * 300000: "1:1: larger than 1 MiB",
+    "a: b\n" * 300000: "1:1: larger than 64 KiB",
 }
 
 

@@ -29,6 +29,7 @@ from musicond.library.m3u import M3u
 from musicond.library.maintenance import LibraryMaintenance
 from musicond.library.refresh import Refresh, RefreshCancelledError
 from musicond.library.sources import make_source
+from musicond.library.text_files import MOST_BYTES
 from musicond.runtime.json_file import JsonFile
 
 if TYPE_CHECKING:
@@ -126,6 +127,14 @@ def test_what_is_no_text_or_no_file_keeps_no_song_from_being_read(tmp_path: Path
 def test_a_pipe_is_no_list(tmp_path: Path, name: str) -> None:
     os.mkfifo(tmp_path / name)
     with pytest.raises(ListError, match="not a file"):
+        list(make_source(str(tmp_path / name), Emotion.SAD).tracks())
+
+
+@pytest.mark.parametrize("name", ["long.csv", "long.json", "long.m3u"])
+def test_a_list_that_would_take_much_memory_is_refused(tmp_path: Path, name: str) -> None:
+    with (tmp_path / name).open("wb") as file:
+        file.truncate(MOST_BYTES + 1)
+    with pytest.raises(ListError, match="larger than 4 MiB; split it"):
         list(make_source(str(tmp_path / name), Emotion.SAD).tracks())
 
 

@@ -31,12 +31,13 @@ class Daemon:
         *args: str,
         config: str = "",
         web: str = "listen: '127.0.0.1:0'",
+        env: dict[str, str] | None = None,
         watchdog_s: float | None = None,
     ) -> None:
         self.folder, self.args = folder, args
         self.config = folder / "musicon.yaml"
         self.config.write_text(f"web: {{{web}}}\nstate_dir: {folder / 'state'}\n{config}")
-        self.watchdog_s = watchdog_s
+        self.watchdog_s, self.more_env = watchdog_s, env or {}
         self.notifications: list[tuple[float, str]] = []
         self.lines: list[str] = []
         self._changed = threading.Condition()
@@ -54,6 +55,7 @@ class Daemon:
         (self.folder / "run").mkdir(exist_ok=True)
         env = {key: value for key, value in os.environ.items() if key not in ("STATE_DIRECTORY", "JOURNAL_STREAM")}
         env |= {"NOTIFY_SOCKET": str(path), "RUNTIME_DIRECTORY": str(self.folder / "run")}
+        env |= self.more_env
         if self.watchdog_s:
             env["WATCHDOG_USEC"] = str(int(self.watchdog_s * 1e6))
         self.env = env

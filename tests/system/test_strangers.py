@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.figures import FULL, record
+from tests.figures import FULL, SEED, record
 from tests.rig.floods import FLOODS, measure
 from tests.system.daemon import Daemon
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 TOKEN = "a-token-of-24-characters"
 SECONDS = 20.0 if FULL else 1.0
-SEED = 21
 
 
 @pytest.mark.alone

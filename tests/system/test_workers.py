@@ -8,16 +8,15 @@ import json
 import os
 import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from tests.figures import FULL
 from tests.player.test_mpd import FakeMpd, fake_mpd
 from tests.system.daemon import Daemon
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 __all__ = ["fake_mpd"]
 
@@ -45,6 +44,21 @@ def test_a_reload_before_the_start_is_complete_does_not_end_it(tmp_path: Path) -
         daemon.process.send_signal(signal.SIGHUP)
         daemon.ready()
         assert daemon.until(lambda: any("configuration read again" in line for line in daemon.lines))
+
+
+def test_a_reload_in_the_first_moment_does_not_end_it(tmp_path: Path) -> None:
+    config = tmp_path / "musicon.yaml"
+    config.write_text("mood: {dwell_s: often}\n", "utf-8")
+    command = [sys.executable, "-m", "musicond", "run", "--config", str(config)]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        status = Path(f"/proc/{process.pid}/status")
+        blocked = 0
+        while not blocked & 1 << signal.SIGHUP - 1:
+            [blocked] = [
+                int(line.split()[1], 16) for line in status.read_text("ascii").splitlines() if "SigBlk" in line
+            ]
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(60) == 78, "the fault of the configuration, not the signal"
 
 
 def test_privacy_is_stored_although_the_camera_hangs(tmp_path: Path) -> None:

@@ -1,0 +1,136 @@
+"""The real daemon on a machine with faults: a full disk, a disk that takes long, a clock that is set."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.figures import FULL, record
+from tests.system.daemon import Daemon
+from tests.system.test_locked_storage import likes, post
+
+FSYNC_MS = 600
+DECADES_S = 14 * 365 * 86400
+
+
+@pytest.fixture(scope="session")
+def preload(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library that makes storage slow and the clock wrong."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("no C compiler: sudo apt install gcc")
+    library = tmp_path_factory.mktemp("preload") / "faults.so"
+    source = Path(__file__).with_name("faults.c")
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-Wall", "-o", str(library), str(source), "-ldl"], check=True)
+    return library
+
+
+def has_namespaces() -> bool:
+    return subprocess.run([*NAMESPACE, "true"], check=False, capture_output=True).returncode == 0
+
+
+NAMESPACE = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--mount"]
+
+
+class DaemonOnSmallDisk(Daemon):
+    """The state directory is a file system of its own, of 3 MiB."""
+
+    def program(self) -> list[str]:
+        state = self.folder / "state"
+        state.mkdir(exist_ok=True)
+        mount = f'mount -t tmpfs -o size=3m,mode=700 tmpfs {state} && exec "$@"'
+        return [*NAMESPACE, "sh", "-c", mount, "sh", sys.executable, "-m", "musicond"]
+
+    @property
+    def state_folder(self) -> Path:
+        """The state directory as the daemon sees it."""
+        return Path(f"/proc/{self.process.pid}/root{self.folder / 'state'}")
+
+
+def fill(file: Path) -> None:
+    """Write until the disk is full."""
+    with file.open("wb", buffering=0) as handle:
+        try:
+            while True:
+                handle.write(bytes(4096))
+        except OSError as exc:
+            assert exc.errno == errno.ENOSPC
+
+
+@pytest.mark.skipif(not has_namespaces(), reason="no namespaces for a small file system here")
+def test_privacy_on_a_full_disk_is_in_force_and_stored_as_soon_as_there_is_room(tmp_path: Path) -> None:
+    with DaemonOnSmallDisk(tmp_path, "--source", "demo") as daemon:
+        daemon.ready()
+        daemon.wait_state(lambda state: state["watching"] == "yes")
+        settings, ballast = daemon.state_folder / "settings.json", daemon.state_folder / "ballast"
+        for round_number in range(10 if FULL else 2):
+            private = round_number % 2 == 0
+            fill(ballast)
+            began = time.monotonic()
+            status = post(daemon.port(), "privacy", {"on": private})
+            daemon.wait_state(lambda state, private=private: (state["watching"] == "private") is private)  # type: ignore[misc] # mypy sees no defaults of lambdas
+            closed_s = time.monotonic() - began
+            assert status == 500
+            daemon.wait_state(lambda state: "not saved yet" in str(state["notice"]))
+            ballast.unlink()
+            daemon.wait_state(lambda state: "not saved yet" not in str(state["notice"]))
+            assert json.loads(settings.read_text("utf-8")).get("private", False) is private
+            record("disk full: privacy", round=round_number, camera_s=round(closed_s, 2), status=status)
+            assert closed_s < 3
+        assert not any("Traceback" in line for line in daemon.lines)
+
+
+def test_privacy_overtakes_likes_on_a_slow_disk_and_each_like_counts_once(tmp_path: Path, preload: Path) -> None:
+    number, statuses = 40 if FULL else 8, list[int]()
+    env = {"LD_PRELOAD": str(preload), "FAULT_FSYNC_MS": str(FSYNC_MS)}
+    with Daemon(tmp_path, "--source", "demo", env=env) as daemon:
+        daemon.ready()
+        daemon.wait_state(lambda state: bool(state["recommendation"]), 60)
+        port, track = daemon.port(), daemon.state()["recommendation"]["tracks"][0]["id"]
+
+        def like() -> None:
+            statuses.append(post(port, "rate", {"verdict": "like", "id": track}, 120))
+
+        threads = [threading.Thread(target=like) for _ in range(number)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.5)
+        began = time.monotonic()
+        privacy = threading.Thread(target=post, args=(port, "privacy", {"on": True}, 120))
+        privacy.start()
+        daemon.wait_state(lambda state: state["watching"] == "private")
+        closed_s = time.monotonic() - began
+        for thread in (*threads, privacy):
+            thread.join(120)
+        catalogue, deadline = tmp_path / "state" / "catalogue.sqlite", time.monotonic() + 60
+        while likes(catalogue) < number - statuses.count(503) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert likes(catalogue) == number - statuses.count(503), statuses
+    record("fsync of 600 ms: privacy after likes", likes=number, camera_s=round(closed_s, 2))
+    assert closed_s < 3
+
+
+def test_a_pause_lasts_its_time_while_the_clock_is_set(tmp_path: Path, preload: Path) -> None:
+    clock = tmp_path / "clock"
+    clock.write_bytes(struct.pack("q", 0))
+    with Daemon(tmp_path, "--source", "demo", env={"LD_PRELOAD": str(preload), "FAULT_CLOCK": str(clock)}) as daemon:
+        daemon.ready()
+        daemon.wait_state(lambda state: state["watching"] == "yes")
+        assert post(daemon.port(), "pause", {"minutes": 30}) == 200
+        for shift in (DECADES_S, 0, -DECADES_S, 0) * 5 if FULL else (DECADES_S, 0):
+            with clock.open("r+b", buffering=0) as file:
+                file.write(struct.pack("q", shift))
+            time.sleep(6)  # the watch loop looks at the clock at least every 5 s
+            assert daemon.state()["watching"] == "paused", shift
+        record("clock set by 14 years and back: pause", kept=True)
+        assert not any("Traceback" in line for line in daemon.lines)
