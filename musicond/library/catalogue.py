@@ -21,7 +21,15 @@ from musicond.core.ports import Output
 from musicond.core.recommend.affect import track_affect
 from musicond.core.recommend.sampler import Candidates, TrackStats
 from musicond.errors import CatalogueError
-from musicond.library.database import BUSY_TIMEOUT_S, MEMORY, connect, sqlite_errors, transaction
+from musicond.library.database import (
+    BUSY_TIMEOUT_S,
+    MEMORY,
+    connect,
+    open_database,
+    rebuild_lock,
+    sqlite_errors,
+    transaction,
+)
 from musicond.library.recovery import open_catalogue
 from musicond.runtime.inbox import InboxFull
 from musicond.runtime.warn_once import WarnOnce
@@ -32,6 +40,10 @@ FLUSH_S = 900.0
 """Longest time that plays wait to be stored: a killed process loses these counts, and nothing else."""
 WRITE_BUSY_S = 0.2
 """How long a write waits for a lock before other writes have their turn."""
+READ_BUSY_S = 0.05
+"""How long the watch thread waits for a lock when it opens a file that another has put there."""
+MEND_S = 5.0
+"""Wait before a file that is missing or damaged is made or rebuilt again."""
 UNKNOWN = 0.5
 """Familiarity of a song of unknown popularity."""
 VERDICTS = {Verdict.LIKE: "likes", Verdict.DISLIKE: "dislikes", Verdict.SKIP: "skips"}
@@ -66,6 +78,8 @@ class SqliteCatalogue:
         self._version = -1
         self._file_id = _file_id(path)
         """Device and inode of the opened file."""
+        self._mend_at = float("-inf")
+        """When the file at the path may be made or rebuilt again."""
         self._closed = False
 
     def __enter__(self) -> Self:
@@ -201,7 +215,11 @@ class SqliteCatalogue:
         if self._path == MEMORY:
             yield self._connection
             return
-        with closing(connect(self._path, self._mode, WRITE_BUSY_S if self._submit else BUSY_TIMEOUT_S)) as connection:
+        busy_s = WRITE_BUSY_S if self._submit else BUSY_TIMEOUT_S
+        with (
+            rebuild_lock(self._path, self._name, busy_s, exclusive=False),
+            closing(connect(self._path, self._mode, busy_s)) as connection,
+        ):
             connection.execute("PRAGMA synchronous = FULL")
             yield connection
 
@@ -212,8 +230,8 @@ class SqliteCatalogue:
         """
         if self._mode == "ro" or self._file_id == _file_id(self._path):
             return False
+        connection = self._open_again()
         log.warning("%s: the file was replaced or removed; going on with the one that is there now", self._name)
-        connection = open_catalogue(self._path)
         self._connection.close()
         self._connection, self._file_id, self._version = connection, _file_id(self._path), -1
         with self._lock:
@@ -221,6 +239,21 @@ class SqliteCatalogue:
         self._candidates.clear()
         self._stats.clear()
         return True
+
+    def _open_again(self) -> sqlite3.Connection:
+        """Open the file that is there now; what takes its time is left to the thread that writes.
+
+        Raises CatalogueError: try again.
+        """
+        if self._submit is None:
+            return open_catalogue(self._path)
+        try:
+            return open_database(self._path, self._name, read_only=True, busy_s=READ_BUSY_S)
+        except CatalogueError:  # it is missing, damaged or locked
+            if self._clock() >= self._mend_at:
+                self._mend_at = self._clock() + MEND_S
+                self._submit(lambda: open_catalogue(self._path).close())
+            raise CatalogueError(self._replaced) from None
 
     def _query(self, query: str, *values: object) -> list[Any]:
         with sqlite_errors(self._name):

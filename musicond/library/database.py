@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import fcntl
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -26,6 +28,7 @@ SCHEMA_VERSION = 1
 UNRELEASED_VERSIONS = range(2, 5)
 """Schemas of development versions before 0.1.0, which counted from 1, too; the next schema is 5."""
 BUSY_TIMEOUT_S = 2.0
+LOCK_STEP_S = 0.02
 
 START_ANEW = "move it away and the next start makes a new one"
 MENDS_ITSELF = "the next start of the daemon moves it aside and rebuilds it"
@@ -120,6 +123,28 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def rebuild_lock(path: Path | str, name: str, wait_s: float, *, exclusive: bool) -> Iterator[None]:
+    """Hold the catalogue's folder: shared for a write, exclusive for a rebuild, which replaces the file.
+
+    So no write goes into a file whose rows the rebuild has read already. Raises CatalogueLocked after `wait_s`.
+    """
+    deadline = time.monotonic() + wait_s
+    handle = os.open(Path(path).absolute().parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        while True:
+            try:
+                fcntl.flock(handle, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise CatalogueLocked(f"{name}: it is being rebuilt; try again in a moment") from None
+                time.sleep(LOCK_STEP_S)
+        yield
+    finally:
+        os.close(handle)
+
+
 def back_up(connection: sqlite3.Connection, target: Path) -> None:
     """Replace `target` by a copy of the whole database, atomically; raise sqlite3.Error or OSError."""
     new = target.with_suffix(".new")
@@ -133,13 +158,15 @@ def back_up(connection: sqlite3.Connection, target: Path) -> None:
     new.replace(target)
 
 
-def open_database(path: Path | str, name: str, *, read_only: bool) -> sqlite3.Connection:
-    """Return a connection to the file, created with the starter if it is missing.
+def open_database(
+    path: Path | str, name: str, *, read_only: bool, busy_s: float = BUSY_TIMEOUT_S
+) -> sqlite3.Connection:
+    """Return a connection to the file, created with the starter if it is missing; it waits `busy_s` for a lock.
 
     Raises DamagedError or OutdatedError for a file to be rebuilt, CatalogueError for one to be left as it is.
     """
     with sqlite_errors(name):
-        connection = connect(path, "ro" if read_only else "rwc")
+        connection = connect(path, "ro" if read_only else "rwc", busy_s)
     try:
         with sqlite_errors(name):
             _prepare(connection, name, read_only=read_only)

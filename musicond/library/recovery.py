@@ -16,6 +16,7 @@ from musicond.library.database import (
     back_up,
     decode_text,
     open_database,
+    rebuild_lock,
     sqlite_errors,
     table_columns,
     transaction,
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 
 KEPT_BACKUP = "catalogue.backup.kept.sqlite"
 """Name of a backup that is not whole or of another schema."""
+REBUILD_WAIT_S = 10.0
+"""How long a rebuild waits for the writes that are under way."""
 SIDECARS = ("", "-wal", "-shm")
 """Endings of the files of one database."""
 
@@ -38,10 +41,19 @@ def open_catalogue(path: Path | str, *, read_only: bool = False) -> sqlite3.Conn
     name = f"catalogue {path}"
     try:
         return open_database(path, name, read_only=read_only)
-    except DamagedError as exc:
+    except DamagedError:
         if read_only or path == MEMORY:
             raise
-        return _rebuild(Path(path), exc, name)
+        with sqlite_errors(name), rebuild_lock(path, name, REBUILD_WAIT_S, exclusive=True):
+            return _rebuild_unless_done(Path(path), name)
+
+
+def _rebuild_unless_done(path: Path, name: str) -> sqlite3.Connection:
+    """Rebuild the file, or open it if another process has rebuilt it meanwhile."""
+    try:
+        return open_database(path, name, read_only=False)
+    except DamagedError as exc:
+        return _rebuild(path, exc, name)
 
 
 def keep_unreadable_backup(backup: Path, name: str) -> None:

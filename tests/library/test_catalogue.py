@@ -6,6 +6,7 @@ import contextlib
 import random
 import sqlite3
 import threading
+import time
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
@@ -16,9 +17,11 @@ from musicond.core.recommend.sampler import TrackStats
 from musicond.errors import CatalogueError
 from musicond.library import catalogue as module
 from musicond.library import database as schema
+from musicond.library import recovery
 from musicond.library.catalogue import CatalogueFlusher, SqliteCatalogue
-from musicond.library.database import APPLICATION_ID, BACKUP, MEMORY, SCHEMA_VERSION, back_up
+from musicond.library.database import APPLICATION_ID, BACKUP, MEMORY, SCHEMA_VERSION, back_up, rebuild_lock
 from musicond.library.editor import CatalogueEditor
+from musicond.runtime.storage import StorageWriter
 from tests.web.conftest import HAPPY
 
 if TYPE_CHECKING:
@@ -517,6 +520,88 @@ def test_a_like_is_not_acknowledged_once_the_file_is_gone(path: Path) -> None:
         assert number is not None
         catalogue.rate([Emotion.SAD], number, Verdict.LIKE)
         assert contents(path)["feedback"]
+
+
+def test_no_write_goes_into_a_file_that_is_being_rebuilt(path: Path) -> None:
+    writer = StorageWriter()
+    with SqliteCatalogue(path, submit=writer.submit) as catalogue:
+        song = key(catalogue, Emotion.SAD)
+        writer.start()
+        with rebuild_lock(path, "catalogue", 1, exclusive=True):
+            catalogue.rate([Emotion.SAD], song, Verdict.LIKE)
+            waiting = writer.last_submitted
+            assert waiting is not None
+            time.sleep(1)
+            assert not waiting.done()
+            assert contents(path)["feedback"] == set()
+        waiting.result(20)
+        assert contents(path)["feedback"]
+        writer.stop()
+
+
+def test_a_rebuild_waits_for_a_write_and_not_for_ever(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recovery, "REBUILD_WAIT_S", 0.5)
+    new_catalogue(path)
+    damage(path, "empty pages")
+    before = path.read_bytes()
+    with rebuild_lock(path, "catalogue", 1, exclusive=False):
+        assert "being rebuilt" in refusal(path)
+        assert path.read_bytes() == before
+    SqliteCatalogue(path).close()
+    assert path.with_name("catalogue.damaged.sqlite").exists()
+
+
+def test_every_like_that_is_acknowledged_during_a_rebuild_is_in_the_new_file(path: Path) -> None:
+    writer, futures, ended = StorageWriter(), list[Future[None]](), threading.Event()
+    with SqliteCatalogue(path, submit=writer.submit) as catalogue:
+        track_id = catalogue.tracks([key(catalogue, Emotion.SAD)])[0].track_id
+        edited(path, "PRAGMA wal_checkpoint(TRUNCATE)")
+        overwrite_root(path, "scanned")  # a table that no like touches
+        writer.start()
+
+        def like() -> None:
+            while not ended.is_set():
+                with contextlib.suppress(CatalogueError):
+                    number = catalogue.key_of(track_id)
+                    assert number is not None
+                    catalogue.rate([Emotion.SAD], number, Verdict.LIKE)
+                    assert writer.last_submitted is not None
+                    futures.append(writer.last_submitted)
+                time.sleep(0.2)
+
+        thread = threading.Thread(target=like)
+        thread.start()
+        time.sleep(0.3)
+        CatalogueEditor(path).connection.close()
+        time.sleep(1)
+        ended.set()
+        thread.join(20)
+        writer.stop()
+    stored = sum(future.done() and future.exception() is None for future in futures)
+    with SqliteCatalogue(path) as catalogue:
+        number = catalogue.key_of(track_id)
+        assert number is not None
+        assert catalogue.stats(Emotion.SAD)[number].likes >= stored > 0
+    assert path.with_name("catalogue.damaged.sqlite").exists()
+
+
+def test_the_watch_thread_waits_for_no_lock_of_a_file_that_another_put_there(path: Path) -> None:
+    writer = StorageWriter()
+    writer.start()
+    with SqliteCatalogue(path, submit=writer.submit) as catalogue:
+        track_id = catalogue.tracks([key(catalogue, Emotion.SAD)])[0].track_id
+        path.unlink()
+        SqliteCatalogue(path).close()
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("PRAGMA journal_mode = DELETE")
+            other.execute("BEGIN EXCLUSIVE")
+            began = time.monotonic()
+            with pytest.raises(CatalogueError, match="try again"):
+                catalogue.key_of(track_id)
+            assert time.monotonic() - began < 1
+            other.execute("ROLLBACK")
+        assert catalogue.key_of(track_id) is not None
+        writer.stop()
 
 
 def test_a_like_that_waits_is_not_stored_in_a_file_with_other_numbers(path: Path) -> None:
