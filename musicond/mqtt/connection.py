@@ -36,6 +36,8 @@ UNSUPPORTED = "Unsupported protocol version"
 """paho's name of the reason code with which a broker refuses MQTT 5."""
 UNSPECIFIED = "Unspecified error"
 """paho's reason for a disconnection without one from the broker."""
+MAXIMUM_PACKET_SIZE = 2**20
+"""Bytes of the largest packet that the broker may send (MQTT 5): a retained message may be of any size."""
 RECEIVE_MAXIMUM = 20
 """Unacknowledged commands that the broker may send; it queues the others."""
 
@@ -145,6 +147,7 @@ class Connection:
         self._availability, self._handler = availability, handler
         self._timing = timing or Timing()
         self._address = f"{settings.host}:{settings.port}"
+        self._topics = f"{availability.removesuffix('/availability')}/# and {settings.discovery_prefix}/device/#"
         self._version = V5 if settings.five else V311
         self._tls: ssl.SSLContext | None = None
         self._thread: threading.Thread | None = None
@@ -165,6 +168,11 @@ class Connection:
     def problem(self) -> str | None:
         """Why there is no connection; None while there is one."""
         return self._status.problem
+
+    @property
+    def refusal(self) -> str | None:
+        """What the broker does not allow on this connection, with a remedy; None: nothing."""
+        return self._status.refusal
 
     def start(self) -> None:
         """Start the thread; raise OutputError for an impossible address or certificate."""
@@ -233,6 +241,7 @@ class Connection:
         client = make_client(self._settings, self._password, client_id, self._version, self._tls)
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
         client.on_message = self._on_message
+        client.on_subscribe, client.on_publish = self._on_subscribe, self._on_publish
         client.connect_timeout = self._timing.connect_s
         client.will_set(self._availability, "offline", qos=1, retain=True)
         return client
@@ -269,7 +278,10 @@ class Connection:
             # What an earlier process left unread is stale.
             options["clean_start"] = not self._has_session
             options["properties"] = make_properties(
-                PacketTypes.CONNECT, SessionExpiryInterval=timing.session_s, ReceiveMaximum=RECEIVE_MAXIMUM
+                PacketTypes.CONNECT,
+                SessionExpiryInterval=timing.session_s,
+                ReceiveMaximum=RECEIVE_MAXIMUM,
+                MaximumPacketSize=MAXIMUM_PACKET_SIZE,
             )
         self._client.connect(str(self._settings.host), self._settings.port, timing.keepalive_s, **options)
 
@@ -357,6 +369,15 @@ class Connection:
         # The broker's own reason comes first; a later one only says that the connection is gone.
         if self._reason is None and reason.is_failure and str(reason) != UNSPECIFIED:
             self._reason = str(reason).lower()
+
+    def _on_subscribe(self, _client: paho.Client, _data: object, _mid: int, reasons: Any, _more: object) -> None:
+        for reason in reasons:
+            if reason.is_failure:
+                self._status.refused("subscriptions", str(reason).lower(), f"let it read {self._topics}")
+
+    def _on_publish(self, _client: paho.Client, _data: object, _mid: int, reason: Any, _more: object) -> None:
+        if reason.is_failure:
+            self._status.refused("messages", str(reason).lower(), f"let it write {self._topics}")
 
     def _on_message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
         try:

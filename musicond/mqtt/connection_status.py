@@ -42,10 +42,13 @@ class ConnectionStatus:
         self._address, self._steady_s = address, steady_s
         self.problem: str | None = "connecting"
         """Why there is no connection; None while there is one."""
+        self.refusal: str | None = None
+        """What the broker does not allow on this connection, with a remedy."""
         self.short_connections = 0
         """Number of successive short connections."""
         self._connected_at: float | None = None
         self._ever_connected = False
+        self._logged_refusal: str | None = None
         self._warnings = WarnOnce(log)
 
     def connected(self) -> None:
@@ -56,6 +59,14 @@ class ConnectionStatus:
         elif self.short_connections == 0:
             log.info("broker %s is back after %.0f s", self._address, lasted_s)
         self.problem, self._connected_at, self._ever_connected = None, time.monotonic(), True
+        self.refusal = None
+
+    def refused(self, what: str, reason: str, remedy: str) -> None:
+        """Note that the broker accepts the connection, but not its subscriptions or messages."""
+        refusal = f"the broker refuses {what} ({reason}); check the rights of mqtt.username: {remedy}"
+        if refusal != self._logged_refusal:
+            log.warning("broker %s: %s", self._address, refusal)
+        self.refusal = self._logged_refusal = refusal
 
     def disconnected(self, reason: str) -> None:
         """Note a lost connection or a failed attempt."""

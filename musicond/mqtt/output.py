@@ -109,7 +109,10 @@ class MqttOutput:
     def status(self) -> str:
         """Return one plain line."""
         problem = self._connection.problem
-        return f"not connected to {self._address}: {problem}" if problem else f"connected to {self._address}"
+        if problem:
+            return f"not connected to {self._address}: {problem}"
+        refusal = self._connection.refusal
+        return f"connected to {self._address}{f', but {refusal}' if refusal else ''}"
 
     def stop(self) -> None:
         """Disconnect, within a second even if the broker does not answer."""
@@ -186,7 +189,8 @@ class MqttOutput:
             self._health_at = now + (FIRST_HEALTH_S if first else HEALTH_S)
             self._send("health", payloads.Health.model_validate(self._health()).text())
         if first:  # last, so that all other topics are up to date by then
-            self._send("availability", "online")
+            # QoS 1: the broker's answer tells whether it allows to publish (MQTT 5).
+            self._connection.publish(f"{self.base}/availability", "online", retain=True, qos=1)
 
     def _send(self, topic: str, payload: str) -> None:
         # QoS 0: after a reconnection paho would repeat unacknowledged messages, stale ones, after the new ones.
