@@ -49,6 +49,8 @@ class Controller:
         clock: ClockGuard | None = None,
     ) -> None:
         self.frame_rate = frame_rate
+        self.demo = False
+        """Whether the frames are drawn by the built-in demo."""
         self.meter = RateMeter()
         self._pipeline, self._player, self._preview = pipeline, player, preview
         self._settings_file, self._writer = settings_file, writer or StorageWriter()
@@ -117,6 +119,8 @@ class Controller:
         return tracks[ids.index(track_id) :]
 
     def _completed(self, outcome: Outcome) -> Outcome:
+        if self.demo:
+            outcome = replace(outcome, demo=True)
         if (unsaved := self._writer.unsaved) is not None:
             outcome = replace(outcome, unsaved=unsaved)
         return outcome if self._player is None else replace(outcome, playback=self._player.get_playback())

@@ -123,7 +123,7 @@ class HistoryOutput(Output):
     def accept(self, outcome: Outcome) -> None:
         """Count the time since the last outcome for its mood."""
         last, self._last = self._last, outcome
-        if last is None or last.watching is not Watching.YES or last.mood is Mood.NOBODY:
+        if last is None or last.watching is not Watching.YES or last.mood is Mood.NOBODY or outcome.demo:
             return
         seconds = outcome.captured_at - last.captured_at
         if 0 < seconds <= MAX_TURN_S:

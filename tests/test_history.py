@@ -152,3 +152,12 @@ def test_a_turn_that_took_long_was_no_watching(tmp_path: Path) -> None:
     output.accept(replace(outcome(0, Mood.HAPPY), captured_at=500.0))
     output.stop()
     assert not (tmp_path / "history").exists()
+
+
+def test_the_moods_of_the_demo_are_nobody_s(tmp_path: Path) -> None:
+    book = HistoryBook(tmp_path / "history")
+    output = HistoryOutput(book, 365)
+    for second in range(120):
+        output.accept(replace(outcome(second, Mood.HAPPY), demo=True))
+    output.stop()
+    assert book.days() == {}

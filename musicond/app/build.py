@@ -26,7 +26,7 @@ from musicond.app.pipeline import (
 from musicond.app.playback import build_player, capabilities, playback_rules
 from musicond.app.reload import reloader
 from musicond.app.spotify import build_spotify
-from musicond.app.web import Checks, build_endpoints, build_page, build_preview, build_sign_in
+from musicond.app.web import Checks, build_endpoints, build_page, build_preview, build_sign_in, public_address
 from musicond.config.paths import model_path, state_dir
 from musicond.config.schema import Config
 from musicond.config.secrets import mqtt_password
@@ -84,6 +84,7 @@ def build(
         music_assistant = MusicAssistant(config, folder)
         player = build_player(config, folder, spotify, music_assistant, lambda: inbox.put(OtherSongs()))
         controller = Controller(pipeline, frame_rate(config), settings_file, player, preview, writer, clock)
+        controller.demo = config.camera.source == "demo"
         outputs, running = list[Output](), list[Service]()
         monitor = ServiceMonitor(running)
         loop = WatchLoop(
@@ -94,8 +95,7 @@ def build(
             beat=lambda: notifier.beat() if monitor.is_watching else None,
             max_wait_s=(notifier.watchdog_s or 60) / 4,
         )
-        periodic: list[Callable[[], None]] = []
-        worker = Worker(periodic)
+        worker = Worker(periodic := list[Callable[[], None]]())
         services: list[Service] = [worker]
         maintenance = build_maintenance(config, folder, worker.should_stop, spotify)
         periodic += [maintenance.tick, maintenance.back_up, *music_assistant.periodic()]
@@ -189,6 +189,7 @@ def _mqtt(
         submit,
         lambda: {**get_health(), "started": started, "cpu_percent": round(controller.meter.cpu_percent(), 1)},
         capabilities(config) | {name for name, value in sensors.items() if value is not None},
+        page=public_address(config),
     )
 
 

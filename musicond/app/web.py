@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import math
+import socket
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from musicond import history
 from musicond.app.music_assistant import BACKEND as MUSIC_ASSISTANT
 from musicond.app.music_assistant import MusicAssistant
+from musicond.config.addresses import is_loopback
 from musicond.config.paths import listen_socket
 from musicond.config.schema import Config
 from musicond.config.secrets import page_token
@@ -120,6 +123,7 @@ def build_page(
         recent=logs.RECENT.lines,
         covers=_covers(player) if player is not None else None,
         notice=build_notice(config),
+        embed=config.web.embed,
     )
 
 
@@ -146,3 +150,13 @@ def _speakers_endpoint(player: PlaybackControl) -> ActionEndpoint:
         return player.query(lambda backend: {"speakers": [asdict(speaker) for speaker in backend.get_speakers()]})
 
     return ActionEndpoint(run)
+
+
+def public_address(config: Config) -> str | None:
+    """Return the page's address for other machines in the network; None where only this one may open it."""
+    host, port = config.web.address
+    if is_loopback(host) or port == 0:
+        return None
+    if ipaddress.ip_address(host).is_unspecified:
+        host = f"{socket.gethostname().partition('.')[0]}.local"
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"

@@ -8,6 +8,7 @@ import re
 SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://(.*)", re.IGNORECASE)
 WITH_PORT = re.compile(r"(\[[^]]*\]|[^:]*)(?::([0-9]{1,5}))?")
 ENCRYPTED = ("mqtts", "ssl", "tls", "wss", "https")
+ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?")
 NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
 
 
@@ -55,6 +56,12 @@ def split_address(text: str) -> tuple[str, int]:
 def is_loopback(host: str) -> bool:
     """Return whether an address (without brackets) is reachable only from this machine."""
     return host == "localhost" or ipaddress.ip_address(host).is_loopback
+
+
+def check_origin(text: str) -> None:
+    """Raise ValueError unless a text is an origin: a scheme and a host, with a port or without."""
+    if not ORIGIN.fullmatch(text):
+        raise ValueError(f"{text!r} is no origin; give one such as http://homeassistant.local:8123")
 
 
 def _is_host(text: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from musicond.config.addresses import check_host, check_host_or_socket, is_loopback, split_address
+from musicond.config.addresses import check_host, check_host_or_socket, check_origin, is_loopback, split_address
 from musicond.config.limits import face_size_problem
 from musicond.config.relative_paths import resolve, resolve_source
 from musicond.core.models import Emotion, Policy
@@ -371,6 +371,11 @@ class Web(Section):
     )
     preview: bool = Field(
         default=False, description="Let the page show the live picture, with the faces framed, to who opens it."
+    )
+    embed: list[Annotated[str, valid_for(check_origin)]] = Field(
+        default_factory=list,
+        description="Origins whose pages may show this page in a frame, such as http://homeassistant.local:8123 for "
+        "the web page card of Home Assistant. With a token_file the frame needs the same host name as the other page.",
     )
 
     @model_validator(mode="after")

@@ -221,3 +221,5 @@ class Outcome:
     """Progress of the last calibration, if any."""
     playback: Playback | None = None
     """None if no player is configured."""
+    demo: bool = False
+    """Whether the frames are drawn by the built-in demo, so that the mood is nobody's."""

@@ -13,6 +13,9 @@ from musicond.library.editor import CatalogueEditor
 from musicond.library.table_files import read_row
 
 JsonObject = dict[str, object]
+MAX_PAGE = 500
+"""Most songs of a part of a list."""
+MAX_NUMBER = 10**6
 WEB = ("https://", "http://", "spotify:track:")
 """Beginnings of the links that the page may add."""
 
@@ -57,6 +60,18 @@ def _add(editor: CatalogueEditor, arguments: Mapping[str, Any]) -> JsonObject:
     return {"new": editor.add(songs), "songs": len(songs)}
 
 
+def _list(editor: CatalogueEditor, arguments: Mapping[str, Any]) -> JsonObject:
+    emotion, limit = parse_emotion(arguments), arguments.get("limit")
+    if limit is None:
+        return {"entries": [entry.to_json() for entry in editor.entries(emotion)]}
+    query, offset = arguments.get("query", ""), arguments.get("offset", 0)
+    numbers = all(type(number) is int and 0 <= number <= MAX_NUMBER for number in (limit, offset))
+    if emotion is None or not numbers or not isinstance(query, str):
+        raise ListError("for a part of a list send its emotion, and limit and offset as numbers")
+    entries, total = editor.page(emotion, query, offset, min(limit, MAX_PAGE))
+    return {"entries": entries, "total": total}
+
+
 def _reorder(editor: CatalogueEditor, arguments: Mapping[str, Any]) -> JsonObject:
     emotion, ids = parse_emotion(arguments), arguments.get("ids")
     if emotion is None or not isinstance(ids, list) or not all(isinstance(track_id, str) for track_id in ids):
@@ -73,7 +88,7 @@ ACTIONS: Mapping[str, Callable[[CatalogueEditor, Mapping[str, Any]], JsonObject]
     "add": _add,
     "remove": lambda editor, args: {"lists": editor.remove(str(args.get("id")), parse_emotion(args))},
     "reorder": _reorder,
-    "list": lambda editor, args: {"entries": [entry.to_json() for entry in editor.entries(parse_emotion(args))]},
+    "list": _list,
     "verify": lambda editor, _: {"faults": editor.verify()},
     "said": lambda editor, _: {"feedback": editor.feedback()},
     "forget": _forget,

@@ -65,6 +65,9 @@ ENTRY_FIELDS = (
     "emotion", "track_id", *SONG_COLUMNS, "origin", "state", "shown", "likes", "dislikes", "skips"
 )  # fmt: skip
 
+PAGE_FIELDS = ("track_id", "title", "artist", "album", "link")
+"""Of a song in a part of a list."""
+
 
 class CatalogueEditor:
     """The lists of the catalogue at `path`, with a connection of their own; every method raises CatalogueError."""
@@ -93,6 +96,26 @@ class CatalogueEditor:
         with sqlite_errors(self.name):
             rows = [row for emotion in emotions for row in self.connection.execute(query, (emotion.value,)).fetchall()]
         return tuple(CatalogueEntry(**dict(zip(ENTRY_FIELDS, row, strict=True))) for row in rows)
+
+    def page(self, emotion: Emotion, query: str, offset: int, limit: int) -> tuple[list[dict[str, object]], int]:
+        """Return a part of an emotion's list, each track once, and how many there are in all.
+
+        `query` is a part of the title, artist or album, in upper or lower case. The fields are PAGE_FIELDS.
+        """
+        tracks = (
+            "FROM lists l JOIN tracks t USING (track) WHERE l.emotion = :emotion AND l.state = 'listed' "
+            "AND (:query = '' OR instr(casefold(t.title || ' ' || t.artist || ' ' || coalesce(t.album, '')), :query)) "
+        )
+        values = {"emotion": emotion.value, "query": query.casefold(), "limit": limit, "offset": offset}
+        with sqlite_errors(self.name):
+            self.connection.create_function("casefold", 1, str.casefold, deterministic=True)
+            total = self.connection.execute(f"SELECT count(DISTINCT t.track) {tracks}", values).fetchone()[0]
+            rows = self.connection.execute(
+                f"SELECT t.track_id, t.title, t.artist, coalesce(t.album, ''), coalesce(t.link, ''), "
+                f"min(l.position) AS place {tracks} GROUP BY t.track ORDER BY place LIMIT :limit OFFSET :offset",
+                values,
+            ).fetchall()
+        return [dict(zip(PAGE_FIELDS, row[:-1], strict=True)) for row in rows], total
 
     def feedback(self) -> list[dict[str, object]]:
         """Return all feedback, by mood: mood, track_id, title, artist, likes, dislikes, skips."""

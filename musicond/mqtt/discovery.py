@@ -42,9 +42,9 @@ def config_topic(prefix: str, node: str) -> str:
 
 
 def discovery_message(
-    base: str, node: str, name: str, version: str, entities: Iterable[EntityDescription]
+    base: str, node: str, name: str, version: str, entities: Iterable[EntityDescription], page: str | None = None
 ) -> dict[str, Any]:
-    """Return the discovery message of a device called `name` with topics below `base`."""
+    """Return the discovery message of a device called `name` with topics below `base`; `page`: address of its page."""
     return {
         "device": {
             "identifiers": [f"musicond_{node}"],
@@ -52,6 +52,7 @@ def discovery_message(
             "manufacturer": "musicond",
             "model": "Speaker companion",
             "sw_version": version,
+            **({"configuration_url": page} if page else {}),
         },
         "origin": {"name": "musicond", "sw_version": version},
         "availability_topic": f"{base}/availability",

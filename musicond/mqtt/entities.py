@@ -158,7 +158,7 @@ ENTITIES: tuple[EntityDescription, ...] = (
         json_attributes_topic="state",
         json_attributes_template="{{ {'emotion': value_json.emotion, 'confidence': value_json.confidence, "
         "'scores': value_json.scores, 'faces': value_json.faces, 'since': value_json.since, "
-        "'manual': value_json.manual, 'manual_until': value_json.manual_until} | tojson }}",
+        "'manual': value_json.manual, 'manual_until': value_json.manual_until, 'demo': value_json.demo} | tojson }}",
     ),
     _sensor(
         "watching", "Watching", lambda outcome: outcome.watching, **ENUM, options=[*Watching], icon="mdi:eye-outline"

@@ -42,12 +42,12 @@ class MqttOutput:
     """Implements `core.ports.Output` and `connection.Handler`.
 
     `submit` puts a command into the inbox, `health` returns the fields of `payloads.Health`, and `capabilities` are
-    those of `EntityDescription.requires` that this installation has.
+    those of `EntityDescription.requires` that this installation has. `page` is the page's address in the network.
     """
 
     name = "mqtt"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one for each part of a device
         self,
         settings: Mqtt,
         node: str,
@@ -57,13 +57,15 @@ class MqttOutput:
         health: Callable[[], Mapping[str, object]],
         capabilities: Collection[str] = (),
         timing: Timing | None = None,
+        *,
+        page: str | None = None,
     ) -> None:
         self._settings, self._health = settings, health
         self.base = f"{settings.base_topic}/{node}"
         self._address = f"{settings.host}:{settings.port}"
         entities = available_entities(capabilities)
         self._config_topic = config_topic(settings.discovery_prefix, node)
-        self._discovery = discovery_message(self.base, node, device_name, __version__, entities)
+        self._discovery = discovery_message(self.base, node, device_name, __version__, entities, page)
         self._connection = Connection(settings, password, f"{self.base}/availability", self, timing)
         self._commanded = {topic: entity for entity in entities if entity.command_fn for topic in entity.command_topics}
         self._commands = CommandReceiver(self._commanded, submit, self._connection.acknowledge, self._connection.wake)

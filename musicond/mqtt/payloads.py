@@ -49,6 +49,7 @@ class StatePayload(Payload):
     faces: int = Field(ge=0, description="Faces in sight.")
     since: datetime = Field(description="When the mood was announced.")
     notice: str | None = Field(description="What does not work for the time being, in a sentence.")
+    demo: bool = Field(description="The faces are drawn by the built-in demo: the mood is nobody's.")
     version: str
 
 
@@ -175,6 +176,7 @@ def state(outcome: Outcome, version: str, *, running: bool = True) -> StatePaylo
         faces=outcome.faces.count,
         since=outcome.since,
         notice=outcome.unsaved or outcome.notice,
+        demo=outcome.demo,
         version=version,
     )
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import ipaddress
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -29,9 +30,10 @@ PUBLIC = ("/notice", "/style.css", "/icon.svg")
 MAX_FAILURES, WINDOW_S = 10, 60.0
 """Wrong tokens that one address may send within so many seconds."""
 MAX_ADDRESSES = 256
+POLICY, FRAMES = "Content-Security-Policy", "frame-ancestors 'none'"
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    POLICY: "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -41,6 +43,32 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 """Of every response; a handler may set its own Cache-Control."""
+
+
+LOCKED_STYLE = (
+    ":root{color-scheme:light dark}body{font:1.125rem/1.5 system-ui,sans-serif;max-width:32rem;margin:12vh auto;"
+    "padding:0 24px}h1{font-size:1.5rem}code{overflow-wrap:anywhere}section+section{margin-top:2rem}"
+)
+LOCKED_STYLE_HASH = base64.b64encode(hashlib.sha256(LOCKED_STYLE.encode()).digest()).decode()
+LOCKED_PAGE = f"""<!doctype html>
+<html lang=en>
+<meta charset=utf-8>
+<meta name=viewport content="width=device-width, initial-scale=1">
+<title>musicond</title>
+<style>{LOCKED_STYLE}</style>
+<main>
+<section>
+<h1>This page opens with its link</h1>
+<p>Open it by the link or the QR code that you were given. Whoever runs this device gets the link there with
+<code>sudo musicond page-link</code>.</p>
+</section>
+<section lang=de>
+<h2>Diese Seite öffnet sich mit ihrem Link</h2>
+<p>Öffne sie mit dem Link oder dem QR-Code, den du bekommen hast. Wer das Gerät betreibt, erhält den Link dort mit
+<code>sudo musicond page-link</code>.</p>
+</section>
+</main>
+"""
 
 
 class TokenAuth:
@@ -75,11 +103,19 @@ def _encode(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-async def add_headers(_: web.Request, response: web.StreamResponse) -> None:
-    """Add the headers that every response carries."""
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
-    response.headers["Server"] = "musicond"
+def header_adder(embed: Sequence[str] = ()) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """Return the function that adds the headers of every response; pages of the origins `embed` may frame the page."""
+    headers = dict(HEADERS)
+    if embed:
+        del headers["X-Frame-Options"]  # it knows no list of origins
+        headers[POLICY] = HEADERS[POLICY].replace(FRAMES, f"frame-ancestors {' '.join(embed)}")
+
+    async def add_headers(_: web.Request, response: web.StreamResponse) -> None:
+        for name, value in headers.items():
+            response.headers.setdefault(name, value)
+        response.headers["Server"] = "musicond"
+
+    return add_headers
 
 
 def access_middleware(own_host: str, auth: TokenAuth | None = None) -> Middleware:
@@ -116,17 +152,21 @@ def _authenticate(request: web.Request, auth: TokenAuth) -> web.Response | None:
     in_link = request.query.get("token") if request.path == "/" else None
     token = bearer.strip() if kind.lower() == "bearer" else in_link
     if not auth.authenticate(request.remote or "", cookie=request.cookies.get(COOKIE), token=token):
-        text = "this page opens with its link; on the device, run: sudo musicond page-link"
         if request.path != "/":
-            raise HttpError(401, text)
-        head = '<!doctype html><meta name=viewport content="width=device-width"><title>musicond</title>'
-        return web.Response(status=401, text=f"{head}<p>musicond: {text}", content_type="text/html")
+            raise HttpError(401, "this page opens with its link; on the device, run: sudo musicond page-link")
+        return _locked_page()
     if in_link is None:
         return None
     # The redirect takes the token out of the address bar and the history.
     response = web.Response(status=303, headers={"Location": "/"})
     response.set_cookie(COOKIE, auth.cookie, max_age=COOKIE_S, httponly=True, samesite="Lax", path="/")
     return response
+
+
+def _locked_page() -> web.Response:
+    """Return the page for who comes without the link; its files are for those who have it, so its style is inside."""
+    policy = HEADERS[POLICY].replace("style-src 'self'", f"style-src 'sha256-{LOCKED_STYLE_HASH}'")
+    return web.Response(status=401, text=LOCKED_PAGE, content_type="text/html", headers={POLICY: policy})
 
 
 def is_local(host: str, own_host: str, local_address: str = "") -> bool:

@@ -17,7 +17,7 @@ from musicond.core.commands import Command
 from musicond.core.models import Watching
 from musicond.core.outcome import Outcome
 from musicond.errors import error_text
-from musicond.web.access import TokenAuth, access_middleware, add_headers, by_unix_socket
+from musicond.web.access import TokenAuth, access_middleware, by_unix_socket, header_adder
 from musicond.web.covers import CoverCache
 from musicond.web.latest import LatestOutcome
 from musicond.web.metrics import TEXT_FORMAT, Metrics
@@ -38,6 +38,8 @@ ACTION_BODY_LIMIT = 64 * 2**20
 """Bytes of an action's body that comes by the control socket."""
 PAGE_BODY_LIMIT = 2**16
 """Bytes of an action's body that comes from the page."""
+COMPRESS_FROM = 1024
+"""Bytes from which on a response is compressed."""
 ACTION_BODY_WAIT_S = 20.0
 ACTION_WAIT_S = 25.0
 
@@ -65,12 +67,12 @@ class Api:
         self._metrics = Metrics(health, latest.age_s, self._health_error, lambda: self.events.open)
         self._document = to_json(document(endpoints))
 
-    def app(self, own_host: str, auth: TokenAuth | None) -> web.Application:
-        """Return the application; `own_host` is the configured name or address."""
+    def app(self, own_host: str, auth: TokenAuth | None, embed: Sequence[str] = ()) -> web.Application:
+        """Return the application; `own_host` is the configured name or address, `embed` who may frame the page."""
         app = web.Application(
             client_max_size=COMMAND_BODY_LIMIT, middlewares=[error_middleware, access_middleware(own_host, auth)]
         )
-        app.on_response_prepare.append(add_headers)
+        app.on_response_prepare.append(header_adder(embed))
         for resource in RESOURCE_ROUTES:
             app.router.add_get(resource.path, getattr(self, f"on_{resource.name}"), allow_head=resource.head)
         for command in COMMAND_ROUTES:
@@ -96,14 +98,16 @@ class Api:
         """Return the picture of the track that plays."""
         playback = self._latest.outcome.playback if self._latest.outcome else None
         track = playback.track if playback else None
-        if self._covers is None or track is None or track.track_id != request.query.get("track"):
+        if track is None or track.track_id != request.query.get("track"):
             raise HttpError(404, "this track does not play now")
+        if self._covers is None:
+            return web.Response(status=204)
         try:
             cover = await self._covers.get(track)
         except TimeoutError:
             raise HttpError(504, "the player does not answer in time; try again in a moment") from None
-        if cover is None:
-            raise HttpError(404, "this track has no picture")
+        if cover is None:  # no error: a browser would show it in its console
+            return web.Response(status=204)
         return web.Response(body=cover.content, content_type=cover.media_type)
 
     async def on_notice(self, request: web.Request) -> web.Response:
@@ -132,7 +136,8 @@ class Api:
         return web.Response(body=self._metrics.text(), headers={"Content-Type": TEXT_FORMAT})
 
     def _state(self, outcome: Outcome | None) -> dict[str, object]:
-        return state_json(outcome, self._health(), preview=self._preview is not None)
+        spotify = "spotify" in self._endpoints
+        return state_json(outcome, self._health(), preview=self._preview is not None, spotify=spotify)
 
     def _health_error(self) -> str | None:
         return health_error(self._latest.outcome, self._latest.age_s(), self._health())
@@ -188,11 +193,12 @@ class ActionEndpoint:
             if from_page and self.check_page is not None:
                 self.check_page(action, arguments)
             try:
-                return web.json_response(await _result(self.run(action, arguments), self.wait_s))
+                answer = await _result(self.run(action, arguments), self.wait_s)
+                return _json(to_json(answer))
             except TimeoutError:
                 if self.answer_late is None:
                     raise HttpError(504, "not done yet: the daemon is busy; try again in a moment") from None
-                return web.json_response(self.answer_late(action))
+                return _json(to_json(self.answer_late(action)))
             except OSError as exc:
                 text = f"{exc.filename or 'the disk'}: {exc.strerror}; see musicond doctor"
                 raise HttpError(500, text) from exc
@@ -228,4 +234,8 @@ async def _read_object(request: web.Request, limit: int) -> dict[str, Any]:
 
 
 def _json(body: bytes) -> web.Response:
-    return web.Response(body=body, content_type=JSON)
+    """Return a JSON response, compressed if it is long and the client takes that."""
+    response = web.Response(body=body, content_type=JSON)
+    if len(body) > COMPRESS_FROM:
+        response.enable_compression()
+    return response

@@ -281,20 +281,27 @@ OUTCOME = JsonObject[Outcome](
     playback=PLAYBACK.optional(lambda outcome: outcome.playback),
     controls=(SETTINGS.schema, lambda outcome: SETTINGS.to_json(outcome.settings)),
     notice=(nullable(STRING), lambda outcome: outcome.unsaved or outcome.notice),
+    demo=(
+        {**BOOLEAN, "description": "The faces are drawn by the built-in demo: the mood is nobody's."},
+        lambda outcome: outcome.demo,
+    ),
     calibration=CALIBRATION.optional(lambda outcome: outcome.calibration),
 )
 STATE = object_schema(
     **OUTCOME.schema["properties"],
     preview={**BOOLEAN, "description": "The live picture can be had."},
+    spotify={**BOOLEAN, "description": "Spotify is set up: the actions of its sign-in can be used."},
     health={**OBJECT, "description": "Figures of the machine, and a line on each output; keys may be missing."},
     version=STRING,
 )
 
 
-def state_json(outcome: Outcome | None, health: Mapping[str, object], *, preview: bool = False) -> dict[str, object]:
+def state_json(
+    outcome: Outcome | None, health: Mapping[str, object], *, preview: bool = False, spotify: bool = False
+) -> dict[str, object]:
     """Return the content of `GET /api/v1/state`; without an outcome yet, a start with no camera."""
     state = OUTCOME.to_json(outcome) if outcome else OUTCOME.to_json(_FIRST) | {"since": None}
-    return state | {"preview": preview, "health": dict(health), "version": __version__}
+    return state | {"preview": preview, "spotify": spotify, "health": dict(health), "version": __version__}
 
 
 LOG = object_schema(
@@ -308,11 +315,20 @@ CHECKS = object_schema(
     )
 )
 ENTRIES = object_schema(
+    closed=False,
+    required=("entries",),
+    total={**INTEGER, "description": "Of a part of a list: the number of songs in all."},
     entries=array_schema(
         object_schema(
-            closed=False, emotion=enum_schema(EMOTIONS), track_id=STRING, title=STRING, artist=STRING, link=STRING
+            closed=False,
+            required=("track_id", "title", "artist", "link"),
+            emotion=enum_schema(EMOTIONS),
+            track_id=STRING,
+            title=STRING,
+            artist=STRING,
+            link=STRING,
         )
-    )
+    ),
 )
 DAYS = object_schema(
     days={

@@ -20,6 +20,7 @@ from musicond.web.responses import (
     DEVICES,
     ENTRIES,
     HEALTHY,
+    INTEGER,
     JSON,
     LOG,
     OBJECT,
@@ -111,7 +112,7 @@ RESOURCE_ROUTES = (
     ResourceRoute(
         f"{API}/cover",
         "cover",
-        "The picture of the track that plays; `track` is its id. 404 where it has none, or another one plays.",
+        "The picture of the track that plays; `track` is its id. 204 where it has none, 404 where another one plays.",
         "image/*",
         errors=(404, 502, 503, 504),
         head=False,
@@ -264,7 +265,14 @@ ID: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_ID}
 SONG = _body("emotion", "title", "artist", emotion=EMOTION, title=STRING, artist=STRING, link=STRING)
 
 ACTION_ROUTES = (
-    ActionRoute("catalogue", "list", "The songs of one mood, or of all.", _body(emotion=EMOTION), ENTRIES),
+    ActionRoute(
+        "catalogue",
+        "list",
+        "The songs of one mood, or of all. With `limit`, a part of one mood's list and the total number: those whose "
+        "title, artist or album contains `query`, from `offset` on.",
+        _body(emotion=EMOTION, query=STRING, offset=INTEGER, limit=INTEGER),
+        ENTRIES,
+    ),
     ActionRoute("catalogue", "add", "Add songs to the own lists.", _body("rows", rows=array_schema(SONG))),
     ActionRoute(
         "catalogue", "remove", "Take a song out of one list or all, for good.", _body("id", id=ID, emotion=EMOTION)

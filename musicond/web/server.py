@@ -47,7 +47,7 @@ class WebOutput:
     (its name), `trouble` (why it gives nothing, or None), `frames_per_s`, `temperature_c`, `throttled`, `memory_mib`,
     `outputs` (a status line for each name). `endpoints` run actions for the command line and the page, by the first
     part of their paths. `preview` is the live picture, None where it is off; `recent` returns lines of the log;
-    `covers` has the pictures of tracks.
+    `covers` has the pictures of tracks; pages of the origins `embed` may show the page in a frame.
     """
 
     name = "page"
@@ -65,8 +65,9 @@ class WebOutput:
         recent: Callable[[], Sequence[Mapping[str, str]]] = tuple,
         covers: CoverCache | None = None,
         notice: Notice | None = None,
+        embed: Sequence[str] = (),
     ) -> None:
-        self._listen, self._path = listen, socket_path
+        self._listen, self._path, self._embed = listen, socket_path, embed
         self._auth = TokenAuth(token) if token else None
         self._latest = LatestOutcome()
         self._api = Api(self._latest, submit, health, endpoints or {}, preview, recent, covers, notice)
@@ -128,7 +129,7 @@ class WebOutput:
         loop, ending = asyncio.get_running_loop(), asyncio.Event()
         self._end = lambda: loop.call_soon_threadsafe(ending.set)
         self._latest.attach(loop)
-        app = self._api.app(split_address(self._listen)[0], self._auth)
+        app = self._api.app(split_address(self._listen)[0], self._auth, self._embed)
         runner = web.AppRunner(
             app,
             access_log=None,

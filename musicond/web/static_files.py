@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from typing import TYPE_CHECKING
 
-from aiohttp import web
-from aiohttp.typedefs import Handler
+from aiohttp import hdrs, web
 
-MEDIA_TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+if TYPE_CHECKING:
+    from aiohttp.typedefs import Handler
+
+MEDIA_TYPES = {
+    "html": "text/html",
+    "css": "text/css",
+    "js": "text/javascript",
+    "svg": "image/svg+xml",
+    "png": "image/png",
+    "webmanifest": "application/manifest+json",
+}
+COMPRESSED = ("text/", "image/svg", "application/")
+"""Beginnings of the media types of files that are sent compressed."""
 
 
 def add_files(app: web.Application) -> None:
@@ -22,11 +35,19 @@ def add_files(app: web.Application) -> None:
 def _file_handler(file: Traversable, kind: str) -> Handler:
     content = file.read_bytes()
     tag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
-    headers = {"ETag": tag, "Cache-Control": "no-cache"}
+    headers = {hdrs.ETAG: tag, hdrs.CACHE_CONTROL: "no-cache", hdrs.VARY: hdrs.ACCEPT_ENCODING}
+    charset = "utf-8" if kind.startswith("text/") else None
+    packed: list[bytes] = []
+    """The compressed content, once a browser has asked for it."""
 
     async def handle(request: web.Request) -> web.Response:
-        if request.headers.get("If-None-Match") == tag:
+        if request.headers.get(hdrs.IF_NONE_MATCH) == tag:
             return web.Response(status=304, headers=headers)
-        return web.Response(body=content, content_type=kind, charset="utf-8", headers=headers)
+        if "gzip" not in request.headers.get(hdrs.ACCEPT_ENCODING, "") or not kind.startswith(COMPRESSED):
+            return web.Response(body=content, content_type=kind, charset=charset, headers=headers)
+        if not packed:
+            packed.append(gzip.compress(content, mtime=0))
+        packed_headers = {**headers, hdrs.CONTENT_ENCODING: "gzip"}
+        return web.Response(body=packed[0], content_type=kind, charset=charset, headers=packed_headers)
 
     return handle

@@ -8,6 +8,7 @@ import pytest
 
 from musicond.config.addresses import check_host, check_host_or_socket
 from musicond.config.loader import load
+from musicond.config.schema import Web
 from musicond.config.secrets import mqtt_password, page_token
 from musicond.errors import ConfigError
 
@@ -96,3 +97,14 @@ def test_a_byte_order_mark_is_no_part_of_a_secret(tmp_path: Path, monkeypatch: p
     for value in (mqtt_password(config), page_token(config)):
         assert value is not None
         assert value.get_secret_value() == "a long enough secret"
+
+
+@pytest.mark.parametrize("text", ["http://ha.local:8123", "https://home.example", "http://192.168.1.5:8123"])
+def test_an_origin_is_taken(text: str) -> None:
+    assert Web(embed=[text]).embed == [text]
+
+
+@pytest.mark.parametrize("text", ["ha.local", "http://ha.local/", "http://a b", "'self'; script-src *", "ftp://a"])
+def test_what_is_no_origin_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is no origin"):
+        Web(embed=[text])

@@ -21,6 +21,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ from aiohttp import web
 
 from musicond import __version__
 from musicond.cli import main
+from musicond.history import FOLDER, HistoryBook
 from tests.mqtt.conftest import broker, listen  # noqa: F401 - fixtures are found by their names
 from tests.mqtt.device import Device
 from tests.spotify.conftest import fake_spotify  # noqa: F401 - likewise
@@ -209,6 +211,8 @@ def used(tmp_path: Path, broker: Broker, listen: Callable[[], Listener], fake_sp
         wait_until(lambda: stored(state / "refresh.json").get("refreshed") is not None, "the lists are read")
         home.process.send_signal(signal.SIGTERM)
         home.process.wait(20)
+    assert not (state / FOLDER).exists(), "the moods of the demo are not counted"
+    HistoryBook(state / FOLDER).add({("2026-11-30", "happy"): 1.5}, date(2026, 1, 1))
     yield state
     os.umask(umask)
 

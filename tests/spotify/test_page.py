@@ -142,11 +142,12 @@ def test_from_the_opening_page_to_music_in_at_most_three_taps_and_every_button_r
     assert taps <= 3
     assert fake_spotify.wait_until(lambda: fake_spotify.player.playing)
     assert fake_spotify.last_request("PUT", "me/player/play").query == {"device_id": kitchen}
-    phone.locator("#play[aria-label=Stop]").wait_for()
-    phone.locator("#playing-where:text-is('Playing on Kitchen')").wait_for()
+    phone.locator("#play[aria-label='Pause the music']").wait_for()
+    phone.locator("#playing-where:text-is('On Kitchen')").wait_for()
     title = fake_spotify.last_request("PUT", "me/player/play").body["uris"][0]
     assert title.startswith("spotify:track:")
 
+    phone.locator("#bar-more").tap()
     phone.focus("#volume")
     assert phone.get_attribute("#volume", "max") == "70"
     phone.keyboard.press("ArrowRight")
@@ -154,18 +155,23 @@ def test_from_the_opening_page_to_music_in_at_most_three_taps_and_every_button_r
     phone.locator("#volume-value:text-is('51 %')").wait_for()
     plays = fake_spotify.count("PUT", "me/player/play")
     phone.locator("#next").tap()
+    assert fake_spotify.wait_until(lambda: fake_spotify.count("POST", "me/player/next") == 1)
+    phone.locator("#previous").tap()
+    assert fake_spotify.wait_until(lambda: fake_spotify.count("POST", "me/player/previous") == 1)
+    phone.locator("#cover").wait_for()
+    phone.locator("#others").tap()
     assert fake_spotify.wait_until(lambda: fake_spotify.count("PUT", "me/player/play") > plays)
     phone.locator("#autoplay").tap()
     phone.locator("#autoplay[aria-checked=true]").wait_for()
     phone.locator("#autoplay").tap()
     phone.locator("#autoplay[aria-checked=false]").wait_for()
-    phone.locator("#play[aria-label=Stop]").tap()
+    phone.locator("#play[aria-label='Pause the music']").tap()
     assert fake_spotify.wait_until(lambda: not fake_spotify.player.playing)
     phone.locator("#play[aria-label=Play]").wait_for()
     plays = fake_spotify.count("PUT", "me/player/play")
     phone.locator("#tracks li:nth-child(2)").get_by_role("button", name="Play").tap()
     assert fake_spotify.wait_until(lambda: fake_spotify.count("PUT", "me/player/play") > plays)
-    phone.locator("#play[aria-label=Stop]").wait_for()
+    phone.locator("#play[aria-label='Pause the music']").wait_for()
 
 
 def test_what_does_not_work_is_said_with_what_to_do(

@@ -63,3 +63,9 @@ def click(server: Server, page: Any, selector: str) -> None:
     page.click(selector)
     assert server.arrived.wait(10)
     page.wait_for_selector("#controls[aria-busy=false]")
+
+
+def open_player(page: Any) -> None:
+    """Open the part of the bar that holds the volume, the speaker and autoplay."""
+    page.click("#bar-more")
+    page.wait_for_selector("#bar.open")

@@ -87,6 +87,7 @@ class Server:
     endpoints: dict[str, ActionEndpoint] = field(default_factory=dict)
     preview: Preview | None = None
     covers: CoverCache | None = None
+    embed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.output = self.again("127.0.0.1:0")
@@ -118,6 +119,7 @@ class Server:
             self.endpoints,
             preview=self.preview,
             covers=self.covers,
+            embed=self.embed,
             recent=lambda: [{"at": NOON.isoformat(), "level": "WARNING", "text": "demo lost: unplugged; retrying"}],
         )
 

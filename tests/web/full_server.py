@@ -12,7 +12,7 @@ from musicond.app.web import build_endpoints
 from musicond.config.schema import Config
 from musicond.core.models import Emotion
 from musicond.core.schedule import Schedule
-from musicond.errors import ListError
+from musicond.errors import ListError, SkippedEntries
 from musicond.history import HistoryBook, HistoryOutput
 from musicond.library.catalogue import SqliteCatalogue
 from musicond.library.maintenance import LibraryMaintenance
@@ -104,6 +104,7 @@ class FullServer:
 def _empty_source(name: str, _: Emotion) -> Any:
     class EmptySource:
         uri = None
+        skipped = SkippedEntries()
 
         def tracks(self) -> Iterator[Any]:
             yield from ()

@@ -24,7 +24,7 @@ from musicond.core.commands import (
 from musicond.core.models import Emotion, Mood, Policy, Track, Verdict, Watching
 from musicond.core.outcome import AutoplayBlock, BlockReason, PlayState, Recommendation
 from musicond.core.settings import Settings
-from tests.web.browser import PLAYING, SILENT, click, go, page, text
+from tests.web.browser import PLAYING, SILENT, click, go, open_player, page, text
 from tests.web.conftest import HAPPY, NOON, Server, without_face
 
 __all__ = ["page"]
@@ -47,7 +47,7 @@ def test_the_view_now_shows_mood_scores_and_music(page: Any) -> None:
     assert text(page, "#reason") == "bright and quick, to match a happy room"
     assert "Sunny Side" in text(page, "#tracks")
     assert "The Bright · Hits" in text(page, "#tracks")
-    assert page.is_hidden("#player")
+    assert page.is_hidden("#bar")
     assert page.is_hidden("#live")
 
 
@@ -65,8 +65,8 @@ def test_the_page_follows_what_happens(server: Server, page: Any) -> None:
     ("watching", "controls", "word", "says"),
     [
         (Watching.PRIVATE, Settings(private=True), "Private", "Switch privacy off"),
-        (Watching.PAUSED, Settings(paused=True), "Paused", "when you resume"),
-        (Watching.PAUSED, Settings(paused=True, paused_until=NOON), "Paused", "It goes on at"),
+        (Watching.PAUSED, Settings(paused=True), "Snoozed", "when you resume"),
+        (Watching.PAUSED, Settings(paused=True, paused_until=NOON), "Snoozed", "It goes on at"),
         (Watching.DARK, Settings(), "Too dark", "Switch a lamp on"),
         (Watching.NO_CAMERA, Settings(), "No camera", "The cable is loose; push it in"),
     ],
@@ -130,7 +130,7 @@ def test_a_pause_lasts_as_long_as_chosen(server: Server, page: Any, choice: str,
 
 def test_a_pause_can_be_thought_better_of(server: Server, page: Any) -> None:
     page.click("#pause")
-    page.click("#pause-cancel")
+    page.click("#pausing [data-close]")
     page.wait_for_selector("#pausing", state="hidden")
     page.click("#pause")
     page.keyboard.press("Escape")
@@ -141,11 +141,11 @@ def test_a_pause_can_be_thought_better_of(server: Server, page: Any) -> None:
 def test_a_refused_switch_says_why(server: Server, page: Any) -> None:
     server.answer = OSError(28, "No space left on device")
     page.click("#privacy")
-    page.wait_for_selector("#error:not([hidden])")
+    page.wait_for_selector("#error.shown")
     assert "No space left on device" in text(page, "#error")
     server.answer = None
     page.click("#privacy")
-    page.wait_for_selector("#error", state="hidden")
+    page.wait_for_selector("#error:not(.shown)", state="attached")
 
 
 def test_a_lost_connection_is_shown_and_mended(server: Server, page: Any) -> None:
@@ -183,24 +183,26 @@ def test_music_plays_after_at_most_three_taps(server: Server, chromium: Any) -> 
     assert server.arrived.wait(10)
     assert server.commands == [Play(None)]
     server.output.accept(replace(HAPPY, seq=2, playback=PLAYING))
-    phone.locator("#playing-title:text-matches('Sunny Side . The Bright')").wait_for()
+    phone.locator("#playing-title:text-is('Sunny Side')").wait_for()
+    assert text(phone, "#playing-artist") == "The Bright"
     assert taps <= 3
     context.close()
 
 
 def test_the_player_shows_what_plays_and_obeys(server: Server, page: Any) -> None:
     server.output.accept(replace(HAPPY, seq=2, playback=SILENT))
-    page.wait_for_selector("#player:not([hidden])")
+    page.wait_for_selector("#bar:not([hidden])")
     assert text(page, "#playing-title") == "Ready to play these songs"
     assert text(page, "#volume-value") == "30 %"
     assert page.get_attribute("#volume", "max") == "80"
     click(server, page, "[aria-label='Play Odd']")
     server.output.accept(replace(HAPPY, seq=3, playback=PLAYING))
-    page.wait_for_selector("#play[aria-label=Stop]")
-    assert text(page, "#playing-where") == "Playing on kitchen"
+    page.wait_for_selector("#play[aria-label='Pause the music']")
+    assert text(page, "#playing-where") == "On kitchen"
     click(server, page, "#play")
     click(server, page, "#next")
     click(server, page, "#others")
+    open_player(page)
     click(server, page, "#autoplay")
     server.arrived.clear()
     page.focus("#volume")
@@ -217,20 +219,22 @@ def test_the_player_tells_its_troubles_and_leaves_others_music_alone(server: Ser
         autoplay_block=AutoplayBlock(BlockReason.QUIET, "07:00"),
     )
     server.output.accept(replace(HAPPY, seq=2, playback=troubled))
-    page.wait_for_selector("#player-trouble:text-is('sign in again')")
+    page.wait_for_selector("#player-trouble-text:text-is('sign in again')")
+    open_player(page)
     assert text(page, "#player-holding") == "Quiet hours until 07:00"
     server.output.accept(replace(HAPPY, seq=3, playback=replace(PLAYING, ours=False)))
-    page.wait_for_selector("#playing-where:has-text('somebody else')")
+    page.wait_for_selector("#playing-where:has-text('tarted by another person')")
 
 
 def test_songs_are_rated_and_the_mood_corrected(page: Any, server: Server) -> None:
     page.click("[aria-label='I like Sunny Side']")
-    page.locator("#announce:text-is('Liked: Sunny Side')").wait_for(state="attached")
+    page.wait_for_selector("#toast-text:text-is('Liked: Sunny Side')")
     page.click("#tracks li:nth-child(3) button:last-child")
-    page.locator("#announce:text-is('Not liked: Odd')").wait_for(state="attached")
+    page.wait_for_selector("#toast-text:text-is('Not liked: Odd')")
     page.wait_for_selector("#controls[aria-busy=false]")
-    page.select_option("#wrong", "sad")
-    page.locator("#announce:has-text('Thank you')").wait_for(state="attached")
+    page.click("#wrong")
+    page.click("#correcting [data-mood=sad]")
+    page.wait_for_selector("#toast-text:has-text('Thank you')")
     assert server.commands == [Rate(Verdict.LIKE, "t:1"), Rate(Verdict.DISLIKE, "t:3"), WrongMood(Emotion.SAD)]
 
 

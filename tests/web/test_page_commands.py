@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from musicond.core.commands import OtherSongs, Pause, Rate, Resume, SetPrivacy, SetVolume, WrongMood
+from musicond.core.commands import OtherSongs, Pause, Rate, Resume, SetPrivacy, SetVolume, Withdraw, WrongMood
 from musicond.core.models import Emotion, Mood, Verdict
 from musicond.core.settings import Settings
-from tests.web.browser import PLAYING, SILENT, click, page, text
+from tests.web.browser import PLAYING, SILENT, click, open_player, page, text
 from tests.web.conftest import HAPPY, Server
 from tests.web.frames import wait_for
+
+if TYPE_CHECKING:
+    from musicond.core.outcome import Outcome
 
 __all__ = ["page"]
 
@@ -45,7 +48,7 @@ def test_a_command_that_is_dropped_says_so(server: Server, page: Any) -> None:
     page.click("#others")
     arrive(server, 1)
     page.click("[aria-label='I like Sunny Side']")
-    page.wait_for_selector("#announce.toast:has-text('Not sent: musicond is still busy')")
+    page.wait_for_selector("#toast-text:has-text('Not sent: musicond is still busy')")
     assert page.get_attribute("[aria-label='I like Sunny Side']", "aria-pressed") == "false"
     server.hold = False
     server.futures[0].set_result(None)
@@ -64,7 +67,8 @@ def test_a_daemon_that_says_nothing_is_not_waited_for_for_ever(page: Any) -> Non
 
 def test_the_last_volume_arrives_whatever_is_under_way(server: Server, page: Any) -> None:
     server.output.accept(replace(HAPPY, seq=2, playback=SILENT))
-    page.wait_for_selector("#player:not([hidden])")
+    page.wait_for_selector("#bar:not([hidden])")
+    open_player(page)
     server.hold = True
     page.click("#others")
     arrive(server, 1)
@@ -86,25 +90,51 @@ def test_the_last_volume_arrives_whatever_is_under_way(server: Server, page: Any
     page.wait_for_selector("#volume-value:text-is('50 %')")
 
 
-def test_a_verdict_is_seen_and_stays(server: Server, page: Any) -> None:
+def rated(seq: int, verdict: Verdict | None, **changes: Any) -> Outcome:
+    """Return an outcome in which the first song has this verdict."""
+    assert HAPPY.recommendation is not None
+    verdicts = {} if verdict is None else {"t:1": verdict}
+    return replace(HAPPY, seq=seq, recommendation=replace(HAPPY.recommendation, verdicts=verdicts), **changes)
+
+
+def test_a_verdict_is_the_daemon_s_and_can_be_taken_back(server: Server, page: Any) -> None:
     like, dislike = (f"#tracks li:first-child [data-verdict={verdict}]" for verdict in ("like", "dislike"))
     assert page.get_attribute(like, "aria-pressed") == "false"
     click(server, page, like)
-    page.wait_for_selector("#announce.toast:text-is('Liked: Sunny Side')")
-    assert (page.get_attribute(like, "aria-pressed"), page.get_attribute(dislike, "aria-pressed")) == ("true", "false")
-    server.output.accept(replace(HAPPY, seq=2, playback=PLAYING))
+    page.wait_for_selector("#toast-text:text-is('Liked: Sunny Side')")
+    assert page.get_attribute(like, "aria-pressed") == "false", "until the daemon has it"
+    server.output.accept(rated(2, Verdict.LIKE))
+    page.wait_for_selector(f"{like}[aria-pressed=true]")
+    server.output.accept(rated(3, Verdict.LIKE, playback=PLAYING))
     page.wait_for_selector("[aria-label='Play Sunny Side']")
     assert page.get_attribute(like, "aria-pressed") == "true", "also after the list is drawn again"
-    click(server, page, dislike)
-    page.wait_for_selector("#announce.toast:text-is('Not liked: Sunny Side')")
-    assert (page.get_attribute(like, "aria-pressed"), page.get_attribute(dislike, "aria-pressed")) == ("false", "true")
+    click(server, page, like)
+    page.wait_for_selector("#toast-text:text-is('Withdrawn: Sunny Side')")
+    page.click(dislike)
+    page.wait_for_selector("#toast-text:text-is('Not liked: Sunny Side')")
+    server.output.accept(rated(4, Verdict.DISLIKE, playback=PLAYING))
+    page.wait_for_selector(f"{dislike}[aria-pressed=true]")
+    assert page.get_attribute(like, "aria-pressed") == "false"
+    click(server, page, "#toast-undo")
+    assert server.commands == [
+        Rate(Verdict.LIKE, "t:1"),
+        Withdraw("t:1"),
+        Withdraw("t:1"),
+        Rate(Verdict.DISLIKE, "t:1"),
+        Withdraw("t:1"),
+    ]
 
 
 def test_a_correction_is_thanked_for_in_sight(server: Server, page: Any) -> None:
-    page.select_option("#wrong", "sad")
-    page.wait_for_selector("#announce.toast:has-text('Thank you')")
-    assert server.commands == [WrongMood(Emotion.SAD)]
-    page.wait_for_selector("#announce.unseen", state="attached")
+    page.click("#wrong")
+    assert page.locator("#correcting-faces button").count() == 7
+    assert page.is_hidden("#correcting [data-mood=happy]"), "that is the mood shown"
+    page.click("#correcting [data-mood=sad]")
+    page.wait_for_selector("#toast-text:has-text('Thank you')")
+    page.click("#wrong")
+    click(server, page, "#wrong-only")
+    assert server.commands == [WrongMood(Emotion.SAD), WrongMood()]
+    page.wait_for_selector("#toast:not(.shown)", state="attached")
 
 
 def test_what_is_refused_is_not_shown_as_done(server: Server, page: Any) -> None:

@@ -133,7 +133,7 @@ def test_a_page_whose_link_is_void_says_how_to_get_a_new_one(tmp_path: Path, chr
     tab.wait_for_selector("#link:has-text('Watching')")
     listen = f"127.0.0.1:{server.port}"
     server.output.stop()
-    tab.wait_for_selector("#offline:has-text('tries again by itself')")
+    tab.wait_for_selector("#offline:has-text('is tried again')")
     server.token = SecretStr(TOKEN[::-1])
     server.output = server.again(listen)
     server.output.start()

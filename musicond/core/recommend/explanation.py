@@ -62,8 +62,13 @@ def _novelty(known: Sequence[TrackStats], number: int, liked: int) -> Novelty:
     return Novelty.RESTED
 
 
-def to_text(emotion: Emotion, explanation: Explanation, counts: Sequence[int]) -> str:
-    """Return the explanation in one or two sentences."""
+def to_text(emotion: Emotion, explanation: Explanation, counts: Sequence[int], heard: Sequence[bool]) -> str:
+    """Return the explanation in one or two sentences.
+
+    `heard`: for each part, whether the sound of all its tracks is known; of others no sound is claimed.
+    """
+    moods = zip((emotion, explanation.other), heard, strict=False)
+    sounds = [SOUNDS[mood] if known else "" for mood, known in moods if mood]
     name, total, other = emotion.value.capitalize(), sum(counts), explanation.other
     if explanation.strategy is Strategy.LIFT:
         first, last = explanation.first, explanation.last
@@ -73,10 +78,10 @@ def to_text(emotion: Emotion, explanation: Explanation, counts: Sequence[int]) -
     elif explanation.strategy is Strategy.STEADY:
         text = f"{name}, kept steady: {_songs(total)} close to what was offered before"
     elif other is not None:
-        text = f"{name} with some {other.value}: {_songs(counts[0], SOUNDS[emotion])}"
-        text += f" and {_songs(counts[1], SOUNDS[other])}"
+        text = f"{name} with some {other.value}: {_songs(counts[0], sounds[0])}"
+        text += f" and {_songs(counts[1], sounds[1])}"
     else:
-        text = f"{name}: {_songs(total, SOUNDS[emotion])}"
+        text = f"{name}: {_songs(total, sounds[0])}"
     end = " Quiet hours: from the calmer half." if explanation.quiet else ""
     return f"{text}, {NOVELTY_TEXTS[explanation.novelty].format(_number(explanation.liked))}.{end}"
 

@@ -14,7 +14,15 @@ from musicond.core.outcome import Recommendation, RecommendationContext
 from musicond.core.ports import Catalogue
 from musicond.core.recommend.explanation import explain, to_text
 from musicond.core.recommend.policies import Plan, PlanPart, PolicyPlanner
-from musicond.core.recommend.sampler import EMPTY, Candidates, ThompsonSampler, calmer, shortlist, union
+from musicond.core.recommend.sampler import (
+    EMPTY,
+    Candidates,
+    ThompsonSampler,
+    calmer,
+    has_known_sound,
+    shortlist,
+    union,
+)
 from musicond.core.schedule import Hours
 from musicond.errors import CatalogueError, CommandError
 
@@ -76,7 +84,8 @@ class Recommender:
             raise CatalogueError("catalogue: a list is empty; see musicond catalogue verify")
         counts, stats = [len(candidates) for candidates in drawn], [sampler.stats.get(key) for key in keys]
         explanation = explain(plan, counts, stats, sampler.round, quiet=quiet)
-        tracks, reason = tuple(self._catalogue.tracks(keys)), to_text(emotion, explanation, counts)
+        heard = [has_known_sound(candidates, part.lists) for candidates, part in zip(drawn, plan.parts, strict=True)]
+        tracks, reason = tuple(self._catalogue.tracks(keys)), to_text(emotion, explanation, counts, heard)
         playlist = self._catalogue.playlist(tracks)
         verdicts = {
             track.track_id: stat.verdict

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from musicond.core.models import Verdict
-from musicond.core.recommend.affect import Affect
+from musicond.core.models import Emotion, Verdict
+from musicond.core.recommend.affect import EMOTION_AFFECT, Affect
 
 PRIOR = 2
 """Both parameters of the distribution without feedback; `_sample` relies on the value 2."""
@@ -64,6 +64,12 @@ class Candidates:
 
 
 EMPTY = Candidates(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 2), np.float32), np.zeros(0, np.float32))
+
+
+def has_known_sound(candidates: Candidates, lists: Sequence[Emotion]) -> bool:
+    """Return whether all of these tracks have values of their own, and none the affect of its list's emotion."""
+    unknown = np.array([EMOTION_AFFECT[emotion] for emotion in lists], np.float32)
+    return not (candidates.affect[:, None] == unknown[None]).all(axis=2).any()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,17 @@
 // The stream of the state, the choice of the view by the address, and the controls of every view.
-import { $, all, ask, element, keep, language, on, refusal, remembered, set, show, sign, t, time, translate } from "./page.js";
+import { $, all, ask, element, keep, language, on, permit, refusal, remembered, set, show, sign, t, time, translate } from "./page.js";
+import { current, follow, update } from "./store.js";
+import { playingTitle } from "./player.js";
+import "./mood.js";
+import "./keys.js";
+import "./trend.js";
 import { showNow, tick, leaveNow } from "./now.js";
 import { openMusic, showMusic } from "./music.js";
 import { openHistory, showHistory } from "./history.js";
 import { openDevice, openStart, showDevice } from "./device.js";
 
 const SILENCE_MS = 20000; // the server sends at least a comment every 15 s
+const PATIENCE_MS = 1500; // how long the first view may take to load what it needs
 const RETRY_MS = [1000, 2000, 5000, 10000];
 const LINKS = { yes: "live", dark: "idle", paused: "idle", private: "idle", no_camera: "idle" };
 const VIEWS = {
@@ -17,7 +23,6 @@ const VIEWS = {
 	about: {},
 };
 
-let last = null; // the state shown
 let source = null;
 let tries = 0;
 let retry = 0;
@@ -39,16 +44,21 @@ function open(name, focus) {
 		if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
 		else link.removeAttribute("aria-current");
 	}
-	document.title = `${t(name)} – ${last?.health.name || "musicond"}`;
-	if (last) VIEWS[name].show?.(last);
-	VIEWS[name].open?.(last);
+	showTitle(current());
+	if (current()) VIEWS[name].show?.(current());
+	if (current()) VIEWS[name].open?.(current());
 	if (focus) {
 		scrollTo(0, 0);
 		$(`view-${name}`).querySelector("h1")?.focus({ preventScroll: true });
 	}
 }
 
-function showAlways({ watching, controls, health, preview }) {
+function showTitle(state) {
+	const title = playingTitle(state) || `${t(view)} – ${state?.health.name || "musicond"}`;
+	if (document.title !== title) document.title = title;
+}
+
+function showAlways({ watching, controls, health, preview, recommendation, demo }) {
 	const { private: closed, paused, paused_until: until } = controls;
 	$("link").dataset.link = LINKS[watching];
 	set("link-text", t(`link_${watching}`));
@@ -56,9 +66,11 @@ function showAlways({ watching, controls, health, preview }) {
 	$("privacy").setAttribute("aria-checked", String(closed));
 	$("privacy-sign").setAttribute("href", closed ? "#sign-private" : "#sign-eye");
 	$("pause").classList.toggle("on", paused);
-	$("pause-sign").setAttribute("href", paused ? "#sign-play" : "#sign-pause");
+	$("pause-sign").setAttribute("href", paused ? "#sign-play" : "#sign-snooze");
 	set("pause-text", paused ? t("resume") : t("pause"));
-	show("live-notice", preview);
+	show("live-notice", preview && (watching === "yes" || watching === "dark"));
+	show("demo", Boolean(demo));
+	permit($("others"), watching !== "yes" ? t(`${watching}_short`) : recommendation ? "" : t("no_songs"));
 	show("consent", closed && controls.consent_pending);
 	$("pause").title = paused && until ? t("goes_on_at", { time: time(new Date(until)) }) : "";
 }
@@ -72,17 +84,22 @@ function merged(old, change) {
 }
 
 function shown(state) {
-	if (last && last.version !== state.version) return location.reload(); // a new daemon brings a new page
-	last = state;
-	showAlways(state);
-	VIEWS[view].show?.(state);
+	if (current() && current().version !== state.version) return location.reload(); // a new daemon brings a new page
+	const first = !current();
+	update(state);
+	return first && fill(state);
+}
+
+// Loads what the first view needs, and shows the page once it is there, so that nothing moves.
+async function fill(state) {
+	await Promise.race([VIEWS[view].open?.(state), new Promise((resolve) => { setTimeout(resolve, PATIENCE_MS); })]);
+	document.body.classList.remove("loading");
 }
 
 function enable() {
-	const off = document.body.classList.contains("stale") || !last;
-	for (const node of all("#privacy, #pause, #play, #next, #others, #autoplay, #volume, #wrong, #policies button, .tracks button")) {
-		node.disabled = off;
-	}
+	const off = document.body.classList.contains("stale") || !current();
+	const controls = "#privacy, #pause, #choose, #mood-back, #wrong, #calibrate, #others, #bar button, #bar input, #bar select, #policies button, .tracks button";
+	for (const node of all(controls)) node.disabled = off;
 }
 
 function connected() {
@@ -96,6 +113,7 @@ function lost(refused) {
 	const first = !document.body.classList.contains("stale");
 	disconnect();
 	VIEWS[view].leave?.(); // a frozen picture would look live
+	document.body.classList.remove("loading");
 	document.body.classList.add("stale");
 	$("link").dataset.link = "lost";
 	set("link-text", t("lost"));
@@ -119,7 +137,7 @@ function connect() {
 	source = new EventSource("/api/v1/events");
 	const heard = ({ type, data }) => {
 		connected();
-		shown(merged(type === "state" ? {} : last, JSON.parse(data)));
+		shown(merged(type === "state" ? {} : current(), JSON.parse(data)));
 		enable();
 	};
 	source.addEventListener("state", heard);
@@ -127,14 +145,13 @@ function connect() {
 	source.onerror = ({ target }) => lost(target.readyState === EventSource.CLOSED); // EventSource does not reconnect then
 }
 
-on("privacy", "click", () => ask("privacy", { on: !last.controls.private }));
+on("privacy", "click", () => ask("privacy", { on: !current().controls.private }));
 on("consent-give", "click", () => ask("privacy", { on: false }));
 on("guest", "click", () => {
 	$("pausing").close();
 	ask("privacy", { on: true, until: "midnight" });
 });
-on("pause", "click", () => (last.controls.paused ? ask("resume") : $("pausing").showModal()));
-on("pause-cancel", "click", () => $("pausing").close());
+on("pause", "click", () => (current().controls.paused ? ask("resume") : $("pausing").showModal()));
 for (const button of all(".lengths button")) {
 	button.addEventListener("click", () => {
 		$("pausing").close();
@@ -159,7 +176,7 @@ document.addEventListener("visibilitychange", () => {
 	return disconnect();
 });
 setInterval(() => {
-	if (last && view === "now") tick(last);
+	if (current() && view === "now") tick(current());
 	if (source && Date.now() - heardAt > SILENCE_MS) lost();
 }, 1000);
 
@@ -169,8 +186,20 @@ for (const name of ["now", "music", "history", "device", "about"]) {
 	link.append(sign(name), element("span", t(name)));
 	$("nav").append(link);
 }
+// The order of the keyboard is that of sight: the views are at the top of a wide page, and at the bottom of a narrow one.
+const wide = matchMedia("(min-width: 820px)");
+function placeNav() {
+	if (wide.matches) document.querySelector("header").insertBefore($("nav"), $("controls"));
+	else document.querySelector("dialog").before($("nav"));
+}
+wide.addEventListener("change", placeNav);
+placeNav();
+follow(showAlways);
+follow((state) => VIEWS[view].show?.(state));
+follow(showTitle);
 translate();
 set("link-text", t("connecting"));
 set("pause-text", t("pause"));
 open(named(), false);
+document.body.classList.remove("starting");
 if (!document.hidden) connect();

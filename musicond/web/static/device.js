@@ -1,5 +1,6 @@
 // The views Device and Welcome: the health of the machine, the next steps, the sign-in at Spotify, and the log.
-import { $, announce, ask, duration, element, fullDay, number, on, percent, redraw, set, show, sign, t, tell, time } from "./page.js";
+import { $, announce, ask, duration, element, explained, fullDay, number, on, percent, redraw, set, show, showTrouble, sign, t, time } from "./page.js";
+import { TEXTS } from "./texts.js";
 
 const SIGNS = { ok: "ok", warning: "warning", failed: "warning" };
 
@@ -14,7 +15,7 @@ function rows(state) {
 	const found = [[t("camera"), `${health.camera}${seen}`]];
 	const skipped = (health.bad_frames || 0) + (health.missing_frames || 0);
 	if (skipped) found.push([t("skipped"), number(skipped)]);
-	if (health.trouble && !state.controls.private) found.push([t("camera"), health.trouble, "wide bad"]);
+	if (health.trouble && !state.controls.private) found.push([t("camera"), cameraTrouble(health)[0], "wide bad"]);
 	found.push([t("model"), health.model]);
 	if (health.frames_per_s !== undefined) found.push([t("frames"), t("per_second", { n: number(health.frames_per_s, 1) })]);
 	if (health.temperature_c) {
@@ -39,30 +40,50 @@ export function showDevice(state) {
 		return row;
 	}));
 	const inside = state.playback?.account?.signed_in;
-	if (account !== doubted && inside === !account.signed_in) {
+	if (account && account !== doubted && inside === !account.signed_in) {
 		doubted = account;
 		spotify("status", {}, true);
 	}
 	showSteps();
 }
 
-function line(mark, label, title, text, remedy) {
+// Returns what a check says: for a person, and in the words of musicond doctor.
+function saidBy({ name, state, found, remedy }) {
+	const key = `check_${name}_bad`;
+	return [state === "ok" ? "" : key in TEXTS ? t(key) : t("technical"), [found, remedy && `→ ${remedy}`].filter(Boolean).join(" ")];
+}
+
+const titleOf = (name) => (`check_${name}` in TEXTS ? t(`check_${name}`) : name);
+
+function line(mark, label, title, text, raw) {
 	const item = element("li", undefined, mark);
 	const icon = element("span", undefined, "mark");
 	icon.append(sign(SIGNS[mark] || "about"));
 	const told = element("div");
 	const head = element("b", `${title} `);
 	head.append(element("span", label, "tag"));
-	told.append(head, element("span", text, "soft"));
-	if (remedy) told.append(element("span", `→ ${remedy}`, "soft"));
+	told.append(head);
+	if (text) told.append(element("span", text, "soft"));
+	if (raw) {
+		const more = element("details");
+		const found = element("span", raw, "soft");
+		found.lang = "en";
+		more.append(element("summary", t("details")), found);
+		told.append(more);
+	}
 	item.append(icon, told);
 	return item;
+}
+
+function cameraTrouble({ trouble }) {
+	const [text, raw] = explained("plain_camera", trouble);
+	return [text || t("no_camera_detail"), raw];
 }
 
 function cameraStep() {
 	const { watching, health } = current;
 	if (watching === "private") return ["ok", "step_done", t("step_camera_private")];
-	if (watching === "no_camera") return ["failed", "step_bad", t("step_camera_bad", { trouble: health.trouble || current.notice || "" })];
+	if (watching === "no_camera") return ["failed", "step_bad", ...cameraTrouble(health)];
 	return ["ok", "step_done", t("step_camera_ok", health)];
 }
 
@@ -70,20 +91,20 @@ function brokerStep() {
 	const found = checks?.find((each) => each.name === "broker");
 	if (!current.health.outputs?.mqtt) return ["optional", "step_optional", t("step_broker_off")];
 	if (!found) return ["optional", "step_open", current.health.outputs.mqtt];
-	return [found.state, found.state === "ok" ? "step_done" : "step_bad", found.found, found.remedy];
+	return [found.state, found.state === "ok" ? "step_done" : "step_bad", ...saidBy(found)];
 }
 
 function spotifyStep() {
 	if (!account) return ["optional", "step_optional", t("step_spotify_off")];
-	if (!account.signed_in) return ["warning", "step_open", account.trouble];
+	if (!account.signed_in) return ["warning", "step_open", ...explained("plain_spotify", account.trouble)];
 	return ["ok", "step_done", t("step_spotify_in", { user: account.user || "", date: fullDay(account.expires_on) })];
 }
 
 function showSteps() {
 	if (!current) return;
 	const found = [["camera", cameraStep()], ["broker", brokerStep()], ["spotify", spotifyStep()]];
-	redraw($("steps"), found, () => found.map(([name, [mark, label, text, remedy]]) => {
-		const item = line(mark, t(label), t(name), text, remedy);
+	redraw($("steps"), found, () => found.map(([name, [mark, label, text, raw]]) => {
+		const item = line(mark, t(label), t(name), text, raw);
 		if (name === "spotify" && account && !account.signed_in) {
 			const way = element("a", t("signin"), "button");
 			way.href = "#device";
@@ -93,19 +114,20 @@ function showSteps() {
 	}));
 }
 
-export async function openStart() {
-	await Promise.all([check(), spotify("status", {}, true)]);
+export async function openStart(state) {
+	current = state;
+	await Promise.all([check(), current.spotify ? spotify("status", {}, true) : null]);
 }
 
-export async function openDevice() {
-	await Promise.all([openStart(), loadLog()]);
+export async function openDevice(state) {
+	await Promise.all([openStart(state), loadLog()]);
 }
 
 async function check() {
 	redraw($("checks"), "checking", () => [element("li", t("checking"), "soft")]);
 	const found = await ask("doctor/check", {}, { quietly: true });
 	checks = found ? found.checks : null;
-	redraw($("checks"), checks, () => (checks || []).map((each) => line(each.state, t(`check_${each.state}`), each.name, each.found, each.remedy)));
+	redraw($("checks"), checks, () => (checks || []).map((each) => line(each.state, t(`check_${each.state}`), titleOf(each.name), ...saidBy(each))));
 	showSteps();
 }
 
@@ -134,7 +156,7 @@ function showSpotify() {
 	if (account) {
 		const { signed_in: inside, user, expires_on: until, days_left: left } = account;
 		set("spotify-text", inside ? t("signin_until", { user: user || "", date: fullDay(until), n: left }) : t("signin_out"));
-		tell("spotify-trouble", account.trouble);
+		showTrouble("spotify-trouble", "plain_spotify", account.trouble);
 		set("signin", inside ? t("signin_again") : t("signin"));
 		show("signout", inside);
 		show("speakers-show", inside);

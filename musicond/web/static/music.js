@@ -2,14 +2,16 @@
 import { $, EMOTIONS, announce, ask, command, element, lineItem, on, redraw, set, show, signButton, t, toast } from "./page.js";
 
 const POLICIES = ["", "match", "lift", "steady"];
-const FIRST = 10; // songs shown until "more" is clicked
+const PAGE = 100; // songs read at once
 const POLL_MS = 700;
+const TYPING_MS = 250;
 
 let mood = "happy";
 let songs = [];
-let whole = false;
+let total = 0;
 let removed = null;
 let watching = false; // a refresh is under way
+let typing = 0;
 let lists = {};
 
 function chosen(button, on) {
@@ -33,22 +35,29 @@ export async function openMusic(state) {
 	await Promise.all([load(), loadSources()]);
 }
 
-async function load() {
+async function load(more = false) {
 	for (const button of $("moods").children) chosen(button, button.dataset.mood === mood);
 	for (const key of ["song_add", "sources"]) set(`${key}-title`, t(key, { mood: t(mood) }));
-	const wanted = mood;
-	const found = await ask("catalogue/list", { emotion: wanted });
-	if (!found || wanted !== mood) return;
-	const seen = new Set();
-	songs = found.entries.filter((each) => each.state !== "gone" && !seen.has(each.track_id) && seen.add(each.track_id));
+	const query = $("search").value.trim();
+	const wanted = JSON.stringify([mood, query]);
+	const found = await ask("catalogue/list", { emotion: mood, query, offset: more ? songs.length : 0, limit: PAGE });
+	if (!found || wanted !== JSON.stringify([mood, $("search").value.trim()])) return;
+	const seen = new Set(more ? songs.map((song) => song.track_id) : []);
+	const fresh = found.entries.filter((song) => song.state !== "gone" && !seen.has(song.track_id) && seen.add(song.track_id));
+	songs = more ? [...songs, ...fresh] : fresh;
+	total = found.total;
 	draw();
 }
 
 function draw() {
-	const part = whole ? songs : songs.slice(0, FIRST);
-	set("count", songs.length ? `${t("songs_n", { n: songs.length })}.` : t("no_list"));
-	show("more", songs.length > part.length);
-	redraw($("songs"), [mood, part, songs.length], () => part.map(songItem));
+	const none = $("search").value.trim() ? t("search_none") : t("no_list");
+	set("count", total ? `${t("songs_n", { n: total })}.` : none);
+	show("more", total > songs.length);
+	redraw($("songs"), [mood, songs], () => songs.map((song) => {
+		const item = lineItem(song);
+		item.append(signButton("remove", t("remove", song), () => remove(song)));
+		return item;
+	}));
 }
 
 function movable(song, index, count, shift, drop) {
@@ -59,22 +68,6 @@ function movable(song, index, count, shift, drop) {
 	down.disabled = index === count - 1;
 	item.append(up, down, signButton("remove", t("remove", song), drop));
 	return item;
-}
-
-function songItem(song, index) {
-	return movable(song, index, songs.length, (by) => move(song, by), () => remove(song));
-}
-
-async function move(song, by) {
-	const ids = songs.map((each) => each.track_id); // may have been reloaded since the line was drawn
-	const from = ids.indexOf(song.track_id);
-	if (from < 0 || !(from + by in ids)) return load();
-	[ids[from], ids[from + by]] = [ids[from + by], ids[from]];
-	if (!(await ask("catalogue/reorder", { emotion: mood, ids: ids.slice(0, Math.max(from, from + by) + 1) }))) return;
-	if (from + by >= FIRST) whole = true;
-	await load();
-	const buttons = [...($("songs").children[from + by]?.querySelectorAll("button:not(:disabled)") || [])];
-	(buttons.find((each) => each.title === t(by < 0 ? "move_up" : "move_down", song)) || buttons[0])?.focus();
 }
 
 async function remove(song) {
@@ -153,7 +146,7 @@ for (const policy of POLICIES) {
 for (const each of EMOTIONS) {
 	const button = choice(t(each), () => {
 		mood = each;
-		whole = false;
+		$("search").value = "";
 		show("undo-line", false);
 		load();
 		loadSources();
@@ -161,7 +154,11 @@ for (const each of EMOTIONS) {
 	button.dataset.mood = each;
 	$("moods").append(button);
 }
-on("more", "click", () => { whole = true; draw(); });
+on("more", "click", () => load(true));
+on("search", "input", () => {
+	clearTimeout(typing);
+	typing = setTimeout(load, TYPING_MS);
+});
 on("undo", "click", async () => {
 	show("undo-line", false);
 	if (removed) await add(removed);

@@ -1,28 +1,21 @@
-// The view Now: the mood, the player, the recommendation, the scores, and the live picture.
+// The view Now: the mood, the recommendation, the scores, and the live picture.
 import {
-	$, EMOTIONS, all, announce, ask, command, complain, day, duration, element, lineItem, on, percent, redraw, refusal, said, set,
-	show, signButton, t, tell, time, toast,
+	$, EMOTIONS, all, announce, command, complain, day, duration, element, explained, lineItem, loaded, on, percent, redraw, refusal, said, sentence,
+	set, show, showDetails, sign, signButton, t, tell, time, toast,
 } from "./page.js";
+import { current } from "./store.js";
 
 let looking = false; // the live picture is wanted
-let dragging = false; // a person moves the volume slider
-let wished = null; // the latest volume that is not sent yet
-let sending = false;
-const rated = new Map(); // verdicts given on this page, by song
-let current = null;
-
-function sentence(text) {
-	return text ? text[0].toUpperCase() + text.slice(1) : text;
-}
 
 function detailOf(state) {
 	const { watching, mood, controls, health } = state;
-	if (watching === "no_camera") return state.since ? sentence(health.trouble) || t("no_camera_detail") : state.notice;
+	if (watching === "no_camera") return state.since ? explained("plain_camera", health.trouble)[0] || t("no_camera_detail") : t("starting");
 	if (watching === "paused") {
 		const until = controls.paused_until;
 		return `${t("paused_detail")} ${until ? t("goes_on_at", { time: time(new Date(until)) }) : t("goes_on")}`;
 	}
 	if (watching !== "yes") return t(`${watching}_detail`);
+	if (controls.mood) return t("mood_by_you");
 	if (mood === "unsure" || mood === "nobody") return t(`${mood}_detail`);
 	return state.confidence < 0.1 ? t("changing") : t("confident", { share: percent(state.confidence) });
 }
@@ -45,12 +38,21 @@ function showHero(state) {
 	}
 	set("word", word);
 	set("detail", detail);
+	showDetails("detail", state.watching === "no_camera" && state.since ? explained("plain_camera", state.health.trouble)[1] : "");
+	const chosen = !off && Boolean(state.controls.mood);
 	const count = state.faces > 1 ? "n" : state.faces;
-	set("faces", off ? "" : t(`faces_${count}`, { n: state.faces }));
+	set("faces", off || chosen ? "" : t(`faces_${count}`, { n: state.faces }));
+	show("mood-back", chosen);
+	hero.classList.toggle("chosen", chosen);
+	set("reading", chosen ? t("reading_meanwhile") : t("reading"));
 }
 
 export function tick(state) {
 	if (!state.since || state.watching !== "yes") return set("since", "");
+	if (state.controls.mood) {
+		const end = new Date(state.controls.mood_until);
+		return set("since", t("mood_until", { time: time(end), left: duration(Math.max(0, end - Date.now() + 59000) / 1000) }));
+	}
 	const since = new Date(state.since);
 	const age = Date.now() - since;
 	return set("since", t("since", { time: age < 864e5 ? time(since) : day(since), age: duration(age / 1000) }));
@@ -67,22 +69,45 @@ function showBars({ scores }) {
 	}
 }
 
+// Likes or dislikes a song; what was said already is withdrawn.
 async function rate(verdict, track) {
-	if (!(await command("rate", { verdict, id: track.id }))) return;
-	rated.set(track.id, verdict);
-	showRated();
-	toast(t(`${verdict}d`, track));
+	const { liked, disliked } = current().recommendation || { liked: [], disliked: [] };
+	const said = { like: liked, dislike: disliked };
+	const opposite = verdict === "like" ? "dislike" : "like";
+	if (said[verdict].includes(track.id)) return withdraw(track);
+	if (said[opposite].includes(track.id) && !(await command("withdraw", { id: track.id }))) return null;
+	if (!(await command("rate", { verdict, id: track.id }))) return null;
+	return toast(t(`${verdict}d`, track), () => withdraw(track));
 }
 
-function showRated() {
+async function withdraw(track) {
+	if (await command("withdraw", { id: track.id })) toast(t("withdrawn", track));
+}
+
+function showRated({ recommendation: found }) {
+	const said = { like: found?.liked || [], dislike: found?.disliked || [] };
 	for (const button of all("[data-verdict]")) {
-		button.setAttribute("aria-pressed", rated.get(button.parentNode.dataset.id) === button.dataset.verdict);
+		button.setAttribute("aria-pressed", String(said[button.dataset.verdict].includes(button.parentNode.dataset.id)));
+	}
+}
+
+// Marks the song that plays or is paused.
+function showPlaying({ playback }) {
+	const id = loaded(playback) ? playback.track.id : null;
+	for (const item of $("tracks").children) {
+		const now = item.dataset.id === id;
+		item.classList.toggle("now", now);
+		if (now) item.setAttribute("aria-current", "true");
+		else item.removeAttribute("aria-current");
 	}
 }
 
 function trackItem(track, plays) {
 	const item = lineItem(track, ...(plays ? [signButton("play", t("play_song", track), () => command("play", { id: track.id }))] : []));
 	item.dataset.id = track.id;
+	const mark = element("span", undefined, "playing-mark");
+	mark.append(sign("playing"), element("span", t("playing"), "unseen"));
+	item.prepend(mark);
 	for (const verdict of ["like", "dislike"]) {
 		const button = signButton(verdict, t(`${verdict}_song`, track), () => rate(verdict, track));
 		button.dataset.verdict = verdict;
@@ -97,39 +122,18 @@ function reason({ mood, reason: text, tracks, why }) {
 	return [said(`why_${why.how}`, text, values), why.quiet && t("why_quiet")].filter(Boolean).join(" ");
 }
 
-function showTracks({ recommendation: found, playback }) {
-	set("reason", found ? reason(found) : t("no_songs"));
+function showTracks(state) {
+	const { recommendation: found, playback, watching } = state;
+	const old = Boolean(found) && watching !== "yes";
+	set("recommended", old ? t("recommended_last") : t("recommended"));
+	show("stale-songs", old);
+	$("songs-card").classList.toggle("old", old);
+	tell("reason", old ? "" : found ? reason(found) : t("no_songs"));
 	show("no-player", !playback);
-	redraw($("tracks"), [found, Boolean(playback)], () => (found ? found.tracks.map((track) => trackItem(track, Boolean(playback))) : []));
-	showRated();
-}
-
-function showPlayer({ playback, recommendation }) {
-	show("player", Boolean(playback));
-	show("player-title", Boolean(playback));
-	if (!playback) return;
-	const { track, device, held } = playback;
-	const playing = playback.state === "playing";
-	$("play-sign").setAttribute("href", playing ? "#sign-stop" : "#sign-play");
-	$("play").setAttribute("aria-label", playing ? t("stop") : t("play"));
-	$("play").dataset.does = playing ? "stop" : "play";
-	const silent = recommendation ? t("ready_to_play") : t("no_songs");
-	set("playing-title", track && playback.state !== "stopped" ? `${track.title} – ${track.artist}` : silent);
-	const what = { playing: t("playing"), paused: t("was_paused") }[playback.state] || "";
-	const where = device ? t("on_device", { device }) : "";
-	const theirs = playing && !playback.ours ? ` · ${t("not_ours")}` : "";
-	set("playing-where", sentence(`${what} ${where}`.trim()) + theirs);
-	tell("player-trouble", playback.trouble);
-	show("player-signin", playback.account && !(playback.account.days_left > 30));
-	tell("player-holding", held && said(`hold_${held.why}`, sentence(playback.holding), held));
-	$("autoplay").setAttribute("aria-checked", String(playback.autoplay));
-	$("volume").max = playback.volume_max;
-	if (!dragging && !sending && playback.volume !== null) showVolume(playback.volume);
-}
-
-function showVolume(value) {
-	$("volume").value = value;
-	set("volume-value", `${Math.round(value)} %`);
+	const tracks = found ? found.tracks : [];
+	redraw($("tracks"), [tracks, Boolean(playback)], () => tracks.map((track) => trackItem(track, Boolean(playback))));
+	showRated(state);
+	showPlaying(state);
 }
 
 function showLive({ preview, watching }) {
@@ -146,14 +150,12 @@ function showLive({ preview, watching }) {
 }
 
 export function showNow(state) {
-	current = state;
 	showHero(state);
 	tick(state);
 	showBars(state);
-	showPlayer(state);
 	showTracks(state);
 	showLive(state);
-	tell("notice", state.since && state.notice);
+	tell("notice", state.since && explained("plain_notice", state.notice)[0]);
 }
 
 export function leaveNow() {
@@ -172,40 +174,10 @@ for (const emotion of EMOTIONS) {
 	row.append(element("span", t(emotion)), bar, value);
 	$("bars").append(row);
 }
-const answers = [["", t("wrong_right")], ["?", t("wrong_wrong")], ...EMOTIONS.map((one) => [one, t("wrong_is", { mood: t(one) })])];
-for (const [value, text] of answers) {
-	const option = element("option", text);
-	option.value = value;
-	$("wrong").append(option);
-}
-on("wrong", "change", async () => {
-	const right = $("wrong").value;
-	$("wrong").value = "";
-	if (right && (await command("wrong_mood", right === "?" ? {} : { right }))) toast(t("thanks"));
-});
-on("play", "click", () => command($("play").dataset.does, {}));
-on("next", "click", () => command("next", {}));
 on("others", "click", () => command("other_songs", {}));
-on("autoplay", "click", () => command("autoplay", { on: !current.playback.autoplay }));
-on("volume", "input", () => {
-	dragging = true;
-	set("volume-value", `${$("volume").value} %`);
-});
-on("volume", "change", async () => {
-	dragging = false;
-	wished = Number($("volume").value);
-	if (sending) return;
-	sending = true;
-	while (wished !== null) {
-		const percent = wished;
-		wished = null;
-		await ask("volume", { percent });
-	}
-	sending = false;
-});
 on("live-show", "click", () => {
 	looking = !looking;
-	showLive(current);
+	showLive(current());
 });
 on("picture", "error", async () => {
 	if (!$("picture").hasAttribute("src")) return;
@@ -214,5 +186,5 @@ on("picture", "error", async () => {
 	if (!why) return;
 	looking = false;
 	complain(t("failed", { why }));
-	showLive(current);
+	showLive(current());
 });

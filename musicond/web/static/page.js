@@ -83,6 +83,7 @@ export function lineItem({ title, artist, album, link }, ...first) {
 	const item = element("li");
 	const text = element("div", undefined, "song");
 	text.append(element("b", title), element("span", [artist, album].filter(Boolean).join(" · "), "soft"));
+	for (const line of text.children) line.dir = "auto";
 	item.append(text, ...first);
 	if (/^https:\/\//i.test(link)) {
 		const way = signed("a", "open", t("open_song", { title }));
@@ -94,12 +95,21 @@ export function lineItem({ title, artist, album, link }, ...first) {
 	return item;
 }
 
-// Redraws only after a change, so that focus and selection stay.
+const FOCUSABLE = "button, a, input, select";
+
+// Redraws only after a change. The focus stays at the same place, or goes to the heading if that is gone.
 export function redraw(node, key, make) {
 	const text = JSON.stringify([language, key]);
 	if (node.dataset.key === text) return;
+	const focused = document.activeElement;
+	const line = [...node.children].findIndex((child) => child.contains(focused));
+	const at = line < 0 ? -1 : [...node.children[line].querySelectorAll(FOCUSABLE)].indexOf(focused);
 	node.dataset.key = text;
 	node.replaceChildren(...make());
+	if (line < 0) return;
+	const places = node.children[Math.min(line, node.children.length - 1)]?.querySelectorAll(FOCUSABLE) || [];
+	const heading = node.closest("section, .view")?.querySelector("[tabindex='-1']") || $("main");
+	(places[at] || places[0] || heading).focus({ preventScroll: true });
 }
 
 // Shows a text, or hides its element if there is none.
@@ -108,20 +118,75 @@ export function tell(id, text) {
 	set(id, text || "");
 }
 
+export const sentence = (text) => (text ? text[0].toUpperCase() + text.slice(1) : text);
+export const loaded = (playback) => Boolean(playback?.track) && (playback.state === "playing" || playback.state === "paused");
+
+const TECHNICAL = /No module named|\[Errno|Error\b|Traceback/;
+
+// Returns a text of the daemon as a person can read it, and the text itself where that says more.
+export function explained(key, raw) {
+	if (!raw) return ["", ""];
+	const own = TEXTS[key][LANGUAGES.indexOf(language)];
+	return own || TECHNICAL.test(raw) ? [own || t("technical"), raw] : [sentence(raw), ""];
+}
+
+// Shows a trouble in human words, with the daemon's own text behind "details".
+export function showTrouble(id, key, raw) {
+	const [text, more] = explained(key, raw);
+	show(id, Boolean(text));
+	set(`${id}-text`, text);
+	showDetails(id, more);
+}
+
+export function showDetails(id, more) {
+	show(`${id}-more`, Boolean(more));
+	set(`${id}-raw`, more);
+}
+
+// Lets a control work, or keeps it from working and says why: as its title, and when it is tapped.
+export function permit(node, why) {
+	if (node.dataset.why === (why || "")) return;
+	node.dataset.why = why || "";
+	node.title = why || "";
+	if (why) node.setAttribute("aria-disabled", "true");
+	else node.removeAttribute("aria-disabled");
+}
+
+document.addEventListener("click", (event) => {
+	const refused = event.target.closest?.("[aria-disabled=true]");
+	if (!refused) return;
+	event.stopImmediatePropagation();
+	event.preventDefault();
+	toast(refused.dataset.why);
+}, { capture: true });
+
 export function announce(text) {
 	set("announce", text);
 }
 
-// Announces a person's action and shows it for a moment.
+// Confirms a person's action for a moment, with a way back if there is one.
 let toasted = 0;
-export function toast(text) {
-	announce(text);
+export function toast(text, undo) {
+	set("toast-text", text);
+	$("toast").classList.add("shown");
+	show("toast-undo", Boolean(undo));
+	$("toast-undo").onclick = undo ? () => { hideToast(); undo(); } : null;
 	clearTimeout(toasted);
-	$("announce").className = "toast";
-	toasted = setTimeout(() => { $("announce").className = "unseen"; }, 5000);
+	toasted = setTimeout(hideToast, undo ? 10000 : 5000);
 }
 
-export const complain = (text) => tell("error", text);
+function hideToast() {
+	$("toast").classList.remove("shown");
+	set("toast-text", "");
+	show("toast-undo", false);
+}
+
+// Shows an error until it is closed or the next request succeeds.
+export function complain(text, more = "") {
+	set("error-text", text);
+	showDetails("error", more);
+	$("error").classList.toggle("shown", Boolean(text));
+}
 
 // Returns the response, or null after showing the error; with a body of null it is a GET.
 export async function ask(what, body = {}, { quietly = false } = {}) {
@@ -131,12 +196,17 @@ export async function ask(what, body = {}, { quietly = false } = {}) {
 		const sent = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
 		const answer = await fetch(`/api/v1/${what}`, { signal, ...(body && sent) });
 		const found = await answer.json();
-		if (!answer.ok) throw new Error(found.error);
-		return found;
-	} catch (fault) {
-		if (!quietly) complain(t("failed", { why: fault.constructor === Error ? fault.message : t("no_answer") }));
-		return null;
+		if (answer.ok) return found;
+		if (!quietly) refuse(answer.status, found.error);
+	} catch {
+		if (!quietly) complain(t("failed", { why: t("no_answer") }));
 	}
+	return null;
+}
+
+function refuse(status, why) {
+	const [text, more] = explained(`failed_${status}` in TEXTS ? `failed_${status}` : "failed_500", why);
+	complain(more ? text : t("failed", { why }), more);
 }
 
 // Returns why a stream is refused; "" if it is not, or only for a moment (409), or if nobody answers.
@@ -164,10 +234,14 @@ export async function command(what, body) {
 	return done;
 }
 
+on("error-close", "click", () => complain(""));
+for (const button of all("[data-close]")) button.addEventListener("click", () => button.closest("dialog").close());
+
 export function translate() {
 	document.documentElement.lang = language;
 	for (const node of all("svg:not([role])")) node.setAttribute("aria-hidden", "true");
 	for (const node of all("[data-t]")) node.textContent = t(node.dataset.t);
 	for (const node of all("[data-t-label]")) node.setAttribute("aria-label", t(node.dataset.tLabel));
 	for (const node of all("[data-t-alt]")) node.alt = t(node.dataset.tAlt);
+	for (const node of all("[data-t-placeholder]")) node.placeholder = t(node.dataset.tPlaceholder);
 }

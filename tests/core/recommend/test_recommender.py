@@ -30,6 +30,7 @@ class MemoryCatalogue:
     """A catalogue in memory: each track has its own artist, and the affect of its list."""
 
     def __init__(self, size: int = 25) -> None:
+        self.sound_known = True
         self.keys = {emotion: list(range(100 * i + 1, 100 * i + 1 + size)) for i, emotion in enumerate(EMOTIONS)}
         self.statistics: dict[Emotion, dict[int, TrackStats]] = {emotion: {} for emotion in EMOTIONS}
         self.offers: list[tuple[Emotion, list[int], int]] = []
@@ -41,7 +42,8 @@ class MemoryCatalogue:
             raise CatalogueError(self.error)
         keys = np.array(self.keys[emotion], np.int64)
         places = np.array([EMOTION_AFFECT[emotion]] * len(keys), np.float32).reshape(-1, 2)
-        places[:, 1] += np.linspace(-0.1, 0.1, len(keys), dtype=np.float32)
+        if self.sound_known:
+            places[:, 1] += np.linspace(-0.1, 0.101, len(keys), dtype=np.float32)
         return Candidates(keys, keys, places, np.full(len(keys), 0.5, np.float32))
 
     def stats(self, mood: Emotion) -> dict[int, TrackStats]:
@@ -439,3 +441,11 @@ def test_feedback_counts_although_no_other_song_can_be_read() -> None:
     catalogue.tracks_error = "the file was replaced meanwhile"
     assert recommender.rate(Rate(Verdict.DISLIKE), shown, NOON) is None
     assert sum(stats.dislikes for stats in catalogue.statistics[Emotion.SAD].values()) == 1
+
+
+def test_no_sound_is_claimed_of_songs_whose_sound_is_unknown() -> None:
+    catalogue = MemoryCatalogue()
+    catalogue.sound_known = False
+    shown = Recommender(catalogue, 1).recommend(context(Emotion.NEUTRAL, 1))
+    assert shown is not None
+    assert shown.reason == "Neutral: five songs, not offered before."

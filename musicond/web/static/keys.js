@@ -1,0 +1,46 @@
+// The keyboard shortcuts, and the sheet that explains them; they can be switched off (WCAG 2.1.4).
+import { $, command, element, keep, on, remembered, t } from "./page.js";
+import { current } from "./store.js";
+import { skip, toggle } from "./player.js";
+import { openChoosing } from "./mood.js";
+
+const press = (id) => () => { if ($(id).offsetParent) $(id).click(); };
+const withPlayer = (act) => () => { if (current()?.playback) act(); };
+const KEYS = [
+	["k", "key_play", withPlayer(toggle)],
+	["n", "next_track", withPlayer(() => skip("next"))],
+	["p", "previous_track", withPlayer(() => skip("previous"))],
+	["o", "other_songs", () => command("other_songs", {})],
+	["c", "choose_mood", () => { if (current()?.watching === "yes") openChoosing(); }],
+	["v", "privacy", press("privacy")],
+	["s", "pause", press("pause")],
+	["1–5", "nav", null],
+	["?", "keys", () => $("keyboard").showModal()],
+];
+
+let enabled = remembered("keys") !== "off";
+
+document.addEventListener("keydown", (event) => {
+	const { key, target } = event;
+	if (!enabled || event.ctrlKey || event.altKey || event.metaKey || document.querySelector("dialog[open]")) return;
+	if (/^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName) && target.type !== "range") return;
+	const [, , act] = KEYS.find(([name]) => name === key) || [];
+	if (act) act();
+	else if (key >= "1" && key <= "5") $("nav").children[Number(key) - 1].click();
+	else return;
+	event.preventDefault();
+});
+
+for (const [key, text] of KEYS) {
+	const row = element("div");
+	const name = element("dt");
+	name.append(element("kbd", key));
+	row.append(name, element("dd", t(text)));
+	$("keys-list").append(row);
+}
+on("keys", "click", () => $("keyboard").showModal());
+$("keys-on").checked = enabled;
+on("keys-on", "change", () => {
+	enabled = $("keys-on").checked;
+	keep("keys", enabled ? "on" : "off");
+});
