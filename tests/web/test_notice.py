@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import http.client
-from typing import TYPE_CHECKING
+import importlib
+import time
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import SecretStr
 
+from musicond.core.commands import SetPrivacy
 from musicond.core.models import Watching
+from musicond.core.settings import Settings
 from musicond.web.notice import LANGUAGES, TEXTS, Notice, choose_language, notice_page
+from tests.web.browser import opened
 from tests.web.conftest import HAPPY, Server, make_server, without_face
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -62,3 +68,37 @@ def test_what_is_switched_on_is_named() -> None:
 @pytest.mark.parametrize(("header", "language"), [("", "en"), ("fr, de;q=0.5", "de"), ("en-GB,de", "en"), ("fr", "en")])
 def test_the_language_is_the_first_that_is_known(header: str, language: str) -> None:
     assert choose_language(header) == language
+
+
+def test_consent_is_given_on_the_page_and_guests_get_their_button(server: Server, chromium: Any) -> None:
+    server.output.accept(HAPPY)
+    with opened(chromium, server.output.address) as page:
+        settings = Settings(private=True, consent_pending=True)
+        server.output.accept(without_face(Watching.PRIVATE, settings=settings))
+        page.wait_for_selector("#consent:not([hidden])")
+        page.click("#consent-give")
+        wait_for(lambda: server.commands == [SetPrivacy(on=False)])
+        server.output.accept(HAPPY)
+        page.wait_for_selector("#consent", state="hidden")
+        page.click("#pause")
+        page.click("#guest")
+        wait_for(lambda: server.commands[-1] == SetPrivacy(on=True, until_midnight=True))
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "de-DE"])
+def test_axe_finds_no_fault_in_the_notice(server: Server, chromium: Any, locale: str) -> None:
+    axe = importlib.import_module("axe_playwright_python.sync_playwright").Axe()
+    context = chromium.new_context(locale=locale, bypass_csp=True)
+    page = context.new_page()
+    page.goto(f"{server.output.address}/notice")
+    assert page.locator("html").get_attribute("lang") == locale[:2]
+    violations = axe.run(page).response["violations"]
+    context.close()
+    assert violations == []
+
+
+def wait_for(true: Callable[[], bool], seconds: float = 15.0) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.02)
