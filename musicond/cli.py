@@ -70,6 +70,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     An error that no user can cause is raised.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that can't show every title
     try:
         arguments = sys.argv[1:] if argv is None else list(argv)
         block_reload(arguments)

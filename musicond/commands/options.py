@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -54,6 +55,8 @@ def wants_json(args: argparse.Namespace) -> bool:
 def write_output(file: Path | None, text: str) -> None:
     """Write a text to a file and print so, or without a file to standard output; raise ListError."""
     if file is None:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")  # as in a file, whatever the locale
         sys.stdout.write(text)
         return
     try:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -9,9 +12,6 @@ from musicond.cli import main
 from musicond.core.models import Emotion
 from musicond.library.catalogue import SqliteCatalogue
 from musicond.library.database import FILE_NAME
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -62,3 +62,13 @@ def test_an_unknown_emotion_is_wrong_usage(folder: Path, capsys: pytest.CaptureF
         main(["catalogue", "list", "bored"])
     assert caught.value.code == 2
     assert "'bored'" in capsys.readouterr().err
+
+
+def test_a_locale_that_lacks_letters_keeps_no_song_from_being_shown_or_exported(folder: Path) -> None:
+    command = [sys.executable, "-m", "musicond", "catalogue"]
+    environment = os.environ | {"PYTHONIOENCODING": "iso-8859-1", "PYTHONPATH": str(Path(__file__).parents[2])}
+    for arguments in (["add", "sad", "Солнце", "Ноль"], ["list", "sad"]):
+        done = subprocess.run([*command, *arguments], env=environment, capture_output=True, check=True)
+    assert b"??????" in done.stdout
+    done = subprocess.run([*command, "export"], env=environment, capture_output=True, check=True)
+    assert "Солнце" in done.stdout.decode()
