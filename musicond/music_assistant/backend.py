@@ -14,6 +14,7 @@ from typing import Any
 
 from musicond.core.models import Cover, PlayerStatus, Speaker, Track
 from musicond.core.outcome import Account
+from musicond.core.pictures import as_cover
 from musicond.core.ports import SongUris
 from musicond.core.same_song import is_same_song
 from musicond.errors import PlaybackError, bounded_number, clean_text
@@ -57,6 +58,8 @@ class MusicAssistantBackend:
         self._auth, self._uris, self._player, self._configured = auth, uris, player, player
         self._opened: tuple[str, MusicAssistantClient, SongResolver] | None = None
         """The address, and what asks the server there."""
+        self._picture: tuple[str, str] | None = None
+        """The loaded track's id, and the server's id of its picture."""
         self._hints = WarnOnce(log)
 
     def get_status(self) -> PlayerStatus:
@@ -74,12 +77,14 @@ class MusicAssistantBackend:
         )
         if not item:
             return _without_queue(common, player)
+        track, proxy_id = _track(item), as_object(item.get("image")).get("proxy_id")
+        self._picture = (track.track_id, str(proxy_id)) if track and proxy_id else None
         # A paused player stops after half a minute; a queue that has ended stays on its last item.
         return PlayerStatus(
             playing=state == "playing",
             on_our_device=own,
             item_ids=frozenset(() if queue.get("ended") is True else (_item_id(item),)),
-            track=_track(item),
+            track=track,
             elapsed_s=self._elapsed_s(queue),
             duration_s=bounded_number(item.get("duration"), 1, LONGEST_S),
             device=common.device,
@@ -176,9 +181,11 @@ class MusicAssistantBackend:
             self._run("player_queues/transfer", source_queue_id=queue["queue_id"], target_queue_id=target["player_id"])
 
     def get_cover(self, track: Track) -> Cover | None:
-        """Return None: no pictures are read from Music Assistant."""
-        del track
-        return None
+        """Return the picture of the loaded item."""
+        if self._picture is None or self._picture[0] != track.track_id:
+            return None
+        content = self._open()[0].get_picture(self._picture[1])
+        return None if content is None else as_cover(content)
 
     def set_volume(self, percent: int) -> None:
         """Set the volume of the player; do nothing where it has none, or while it is switched off."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from itertools import count
 from typing import Any
+from urllib.parse import quote
 
 import requests
 from requests.auth import AuthBase
@@ -20,6 +21,8 @@ from musicond.errors import PlaybackError, bounded_number, clean_text
 from musicond.runtime.http_session import CONNECT_S, TOO_MANY_REQUESTS, DeadlineSession
 
 READ_S = 10.0
+PICTURE_PX = 300
+"""Width of a cover that is enough for the page."""
 AUTHENTICATED = 28
 """Schema of the API from which a token is needed."""
 SIGN_IN = "sign in: musicond music-assistant login"
@@ -81,7 +84,7 @@ class MusicAssistantClient:
 
     def __init__(self, url: str, get_token: Callable[[], str | None] = lambda: None) -> None:
         self._url, self._get_token = url.rstrip("/"), get_token
-        self._session = DeadlineSession(READ_S)
+        self._session, self._pictures = DeadlineSession(READ_S), DeadlineSession(READ_S, json_only=False)
         self._numbers = count(1)
         self._info: ServerInfo | None = None
         self._offset_s = 0.0
@@ -90,6 +93,16 @@ class MusicAssistantClient:
     def close(self) -> None:
         """Close the connections."""
         self._session.close()
+        self._pictures.close()
+
+    def get_picture(self, proxy_id: str) -> bytes | None:
+        """Return a small picture by the server's id for it; None where there is none."""
+        url = f"{self._url}/imageproxy/{quote(proxy_id, safe='')}"
+        try:
+            response = self._pictures.get(url, params={"size": PICTURE_PX}, timeout=(CONNECT_S, READ_S))
+        except requests.RequestException as exc:
+            raise _network_error(exc, self._url) from None
+        return response.content if response.status_code == requests.codes.ok else None
 
     def server_time(self) -> float:
         """Return the server's Unix time, by the Date of its last answer; exact to a second."""

@@ -393,6 +393,12 @@ class MusicAssistantDouble:
                 "duration": item["duration"],
                 "sort_index": number,
                 "media_item": item,
+                "image": {
+                    "type": "thumb",
+                    "path": "x",
+                    "provider": item["provider"],
+                    "proxy_id": f"p-{item['item_id']}",
+                },
                 "index": number,
                 "available": True,
             }
@@ -440,6 +446,7 @@ class MusicAssistantDouble:
         app.router.add_post("/auth/login", self._on_login)
         app.router.add_post("/api", self._on_api)
         app.router.add_get("/ws", self._on_socket)
+        app.router.add_get("/imageproxy/{proxy_id}", self._on_picture)
         runner = web.AppRunner(app, access_log=None)
 
         async def begin() -> None:
@@ -456,6 +463,11 @@ class MusicAssistantDouble:
 
     async def _on_info(self, request: web.Request) -> web.StreamResponse:
         return await self._answer(request, "info", self.info)
+
+    async def _on_picture(self, request: web.Request) -> web.StreamResponse:
+        if request.match_info["proxy_id"] != "p-s1":
+            return web.Response(status=404)
+        return web.Response(body=b"\x89PNG\r\n\x1a\n...", content_type="image/png")
 
     async def _on_login(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()

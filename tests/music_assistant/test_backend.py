@@ -65,7 +65,20 @@ def test_tracks_are_skipped_and_the_speaker_is_chosen(
     server.players.pop("den")
     backend.select_speaker(None)
     assert backend.get_status().device == "Kitchen"
-    assert backend.get_cover(SONGS[0]) is None
+
+
+def test_the_picture_of_the_loaded_song_is_read(server: MusicAssistantDouble, backend: MusicAssistantBackend) -> None:
+    backend.play(SONGS)
+    track = backend.get_status().track
+    assert track is not None
+    cover = backend.get_cover(track)
+    assert cover is not None
+    assert cover.media_type == "image/png"
+    assert backend.get_cover(SONGS[1]) is None, "not loaded"
+    server.run("player_queues/next", {"queue_id": "kitchen"})
+    track = backend.get_status().track
+    assert track is not None
+    assert backend.get_cover(track) is None, "the server has none"
 
 
 def test_songs_are_looked_for_once(

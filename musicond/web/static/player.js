@@ -126,7 +126,7 @@ function showPlayer(state) {
 	permit($("play"), whyNot(state));
 	for (const id of ["previous", "next"]) permit($(id), loaded(playback) ? "" : t("why_not_loaded"));
 	showTrouble("player-trouble", playback.state === "unavailable" ? "player_trouble" : "plain_expiry", playback.trouble);
-	show("player-signin", playback.account && !(playback.account.days_left > 30));
+	show("player-signin", playback.backend === "spotify" && playback.account && !(playback.account.days_left > 30));
 	tell("player-holding", playback.held && said(`hold_${playback.held.why}`, sentence(playback.holding), playback.held));
 	$("bar").classList.toggle("troubled", Boolean(playback.trouble));
 	$("autoplay").setAttribute("aria-checked", String(playback.autoplay));
