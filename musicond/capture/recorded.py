@@ -121,11 +121,9 @@ class ImageFolder:
             raise SourceLost(f"{self.name}: {exc.strerror}; give a folder that can be read") from None
         if not self._files:
             raise SourceLost(f"{self.name}: no images in it; give a clip or a folder with {', '.join(sorted(IMAGES))}")
-        if all(_decoded(file, cv2.IMREAD_GRAYSCALE) is None for file in self._files):
-            raise SourceLost(f"{self.name}: none of its images can be decoded; give other ones")
 
     def frames(self, *, colour: bool = False) -> Iterator[TimedPicture]:
-        """Yield every image that can be decoded."""
+        """Yield every image that can be decoded. None is read before: a file may hang its reader, but not the start."""
         bad = []
         for number, file in enumerate(self._files):
             picture = _decoded(file, cv2.IMREAD_ANYCOLOR if colour else cv2.IMREAD_GRAYSCALE)
@@ -133,6 +131,8 @@ class ImageFolder:
                 bad.append(file)
             else:
                 yield number / self.fps, picture
+        if len(bad) == len(self._files):
+            raise SourceLost(f"{self.name}: none of its images can be decoded; give other ones")
         if bad:
             log.warning("%s: %d images can't be decoded, such as %s", self.name, len(bad), display_name(bad[0]))
         self.bad_frames += len(bad)

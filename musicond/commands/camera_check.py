@@ -70,9 +70,11 @@ def _check_recording(path: Path, access: Access) -> Result:
         remedy = "give a clip or a folder of images in camera.source: file:PATH"
         return "failed", f"{display_name(path)} can't be read", remedy
     try:
-        return "ok", open_clip(path).name
+        recording = open_clip(path)
+        next(recording.frames(), None)
     except MusicondError as error:
         return "failed", one_line(error), "give another one in camera.source"
+    return "ok", recording.name
 
 
 def _check_pi_camera(config: Config) -> Result:

@@ -5,6 +5,7 @@ import os
 import re
 import struct
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,8 +104,18 @@ def test_missing_empty_and_broken_folders_are_named(tmp_path: Path, folder: Path
         open_clip(tmp_path / "empty")
     for file in folder.glob("*.png"):
         file.write_bytes(b"broken")
+    source = RecordedSource("images", lambda: open_clip(folder))
     with pytest.raises(SourceLost, match="none of its images"):
-        open_clip(folder)
+        source.open()
+
+
+def test_images_that_break_while_they_play_are_a_lost_source(folder: Path) -> None:
+    source = RecordedSource("images", lambda: open_clip(folder))
+    source.open()
+    for file in folder.glob("*.png"):
+        file.write_bytes(b"broken")
+    with pytest.raises(SourceLost, match="none of its images"):
+        list(iter(partial(source.capture, 1), None))
 
 
 def test_broken_and_hidden_images_are_skipped_and_counted(folder: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -30,6 +30,8 @@ def test_without_a_camera_and_with_recordings(tmp_path: Path) -> None:
     assert check_camera(config("demo")).state == "ok"
     (tmp_path / "._1.png").write_bytes(b"")
     assert check_camera(config(f"file:{tmp_path}")).state == "failed"
+    (tmp_path / "1.png").write_bytes(b"broken")
+    assert check_camera(config(f"file:{tmp_path}")).state == "failed"
     cv2.imwrite(str(tmp_path / "1.png"), np.zeros((8, 8), np.uint8))
     assert check_camera(config(f"file:{tmp_path}")).state == "ok"
     assert check_camera(config("file:/none.mp4")).state == "failed"
