@@ -9,7 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -184,8 +184,8 @@ def lines(clip: str, at: float, outcome: Outcome, *, every: bool) -> Iterator[di
         yield {
             "type": "frame",
             **place,
-            "faces": [astuple(box) for box in outcome.faces.confirmed],
-            "coasted": [astuple(box) for box in outcome.faces.coasted],
+            "faces": [box.rectangle for box in outcome.faces.confirmed],
+            "coasted": [box.rectangle for box in outcome.faces.coasted],
             "scores": scores_by_emotion(outcome.raw_scores, 4),
             "mood": outcome.mood,
             "watching": outcome.watching,

@@ -100,7 +100,7 @@ class Camera(Section):
         "auto", pattern=SOURCE_PATTERN, description="auto, pi, v4l2[:/dev/videoN], demo or file:PATH."
     )
     size: tuple[Annotated[int, Field(ge=160, le=1920)], Annotated[int, Field(ge=120, le=1080)]] = Field(
-        (640, 480), description="Largest width and height in pixels; a Pi camera keeps its own ratio."
+        (1280, 960), description="Largest width and height in pixels; a Pi camera keeps its own ratio."
     )
     rate: float = Field(8.0, ge=1, le=30, description="Frames per second that are analysed with a person present.")
     idle_rate: float = Field(2.5, ge=0.5, le=30, description="Frames per second that are looked at in an empty room.")
@@ -125,7 +125,7 @@ class FacesSection(Section):
     policy: Literal["largest", "all"] = Field(
         "largest", description="largest face, kept until clearly smaller or gone, or all weighted by area."
     )
-    min_size: float = Field(0.12, ge=0.05, le=1, description="Smallest face, as a fraction of the frame's height.")
+    min_size: float = Field(0.055, ge=0.05, le=1, description="Smallest face, as a fraction of the frame's height.")
     max_size: float = Field(1.0, ge=0.1, le=1, description="Largest face, as a fraction of the frame's height.")
 
     @model_validator(mode="after")

@@ -97,17 +97,24 @@ class SourceStatus:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle in pixels of the frame; (x, y) is its upper left corner."""
+    """A rectangle in pixels of the frame; (x, y) is its upper left corner, which may lie outside the frame."""
 
     x: int
     y: int
     w: int
     h: int
+    roll: int = 0
+    """Degrees clockwise by which the face in it is turned; the rectangle itself stays upright."""
 
     @property
     def area(self) -> int:
         """Area in pixels."""
         return self.w * self.h
+
+    @property
+    def rectangle(self) -> tuple[int, int, int, int]:
+        """The corner, the width and the height."""
+        return self.x, self.y, self.w, self.h
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,11 @@ from musicond.core.recommend.recommender import Recommender
 from musicond.core.settings import Settings, apply, expired
 from musicond.errors import CatalogueError, CommandError
 
+STEADY_RATE = 5.0
+"""Frames per second while each frame confirms the announced mood."""
+STEADY_SCORE = 0.6
+"""Score of the announced mood in the last frame from which that frame confirms it."""
+
 
 @dataclass(frozen=True, slots=True)
 class FrameRate:
@@ -26,11 +31,20 @@ class FrameRate:
 
     def interval_s(self, last: Outcome | None) -> float:
         """Return the seconds from the start of the last step to the start of the next."""
-        if last is None or last.mood is not Mood.NOBODY:
+        if last is None:
             return 1.0 / self.rate
         faces = last.faces
-        near = faces.confirmed or faces.coasted or faces.tentative
-        return 1.0 / (self.rate if near else self.idle_rate)
+        if last.mood is Mood.NOBODY and not (faces.confirmed or faces.coasted or faces.tentative):
+            return 1.0 / self.idle_rate
+        return 1.0 / (min(self.rate, STEADY_RATE) if _is_steady(last) else self.rate)
+
+
+def _is_steady(last: Outcome) -> bool:
+    """Return whether the last frame was clearly read as the announced mood, and that mood leads."""
+    if last.raw_scores is None or last.scores is None or last.mood.emotion is None:
+        return False
+    index = EMOTIONS.index(last.mood.emotion)
+    return last.raw_scores[index] >= STEADY_SCORE and last.scores[index] == max(last.scores)
 
 
 NOT_WATCHING = {

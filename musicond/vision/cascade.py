@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,19 +12,33 @@ from numpy.typing import NDArray
 
 from musicond.core.models import Box
 from musicond.errors import ModelError
+from musicond.vision.preprocess import upright
+from musicond.vision.search import WINDOW, Search, histogram, stretched
 
-WINDOW = 24
-"""Side in pixels of the cascade's window, the smallest face that it can detect."""
-FACE = 48
-"""Side in pixels to which a face is scaled for the quick fine detection."""
-CAREFUL_FACE = 64
-"""The same for the careful one, which also tries twice as many sizes: three times the work."""
 COARSE_STEP, COARSE_NEIGHBOURS = 1.2, 1
 """Ratio between the sizes that the coarse detection tries, and its least number of hits in one place."""
-MARGIN = 0.3
-"""Margin of the fine detection around the face, as a fraction of the face's side."""
-RANGE = (0.75, 1.35)
-"""Sizes that the fine detection tries, as fractions of the face's side."""
+FACE_SPAN = 110
+"""Grey levels that a face spans at least; a fine detection stretches those that span less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How thoroughly a fine detection tries: the scale of the face, its sizes and the least number of hits."""
+
+    face: int
+    """Side in pixels to which the face is scaled."""
+    step: float
+    """Ratio between the sizes that are tried."""
+    neighbours: int
+    sizes: tuple[float, float]
+    """Smallest and largest size, as fractions of the face's side."""
+    margin: float
+    """Margin around the face, as a fraction of its side."""
+
+
+QUICK = Effort(36, 1.15, 2, (0.8, 1.25), 0.2)
+USUAL = Effort(48, 1.1, 3, (0.75, 1.35), 0.3)
+CAREFUL = Effort(64, 1.05, 3, (0.75, 1.35), 0.3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,63 +58,106 @@ class Cascade:
         """Load `xml`; raise ModelError."""
         self._cascade = _load(xml)
 
-    def detect(self, grey: NDArray[np.uint8], min_size: float, max_size: float) -> list[Box]:
+    def detect(self, grey: NDArray[np.uint8], search: Search) -> list[Box]:
         """Return the possible faces of the whole frame, largest first, with false positives.
 
-        `grey` is uint8 (height, width); the sizes are fractions of its height. The frame is first shrunk until the
-        smallest face just fills the cascade's window.
+        `grey` is uint8 (height, width). It is first shrunk until the smallest face just fills the cascade's window.
         """
-        height, width = grey.shape
-        shrink = min(1.0, 1.05 * WINDOW / min_size / height)
-        small = cv2.resize(
-            grey, (max(1, round(width * shrink)), max(1, round(height * shrink))), interpolation=cv2.INTER_AREA
-        )
-        smallest, largest = ((max(WINDOW, round(size * height * shrink)),) * 2 for size in (min_size, max_size))
+        rows = search.rows(grey.shape[0])
+        shrink = rows / grey.shape[0]
+        small = reduced(grey, rows)
+        if search.gain != 1:
+            small = np.asarray(cv2.convertScaleAbs(small, alpha=search.gain), np.uint8)
+        else:
+            small = stretched(small, histogram(small))
+        edge = round(search.edge * rows)
+        if edge:
+            small = np.asarray(cv2.copyMakeBorder(small, 0, 0, edge, edge, cv2.BORDER_REPLICATE), np.uint8)
+        turned, back = _turned(small, search.roll)
+        smallest, largest = ((max(WINDOW, round(size * rows)),) * 2 for size in (search.min_size, search.max_size))
         rectangles = self._cascade.detectMultiScale(
-            small, scaleFactor=COARSE_STEP, minNeighbors=COARSE_NEIGHBOURS, minSize=smallest, maxSize=largest
+            turned, scaleFactor=COARSE_STEP, minNeighbors=COARSE_NEIGHBOURS, minSize=smallest, maxSize=largest
         )
-        boxes = [_box(rectangle, 0, 0, 1 / shrink) for rectangle in np.asarray(rectangles).reshape(-1, 4)]
+        boxes = []
+        for x, y, w, h in np.asarray(rectangles, np.float64).reshape(-1, 4):
+            across, down = (back @ np.array([x + w / 2, y + h / 2, 1.0]) - (edge, 0)) / shrink
+            if _contains(grey, across, down):
+                boxes.append(_box(across, down, w / shrink, search.roll))
         return sorted(boxes, key=lambda box: box.area, reverse=True)
 
-    def detect_near(self, grey: NDArray[np.uint8], near: Box) -> Detection | None:
-        """Return the face at or close to `near` in uint8 (height, width): detect quickly, else carefully."""
-        return self._fine(grey, near, FACE, 1.1) or self._fine(grey, near, CAREFUL_FACE, 1.05)
+    def detect_near(self, grey: NDArray[np.uint8], near: Box, *efforts: Effort) -> Detection | None:
+        """Return the face at or close to `near` in uint8 (height, width), by the first effort that finds one."""
+        found = (self._fine(grey, near, effort) for effort in efforts or (USUAL, CAREFUL))
+        return next((detection for detection in found if detection), None)
 
     def score(self, grey: NDArray[np.uint8], box: Box) -> float:
         """Return the mean weight of careful detections in a box and in its mirror image."""
-        detections = (self._fine(grey, box, CAREFUL_FACE, 1.05, mirror=mirror) for mirror in (False, True))
+        detections = (self._fine(grey, box, CAREFUL, mirror=mirror) for mirror in (False, True))
         return sum(detection.weight for detection in detections if detection) / 2
 
-    def _fine(
-        self, grey: NDArray[np.uint8], near: Box, face: int, step: float, *, mirror: bool = False
-    ) -> Detection | None:
-        height, width = grey.shape
-        margin = round(near.w * MARGIN)
-        left, top = max(0, near.x - margin), max(0, near.y - margin)
-        cut = grey[top : min(height, near.y + near.h + margin), left : min(width, near.x + near.w + margin)]
-        scale = face / near.w
-        size = round(cut.shape[1] * scale), round(cut.shape[0] * scale)
-        if min(size) < WINDOW:
-            return None
-        window = cv2.resize(cut, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    def _fine(self, grey: NDArray[np.uint8], near: Box, effort: Effort, *, mirror: bool = False) -> Detection | None:
+        side, centre = near.w * (1 + 2 * effort.margin), (near.x + near.w / 2, near.y + near.h / 2)
+        size = round(effort.face * (1 + 2 * effort.margin))
+        window = upright(grey, centre, side, near.roll, size)
+        inset = round(effort.face * effort.margin)
+        window = stretched(window, histogram(window[inset:-inset, inset:-inset]), FACE_SPAN)
         if mirror:
-            window = cv2.flip(window, 1)
-        smallest, largest = ((round(face * part),) * 2 for part in RANGE)
+            window = np.asarray(cv2.flip(window, 1), np.uint8)
+        smallest, largest = ((max(WINDOW, round(effort.face * part)),) * 2 for part in effort.sizes)
         rectangles, _, weights = self._cascade.detectMultiScale3(
-            window, scaleFactor=step, minNeighbors=3, minSize=smallest, maxSize=largest, outputRejectLevels=True
+            window,
+            scaleFactor=effort.step,
+            minNeighbors=effort.neighbours,
+            minSize=smallest,
+            maxSize=largest,
+            outputRejectLevels=True,
         )
         if len(rectangles) == 0:
             return None
         best = int(np.argmax(weights))
-        rectangle = np.asarray(rectangles)[best]
-        if mirror:
-            rectangle[0] = size[0] - rectangle[0] - rectangle[2]
-        return Detection(_box(rectangle, left, top, 1 / scale), float(np.ravel(weights)[best]))
+        x, y, w, _ = (float(value) for value in np.asarray(rectangles)[best])
+        across, down = (x + w / 2 - size / 2) * (-1 if mirror else 1), y + w / 2 - size / 2
+        scale, angle = side / size, math.radians(near.roll)
+        dx = (across * math.cos(angle) - down * math.sin(angle)) * scale
+        dy = (across * math.sin(angle) + down * math.cos(angle)) * scale
+        if not _contains(grey, centre[0] + dx, centre[1] + dy):
+            return None
+        box = _box(centre[0] + dx, centre[1] + dy, w * scale, near.roll)
+        return Detection(box, float(np.ravel(weights)[best]))
 
 
-def _box(rectangle: NDArray[np.int32], left: int, top: int, scale: float) -> Box:
-    x, y, w, h = (float(value) * scale for value in rectangle)
-    return Box(left + round(x), top + round(y), round(w), round(h))
+def reduced(grey: NDArray[np.uint8], rows: int) -> NDArray[np.uint8]:
+    """Return uint8 (height, width) area-averaged to `rows` rows."""
+    height, width = grey.shape
+    if rows >= height:
+        return grey
+    return np.asarray(
+        cv2.resize(grey, (max(1, round(width * rows / height)), rows), interpolation=cv2.INTER_AREA), np.uint8
+    )
+
+
+def _turned(small: NDArray[np.uint8], roll: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """Return a picture turned back by `roll` degrees as a whole, and the matrix (2, 3) from its pixels to `small`'s."""
+    if roll == 0:
+        return small, np.eye(2, 3)
+    height, width = small.shape
+    matrix = np.asarray(cv2.getRotationMatrix2D((width / 2, height / 2), roll, 1.0), np.float64)
+    cos, sin = abs(matrix[0, 0]), abs(matrix[0, 1])
+    size = math.ceil(width * cos + height * sin), math.ceil(width * sin + height * cos)
+    matrix[:, 2] += (size[0] - width) / 2, (size[1] - height) / 2
+    turned = np.asarray(cv2.warpAffine(small, matrix, size), np.uint8)
+    return turned, np.asarray(cv2.invertAffineTransform(matrix), np.float64)
+
+
+def _contains(grey: NDArray[np.uint8], x: float, y: float) -> bool:
+    """Return whether a point, the centre of a face, lies within the frame."""
+    return 0 <= x < grey.shape[1] and 0 <= y < grey.shape[0]
+
+
+def _box(x: float, y: float, side: float, roll: int) -> Box:
+    """Return the box of a face by its centre and side."""
+    size = round(side)
+    return Box(round(x - side / 2), round(y - side / 2), size, size, roll)
 
 
 def _load(xml: Path) -> cv2.CascadeClassifier:

@@ -8,17 +8,19 @@ from numpy.typing import NDArray
 
 THUMB = (40, 30)
 """Width and height of the thumbnail that both gates use: a cell of 640x480 is 16x16 pixels."""
-DARK_BELOW = 30.0
-"""Grey level (0..255) below which the brightest parts of a dark frame lie.
+DARK_SPAN, LIGHT_SPAN = 6.0, 8.0
+"""Grey levels between the dimmest and the brightest parts of a dim picture below which it is dark, and light again.
 
-Limited-range video has its black at 16, which leaves too few levels to classify a face.
+With fewer levels nothing is left to stretch. The second is higher so that noise causes no flicker.
 """
-DARK_UNTIL = 35.0
-"""Grey level at which a dark frame is light again; above `DARK_BELOW` so that noise causes no flicker."""
-BRIGHT_PART = 98.0
-"""Percentile of the brightest parts: a lit face counts, a pilot lamp does not."""
+DIM_BELOW = 40.0
+"""Grey level below which the brightest parts of a dim picture lie; limited-range video has its black at 16."""
+BRIGHT_PART, DIM_PART = 98.0, 2.0
+"""Percentiles of the brightest and the dimmest parts: a lit face counts, a pilot lamp does not."""
 CHANGED_LEVELS = 6.0
 """Grey levels by which a cell must differ to count as changed; noise averages to under 1."""
+FULL_SPAN, LEAST_CHANGE = 128.0, 1.5
+"""In a picture whose levels span less than the first, fewer levels count as a change, down to the second."""
 
 Thumbnail = NDArray[np.float32]
 
@@ -36,8 +38,8 @@ class DarknessDetector:
 
     def is_dark(self, thumb: Thumbnail) -> bool:
         """Return whether a frame is dark, by its thumbnail."""
-        bright = float(np.percentile(thumb, BRIGHT_PART))
-        self._dark = bright < (DARK_UNTIL if self._dark else DARK_BELOW)
+        dim, bright = np.percentile(thumb, (DIM_PART, BRIGHT_PART))
+        self._dark = bool(bright < DIM_BELOW and bright - dim < (LIGHT_SPAN if self._dark else DARK_SPAN))
         return self._dark
 
 
@@ -45,23 +47,33 @@ class MotionDetector:
     """A detector of changes in an empty room.
 
     It measures the largest change of a thumbnail's cell since the last frame that was scanned, not since the last
-    frame, so that slow changes add up. After `hold_s` seconds the room no longer counts as still.
+    frame, so that slow changes add up. After `hold_s` seconds the room no longer counts as still. What changes in whole
+    rows of the picture at once is the light: lamps flicker with the mains.
     """
 
     def __init__(self, hold_s: float) -> None:
         self._hold_s = hold_s
         self._reference: Thumbnail | None = None
+        self._least_change = CHANGED_LEVELS
         self._scanned_at = 0.0
 
-    def is_still(self, thumb: Thumbnail, captured_at: float) -> bool:
-        """Return whether nothing has changed since `set_reference`, less than `hold_s` ago."""
-        if self._reference is None or not 0 <= captured_at - self._scanned_at < self._hold_s:
-            return False
-        return float(np.abs(thumb - self._reference).max()) < CHANGED_LEVELS
+    def has_changed(self, thumb: Thumbnail) -> bool:
+        """Return whether a frame differs from the reference, or there is none."""
+        if self._reference is None:
+            return True
+        change = thumb - self._reference
+        change -= np.median(change, axis=1, keepdims=True)
+        return float(np.abs(change).max()) >= self._least_change
+
+    def is_over(self, captured_at: float) -> bool:
+        """Return whether the last scan is too long ago."""
+        return not 0 <= captured_at - self._scanned_at < self._hold_s
 
     def set_reference(self, thumb: Thumbnail, captured_at: float) -> None:
         """Take a frame that was scanned without a face as the reference."""
         self._reference = thumb
+        dim, bright = np.percentile(thumb, (DIM_PART, BRIGHT_PART))
+        self._least_change = max(LEAST_CHANGE, CHANGED_LEVELS * min(1.0, float(bright - dim) / FULL_SPAN))
         self._scanned_at = captured_at
 
     def reset(self) -> None:

@@ -14,30 +14,57 @@ SPREAD = 52.0
 """Grey levels of one standard deviation after `normalise`: +-2.4 sigma fit in 0..255."""
 MIN_STD = 4.0
 """Least standard deviation (grey levels), so that a flat picture does not become noise."""
+DIAGONAL = 1.42
+"""Diagonal of a square as a multiple of its side, rounded up."""
 MODEL_SCALE = 1.0 / 128.0
 """Real value of one step of the model's input; a float model takes `normalise(face) / 128`."""
 
 
 def chip(grey: NDArray[np.uint8], box: Box, scale: float) -> NDArray[np.uint8]:
-    """Return the face in `box`, uint8 of shape (48, 48), area-averaged where it shrinks.
+    """Return the face in `box` upright, uint8 of shape (48, 48), area-averaged where it shrinks.
 
     `grey` is uint8 of shape (height, width); `box` is in pixels of `grey`; `scale` widens (> 1) or tightens the box
     about its centre. Pixels outside the frame repeat its edge.
     """
     side = max(2.0, max(box.w, box.h) * scale)
-    left = round(box.x + box.w / 2 - side / 2)
-    top = round(box.y + box.h / 2 - side / 2)
-    size = round(side)
+    return upright(grey, (box.x + box.w / 2, box.y + box.h / 2), side, box.roll, INPUT_SIZE)
+
+
+def upright(
+    grey: NDArray[np.uint8], centre: tuple[float, float], side: float, roll: int, size: int
+) -> NDArray[np.uint8]:
+    """Return a square of a picture, uint8 of shape (size, size), turned back by `roll` degrees.
+
+    `grey` is uint8 of shape (height, width); the square has its `centre` (x, y) and its `side` in pixels of it, and
+    is turned clockwise by `roll` degrees. Pixels outside the frame repeat its edge.
+    """
+    if roll == 0:
+        return _scaled(cut_square(grey, centre, side), size)
+    # Shrink an upright square that holds the turned one, then turn it: so that nothing is skipped in shrinking.
+    wider = _scaled(cut_square(grey, centre, side * DIAGONAL), round(size * DIAGONAL))
+    middle = (wider.shape[0] - 1) / 2
+    matrix = np.asarray(cv2.getRotationMatrix2D((middle, middle), roll, 1.0), np.float64)
+    matrix[:, 2] += (size - 1) / 2 - middle
+    return np.asarray(cv2.warpAffine(wider, matrix, (size, size), borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+
+def cut_square(grey: NDArray[np.uint8], centre: tuple[float, float], side: float) -> NDArray[np.uint8]:
+    """Return a square of uint8 (height, width) by its centre (x, y) and side; outside, the edge is repeated."""
+    left, top, size = round(centre[0] - side / 2), round(centre[1] - side / 2), round(side)
     height, width = grey.shape
     above, below = max(0, -top), max(0, top + size - height)
     before, after = max(0, -left), max(0, left + size - width)
     cut = grey[max(0, top) : min(height, top + size), max(0, left) : min(width, left + size)]
     if cut.size == 0:
-        raise ValueError(f"the box {box} lies outside a frame of {width}x{height}")
+        raise ValueError(f"a square at {centre} lies outside a frame of {width}x{height}")
     if above or below or before or after:
         cut = np.asarray(cv2.copyMakeBorder(cut, above, below, before, after, cv2.BORDER_REPLICATE), np.uint8)
-    interpolation = cv2.INTER_AREA if cut.shape[0] > INPUT_SIZE else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(cut, (INPUT_SIZE, INPUT_SIZE), interpolation=interpolation), np.uint8)
+    return cut
+
+
+def _scaled(square: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    interpolation = cv2.INTER_AREA if square.shape[0] > size else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(square, (size, size), interpolation=interpolation), np.uint8)
 
 
 def normalise(face: NDArray[np.uint8]) -> NDArray[np.int8]:

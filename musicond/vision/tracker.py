@@ -18,6 +18,8 @@ SURE = 2.5
 SURE_EVERY_S = 1.0
 CANDIDATE_S = 1.0
 """Seconds after which a candidate that is not confirmed expires."""
+SHIFT, GROWTH = 0.03, 0.08
+"""Differences of place and size, as fractions of the side, that the steps of a quick detection explain."""
 SAME = 0.3
 """Intersection over union above which two boxes are one face."""
 
@@ -34,6 +36,8 @@ class FaceTrack:
     """Sum over the frames of the candidate."""
     frames: int = 0
     is_face: bool = False
+    refined_at: float = 0.0
+    """When its box was last detected with more than the least effort."""
 
     def update(self, detection: Detection, at: float) -> None:
         """Take over the detection of this frame."""
@@ -65,6 +69,12 @@ def merge_tracks(tracks: list[FaceTrack]) -> list[FaceTrack]:
         if not any(is_same_face(track.box, other.box) for other in merged):
             merged.append(track)
     return merged
+
+
+def is_steady(a: Box, b: Box) -> bool:
+    """Return whether two boxes differ by no more than the jitter of a quick detection."""
+    shift = max(abs(a.x + a.w / 2 - b.x - b.w / 2), abs(a.y + a.h / 2 - b.y - b.h / 2))
+    return a.roll == b.roll and shift <= SHIFT * a.w and abs(a.w - b.w) <= GROWTH * a.w
 
 
 def is_same_face(a: Box, b: Box) -> bool:

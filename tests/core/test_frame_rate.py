@@ -22,6 +22,10 @@ EMPTY = Outcome(
     faces=Faces(),
     recommendation=None,
 )
+HAPPY = (0.1, 0.0, 0.0, 0.7, 0.1, 0.1, 0.0)
+MIXED = (0.1, 0.0, 0.0, 0.5, 0.4, 0.0, 0.0)
+SAD = (0.1, 0.0, 0.0, 0.1, 0.1, 0.7, 0.0)
+READ = replace(EMPTY, mood=Mood.HAPPY, scores=HAPPY, raw_scores=HAPPY)
 HERE = (Box(0, 0, 9, 9),)
 
 
@@ -38,3 +42,20 @@ HERE = (Box(0, 0, 9, 9),)
 )
 def test_a_person_or_a_guess_of_one_is_looked_at_quickly(last: Outcome | None, interval: float) -> None:
     assert FrameRate(rate=10, idle_rate=2).interval_s(last) == pytest.approx(interval)
+
+
+@pytest.mark.parametrize(
+    ("last", "interval"),
+    [
+        (READ, 0.2),
+        (replace(READ, raw_scores=SAD), 0.1),
+        (replace(READ, raw_scores=MIXED), 0.1),
+        (replace(READ, scores=SAD), 0.1),
+        (replace(READ, raw_scores=None), 0.1),
+        (replace(READ, scores=None), 0.1),
+        (replace(READ, mood=Mood.UNSURE), 0.1),
+    ],
+)
+def test_a_mood_that_each_frame_confirms_is_looked_at_less_often(last: Outcome, interval: float) -> None:
+    assert FrameRate(rate=10, idle_rate=2).interval_s(last) == pytest.approx(interval)
+    assert FrameRate(rate=4, idle_rate=2).interval_s(last) == pytest.approx(0.25)

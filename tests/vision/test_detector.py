@@ -16,9 +16,12 @@ from musicond.vision.detector import HaarFaceDetector
 from tests.rooms import empty_room
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from musicond.vision.search import Search
 
 CASCADE = models_dir() / "haarcascade_frontalface_default.xml"
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -82,7 +85,7 @@ def test_after_a_reset_nothing_coasts() -> None:
 def test_a_dark_frame_says_so_and_a_lit_one_finds_the_face_again() -> None:
     detector = HaarFaceDetector(CASCADE, CLASSIFIER)
     settled(detector, SOMEBODY)
-    dark = np.asarray(SOMEBODY * 0.06, np.uint8)
+    dark = np.asarray(SOMEBODY * 0.03, np.uint8)
     for step in range(4):
         faces = detector.detect(frame(dark, 1 + step / 8))
     assert faces == Faces(dark=True)
@@ -96,22 +99,95 @@ def test_a_small_face_is_no_face_where_the_limits_say_so() -> None:
 
 def test_a_still_room_is_not_searched_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Count the scans at the cascade itself."""
-    scans: list[float] = []
+    scans: list[Search] = []
     detector = HaarFaceDetector(CASCADE, CLASSIFIER)
     cascade = detector._cascade
 
     class Counting:
-        def detect(self, grey: NDArray[np.uint8], min_size: float, max_size: float) -> list[Box]:
-            scans.append(0)
-            return cascade.detect(grey, min_size, max_size)
+        def detect(self, grey: NDArray[np.uint8], search: Search) -> list[Box]:
+            scans.append(search)
+            return cascade.detect(grey, search)
 
         def __getattr__(self, name: str) -> object:
             return getattr(cascade, name)
 
     monkeypatch.setattr(detector, "_cascade", Counting())
-    for step in range(25):
+    for step in range(50):
         detector.detect(frame(NOBODY, step * 0.4))
-    assert 2 <= len(scans) <= 5, "at first, and every few seconds"
+    searches = {(search.min_size, search.roll) for search in scans}
+    assert len(searches) == 4, "all have had their turn"
+    assert 10 <= len(scans) <= 14, "one round at first, and one scan every few seconds"
+
+
+def tilted(degrees: float) -> NDArray[np.uint8]:
+    matrix = cv2.getRotationMatrix2D((320, 240), -degrees, 1)
+    return np.asarray(cv2.warpAffine(SOMEBODY, matrix, (640, 480), borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+
+@pytest.mark.parametrize("degrees", [-30, -20, 20, 30])
+def test_a_tilted_head_is_found_and_read_upright(degrees: int) -> None:
+    detector = HaarFaceDetector(CASCADE, CLASSIFIER)
+    for step in range(8):
+        faces = detector.detect(frame(tilted(degrees), step * 0.4))
+    [box] = faces.confirmed
+    assert box.roll == pytest.approx(degrees, abs=20)
+    assert centre(box) == pytest.approx((320, 240), abs=30)
+    straight = settled(HaarFaceDetector(CASCADE, CLASSIFIER), SOMEBODY)
+    estimates = [
+        CLASSIFIER.classify(frame(tilted(degrees), 9), faces),
+        CLASSIFIER.classify(frame(SOMEBODY, 9), straight),
+    ]
+    assert len({estimate.top for estimate in estimates if estimate}) == 1
+
+
+def test_a_head_that_is_tilted_slowly_is_followed_and_back_again() -> None:
+    detector = HaarFaceDetector(CASCADE, CLASSIFIER)
+    settled(detector, SOMEBODY)
+    path = [*range(0, 31, 3), *range(30, -1, -3)]
+    seen = [len(detector.detect(frame(tilted(degrees), 1 + step / 8)).confirmed) for step, degrees in enumerate(path)]
+    assert np.mean(seen) >= 0.8
+    assert seen[-1] == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda grey: grey * 0.1, lambda grey: 128 + (grey - 128) * 0.2, lambda grey: grey * 0.3],
+    ids=["a tenth of the light", "haze", "a third of the light"],
+)
+def test_a_dim_or_hazy_face_is_found(change: Callable[[NDArray[np.float32]], NDArray[np.float32]]) -> None:
+    grey = np.asarray(change(SOMEBODY.astype(np.float32)), np.uint8)
+    assert settled(HaarFaceDetector(CASCADE, CLASSIFIER), grey).confirmed
+
+
+def test_a_face_in_the_shadow_before_a_window_is_found() -> None:
+    grey = np.full((480, 640), 230, np.uint8)
+    face = SOMEBODY[120:360, 200:440]
+    grey[120:360, 200:440] = np.asarray(face * (0.15 * 230 / face.mean()), np.uint8)
+    detector = HaarFaceDetector(CASCADE, CLASSIFIER)
+    faces = [detector.detect(frame(grey, step * 0.4)) for step in range(8)]
+    assert faces[-1].confirmed
+
+
+@pytest.mark.parametrize("shift", [-235, 235])
+def test_a_face_cut_by_the_edge_is_found(shift: int) -> None:
+    """Its box is about 190 pixels wide: about a tenth of it lies outside."""
+    grey = np.asarray(np.roll(SOMEBODY, shift, axis=1), np.uint8)
+    edge = grey[:, 635:] if shift > 0 else grey[:, :5]
+    assert edge.size
+    assert settled(HaarFaceDetector(CASCADE, CLASSIFIER), grey).confirmed
+
+
+def test_a_far_face_is_found_in_a_large_picture() -> None:
+    """It is 0.067 of the height: a person at 4 m before the standard Camera Module 3."""
+    room = np.asarray(cv2.resize(NOBODY, (1280, 720), interpolation=cv2.INTER_CUBIC), np.uint8)
+    side = round(240 / 190 * 0.067 * 720)
+    room[300 : 300 + side, 800 : 800 + side] = cv2.resize(
+        SOMEBODY[120:360, 200:440], (side, side), interpolation=cv2.INTER_AREA
+    )
+    detector = HaarFaceDetector(CASCADE, CLASSIFIER)
+    faces = [detector.detect(frame(room, step * 0.4)) for step in range(6)]
+    assert faces[-1].confirmed
+    assert not settled(HaarFaceDetector(CASCADE, CLASSIFIER, 0.12), room).confirmed
 
 
 @pytest.mark.parametrize("content", [None, b"", b"<opencv_storage></opencv_storage>"])

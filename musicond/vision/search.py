@@ -1,0 +1,109 @@
+"""The searches of a whole frame: near and far, upright and tilted, and in the shadow of a bright window."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+WINDOW = 24
+"""Side in pixels of the cascade's window, the smallest face that it can detect."""
+ROLL = 25
+"""Degrees of roll of the tilted searches: the cascade finds faces up to about 12 degrees to either side of them."""
+NEAR_SIZE = 0.12
+"""Smallest face of the near and of the tilted searches, as a fraction of the frame's height."""
+FAR_SIZE = 0.15
+"""Largest face of the far search, which overlaps the near one."""
+EDGE = 0.1
+"""Columns that the near search adds to the left and to the right, as a fraction of the frame's height.
+
+They repeat the frame's edge, so that the cascade's window fits around a face that is cut off by it.
+"""
+LEAST_SPAN = 150
+"""Grey levels from the 1st to the 99th percentile below which a picture is stretched before a search.
+
+OpenCV's evaluator rejects each window with a standard deviation under 10 grey levels.
+"""
+SHADOW_GAIN = 3.0
+"""Factor by which the search in the shadow brightens the picture; what is bright then is plain white."""
+SHADOW_LEVEL, BRIGHT_LEVEL, LEAST_SHARE = 70, 150, 0.1
+"""There is a shadow where at least this share of the pixels is darker than the first, and as many are brighter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """One search of the whole frame; sizes are fractions of the frame's height."""
+
+    min_size: float
+    max_size: float
+    roll: int = 0
+    """Degrees clockwise of the faces that are found."""
+    gain: float = 1.0
+    edge: float = 0.0
+
+    def rows(self, height: int) -> int:
+        """Return the rows of the reduced picture, in which the smallest face just fills the cascade's window."""
+        return min(height, math.ceil(WINDOW / self.min_size))
+
+
+class SearchSchedule:
+    """The searches that each scan runs: the near one always, and one of the others by turns."""
+
+    def __init__(self, min_size: float, max_size: float) -> None:
+        near = max(min_size, min(NEAR_SIZE, max_size))
+        self._near = Search(near, max_size, edge=EDGE)
+        self._far = [Search(min_size, min(max_size, max(FAR_SIZE, min_size)))] if min_size < NEAR_SIZE else []
+        self._rolled = [Search(near, max_size, roll=roll) for roll in (ROLL, -ROLL)]
+        self._shadow = Search(near, max_size, gain=SHADOW_GAIN)
+        self._turn = 0
+        self.round = 2 * len(self._rolled)
+        """Scans after which all searches have had their turn."""
+
+    def next(self, *, empty: bool, shadow: bool) -> list[Search]:
+        """Return the searches of the next scan; tilted ones and those in the shadow only while no face is known."""
+        if not empty:
+            others = [*self._far, None]
+        else:
+            pairs = [other for roll in self._rolled for other in (*self._far, roll)]
+            others = [*pairs, self._shadow] if shadow else [*pairs]
+        self.round = len(others)
+        extra = others[self._turn % len(others)]
+        self._turn += 1
+        return [self._near, extra] if extra else [self._near]
+
+    def reset(self) -> None:
+        """Begin with the far search again."""
+        self._turn = 0
+
+
+def stretched(
+    picture: NDArray[np.uint8], levels: NDArray[np.float32], least_span: int = LEAST_SPAN
+) -> NDArray[np.uint8]:
+    """Return uint8 (height, width) with its grey levels stretched to 0..255 if they span less than `least_span`.
+
+    `levels` is its histogram, or that of the part which counts, float32 (256,).
+    """
+    low, high = percentile(levels, 0.01), percentile(levels, 0.99)
+    if high - low >= least_span:
+        return picture
+    table = np.clip((np.arange(256) - low) * (255.0 / max(1, high - low)), 0, 255)
+    return np.asarray(cv2.LUT(picture, table.astype(np.uint8)), np.uint8)
+
+
+def histogram(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return how many pixels of uint8 (height, width) have each grey level, float32 (256,)."""
+    return np.asarray(cv2.calcHist([picture], [0], None, [256], [0, 256]), np.float32).ravel()
+
+
+def percentile(levels: NDArray[np.float32], share: float) -> int:
+    """Return the grey level below which `share` of the pixels of a histogram lie."""
+    sums = np.cumsum(levels)
+    return int(np.searchsorted(sums, share * sums[-1]))
+
+
+def has_shadow(levels: NDArray[np.float32]) -> bool:
+    """Return whether a picture with this histogram has large parts that are dark and large parts that are bright."""
+    return percentile(levels, LEAST_SHARE) < SHADOW_LEVEL and percentile(levels, 1 - LEAST_SHARE) > BRIGHT_LEVEL
