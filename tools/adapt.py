@@ -117,6 +117,7 @@ class Run:
         for part in self._frozen:
             part.requires_grad_(requires_grad=False)
         self.average = copy.deepcopy(self.network).eval()
+        self._start = copy.deepcopy(self.average).requires_grad_(requires_grad=False)
         self.optimizer = sgd(self.network, args.decay)
         self.steps, self.losses = 0, 0.0
         self._args = args
@@ -149,7 +150,7 @@ class Run:
         out, heat = self.network(x.contiguous(memory_format=torch.channels_last)), self._args.temperature
         hard = torch.full((len(x),), self._args.hard)
         hard[len(x) - photos :] = 1.0
-        soft = heat * tf.cross_entropy(out / heat, y[:, len(LABELS) :], reduction="none")
+        soft = heat * tf.cross_entropy(out / heat, self._taught(x, y, photos), reduction="none")
         loss = ((1 - hard) * soft + hard * tf.cross_entropy(out, y[:, : len(LABELS)], reduction="none")).mean()
         loss.backward()
         self.optimizer.step()
@@ -157,6 +158,19 @@ class Run:
         self.losses += float(loss.detach())
         with torch.no_grad():
             torch._foreach_lerp_(*self._moving, 1 - min(self._args.ema, self.steps / (self.steps + 10)))
+
+    def _taught(self, x: torch.Tensor, y: torch.Tensor, photos: int) -> torch.Tensor:
+        """Return soft targets (n, 7): for FER2013's pictures partly what the start says of them as they are here.
+
+        Learning without forgetting (Li & Hoiem 2016, arXiv 1606.09282).
+        """
+        taught = y[:, len(LABELS) :]
+        if not self._args.keep:
+            return taught
+        fer = len(x) - photos
+        with torch.no_grad():
+            said = self._start(x[:fer].contiguous(memory_format=torch.channels_last)) / self._args.temperature
+        return torch.cat([torch.lerp(taught[:fer], said.softmax(1), self._args.keep), taught[fer:]])
 
     def save(self) -> None:
         """Write the state and student.npz."""
@@ -221,6 +235,9 @@ def main() -> int:
     parser.add_argument("--photo-share", type=float, default=0.135, help="of each batch")
     parser.add_argument("--hard", type=float, default=0.15, help="share of the labels in what FER2013 teaches")
     parser.add_argument("--temperature", type=float, default=1.5, help="at which the teachers are heard")
+    parser.add_argument(
+        "--keep", type=float, default=0.0, help="share of the start's own reading of each picture in FER2013's targets"
+    )
     parser.add_argument("--rate", type=float, default=0.02)
     parser.add_argument("--decay", type=float, default=5e-4, help="weight decay")
     parser.add_argument("--ema", type=float, default=0.99, help="decay per step of the averaged weights")

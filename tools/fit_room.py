@@ -39,6 +39,8 @@ from tools.training.photos import Photos, photo_figures
 from tools.training.photos import load as load_photos
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from musicond.core.models import Box
@@ -81,10 +83,11 @@ def fit(
     room: NDArray[np.float64],
     room_labels: NDArray[np.int64],
     fixed: tuple[float, ...] | None = None,
+    temperatures: Iterable[float] = TEMPERATURES,
 ) -> tuple[float, dict[str, float]]:
     """Return the temperature and the shifts of neutral and happy with the least mean log loss, both sets alike.
 
-    `given` shifts are taken as they are.
+    `fixed` shifts are taken as they are.
     """
 
     def loss(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
@@ -99,7 +102,7 @@ def fit(
         pairs = [fixed] if fixed else itertools.product(SHIFTS, SHIFTS)
         return min(pairs, key=lambda pair: loss(shifted(temperature, pair), room_labels))
 
-    candidates = [(float(t), best_shifts(t)) for t in TEMPERATURES]
+    candidates = [(float(t), best_shifts(t)) for t in temperatures]
     temperature, shifts = min(
         candidates, key=lambda pair: loss(fer / pair[0], fer_labels) + loss(shifted(*pair), room_labels)
     )
@@ -118,7 +121,9 @@ def choose(args: argparse.Namespace) -> dict[str, dict[str, object]]:
     table: dict[str, dict[str, object]] = {}
     for scale in SCALES:
         logits = np.stack([reader.logits(normalise(chip(*frame, scale))) for frame in frames if frame])
-        temperature, shifts = fit(direct, fer.labels, logits, photos.labels[detected], args.room_prior)
+        temperature, shifts = fit(
+            direct, fer.labels, logits, photos.labels[detected], args.room_prior, args.temperature or TEMPERATURES
+        )
         moved = logits / temperature
         moved[:, PLACES] += list(shifts.values())
         figures = photo_figures(photos, detected, softmax(moved, 1.0), MoodSection().enter)
@@ -147,6 +152,9 @@ def main() -> int:
     parser.add_argument("--face-crop-scale", type=float, default=0.85)
     parser.add_argument(
         "--room-prior", type=float, nargs=2, metavar=("NEUTRAL", "HAPPY"), help="shifts to be taken; else the best"
+    )
+    parser.add_argument(
+        "--temperature", type=float, nargs=1, help="the one to be taken; else that with the least mean log loss"
     )
     parser.add_argument("--write", action="store_true", help="put the figures of --crop-scale into the sidecar")
     args = parser.parse_args()
