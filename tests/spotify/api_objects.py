@@ -38,6 +38,26 @@ def track_object(name: str, *, seconds: float = 200.0, **more: Any) -> dict[str,
     }
 
 
+def album_object(name: str, images: object) -> dict[str, Any]:
+    """Return the album of a track; `images`: its pictures."""
+    key = track_uri(f"album {name}").rpartition(":")[2]
+    return {
+        "id": key,
+        "uri": f"spotify:album:{key}",
+        "type": "album",
+        "album_type": "album",
+        "name": name,
+        "artists": [],
+        "images": images,
+        "release_date": "2020-01-01",
+        "release_date_precision": "day",
+        "total_tracks": 10,
+        "available_markets": [],
+        "href": f"https://api.spotify.com/v1/albums/{key}",
+        "external_urls": {"spotify": f"https://open.spotify.com/album/{key}"},
+    }
+
+
 def entry(name: str, *, wrapper: str = "item", **more: Any) -> dict[str, Any]:
     """Return an entry of a playlist (`item`, since 2026) or of the liked songs (`track`)."""
     return {"added_at": "2026-01-01T00:00:00Z", "is_local": False, wrapper: track_object(name), **more}

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
+import cv2
+import numpy as np
+
 if TYPE_CHECKING:
     from tests.spotify.fake_spotify import FakeSpotify
 
@@ -52,8 +55,8 @@ def handler(fake_spotify: FakeSpotify) -> type[http.server.BaseHTTPRequestHandle
     return Bound
 
 
-PICTURE = b"\xff\xd8\xff\xe0" + bytes(20_000)
-"""A picture at an address below image/."""
+PICTURE: bytes = cv2.imencode(".jpg", np.random.default_rng(0).integers(0, 256, (96, 96, 3), np.uint8))[1].tobytes()
+"""The picture at each address below image/; a browser shows it."""
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

@@ -15,7 +15,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from tests.spotify.api_objects import device_object, entry, page, track_object
+from tests.spotify.api_objects import album_object, device_object, entry, page, track_object
 from tests.spotify.fake_player import FakePlayer
 from tests.spotify.fake_server import Fault, RecordedRequest, handler, in_bytes
 from tests.spotify.openapi import spec
@@ -70,6 +70,7 @@ class FakeSpotify:
         self.refresh_count = 0
 
     def __enter__(self) -> Self:
+        spec()  # it takes seconds to load; a request must not wait for that
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler(self))
         self._server.daemon_threads = True
         self.address = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -284,7 +285,7 @@ class FakeSpotify:
         device = next((candidate for candidate in player.devices if candidate["id"] == player.device), None)
         if now is None or device is None:
             return 204, None
-        item = track_object(now[0], seconds=player.length_s, album={"name": "Album", "images": self.images})
+        item = track_object(now[0], seconds=player.length_s, album=album_object("Album", self.images))
         context = {"type": "album", "uri": player.context, "href": "", "external_urls": {}} if player.context else None
         return 200, {
             "device": {**device, "is_active": True},

@@ -21,8 +21,9 @@ LISTS = {
 }
 LAUNCH = """
 import sys
-from musicond.spotify import auth
+from musicond.spotify import auth, backend
 auth.API, auth.ACCOUNTS = "{0}/v1/", "{0}"
+backend.PICTURES = ("{0}/image/",)
 from musicond.cli import main
 sys.exit(main(sys.argv[1:]))
 """
