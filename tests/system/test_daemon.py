@@ -122,13 +122,6 @@ def folder_that_blocks(tmp_path: Path, number: int) -> Path:
     return folder
 
 
-def test_a_camera_that_never_opens_ends_the_process(tmp_path: Path) -> None:
-    with Daemon(tmp_path, "--source", f"file:{folder_that_blocks(tmp_path, 0)}") as daemon:
-        assert daemon.process.wait(60) == 1
-        assert any("a fresh process may" in line for line in daemon.lines)
-        assert not any("Traceback" in line for line in daemon.lines)
-
-
 def test_a_blocked_step_feeds_no_watchdog_though_the_page_lives(tmp_path: Path) -> None:
     with Daemon(tmp_path, "--source", f"file:{folder_that_blocks(tmp_path, 3)}", watchdog_s=2) as daemon:
         daemon.ready()
