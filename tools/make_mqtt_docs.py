@@ -99,6 +99,7 @@ STATES: dict[str, tuple[str, list[str] | None]] = {
 """Description of each plain topic, and its words where they are a fixed set."""
 COMMANDS = {
     "privacy/set": "`on` or `off`",
+    "guest/set": "`PRESS` or nothing: the camera is closed until midnight",
     "pause/set": f"`on` (until `off`), `off`, minutes up to {MAX_MINUTES} (0 is `off`), or `tomorrow` "
     "(until six in the morning)",
     "policy/set": f"`auto`, {', '.join(f'`{policy}`' for policy in Policy)}",

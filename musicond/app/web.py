@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from musicond import history
 from musicond.app.music_assistant import BACKEND as MUSIC_ASSISTANT
 from musicond.app.music_assistant import MusicAssistant
+from musicond.app.notice import build_notice
 from musicond.config.addresses import is_loopback
 from musicond.config.paths import listen_socket
 from musicond.config.schema import Config
@@ -28,7 +29,6 @@ from musicond.runtime import logs
 from musicond.runtime.worker import Worker, run_job
 from musicond.web.api import ActionEndpoint
 from musicond.web.covers import CoverCache
-from musicond.web.notice import Notice
 from musicond.web.preview import Preview
 from musicond.web.server import WebOutput
 
@@ -124,16 +124,6 @@ def build_page(
         covers=_covers(player) if player is not None else None,
         notice=build_notice(config),
         embed=config.web.embed,
-    )
-
-
-def build_notice(config: Config) -> Notice:
-    """Return what the people in the room should know of this configuration."""
-    return Notice(
-        name=config.device.name,
-        preview=config.web.preview,
-        history=config.history.enabled,
-        smart_home=config.mqtt.host is not None,
     )
 
 

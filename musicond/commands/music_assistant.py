@@ -6,7 +6,7 @@ import argparse
 import getpass
 import sys
 from functools import cached_property, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from musicond.app.music_assistant import BACKEND, MusicAssistant
 from musicond.commands.daemon import ask_daemon
@@ -15,7 +15,9 @@ from musicond.config.loader import load
 from musicond.config.paths import daemon_state_dir
 from musicond.config.schema import Config
 from musicond.errors import CommandError, StateDirError
-from musicond.music_assistant.sign_in import MusicAssistantSignIn
+
+if TYPE_CHECKING:  # requests is loaded only where it is needed
+    from musicond.music_assistant.sign_in import MusicAssistantSignIn
 
 DESCRIPTION = "the sign-in at Music Assistant: see docs/music-assistant.md"
 ACTIONS = {

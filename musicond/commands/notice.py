@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 
 import segno
 
-from musicond.app.web import build_notice
+from musicond.app.notice import build_notice
 from musicond.commands.options import add_config
 from musicond.commands.page_link import names
 from musicond.config.addresses import is_loopback

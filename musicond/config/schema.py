@@ -373,7 +373,7 @@ class Web(Section):
         default=False, description="Let the page show the live picture, with the faces framed, to who opens it."
     )
     embed: list[Annotated[str, valid_for(check_origin)]] = Field(
-        default_factory=list,
+        [],
         description="Origins whose pages may show this page in a frame, such as http://homeassistant.local:8123 for "
         "the web page card of Home Assistant. With a token_file the frame needs the same host name as the other page.",
     )

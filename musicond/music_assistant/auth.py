@@ -94,10 +94,14 @@ class MusicAssistantAuth:
         self._rejected: tuple[str, float] | None = None
         """The token that the server did not accept, and the monotonic time at which it is tried again."""
 
+    def find_url(self) -> str | None:
+        """Return the server's address; None where none is known; raise PlaybackError for an unreadable file."""
+        stored = self.token_file.load()
+        return self._url or (stored.url if stored else None)
+
     def get_url(self) -> str:
         """Return the server's address; raise PlaybackError where none is known."""
-        stored = self.token_file.load()
-        url = self._url or (stored.url if stored else None)
+        url = self.find_url()
         if url is None:
             raise PlaybackError(f"no Music Assistant server is known; {SIGN_IN}, or set music_assistant.url")
         return url

@@ -76,9 +76,9 @@ class MusicAssistantSignIn:
 
     def log_in(self, url: str, user: str, password: str) -> dict[str, object]:
         """Sign in and store the token; the password is used once and kept nowhere."""
-        address = parse_address(url) if url else self._auth.get_url()
         if not user or not password:
             raise ListError("give the user and the password of Music Assistant")
+        address = parse_address(url or self._auth.find_url() or "")
         with closing(MusicAssistantClient(address)) as client:
             client.get_info()
             token = client.log_in(user, password)

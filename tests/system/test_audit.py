@@ -94,8 +94,11 @@ def test_with_the_history_on_there_are_minutes_by_day_and_they_can_be_shown_and_
         exported = daemon.command("history", "export")
         assert exported.stdout.startswith("day,happy,surprise")
         assert "<svg" in daemon.command("history", "chart").stdout
-        assert "1 days deleted" in daemon.command("history", "delete").stdout
-        assert not (tmp_path / "state" / "history").exists()
+        refused = daemon.command("history", "delete")
+        assert (refused.returncode, refused.stdout) == (69, ""), "only with --yes, as nobody can be asked"
+        assert folder.exists()
+        assert daemon.command("history", "delete", "--yes").stdout == "1 day deleted\n"
+        assert not folder.exists()
         assert "no history is kept" in daemon.command("history", "show").stderr
-    again = daemon.command("history", "delete")
+    again = daemon.command("history", "delete", "--yes")
     assert (again.returncode, again.stdout) == (0, "0 days deleted\n"), "without a daemon, too"

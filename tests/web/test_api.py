@@ -145,6 +145,8 @@ def test_the_state_holds_all_of_an_outcome(server: Server) -> None:
     assert content["controls"] == {
         "private": False,
         "paused": True,
+        "private_until": None,
+        "consent_pending": False,
         "paused_until": NOON.isoformat(),
         "policy": None,
         "mood": None,
