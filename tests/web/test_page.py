@@ -219,7 +219,7 @@ def test_the_player_tells_its_troubles_and_leaves_others_music_alone(server: Ser
         autoplay_block=AutoplayBlock(BlockReason.QUIET, "07:00"),
     )
     server.output.accept(replace(HAPPY, seq=2, playback=troubled))
-    page.wait_for_selector("#player-trouble-text:text-is('sign in again')")
+    page.wait_for_selector("#player-trouble-text:text-is('Sign in again')")
     open_player(page)
     assert text(page, "#player-holding") == "Quiet hours until 07:00"
     server.output.accept(replace(HAPPY, seq=3, playback=replace(PLAYING, ours=False)))

@@ -177,7 +177,7 @@ def test_the_calibration_counts_down_and_says_how_it_ended(server: Server, page:
 def test_a_trouble_of_the_player_is_in_sight(server: Server, page: Any) -> None:
     trouble = replace(SILENT, state=PlayState.UNAVAILABLE, trouble="mpd is gone; start it")
     server.output.accept(replace(HAPPY, seq=2, playback=trouble))
-    page.wait_for_selector("#player-trouble-text:text-is('mpd is gone; start it')")
+    page.wait_for_selector("#player-trouble-text:text-is('Mpd is gone; start it')")
     height = page.evaluate("document.getElementById('bar').offsetHeight")
     assert page.evaluate("parseFloat(document.body.style.getPropertyValue('--bar-height'))") == height
 
