@@ -12,12 +12,16 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.figures import FULL, record
 from tests.system.daemon import Daemon
 from tests.system.test_locked_storage import likes, post
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FSYNC_MS = 600
 DECADES_S = 14 * 365 * 86400
@@ -90,47 +94,66 @@ def test_privacy_on_a_full_disk_is_in_force_and_stored_as_soon_as_there_is_room(
         assert not any("Traceback" in line for line in daemon.lines)
 
 
-def test_privacy_overtakes_likes_on_a_slow_disk_and_each_like_counts_once(tmp_path: Path, preload: Path) -> None:
-    number, statuses = 40 if FULL else 8, list[int]()
-    env = {"LD_PRELOAD": str(preload), "FAULT_FSYNC_MS": str(FSYNC_MS)}
-    with Daemon(tmp_path, "--source", "demo", env=env) as daemon:
+class FaultyDaemon(Daemon):
+    """The time of day and the time that an fsync takes can be set."""
+
+    def __init__(self, folder: Path, preload: Path) -> None:
+        self._faults = folder / "faults"
+        self.set_faults()
+        super().__init__(folder, "--source", "demo", env={"LD_PRELOAD": str(preload), "FAULTS": str(self._faults)})
+
+    def set_faults(self, *, clock_s: int = 0, fsync_ms: int = 0) -> None:
+        """Set the seconds by which the clock is wrong, and the milliseconds of an fsync."""
+        if not self._faults.exists():
+            self._faults.touch()
+        with self._faults.open("r+b", buffering=0) as file:
+            file.write(struct.pack("qq", clock_s, fsync_ms))
+
+
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory: pytest.TempPathFactory, preload: Path) -> Iterator[FaultyDaemon]:
+    """A daemon whose clock and storage a test can disturb."""
+    folder = tmp_path_factory.mktemp("faulty")
+    with FaultyDaemon(folder, preload) as daemon:
         daemon.ready()
-        daemon.wait_state(lambda state: bool(state["recommendation"]), 60)
-        port, track = daemon.port(), daemon.state()["recommendation"]["tracks"][0]["id"]
+        yield daemon
 
-        def like() -> None:
-            statuses.append(post(port, "rate", {"verdict": "like", "id": track}, 120))
 
-        threads = [threading.Thread(target=like) for _ in range(number)]
-        for thread in threads:
-            thread.start()
-        time.sleep(0.5)
-        began = time.monotonic()
-        privacy = threading.Thread(target=post, args=(port, "privacy", {"on": True}, 120))
-        privacy.start()
-        daemon.wait_state(lambda state: state["watching"] == "private")
-        closed_s = time.monotonic() - began
-        for thread in (*threads, privacy):
-            thread.join(120)
-        catalogue, deadline = tmp_path / "state" / "catalogue.sqlite", time.monotonic() + 60
-        while likes(catalogue) < number - statuses.count(503) and time.monotonic() < deadline:
-            time.sleep(0.2)
-        assert likes(catalogue) == number - statuses.count(503), statuses
+def test_a_pause_lasts_its_time_while_the_clock_is_set(faulty: FaultyDaemon) -> None:
+    faulty.wait_state(lambda state: state["watching"] == "yes")
+    assert post(faulty.port(), "pause", {"minutes": 30}) == 200
+    for shift in (DECADES_S, 0, -DECADES_S, 0) * 5 if FULL else (DECADES_S, 0):
+        faulty.set_faults(clock_s=shift)
+        time.sleep(6)  # the watch loop looks at the clock at least every 5 s
+        assert faulty.state()["watching"] == "paused", shift
+    record("clock set by 14 years and back: pause", kept=True)
+    assert faulty.command("pause", "off").returncode == 0
+    assert not any("Traceback" in line for line in faulty.lines)
+
+
+def test_privacy_overtakes_likes_on_a_slow_disk_and_each_like_counts_once(faulty: FaultyDaemon) -> None:
+    number, statuses = 40 if FULL else 8, list[int]()
+    recommended = faulty.wait_state(lambda state: bool(state["recommendation"]), 60)
+    port, track = faulty.port(), recommended["recommendation"]["tracks"][0]["id"]
+    faulty.set_faults(fsync_ms=FSYNC_MS)
+
+    def like() -> None:
+        statuses.append(post(port, "rate", {"verdict": "like", "id": track}, 120))
+
+    threads = [threading.Thread(target=like) for _ in range(number)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.5)
+    began = time.monotonic()
+    privacy = threading.Thread(target=post, args=(port, "privacy", {"on": True}, 120))
+    privacy.start()
+    faulty.wait_state(lambda state: state["watching"] == "private")
+    closed_s = time.monotonic() - began
+    for thread in (*threads, privacy):
+        thread.join(120)
+    catalogue, deadline = faulty.folder / "state" / "catalogue.sqlite", time.monotonic() + 60
+    while likes(catalogue) < number - statuses.count(503) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert likes(catalogue) == number - statuses.count(503), statuses
     record("fsync of 600 ms: privacy after likes", likes=number, camera_s=round(closed_s, 2))
     assert closed_s < 3
-
-
-def test_a_pause_lasts_its_time_while_the_clock_is_set(tmp_path: Path, preload: Path) -> None:
-    clock = tmp_path / "clock"
-    clock.write_bytes(struct.pack("q", 0))
-    with Daemon(tmp_path, "--source", "demo", env={"LD_PRELOAD": str(preload), "FAULT_CLOCK": str(clock)}) as daemon:
-        daemon.ready()
-        daemon.wait_state(lambda state: state["watching"] == "yes")
-        assert post(daemon.port(), "pause", {"minutes": 30}) == 200
-        for shift in (DECADES_S, 0, -DECADES_S, 0) * 5 if FULL else (DECADES_S, 0):
-            with clock.open("r+b", buffering=0) as file:
-                file.write(struct.pack("q", shift))
-            time.sleep(6)  # the watch loop looks at the clock at least every 5 s
-            assert daemon.state()["watching"] == "paused", shift
-        record("clock set by 14 years and back: pause", kept=True)
-        assert not any("Traceback" in line for line in daemon.lines)
