@@ -19,6 +19,8 @@ from musicond.web.client import ControlClient
 
 DESCRIPTION = "look into the camera with a neutral face for ten seconds: the reading is corrected for it"
 POLL_S = 0.25
+START_S = 3.0
+"""Longest time until the daemon's next turn, which begins the calibration."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,6 +55,9 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _wait(client: ControlClient) -> None:
+    latest = time.monotonic() + START_S
+    while client.state()["calibration"] is None and time.monotonic() < latest:
+        time.sleep(POLL_S)
     progress = {"share": 0.0}
     with terminal.progress("calibrating, percent", 100) as advance:
         while progress["share"] < 1:

@@ -438,7 +438,8 @@ class Config(Section):
     @model_validator(mode="after")
     def _smallest_face(self) -> Config:
         height = self.camera.size[self.camera.rotation in (0, 180)]
-        problem = face_size_problem(height, self.faces.min_size)
+        chosen = self.faces.min_size != FacesSection().min_size
+        problem = face_size_problem(height, self.faces.min_size) if chosen else None
         if problem and not self.camera.source.startswith(("demo", "file:")):
             raise CrossSectionError((("camera", "size"), problem))
         return self
