@@ -65,6 +65,8 @@ def test_what_goes_wrong_is_said(server: MusicAssistantDouble, sign_in: MusicAss
         sign_in.run_action("dance", {})
     with pytest.raises(ListError, match="no address"):
         sign_in.run_action("login", {"url": "what is this", "user": USER, "password": PASSWORD})
+    with pytest.raises(ListError, match="no address"):
+        sign_in.run_action("login", {"user": USER, "password": PASSWORD})
 
 
 def test_the_end_of_a_token_is_its_own_or_a_year_later(tmp_path: Path) -> None:
