@@ -65,6 +65,8 @@ def test_the_header_is_one_line(server: Server, chromium: Any, locale: str) -> N
     with opened(chromium, server.output.address, locale) as tab:
         for size in ((820, 1180), (853, 600), (885, 700), (844, 390)):
             tab.set_viewport_size({"width": size[0], "height": size[1]})
+            # The page is laid out for its new size within two frames.
+            tab.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
             found = tab.evaluate(boxes)
             assert tab.evaluate("document.querySelector('header').offsetHeight") < 80, size
             assert max(top for top, _, _ in found) < min(bottom for _, bottom, _ in found), size
