@@ -70,13 +70,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     An error that no user can cause is raised.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that can't show every title
+    _use_robust_output()
     try:
         arguments = sys.argv[1:] if argv is None else list(argv)
         block_reload(arguments)
-        _use_robust_output()
         args = _parse(arguments)
         code = int(args.run(args) or 0)
         sys.stdout.flush()

@@ -11,6 +11,7 @@ from musicond.config.loader import load
 from musicond.config.paths import control_socket
 from musicond.core.models import Emotion
 from musicond.core.settings import MANUAL_MINUTES, MAX_MINUTES
+from musicond.errors import bounded_number
 from musicond.web.client import ControlClient
 
 
@@ -92,11 +93,8 @@ def _speaker(client: ControlClient, args: argparse.Namespace) -> str:
 
 def _number(low: float, high: float) -> Callable[[str], float]:
     def parse(text: str) -> float:
-        try:
-            number = float(text)
-        except ValueError:
-            number = low - 1
-        if not low <= number <= high:
+        number = bounded_number(text, low, high)
+        if number is None:
             raise argparse.ArgumentTypeError(f"{text!r} is no number from {low:g} to {high:g}")
         return number
 

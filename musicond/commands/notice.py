@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape
 import segno
 
 from musicond.app.notice import build_notice
-from musicond.commands.options import add_config
+from musicond.commands.options import add_config, write_file, write_output
 from musicond.commands.page_link import names
 from musicond.config.addresses import is_loopback
 from musicond.config.loader import load
@@ -24,7 +24,8 @@ from musicond.web.notice import LANGUAGES, text
 DESCRIPTION = "make a card of the size A6 for the wall: what the camera does, and how to switch it off"
 WIDTH_MM, HEIGHT_MM, MARGIN_MM = 105.0, 148.0, 9.0
 TITLE_MM, BODY_MM, SMALL_MM = 6.0, 4.0, 3.0
-"""Sizes of the letters."""
+"""Sizes of the letters; those of the body shrink until the text ends above the QR code."""
+SHRINK = 0.95
 LEADING = 1.35
 """Distance of two lines, in sizes of their letters."""
 LETTER = 0.5
@@ -83,12 +84,9 @@ def run(args: argparse.Namespace) -> None:
         print(f"musicond: {note}", file=sys.stderr)
     card = lay_out(config, args.language, url)
     if args.file is None:
-        sys.stdout.write(to_svg(card))
+        write_output(None, to_svg(card))
         return
-    try:
-        args.file.write_bytes(to_pdf(card) if kind == ".pdf" else to_svg(card).encode())
-    except OSError as exc:
-        raise ListError(f"{args.file}: {exc.strerror}; give a file that can be written") from None
+    write_file(args.file, to_pdf(card) if kind == ".pdf" else to_svg(card).encode())
     print(f"{args.file} written; print it in the size A6")
 
 
@@ -103,17 +101,13 @@ def notice_url(config: Config) -> str | None:
 
 def lay_out(config: Config, language: str, url: str | None) -> Card:
     """Return the card in a language; without an address it has no QR code."""
-    lines: list[Line] = []
-    y = MARGIN_MM
-    for paragraph, size, bold in _paragraphs(config, language):
-        letters = int((WIDTH_MM - 2 * MARGIN_MM) / (size * (BOLD_LETTER if bold else LETTER)))
-        for row in textwrap.wrap(paragraph, letters):
-            y += size * LEADING
-            lines.append(Line(row, y, size, bold))
-        y += size * 0.6
+    top = HEIGHT_MM - MARGIN_MM - QR_MM
+    end = HEIGHT_MM - MARGIN_MM if url is None else top - 2 * SMALL_MM * LEADING
+    body = BODY_MM
+    while (lines := _set_text(config, language, body))[-1].y > end:
+        body *= SHRINK
     if url is None:
         return Card(tuple(lines), ())
-    top = HEIGHT_MM - MARGIN_MM - QR_MM
     lines += [
         Line(text("scan", language), top - SMALL_MM * 1.2, SMALL_MM),
         Line(url, HEIGHT_MM - SMALL_MM, SMALL_MM),
@@ -121,10 +115,19 @@ def lay_out(config: Config, language: str, url: str | None) -> Card:
     return Card(tuple(lines), tuple(_squares(url, top)))
 
 
-def _paragraphs(config: Config, language: str) -> Iterator[tuple[str, float, bool]]:
-    yield text("title", language), TITLE_MM, True
-    for line in build_notice(config).lines(language):
-        yield line, BODY_MM, False
+def _set_text(config: Config, language: str, body: float) -> list[Line]:
+    """Return the lines of the text, with letters of the body of this size in millimetres."""
+    paragraphs = [(text("title", language), TITLE_MM, True)]
+    paragraphs += [(line, body, False) for line in build_notice(config).lines(language)]
+    lines: list[Line] = []
+    y = MARGIN_MM
+    for paragraph, size, bold in paragraphs:
+        letters = int((WIDTH_MM - 2 * MARGIN_MM) / (size * (BOLD_LETTER if bold else LETTER)))
+        for row in textwrap.wrap(paragraph, letters):
+            y += size * LEADING
+            lines.append(Line(row, y, size, bold))
+        y += size * 0.6
+    return lines
 
 
 def _squares(url: str, top: float) -> Iterator[Square]:

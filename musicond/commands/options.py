@@ -59,8 +59,13 @@ def write_output(file: Path | None, text: str) -> None:
             sys.stdout.reconfigure(encoding="utf-8")  # as in a file, whatever the locale
         sys.stdout.write(text)
         return
+    write_file(file, text.encode())
+    print(f"{file} written")
+
+
+def write_file(file: Path, data: bytes) -> None:
+    """Write a file; raise ListError."""
     try:
-        file.write_text(text, "utf-8")
+        file.write_bytes(data)
     except OSError as exc:
         raise ListError(f"{file}: {exc.strerror}; give a file that can be written") from None
-    print(f"{file} written")

@@ -6,16 +6,15 @@ import base64
 import binascii
 import json
 import time
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 from musicond.core.expiry import warning_due
 from musicond.core.outcome import Account
 from musicond.errors import PlaybackError, bounded_number
 from musicond.music_assistant.client import SIGN_IN
 from musicond.runtime.json_file import JsonFile
+from musicond.runtime.sign_in_file import SignInFile
 
 FILE_NAME = "music-assistant.json"
 LASTS_DAYS = 365
@@ -42,48 +41,17 @@ class ServerToken:
         return None if self.created_at is None else date_of(self.created_at) + timedelta(days=LASTS_DAYS)
 
 
-class ServerTokenFile:
-    """The file at `path`, of `musicond music-assistant login` or with a token in its only line.
+class ServerTokenFile(SignInFile[ServerToken]):
+    """The file of `musicond music-assistant login`, or one with a token in its only line."""
 
-    Every method raises PlaybackError.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def load(self) -> ServerToken | None:
-        """Return the stored token; None where there is none or the file is damaged."""
-        try:
-            text = self.path.read_text("utf-8").strip()
-            if text and not text.startswith("{"):
-                return ServerToken(text) if len(text.split()) == 1 else None
-            token = ServerToken(**JsonFile(self.path).parse())
-            _ = token.expires_on
-        except FileNotFoundError:
-            return None
-        except (ValueError, TypeError, OverflowError):
-            with suppress(OSError):
-                JsonFile(self.path).keep_copy()
-            return None
-        except OSError as exc:
-            raise PlaybackError(f"{self.path}: {exc.strerror}; put sudo -u musicond before the command") from None
+    def read(self) -> ServerToken | None:
+        """Return the stored token; None for text that is no token; raise as the base does."""
+        text = self.path.read_text("utf-8").strip()
+        if text and not text.startswith("{"):
+            return ServerToken(text) if len(text.split()) == 1 else None
+        token = ServerToken(**JsonFile(self.path).parse())
+        _ = token.expires_on
         return token if isinstance(token.token, str) and token.token else None
-
-    def save(self, token: ServerToken) -> None:
-        """Store a token for its owner alone; on return it is on the disk."""
-        try:
-            JsonFile(self.path).save(asdict(token))
-        except OSError as exc:
-            raise PlaybackError(
-                f"{self.path}: {exc.strerror}; the sign-in is not kept; make room or put sudo before"
-            ) from None
-
-    def delete(self) -> None:
-        """Delete the stored token."""
-        try:
-            self.path.unlink(missing_ok=True)
-        except OSError as exc:
-            raise PlaybackError(f"{self.path}: {exc.strerror}; put sudo -u musicond before the command") from None
 
 
 class MusicAssistantAuth:

@@ -294,7 +294,7 @@ class Player:
             case RequestTracks():
                 self._request_tracks()
             case RestorePlayer(item_ids, modes):
-                with suppress(PlaybackError):  # somebody else's music may be on a device that we can't control
+                with suppress(PlaybackError):  # a person's music may be on a device that we can't control
                     self._backend.restore(item_ids, modes)
 
     def _start_playback(self, tracks: Sequence[Track], *, automatic: bool) -> None:

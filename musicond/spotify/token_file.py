@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from calendar import monthrange
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date, datetime
-from pathlib import Path
 
-from musicond.errors import PlaybackError
 from musicond.runtime.json_file import JsonFile
+from musicond.runtime.sign_in_file import SignInFile
 
 FILE_NAME = "spotify.json"
 MONTHS = 6
@@ -39,40 +37,14 @@ class Grant:
         return expiry_date(self.signed_in_on)
 
 
-class TokenFile:
-    """The file at `path`; every method raises PlaybackError."""
+class TokenFile(SignInFile[Grant]):
+    """The file of the sign-in at Spotify."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def load(self) -> Grant | None:
-        """Return the stored grant; None where there is none or it is damaged."""
-        try:
-            grant = Grant(**JsonFile(self.path).parse())
-            _ = grant.expires_on
-        except (ValueError, TypeError, OverflowError):
-            with suppress(OSError):  # there may be no file
-                JsonFile(self.path).keep_copy()
-            return None
-        except OSError as exc:
-            raise PlaybackError(f"{self.path}: {exc.strerror}; put sudo -u musicond before the command") from None
+    def read(self) -> Grant:
+        """Return the stored grant; raise as the base does."""
+        grant = Grant(**JsonFile(self.path).parse())
+        _ = grant.expires_on
         return grant
-
-    def save(self, grant: Grant) -> None:
-        """Store a grant; on return it is on the disk."""
-        try:
-            JsonFile(self.path).save(asdict(grant))
-        except OSError as exc:
-            raise PlaybackError(
-                f"{self.path}: {exc.strerror}; the sign-in is not kept; make room or put sudo before"
-            ) from None
-
-    def delete(self) -> None:
-        """Delete the stored grant."""
-        try:
-            self.path.unlink(missing_ok=True)
-        except OSError as exc:
-            raise PlaybackError(f"{self.path}: {exc.strerror}; put sudo -u musicond before the command") from None
 
 
 def expiry_date(signed_in_on: date) -> date:

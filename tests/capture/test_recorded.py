@@ -333,7 +333,7 @@ def test_pictures_are_shrunk_but_keep_their_shape() -> None:
     assert fit(np.zeros((100, 100), np.uint8), (640, 480)).shape == (100, 100)
 
 
-def test_auto_takes_the_first_that_opens_and_tries_anew(clip: Path) -> None:
+def test_auto_takes_the_first_that_opens_and_tries_again(clip: Path) -> None:
     absent = Webcam(None, (640, 480), 8, find=list)
     source: FrameSource = AutoSource((absent, RecordedSource("recording", lambda: Clip(clip))))
     with pytest.raises(SourceLost, match="no camera is open"):

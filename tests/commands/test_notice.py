@@ -39,12 +39,23 @@ def drawn(squares: tuple[Square, ...], scale: int = 10) -> NDArray[np.uint8]:
     return picture
 
 
+EVERYTHING = Config.model_validate(
+    {
+        "device": {"name": "The living room's musicond, upstairs"},
+        "mqtt": {"host": "broker.example"},
+        "history": {"enabled": True},
+        "web": {"preview": True},
+    }
+)
+
+
+@pytest.mark.parametrize("config", [Config(), EVERYTHING], ids=["default", "everything"])
 @pytest.mark.parametrize("language", ["en", "de"])
-def test_a_card_is_a6_and_its_code_leads_to_the_notice(language: str) -> None:
-    card = lay_out(Config(), language, "http://192.0.2.7:8080/notice")
+def test_a_card_is_a6_and_its_code_leads_to_the_notice(language: str, config: Config) -> None:
+    card = lay_out(config, language, "http://192.0.2.7:8080/notice")
     assert cv2.QRCodeDetector().detectAndDecode(drawn(card.squares))[0] == "http://192.0.2.7:8080/notice"
     top = min(item.y for item in card.squares)
-    body = [line for line in card.lines if line.size > 3]
+    *body, _, _ = card.lines
     assert max(line.y for line in body) < top - 5, "the text ends above the code"
     root = ET.fromstring(to_svg(card))
     assert (root.get("width"), root.get("height")) == ("105mm", "148mm")

@@ -1,4 +1,4 @@
-"""What a broker does not allow is told with a remedy, and what it may not send is held off."""
+"""A refusal by the broker is shown with a remedy, and messages that are too large are not taken."""
 
 from __future__ import annotations
 

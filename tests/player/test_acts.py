@@ -1,4 +1,4 @@
-"""What a client other than ours does, on each backend; each row is told by two polls as the rules see them."""
+"""What a client other than ours does, on each backend; each row is two polls as the rules see them."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ async function load(more = false) {
 
 function draw() {
 	const none = $("search").value.trim() ? t("search_none") : t("no_list");
-	set("count", total ? `${t("songs_n", { n: total })}.` : none);
+	set("count", total ? `${t(total === 1 ? "song_1" : "songs_n", { n: total })}.` : none);
 	show("more", total > songs.length);
 	redraw($("songs"), [mood, songs], () => songs.map((song) => {
 		const item = lineItem(song);

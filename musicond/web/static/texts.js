@@ -190,6 +190,7 @@ source_none:["Spotify is not set up: see docs/spotify.md. Files and folders are 
 refresh:["Read anew","Neu lesen"],
 refreshing:["Reading the lists: {done} of {total}","Listen werden gelesen: {done} von {total}"],
 refreshed:["Read: {summary}","Gelesen: {summary}"],
+song_1:["1 song","1 Lied"],
 songs_n:["{n} songs","{n} Lieder"],
 songs_hint:["Which song comes next is drawn by what you like.","Was als Nächstes kommt, wird nach dem gelost, was gefällt."],
 song_add:["Add a song: {mood}","Lied ergänzen: {mood}"],
