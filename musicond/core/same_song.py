@@ -79,7 +79,10 @@ ARTISTS = re.compile(r"\s*(?:,|;|/|&|\+|\bfeat\.?\b|\bft\.?\b|\bfeaturing\b|\ban
 
 def fold(text: str) -> str:
     """Return a text without case, accents and punctuation, with single blanks."""
-    bare = "".join(char for char in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(char))
+    # Twice, as in Unicode's compatibility caseless match: a circled capital becomes a plain one first.
+    for _ in range(2):
+        text = unicodedata.normalize("NFKD", text).casefold()
+    bare = "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
     return " ".join(re.sub(r"[^\w\s]|_", " ", bare.replace("'", "").replace("\u2019", "")).split())
 
 

@@ -80,6 +80,8 @@ def test_the_order_of_the_keyboard_is_that_of_sight(page: Any) -> None:
     )
     assert page.evaluate(order) == ["privacy", "pause", "others", "#now", "#about"], "on a phone the views are below"
     page.set_viewport_size({"width": 1000, "height": 800})
+    # The page hears of its new width with its next picture.
+    page.wait_for_function("innerWidth === 1000 && document.querySelector('header #nav, header nav')")
     assert page.evaluate(order) == ["#now", "#about", "privacy", "pause", "others"]
 
 
@@ -185,5 +187,5 @@ def test_a_long_list_comes_in_parts_and_can_be_searched(full_server: FullServer,
     full_page.click("#more")
     full_page.locator("#songs li").nth(199).wait_for()
     full_page.fill("#search", "song 3899")
-    full_page.locator("#count:text-is('1 songs.')").wait_for()
+    full_page.locator("#count:text-is('1 song.')").wait_for()
     assert full_page.locator("#songs b").all_inner_texts() == ["Song 3899"]

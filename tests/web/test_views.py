@@ -62,7 +62,7 @@ def test_songs_are_added_searched_removed_and_brought_back(full_server: FullServ
     page.click("#song-form button")
     page.locator("#count:text-is('26 songs.')").wait_for()
     page.fill("#search", "MINE")
-    page.locator("#count:text-is('1 songs.')").wait_for()
+    page.locator("#count:text-is('1 song.')").wait_for()
     page.locator("#songs li:last-child b:text-is('Mine')").wait_for()
     page.fill("#search", "no such song")
     page.locator("#count:text-is('Nothing found.')").wait_for()
