@@ -37,12 +37,13 @@ def run(args: argparse.Namespace) -> None:
     config = load(args.config).config
     if not args.show:
         client = ControlClient(control_socket(config))
+        before = _number(client)
         client.send("calibrate", reset=args.reset)
         if args.reset:
             print("forgotten: the scores are what the model gives")
             return
         print("look into the camera with a neutral face, and hold it")
-        _wait(client)
+        _wait(client, before)
     bias = _read_bias(config)
     if args.show and args.json:
         print(json.dumps(bias))
@@ -54,9 +55,16 @@ def run(args: argparse.Namespace) -> None:
             print(f"  {name:9}{shift:+.2f}")
 
 
-def _wait(client: ControlClient) -> None:
+def _number(client: ControlClient) -> int:
+    """Return the number of the last calibration, 0 without one."""
+    return int((client.state()["calibration"] or {"number": 0})["number"])
+
+
+def _wait(client: ControlClient, before: int) -> None:
     latest = time.monotonic() + START_S
-    while client.state()["calibration"] is None and time.monotonic() < latest:
+    while _number(client) == before:
+        if time.monotonic() > latest:
+            raise ControlError("the calibration does not begin; see musicond doctor")
         time.sleep(POLL_S)
     progress = {"share": 0.0}
     with terminal.progress("calibrating, percent", 100) as advance:

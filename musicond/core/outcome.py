@@ -168,6 +168,8 @@ class CalibrationProgress:
     """0..1; 1 is complete."""
     error: str | None = None
     """Why it ended without a result, if it did."""
+    number: int = 1
+    """Counts the calibrations since the start."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,7 @@ class Pipeline:
         """A recommendation that a command made, until the next outcome announces it."""
         self._notice: str | None = None
         self._calibration: Calibration | None = None
+        self._calibrations = 0
         self._progress: CalibrationProgress | None = None
         self._seq = 0
         self._at = 0.0
@@ -183,7 +184,8 @@ class Pipeline:
             return
         if self._watching is not Watching.YES:
             raise CommandError(f"no face can be read now: {NOT_WATCHING[self._watching]}")
-        self._calibration = Calibration(self._at)
+        self._calibrations += 1
+        self._calibration = Calibration(self._at, number=self._calibrations)
         self._progress = self._calibration.progress(self._at)
 
     def _update_calibration(self, at: float, estimate: EmotionEstimate | None) -> None:

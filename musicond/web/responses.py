@@ -262,7 +262,12 @@ RECOMMENDATION = JsonObject[Recommendation](
     disliked=(array_schema(STRING), lambda recommendation: _with_verdict(recommendation, Verdict.DISLIKE)),
 )
 CALIBRATION = JsonObject[CalibrationProgress](
-    share=(SHARE, lambda progress: round(progress.share, 3)), fault=(nullable(STRING), lambda progress: progress.error)
+    share=(SHARE, lambda progress: round(progress.share, 3)),
+    fault=(nullable(STRING), lambda progress: progress.error),
+    number=(
+        {**INTEGER, "description": "Counts the calibrations since the start."},
+        lambda progress: progress.number,
+    ),
 )
 PRESENT = {
     **BOOLEAN,

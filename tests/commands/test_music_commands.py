@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import threading
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,11 +14,15 @@ import pytest
 from musicond.cli import main
 from musicond.config.user_settings import to_json
 from musicond.core.mood.bias import Bias
+from musicond.core.outcome import CalibrationProgress
 from musicond.core.settings import Settings
 from musicond.library.catalogue import SqliteCatalogue
 from musicond.library.database import FILE_NAME
 from musicond.runtime.json_file import JsonFile, state_lock
 from tests.system.daemon import Daemon
+from tests.web.conftest import HAPPY, Server, server
+
+__all__ = ["server"]
 
 NO_CAMERA = "camera: {source: 'v4l2:/dev/video99'}\n"
 
@@ -124,6 +131,20 @@ def test_the_bias_is_shown_without_a_daemon_and_calibrating_needs_one(shell: She
     assert "neutral  +0.04" in shell("calibrate", "--show")
     assert json.loads(shell("calibrate", "--show", "--json"))["sad"] < 0
     assert "start it" in shell("calibrate", code=69)
+
+
+def test_a_second_calibration_is_not_taken_for_the_first_which_has_ended(server: Server, shell: Shell) -> None:
+    server.output.accept(replace(HAPPY, calibration=CalibrationProgress(1.0)))
+
+    def calibrate() -> None:
+        assert server.arrived.wait(10)
+        time.sleep(0.5)  # the daemon's next turn
+        server.output.accept(replace(HAPPY, seq=2, calibration=CalibrationProgress(0.3, "no face", number=2)))
+
+    daemon = threading.Thread(target=calibrate)
+    daemon.start()
+    assert "no face" in shell("calibrate", code=69)
+    daemon.join()
 
 
 def test_showing_the_bias_leaves_damaged_settings_to_the_daemon_which_then_stays_private(shell: Shell) -> None:

@@ -429,6 +429,10 @@ def test_a_calibration_learns_from_ten_seconds_and_is_told() -> None:
     assert rig.pipeline.settings.bias.shifts[EMOTIONS.index(Emotion.NEUTRAL)] > 0
     assert rig.pipeline.handle(Calibrate(reset=True), NOON).bias == Bias()
     assert rig.run(1)[-1].calibration is None
+    rig.pipeline.handle(Calibrate(), NOON)
+    second = rig.run(1)[-1].calibration
+    assert second is not None
+    assert second.number == 2, "so that its end is not taken for that of the first"
 
 
 def test_a_calibration_without_a_face_ends_with_the_reason_and_changes_nothing() -> None:

@@ -28,6 +28,8 @@ class Calibration:
     """Monotonic seconds."""
     readings: tuple[tuple[float, tuple[float, ...]], ...] = ()
     """Monotonic seconds, and scores without a bias."""
+    number: int = 1
+    """Counts the calibrations since the start."""
 
     def update(self, at: float, scores: tuple[float, ...] | None) -> Calibration:
         """Return the calibration after one more frame; None: no face was classified."""
@@ -36,10 +38,10 @@ class Calibration:
     def progress(self, at: float) -> CalibrationProgress:
         """Return the progress at a time."""
         if not self.readings:
-            return CalibrationProgress(0.0, self._error(at))
+            return CalibrationProgress(0.0, self._error(at), self.number)
         elapsed_s = self.readings[-1][0] - self.readings[0][0]
         share = min(elapsed_s / DURATION_S, len(self.readings) / MIN_READINGS, 1.0)
-        return CalibrationProgress(share, self._error(at) if share < 1 else None)
+        return CalibrationProgress(share, self._error(at) if share < 1 else None, self.number)
 
     def _error(self, at: float) -> str | None:
         if at - self.started_at < TIMEOUT_S:

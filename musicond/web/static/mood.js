@@ -8,7 +8,7 @@ const GET_READY_S = 3;
 
 let minutes = 60;
 let learning = null; // the calibration under way: "ready", "reading"; null: none
-let before = ""; // the end of the calibration before it
+let before = 0; // the number of the calibration before it
 
 function faceButton(mood, act) {
 	const made = element("button", undefined, "face-choice");
@@ -69,14 +69,14 @@ async function startCalibration() {
 		await new Promise((resolve) => { setTimeout(resolve, 1000); });
 		if (learning !== "ready") return;
 	}
-	before = JSON.stringify(current().calibration);
+	before = current().calibration?.number;
 	if (!(await command("calibrate", {}))) return showCalibration(t("calibrate_failed"), { go: t("calibrate_again"), done: true });
 	learning = "reading";
 	return showCalibration(t("calibrate_look"), { count: CALIBRATION_S, share: 0 });
 }
 
 function followCalibration({ calibration }) {
-	if (learning !== "reading" || !calibration || JSON.stringify(calibration) === before) return;
+	if (learning !== "reading" || !calibration || calibration.number === before) return;
 	const { share, fault } = calibration;
 	if (fault) showCalibration(`${t("calibrate_failed")} ${t("calibrate_light")}`, { go: t("calibrate_again"), done: true });
 	else if (share >= 1) showCalibration(t("calibrate_done"), { share: 1, done: true });
