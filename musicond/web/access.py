@@ -27,6 +27,8 @@ COOKIE_S = 400 * 24 * 3600
 """How long a browser keeps the cookie: the longest that browsers allow (RFC 6265bis, section 5.5)."""
 PUBLIC = ("/notice", "/style.css", "/icon.svg")
 """What everybody in the network may see: the notice, and what it is drawn with."""
+STRANGER = web.RequestKey("stranger", bool)
+"""Key of a request for a public address without the right cookie."""
 MAX_FAILURES, WINDOW_S = 10, 60.0
 """Wrong tokens that one address may send within so many seconds."""
 MAX_ADDRESSES = 256
@@ -85,7 +87,7 @@ class TokenAuth:
 
         Raises HttpError 429 after too many wrong tokens from this address: none is compared for a while.
         """
-        if cookie is not None and hmac.compare_digest(_encode(cookie), self.cookie.encode()):
+        if self.is_own(cookie):
             return True
         if self._failures.count(address) >= MAX_FAILURES:
             raise HttpError(429, "too many wrong tokens; try again in a minute", retry_after_s=60)
@@ -96,6 +98,10 @@ class TokenAuth:
             return True
         self._failures.add(address)
         return False
+
+    def is_own(self, cookie: str | None) -> bool:
+        """Return whether a cookie is the right one."""
+        return cookie is not None and hmac.compare_digest(_encode(cookie), self.cookie.encode())
 
 
 def _encode(text: str) -> bytes:
@@ -125,7 +131,8 @@ def access_middleware(own_host: str, auth: TokenAuth | None = None) -> Middlewar
     async def check_access(request: web.Request, handler: Handler) -> web.StreamResponse:
         if not by_unix_socket(request):
             _check_host_and_origin(request, own_host)
-            if request.path in PUBLIC:
+            if request.path in PUBLIC and auth is not None:
+                request[STRANGER] = not auth.is_own(request.cookies.get(COOKIE))
                 return await handler(request)
             if auth is not None and (response := _authenticate(request, auth)) is not None:
                 return response

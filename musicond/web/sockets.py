@@ -18,6 +18,7 @@ from aiohttp.typedefs import Handler
 
 from musicond.config.addresses import split_address
 from musicond.errors import OutputError, error_text
+from musicond.web.access import STRANGER
 from musicond.web.rate_limit import RateLimit
 
 ADMITTED = web.RequestKey("admitted", bool)
@@ -122,7 +123,9 @@ class ConnectionLimiter:
 
     @web.middleware
     async def admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Note that a request is allowed; the innermost middleware."""
+        """Note that a request is allowed, and not only for a public address; the innermost middleware."""
+        if request.get(STRANGER):
+            return await handler(request)
         if connection := self._open.get(id(request.protocol)):
             connection.admit()
             self._remember(connection.address)
@@ -130,7 +133,7 @@ class ConnectionLimiter:
         return await handler(request)
 
     async def close_refused(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Close the connection of a request that was not allowed, with its response."""
+        """Close the connection of a request that was not noted as allowed, with its response."""
         if ADMITTED not in request:
             response.headers["Connection"] = "close"
             response.force_close()

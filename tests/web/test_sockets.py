@@ -9,12 +9,15 @@ from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import SecretStr
 
 from musicond.web import sockets
+from musicond.web.access import COOKIE, PUBLIC, TokenAuth
 from musicond.web.client import ControlClient
+from tests.web.conftest import Server, make_server
 
 if TYPE_CHECKING:
-    from tests.web.conftest import Server
+    from pathlib import Path
 
 DEADLINE_S = 10.0
 
@@ -114,6 +117,31 @@ def test_strangers_have_few_places_and_one_address_fewer(server: Server, monkeyp
         known = [held.enter_context(from_address(server, "127.0.0.4")) for _ in range(6)]
         known[-1].sendall(b"GET /api/v1/state HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert known[-1].recv(15) == b"HTTP/1.1 200 OK", "no stranger any more"
+
+
+@pytest.mark.parametrize("path", PUBLIC)
+def test_a_public_address_makes_no_stranger_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setattr(sockets, "MAX_STRANGERS_EACH", 2)
+    server = make_server(tmp_path)
+    server.token = SecretStr("a-token-of-24-characters")
+    server.output = server.again("127.0.0.1:0")
+    server.output.start()
+    cookie = f"Cookie: {COOKIE}={TokenAuth(server.token).cookie}\r\n"
+    try:
+        for header, is_known in (("", False), (cookie, True)):
+            with from_address(server, "127.0.0.2") as asking, ExitStack() as held:
+                asking.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{header}\r\n".encode())
+                head = asking.recv(2000).partition(b"\r\n\r\n")[0]
+                assert head.startswith(b"HTTP/1.1 200 OK")
+                assert (b"Connection: close" in head) is not is_known
+                for _ in range(2):
+                    held.enter_context(from_address(server, "127.0.0.2"))
+                third = held.enter_context(from_address(server, "127.0.0.2"))
+                third.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+                with suppress(ConnectionError):
+                    assert bool(third.recv(15)) is is_known
+    finally:
+        server.output.stop()
 
 
 def test_an_address_that_opens_too_many_connections_is_refused_for_a_while(
