@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ MOST_MISSING_S = 1.0
 """Seconds by which a clip may end before its header says so."""
 MOST_ASPECT = 4.0
 """Widest plausible pixel, and the inverse of the tallest."""
+PNG = b"\x89PNG\r\n\x1a\n"
 IMAGES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".pgm"}
 
 
@@ -145,10 +147,19 @@ def display_name(path: Path) -> str:
 
 def _decoded(file: Path, mode: int) -> NDArray[np.uint8] | None:
     try:
-        picture = cv2.imdecode(np.frombuffer(file.read_bytes(), np.uint8), mode)
+        content = file.read_bytes()
+        picture = None if _is_cut_png(content) else cv2.imdecode(np.frombuffer(content, np.uint8), mode)
     except (OSError, cv2.error):  # an empty file is a cv2.error
         return None
     return None if picture is None else np.asarray(picture, np.uint8)
+
+
+def _is_cut_png(content: bytes) -> bool:
+    """Return whether a PNG has a chunk that is longer than the file: OpenCV 4.11 would reserve memory for it."""
+    place = len(PNG)
+    while content.startswith(PNG) and place + 8 <= len(content):
+        place += 12 + struct.unpack_from(">I", content, place)[0]
+    return place > len(content)
 
 
 def to_grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

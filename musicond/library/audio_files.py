@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import sqlite3
@@ -39,6 +40,8 @@ TEMPO = (1, 1000)
 UNKNOWN = "unknown artist"
 LONGEST_TAG = 500
 """Characters."""
+MOST_READS = 100_000
+"""Reads of one file: mutagen reads damaged files of some formats (Musepack) for ever."""
 
 
 class TagCache:
@@ -164,7 +167,8 @@ def _cached_tags(path: Path, tag_cache: TagCache | None) -> dict[str, str]:
 def read_tags(path: Path) -> dict[str, str]:
     """Return title, artist, album, date, genre and bpm of an audio file, as far as it has them; raise OSError."""
     try:
-        file = mutagen.File(path, easy=True)
+        with _LimitedFile(io.FileIO(str(path))) as content:
+            file = mutagen.File(content, easy=True)
         values = {name: _first_value(file, keys) for name, keys in TAG_NAMES.items()}
     except mutagen.MutagenError as exc:
         if isinstance(exc.__cause__ or exc.__context__, OSError):
@@ -175,6 +179,19 @@ def read_tags(path: Path) -> dict[str, str]:
     except Exception:  # a damaged file can break the library in any way
         return {}
     return {name: text for name, value in values.items() if (text := clean_line(value)[:LONGEST_TAG])}
+
+
+class _LimitedFile(io.BufferedReader):
+    """A file that can be read `MOST_READS` times; then it raises ValueError."""
+
+    reads = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read bytes."""
+        self.reads += 1
+        if self.reads > MOST_READS:
+            raise ValueError("the library does not come to an end")
+        return super().read(size)
 
 
 def _first_value(file: Any, keys: Sequence[str]) -> Any:

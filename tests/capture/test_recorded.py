@@ -4,7 +4,10 @@ import itertools
 import os
 import re
 import struct
+import subprocess
+import sys
 import time
+import zlib
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -136,6 +139,44 @@ def damaged(clip: Path, *numbers: int) -> None:
         size = int.from_bytes(content[start + 4 : start + 8], "little")
         content[start + 8 : start + 8 + size] = bytes(size)
     clip.write_bytes(content)
+
+
+PNG_HEAD = b"\x89PNG\r\n\x1a\n"
+
+
+def png_chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def huge_png(width: int, height: int) -> bytes:
+    pack = zlib.compressobj(1)
+    rows = b"".join(pack.compress(bytes(width + 1)) for _ in range(height)) + pack.flush()
+    head = struct.pack(">2I5B", width, height, 8, 0, 0, 0, 0)
+    return PNG_HEAD + png_chunk(b"IHDR", head) + png_chunk(b"IDAT", rows) + png_chunk(b"IEND", b"")
+
+
+HUGE = {
+    "a chunk of 3 GB": huge_png(64, 48)[:33] + struct.pack(">I4s", 3 * 2**30, b"IDAT") + bytes(3000),
+    "a picture of 200 million pixels": huge_png(20000, 10000),
+}
+
+
+@pytest.mark.parametrize("content", HUGE.values(), ids=HUGE)
+def test_a_small_image_takes_no_large_memory(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.png").write_bytes(content)
+    code = f"""
+import resource
+from pathlib import Path
+from musicond.capture.recorded import ImageFolder
+try:
+    list(ImageFolder(Path({str(tmp_path)!r})).frames(colour=True))
+except Exception as exc:
+    print(exc)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split("\n")
+    assert "none of its images can be decoded" in shown[0]
+    assert int(shown[1]) < 200
 
 
 def test_a_damaged_frame_is_skipped_and_the_clip_goes_on(clip: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -247,6 +247,12 @@ def test_a_playlist_is_read_as_its_tool_means_it(tmp_path: Path, case: str) -> N
     assert all(text.startswith(f"{path}:") for text in texts)
 
 
+def test_a_file_that_its_library_reads_for_ever_counts_by_its_name(tmp_path: Path) -> None:
+    # A packet of Musepack 8 with the length 0: mutagen goes back by its head, and reads it again.
+    (tmp_path / "Ann - One.mp3").write_bytes(b"MPCKSA\0" + bytes(60))
+    assert [(song.artist, song.title) for song in AudioFolder(tmp_path).tracks()] == [("Ann", "One")]
+
+
 def test_a_name_on_the_disk_in_another_encoding_is_found(tmp_path: Path) -> None:
     name = "Caf\xe9.mp3".encode("latin-1")
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_bytes(b"no audio")
