@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -37,7 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print every check and what they add up to; return 69 if one failed."""
     results: list[Check] = []
-    for check in examine(args):
+    # A bar beside the lines would break them.
+    lines_are_shown = sys.stdout.isatty() and not args.json
+    for check in examine(args) if lines_are_shown else terminal.track(examine(args), "checking"):
         results.append(check)
         if not args.json and (args.all or check.name not in LIBRARIES or check.state != "ok"):
             _print(check)

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from musicond.errors import clean_text
@@ -72,13 +73,14 @@ def track(items: Iterable[Item], text: str, total: int | None = None) -> Iterato
 @contextmanager
 def progress(text: str, total: float | None = None) -> Iterator[Callable[..., None]]:
     """Yield a function `(count, text=None, total=None, completed=None)` that moves a progress bar on a terminal."""
-    if not sys.stderr.isatty():
+    if not sys.stderr.isatty() or find_spec("rich") is None:  # the doctor runs without rich
         yield lambda *_args, **_options: None
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=_console(sys.stderr), transient=True) as bar:
+    # Without redirect_stdout=False, rich sends what goes to a file or a pipe to the terminal.
+    with Progress(*columns, console=_console(sys.stderr), transient=True, redirect_stdout=False) as bar:
         task = bar.add_task(text, total=total)
 
         def advance(

@@ -67,6 +67,17 @@ def test_progress_is_for_terminals(capsys: pytest.CaptureFixture[str]) -> None:
     assert "songs read" in on_a_terminal(code)
 
 
+def test_progress_keeps_what_goes_to_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "out"
+    code = (
+        "import sys\nfrom musicond.commands import terminal\n"
+        f"sys.stdout = open({str(file)!r}, 'w')\n"
+        "for number in terminal.track(range(3), 'lines', 3): print(number)\nsys.stdout.flush()"
+    )
+    assert "lines" in on_a_terminal(code)
+    assert file.read_text() == "0\n1\n2\n"
+
+
 def test_a_table_aligns_numbers_and_ends_its_lines_at_the_text(capsys: pytest.CaptureFixture[str]) -> None:
     terminal.print_table(("name", "time (ms)"), [("a", 1.5), ("long\tname\x1b", None)])
     assert capsys.readouterr().out.splitlines() == ["name        time (ms)", "a                 1.5", "long name\ufffd"]
