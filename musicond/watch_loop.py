@@ -23,7 +23,7 @@ from musicond.runtime.warn_once import WarnOnce
 log = logging.getLogger(__name__)
 
 FRAME_WAIT_S = 3.0
-"""How long a frame may take before the source counts as lost."""
+"""Longest wait for a frame, in seconds, before the source counts as lost."""
 MAX_WAIT_S = 5.0
 """Longest wait within a turn."""
 BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0)

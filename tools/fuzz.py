@@ -176,7 +176,7 @@ class Run:
     batch: int
     """Inputs of one child process."""
     folder: Path
-    """Where the progress and the inputs that went wrong are kept."""
+    """File of the progress and of the inputs that failed."""
 
     @property
     def progress(self) -> Path:

@@ -122,8 +122,8 @@ COMMANDS = {
 }
 """Accepted payloads of each command topic."""
 ENUM_TEXTS = {
-    "Mood": "What the room is told: one of the seven emotions, `unsure` or `nobody`.",
-    "PlayState": "What the chosen speaker does, as far as is known.",
+    "Mood": "The announced mood: one of the seven emotions, `unsure` or `nobody`.",
+    "PlayState": "Status of the chosen speaker, as far as it is known.",
     "Watching": "Whether faces are being read, and if not, why not.",
 }
 """Descriptions in the schema that do not follow the docstrings of the classes."""

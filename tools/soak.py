@@ -60,7 +60,7 @@ PAGE = re.compile(r"the page is \S+:(\d+)")
 
 @dataclass(frozen=True)
 class Sample:
-    """What /proc says of the daemon at one moment."""
+    """One sample of the daemon's /proc entries."""
 
     at_s: float
     memory_mib: float

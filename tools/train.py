@@ -138,7 +138,7 @@ def prepare(args: argparse.Namespace) -> tuple[Batches, Split, Split, dict[str, 
         with np.load(args.teacher) as opinions:
             logits = opinions["logits"]
         if logits.shape != (len(everything.labels), len(LABELS)):
-            msg = f"{args.teacher}: logits of shape {logits.shape}; made for other data, make it anew"
+            msg = f"{args.teacher}: logits of shape {logits.shape}; made for other data, make it again"
             raise DataError(msg)
         teacher = logits[train.numbers].astype(np.float32) / args.teacher_temperature
     learnt = targets(train.labels, args.smoothing, teacher, args.teacher_weight)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:  # not imported where Spotify is not configured
 Checks = list[dict[str, str]]
 MAX_AGE_S = 30.0
 PATIENCE_S = 3.0
-"""How long the page waits for an answer of Spotify."""
+"""Longest wait of the page for an answer of Spotify, in seconds."""
 QUICK = ("status", "begin")
 """Actions of the sign-in that need no answer of Spotify."""
 

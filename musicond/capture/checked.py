@@ -40,7 +40,7 @@ class CheckedSource:
         return self._source.name
 
     def get_status(self) -> SourceStatus:
-        """Return the counts since the start, with what the camera itself knows."""
+        """Return the counts since the start, with the camera's own."""
         return replace(
             self._source.get_status(),
             bad_frames=self._bad,

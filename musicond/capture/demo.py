@@ -42,7 +42,7 @@ class DemoClip:
         path = folder / "demo.png"
         strip = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) if path.exists() else None
         if strip is None or strip.shape[1] != len(EMOTIONS) * strip.shape[0]:
-            raise SourceLost(f"{path}: the demo's faces are missing or damaged; install musicond's models anew")
+            raise SourceLost(f"{path}: the demo's faces are missing or damaged; install musicond's models again")
         faces = np.split(np.asarray(strip, np.uint8), len(EMOTIONS), axis=1)
         self._room = _room()
         self._faces = {emotion.value: with_face(face) for emotion, face in zip(EMOTIONS, faces, strict=True)}

@@ -1,4 +1,4 @@
-"""The video devices in /dev that are cameras, told by what their drivers say (VIDIOC_QUERYCAP)."""
+"""The video devices in /dev that are cameras, by their drivers' capabilities (VIDIOC_QUERYCAP)."""
 
 from __future__ import annotations
 

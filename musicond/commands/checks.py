@@ -75,7 +75,7 @@ def check(name: str, remedy: str = "") -> Callable[[Callable[Args, Result]], Cal
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A package that musicond uses, with an attribute that tells a suitable version."""
+    """A package that musicond uses, with an attribute that only suitable versions have."""
 
     name: str
     module: str

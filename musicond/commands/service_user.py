@@ -1,4 +1,4 @@
-"""The user that the installed service runs as: what the doctor judges by, whoever runs it."""
+"""The user of the installed service; the doctor checks access for this user, whoever runs it."""
 
 from __future__ import annotations
 

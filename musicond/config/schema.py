@@ -79,7 +79,7 @@ def valid_for(parse: Callable[[str], object]) -> AfterValidator:
 
 
 class Device(Section):
-    """Who this device is."""
+    """The name and identity of this device."""
 
     name: str = Field("musicond", min_length=1, max_length=60, description="Name shown to people, 1 to 60 characters.")
     node: str | None = Field(
@@ -94,7 +94,7 @@ class Device(Section):
 
 
 class Camera(Section):
-    """Where the pictures come from, and how often they are looked at."""
+    """The source of the pictures, and its rate."""
 
     source: Annotated[str, AfterValidator(resolve_source)] = Field(
         "auto", pattern=SOURCE_PATTERN, description="auto, pi, v4l2[:/dev/videoN], demo or file:PATH."
@@ -141,7 +141,7 @@ class Model(Section):
 
 
 class MoodSection(Section):
-    """When a reading becomes a mood."""
+    """The conditions under which a reading becomes a mood."""
 
     enter: float = Field(
         0.42, ge=0.15, le=0.95, description="Smoothed score (0..1) from which an emotion may be announced."
@@ -181,7 +181,7 @@ class MoodMusic(Section):
 
 
 class Moods(Section):
-    """What differs for single moods."""
+    """Exceptions for single moods."""
 
     angry: MoodMusic = MoodMusic()
     disgust: MoodMusic = MoodMusic()
@@ -193,14 +193,14 @@ class Moods(Section):
 
 
 class Music(Section):
-    """What is recommended."""
+    """The choice of songs."""
 
     policy: PolicyName = Field(
         "match", description="How the music follows the mood: match, lift (sad or angry towards happy) or steady."
     )
     refresh: Annotated[str, valid_for(Schedule.parse)] = Field(
         "sun 04:00",
-        description="When the lists are read anew: a day and time (sun 04:00; mon,thu 04:00; daily 04:00), "
+        description="When the lists are read again: a day and time (sun 04:00; mon,thu 04:00; daily 04:00), "
         "an interval (every 12 hours), or never.",
     )
     cool_down_s: float = Field(
@@ -213,7 +213,7 @@ class Music(Section):
 
     @property
     def schedule(self) -> Schedule:
-        """When the lists are refreshed."""
+        """The times at which the lists are refreshed."""
         return Schedule.parse(self.refresh)
 
     @property
@@ -233,7 +233,7 @@ class Music(Section):
 
 
 class PlaybackSection(Section):
-    """Where music is played; it is only recommended where no player is named."""
+    """The player of the music; without one, music is only recommended."""
 
     backend: Literal["none", "spotify", "music-assistant", "mpd"] = Field(
         "none", description="What plays: none, spotify, music-assistant or mpd."
@@ -395,7 +395,7 @@ class Web(Section):
 
 
 class History(Section):
-    """How long each mood was announced, by day; nothing is kept unless it is switched on."""
+    """Minutes of each announced mood, by day; nothing is kept unless it is switched on."""
 
     enabled: bool = Field(default=False, description="Keep the minutes of each mood and day.")
     keep_days: int = Field(365, ge=1, le=3660, description="Days that are kept.")

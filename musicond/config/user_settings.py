@@ -128,4 +128,4 @@ FIELDS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "speaker": (_name, str),
     "bias": (_bias, lambda bias: " ".join(map(str, bias.shifts))),
 }
-"""How each field of Settings is parsed from settings.json and written there."""
+"""The parser and the writer of each field of Settings in settings.json."""

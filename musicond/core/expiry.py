@@ -1,4 +1,4 @@
-"""When the end of a sign-in is announced."""
+"""Times at which the end of a sign-in is announced."""
 
 from __future__ import annotations
 

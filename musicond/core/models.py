@@ -40,7 +40,7 @@ def scores_by_emotion(scores: tuple[float, ...] | None, digits: int) -> dict[Emo
 
 
 class Mood(StrEnum):
-    """What the room is told: one of the seven emotions, `unsure` or `nobody`."""
+    """The announced mood: one of the seven emotions, `unsure` or `nobody`."""
 
     ANGRY = "angry"
     DISGUST = "disgust"
@@ -83,7 +83,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
-    """How well a source of frames works; the counts are those since the start."""
+    """Health of a source of frames; the counts are those since the start."""
 
     width_seen: float | None = None
     """Share (0..1) of the sensor's width that the picture shows; None if unknown."""
@@ -92,7 +92,7 @@ class SourceStatus:
     stale_frames: int = 0
     """Frames identical to the one before, in every bit."""
     missing_frames: int = 0
-    """How often no frame came in time."""
+    """Number of times that no frame came in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,7 @@ class Track:
 
 
 class Verdict(StrEnum):
-    """What a person says of a song."""
+    """A person's verdict on a song."""
 
     LIKE = "like"
     DISLIKE = "dislike"
@@ -190,7 +190,7 @@ class Verdict(StrEnum):
 
 
 class Policy(StrEnum):
-    """How the music follows the mood; see `core.recommend.policies`."""
+    """The policy by which music follows the mood; see `core.recommend.policies`."""
 
     MATCH = "match"
     LIFT = "lift"

@@ -12,7 +12,7 @@ from musicond.core.settings import Settings
 
 
 class Strategy(StrEnum):
-    """How songs were chosen: by a policy, or as a mix for two emotions with nearly equal scores."""
+    """The way songs were chosen: by a policy, or as a mix for two emotions with nearly equal scores."""
 
     MATCH = "match"
     MIX = "mix"
@@ -21,7 +21,7 @@ class Strategy(StrEnum):
 
 
 class Novelty(StrEnum):
-    """How new the songs are: some liked, none ever offered, some offered just before, or none offered just before."""
+    """Novelty of the songs: some liked, none ever offered, some offered just before, or none offered just before."""
 
     LIKED = "liked"
     NEW = "new"
@@ -48,7 +48,7 @@ class Explanation:
 
 
 class PlayState(StrEnum):
-    """What the chosen speaker does, as far as is known."""
+    """Status of the chosen speaker, as far as it is known."""
 
     PLAYING = "playing"
     PAUSED = "paused"

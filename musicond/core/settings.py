@@ -31,7 +31,7 @@ class Settings:
     private_until: datetime | None = None
     """The end of privacy; None without an end, and while not private."""
     consent_pending: bool = False
-    """Whether nobody has said yet that the people here know of the camera; opening it says so."""
+    """True until somebody has confirmed that the people here know of the camera; opening it confirms it."""
     paused: bool = False
     paused_until: datetime | None = None
     """The end of the pause; None for a pause without an end, and while not paused."""

@@ -39,9 +39,9 @@ log = logging.getLogger(__name__)
 FLUSH_S = 900.0
 """Longest time that plays wait to be stored: a killed process loses these counts, and nothing else."""
 WRITE_BUSY_S = 0.2
-"""How long a write waits for a lock before other writes have their turn."""
+"""Longest wait of a write for a lock, in seconds, before other writes are tried."""
 READ_BUSY_S = 0.05
-"""How long the watch thread waits for a lock when it opens a file that another has put there."""
+"""Longest wait of the watch thread for a lock, in seconds, when it opens a replaced file."""
 MEND_S = 5.0
 """Wait before a file that is missing or damaged is made or rebuilt again."""
 UNKNOWN = 0.5
@@ -79,7 +79,7 @@ class SqliteCatalogue:
         self._file_id = _file_id(path)
         """Device and inode of the opened file."""
         self._mend_at = float("-inf")
-        """When the file at the path may be made or rebuilt again."""
+        """Monotonic time from which the file may be made or rebuilt again."""
         self._closed = False
 
     def __enter__(self) -> Self:

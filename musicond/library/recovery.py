@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 KEPT_BACKUP = "catalogue.backup.kept.sqlite"
 """Name of a backup that is not whole or of another schema."""
 REBUILD_WAIT_S = 10.0
-"""How long a rebuild waits for the writes that are under way."""
+"""Longest wait of a rebuild for the writes that are under way, in seconds."""
 SIDECARS = ("", "-wal", "-shm")
 """Endings of the files of one database."""
 

@@ -171,7 +171,7 @@ class Connection:
 
     @property
     def refusal(self) -> str | None:
-        """What the broker does not allow on this connection, with a remedy; None: nothing."""
+        """The refusals of the broker on this connection, with a remedy; None if there are none."""
         return self._status.refusal
 
     def start(self) -> None:

@@ -43,7 +43,7 @@ class ConnectionStatus:
         self.problem: str | None = "connecting"
         """Why there is no connection; None while there is one."""
         self.refusal: str | None = None
-        """What the broker does not allow on this connection, with a remedy."""
+        """The refusals of the broker on this connection, with a remedy."""
         self.short_connections = 0
         """Number of successive short connections."""
         self._connected_at: float | None = None

@@ -56,7 +56,7 @@ class AnswerTimeout(PlaybackError):  # noqa: N818 - the server may have done wha
 
 @dataclass(frozen=True, slots=True)
 class ServerInfo:
-    """Who answers, and the version of its API."""
+    """The server's identity and the version of its API."""
 
     server_id: str
     version: str

@@ -19,7 +19,7 @@ SIGN_IN_S = 5.0
 MIN_ACTION_S = 2.0
 """Between an action that failed and the next one, whoever asks for it."""
 SHOWN_S = 150.0
-"""How long a failed action is shown although polls succeed; more than the longest wait."""
+"""Seconds for which a failed action is shown although polls succeed; more than the longest wait."""
 JITTER = 0.2
 
 

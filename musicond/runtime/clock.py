@@ -14,7 +14,7 @@ TIME_ERROR = 5
 JUMP_S = 2.0
 """Steps of the clock below this are its usual corrections."""
 SETTLE_S = 3600.0
-"""How long a clock that was set is not trusted."""
+"""Seconds for which a clock is not trusted after it was set."""
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 

@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 
 SEND_S = 0.5
-"""How long a notification may wait for a reader whose queue is full; then it is dropped."""
+"""Longest wait of a notification for a reader whose queue is full, in seconds; then it is dropped."""
 
 
 class Notifier:

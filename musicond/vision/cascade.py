@@ -23,7 +23,7 @@ FACE_SPAN = 110
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How thoroughly a fine detection tries: the scale of the face, its sizes and the least number of hits."""
+    """Effort of a fine detection: the scale of the face, its sizes and the least number of hits."""
 
     face: int
     """Side in pixels to which the face is scaled."""
@@ -164,12 +164,12 @@ def _load(xml: Path) -> cv2.CascadeClassifier:
     if not hasattr(cv2, "CascadeClassifier"):
         raise ModelError(f"OpenCV {cv2.__version__} has no Haar cascades; install opencv-python-headless older than 5")
     if not xml.is_file():
-        raise ModelError(f"{xml}: the face cascade is missing; install musicond anew")
+        raise ModelError(f"{xml}: the face cascade is missing; install musicond again")
     try:
         cascade = cv2.CascadeClassifier(str(xml))
         usable = not cascade.empty()
     except (cv2.error, SystemError):  # the position of the damage in a file decides between these and `empty`
         usable = False
     if not usable:
-        raise ModelError(f"{xml}: not a usable face cascade; install musicond anew")
+        raise ModelError(f"{xml}: not a usable face cascade; install musicond again")
     return cascade

@@ -60,7 +60,7 @@ class TfliteClassifier:
         try:
             self._interpreter = make_interpreter(content, threads)
         except (ValueError, RuntimeError) as exc:
-            raise ModelError(f"{path}: not a TFLite model that can be loaded ({exc}); install it anew") from None
+            raise ModelError(f"{path}: not a TFLite model that can be loaded ({exc}); install it again") from None
         self._input = _tensor(path, self._interpreter.get_input_details(), INPUT_SHAPE)
         outputs = self._interpreter.get_output_details()
         self._output = _tensor(path, outputs, SCORES_SHAPE)
@@ -172,9 +172,9 @@ def load_sidecar(path: Path, content: bytes) -> Sidecar:
     except OSError as exc:
         raise ModelError(f"{file}: {exc.strerror}; it must stand beside the model") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
-        raise ModelError(f"{file}: damaged ({exc}); install the model anew") from None
+        raise ModelError(f"{file}: damaged ({exc}); install the model again") from None
     if labels != [str(emotion) for emotion in EMOTIONS]:
         raise ModelError(f"{file}: labels {labels}; musicond wants {[str(emotion) for emotion in EMOTIONS]}")
     if hashlib.sha256(content).hexdigest() != digest:
-        raise ModelError(f"{path}: damaged, or not the model that {file.name} describes; install both anew")
+        raise ModelError(f"{path}: damaged, or not the model that {file.name} describes; install both again")
     return sidecar

@@ -1,4 +1,4 @@
-"""How far a camera reaches: the distance at which a face is just large enough to be found."""
+"""Reach of a camera: the distance at which a face is just large enough to be found."""
 
 from __future__ import annotations
 

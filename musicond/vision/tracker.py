@@ -37,7 +37,7 @@ class FaceTrack:
     frames: int = 0
     is_face: bool = False
     refined_at: float = 0.0
-    """When its box was last detected with more than the least effort."""
+    """Time at which its box was last detected with more than the least effort."""
 
     def update(self, detection: Detection, at: float) -> None:
         """Take over the detection of this frame."""

@@ -24,9 +24,9 @@ if TYPE_CHECKING:  # aiohttp 3.8 does not have it
 
 COOKIE = "musicond_page"
 COOKIE_S = 400 * 24 * 3600
-"""How long a browser keeps the cookie: the longest that browsers allow (RFC 6265bis, section 5.5)."""
+"""Lifetime of the cookie: the longest that browsers allow (RFC 6265bis, section 5.5)."""
 PUBLIC = ("/notice", "/style.css", "/icon.svg")
-"""What everybody in the network may see: the notice, and what it is drawn with."""
+"""Paths that everybody in the network may open: the notice and its parts."""
 STRANGER = web.RequestKey("stranger", bool)
 """Key of a request for a public address without the right cookie."""
 MAX_FAILURES, WINDOW_S = 10, 60.0

@@ -33,7 +33,7 @@ COMMAND_BODY_LIMIT = 1024
 """Bytes of a command's body."""
 COMMAND_BODY_WAIT_S = 5.0
 EFFECT_WAIT_S = 5.0
-"""How long a command may take to have its effect."""
+"""Time limit, in seconds, for a command to take effect."""
 ACTION_BODY_LIMIT = 64 * 2**20
 """Bytes of an action's body that comes by the control socket."""
 PAGE_BODY_LIMIT = 2**16
@@ -178,7 +178,7 @@ class ActionEndpoint:
     run: Callable[[str, Mapping[str, Any]], Future[Mapping[str, object]]]
     check_page: Callable[[str, Mapping[str, Any]], None] | None = None
     wait_s: float = ACTION_WAIT_S
-    """How long an action may take."""
+    """Time limit of an action, in seconds."""
     answer_late: Callable[[str], Mapping[str, object]] | None = None
     """Returns the answer to an action that takes longer, or raises an error; None: it is an error."""
 

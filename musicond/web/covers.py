@@ -13,7 +13,7 @@ MAX_BYTES = 4 * 2**20
 """Bytes of all cached pictures together."""
 MAX_COVERS = 16
 WAIT_S = 15.0
-"""How long a picture may take."""
+"""Time limit for a picture, in seconds."""
 
 
 class CoverCache:

@@ -1,4 +1,4 @@
-"""What the people in the room should know, in English and German: on a page without a token, and on a card."""
+"""The notice for the people in the room, in English and German: a page without a token, and a card."""
 
 from __future__ import annotations
 

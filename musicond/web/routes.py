@@ -290,7 +290,7 @@ ACTION_ROUTES = (
         "Say from where a mood's songs come; null: as the configuration says.",
         _body("emotion", "lists", emotion=EMOTION, lists=nullable(array_schema(STRING))),
     ),
-    ActionRoute("catalogue", "refresh", "Read the lists anew.", _body(if_due=BOOLEAN)),
+    ActionRoute("catalogue", "refresh", "Read the lists again.", _body(if_due=BOOLEAN)),
     ActionRoute("catalogue", "progress", "How far the refresh is."),
     ActionRoute("catalogue", "verify", "What is wrong or weak in the catalogue.", page=False),
     ActionRoute("catalogue", "said", "What was said of songs.", page=False),

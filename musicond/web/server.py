@@ -27,15 +27,15 @@ from musicond.web.request_log import request_log
 from musicond.web.sockets import BACKLOG, ConnectionLimiter, open_tcp, open_unix
 
 STOP_S = 1.0
-"""How long `stop` waits for the thread."""
+"""Longest wait of `stop` for the thread, in seconds."""
 KEEP_ALIVE_S = 20.0
-"""How long a connection may wait for its next request."""
+"""Longest pause between two requests of a connection, in seconds."""
 LINGER_S = 1.0
-"""How long the rest of a body that is not needed is read, so that its sender sees the response."""
+"""Seconds for which the rest of an unneeded body is read, so that its sender sees the response."""
 BEAT_S = 5.0
-"""How often the thread says that it does not hang."""
+"""Seconds between two reports that the thread is running."""
 CLOSE_S = 0.4
-"""How long open connections may take to close."""
+"""Time limit, in seconds, for open connections to close."""
 
 
 class WebOutput:

@@ -24,7 +24,7 @@ from musicond.web.rate_limit import RateLimit
 ADMITTED = web.RequestKey("admitted", bool)
 """Key of a request that was allowed."""
 CONNECT_WAIT_S = 0.5
-"""How long a daemon that may own the control socket has to accept a connection."""
+"""Time limit, in seconds, for a daemon that may own the control socket to accept a connection."""
 MAX_CONNECTIONS = 200
 """Connections to the TCP port at a time: fifty pages and what they fetch, and files to spare for everything else."""
 MAX_STRANGERS = 40
@@ -34,12 +34,12 @@ MAX_STRANGERS_EACH = 10
 MAX_OPENED, WINDOW_S = 60, 10.0
 """Connections that a stranger may open within so many seconds."""
 KNOWN_S = 24 * 3600.0
-"""How long an address is no stranger's after the last request from it that was allowed."""
+"""Seconds for which an address counts as known after its last allowed request."""
 MAX_ADDRESSES = 256
 OWN_ADDRESSES = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
 """Addresses of this machine; they are no strangers'."""
 FIRST_REQUEST_S = 10.0
-"""How long a connection has for its first request that is allowed."""
+"""Time limit, in seconds, for the first allowed request of a connection."""
 FIRST_HEAD_BYTES = 32 * 2**10
 """Longest head of that request; aiohttp gets no other byte before it is allowed."""
 HEAD_END = b"\r\n\r\n"
@@ -114,7 +114,7 @@ class ConnectionLimiter:
         self._open: dict[int, _LimitedProtocol] = {}
         """The open connections by their server's protocol, oldest first."""
         self._known_until: dict[str, float] = {}
-        """When each address becomes a stranger's again."""
+        """Monotonic time at which each address becomes unknown again."""
         self._opened = RateLimit(MAX_OPENED, WINDOW_S, MAX_ADDRESSES, clock)
 
     def limited(self, protocol: asyncio.Protocol) -> asyncio.Protocol:

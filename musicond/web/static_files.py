@@ -1,4 +1,4 @@
-"""The files of the page, each with an entity tag by which a browser knows whether it has changed."""
+"""The files of the page, each with an entity tag for the browser's cache."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ WRITE_WAIT_S = 10.0
 MAX_STREAMS = 50
 BOUNDARY = "picture"
 CLIENT_CHECK_S = 1.0
-"""How often a client of the live picture is checked while there is no picture to send."""
+"""Seconds between two checks of a live picture's client while there is no picture to send."""
 RETRY_AFTER_S = 10
 
 

@@ -302,7 +302,7 @@ def test_a_recording_is_played_in_real_time_and_in_a_loop(clip: Path) -> None:
     source.close()
     assert times == sorted(times)
     assert 15 <= len(times) <= 30, "paced at ten frames a second"
-    assert any(after < before - 100 for before, after in itertools.pairwise(levels)), "it began anew"
+    assert any(after < before - 100 for before, after in itertools.pairwise(levels)), "it began again"
 
 
 def test_frames_that_nobody_fetched_are_skipped(clip: Path) -> None:

@@ -281,7 +281,7 @@ def test_a_damaged_file_is_moved_aside_and_rebuilt_from_its_backup(
     assert "musicond catalogue refresh" in line
 
 
-def test_without_a_backup_the_starter_begins_anew_with_what_the_damaged_file_still_gives(
+def test_without_a_backup_the_starter_starts_with_what_the_damaged_file_still_gives(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with SqliteCatalogue(path) as catalogue:

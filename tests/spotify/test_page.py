@@ -84,7 +84,7 @@ def paste(phone: Any, address: str, answer: str) -> None:
     phone.locator(f"#error:has-text('{answer}')").wait_for()
 
 
-def test_a_person_signs_in_and_a_dead_sign_in_is_asked_for_anew(
+def test_a_person_signs_in_and_a_dead_sign_in_is_asked_for_again(
     daemon: SpotifyDaemon, fake_spotify: FakeSpotify, phone: Any
 ) -> None:
     fake_spotify.add_device("Kitchen")

@@ -109,5 +109,5 @@ def load_student(path: Path) -> tuple[keras.Model, str]:
         if [w.shape for w in model.get_weights()] == [w.shape for w in weights]:
             model.set_weights(weights)
             return model, name
-    msg = f"{path}: none of the networks {', '.join(SIZES)}; train it anew"
+    msg = f"{path}: none of the networks {', '.join(SIZES)}; train it again"
     raise ValueError(msg)

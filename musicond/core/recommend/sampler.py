@@ -90,7 +90,7 @@ class TrackStats:
 
     @property
     def verdict(self) -> Verdict | None:
-        """What prevails of likes and dislikes; None if neither does."""
+        """The verdict that prevails, like or dislike; None if neither does."""
         if self.likes == self.dislikes:
             return None
         return Verdict.LIKE if self.likes > self.dislikes else Verdict.DISLIKE

@@ -141,7 +141,7 @@ def test_a_mood_that_returns_after_another_brings_its_songs_back() -> None:
     assert len(catalogue.offers) == 2
 
 
-def test_a_clock_that_starts_anew_and_no_cool_down_give_new_songs() -> None:
+def test_a_clock_that_starts_again_and_no_cool_down_give_new_songs() -> None:
     recommender = Recommender(MemoryCatalogue(), 1, RecommenderConfig(cool_down_s=600))
     recommender.recommend(context(Emotion.HAPPY, 1000))
     assert recommender.recommend(context(Emotion.HAPPY, 0)) is not None
@@ -222,7 +222,7 @@ def test_a_lift_leads_from_the_mood_over_calm_to_happy_and_goes_on_where_it_was(
     assert valences == sorted(valences)
     assert valences[-1] > 0.6
     assert "numbers 1 to 5 of 15" in recommender.recommend_other(context(Emotion.ANGRY, 9e6)).reason, (
-        "anew after a pause"
+        "again after a pause"
     )
 
 
