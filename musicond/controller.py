@@ -80,7 +80,7 @@ class Controller:
         Raises CommandError and CatalogueError as `Pipeline.handle` does; then nothing has changed.
         """
         self._follow_clock()
-        submitted = self._writer.last_submitted
+        submitted, speaker = self._writer.last_submitted, self._pipeline.settings.speaker
         if isinstance(command, Next) and not self._has_loaded_track():
             command = OtherSongs()
         match command:
@@ -98,6 +98,9 @@ class Controller:
         self._pipeline.handle(command, datetime.now().astimezone())
         if isinstance(command, OtherSongs) and self._player is not None:  # only once there is another recommendation
             self._player.request(command)
+        chosen = self._pipeline.settings.speaker
+        if self._player is not None and (isinstance(command, SetSpeaker) or chosen != speaker):  # or it was reset
+            self._player.request(SetSpeaker(chosen))
         stored = self._store(again=isinstance(command, SettingsCommand))
         return stored if self._writer.last_submitted is submitted else self._writer.last_submitted
 

@@ -18,6 +18,7 @@ from musicond.core.commands import (
     Play,
     Previous,
     Rate,
+    Reset,
     Resume,
     SetAutoplay,
     SetPolicy,
@@ -228,8 +229,12 @@ def test_commands_reach_the_player_and_settings_are_stored(tmp_path: Path) -> No
     controller.handle(SetSpeaker("Kitchen"))
     controller.handle(Next())
     controller.handle(Previous())
-    assert [command for command, _ in player.requests] == [Play(), Stop(), SetVolume(30), Next(), Previous()]
+    sent = [Play(), Stop(), SetVolume(30), SetSpeaker("Kitchen"), Next(), Previous()]
+    assert [command for command, _ in player.requests] == sent
     assert from_json(file.load({})) == Settings(autoplay=True, volume=30, speaker="Kitchen")
+    for _ in range(2):
+        controller.handle(Reset("speaker"))
+    assert [command for command, _ in player.requests] == [*sent, SetSpeaker(None)]
     with pytest.raises(CommandError, match="not among the songs"):
         controller.handle(Play("t:1"))
     with pytest.raises(CommandError):
@@ -239,7 +244,7 @@ def test_commands_reach_the_player_and_settings_are_stored(tmp_path: Path) -> No
         controller.handle(Previous())
     with pytest.raises(CommandError, match="nothing is recommended now"):
         controller.handle(Next())
-    assert len(player.requests) == 5, "there are no other songs"
+    assert len(player.requests) == 7, "there are no other songs"
 
 
 @pytest.mark.parametrize("command", [Play(), Stop(), Previous(), SetVolume(3), SetAutoplay(on=True), SetSpeaker("x")])

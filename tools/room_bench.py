@@ -72,7 +72,7 @@ class Condition:
         """The fields that name the row."""
         return {
             "camera": self.camera.name,
-            "view": self.camera.view,
+            "view": "wide",
             "distance_m": self.distance_m,
             "roll_deg": self.roll_deg,
             "light": self.light,
@@ -202,6 +202,12 @@ class Store:
         return row
 
 
+def store_settings(config: Config, seed: int, people: int) -> dict[str, object]:
+    """Return the settings of which a stored row depends."""
+    size, min_size = list(config.camera.size), config.faces.min_size
+    return {"seed": seed, "people": people, "size": size, "min_size": min_size}
+
+
 def table(rows: Iterable[dict[str, Any]]) -> str:
     """Return the rows as a Markdown table."""
     lines = ["| camera | distance | roll | light | seen | right | CPU ms/s |", "|---|---|---|---|---|---|---|"]
@@ -276,7 +282,7 @@ def main() -> int:
 
 def run(config: Config, args: argparse.Namespace) -> dict[str, Any]:
     """Return all rows and the figures of the empty rooms."""
-    store = Store(args.store, {"seed": args.seed, "people": args.people})
+    store = Store(args.store, store_settings(config, args.seed, args.people))
     wanted = [c for c in conditions() if args.only in " ".join(f"{name}={value}" for name, value in c.key.items())]
     people = load_people(args.data, args.people, args.seed) if wanted else []
     rows = [

@@ -49,17 +49,16 @@ class Camera:
     """A camera: angles of view in degrees, and the size of its picture in pixels."""
 
     name: str
-    view: str
     horizontal_deg: float
     vertical_deg: float
     size: tuple[int, int]
 
 
 CAMERAS = (
-    Camera("Camera Module 3", "wide", 66, 41, (1280, 720)),
-    Camera("Camera Module 3 Wide", "wide", 102, 67, (1280, 720)),
-    Camera("Camera Module 2", "wide", 62, 49, (1280, 960)),
-    Camera("640x480 webcam", "wide", 60, 47, (640, 480)),
+    Camera("Camera Module 3", 66, 41, (1280, 720)),
+    Camera("Camera Module 3 Wide", 102, 67, (1280, 720)),
+    Camera("Camera Module 2", 62, 49, (1280, 960)),
+    Camera("640x480 webcam", 60, 47, (640, 480)),
 )
 """Angles as Raspberry Pi states them; those of a webcam with a diagonal of 72 degrees."""
 

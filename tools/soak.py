@@ -23,6 +23,7 @@ import tempfile
 import threading
 import time
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -36,6 +37,7 @@ from tqdm import tqdm
 from musicond.capture.demo import DemoClip
 from musicond.config.paths import models_dir
 from musicond.web.client import ControlClient
+from tools.chart import Axis, draw_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -52,6 +54,8 @@ COMMANDS: tuple[tuple[str, dict[str, object]], ...] = (
     ("policy", {"policy": "lift"}),
     ("policy", {"policy": None}),
 )
+MOST_POINTS = 80
+"""Of a line of the picture."""
 START_S = 60.0
 SETTLE_S = 3.0
 """Seconds without a command before the rate is read."""
@@ -72,12 +76,12 @@ def main() -> int:
     """Run the daemon and judge its samples."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=30.0, help="length of the run (default: 30)")
-    parser.add_argument("--picture", type=Path, metavar="FILE.svg", help="draw the figures over time")
+    parser.add_argument("--picture", type=Path, metavar="FILE.png", help="draw the figures over time")
     parser.add_argument("--json", action="store_true", help="print JSON")
     args = parser.parse_args()
     samples, frames = soak(60 * args.minutes)
     if args.picture:
-        args.picture.write_text(draw(samples), "utf-8")
+        draw(samples, args.picture)
     summary = judge(samples) | {"minutes": args.minutes, "frames_per_s": frames}
     print(json.dumps(summary) if args.json else "\n".join(f"{name}: {value}" for name, value in summary.items()))
     return 0 if summary["flat"] else 1
@@ -211,27 +215,21 @@ def judge(samples: Sequence[Sample]) -> dict[str, object]:
     return summary
 
 
-def draw(samples: Sequence[Sample]) -> str:
-    """Return an SVG with a curve of each figure over the minutes."""
-    width, height, left = 640, 120, 60
-    parts = []
-    for row, name in enumerate(GROWTH):
-        values = [getattr(item, name) for item in samples]
-        most, top = max(values) * 1.1, 20 + row * (height + 40)
-        points = " ".join(
-            f"{left + (width - left) * item.at_s / samples[-1].at_s:.1f},{top + height * (1 - value / most):.1f}"
-            for item, value in zip(samples, values, strict=True)
-        )
+def draw(samples: Sequence[Sample], path: Path) -> None:
+    """Draw each figure over the minutes into the PNG at `path`."""
+    minutes, lines, shown = samples[-1].at_s / 60, {}, samples[:: max(1, len(samples) // MOST_POINTS)]
+    for name in GROWTH:
+        values = [float(getattr(item, name)) for item in samples]
         label = f"{name}: {min(values):.0f} to {max(values):.0f}"
-        parts.append(f'<text x="{left}" y="{top - 6}">{label}</text>')
-        parts.append(f'<path d="M{left} {top}V{top + height}H{width}" fill="none" stroke="#888"/>')
-        parts.append(f'<text x="{left - 6}" y="{top + 10}" text-anchor="end">{most:.0f}</text>')
-        parts.append(f'<polyline points="{points}" fill="none" stroke="#06c" stroke-width="1.5"/>')
-    tall = 20 + len(GROWTH) * (height + 40) + 10
-    parts.append(f'<text x="{width}" y="{tall - 8}" text-anchor="end">{samples[-1].at_s / 60:.0f} minutes</text>')
-    box = f'viewBox="0 0 {width + 10} {tall}" font-family="sans-serif" font-size="12"'
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" {box}>'
-    return head + '<rect width="100%" height="100%" fill="#fff"/>' + "".join(parts) + "</svg>\n"
+        lines[label] = [(item.at_s / 60, float(getattr(item, name))) for item in shown]
+    top = max(value for points in lines.values() for _, value in points)
+    across = Axis("minutes", [minutes * quarter / 4 for quarter in range(5)])
+    draw_lines(path, "The daemon over time", across, Axis("MiB, or number", scale(top)), lines)
+
+
+def scale(top: float) -> list[float]:
+    """Return ticks from 0 to a multiple of 20 that is not below a value."""
+    return [20 * ceil(top / 20) * fifth / 5 for fifth in range(6)]
 
 
 if __name__ == "__main__":

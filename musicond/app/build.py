@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from musicond import __version__
+from musicond.app.expiry_log import ExpiryLog
 from musicond.app.library import build_maintenance
 from musicond.app.music_assistant import MusicAssistant
 from musicond.app.pipeline import (
@@ -106,7 +107,7 @@ def build(
         if spotify is not None:
             endpoints["spotify"], sign_in_worker = build_sign_in(spotify.sign_in)
             services.insert(0, sign_in_worker)
-            periodic.append(spotify.sign_in.warn_of_expiry)
+            periodic.append(ExpiryLog(spotify.auth.get_account).warn)
         get_health = partial(_health, source, loop, controller, writer, lambda: (monitor.trouble, worker.trouble))
         guard, reason = _restart_guard(config, folder)
 

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from musicond.app.expiry_log import ExpiryLog
 from musicond.config.schema import Config
 from musicond.core.ports import PlaybackBackend
 from musicond.library.database import FILE_NAME
@@ -51,7 +52,7 @@ class MusicAssistant:
 
     def periodic(self) -> list[Callable[[], None]]:
         """Return the periodic tasks: the end of the sign-in is logged ahead."""
-        return [self.sign_in.warn_of_expiry] if self._config.playback.backend == BACKEND else []
+        return [ExpiryLog(self.auth.get_account).warn] if self._config.playback.backend == BACKEND else []
 
     def run_action(self, action: str, arguments: Mapping[str, Any]) -> Mapping[str, object]:
         """Run an action of the sign-in."""

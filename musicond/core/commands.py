@@ -148,7 +148,7 @@ class ConfigUpdate:
     apply: Callable[[], None]
 
 
-PlayerCommand = Play | Stop | SetVolume | Next | Previous | OtherSongs
+PlayerCommand = Play | Stop | SetVolume | SetSpeaker | Next | Previous | OtherSongs
 """A command that the player carries out."""
 
 SettingsCommand = (

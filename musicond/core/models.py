@@ -244,6 +244,16 @@ class PlayerStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class StartedTracks:
+    """What a playback backend has started."""
+
+    item_ids: tuple[str, ...]
+    """The identifiers of the tracks in `PlayerStatus.item_ids`, in the order of playing."""
+    modes: tuple[str, ...] = ()
+    """The modes that were switched off for them, for `PlaybackBackend.restore`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Song:
     """A song of a list; None stands for a value that the list does not give."""
 

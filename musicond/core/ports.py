@@ -17,6 +17,7 @@ from musicond.core.models import (
     Song,
     SourceStatus,
     Speaker,
+    StartedTracks,
     Track,
     Verdict,
 )
@@ -132,17 +133,18 @@ class PlaybackBackend(Protocol):
     def get_status(self) -> PlayerStatus:
         """Return the current status."""
 
-    def get_modes(self) -> tuple[str, ...]:
-        """Return the modes of the player that `play` would change, such as "repeat=1", for `restore`."""
+    def clear_modes(self) -> tuple[str, ...]:
+        """Switch off the modes that change the order or the end of a list; return them, such as "repeat=1"."""
 
-    def play(self, tracks: Sequence[Track]) -> tuple[str, ...]:
-        """Play these tracks instead of what plays, in this order and once; return their `PlayerStatus.item_ids`.
+    def play(self, tracks: Sequence[Track]) -> StartedTracks:
+        """Play these tracks instead of what plays, in this order and once.
 
         A track that can't be played is left out. Tracks that others have queued stay in the queue where there is one.
+        After an error, queue and modes are as before, as far as the player can be reached.
         """
 
     def restore(self, item_ids: Sequence[str], modes: Sequence[str]) -> None:
-        """Remove tracks of an earlier `play` from the queue, and set modes of `get_modes` unless changed since."""
+        """Remove tracks of an earlier `play` from the queue, and set modes of `clear_modes` unless changed since."""
 
     def resume(self) -> None:
         """Resume playback if it is paused."""
@@ -162,8 +164,11 @@ class PlaybackBackend(Protocol):
     def get_speakers(self) -> Sequence[Speaker]:
         """Return the speakers that can be selected now."""
 
-    def select_speaker(self, name: str | None) -> None:
-        """Play on the speaker of this name from now on, also what plays now; None: on the configured one."""
+    def select_speaker(self, name: str | None, *, move: bool) -> None:
+        """Play on the speaker of this name from now on, with `move` also what plays now; None: on the configured one.
+
+        After an error, the speaker before is in force.
+        """
 
     def get_cover(self, track: Track) -> Cover | None:
         """Return the picture of the loaded track; None where there is none."""

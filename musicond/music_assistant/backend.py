@@ -10,9 +10,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
-from musicond.core.models import Cover, PlayerStatus, Speaker, Track
+from musicond.core.models import Cover, PlayerStatus, Speaker, StartedTracks, Track
 from musicond.core.outcome import Account
 from musicond.core.pictures import as_cover
 from musicond.core.ports import SongUris
@@ -20,14 +21,12 @@ from musicond.core.same_song import is_same_song
 from musicond.errors import PlaybackError, bounded_number, clean_text
 from musicond.music_assistant.auth import MusicAssistantAuth
 from musicond.music_assistant.client import (
-    UNAUTHORIZED,
     AnswerTimeout,
     MusicAssistantClient,
     RequestRefused,
-    as_object,
-    as_objects,
 )
 from musicond.music_assistant.resolver import ABSENT, SongResolver
+from musicond.runtime.http_session import as_object, as_objects
 from musicond.runtime.warn_once import WarnOnce
 
 log = logging.getLogger(__name__)
@@ -49,6 +48,20 @@ FOREIGN = frozenset(("something",))
 """The item that plays where no queue names it."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Started:
+    """A start: the ids of the items that were in the queue before, the tracks, and their addresses."""
+
+    before: frozenset[str]
+    tracks: tuple[Track, ...]
+    uris: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names for its items while their ids are unknown; no id of Music Assistant has a blank."""
+        return tuple(f"unread {uri}" for uri in self.uris)
+
+
 class MusicAssistantBackend:
     """For one thread. `player` is the name or the id of the player."""
 
@@ -60,6 +73,10 @@ class MusicAssistantBackend:
         """The address, and what asks the server there."""
         self._picture: tuple[str, str] | None = None
         """The loaded track's id, and the server's id of its picture."""
+        self._unread: _Started | None = None
+        """A start whose items of the queue could not be read yet."""
+        self._names: dict[str, str] = {}
+        """The names that `play` has returned for items which were read later, by their ids."""
         self._hints = WarnOnce(log)
 
     def get_status(self) -> PlayerStatus:
@@ -77,13 +94,19 @@ class MusicAssistantBackend:
         )
         if not item:
             return _without_queue(common, player)
+        if self._unread is not None and own:
+            items = self._read_items(str(player["player_id"]), self._unread)
+            # From the last one, which says where our songs end.
+            self._names = dict(zip(reversed(items), reversed(self._unread.names), strict=False))
+            self._unread = None
+        item_id = _item_id(item)
         track, proxy_id = _track(item), as_object(item.get("image")).get("proxy_id")
         self._picture = (track.track_id, str(proxy_id)) if track and proxy_id else None
         # A paused player stops after half a minute; a queue that has ended stays on its last item.
         return PlayerStatus(
             playing=state == "playing",
             on_our_device=own,
-            item_ids=frozenset(() if queue.get("ended") is True else (_item_id(item),)),
+            item_ids=frozenset(() if queue.get("ended") is True else (item_id, self._names.get(item_id, item_id))),
             track=track,
             elapsed_s=self._elapsed_s(queue),
             duration_s=bounded_number(item.get("duration"), 1, LONGEST_S),
@@ -95,41 +118,54 @@ class MusicAssistantBackend:
             shuffled=queue.get("shuffle_enabled") is True,
         )
 
-    def get_modes(self) -> tuple[str, ...]:
-        """Return the modes of the player's queue that change the order or the end of its songs."""
-        return tuple(f"{name}={value}" for name, value in _modes(self._own_queue(self._find_player())).items())
+    def clear_modes(self) -> tuple[str, ...]:
+        """Switch off the modes of the player's queue that change the order or the end of its songs; return them."""
+        player = self._find_player()
+        modes = _modes(self._own_queue(player))
+        self._set_modes(str(player["player_id"]), dict.fromkeys(modes, OFF))
+        return _names(modes)
 
-    def play(self, tracks: Sequence[Track]) -> tuple[str, ...]:
-        """Replace the player's queue by these tracks and play them; return the ids of the queue's items."""
+    def play(self, tracks: Sequence[Track]) -> StartedTracks:
+        """Replace the player's queue by these tracks and play them; the identifiers are those of the queue's items."""
         player = self._find_player()
         _check_playable(player)
         uris = self._resolve(tracks)
-        queue_id = str(player["player_id"])
-        before = self._item_ids(queue_id)
-        self._set_modes(queue_id, dict.fromkeys(_modes(self._own_queue(player)), OFF))
-        error: PlaybackError | None = None
+        queue_id, modes = str(player["player_id"]), _modes(self._own_queue(player))
+        started = _Started(self._item_ids(queue_id), tuple(tracks), tuple(uris.values()))
         try:
-            self._run("player_queues/play_media", queue_id=queue_id, media=list(uris.values()), option="replace")
+            self._set_modes(queue_id, dict.fromkeys(modes, OFF))
+            return StartedTracks(self._play_media(queue_id, started), _names(modes))
+        except PlaybackError as exc:
+            if isinstance(exc, RequestRefused) and exc.status in ABSENT:
+                self._open()[1].forget(list(uris))
+            with suppress(PlaybackError):
+                self.restore((), _names(modes))
+            raise
+
+    def _play_media(self, queue_id: str, started: _Started) -> tuple[str, ...]:
+        """Start songs; return the ids of their items in the queue, or names for them until these can be read."""
+        error: PlaybackError | None = None
+        self._unread = None
+        try:
+            self._run("player_queues/play_media", queue_id=queue_id, media=list(started.uris), option="replace")
         except AnswerTimeout as exc:
             error = exc  # a slow player may have started nevertheless
-        except RequestRefused as exc:
-            if exc.status in ABSENT:
-                self._open()[1].forget(list(uris))
-            raise
-        items = [
-            item
-            for item in as_objects(self._run("player_queues/items", queue_id=queue_id, limit=ITEMS, offset=0))
-            if _item_id(item) not in before and _is_any_of(item, tracks, set(uris.values()))
-        ]
-        if not items:
+        try:
+            item_ids = self._read_items(queue_id, started)
+        except PlaybackError:
+            if error is not None:
+                raise error from None
+            self._unread = started
+            return started.names
+        if not item_ids:
             raise error or PlaybackError(
                 f"the player {self._player} has not taken the songs; it may make an announcement, or another app uses "
                 "it; try again in a moment"
             )
-        return tuple(map(_item_id, items))
+        return item_ids
 
     def restore(self, item_ids: Sequence[str], modes: Sequence[str]) -> None:  # noqa: ARG002 - songs that were played stay as they do after any music
-        """Set modes of `get_modes` that are still off."""
+        """Set modes that are still off."""
         if not modes:
             return
         player = self._find_player()
@@ -165,20 +201,26 @@ class MusicAssistantBackend:
             if is_usable(player) and (name := clean_text(player.get("name") or player.get("display_name") or ""))
         )
 
-    def select_speaker(self, name: str | None) -> None:
-        """Play on the player of this name from now on, also what plays on the one before."""
+    def select_speaker(self, name: str | None, *, move: bool) -> None:
+        """Play on the player of this name from now on, with `move` also what plays on the one before."""
         before, chosen = self._player, self._configured if name is None else name
-        if chosen == before:
-            return
         queue: Mapping[str, Any] = {}
-        if before is not None:
-            with suppress(PlaybackError):  # the player before may be gone
+        if move and before not in (None, chosen):
+            try:
                 queue = self._own_queue(self._find_player())
+            except PlaybackError as exc:
+                if not exc.gone:  # the player before is gone: nothing plays there
+                    raise
         self._player = chosen
         if queue.get("state") == "playing":
-            target = self._find_player()
-            _check_playable(target)
-            self._run("player_queues/transfer", source_queue_id=queue["queue_id"], target_queue_id=target["player_id"])
+            try:
+                target = self._find_player()
+                _check_playable(target)
+                queues = {"source_queue_id": queue["queue_id"], "target_queue_id": target["player_id"]}
+                self._run("player_queues/transfer", **queues)
+            except PlaybackError:
+                self._player = before
+                raise
 
     def get_cover(self, track: Track) -> Cover | None:
         """Return the picture of the loaded item."""
@@ -193,8 +235,10 @@ class MusicAssistantBackend:
         if _volume(player) is not None and player.get("powered") is not False:
             self._run("players/cmd/volume_set", player_id=player["player_id"], volume_level=percent)
 
-    def get_account(self) -> Account:
-        """Return the stored account."""
+    def get_account(self) -> Account | None:
+        """Return the stored account; None where the server is known to need none."""
+        if self._opened is not None and self._opened[1].needs_no_sign_in:
+            return None
         return self._auth.get_account()
 
     def close(self) -> None:
@@ -208,7 +252,7 @@ class MusicAssistantBackend:
         url = self._auth.get_url()
         if self._opened is None or self._opened[0] != url:
             self.close()
-            client = MusicAssistantClient(url, self._auth.get_token)
+            client = MusicAssistantClient(url, self._auth.get_token, self._auth.reject)
             self._opened = (url, client, SongResolver(client, self._uris))
         return self._opened[1:]
 
@@ -218,13 +262,7 @@ class MusicAssistantBackend:
         self._run(f"player_queues/{command}", queue_id=player["player_id"])
 
     def _run(self, command: str, **arguments: object) -> Any:
-        """Run a command; a sign-in that the server refuses is not tried again."""
-        try:
-            return self._open()[0].run(command, **arguments)
-        except RequestRefused as exc:
-            if exc.status == UNAUTHORIZED:
-                self._auth.reject()
-            raise
+        return self._open()[0].run(command, **arguments)
 
     def _find_player(self) -> dict[str, Any]:
         """Return the player; raise PlaybackError where it is not there."""
@@ -243,12 +281,7 @@ class MusicAssistantBackend:
         return player
 
     def _resolve(self, tracks: Sequence[Track]) -> dict[str, str]:
-        try:
-            uris = self._open()[1].resolve(tracks)
-        except RequestRefused as exc:
-            if exc.status == UNAUTHORIZED:
-                self._auth.reject()
-            raise
+        uris = self._open()[1].resolve(tracks)
         if not uris:
             raise PlaybackError(
                 "none of the recommended songs is at a music service of Music Assistant; add a service there, "
@@ -261,9 +294,16 @@ class MusicAssistantBackend:
             )
         return uris
 
-    def _item_ids(self, queue_id: str) -> set[str]:
-        answer = self._run("player_queues/items", queue_id=queue_id, limit=ITEMS, offset=0)
-        return {_item_id(item) for item in as_objects(answer)}
+    def _item_ids(self, queue_id: str) -> frozenset[str]:
+        return frozenset(map(_item_id, self._items(queue_id)))
+
+    def _read_items(self, queue_id: str, started: _Started) -> tuple[str, ...]:
+        """Return the ids of the items that a start has put into the queue."""
+        new = (item for item in self._items(queue_id) if _item_id(item) not in started.before)
+        return tuple(_item_id(item) for item in new if _is_any_of(item, started.tracks, set(started.uris)))
+
+    def _items(self, queue_id: str) -> list[dict[str, Any]]:
+        return as_objects(self._run("player_queues/items", queue_id=queue_id, limit=ITEMS, offset=0))
 
     def _own_queue(self, player: Mapping[str, Any]) -> dict[str, Any]:
         """Return the player's own queue; an empty object while it plays something else."""
@@ -355,6 +395,10 @@ def _modes(queue: Mapping[str, Any]) -> dict[str, str]:
         "autoplay": "on" if keep_on is True else OFF,
     }
     return {name: value for name, value in values.items() if value in ("on", "one", "all")}
+
+
+def _names(modes: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(f"{name}={value}" for name, value in modes.items())
 
 
 def _item_id(item: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ import requests
 from requests.auth import AuthBase
 
 from musicond.errors import PlaybackError, bounded_number, clean_text
-from musicond.runtime.http_session import CONNECT_S, TOO_MANY_REQUESTS, DeadlineSession
+from musicond.runtime.http_session import CONNECT_S, TOO_MANY_REQUESTS, DeadlineSession, as_object
 
 READ_S = 10.0
 PICTURE_PX = 300
@@ -79,11 +79,17 @@ class BearerAuth(AuthBase):
 class MusicAssistantClient:
     """A client of the server at an address, for one thread; every request raises PlaybackError.
 
-    `get_token` returns the token in force, None without one; it may raise PlaybackError.
+    `get_token` returns the token in force, None without one; it may raise PlaybackError. `reject_token` notes that the
+    server no longer accepts it.
     """
 
-    def __init__(self, url: str, get_token: Callable[[], str | None] = lambda: None) -> None:
-        self._url, self._get_token = url.rstrip("/"), get_token
+    def __init__(
+        self,
+        url: str,
+        get_token: Callable[[], str | None] = lambda: None,
+        reject_token: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._url, self._get_token, self._reject_token = url.rstrip("/"), get_token, reject_token
         self._session, self._pictures = DeadlineSession(READ_S), DeadlineSession(READ_S, json_only=False)
         self._numbers = count(1)
         self._info: ServerInfo | None = None
@@ -108,8 +114,13 @@ class MusicAssistantClient:
         """Return the server's Unix time, by the Date of its last answer; exact to a second."""
         return time.time() + self._offset_s
 
+    @property
+    def needs_no_sign_in(self) -> bool:
+        """Whether the server is known to need no sign-in."""
+        return self._info is not None and self._info.schema < AUTHENTICATED
+
     def get_info(self) -> ServerInfo:
-        """Return the server's version; asked once."""
+        """Return the server's version; asked once, and again after a refused sign-in: it may have been updated."""
         if self._info is None:
             answer = as_object(self._request("GET", "info", None, None))
             schema = bounded_number(answer.get("schema_version"), 1, 1e6)
@@ -123,7 +134,14 @@ class MusicAssistantClient:
         """Run a command of the API and return its result."""
         token = self._get_token() if self.get_info().schema >= AUTHENTICATED else None
         message = {"message_id": str(next(self._numbers)), "command": command, "args": arguments}
-        return self._request("POST", "api", message, token)
+        try:
+            return self._request("POST", "api", message, token)
+        except RequestRefused as exc:
+            if exc.status == UNAUTHORIZED:
+                self._info = None
+                if token is not None:
+                    self._reject_token()
+            raise
 
     def log_in(self, user: str, password: str) -> str:
         """Sign in by name and password; return a token that is valid for a year."""
@@ -186,13 +204,3 @@ def _network_error(exc: requests.RequestException, url: str) -> PlaybackError:
     if isinstance(exc, requests.exceptions.SSLError):
         return PlaybackError(f"the certificate of {url} is not trusted here; install its authority, or use http://")
     return PlaybackError(f"Music Assistant at {url} can't be reached; check that it runs, and music_assistant.url")
-
-
-def as_object(value: object) -> dict[str, Any]:
-    """Return a JSON object, an empty one for any other value."""
-    return value if isinstance(value, dict) else {}
-
-
-def as_objects(value: object) -> list[dict[str, Any]]:
-    """Return the objects of a JSON list, an empty list for any other value."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -16,9 +16,8 @@ from musicond.music_assistant.client import (
     SERVER_ERROR,
     MusicAssistantClient,
     RequestRefused,
-    as_object,
-    as_objects,
 )
+from musicond.runtime.http_session import as_object, as_objects
 from musicond.runtime.warn_once import WarnOnce
 
 log = logging.getLogger(__name__)
@@ -30,6 +29,8 @@ BUDGET_S = 15.0
 """After this time the songs found so far are played, and the others looked for the next time."""
 PROVIDERS_S = 600.0
 """For which the list of the server's music services is kept."""
+BUILT_IN = "builtin"
+"""Domain of the server's own list of stations and addresses, in which no song is found."""
 SPOTIFY = "spotify:track:"
 ABSENT = (400, NOT_FOUND, SERVER_ERROR)
 """Statuses with which a server refuses an address that it does not know."""
@@ -43,12 +44,16 @@ class SongResolver:
     ) -> None:
         self._client, self._uris, self._clock = client, uris, clock
         self._warnings = WarnOnce(log)
-        self._domains: tuple[float, frozenset[str]] = (float("-inf"), frozenset())
+        self._services: tuple[float, tuple[str, ...]] = (float("-inf"), ())
+        """When they were asked for, and the available music services."""
 
     def resolve(self, tracks: Sequence[Track]) -> dict[str, str]:
         """Return the addresses of those tracks that the server has, by track id, in order; raise PlaybackError."""
-        server = self._client.get_info().server_id
-        known = self._get_known(server, tracks)
+        server, services = self._client.get_info().server_id, self._get_services()
+        # What these services do not have, others may have, or one that comes back.
+        missing = f"{server} with {' '.join(services)}"
+        found = {track_id: uri for track_id, uri in self._get_known(server, tracks).items() if uri is not None}
+        known = {**self._get_known(missing, tracks), **found}
         deadline = self._clock() + BUDGET_S
         for track in tracks:
             if track.track_id in known:
@@ -56,7 +61,8 @@ class SongResolver:
             if self._clock() > deadline and any(known.values()):
                 break
             known[track.track_id] = uri = self._look_up(track)
-            self._store(server, track.track_id, uri)
+            if uri is not None or services:
+                self._store(server if uri is not None else missing, track.track_id, uri)
         return {track.track_id: uri for track in tracks if (uri := known.get(track.track_id)) is not None}
 
     def forget(self, track_ids: Sequence[str]) -> None:
@@ -80,7 +86,7 @@ class SongResolver:
 
     def _look_up(self, track: Track) -> str | None:
         """Ask the server for a track's address."""
-        if track.track_id.startswith(SPOTIFY) and "spotify" in self._get_domains():
+        if track.track_id.startswith(SPOTIFY) and "spotify" in self._get_services():
             by_id = f"spotify://track/{track.track_id.removeprefix(SPOTIFY)}"
             if self._run_if_present("music/item_by_uri", uri=by_id):
                 return by_id
@@ -106,14 +112,15 @@ class SongResolver:
                 raise
             return None
 
-    def _get_domains(self) -> frozenset[str]:
-        """Return the music services that the server has now, by their domains."""
-        at, domains = self._domains
+    def _get_services(self) -> tuple[str, ...]:
+        """Return the domains of the music services that the server has now, in order."""
+        at, services = self._services
         if self._clock() - at > PROVIDERS_S:
             providers = as_objects(self._client.run("providers"))
-            domains = frozenset(str(provider.get("domain")) for provider in providers if provider.get("available"))
-            self._domains = (self._clock(), domains)
-        return domains
+            music = [item for item in providers if item.get("available") and item.get("type", "music") == "music"]
+            services = tuple(sorted({str(item.get("domain")) for item in music} - {BUILT_IN}))
+            self._services = (self._clock() if services else at, services)  # a server that starts has none yet
+        return services
 
 
 def _playable_uri(item: Mapping[str, Any], track: Track) -> str | None:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import datetime
 from typing import Any
 
-from musicond.core.expiry import ExpiryWarning
 from musicond.errors import ListError, PlaybackError, clean_text
 from musicond.music_assistant.auth import MusicAssistantAuth, ServerToken
 from musicond.music_assistant.backend import SILENT_TYPES
-from musicond.music_assistant.client import SIGN_IN, MusicAssistantClient, as_objects
+from musicond.music_assistant.client import SIGN_IN, MusicAssistantClient
 from musicond.music_assistant.discovery import find_servers
-
-log = logging.getLogger(__name__)
+from musicond.runtime.http_session import as_objects
 
 PORT = 8095
 ADDRESS = re.compile(
@@ -31,7 +28,6 @@ class MusicAssistantSignIn:
         self, auth: MusicAssistantAuth, player: str | None, on_change: Callable[[], None] = lambda: None
     ) -> None:
         self._auth, self._player, self.on_change = auth, player, on_change
-        self._expiry = ExpiryWarning()
 
     def run_action(self, action: str, arguments: Mapping[str, Any]) -> dict[str, object]:
         """Run one of `status`, `servers`, `login`, `logout`, `players`; raise ListError or PlaybackError."""
@@ -67,12 +63,6 @@ class MusicAssistantSignIn:
     def servers(self) -> dict[str, object]:
         """Return the addresses of the servers in the home network."""
         return {"servers": find_servers()}
-
-    def warn_of_expiry(self) -> None:
-        """Log a warning once for each of WARN_DAYS before the end of the sign-in; a periodic task, for any thread."""
-        account = self._auth.get_account()
-        if self._expiry.is_due(account.days_left):
-            log.warning("%s", account.warning)
 
     def log_in(self, url: str, user: str, password: str) -> dict[str, object]:
         """Sign in and store the token; the password is used once and kept nowhere."""

@@ -82,7 +82,25 @@ class RestorePlayer:
     modes: tuple[str, ...]
 
 
-Action = StartPlayback | ResumePlayback | PausePlayback | SkipTrack | ChangeVolume | RequestTracks | RestorePlayer
+@dataclass(frozen=True, slots=True)
+class SelectSpeaker:
+    """Play on the speaker of this name from now on; None: on the configured one."""
+
+    name: str | None
+    move: bool
+    """Move what plays now, too."""
+
+
+Action = (
+    StartPlayback
+    | ResumePlayback
+    | PausePlayback
+    | SkipTrack
+    | ChangeVolume
+    | RequestTracks
+    | RestorePlayer
+    | SelectSpeaker
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +119,7 @@ class RoomUpdate:
     volume: int | None = None
     """Percent that a person has set."""
     speaker: str | None = None
-    """Name of the speaker that a person has selected; None: the configured one."""
+    """Name of the speaker that a person has selected; None: the configured one. Only the first update counts."""
     recommendation: Recommendation | None = None
     recommended: bool = False
     """The recommendation is new."""
@@ -121,7 +139,7 @@ class Requested:
 
     Play starts `tracks`; without any it resumes, or plays the recommendation. OtherSongs plays the recommendation of
     the next `RoomUpdate` if ours is playing now. Next and Previous skip what plays on the device, whoever started it;
-    Next at our last track asks for other songs.
+    Next at our last track asks for other songs. SetSpeaker takes along what plays.
     """
 
     at: float
@@ -137,7 +155,14 @@ class Started:
     item_ids: tuple[str, ...]
     automatic: bool = False
     modes: tuple[str, ...] = ()
-    """The modes of the player before they were changed for these tracks."""
+    """The modes of the player that were switched off for these tracks."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModesCleared:
+    """These modes of the player were switched off for our tracks, which play already."""
+
+    modes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +170,7 @@ class PollFailed:
     """The backend has not returned its status."""
 
 
-Event = RoomUpdate | StatusPolled | Requested | Started | PollFailed
+Event = RoomUpdate | StatusPolled | Requested | Started | ModesCleared | PollFailed
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 import mpd
 from pydantic import SecretStr
 
-from musicond.core.models import Cover, PlayerStatus, Speaker, Track
+from musicond.core.models import Cover, PlayerStatus, Speaker, StartedTracks, Track
 from musicond.core.pictures import as_cover
 from musicond.errors import NOT_TEXT, PlaybackError, bounded_number, clean_line, error_text
 
@@ -54,30 +54,39 @@ class MpdBackend:
                 shuffled=status.get("random") == "1",
             )
 
-    def get_modes(self) -> tuple[str, ...]:
-        """Return the modes of MODES that are on, such as "repeat=1"."""
+    def clear_modes(self) -> tuple[str, ...]:
+        """Switch off those of MODES that are on; return them, such as "repeat=1"."""
         with self._connected() as client:
-            status = client.status()
-            return tuple(f"{name}={status[name]}" for name in MODES if status.get(name, "0") != "0")
+            modes = _modes(client)
+            _clear(client, modes)
+        return modes
 
-    def play(self, tracks: Sequence[Track]) -> tuple[str, ...]:
-        """Play those tracks that mpd has, behind all others in its queue; return their ids in the queue.
+    def play(self, tracks: Sequence[Track]) -> StartedTracks:
+        """Play those tracks that mpd has, behind all others in its queue; the identifiers are those of the queue.
 
         mpd has a track if it can open its URI, as Mopidy opens those of Spotify, or if its library has it.
         """
-        with self._connected() as client:
-            schemes = _schemes(client)
-            added = [song for track in tracks if (song := _add(client, track, schemes)) is not None]
-            if not added:
-                raise PlaybackError(
-                    "none of the recommended songs is in mpd's library; add a folder of your own to music.moods, "
-                    "and have mpd read it: mpc update (docs/players.md)"
-                )
-            # A queue that repeats has no end, and a shuffled one another order.
-            for name in MODES:
-                getattr(client, name)(0)
-            _play_first(client, added)
-        return tuple(map(_item_id, added))
+        added: list[str] = []
+        modes: tuple[str, ...] = ()
+        try:
+            with self._connected() as client:
+                schemes = _schemes(client)
+                added.extend(_item_id(song) for track in tracks if (song := _add(client, track, schemes)) is not None)
+                if added:
+                    modes = _modes(client)
+                    _clear(client, modes)
+                    _play_first(client, added)
+        except PlaybackError:
+            if added:
+                with suppress(PlaybackError):
+                    self.restore(added, modes)
+            raise
+        if not added:
+            raise PlaybackError(
+                "none of the recommended songs is in mpd's library; add a folder of your own to music.moods, "
+                "and have mpd read it: mpc update (docs/players.md)"
+            )
+        return StartedTracks(tuple(added), modes)
 
     def restore(self, item_ids: Sequence[str], modes: Sequence[str]) -> None:
         """Delete the songs of these ids from the queue, and set modes that are still off."""
@@ -119,11 +128,13 @@ class MpdBackend:
                 for output in client.outputs()
             )
 
-    def select_speaker(self, name: str | None) -> None:
+    def select_speaker(self, name: str | None, *, move: bool) -> None:
         """Enable the output of this name and disable the others; None: leave them as they are."""
         if name is None:
             return
         with self._connected() as client:
+            if not move and client.status().get("state") == "play":
+                return
             outputs = {clean_line(output.get("outputname", "")): output["outputid"] for output in client.outputs()}
             if name not in outputs:
                 raise PlaybackError(f"mpd at {self._address} has no output {name}; choose another speaker")
@@ -248,18 +259,27 @@ def _is_offered(uri: str, schemes: frozenset[str]) -> bool:
     return scheme.casefold() not in ("http", "https") or kind.startswith("audio/")
 
 
-def _play_first(client: Any, songs: Sequence[dict[str, str]]) -> None:
+def _play_first(client: Any, item_ids: Sequence[str]) -> None:
     """Play the first of these songs that can be decoded; raise mpd.CommandError."""
-    for number, song in enumerate(songs, start=1):
+    for number, item_id in enumerate(item_ids, start=1):
         try:
-            client.playid(song["id"])
+            client.playid(item_id.partition(" ")[0])
         except mpd.CommandError:
-            if number == len(songs):
-                for added in songs:
-                    client.deleteid(added["id"])
+            if number == len(item_ids):
                 raise
         else:
             return
+
+
+def _modes(client: Any) -> tuple[str, ...]:
+    """Return those of MODES that are on: a queue that repeats has no end, and a shuffled one another order."""
+    status = client.status()
+    return tuple(f"{name}={status[name]}" for name in MODES if status.get(name, "0") != "0")
+
+
+def _clear(client: Any, modes: Sequence[str]) -> None:
+    for mode in modes:
+        getattr(client, mode.partition("=")[0])(0)
 
 
 def _find(client: Any, track: Track) -> str | None:

@@ -15,10 +15,11 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from operator import attrgetter
 from typing import TypeVar
 
-from musicond.core.commands import OtherSongs, PlayerCommand
+from musicond.core.commands import OtherSongs, PlayerCommand, SetSpeaker
 from musicond.core.models import PlayerStatus, Track, Watching
 from musicond.core.outcome import Outcome, Playback, PlayState
 from musicond.core.ports import PlaybackBackend
@@ -28,6 +29,7 @@ from musicond.player.events import (
     Action,
     ChangeVolume,
     Event,
+    ModesCleared,
     PausePlayback,
     PlaybackRules,
     PlayerState,
@@ -37,6 +39,7 @@ from musicond.player.events import (
     RestorePlayer,
     ResumePlayback,
     RoomUpdate,
+    SelectSpeaker,
     SkipTrack,
     Started,
     StartPlayback,
@@ -45,6 +48,7 @@ from musicond.player.events import (
 from musicond.player.fade import VolumeFader
 from musicond.player.rules import autoplay_block, is_owned, poll_in_s, step
 from musicond.player.state_file import PlayerStateFile, persistent_part
+from musicond.runtime.worker import resolve
 
 log = logging.getLogger(__name__)
 
@@ -90,8 +94,10 @@ class Player:
         self._events: deque[Event] = deque(maxlen=MAX_EVENTS)
         """Commands, and room updates that bring something new, in their order."""
         self._questions: deque[Callable[[], None]] = deque()
+        self._chosen: str | None = None
+        """The speaker that a person has chosen; None: the configured one."""
         self._speaker: str | None = None
-        """The speaker that the backend has selected."""
+        """The speaker that the backend has selected: another one after an error."""
         self._room: RoomUpdate | None = None
         self._account_changed = False
         self._stopping = False
@@ -115,17 +121,19 @@ class Player:
         room = self._room_of(outcome)
         with self._changed:
             before, self._room = self._room, room
-            if room.recommended or before is None or _has_changed(before, room):
+            if before is None:
+                self._events.appendleft(room)  # commands may wait already: they are for its speaker
+            elif room.recommended or _has_changed(before, room):
                 self._events.append(room)
-                self._changed.notify_all()
+            else:
+                return
+            self._changed.notify_all()
 
     def request(self, command: PlayerCommand, tracks: Sequence[Track] = ()) -> None:
         """Queue a person's command; raise CommandError while nobody is signed in."""
         account = self._playback.account
-        if account is not None and not account.signed_in and not isinstance(command, OtherSongs):
-            raise CommandError(
-                self._playback.trouble or f"nobody is signed in: musicond {self._backend.name} login, or on the page"
-            )
+        if account is not None and not account.signed_in and not isinstance(command, OtherSongs | SetSpeaker):
+            raise CommandError(self._playback.trouble or f"nobody is signed in: musicond {self._backend.name} login")
         with self._changed:
             self._events.append(Requested(time.monotonic(), command, tuple(tracks)))
             self._changed.notify_all()
@@ -136,18 +144,11 @@ class Player:
         Its errors: PlaybackError; CommandError where too many questions wait already.
         """
         answer: Future[T] = Future()
-
-        def ask() -> None:
-            try:
-                answer.set_result(question(self._backend))
-            except Exception as exc:  # whoever asked decides what it means
-                answer.set_exception(exc)
-
         with self._changed:
             if len(self._questions) >= MAX_QUESTIONS:
                 answer.set_exception(CommandError("the player is busy; try again in a moment"))
             else:
-                self._questions.append(ask)
+                self._questions.append(partial(resolve, answer, lambda: question(self._backend)))
                 self._changed.notify_all()
         return answer
 
@@ -220,22 +221,22 @@ class Player:
         self.busy_since = None
         with self._changed:
             self._changed.wait_for(
-                lambda: bool(self._events or self._questions or self._account_changed or self._stopping),
+                self._is_wanted,
                 self._wait_s(),
             )
             self.busy_since = time.monotonic()
             events, room, account_changed = list(self._events), self._room, self._account_changed
             questions = list(self._questions)
-            self._events.clear()
+            if room is not None:  # it brings the stored speaker, which commands and polls are for
+                self._events.clear()
             self._questions.clear()
             self._account_changed = False
         if account_changed:
             self._publish()  # before a poll, which may take its time
         if room is not None:
-            self._select_speaker(room.speaker)
-            events.append(replace(room, recommended=False))  # its recommendation is among the events already
-        for event in events:
-            self._process(event)
+            # Its recommendation is among the events already.
+            for event in (*events, replace(room, recommended=False)):
+                self._process(event)
         self._fader.run_due(time.monotonic())
         if not self._stopping and self._next_poll_s(time.monotonic()) <= 0:
             self._poll()
@@ -245,39 +246,31 @@ class Player:
             self._state_file.save(persistent_part(self._state, self.rules, time.monotonic()))
         self._publish()
 
-    def _select_speaker(self, name: str | None) -> None:
-        if name == self._speaker:
-            return
-        self._speaker = name  # also after an error: a person chooses again
-        self._backoff.reset()
-        try:
-            self._backend.select_speaker(name)
-        except PlaybackError as exc:
-            self._backoff.failed(exc)
-        self._polled_at = float("-inf")
+    def _is_wanted(self) -> bool:
+        """Return whether something waits for the thread."""
+        events = self._room is not None and bool(self._events)
+        return events or bool(self._questions) or self._account_changed or self._stopping
 
     def _process(self, event: Event) -> None:
         self._state, actions = step(self._state, self.rules, event)
         for action in actions:
-            urgent = isinstance(action, PausePlayback)
-            if not isinstance(action, RequestTracks | RestorePlayer) and self._backoff.blocked(urgent=urgent):
+            # The others ask the backend for nothing, ignore its errors, or must not get lost.
+            normal = not isinstance(action, RequestTracks | RestorePlayer | SelectSpeaker)
+            if normal and self._backoff.blocked(urgent=isinstance(action, PausePlayback)):
                 return
             try:
                 self._act(action)
-                self._backoff.succeeded()
             except PlaybackError as exc:
                 self._backoff.failed(exc)
                 return
+            if normal:
+                self._backoff.succeeded()
 
     def _act(self, action: Action) -> None:
         current = self._state.status.volume
         match action:
-            case StartPlayback(tracks, automatic, volume):
-                self._fader.cancel()
-                self._start_playback(tracks, automatic=automatic)
-                if volume is not None:
-                    with suppress(PlaybackError):  # the music plays: its volume is no reason for a warning
-                        self._fader.fade_to(0 if automatic else None, volume)
+            case StartPlayback():
+                self._start_playback(action)
             case ResumePlayback():
                 self._fader.cancel()
                 self._backend.resume()
@@ -296,15 +289,44 @@ class Player:
             case RestorePlayer(item_ids, modes):
                 with suppress(PlaybackError):  # a person's music may be on a device that we can't control
                     self._backend.restore(item_ids, modes)
+            case SelectSpeaker(name, move):
+                self._choose_speaker(name, move=move)
 
-    def _start_playback(self, tracks: Sequence[Track], *, automatic: bool) -> None:
-        """Play tracks instead of our last ones; raise PlaybackError."""
-        before, modes = self._state.owned_ids, self._backend.get_modes()
-        item_ids = self._backend.play(tracks)
-        self._process(Started(time.monotonic(), item_ids, automatic, modes))
-        if before:
+    def _choose_speaker(self, name: str | None, *, move: bool) -> None:
+        """Select a speaker for a person; raise PlaybackError."""
+        self._chosen = name
+        self._backoff.reset()
+        self._fader.run_due(float("inf"))  # the rest of a fade is for the speaker before
+        try:
+            self._select_speaker(move=move)
+        finally:
+            self._clear_modes()
+
+    def _select_speaker(self, *, move: bool) -> None:
+        """Select the chosen speaker; raise PlaybackError."""
+        if self._chosen != self._speaker:
+            self._backend.select_speaker(self._chosen, move=move)
+            self._speaker = self._chosen
+
+    def _clear_modes(self) -> None:
+        """Switch off the modes that change the order or the end of our tracks if these play."""
+        if self._state.status.playing and is_owned(self._state.status, self._state.owned_ids):
             with suppress(PlaybackError):
-                self._backend.restore([item_id for item_id in before if item_id not in item_ids], ())
+                self._process(ModesCleared(self._backend.clear_modes()))
+
+    def _start_playback(self, start: StartPlayback) -> None:
+        """Play tracks instead of our last ones; raise PlaybackError."""
+        self._fader.cancel()
+        self._select_speaker(move=False)  # where an error has kept it from being selected
+        before = self._state.owned_ids
+        started = self._backend.play(start.tracks)
+        self._process(Started(time.monotonic(), started.item_ids, start.automatic, started.modes))
+        with suppress(PlaybackError):  # the music plays: what follows is no reason for a warning
+            if before:
+                self._backend.restore([item_id for item_id in before if item_id not in started.item_ids], ())
+        if start.volume is not None:
+            with suppress(PlaybackError):
+                self._fader.fade_to(0 if start.automatic else None, start.volume)
 
     def _pause_if_owned(self) -> None:
         """Pause, unless somebody has started other music during the fade."""
@@ -326,7 +348,9 @@ class Player:
         self._process(StatusPolled(time.monotonic(), status))
 
     def _next_poll_s(self, now: float) -> float:
-        """Return the seconds until the next poll."""
+        """Return the seconds until the next poll: none before the room is known, which brings the stored speaker."""
+        if self._room is None:
+            return ACCOUNT_S
         if (wait_s := self._backoff.wait_s()) is not None:
             return wait_s
         away = self._room is not None and self._room.present is False
@@ -369,5 +393,5 @@ def _play_state(status: PlayerStatus) -> PlayState:
 
 
 def _has_changed(before: RoomUpdate, room: RoomUpdate) -> bool:
-    values = attrgetter("paused", "present", "watching", "autoplay", "speaker")
+    values = attrgetter("paused", "present", "watching", "autoplay")
     return bool(values(before) != values(room))

@@ -14,11 +14,13 @@ The rules
   6. With nobody in the room for `away_s`, or when a pause begins, our music is paused.
   7. For GRACE_S after our own action a polled status may still show the state before it, and counts as nobody's doing.
   8. A pending recommendation lapses where rule 2 forbids it, and after PENDING_MAX_S if the device can't be used.
-  9. When our music is over, its tracks leave the queue, and the modes that we changed are put back.
+  9. When our music is over, its tracks leave a queue that others use too, and the modes that we changed are put back.
  10. Autoplay leaves a volume that a person has set elsewhere during our music, until it is set with musicond.
  11. Autoplay starts nothing on a device that is switched off, nor on one that plays in a group with others. During an
      announcement nothing starts and nothing is concluded from the status.
-Events in (`RoomUpdate`, `StatusPolled`, `Requested`, `Started`), actions out; time comes with the events.
+ 12. A person's choice of a speaker takes along what plays; the modes that we changed at the one before are put back
+     first. The choice that was stored at the last stop is applied at the first `RoomUpdate`, and moves nothing.
+Events in (`Event` of `player.events`), actions out (`Action`); time comes with the events.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from musicond.core.commands import Next, OtherSongs, Play, Previous, SetVolume, Stop
+from musicond.core.commands import Next, OtherSongs, Play, Previous, SetSpeaker, SetVolume, Stop
 from musicond.core.models import PlayerStatus, Track
 from musicond.core.outcome import AutoplayBlock, BlockReason
 from musicond.core.schedule import quiet_for_playback
@@ -35,6 +37,7 @@ from musicond.player.events import (
     Action,
     ChangeVolume,
     Event,
+    ModesCleared,
     PausePlayback,
     PendingPlayback,
     PlaybackRules,
@@ -45,6 +48,7 @@ from musicond.player.events import (
     RestorePlayer,
     ResumePlayback,
     RoomUpdate,
+    SelectSpeaker,
     SkipTrack,
     Started,
     StartPlayback,
@@ -109,8 +113,9 @@ def classify_change(before: StatusPolled, now: StatusPolled, owned_ids: tuple[st
     if not played or passed_s > MAX_POLL_GAP_S:
         return PlaybackChange()
     if status.playing:
+        # mpd itself skips a song that it can't play, and reports the error.
         skipped = status.item_ids != was.item_ids and not _has_ended(was, passed_s - status.elapsed_s)
-        return PlaybackChange(intervened=skipped)
+        return PlaybackChange(intervened=skipped and status.error is None)
     # Some services stay on the last track of a list, others go back to its first.
     return PlaybackChange(over=True, ended=True) if ended else PlaybackChange(intervened=True)
 
@@ -145,6 +150,8 @@ def step(state: PlayerState, rules: PlaybackRules, event: Event) -> Step:
             return _on_status(state, rules, event)
         case Requested():
             return _on_request(state, rules, event)
+        case ModesCleared(modes):
+            return replace(state, modes=_with_modes(state, modes)), ()
         case PollFailed():
             return replace(state, poll_failed=True), ()
     return _on_started(state, event), ()
@@ -225,15 +232,16 @@ def _on_room(state: PlayerState, rules: PlaybackRules, room: RoomUpdate) -> Step
     state = replace(state, room=room, pause_pending=pausing, away_since=away_since, poll_now=poll_now)
     if _is_away_long(state, rules, room.at) and _is_owned_playing(state):
         state = replace(state, poll_now=True)
+    stored = (SelectSpeaker(room.speaker, move=False),) if before is None and room.speaker is not None else ()
     if not room.recommended or room.recommendation is None:
-        return state, ()
+        return state, stored
     tracks = room.recommendation.tracks
     if state.others_requested:
         return _start(replace(state, others_requested=False), rules, tracks, room.at, automatic=False)
     if not room.autoplay or _room_block(room, rules) is not None:
-        return replace(state, pending=None), ()
+        return replace(state, pending=None), stored
     playing_ids = state.status.item_ids if _is_owned_playing(state) else frozenset[str]()
-    return replace(state, pending=PendingPlayback(tracks, room.at, playing_ids), poll_now=True), ()
+    return replace(state, pending=PendingPlayback(tracks, room.at, playing_ids), poll_now=True), stored
 
 
 def _on_request(state: PlayerState, rules: PlaybackRules, request: Requested) -> Step:
@@ -246,6 +254,8 @@ def _on_request(state: PlayerState, rules: PlaybackRules, request: Requested) ->
         case SetVolume(percent):
             state = replace(state, poll_now=True, volume_set_at=request.at, volume_kept=False)
             return state, (ChangeVolume(round(min(percent, rules.volume_max))),)
+        case SetSpeaker(name):
+            return _select_speaker(state, name, request.at)
         case Next() | Previous() as command:
             return _skip(state, request.at, forward=isinstance(command, Next))
         case OtherSongs():
@@ -259,6 +269,13 @@ def _skip(state: PlayerState, at: float, *, forward: bool) -> Step:
     if forward and _is_owned_playing(state) and state.owned_ids[-1] in status.item_ids:
         return state, (RequestTracks(),)
     return replace(state, last_action_at=at, last_action_was_start=status.playing, poll_now=True), (SkipTrack(forward),)
+
+
+def _select_speaker(state: PlayerState, name: str | None, at: float) -> Step:
+    restored = (RestorePlayer((), state.modes),) if state.modes else ()
+    playing = state.status.playing
+    state = replace(state, modes=(), last_action_at=at, volume_set_at=at, last_action_was_start=playing, poll_now=True)
+    return state, (*restored, SelectSpeaker(name, move=True))
 
 
 def _play(state: PlayerState, rules: PlaybackRules, request: Requested) -> Step:
@@ -295,7 +312,7 @@ def _on_started(state: PlayerState, event: Started) -> PlayerState:
     return replace(
         state,
         owned_ids=event.item_ids,
-        modes=state.modes or event.modes,
+        modes=_with_modes(state, event.modes),
         volume_set_at=event.at,
         last_action_at=event.at,
         last_action_was_start=True,
@@ -304,6 +321,11 @@ def _on_started(state: PlayerState, event: Started) -> PlayerState:
         poll_now=True,
         last_poll=None,
     )
+
+
+def _with_modes(state: PlayerState, modes: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the modes to put back after our tracks, with those that were switched off just now."""
+    return tuple(dict.fromkeys((*state.modes, *modes)))
 
 
 def _on_status(state: PlayerState, rules: PlaybackRules, poll: StatusPolled) -> Step:

@@ -90,3 +90,13 @@ def _check_json(response: requests.Response) -> None:
         json.loads(response.content)
     except (ValueError, RecursionError) as exc:
         raise requests.exceptions.ChunkedEncodingError("the answer was cut off") from exc
+
+
+def as_object(value: object) -> dict[str, Any]:
+    """Return a JSON object, an empty one for any other value."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_objects(value: object) -> list[dict[str, Any]]:
+    """Return the objects of a JSON list, an empty list for any other value."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -63,7 +63,7 @@ class Worker:
         """Queue a job; its future fails with queue.Full where too many wait."""
         future: Future[T] = Future()
         try:
-            self._queue.put_nowait(lambda: _resolve(future, job))
+            self._queue.put_nowait(lambda: resolve(future, job))
         except queue.Full as full:
             future.set_exception(full)
         return future
@@ -121,11 +121,12 @@ class Worker:
 def run_job(job: Callable[[], T]) -> Future[T]:
     """Run a job at once, in the caller's thread; return its future, as `Worker.submit` does."""
     future: Future[T] = Future()
-    _resolve(future, job)
+    resolve(future, job)
     return future
 
 
-def _resolve(future: Future[T], job: Callable[[], T]) -> None:
+def resolve(future: Future[T], job: Callable[[], T]) -> None:
+    """Run a job and set its result, or its error, in a future that has not been cancelled."""
     if future.set_running_or_notify_cancel():
         try:
             future.set_result(job())

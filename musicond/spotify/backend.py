@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from musicond.core.models import Cover, PlayerStatus, Speaker, Track
+from musicond.core.models import Cover, PlayerStatus, Speaker, StartedTracks, Track
 from musicond.core.outcome import Account
 from musicond.core.pictures import as_cover
 from musicond.errors import PlaybackError, bounded_number, clean_text
+from musicond.runtime.http_session import as_object
 from musicond.spotify.auth import SpotifyAuth
-from musicond.spotify.client import TRACK, SpotifyClient, as_dict, linked_uris, to_track
+from musicond.spotify.client import TRACK, SpotifyClient, linked_uris, to_track
 from musicond.spotify.http import NotAcceptedError
 
 HINT = (
@@ -42,10 +43,10 @@ class SpotifyBackend:
     def get_status(self) -> PlayerStatus:
         """Return the status of the account's playback, on any device."""
         playback = self._client.playback()
-        device = as_dict(playback.get("device"))
+        device = as_object(playback.get("device"))
         if not device:
             return PlayerStatus()
-        item, context = as_dict(playback.get("item")), as_dict(playback.get("context"))
+        item, context = as_object(playback.get("item")), as_object(playback.get("context"))
         item_ids = linked_uris(item)
         if context.get("uri"):  # started from an album or a playlist: musicond never does that
             item_ids = {f"{uri} of {context['uri']}" for uri in item_ids}
@@ -64,35 +65,40 @@ class SpotifyBackend:
             shuffled=playback.get("shuffle_state") is True,
         )
 
-    def get_modes(self) -> tuple[str, ...]:
-        """Return "shuffle=true", "repeat=context" or "repeat=track" where these are on."""
-        return tuple(f"{name}={value}" for name, value in _modes(self._client.playback()).items())
+    def clear_modes(self) -> tuple[str, ...]:
+        """Switch shuffle and repeat off on the active device; return "shuffle=true", "repeat=context" or "=track"."""
+        cleared = []
+        for name, value in _modes(self._client.playback()).items():
+            with suppress(PlaybackError):  # some devices and subscriptions have no such modes
+                self._client.set_mode(name, OFF[name])
+                cleared.append(f"{name}={value}")
+        return tuple(cleared)
 
-    def play(self, tracks: Sequence[Track]) -> tuple[str, ...]:
+    def play(self, tracks: Sequence[Track]) -> StartedTracks:
         """Play tracks; the device is looked up by its name each time, because its id may change."""
         uris = [track.track_id for track in tracks if TRACK.fullmatch(track.track_id)]
         if not uris:
             raise PlaybackError(
                 "none of the recommended songs is at Spotify; add lists with Spotify songs to music.moods"
             )
-        device, active = self._find_device(), self._switch_modes_off()
+        device, modes = self._find_device(), self.clear_modes()
         try:
-            uris = self._play_known(device, uris)
+            uris = self._play_on(device, uris)
+        except PlaybackError:
+            with suppress(PlaybackError):
+                self.restore((), modes)
+            raise
+        with suppress(PlaybackError):  # the music plays; the device may have been inactive before
+            modes += self.clear_modes()
+        return StartedTracks(tuple(uris), modes)
+
+    def _play_on(self, device: str, uris: list[str]) -> list[str]:
+        try:
+            return self._play_known(device, uris)
         except PlaybackError as exc:
             if not any(word in str(exc) for word in GONE):
                 raise
-            uris = self._play_known(self._find_device(), uris)
-        if not active:
-            self._switch_modes_off()
-        return tuple(uris)
-
-    def _switch_modes_off(self) -> bool:
-        """Switch shuffle and repeat off on the active device; return whether there is one."""
-        playback = self._client.playback()
-        for mode in _modes(playback):
-            with suppress(PlaybackError):  # some devices and subscriptions have no such modes
-                self._client.set_mode(mode, OFF[mode])
-        return bool(playback.get("device"))
+            return self._play_known(self._find_device(), uris)
 
     def _play_known(self, device: str, uris: list[str]) -> list[str]:
         """Play those of the tracks that Spotify accepts, and return them: a bad one makes it refuse all."""
@@ -121,7 +127,7 @@ class SpotifyBackend:
     def pause(self) -> None:
         """Pause the device if it is the one that plays."""
         playback = self._client.playback()
-        device = as_dict(playback.get("device"))
+        device = as_object(playback.get("device"))
         if playback.get("is_playing") is True and self._is_ours(device) and device.get("id"):
             self._client.pause(str(device["id"]))
 
@@ -138,13 +144,18 @@ class SpotifyBackend:
         names = (str(device.get("name") or "") for device in self._client.devices() if is_usable(device))
         return tuple(Speaker(clean_text(name), self._is_named(name)) for name in names)
 
-    def select_speaker(self, name: str | None) -> None:
-        """Play on the device of this name from now on, also what plays on the one before."""
-        playback = self._client.playback()
-        moving = playback.get("is_playing") is True and self._is_ours(as_dict(playback.get("device")))
+    def select_speaker(self, name: str | None, *, move: bool) -> None:
+        """Play on the device of this name from now on, with `move` also what plays on the one before."""
+        playback = self._client.playback() if move else {}
+        device, before = as_object(playback.get("device")), (self._device, self._anywhere)
+        moving = playback.get("is_playing") is True and self._is_ours(device)
         self._device, self._anywhere = self._configured if name is None else (name, False)
-        if moving and not self._is_ours(as_dict(playback.get("device"))):
-            self._client.transfer(self._find_device())
+        if moving and not self._is_ours(device):
+            try:
+                self._client.transfer(self._find_device())
+            except PlaybackError:
+                self._device, self._anywhere = before
+                raise
 
     def get_cover(self, track: Track) -> Cover | None:
         """Return the picture of the loaded track's album."""
@@ -198,7 +209,7 @@ def is_usable(device: Mapping[str, Any]) -> bool:
 
 def _picture_url(item: Mapping[str, Any]) -> str | None:
     """Return the address of the smallest picture of an item that is large enough; None without one at Spotify."""
-    images = as_dict(item.get("album")).get("images")
+    images = as_object(item.get("album")).get("images")
     widths = {
         str(image.get("url")): bounded_number(image.get("width"), 0, MAX_PX) or 0
         for image in (images if isinstance(images, list) else ())

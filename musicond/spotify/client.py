@@ -12,7 +12,7 @@ from spotipy.exceptions import SpotifyException
 
 from musicond.core.models import Song, Track
 from musicond.errors import PlaybackError, clean_line, clean_text
-from musicond.runtime.http_session import DeadlineSession
+from musicond.runtime.http_session import DeadlineSession, as_object, as_objects
 from musicond.spotify import auth as auth_module
 from musicond.spotify.auth import TIMEOUT_S, SpotifyAuth
 from musicond.spotify.http import SIGN_IN, api_error, network_error
@@ -54,7 +54,7 @@ class SpotifyClient:
 
     def devices(self) -> list[dict[str, Any]]:
         """Return the visible devices."""
-        return _as_dicts(self._call(self._api.devices).get("devices"))
+        return as_objects(self._call(self._api.devices).get("devices"))
 
     def playback(self) -> dict[str, Any]:
         """Return the current playback; empty for none."""
@@ -115,7 +115,7 @@ class SpotifyClient:
         """Yield tracks, MOST_FOUND at most."""
         for offset in range(0, MOST_FOUND, SEARCH_PAGE):
             page = self._call(self._api.search, words, limit=SEARCH_PAGE, offset=offset, type="track")
-            items = _as_dicts(as_dict(page.get("tracks")).get("items"))
+            items = as_objects(as_object(page.get("tracks")).get("items"))
             yield from items
             if len(items) < SEARCH_PAGE:
                 return
@@ -125,7 +125,7 @@ class SpotifyClient:
         while True:
             page = self._call(call, *args, limit=PAGE, offset=offset, **kwargs)
             items = page.get("items")
-            yield from _as_dicts(items)
+            yield from as_objects(items)
             offset += PAGE
             if not isinstance(items, list) or not page.get("next"):
                 return
@@ -136,7 +136,7 @@ class SpotifyClient:
             token = self._auth.get_token()
             self._api.set_auth(token)
             try:
-                return as_dict(call(*args, **kwargs))
+                return as_object(call(*args, **kwargs))
             except SpotifyException as exc:
                 if exc.http_status != UNAUTHORIZED:
                     raise self._auth.cool_down(api_error(exc, self._session.retry_after_s)) from None
@@ -150,15 +150,6 @@ class SpotifyClient:
         raise AssertionError  # pragma: no cover - the second attempt returns or raises
 
 
-def as_dict(value: object) -> dict[str, Any]:
-    """Return a JSON object, empty for any other value."""
-    return value if isinstance(value, dict) else {}
-
-
-def _as_dicts(value: object) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
 def to_song(item: Mapping[str, Any], source: str) -> Song | None:
     """Return the song of a track object; None for an unplayable one: a local file, an episode, an unavailable track."""
     if item.get("is_local") or item.get("is_playable") is False:
@@ -166,7 +157,7 @@ def to_song(item: Mapping[str, Any], source: str) -> Song | None:
     track = to_track(item)
     if track is None or not track.link:
         return None
-    year = str(as_dict(item.get("album")).get("release_date") or "")[:4]
+    year = str(as_object(item.get("album")).get("release_date") or "")[:4]
     popularity = item.get("popularity")
     return Song(
         title=track.title,
@@ -186,13 +177,13 @@ def to_track(item: Mapping[str, Any]) -> Track | None:
         return None
     uri = str(item.get("uri") or "")
     link = f"https://open.spotify.com/track/{uri.removeprefix(URI)}" if uri.startswith(URI) else ""
-    artists = (clean_line(artist.get("name") or "") for artist in _as_dicts(item.get("artists")))
+    artists = (clean_line(artist.get("name") or "") for artist in as_objects(item.get("artists")))
     artist = next(filter(None, artists), "unknown artist")
-    album = clean_line(as_dict(item.get("album")).get("name") or "")
+    album = clean_line(as_object(item.get("album")).get("name") or "")
     return Track(clean_text(uri), clean_line(item["name"]), artist, clean_text(link), album)
 
 
 def linked_uris(item: Mapping[str, Any]) -> set[str]:
     """Return the URIs of a track object: a track that is not sold here is played as another, which links to it."""
-    uris = (item.get("uri"), as_dict(item.get("linked_from")).get("uri"))
+    uris = (item.get("uri"), as_object(item.get("linked_from")).get("uri"))
     return {str(uri) for uri in uris if uri}

@@ -8,7 +8,8 @@ from typing import Any
 
 from musicond.core.models import Song
 from musicond.errors import EntryError, ListError, PlaybackError, SkippedEntries
-from musicond.spotify.client import SpotifyClient, as_dict, to_song
+from musicond.runtime.http_session import as_object
+from musicond.spotify.client import SpotifyClient, to_song
 
 LINK = re.compile(r"https://open\.spotify\.com/(?:intl-[A-Za-z-]+/)?playlist/([A-Za-z0-9]{22})(?:[/?#].*)?")
 ID = re.compile(r"[A-Za-z0-9]{22}")
@@ -68,7 +69,7 @@ class SpotifyList:
         ]
         if len(playlists) > 1:  # those of the user first: the songs of a followed playlist can't be read
             user = self._client.user_id()
-            playlists.sort(key=lambda item: (as_dict(item.get("owner")).get("id") != user, item["name"] != title))
+            playlists.sort(key=lambda item: (as_object(item.get("owner")).get("id") != user, item["name"] != title))
         if playlists:
             return str(playlists[0]["id"])
         raise ListError(f"{self._name}: none of your playlists is called {title!r}; {RIGHT}", gone=True)

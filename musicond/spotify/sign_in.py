@@ -7,7 +7,6 @@ come back to the daemon, pasted by the user or received by `musicond spotify log
 from __future__ import annotations
 
 import hmac
-import logging
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -19,7 +18,6 @@ from urllib.parse import parse_qs, urlsplit
 
 from spotipy.oauth2 import SpotifyPKCE
 
-from musicond.core.expiry import ExpiryWarning
 from musicond.errors import CommandError, ListError, PlaybackError, clean_text
 from musicond.runtime.http_session import DeadlineSession
 from musicond.spotify.auth import TOKEN_ERRORS, SpotifyAuth, build_pkce
@@ -27,8 +25,6 @@ from musicond.spotify.backend import is_usable
 from musicond.spotify.client import SpotifyClient
 from musicond.spotify.http import token_error
 from musicond.spotify.token_file import Grant
-
-log = logging.getLogger(__name__)
 
 LASTS_S = 600.0
 """Between the two steps."""
@@ -50,7 +46,6 @@ class SignIn:
         """Why the last sign-in failed."""
         self._pending = False
         """Whether the second step is running."""
-        self._expiry = ExpiryWarning()
 
     def run_action(self, action: str, arguments: Mapping[str, Any]) -> dict[str, object]:
         """Run one of `status`, `begin`, `finish`, `logout`, `devices`.
@@ -114,12 +109,6 @@ class SignIn:
                 for device in devices
             ]
         }
-
-    def warn_of_expiry(self) -> None:
-        """Log a warning once for each of WARN_DAYS before the end of the sign-in; a periodic task, for any thread."""
-        account = self._auth.get_account()
-        if self._expiry.is_due(account.days_left):
-            log.warning("%s", account.warning)
 
     def _finish(self, redirect: str) -> dict[str, object]:
         self._error, self._pending = None, True

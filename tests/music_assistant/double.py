@@ -43,6 +43,8 @@ class Fault:
     """status, cut (half of the answer), noise (no JSON), hang (no answer until released), late (done, then no answer)."""
     status: int = 500
     times: int | None = None
+    after: str = ""
+    """Only after this command has been run."""
 
 
 def track(provider: str, item_id: str, name: str, artist: str, duration: int = 200, version: str = "") -> Json:
@@ -326,6 +328,7 @@ class MusicAssistantDouble:
         source.advance()
         target.items = [{**item, "queue_id": target_queue_id} for item in source.items]
         target.index, target.state, target.elapsed_s = source.index, source.state, source.elapsed_s
+        target.shuffle, target.repeat, target.autoplay = source.shuffle, source.repeat, source.autoplay
         target.updated, source.items, source.index, source.state = time.time(), [], None, "idle"
 
     def do_player_queues_shuffle(self, queue_id: str, shuffle_enabled: bool) -> None:
@@ -498,7 +501,8 @@ class MusicAssistantDouble:
         return await self._answer(request, command, lambda: self.run(command, args))
 
     def _fault(self, command: str) -> Fault | None:
-        fault = next((fault for fault in self.faults if fault.command in (command, "*")), None)
+        faults = (fault for fault in self.faults if not fault.after or self.count(fault.after))
+        fault = next((fault for fault in faults if fault.command in (command, "*")), None)
         if fault is not None and fault.times is not None:
             fault.times -= 1
             if fault.times == 0:

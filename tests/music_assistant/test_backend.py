@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def test_it_plays_in_one_request_and_follows(server: MusicAssistantDouble, backend: MusicAssistantBackend) -> None:
-    ids = backend.play(SONGS)
+    ids = backend.play(SONGS).item_ids
     assert server.names() == ["Happy", "Feeling Good", "Hurt"]
     [(_, args)] = [call for call in server.calls if call[0] == "player_queues/play_media"]
     assert args == {
@@ -52,18 +52,18 @@ def test_tracks_are_skipped_and_the_speaker_is_chosen(
 ) -> None:
     server.add_player("den", "Den")
     server.add_player("lamp", "Lamp", type="light")
-    ids = backend.play(SONGS)
+    ids = backend.play(SONGS).item_ids
     backend.next()
     assert backend.get_status().item_ids == {ids[1]}
     backend.previous()
     assert backend.get_status().item_ids == {ids[0]}
     assert backend.get_speakers() == (Speaker("Kitchen", selected=True), Speaker("Den"))
-    backend.select_speaker("Den")
+    backend.select_speaker("Den", move=True)
     status = backend.get_status()
     assert (status.device, status.playing, status.item_ids) == ("Den", True, frozenset(ids[:1]))
     assert server.names() == []
     server.players.pop("den")
-    backend.select_speaker(None)
+    backend.select_speaker(None, move=True)
     assert backend.get_status().device == "Kitchen"
 
 
@@ -89,13 +89,33 @@ def test_songs_are_looked_for_once(
     asked = len([name for name, _ in server.calls if name.startswith("music/")])
     backend.play((*SONGS, absent))
     assert len([name for name, _ in server.calls if name.startswith("music/")]) == asked
-    assert uris.get("double", [absent.track_id]) == {absent.track_id: None}
+    missing = "double with filesystem_local spotify"
+    assert uris.get(missing, [absent.track_id]) == {absent.track_id: None}
     server.library = []
     with pytest.raises(PlaybackError, match=r"500"):
         backend.play(SONGS)
     assert uris.get("double", [SONGS[0].track_id]) == {}, "what is no longer played is forgotten"
     with pytest.raises(PlaybackError, match=r"none of the recommended songs .* music\.moods"):
         backend.play((absent,))
+
+
+@pytest.mark.parametrize("services", [["filesystem_local", "builtin"], ["builtin"], []])
+def test_a_song_that_is_missing_is_looked_for_where_other_services_are(
+    server: MusicAssistantDouble, auth: MusicAssistantAuth, uris: SongUriTable, services: list[str]
+) -> None:
+    song, all_services, library = SONGS[0], server.providers, server.library
+    server.providers, server.library = services, []
+    first = MusicAssistantBackend(auth, uris, "Kitchen")
+    for _ in range(2):
+        with pytest.raises(PlaybackError, match="none of the recommended songs"):
+            first.play((song,))
+    asked = server.count("music/search")
+    assert asked == (2 if services in ([], ["builtin"]) else 1), "a server without services knows of no song"
+    first.close()
+    server.providers, server.library = all_services, library
+    second = MusicAssistantBackend(auth, uris, "Kitchen")
+    assert second.play((song,)).item_ids
+    second.close()
 
 
 def test_a_server_from_before_the_lookup_by_name_is_searched(
@@ -113,11 +133,22 @@ def test_a_server_from_before_the_sign_in_needs_none(
 ) -> None:
     server.schema = 27
     auth = MusicAssistantAuth(ServerTokenFile(tmp_path / "none.json"), server.url)
-    assert MusicAssistantBackend(auth, uris, "Kitchen").play(SONGS)
+    backend = MusicAssistantBackend(auth, uris, "Kitchen")
+    assert backend.play(SONGS).item_ids
+    assert backend.get_account() is None
+    server.schema = 34  # it is updated
+    auth.token_file.save(ServerToken(TOKEN, server.url))
+    with pytest.raises(PlaybackError, match="no longer takes the sign-in"):
+        backend.get_status()
+    assert backend.get_status().playing, "the token was not the one that was refused"
+    account = backend.get_account()
+    assert account is not None
+    assert account.signed_in
+    backend.close()
 
 
 def test_songs_of_a_person_are_not_ours(server: MusicAssistantDouble, backend: MusicAssistantBackend) -> None:
-    ids = backend.play(SONGS)
+    ids = backend.play(SONGS).item_ids
     server.replace_queue(server.library[0])
     status = backend.get_status()
     assert status.playing
@@ -136,7 +167,7 @@ def test_songs_of_a_person_are_not_ours(server: MusicAssistantDouble, backend: M
 
 def test_a_queue_that_has_ended_holds_nothing(server: MusicAssistantDouble, backend: MusicAssistantBackend) -> None:
     server.library = [track("spotify", "s1", "Happy", "Pharrell Williams", duration=1)]
-    ids = backend.play(SONGS[:1])
+    ids = backend.play(SONGS[:1]).item_ids
     assert backend.get_status().item_ids == set(ids)
     queue = server.queues["kitchen"]
     queue.elapsed_s = 1.0
@@ -147,9 +178,9 @@ def test_a_queue_that_has_ended_holds_nothing(server: MusicAssistantDouble, back
 def test_modes_are_off_for_our_songs_and_put_back(server: MusicAssistantDouble, backend: MusicAssistantBackend) -> None:
     queue = server.queues["kitchen"]
     queue.shuffle, queue.repeat, queue.autoplay = True, "all", True
-    modes = backend.get_modes()
+    started = backend.play(SONGS)
+    ids, modes = started.item_ids, started.modes
     assert modes == ("shuffle=on", "repeat=all", "autoplay=on")
-    ids = backend.play(SONGS)
     assert list(ids) == [item["queue_item_id"] for item in queue.items]
     assert server.names() == ["Happy", "Feeling Good", "Hurt"]
     assert (queue.shuffle, queue.repeat, queue.autoplay) == (False, "off", False)
@@ -241,7 +272,7 @@ def test_a_fault_is_one_plain_sentence_and_passes(
     command, how, status, text = FAULTS[name]
     monkeypatch.setattr(client_module, "READ_S", 0.5)
     caplog.set_level(logging.DEBUG)
-    ids = backend.play(SONGS)
+    ids = backend.play(SONGS).item_ids
     server.faults.append(Fault(command, how, status))
     begun = time.monotonic()
     with pytest.raises(PlaybackError, match=text) as error:
@@ -254,7 +285,9 @@ def test_a_fault_is_one_plain_sentence_and_passes(
     if status == 401:
         with pytest.raises(PlaybackError, match="no longer takes the sign-in"):
             backend.get_status()
-        assert not backend.get_account().signed_in
+        account = backend.get_account()
+        assert account is not None
+        assert not account.signed_in
         backend._auth.token_file.save(ServerToken("new", server.url))
         server.tokens.add("new")
     assert backend.get_status().item_ids == {ids[0]}, "ours is still ours"
@@ -279,7 +312,7 @@ def test_a_slow_player_that_has_started_is_ours(
 ) -> None:
     monkeypatch.setattr(client_module, "READ_S", 0.5)
     server.faults.append(Fault("player_queues/play_media", "late", times=1))
-    ids = backend.play(SONGS)
+    ids = backend.play(SONGS).item_ids
     assert backend.get_status().item_ids == {ids[0]}
 
 
@@ -292,6 +325,50 @@ def test_a_start_that_never_came_is_an_error(
     with pytest.raises(PlaybackError, match="does not answer in time"):
         backend.play(SONGS)
     assert server.count("player_queues/play_media") == 0, "nothing is repeated"
+
+
+def test_songs_that_play_are_ours_although_their_queue_could_not_be_read(
+    server: MusicAssistantDouble, backend: MusicAssistantBackend
+) -> None:
+    server.faults.append(Fault("player_queues/items", after="player_queues/play_media"))
+    ids = backend.play(SONGS).item_ids
+    with pytest.raises(PlaybackError):
+        backend.get_status()
+    server.faults.clear()
+    assert ids[0] in backend.get_status().item_ids
+    server.run("player_queues/next", {"queue_id": "kitchen"})
+    server.run("player_queues/next", {"queue_id": "kitchen"})
+    assert ids[-1] in backend.get_status().item_ids
+    server.replace_queue(server.library[0])
+    assert not backend.get_status().item_ids & set(ids)
+
+
+@pytest.mark.parametrize("fault", ["player_queues/play_media", "player_queues/repeat"])
+def test_a_start_that_fails_leaves_the_modes_as_they_were(
+    server: MusicAssistantDouble, backend: MusicAssistantBackend, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    monkeypatch.setattr(client_module, "READ_S", 0.5)
+    queue = server.queues["kitchen"]
+    queue.shuffle, queue.repeat = True, "all"
+    server.faults.append(Fault(fault, "hang", times=1))
+    with pytest.raises(PlaybackError, match="does not answer in time"):
+        backend.play(SONGS)
+    assert (queue.shuffle, queue.repeat) == (True, "all")
+
+
+def test_a_speaker_that_can_not_be_reached_is_not_selected(
+    server: MusicAssistantDouble, backend: MusicAssistantBackend
+) -> None:
+    server.add_player("den", "Den", available=False)
+    ids = backend.play(SONGS).item_ids
+    with pytest.raises(PlaybackError, match="does not reach the player Den"):
+        backend.select_speaker("Den", move=True)
+    status = backend.get_status()
+    assert (status.device, status.playing, status.item_ids) == ("Kitchen", True, frozenset(ids[:1]))
+    backend.select_speaker("Den", move=False)
+    server.players["den"]["available"] = True
+    assert backend.get_status().device == "Den"
+    assert server.queues["kitchen"].state == "playing", "what plays is not moved"
 
 
 def test_what_is_no_server_is_said(tmp_path: Path, uris: SongUriTable) -> None:

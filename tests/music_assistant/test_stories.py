@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from musicond.core.commands import SetSpeaker, SetVolume
 from musicond.core.outcome import PlayState
+from musicond.core.settings import Settings
 from musicond.music_assistant import client as client_module
 from musicond.music_assistant.auth import ServerToken
+from musicond.music_assistant.backend import MusicAssistantBackend
 from musicond.player.events import PlaybackRules
 from musicond.player.player import Player
+from musicond.player.state_file import PlayerStateFile
+from musicond.runtime.json_file import JsonFile
 from tests.music_assistant.conftest import SONGS, TOKEN
 from tests.music_assistant.double import Fault
 from tests.player.test_acts import NOBODY, PAUSED, TAKEN_OVER, change_by
@@ -20,9 +24,10 @@ from tests.player.test_mpd import Room, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
+    from musicond.library.song_uris import SongUriTable
     from musicond.music_assistant.auth import MusicAssistantAuth
-    from musicond.music_assistant.backend import MusicAssistantBackend
     from musicond.player.rules import PlaybackChange
     from tests.music_assistant.double import MusicAssistantDouble
 
@@ -59,15 +64,7 @@ def test_what_a_person_does_is_told_from_what_nobody_did(
     assert change_by(backend, SONGS, lambda: do(server)) == right
 
 
-class Kitchen(Room):
-    """The player in a room whose music plays at the double."""
-
-    def __init__(self, backend: MusicAssistantBackend) -> None:
-        self.more = threading.Event()
-        rules = PlaybackRules(song_end=False, volume=40, volume_max=60, cool_down_s=0, away_s=600, autoplay=True)
-        self.player = Player(backend, rules, self.more.set)
-        self.seq = 0
-        self.update()
+RULES = PlaybackRules(song_end=False, volume=40, volume_max=60, cool_down_s=0, away_s=600, autoplay=True)
 
 
 FAULTS: dict[str, tuple[Callable[[MusicAssistantDouble], object], str]] = {
@@ -89,7 +86,7 @@ def test_a_fault_in_the_middle_of_a_song_is_shown_and_passes(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(client_module, "READ_S", 1.0)
-    room = Kitchen(backend)
+    room = Room(Player(backend, RULES))
     room.player.start()
     room.update(SONGS)
     assert wait_until(lambda: room.player.get_playback().ours)
@@ -119,7 +116,7 @@ def test_a_fault_in_the_middle_of_a_song_is_shown_and_passes(
 def test_a_queue_that_a_person_has_put_there_is_left_alone(
     server: MusicAssistantDouble, backend: MusicAssistantBackend
 ) -> None:
-    room = Kitchen(backend)
+    room = Room(Player(backend, RULES))
     room.player.start()
     room.update(SONGS)
     assert wait_until(lambda: room.player.get_playback().ours)
@@ -131,3 +128,33 @@ def test_a_queue_that_a_person_has_put_there_is_left_alone(
     assert server.names() == ["Their Own Song"]
     assert server.queues["kitchen"].state == "playing"
     room.player.stop()
+
+
+def test_a_chosen_speaker_takes_the_music_along_and_outlives_a_restart(
+    server: MusicAssistantDouble, auth: MusicAssistantAuth, uris: SongUriTable, tmp_path: Path
+) -> None:
+    server.add_player("den", "Den")
+    server.queues["kitchen"].shuffle = True
+    state_file = PlayerStateFile(JsonFile(tmp_path / "playback.json"), "music-assistant Kitchen")
+    room = Room(Player(MusicAssistantBackend(auth, uris, "Kitchen"), RULES, state_file=state_file))
+    room.player.start()
+    room.update(SONGS)
+    assert wait_until(lambda: room.player.get_playback().ours)
+    room.player.request(SetSpeaker("Den"))
+    assert wait_until(lambda: room.player.get_playback().device == "Den")
+    assert wait_until(lambda: room.player.get_playback().ours)
+    assert server.queues["kitchen"].shuffle, "as it was before our songs"
+    assert not server.queues["den"].shuffle, "our songs keep their order"
+    room.player.stop()
+    calls = len(server.calls)
+    player = Player(MusicAssistantBackend(auth, uris, "Kitchen"), RULES, state_file=state_file)
+    player.start()
+    player.wake()
+    player.request(SetVolume(30))
+    assert player.query(lambda backend: backend.name).result(20) == "music-assistant"
+    assert len(server.calls) == calls, "nothing is asked before the speaker is known"
+    Room(player, settings=Settings(speaker="Den"))
+    assert wait_until(lambda: player.get_playback().ours)
+    assert wait_until(lambda: server.players["den"]["volume_level"] == 30)
+    assert (server.queues["den"].state, server.count("player_queues/transfer")) == ("playing", 1)
+    player.stop()

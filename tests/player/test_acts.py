@@ -29,6 +29,7 @@ from musicond.spotify.backend import SpotifyBackend
 from tests.player.test_mpd import NOON, Library, wait_until
 from tests.spotify.api_objects import track_uri
 from tests.spotify.conftest import auth, client, fake_spotify, sign_in, signed_in
+from tests.spotify.fake_server import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -113,7 +114,7 @@ def spotify(fake_spotify: FakeSpotify, client: SpotifyClient, auth: SpotifyAuth)
 
 def change_by(backend: PlaybackBackend, tracks: tuple[Track, ...], act: Callable[[], object]) -> PlaybackChange:
     """Return how the rules see an act during our music, ten seconds after a poll."""
-    item_ids = backend.play(tracks)
+    item_ids = backend.play(tracks).item_ids
     assert wait_until(lambda: backend.get_status().playing)
     before = backend.get_status()
     act()
@@ -143,7 +144,7 @@ def test_a_missing_sound_card_is_the_players_trouble_and_nobodys_doing(tmp_path:
     library = Library(tmp_path, {"card": 'type "alsa"\n  device "hw:77,0"'})
     library.start()
     backend = MpdBackend("127.0.0.1", library.port)
-    item_ids = backend.play(library.tracks())
+    item_ids = backend.play(library.tracks()).item_ids
     assert wait_until(lambda: not backend.get_status().playing)
     status = backend.get_status()
     assert "can't play" in str(status.error)
@@ -161,7 +162,7 @@ def test_the_error_of_an_earlier_song_is_not_the_reason_of_a_pause(
 ) -> None:
     (library.music / "song 1.wav").write_bytes(b"no audio")
     try:
-        assert len(mpd_backend.play(library.tracks()[1:])) == 2, "the second one plays"
+        assert len(mpd_backend.play(library.tracks()[1:]).item_ids) == 2, "the second one plays"
         assert wait_until(lambda: "song 2" in person.currentsong().get("file", ""))
         assert wait_until(lambda: mpd_backend.get_status().playing)
         person.pause(1)
@@ -176,14 +177,13 @@ def test_modes_are_put_back_and_the_queue_of_a_person_stays(
     person.add("theirs.wav")
     person.repeat(1)
     person.random(1)
-    modes = mpd_backend.get_modes()
-    assert modes == ("repeat=1", "random=1")
-    item_ids = mpd_backend.play(library.tracks())
+    started = mpd_backend.play(library.tracks())
+    assert started.modes == ("repeat=1", "random=1")
     assert [song["file"] for song in person.playlistinfo()] == ["theirs.wav", "song 0.wav", "song 1.wav", "song 2.wav"]
-    assert mpd_backend.get_modes() == ()
+    assert mpd_backend.clear_modes() == ()
     person.random(0)
     person.single(1)
-    mpd_backend.restore(item_ids, ("repeat=1", "single=1"))
+    mpd_backend.restore(started.item_ids, ("repeat=1", "single=1"))
     assert [song["file"] for song in person.playlistinfo()] == ["theirs.wav"]
     status = person.status()
     assert (status["repeat"], status["random"], status["single"]) == ("1", "0", "1")
@@ -193,15 +193,43 @@ def test_modes_of_spotify_are_put_back(fake_spotify: FakeSpotify, spotify: Spoti
     player = fake_spotify.player
     player.shuffle, player.repeat = True, "context"
     player.play([track_uri("x")], "d0")
-    modes = spotify.get_modes()
+    modes = spotify.play([Track(track_uri("song 0"), "a", "b", "")]).modes
     assert modes == ("shuffle=true", "repeat=context")
-    spotify.play([Track(track_uri("song 0"), "a", "b", "")])
     assert (player.shuffle, player.repeat) == (False, "off")
     assert not spotify.get_status().shuffled
     player.repeat = "track"
     spotify.restore((), modes)
     assert (player.shuffle, player.repeat) == (True, "track"), "a mode that a person has set since stays"
     assert fake_spotify.violations == []
+
+
+def test_modes_of_an_inactive_device_at_spotify_are_put_back_too(
+    fake_spotify: FakeSpotify, spotify: SpotifyBackend
+) -> None:
+    fake_spotify.player.shuffle = True
+    modes = spotify.play([Track(track_uri("song 0"), "a", "b", "")]).modes
+    assert (modes, fake_spotify.player.shuffle) == (("shuffle=true",), False)
+
+
+def test_a_start_that_fails_leaves_the_modes_of_spotify_as_they_were(
+    fake_spotify: FakeSpotify, spotify: SpotifyBackend
+) -> None:
+    player = fake_spotify.player
+    player.shuffle, player.repeat = True, "context"
+    player.play([track_uri("x")], "d0")
+    fake_spotify.bad_uris = {track_uri("song 0")}
+    with pytest.raises(PlaybackError):
+        spotify.play([Track(track_uri("song 0"), "a", "b", "")])
+    assert (player.shuffle, player.repeat) == (True, "context")
+
+
+def test_an_error_after_a_start_that_worked_is_no_failed_start(
+    fake_spotify: FakeSpotify, spotify: SpotifyBackend
+) -> None:
+    fake_spotify.faults.append(Fault("me/player", 500, after="me/player/play"))
+    started = spotify.play([Track(track_uri("song 0"), "a", "b", "")])
+    assert started.item_ids == (track_uri("song 0"),)
+    assert fake_spotify.player.playing
 
 
 @pytest.mark.parametrize("named", [True, False])
@@ -212,7 +240,7 @@ def test_a_track_that_spotify_refuses_does_not_keep_the_others_from_playing(
     fake_spotify.bad_uris, fake_spotify.names_bad_uris = {uris[3]}, named
     tracks = [Track(uri, "a", "b", "") for uri in (*uris, "spotify:track:short", "spotify:local:x")]
     played = spotify.play(tracks)
-    assert set(played) == (set(uris) - {uris[3]} if named else set(uris[:3]))
+    assert set(played.item_ids) == (set(uris) - {uris[3]} if named else set(uris[:3]))
     fake_spotify.bad_uris = set(uris)
     with pytest.raises(PlaybackError, match="does not accept"):
         spotify.play(tracks)
@@ -222,7 +250,7 @@ def test_a_track_that_mpd_refuses_does_not_keep_the_others_from_playing(
     library: Library, mpd_backend: MpdBackend
 ) -> None:
     bad = Track("file:///../../etc/%0a.mp3", "x\ny", "z", "")
-    assert len(mpd_backend.play((bad, *library.tracks()))) == 3
+    assert len(mpd_backend.play((bad, *library.tracks())).item_ids) == 3
 
 
 def test_a_shuffled_list_ends_with_any_of_its_songs() -> None:

@@ -13,7 +13,6 @@ import subprocess
 import threading
 import time
 import wave
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -22,7 +21,7 @@ import mpd
 import pytest
 from pydantic import SecretStr
 
-from musicond.core.commands import Next, OtherSongs, Play, Previous, SetVolume, Stop
+from musicond.core.commands import Next, OtherSongs, Play, Previous, SetSpeaker, SetVolume, Stop
 from musicond.core.models import Faces, Mood, PlayerStatus, Speaker, Track, Watching
 from musicond.core.outcome import Outcome, PlayState, Recommendation
 from musicond.core.settings import Settings
@@ -109,14 +108,12 @@ def song(path: Path, pitch: float, seconds: int = 30, rate: int = 8000) -> None:
 
 
 class Room:
-    """The player in a room that the test directs."""
+    """A player in a room that the test directs."""
 
-    def __init__(self, library: Library, rules: PlaybackRules, *, autoplay: bool = True) -> None:
-        self.more = threading.Event()
-        rules = replace(rules, autoplay=autoplay)
-        self.player = Player(MpdBackend("127.0.0.1", library.port), rules, self.more.set)
+    def __init__(self, player: Player, more: threading.Event | None = None, settings: Settings | None = None) -> None:
+        self.player, self.more = player, more or threading.Event()
         self.seq = 0
-        self.update()
+        self.update(settings=settings)
 
     def update(self, tracks: tuple[Track, ...] = (), *, present: bool = True, settings: Settings | None = None) -> None:
         self.seq += 1
@@ -163,7 +160,9 @@ def library(tmp_path: Path) -> Iterator[Library]:
 
 @pytest.fixture
 def room(library: Library) -> Iterator[Room]:
-    room = Room(library, PlaybackRules(song_end=False, volume=40, volume_max=60, cool_down_s=0, away_s=1))
+    rules = PlaybackRules(autoplay=True, song_end=False, volume=40, volume_max=60, cool_down_s=0, away_s=1)
+    more = threading.Event()
+    room = Room(Player(MpdBackend("127.0.0.1", library.port), rules, more.set), more)
     room.player.start()
     yield room
     room.player.stop()
@@ -238,21 +237,33 @@ def test_tracks_are_skipped_and_the_last_one_leads_on(library: Library, room: Ro
     assert room.more.wait(20)
 
 
+def test_a_command_that_failed_is_shown_until_the_player_works(library: Library, room: Room) -> None:
+    room.update(library.tracks()[:1], settings=Settings(autoplay=False))
+    room.player.request(Play())
+    assert room.until(lambda: room.player.get_playback().ours)
+    room.player.request(Play("x"), (Track("file:///elsewhere", "Elsewhere", "x", ""),))
+    assert room.until(lambda: "mpc update" in str(room.player.get_playback().trouble))
+    room.player.request(Next())  # at our last track it only asks for other songs
+    assert room.more.wait(20)
+    assert room.player.query(lambda backend: backend.name).result(20) == "mpd"
+    assert "mpc update" in str(room.player.get_playback().trouble)
+
+
 def test_an_output_is_chosen_and_a_picture_is_read(library: Library, room: Room) -> None:
     person = library.client()
     assert room.player.query(lambda backend: backend.get_speakers()).result(20) == (
         Speaker("null", selected=True),
         Speaker("other", selected=True),
     )
-    room.update(settings=Settings(speaker="other"))
+    room.player.request(SetSpeaker("other"))
     assert room.until(lambda: [output["outputenabled"] for output in person.outputs()] == ["0", "1"])
-    room.update(settings=Settings(speaker="gone"))
+    room.player.request(SetSpeaker("gone"))
     assert room.until(lambda: "has no output gone" in str(room.player.get_playback().trouble))
-    room.update(settings=Settings(speaker="null"))
+    room.player.request(SetSpeaker("null"))
     assert room.until(lambda: [output["outputenabled"] for output in person.outputs()] == ["1", "0"])
     assert room.until(lambda: room.player.get_playback().trouble is None)
     (library.music / "cover.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(40_000))
-    room.update(library.tracks(), settings=Settings(autoplay=False, speaker="null"))
+    room.update(library.tracks(), settings=Settings(autoplay=False))
     room.player.request(Play())
     assert room.until(lambda: room.player.get_playback().track is not None)
     track = room.player.get_playback().track
@@ -287,7 +298,7 @@ def test_songs_that_it_does_not_have_are_told(library: Library) -> None:
     backend = MpdBackend("127.0.0.1", library.port)
     with pytest.raises(PlaybackError, match="mpc update"):
         backend.play([Track("spotify:track:1", "Elsewhere", "x", "")])
-    item_ids = backend.play(library.tracks()[:1])
+    item_ids = backend.play(library.tracks()[:1]).item_ids
     assert backend.get_status().item_ids == set(item_ids)
     backend.pause()
     assert not backend.get_status().playing
@@ -324,7 +335,9 @@ def test_an_address_is_played_where_mpd_opens_its_kind(library: Library, tmp_pat
         threading.Thread(target=server.serve_forever, daemon=True).start()
         web = f"http://127.0.0.1:{server.server_address[1]}"
         backend = MpdBackend("127.0.0.1", library.port)
-        [item_id] = backend.play([Track(f"{web}/far.wav", "Far", "x", ""), Track(f"{web}/page", "Page", "x", "")])
+        [item_id] = backend.play(
+            [Track(f"{web}/far.wav", "Far", "x", ""), Track(f"{web}/page", "Page", "x", "")]
+        ).item_ids
         assert item_id.endswith("/far.wav")
         assert wait_until(lambda: backend.get_status().item_ids == {item_id})
         backend.close()
@@ -334,8 +347,29 @@ def test_an_address_is_played_where_mpd_opens_its_kind(library: Library, tmp_pat
 def test_mopidy_plays_songs_of_spotify_by_their_address(fake_mpd: FakeMpd) -> None:
     fake_mpd.answers |= {"urlhandlers": "handler: spotify\n", "addid": "Id: 7\n"}
     backend = MpdBackend("127.0.0.1", int(fake_mpd.server_address[1]))
-    assert backend.play([Track("spotify:track:1", "Elsewhere", "x", "")]) == ("7 spotify:track:1",)
+    assert backend.play([Track("spotify:track:1", "Elsewhere", "x", "")]).item_ids == ("7 spotify:track:1",)
     backend.close()
+
+
+@pytest.mark.parametrize("failing", ["playid", "repeat", "addid"])
+def test_a_start_that_fails_leaves_the_queue_and_the_modes_as_they_were(fake_mpd: FakeMpd, failing: str) -> None:
+    fake_mpd.answers |= {
+        "urlhandlers": "handler: spotify\n",
+        "status": "repeat: 1\n",
+        "addid": "Id: 7\n",
+        "playlistinfo": "file: theirs\nId: 1\nfile: spotify:track:1\nId: 7\n",
+    }
+    fake_mpd.answers[failing] = "ACK [50@0] {} refused\n" if failing != "addid" else "Id: 7\n"
+    tracks = [Track("spotify:track:1", "Elsewhere", "x", "")]
+    backend = MpdBackend("127.0.0.1", int(fake_mpd.server_address[1]))
+    if failing == "addid":  # the second one, after which mpd is gone
+        fake_mpd.answers["find"] = "no colon\n"
+        tracks.append(Track("song:x", "Next", "x", ""))
+    with pytest.raises(PlaybackError):
+        backend.play(tracks)
+    backend.close()
+    assert fake_mpd.answers["status"] == "repeat: 1\n"
+    assert [line for line in fake_mpd.commands if line.startswith("delete")] == ['deleteid "7"']
 
 
 class FakeMpd(socketserver.ThreadingTCPServer):
@@ -344,7 +378,7 @@ class FakeMpd(socketserver.ThreadingTCPServer):
     allow_reuse_address = daemon_threads = True
 
     def __init__(self, answers: dict[str, str]) -> None:
-        self.answers = answers
+        self.answers, self.commands = answers, list[str]()
         super().__init__(("127.0.0.1", 0), FakeMpdConnection)
 
 
@@ -356,8 +390,13 @@ class FakeMpdConnection(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         self.wfile.write(b"OK MPD 0.23.5\n")
         for line in self.rfile:
-            answer = self.server.answers.get(line.decode().strip().partition(" ")[0], "")
-            self.wfile.write(f"{answer}OK\n".encode("utf-8", "surrogateescape"))
+            command, _, argument = line.decode().strip().partition(" ")
+            self.server.commands.append(line.decode().strip())
+            if command == "repeat":
+                self.server.answers["status"] = f"repeat: {argument.strip(chr(34))}\n"
+            answer = self.server.answers.get(command, "")
+            end = "" if answer.startswith("ACK [") else "OK\n"
+            self.wfile.write(f"{answer}{end}".encode("utf-8", "surrogateescape"))
 
 
 @pytest.fixture
@@ -395,7 +434,7 @@ def test_odd_values_of_mpd_count_as_unknown(fake_mpd: FakeMpd, status: str) -> N
 @pytest.mark.parametrize("answer", ["no colon\n", "x\udcff: y\n", "\x00\n" * 9, "ACK\n", "ACK [5@0] {} x\n"])
 def test_what_is_no_answer_of_mpd_is_a_trouble_and_never_ends_the_thread(fake_mpd: FakeMpd, answer: str) -> None:
     backend = MpdBackend("127.0.0.1", int(fake_mpd.server_address[1]))
-    player = Player(backend, PlaybackRules())
+    player = Room(Player(backend, PlaybackRules())).player
     fake_mpd.answers |= dict.fromkeys(("status", "currentsong", "find", "addid"), answer)
     for action in (backend.get_status, backend.pause, lambda: backend.play([Track("file:/a", "x", "y", "")])):
         with contextlib.suppress(PlaybackError):
@@ -421,14 +460,14 @@ class BrokenBackend:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name == self.broken:
             raise KeyError("bug")
-        return lambda *_: {"get_status": PlayerStatus(), "get_modes": ()}.get(name)
+        return lambda *_: {"get_status": PlayerStatus(), "clear_modes": ()}.get(name)
 
 
 @pytest.mark.parametrize("method", ["get_status", "get_account"])
 def test_a_bug_of_a_backend_is_shown_and_playback_goes_on(method: str, caplog: pytest.LogCaptureFixture) -> None:
     backend: Any = BrokenBackend()
     backend.broken = method
-    player = Player(backend, PlaybackRules())
+    player = Room(Player(backend, PlaybackRules())).player
     player.start()
     assert wait_until(lambda: "an error of musicond" in str(player.get_playback().trouble))
     assert player.get_playback().state is PlayState.UNAVAILABLE

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from musicond.core.commands import Next, OtherSongs, Play, PlayerCommand, Previous, SetVolume, Stop
+from musicond.core.commands import Next, OtherSongs, Play, PlayerCommand, Previous, SetSpeaker, SetVolume, Stop
 from musicond.core.expiry import warning_due
 from musicond.core.models import Mood, PlayerStatus, Track
 from musicond.core.outcome import Recommendation
@@ -19,6 +19,7 @@ from musicond.player.events import (
     Action,
     ChangeVolume,
     Event,
+    ModesCleared,
     PausePlayback,
     PlaybackRules,
     PlayerState,
@@ -27,6 +28,7 @@ from musicond.player.events import (
     RestorePlayer,
     ResumePlayback,
     RoomUpdate,
+    SelectSpeaker,
     SkipTrack,
     Started,
     StartPlayback,
@@ -384,6 +386,7 @@ def test_a_change_is_classified_from_two_polls() -> None:
     assert change(first, paused).intervened
     assert not change(first, paused, 100).intervened, "too long ago to say"
     assert not change(paused, first).intervened
+    assert not change(first, replace(last, elapsed_s=3, error="mpd can't play: x")).intervened, "its own skip"
     assert change(first, replace(last, elapsed_s=3)).intervened
     assert not change(replace(first, elapsed_s=195), replace(last, elapsed_s=3)).intervened
     assert not classify_first(first, 6, ours, started=True).intervened
@@ -402,7 +405,9 @@ EVENTS = st.lists(
             st.just("room"),
             st.sampled_from([{"present": False}, {"present": True}, {"paused": True}, {"paused": False}]),
         ),
-        st.tuples(st.just("request"), st.sampled_from([Play(), Stop(), Next(), Previous(), OtherSongs()])),
+        st.tuples(
+            st.just("request"), st.sampled_from([Play(), Stop(), Next(), Previous(), OtherSongs(), SetSpeaker("Den")])
+        ),
     ),
     max_size=40,
 )
@@ -454,6 +459,35 @@ def test_autoplay_starts_nothing_where_it_would_surprise(device: PlayerStatus, w
     assert player.poll(0.1) == []
     assert player.why == why
     assert player.request(Play()) == [StartPlayback(SONGS, automatic=False)]
+
+
+def test_a_stored_speaker_is_selected_before_anything_else_and_moves_nothing() -> None:
+    room = RoomUpdate(0.0, NOON, speaker="Den", autoplay=True, recommended=True, recommendation=recommendation())
+    for update in (room, replace(room, recommended=False), replace(room, autoplay=False)):
+        state, actions = step(PlayerState(owned_ids=("t:0",)), PlaybackRules(), update)
+        assert actions == (SelectSpeaker("Den", move=False),)
+        assert step(state, PlaybackRules(), replace(room, recommended=False, speaker="Kitchen"))[1] == ()
+    assert step(PlayerState(), PlaybackRules(), replace(room, speaker=None))[1] == ()
+
+
+def test_another_speaker_gets_the_music_and_the_modes_go_back_to_the_one_before() -> None:
+    player = Simulation().started()
+    player.take(ModesCleared(("repeat=1",)))
+    assert player.request(SetSpeaker("Den")) == [RestorePlayer((), ("repeat=1",)), SelectSpeaker("Den", move=True)]
+    assert poll_in_s(player.state, player.at) == 0.0
+    player.take(ModesCleared(("random=1",)))
+    status = player.status
+    player.status = replace(status, playing=False, volume=20)
+    assert player.poll(1) == [], "while it moves"
+    player.status = replace(status, volume=20)
+    for _ in range(2):
+        assert player.poll(GRACE_S) == []
+    assert player.state.interventions == ()
+    assert not player.state.volume_kept, "the volume of the other speaker is nobody's doing"
+    assert is_owned(player.state.status, player.state.owned_ids)
+    player.play("theirs")
+    assert player.poll() == [RestorePlayer(("t:0", "t:1", "t:2"), ("random=1",))]
+    assert player.request(SetSpeaker(None)) == [SelectSpeaker(None, move=True)]
 
 
 def test_an_announcement_is_nobodys_doing() -> None:

@@ -27,6 +27,8 @@ class Fault:
     times: int | None = None
     how: str = "answer"
     """answer, late (once released), cut (half the body), drip (a byte now and then), hang (nothing), close (hangs up)."""
+    after: str = ""
+    """Only after a request to this path was answered with success."""
 
 
 @dataclass

@@ -197,7 +197,8 @@ class FakeSpotify:
         """Return what is to go wrong with a request."""
         with self.lock:
             for fault in self.faults:
-                if path.startswith(fault.path) and fault.times != 0:
+                done = (request.path for request in self.requests if request.status < 300)
+                if path.startswith(fault.path) and fault.times != 0 and (not fault.after or fault.after in done):
                     if fault.times is not None:
                         fault.times -= 1
                     return fault

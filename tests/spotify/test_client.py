@@ -193,7 +193,7 @@ def test_the_speaker_is_found_by_its_name_on_every_play(
     fake_spotify.add_device("kitchen")
     kitchen = fake_spotify.add_device("Kitchen")
     fake_spotify.add_device("Kitchen", is_restricted=True)
-    assert speaker(client, auth).play(SONGS) == tuple(song.track_id for song in SONGS)
+    assert speaker(client, auth).play(SONGS).item_ids == tuple(song.track_id for song in SONGS)
     sent = fake_spotify.last_request("PUT", "me/player/play")
     assert (sent.query, sent.body) == ({"device_id": kitchen}, {"uris": [song.track_id for song in SONGS]})
     with fake_spotify.lock:
@@ -257,7 +257,7 @@ def test_a_look_tells_what_is_ours_from_what_is_not(
     kitchen, bedroom = fake_spotify.add_device("Kitchen"), fake_spotify.add_device("Bedroom")
     own = speaker(client, auth)
     assert not own.get_status().item_ids
-    ours = own.play(SONGS)
+    ours = own.play(SONGS).item_ids
     status = own.get_status()
     assert status.playing
     assert status.on_our_device
@@ -292,12 +292,12 @@ def test_tracks_are_skipped_and_another_speaker_takes_over(
     own.previous()
     assert SONGS[0].track_id in own.get_status().item_ids
     assert own.get_speakers() == (Speaker("Kitchen", selected=True), Speaker("Bedroom"))
-    own.select_speaker("Bedroom")
+    own.select_speaker("Bedroom", move=True)
     assert fake_spotify.player.device == bedroom
     assert own.get_status().on_our_device
     assert own.get_speakers()[1].selected
     own.pause()
-    own.select_speaker(None)
+    own.select_speaker(None, move=True)
     assert not own.get_status().on_our_device, "what is paused stays where it is"
     assert fake_spotify.violations == []
 
@@ -315,6 +315,22 @@ def test_the_album_has_the_picture(fake_spotify: FakeSpotify, client: SpotifyCli
     fake_spotify.faults.append(Fault("image/", how="close"))
     with pytest.raises(PlaybackError):
         own.get_cover(track)
+
+
+def test_a_speaker_that_can_not_be_reached_is_not_selected(
+    fake_spotify: FakeSpotify, client: SpotifyClient, auth: SpotifyAuth
+) -> None:
+    fake_spotify.add_device("Kitchen")
+    own = speaker(client, auth)
+    own.play(SONGS)
+    with pytest.raises(PlaybackError, match="Bedroom is not visible"):
+        own.select_speaker("Bedroom", move=True)
+    assert own.get_status().on_our_device, "what plays in the kitchen is ours"
+    fake_spotify.add_device("Bedroom")
+    own.select_speaker("Bedroom", move=False)
+    assert not own.get_status().on_our_device, "nothing was moved"
+    own.play(SONGS)
+    assert own.get_status().device == "Bedroom"
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from musicond.app.expiry_log import ExpiryLog
 from musicond.app.spotify import build_spotify
 from musicond.config.schema import Config
 from musicond.core.expiry import warning_due
@@ -193,14 +194,14 @@ def test_the_end_is_told_30_7_and_1_days_ahead_once_each(
 ) -> None:
     today = datetime.now().astimezone()
     grant = Grant("refresh-x", today.isoformat(), " ".join(auth.scopes), CLIENT_ID)
-    sign_in, warned_days = SignIn(auth), []
+    sign_in, expiry_log, warned_days = SignIn(auth), ExpiryLog(auth.get_account), []
     for days in (60, 31, 30, 20, 7, 6, 2, 1, 0):
         signed_in = today
         while (expiry_date(signed_in.date()) - today.date()).days > days:
             signed_in -= timedelta(days=1)
         auth.token_file.save(replace(grant, authorized_at=signed_in.isoformat()))
         caplog.clear()
-        sign_in.warn_of_expiry()
+        expiry_log.warn()
         left = (expiry_date(signed_in.date()) - today.date()).days
         warned_days += [left] * len(caplog.records)
     assert [warning_due(left) for left in warned_days] == [30, 7, 1]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from musicond.config.schema import Config
-from tools.room_bench import Condition, Store, conditions, draw, measure, reach_table, table
+from tools.room_bench import Condition, Store, conditions, draw, measure, reach_table, store_settings, table
 from tools.rooms import CAMERAS, LIGHTS, RoomWithPerson, load_people
 
 
@@ -35,6 +35,13 @@ def test_a_row_that_is_stored_is_not_measured_again(tmp_path: Path) -> None:
     assert resumed.get(near.key, lambda: row(near, 0.1)) == row(near, 0.9)
     assert resumed.get(far.key, lambda: row(far, 0.2)) == row(far, 0.2)
     assert Store(path, {"seed": 2}).get(near.key, lambda: row(near, 0.3)) == row(near, 0.3)
+
+
+def test_a_stored_row_is_that_of_one_size_of_picture_and_face() -> None:
+    small = Config.model_validate({"camera": {"size": [320, 240]}})
+    large_faces = Config.model_validate({"faces": {"min_size": 0.2}})
+    settings = [store_settings(config, 1, 24) for config in (Config(), small, large_faces)]
+    assert len({str(setting) for setting in settings}) == 3
 
 
 def test_the_table_and_the_pictures_show_every_row(tmp_path: Path) -> None:

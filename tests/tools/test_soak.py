@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from tools.soak import Sample, draw, judge, soak
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.slow
@@ -17,7 +22,7 @@ def test_the_daemon_stays_as_small_as_it_was() -> None:
 
 
 @pytest.mark.parametrize("leak", ["memory_mib", "files", "threads"])
-def test_what_grows_is_seen(leak: str) -> None:
+def test_what_grows_is_seen(leak: str, tmp_path: Path) -> None:
     def samples(growing: bool) -> list[Sample]:
         flat = {"memory_mib": 100.0, "files": 20, "threads": 8}
         return [
@@ -27,4 +32,5 @@ def test_what_grows_is_seen(leak: str) -> None:
 
     assert judge(samples(growing=False))["flat"]
     assert not judge(samples(growing=True))["flat"]
-    assert draw(samples(growing=True)).count("<polyline") == 3
+    draw(samples(growing=True), tmp_path / "soak.png")
+    assert (tmp_path / "soak.png").stat().st_size > 5000
