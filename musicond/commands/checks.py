@@ -1,4 +1,4 @@
-"""The checks of `musicond doctor` but that of the camera: packages, model, catalogue, broker, page, files, machine.
+"""The checks of `musicond doctor` but that of the camera.
 
 What may be missing here is imported by the check that needs it.
 """
@@ -14,6 +14,7 @@ import struct
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import wraps
@@ -30,7 +31,7 @@ from musicond.web.client import ControlClient
 if TYPE_CHECKING:  # the doctor runs without pydantic
     from pydantic import SecretStr
 
-    from musicond.config.schema import Mqtt
+    from musicond.config.schema import Config, Mqtt
 
 
 OLDEST, NEWEST = (3, 11), (3, 13)
@@ -205,6 +206,33 @@ def _connect(client: Any, mqtt: Mqtt, timeout_s: float) -> Any:
     finally:
         client.disconnect()
         client.loop_stop()
+
+
+@check("player")
+def check_music_assistant(config: Config, folder: Path) -> Result:
+    """Check that the server can be reached, takes the sign-in in `folder`, and has the configured player."""
+    from musicond.app.music_assistant import MusicAssistant
+    from musicond.music_assistant.backend import is_usable
+    from musicond.music_assistant.client import MusicAssistantClient
+    from musicond.runtime.http_session import as_objects
+
+    name, auth = config.music_assistant.player, MusicAssistant(config, folder).auth
+    url = auth.get_url()
+    with closing(MusicAssistantClient(url, auth.get_token)) as client:
+        where = f"Music Assistant {client.get_info().version} at {url}"
+        players = as_objects(client.run("players/all"))
+    remedy = "set music_assistant.player to one that musicond music-assistant players lists"
+    if name is None:
+        return "failed", f"{where}: no player is named", remedy
+    names = (name, name.strip().casefold())  # as the server compares them
+    named = [item for item in players if item.get("player_id") == name or str(item.get("name")).casefold() in names]
+    if not named:
+        return "failed", f"{where} has no player {name}", remedy
+    if not is_usable(named[0]):
+        return "failed", f"{where} does not reach the player {name}", "check its power and its network"
+    if (warning := auth.get_account().warning) is not None:
+        return "warning", f"{where}: the player {name} is there", warning
+    return "ok", f"{where}: the player {name} is there"
 
 
 @check("page")

@@ -24,7 +24,7 @@ NEEDED_FOR_CONFIG = ("pydantic", "PyYAML")
 LAST_LIBRARY = "TFLite"
 LIBRARIES = (*(package.name for package in checks.PACKAGES), LAST_LIBRARY)
 """Names of the checks that are one line while they are well."""
-OF_THE_DAEMON = ("catalogue", "broker", "state")
+OF_THE_DAEMON = ("catalogue", "broker", "player", "state")
 """Checks that a running daemon answers itself: it runs as another user, who may read more or less."""
 
 
@@ -133,6 +133,8 @@ def _check_configuration(path: Path | None, *, running: bool = False) -> Iterato
             return
     yield checks.check_catalogue(folder / "catalogue.sqlite")
     yield checks.check_broker(config.mqtt, password)
+    if config.playback.backend == "music-assistant":
+        yield checks.check_music_assistant(config, folder)
     yield checks.check_state_dir(folder, access)
 
 

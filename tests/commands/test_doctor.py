@@ -213,6 +213,9 @@ def test_the_command_prints_each_check_and_fails_where_one_does(tmp_path: Path) 
     code, results = doctor(base + "model: {path: none.tflite}\n")
     assert code == 69
     assert [check["name"] for check in results if check["state"] == "failed"] == ["model"]
+    _, results = doctor(base + "playback: {backend: music-assistant}\n")
+    [player] = [check for check in results if check["name"] == "player"]
+    assert "no Music Assistant server is known" in player["found"]
 
 
 def test_a_doctor_without_pydantic_says_so() -> None:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from musicond.cli import main
+from musicond.commands.checks import Check, check_music_assistant
+from musicond.config.schema import Config
 from musicond.errors import ListError, PlaybackError
 from musicond.music_assistant.auth import MusicAssistantAuth, ServerToken, ServerTokenFile
 from musicond.music_assistant.discovery import parse_services
@@ -51,6 +53,31 @@ def test_a_password_gives_a_token_for_a_year(
     assert sign_in.run_action("players", {}) == {"players": [player]}
     assert sign_in.run_action("logout", {})["signed_in"] is False
     assert not file.exists()
+
+
+def test_the_doctor_checks_the_server_the_sign_in_and_the_player(
+    server: MusicAssistantDouble, sign_in: MusicAssistantSignIn, tmp_path: Path
+) -> None:
+    def check(player: str | None = "kitchen", url: str = server.url) -> Check:
+        section = {"player": player, "url": url}
+        config = {"playback": {"backend": "music-assistant"}, "music_assistant": section}
+        return check_music_assistant(Config.model_validate(config), tmp_path)
+
+    assert (check().state, "nobody is signed in" in check().found) == ("failed", True)
+    file = ServerTokenFile(tmp_path / "music-assistant.json")
+    file.save(ServerToken("token-of-the-test", server.url, created_at=datetime.now(UTC).isoformat()))
+    assert check().state == "ok"
+    assert f"at {server.url}: the player kitchen is there" in check().found
+    assert (check("Den").state, check("Den").found.endswith("has no player Den")) == ("failed", True)
+    assert "music-assistant players" in check(None).remedy
+    server.players["kitchen"]["available"] = False
+    assert "does not reach the player" in check().found
+    server.players["kitchen"]["available"] = True
+    file.save(ServerToken("token-of-the-test", server.url, created_at=(datetime.now(UTC) - timedelta(360)).isoformat()))
+    assert (check().state, "sign-in at Music Assistant ends on" in check().remedy) == ("warning", True)
+    server.tokens.clear()
+    assert "no longer takes the sign-in" in check().found
+    assert "can't be reached" in check(url="http://127.0.0.1:9").found
 
 
 def test_what_goes_wrong_is_said(server: MusicAssistantDouble, sign_in: MusicAssistantSignIn) -> None:
