@@ -21,6 +21,11 @@ def clean_text(value: object) -> str:
     return NOT_TEXT.sub("\ufffd", str(value))
 
 
+def counted(number: float, noun: str, plural: str = "") -> str:
+    """Return a number with its noun in the singular or the plural, which ends in "s" unless it is given."""
+    return f"{number:g} {noun if number == 1 else plural or f'{noun}s'}"
+
+
 INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 """Control characters, and those that change the direction of the text after them."""
 
@@ -139,13 +144,15 @@ class SkippedEntries:
     def none_usable(self) -> str:
         """Return the text for a list of which every entry was skipped; needs at least one."""
         what = "found" if self.missing > self.unusable else "usable"
+        if len(self) == 1:
+            return f"its only entry is not {what}: {self.texts[0]}"
         return f"none of its {len(self)} entries is {what}, such as {self.texts[0]}"
 
     def report(self, name: str, used: int) -> list[str]:
         """Return lines for a list of this name of which `used` entries were used; none if no entry was skipped."""
         total = used + len(self)
         counts = ((self.missing, "not found"), (self.unusable, "skipped"))
-        lines = [f"{name}: {count} of {total} entries {what}" for count, what in counts if count]
+        lines = [f"{name}: {count} of {counted(total, 'entry', 'entries')} {what}" for count, what in counts if count]
         rest = len(self) - len(self.texts)
         return [*lines, *self.texts, *([f"... and {rest} more"] if rest else [])]
 

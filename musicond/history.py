@@ -14,7 +14,7 @@ from typing import Any
 from musicond.core.models import Mood, Watching
 from musicond.core.outcome import Outcome
 from musicond.core.ports import Output
-from musicond.errors import ListError, bounded_number
+from musicond.errors import ListError, bounded_number, counted
 from musicond.runtime.json_file import JsonFile
 from musicond.runtime.warn_once import WarnOnce
 
@@ -160,7 +160,7 @@ class HistoryOutput(Output):
 
     def status(self) -> str:
         """Return one plain line."""
-        return f"not stored: {self._trouble}" if self._trouble else f"kept for {self._keep_days} days"
+        return f"not stored: {self._trouble}" if self._trouble else f"kept for {counted(self._keep_days, 'day')}"
 
     def stop(self) -> None:
         """Store the counted minutes."""

@@ -16,12 +16,12 @@ from typing import Any
 from musicond.app.library import build_maintenance
 from musicond.commands import terminal
 from musicond.commands.daemon import ask_daemon, own_state_dir
-from musicond.commands.options import add_actions, count, wants_json, write_output
+from musicond.commands.options import add_actions, wants_json, write_output
 from musicond.config.loader import load
 from musicond.config.paths import control_socket
 from musicond.config.schema import Config
 from musicond.core.models import EMOTIONS, Emotion, Song, Verdict
-from musicond.errors import UNAVAILABLE, ListError, SkippedEntries, bounded_number
+from musicond.errors import UNAVAILABLE, ListError, SkippedEntries, bounded_number, counted
 from musicond.library.actions import READ_ACTIONS
 from musicond.library.actions import run as run_action
 from musicond.library.audio_files import AudioFolder
@@ -144,7 +144,7 @@ def _remove(args: argparse.Namespace, config: Config) -> None:
     lists = _run_action(config, "remove", id=args.song, emotion=args.emotion)["lists"]
     if not lists:
         raise ListError(f"no list holds a song {args.song!r}; musicond catalogue list shows the id of each song")
-    print(f"removed from {count(lists, 'list')}; a refresh does not bring it back")
+    print(f"removed from {counted(lists, 'list')}; a refresh does not bring it back")
 
 
 def _import(args: argparse.Namespace, config: Config) -> None:
@@ -159,7 +159,7 @@ def _import(args: argparse.Namespace, config: Config) -> None:
             batch = rows[start : start + BATCH]
             new += int(_run_action(config, "add", rows=rows_to_json(batch))["new"])
             advance(len(batch))
-    print(f"{count(len(rows), 'song')} read, {new} of them new")
+    print(f"{counted(len(rows), 'song')} read, {new} of them new")
     for line in skipped.report(str(args.file), len(rows)):
         print(f"musicond: {line}", file=sys.stderr)
 
@@ -214,7 +214,7 @@ def _refresh_in_daemon(client: ControlClient, *, if_due: bool) -> dict[str, Any]
         return None
     with terminal.progress("lists") as advance:
         while (progress := client.run_action("catalogue", "progress")).get("running"):
-            songs = f", {count(progress['songs'], 'song')}" if progress.get("songs") else ""
+            songs = f", {counted(progress['songs'], 'song')}" if progress.get("songs") else ""
             advance(
                 text=f"list {progress.get('name', '')}{songs}",
                 total=progress.get("total"),
@@ -256,7 +256,7 @@ def _print_report(report: Mapping[str, Any]) -> int:
 def _feedback(args: argparse.Namespace, config: Config) -> None:
     if args.verdict == "reset":
         songs = _run_action(config, "forget", id=args.song)["songs"]
-        print(f"the feedback on {count(songs, 'song')} is deleted")
+        print(f"the feedback on {counted(songs, 'song')} is deleted")
     elif args.verdict:
         ControlClient(control_socket(config)).send("rate", verdict=args.verdict, id=args.song)
         print("remembered")

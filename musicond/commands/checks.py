@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 
 from musicond.core.models import EMOTIONS
-from musicond.errors import CatalogueError, ControlError, MusicondError, NotRunning
+from musicond.errors import CatalogueError, ControlError, MusicondError, NotRunning, counted
 from musicond.runtime.clock import kernel_synchronised
 from musicond.runtime.health import THROTTLED, temperature_c, throttled
 from musicond.web.client import ControlClient
@@ -162,7 +162,9 @@ def check_catalogue(path: Path) -> Result:
         return "warning", f"{path}: not for this user to read", "put sudo before the command"
     except (CatalogueError, OSError) as error:
         return "failed", one_line(error), f"restart musicond: it moves {path} aside and rebuilds it"
-    summary = f"{sum(counts.values())} tracks in {path if exists else 'the starter; copied at the first start'}"
+    summary = (
+        f"{counted(sum(counts.values()), 'song')} in {path if exists else 'the starter; copied at the first start'}"
+    )
     if empty := [emotion for emotion, count in counts.items() if not count]:
         return "warning", f"{summary}, none for {', '.join(empty)}", "see musicond catalogue import --help"
     return "ok", summary

@@ -11,7 +11,7 @@ from musicond.config.loader import load
 from musicond.config.paths import control_socket
 from musicond.core.models import Emotion
 from musicond.core.settings import MANUAL_MINUTES, MAX_MINUTES
-from musicond.errors import bounded_number
+from musicond.errors import bounded_number, counted
 from musicond.web.client import ControlClient
 
 
@@ -80,7 +80,7 @@ def _mood(client: ControlClient, args: argparse.Namespace) -> str:
         client.send("mood", mood=None)
         return "the camera decides"
     client.send("mood", mood=args.mood, minutes=args.minutes)
-    return f"{args.mood} for {args.minutes:g} minutes; musicond mood auto ends it"
+    return f"{args.mood} for {counted(args.minutes, 'minute')}; musicond mood auto ends it"
 
 
 def _speaker(client: ControlClient, args: argparse.Namespace) -> str:

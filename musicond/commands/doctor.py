@@ -14,9 +14,8 @@ from typing import Any
 from musicond.commands import checks, terminal
 from musicond.commands.camera_check import check_camera, check_open_camera
 from musicond.commands.checks import Check
-from musicond.commands.options import count
 from musicond.commands.service_user import service_user
-from musicond.errors import UNAVAILABLE, ConfigError, ControlError
+from musicond.errors import UNAVAILABLE, ConfigError, ControlError, counted
 from musicond.web.client import ControlClient
 
 CASCADE = "haarcascade_frontalface_default.xml"
@@ -70,10 +69,10 @@ def _folded(libraries: list[Check]) -> Check:
 
 def _closing(failed: list[str], warnings: list[str]) -> list[str | tuple[str, str]]:
     if failed:
-        text = f"{count(len(failed), 'check')} failed: {', '.join(failed)}"
+        text = f"{counted(len(failed), 'check')} failed: {', '.join(failed)}"
         return [(text, "failed"), "; the lines with -> say what to do"]
     if warnings:
-        return [(f"musicond can run; {count(len(warnings), 'warning')}: {', '.join(warnings)}", "warning")]
+        return [(f"musicond can run; {counted(len(warnings), 'warning')}: {', '.join(warnings)}", "warning")]
     return [("all is well", "ok")]
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from musicond.commands import terminal
 from musicond.commands.daemon import ask_daemon
-from musicond.commands.options import add_actions, confirm, count, wants_json, write_output
+from musicond.commands.options import add_actions, confirm, wants_json, write_output
 from musicond.config.loader import load
 from musicond.config.schema import Config
-from musicond.errors import CommandError, StateDirError
+from musicond.errors import CommandError, StateDirError, counted
 from musicond.history import FOLDER, Days, HistoryBook, run_action
 from musicond.runtime.json_file import state_lock
 
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> None:
     if args.action == "delete":
         if not args.yes and not confirm("delete the minutes of all days, for good?"):
             raise CommandError("nothing was deleted; confirm it with --yes")
-        print(f"{count(int(str(_run_action(config, 'delete')['deleted'])), 'day')} deleted")
+        print(f"{counted(int(str(_run_action(config, 'delete')['deleted'])), 'day')} deleted")
         return
     days: Days = _run_action(config, "days")["days"]  # type: ignore[assignment] # the value is JSON
     if not days:

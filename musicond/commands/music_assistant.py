@@ -14,7 +14,7 @@ from musicond.commands.options import add_actions
 from musicond.config.loader import load
 from musicond.config.paths import daemon_state_dir
 from musicond.config.schema import Config
-from musicond.errors import CommandError, StateDirError
+from musicond.errors import CommandError, StateDirError, counted
 
 if TYPE_CHECKING:  # requests is loaded only where it is needed
     from musicond.music_assistant.sign_in import MusicAssistantSignIn
@@ -105,7 +105,7 @@ def print_status(status: dict[str, Any]) -> None:
         return
     print(f"signed in at {status['url']} as {status['user'] or 'a user whose name is not known'}")
     if status["expires_on"]:
-        print(f"until {status['expires_on']} ({status['days_left']} days left)")
+        print(f"until {status['expires_on']} ({counted(status['days_left'], 'day')} left)")
     print(f"player: {status['player'] or 'none; set music_assistant.player'}")
     if status["trouble"]:
         print(status["trouble"])

@@ -42,11 +42,6 @@ def confirm(question: str) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def count(number: int, noun: str) -> str:
-    """Return a number with its noun in the singular or the plural."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def wants_json(args: argparse.Namespace) -> bool:
     """Return whether an export is JSON: by --json, or by the name of its file."""
     return bool(args.json or (args.file and args.file.suffix.lower() == ".json"))

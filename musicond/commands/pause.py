@@ -10,7 +10,7 @@ from musicond.commands.status import pause_text
 from musicond.config.loader import load
 from musicond.config.paths import control_socket
 from musicond.core.settings import MAX_MINUTES
-from musicond.errors import bounded_number
+from musicond.errors import bounded_number, counted
 from musicond.web.client import ControlClient
 
 
@@ -41,11 +41,7 @@ def run(args: argparse.Namespace) -> None:
     else:
         minutes = None if args.minutes == "on" else args.minutes
         client.send("pause", minutes=minutes)
-        print("paused until `musicond pause off`" if minutes is None else f"paused for {_in_words(minutes)}")
-
-
-def _in_words(minutes: float) -> str:
-    return "1 minute" if minutes == 1 else f"{minutes:g} minutes"
+        print("paused until `musicond pause off`" if minutes is None else f"paused for {counted(minutes, 'minute')}")
 
 
 def _minutes(text: str) -> float | str:

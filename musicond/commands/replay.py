@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 
 from musicond.app.pipeline import build_pipeline, build_vision, frame_rate, open_recording
 from musicond.commands import terminal
-from musicond.commands.options import add_config, count
+from musicond.commands.options import add_config
 from musicond.config.loader import load
 from musicond.config.schema import Config
 from musicond.core.models import Frame, scores_by_emotion
 from musicond.core.outcome import Outcome
 from musicond.core.pipeline import FrameRate, Pipeline
 from musicond.core.ports import EmotionClassifier, FaceDetector
+from musicond.errors import counted
 from musicond.library.catalogue import SqliteCatalogue
 from musicond.library.database import MEMORY
 
@@ -122,7 +123,7 @@ def sentence(line: Mapping[str, Any]) -> str:
     """Return a line as a sentence for people."""
     match line["type"]:
         case "frame":
-            faces = count(len(line["faces"]) + len(line["coasted"]), "face")
+            faces = counted(len(line["faces"]) + len(line["coasted"]), "face")
             text = f"{faces}, mood {line['mood']}" if line["watching"] == "yes" else line["watching"]
         case "mood":
             text = f"mood {line['after']} ({line['confidence']:.0%}), before {line['before']}"
@@ -131,7 +132,7 @@ def sentence(line: Mapping[str, Any]) -> str:
             text = f"recommended for {line['mood']}: {songs}. {line['reason']}"
         case _:
             cost = f"{line['cpu_ms_per_frame']} ms of processor time for each analysed frame"
-            return f"{count(line['frames'], 'frame')}, {line['analysed']} analysed; {cost}"
+            return f"{counted(line['frames'], 'frame')}, {line['analysed']} analysed; {cost}"
     return terminal.one_line(f"{line['clip']} {line['t']:8.2f} s  {text}")
 
 

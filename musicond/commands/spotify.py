@@ -21,7 +21,7 @@ from musicond.commands.options import add_actions
 from musicond.config.loader import load
 from musicond.config.paths import daemon_state_dir
 from musicond.config.schema import Config
-from musicond.errors import CommandError, ConfigError, ListError, NotUnderstood, StateDirError
+from musicond.errors import CommandError, ConfigError, ListError, NotUnderstood, StateDirError, counted
 
 DESCRIPTION = "the account at Spotify: see docs/spotify.md"
 ACTIONS = {
@@ -158,7 +158,7 @@ def _print_status(status: dict[str, Any]) -> None:
         print(status["trouble"])
         return
     print(f"signed in as {status['user'] or 'a user whose name is not known'}, since {status['signed_in_on']}")
-    print(f"until {status['expires_on']} ({status['days_left']} days left)")
+    print(f"until {status['expires_on']} ({counted(status['days_left'], 'day')} left)")
     print(f"allowed: {', '.join(status['scopes'])}")
     if status["trouble"]:
         print(status["trouble"])

@@ -12,6 +12,7 @@ from typing import Self
 from urllib.parse import unquote_to_bytes
 
 from musicond.core.models import Emotion, Song
+from musicond.errors import counted
 from musicond.library.database import sqlite_errors, transaction
 from musicond.library.recovery import open_catalogue
 
@@ -239,11 +240,11 @@ class CatalogueEditor:
             missing = self._scalar("SELECT count(*) FROM lists WHERE track NOT IN (SELECT track FROM tracks)")
         problems = [f"damage: {result}" for result in results if result != "ok"]
         if missing:
-            problems.append(f"damage: {missing} places in the lists are of unknown songs")
+            problems.append(f"damage: {counted(missing, 'place')} in the lists without a known song")
         for emotion in Emotion:
             songs = len({entry.track_id for entry in self.entries(emotion)})
             if songs < LEAST:
-                problems.append(f"{emotion.value}: {songs} songs, so they will come often; add some")
+                problems.append(f"{emotion.value}: {counted(songs, 'song')}, so they will come often; add some")
         return problems + self._missing_files()
 
     def _missing_files(self) -> list[str]:
@@ -256,7 +257,8 @@ class CatalogueEditor:
         for origin, addresses in files.items():
             missing = sorted(address for address in addresses if not os.path.exists(path_of(address)))  # noqa: PTH110 - never raises
             if missing:
-                lines.append(f"{origin}: {len(missing)} of {len(addresses)} entries not found, such as {missing[0]}")
+                share = f"{len(missing)} of {counted(len(addresses), 'entry', 'entries')}"
+                lines.append(f"{origin}: {share} not found, such as {missing[0]}")
         return lines
 
     @contextmanager

@@ -11,7 +11,7 @@ from zlib import crc32
 from musicond.config.schema import SEARCH, SPOTIFY
 from musicond.core.models import Emotion, Song
 from musicond.core.ports import ListSource
-from musicond.errors import CatalogueError, ListError, error_text
+from musicond.errors import CatalogueError, ListError, counted, error_text
 from musicond.library.audio_files import TagCache
 from musicond.library.database import sqlite_errors
 from musicond.library.editor import OWN, CatalogueEditor, ListChange
@@ -63,10 +63,10 @@ class RefreshReport:
         new, gone, replaced = (
             sum(len(getattr(change, name)) for change in changes) for name in ("added", "gone", "replaced")
         )
-        text = f"{new} new songs, {gone} no longer listed, {replaced} replaced"
+        text = f"{counted(new, 'new song')}, {gone} no longer listed, {replaced} replaced"
         if self.skipped_count:
-            text += f", {self.skipped_count} entries not found or skipped"
-        return f"{text}, {len(self.errors)} lists could not be read" if self.errors else text
+            text += f", {counted(self.skipped_count, 'entry', 'entries')} not found or skipped"
+        return f"{text}, {counted(len(self.errors), 'list')} could not be read" if self.errors else text
 
     def to_json(self) -> dict[str, object]:
         """Return it for the control socket."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from musicond.commands import terminal
 from musicond.commands.history import bars
 from musicond.commands.replay import sentence
+from musicond.errors import EntryError, SkippedEntries, counted
 
 if TYPE_CHECKING:
     import pytest
@@ -104,3 +105,12 @@ def test_a_line_of_a_replay_is_a_sentence() -> None:
     assert sentence({**frame, "watching": "dark"}).endswith("dark")
     summary = {"type": "summary", "frames": 2, "analysed": 1, "cpu_ms_per_frame": 3.5}
     assert sentence(summary).startswith("2 frames, 1 analysed; 3.5 ms")
+
+
+def test_one_is_singular() -> None:
+    assert [counted(number, "song") for number in (0, 1, 2, 1.5)] == ["0 songs", "1 song", "2 songs", "1.5 songs"]
+    assert counted(1, "entry", "entries") == "1 entry"
+    assert counted(2, "entry", "entries") == "2 entries"
+    skipped = SkippedEntries()
+    skipped.add(EntryError("a.mp3 not found", missing=True))
+    assert skipped.none_usable() == "its only entry is not found: a.mp3 not found"

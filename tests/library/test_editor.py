@@ -122,9 +122,9 @@ def test_verify_finds_thin_lists_and_damage(lists: CatalogueEditor) -> None:
     assert lists.verify() == []
     lists.merge(Emotion.SAD, "x", songs("a"))
     lists.drop_other_origins(Emotion.SAD, ["x"])
-    assert lists.verify() == ["sad: 1 songs, so they will come often; add some"]
+    assert lists.verify() == ["sad: 1 song, so they will come often; add some"]
     lists.connection.execute("DELETE FROM tracks WHERE title = 'a'")
-    assert "damage: 1 places in the lists are of unknown songs" in lists.verify()
+    assert "damage: 1 place in the lists without a known song" in lists.verify()
 
 
 def test_what_is_exported_can_be_imported_and_counts_nothing_twice() -> None:

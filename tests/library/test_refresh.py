@@ -282,7 +282,7 @@ def test_what_changed_is_reported_and_the_log_names_no_song_and_no_mood(
         {"emotion": "sad", "list": str(library.list), "new": ("a, x", "b, x"), "gone": (), "replaced": ()}
     ]
     assert report["faults"] == ["/nowhere/x.csv: No such file or directory; give a file that can be read"]
-    assert report["summary"] == "2 new songs, 0 no longer listed, 0 replaced, 1 lists could not be read"
+    assert report["summary"] == "2 new songs, 0 no longer listed, 0 replaced, 1 list could not be read"
     assert "musicond catalogue refresh names them" in caplog.text
     assert not any(word in caplog.text for word in ("sad", "happy", "mine.csv"))
     assert maintenance.run_action("refresh", {"if_due": True}) == {"started": False}
