@@ -37,6 +37,19 @@ def ask_daemon(
     return fallback(folder)
 
 
+def writable_state_dir(config: Config) -> Path:
+    """Return the state directory, made if need be, for a file that is replaced as a whole; raise StateDirError.
+
+    It is not locked, as a lock file of root would keep the daemon out.
+    """
+    folder = daemon_state_dir(config)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as exc:
+        raise StateDirError(f"{folder}: {exc.strerror}; put sudo before the command") from None
+    return folder
+
+
 @contextmanager
 def own_state_dir(folder: Path) -> Iterator[None]:
     """Hold the state directory for this process; raise StateDirError, also where another user owns it."""

@@ -5,16 +5,15 @@ from __future__ import annotations
 import argparse
 import getpass
 import sys
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from musicond.app.music_assistant import BACKEND, MusicAssistant
-from musicond.commands.daemon import ask_daemon
+from musicond.commands.daemon import ask_daemon, writable_state_dir
 from musicond.commands.options import add_actions
 from musicond.config.loader import load
-from musicond.config.paths import daemon_state_dir
 from musicond.config.schema import Config
-from musicond.errors import CommandError, StateDirError, counted
+from musicond.errors import CommandError, counted
 
 if TYPE_CHECKING:  # requests is loaded only where it is needed
     from musicond.music_assistant.sign_in import MusicAssistantSignIn
@@ -39,13 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run one action; raise ConfigError, CommandError, ControlError, ListError, PlaybackError or StateDirError."""
     config = load(args.config).config
-    run_action = partial(_Server(config).run_action)
+    server = _Server(config)
     if args.action == "login":
-        print_status(_log_in(run_action, config, args))
+        print_status(_log_in(server, config, args))
     elif args.action == "players":
-        print_players(run_action("players")["players"])
+        print_players(server.run_action("players")["players"])
     else:
-        print_status(run_action(args.action))
+        print_status(server.run_action(args.action))
 
 
 class _Server:
@@ -63,24 +62,18 @@ class _Server:
 
     @cached_property
     def _local(self) -> MusicAssistantSignIn:
-        # No lock: the file is replaced as a whole, and a lock file of root would keep the daemon out.
-        folder = daemon_state_dir(self._config)
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as exc:
-            raise StateDirError(f"{folder}: {exc.strerror}; put sudo before the command") from None
-        return MusicAssistant(self._config, folder).sign_in
+        return MusicAssistant(self._config, writable_state_dir(self._config)).sign_in
 
 
-def _log_in(run_action: partial[dict[str, Any]], config: Config, args: argparse.Namespace) -> dict[str, Any]:
-    url = args.url or config.music_assistant.url or _find_url(run_action)
+def _log_in(server: _Server, config: Config, args: argparse.Namespace) -> dict[str, Any]:
+    url = args.url or config.music_assistant.url or _find_url(server)
     user = args.user or _ask("User of Music Assistant: ")
     password = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
-    return run_action("login", url=url, user=user, password=password)
+    return server.run_action("login", url=url, user=user, password=password)
 
 
-def _find_url(run_action: partial[dict[str, Any]]) -> str:
-    servers = [str(url) for url in run_action("servers")["servers"]]
+def _find_url(server: _Server) -> str:
+    servers = [str(url) for url in server.run_action("servers")["servers"]]
     if len(servers) == 1:
         print(f"found {servers[0]}")
         return servers[0]

@@ -32,8 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the daemon in the foreground."""
-    logs.setup(args.log_level)
     loaded = load(args.config)
+    logs.setup(args.log_level)
     log.info("configuration: %s", loaded.path or "defaults")
 
     def read_again() -> Config:

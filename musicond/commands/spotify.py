@@ -16,12 +16,11 @@ from typing import Any
 import segno
 
 from musicond.app.spotify import Spotify, build_spotify
-from musicond.commands.daemon import ask_daemon
+from musicond.commands.daemon import ask_daemon, writable_state_dir
 from musicond.commands.options import add_actions
 from musicond.config.loader import load
-from musicond.config.paths import daemon_state_dir
 from musicond.config.schema import Config
-from musicond.errors import CommandError, ConfigError, ListError, NotUnderstood, StateDirError, counted
+from musicond.errors import CommandError, ConfigError, ListError, NotUnderstood, counted
 
 DESCRIPTION = "the account at Spotify: see docs/spotify.md"
 ACTIONS = {
@@ -68,13 +67,7 @@ class _Account:
 
     @cached_property
     def _local_spotify(self) -> Spotify:
-        # No lock: the file is replaced as a whole, and a lock file of root would keep the daemon out.
-        folder = daemon_state_dir(self._config)
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as exc:
-            raise StateDirError(f"{folder}: {exc.strerror}; put sudo before the command") from None
-        spotify = build_spotify(self._config, folder)
+        spotify = build_spotify(self._config, writable_state_dir(self._config))
         assert spotify is not None, "a client id is configured"
         return spotify
 

@@ -6,6 +6,7 @@ After an intended change run MUSICOND_RENEW=1 python -m pytest tests/golden/test
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 from dataclasses import replace
@@ -178,6 +179,8 @@ def test_each_command_has_its_wrong_usages() -> None:
 
 @pytest.mark.parametrize(("line", "code"), [usage for usages in WRONG.values() for usage in usages])
 def test_wrong_usage_is_one_line_and_an_exit_code(line: str, code: int, capsys: pytest.CaptureFixture[str]) -> None:
+    handlers = logging.getLogger().handlers[:]
     found, out, err = run(line, capsys)
     assert (found, out) == (code, ""), err
     assert err.count("\n") == 1, err
+    assert logging.getLogger().handlers == handlers, "the log is set up by a daemon that starts"
