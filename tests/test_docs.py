@@ -46,3 +46,11 @@ def test_twelve_files_are_to_be_read_and_their_lengths_are_about_right() -> None
 def test_the_glossary_is_short() -> None:
     [glossary] = re.findall(r"## Glossary\n(.*?)\n## ", (ROOT / "docs/architecture.md").read_text("utf-8"), re.DOTALL)
     assert glossary.count("\n|") - 2 <= 20
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/install.md", "deb/musicond.postinst"])
+def test_the_page_is_opened_before_the_card_is_made_which_leads_to_it(document: str) -> None:
+    commands = re.findall(
+        r"sudo musicond (page-link --lan|notice card|privacy off)", (ROOT / document).read_text("utf-8")
+    )
+    assert list(dict.fromkeys(commands)) == ["page-link --lan", "notice card", "privacy off"]
