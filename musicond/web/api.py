@@ -188,7 +188,7 @@ class ActionEndpoint:
         async def handle(request: web.Request) -> web.Response:
             action, from_page = request.match_info["action"], not by_unix_socket(request)
             if from_page and (name, action) not in PAGE_ACTIONS:
-                raise HttpError(403, "this is for the command line: musicond catalogue and musicond history")
+                raise HttpError(403, f"this is for the command line: musicond {name}")
             arguments = await _read_object(request, PAGE_BODY_LIMIT if from_page else ACTION_BODY_LIMIT)
             if from_page and self.check_page is not None:
                 self.check_page(action, arguments)

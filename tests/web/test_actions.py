@@ -14,6 +14,7 @@ from musicond.errors import CatalogueError, ControlError, ListError
 from musicond.web import api
 from musicond.web.api import ActionEndpoint
 from musicond.web.client import ControlClient
+from musicond.web.routes import PAGE_ACTIONS
 from musicond.web.server import WebOutput
 from tests.web.conftest import Server, make_server
 from tests.web.test_api import JSON, ask, post
@@ -67,6 +68,7 @@ def test_the_port_refuses_the_actions_of_the_command_line(action_server: ActionS
     connection = http.client.HTTPConnection(
         "127.0.0.1", int(action_server.output.address.rpartition(":")[2]), timeout=10
     )
+    assert ("music-assistant", "login") not in PAGE_ACTIONS
     connection.request("POST", "/api/v1/catalogue/verify", body="{}", headers={"Content-Type": "application/json"})
     answer = connection.getresponse()
     assert (answer.status, "command line" in json.loads(answer.read())["error"]) == (403, True)
