@@ -66,6 +66,7 @@ def good_health() -> dict[str, object]:
         "throttled": False,
         "memory_mib": 92.4,
         "uptime_s": 4000,
+        "broker": {"address": "mqtt.example:1883", "connected": True},
         "outputs": {"page": "open", "mqtt": "connected to mqtt.example:1883"},
     }
 

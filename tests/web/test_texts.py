@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 
 from musicond.core.models import Emotion, Mood
-from musicond.core.outcome import AutoplayBlock, BlockReason, Explanation, Novelty, Recommendation, Strategy
+from musicond.core.outcome import Account, AutoplayBlock, BlockReason, Explanation, Novelty, Recommendation, Strategy
 from musicond.web import static_files
 from tests.web.browser import SILENT
 from tests.web.conftest import HAPPY, NOON, SONGS, Server
+from tests.web.full_server import FullServer, full_server
+
+__all__ = ["full_server"]
 
 STATIC = Path(static_files.__file__).with_name("static")
 
@@ -60,9 +63,39 @@ def test_german_words_the_reason_and_what_holds_the_music(server: Server, chromi
     context.close()
 
 
+@pytest.mark.browser
+def test_german_words_what_else_the_daemon_says(full_server: FullServer, chromium: Any) -> None:
+    account = Account(signed_in=False)
+    full_server.output.accept(
+        replace(HAPPY, seq=2, playback=replace(SILENT, backend="music-assistant", account=account))
+    )
+    context = chromium.new_context(locale="de-DE")
+    context.set_default_timeout(10_000)
+    tab = context.new_page()
+    tab.goto(f"{full_server.output.address}/#device")
+    tab.wait_for_selector("#play[title^='Niemand ist bei Music Assistant angemeldet']")
+    tab.locator("#health dd:text-is('verbunden mit mqtt.example:1883')").wait_for()
+    tab.click("nav a[href='#music']")
+    tab.locator("#sources li").wait_for()
+    tab.fill("#source-name", "Regen")
+    tab.click("#source-form button")
+    tab.locator("#progress:text-matches('^Gelesen: .* Einige Listen')").wait_for()
+    assert "no songs in it" in str(tab.text_content("#progress-raw"))
+    refusal = {"status": 503, "content_type": "application/json", "body": '{"error": "50 pages are open already"}'}
+    tab.route("**/api/v1/events", lambda route: route.fulfill(**refusal))
+    full_server.output.stop()
+    tab.wait_for_selector("#offline:text-matches('^Gerade ist zu viel los')")
+    context.close()
+
+
 def test_every_reason_of_the_daemon_has_german_words() -> None:
     wanted = {f"hold_{reason}" for reason in BlockReason} | {f"why_{key}" for key in (*Strategy, *Novelty, "quiet")}
     assert wanted == {key for key in texts() if key.startswith(("why_", "hold_")) and not key.startswith("why_not")}
+
+
+def test_no_text_ends_in_a_file_or_asks_to_edit_one() -> None:
+    named = [key for key, both in texts().items() if any(re.search(r"\.(md|yaml)\b", text) for text in both)]
+    assert named == ["history_off"]
 
 
 def texts() -> dict[str, list[str]]:

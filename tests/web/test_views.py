@@ -79,7 +79,7 @@ def test_each_mood_has_its_list_and_its_sources(full_server: FullServer, page: A
     page.fill("#source-name", "Rainy days")
     page.click("#source-form button")
     page.locator("#sources li:nth-child(2) b:text-is('spotify:Rainy days')").wait_for()
-    page.locator("#progress:has-text('no songs in it')").wait_for()
+    page.locator("#progress:text-matches('^Read: 0 new, 0 no longer listed. .*no songs in it')").wait_for()
     sources = full_server.maintenance.run_action("sources", {})
     assert sources["lists"][Emotion.SAD] == ("starter", "spotify:Rainy days")  # type: ignore[index]
     assert sources["lists"][Emotion.HAPPY] == ("starter",)  # type: ignore[index]
@@ -122,7 +122,7 @@ def test_the_device_shows_figures_checks_and_the_log(page: Any) -> None:
 
 def test_a_lost_broker_is_shown(full_server: FullServer, page: Any) -> None:
     go(page, "device")
-    full_server.server.health["outputs"] = {"mqtt": "not connected to mqtt.example:1883: refused; trying again"}
+    full_server.server.health["broker"] = {"address": "mqtt.example:1883", "connected": False}
     full_server.output.accept(replace(HAPPY, seq=2))
     page.locator("#health dd:has-text('not connected to mqtt.example')").wait_for()
 

@@ -118,7 +118,7 @@ function lost(refused) {
 	$("link").dataset.link = "lost";
 	set("link-text", t("lost"));
 	if (first || !refused) set("offline", t("offline"));
-	if (refused) refusal("events").then((why) => set("offline", why || t("offline")));
+	if (refused) refusal("events").then(([why]) => set("offline", why || t("offline")));
 	show("offline", true);
 	enable();
 	retry = setTimeout(connect, RETRY_MS[Math.min(tries, RETRY_MS.length - 1)]);

@@ -26,8 +26,7 @@ function rows(state) {
 	if (health.uptime_s !== undefined) found.push([t("running"), health.uptime_s < 60 ? t("under_a_minute") : duration(health.uptime_s)]);
 	if (health.last_restart) found.push([t("last_restart"), health.last_restart, "wide"]);
 	found.push([t("version"), state.version]);
-	const broker = health.outputs?.mqtt;
-	found.push([t("broker"), broker || t("broker_off"), broker && "wide"]);
+	found.push([t("broker"), brokerText(health)]);
 	return found.filter(([, value]) => value);
 }
 
@@ -87,10 +86,13 @@ function cameraStep() {
 	return ["ok", "step_done", t("step_camera_ok", health)];
 }
 
+const brokerText = ({ broker }) => (broker ? t(broker.connected ? "broker_connected" : "broker_lost", broker) : t("broker_off"));
+
 function brokerStep() {
 	const found = checks?.find((each) => each.name === "broker");
-	if (!current.health.outputs?.mqtt) return ["optional", "step_optional", t("step_broker_off")];
-	if (!found) return ["optional", "step_open", current.health.outputs.mqtt];
+	const { health } = current;
+	if (!health.broker) return ["optional", "step_optional", t("step_broker_off")];
+	if (!found) return ["optional", "step_open", brokerText(health), health.outputs?.mqtt];
 	return [found.state, found.state === "ok" ? "step_done" : "step_bad", ...saidBy(found)];
 }
 

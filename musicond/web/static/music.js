@@ -1,5 +1,5 @@
 // The view Music: the policy, the songs of each mood, and their sources.
-import { $, EMOTIONS, announce, ask, command, element, lineItem, on, redraw, set, show, signButton, t, toast } from "./page.js";
+import { $, EMOTIONS, announce, ask, command, element, explained, lineItem, on, redraw, set, show, showDetails, signButton, t, toast } from "./page.js";
 
 const POLICIES = ["", "match", "lift", "steady"];
 const PAGE = 100; // songs read at once
@@ -122,6 +122,14 @@ async function choose(names) {
 	return true;
 }
 
+function showReport(report) {
+	const count = (kind) => report.lists.reduce((sum, list) => sum + list[kind].length, 0);
+	const done = report?.lists ? t("refreshed", { added: count("new"), gone: count("gone") }) : "";
+	const [why, more] = report?.error ? explained("plain_refresh", report.error) : explained("plain_lists", report?.faults?.join(" "));
+	set("progress", [done, why].filter(Boolean).join(" "));
+	showDetails("progress", more);
+}
+
 async function follow() {
 	if (watching) return;
 	watching = true;
@@ -129,8 +137,7 @@ async function follow() {
 		const found = await ask("catalogue/progress", {}, { quietly: true });
 		if (!found) break;
 		if (!found.running) {
-			const { report } = found;
-			set("progress", report ? report.error || [t("refreshed", report), ...(report.faults || [])].join(" ") : "");
+			showReport(found.report);
 			break;
 		}
 		set("progress", t("refreshing", { done: found.done ?? 0, total: found.total ?? "" }));

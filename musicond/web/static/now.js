@@ -182,9 +182,9 @@ on("live-show", "click", () => {
 on("picture", "error", async () => {
 	if (!$("picture").hasAttribute("src")) return;
 	leaveNow(); // the next state requests it again, unless it is refused
-	const why = await refusal("preview");
+	const [why, more] = await refusal("preview");
 	if (!why) return;
 	looking = false;
-	complain(t("failed", { why }));
+	complain(more ? why : t("failed", { why }), more);
 	showLive(current());
 });

@@ -204,19 +204,21 @@ export async function ask(what, body = {}, { quietly = false } = {}) {
 	return null;
 }
 
+const reworded = (status, why) => explained(`failed_${status}` in TEXTS ? `failed_${status}` : "failed_500", why);
+
 function refuse(status, why) {
-	const [text, more] = explained(`failed_${status}` in TEXTS ? `failed_${status}` : "failed_500", why);
+	const [text, more] = reworded(status, why);
 	complain(more ? text : t("failed", { why }), more);
 }
 
-// Returns why a stream is refused; "" if it is not, or only for a moment (409), or if nobody answers.
+// Returns why a stream is refused, as `explained` does; "" if it is not, or only for a moment (409), or if nobody answers.
 export async function refusal(what) {
 	try {
 		const answer = await fetch(`/api/v1/${what}`, { signal: AbortSignal.timeout?.(10000) });
-		if (!answer.ok && answer.status !== 409) return (await answer.json()).error;
+		if (!answer.ok && answer.status !== 409) return reworded(answer.status, (await answer.json()).error);
 		await answer.body.cancel();
 	} catch { /* the next try tells */ }
-	return "";
+	return ["", ""];
 }
 
 // Sends one command at a time; the controls are not disabled meanwhile, as that would lose the keyboard's focus.

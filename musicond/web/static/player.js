@@ -7,6 +7,7 @@ const MOST_AHEAD_MS = 15000; // the position is polled more often than that; a l
 let dragging = false; // a person moves the volume slider
 let wished = null; // the latest volume that is not sent yet
 let sending = false;
+let speakers = []; // those that can be chosen, once they are loaded
 let position = { key: "", from: 0 }; // of the track: the poll it comes from, and the time (performance.now) at which it began
 
 function showTrack(playback, recommendation) {
@@ -71,12 +72,13 @@ function showVolume({ volume, volume_max: most }) {
 	set("volume-value", `${Math.round(volume)} %`);
 }
 
-function showSpeakers(playback, names) {
-	const now = playback.device || t("speaker_default");
-	const known = names || [...$("speaker").options].map((option) => option.value);
-	const choices = known.includes(now) ? known : [now, ...known.filter((name) => name && names)];
-	redraw($("speaker"), choices, () => choices.map((name) => {
-		const option = element("option", name);
+// Shows the speakers; the value of the first choice, "", stands for the configured one.
+function showSpeakers({ controls: { speaker } }) {
+	const inUse = speakers.filter(({ selected }) => selected);
+	const now = speaker || (inUse.length === 1 ? inUse[0].name : "");
+	const names = [...new Set(["", ...speakers.map(({ name }) => name), now])];
+	redraw($("speaker"), names, () => names.map((name) => {
+		const option = element("option", name || t("speaker_default"));
 		option.value = name;
 		return option;
 	}));
@@ -85,19 +87,9 @@ function showSpeakers(playback, names) {
 
 async function loadSpeakers() {
 	const found = await ask("playback/speakers", {}, { quietly: true });
-	if (found && current()?.playback) showSpeakers(current().playback, found.speakers.map(({ name }) => name));
-}
-
-function showMedia({ playback }) {
-	if (!navigator.mediaSession) return;
-	const here = playback && loaded(playback);
-	navigator.mediaSession.playbackState = !here ? "none" : playback.state;
-	const key = here ? JSON.stringify(playback.track) : "";
-	if (key === $("bar").dataset.media) return;
-	$("bar").dataset.media = key;
-	const { title, artist, album, id } = playback?.track || {};
-	const artwork = [{ src: `/api/v1/cover?track=${encodeURIComponent(id)}` }];
-	navigator.mediaSession.metadata = here ? new MediaMetadata({ title, artist, album, artwork }) : null;
+	if (!found || !current()?.playback) return;
+	speakers = found.speakers;
+	showSpeakers(current());
 }
 
 // Returns the title of what plays, for the title of the page; "" while nothing does.
@@ -106,8 +98,11 @@ export function playingTitle(state) {
 	return playback?.state === "playing" && playback.track ? `▶ ${playback.track.title} – ${playback.track.artist}` : "";
 }
 
+// Returns the end of the keys of texts about the account.
+const service = ({ backend }) => (backend === "music-assistant" ? "_ma" : "");
+
 function whyNot({ playback, recommendation }) {
-	if (playback.account && !playback.account.signed_in) return t("why_not_signed_in");
+	if (playback.account && !playback.account.signed_in) return t(`why_not_signed_in${service(playback)}`);
 	return loaded(playback) || recommendation ? "" : t("no_songs");
 }
 
@@ -121,11 +116,10 @@ function showPlayer(state) {
 	followPosition(playback);
 	tickPlayer();
 	showVolume(playback);
-	showSpeakers(playback);
-	showMedia(state);
+	showSpeakers(state);
 	permit($("play"), whyNot(state));
 	for (const id of ["previous", "next"]) permit($(id), loaded(playback) ? "" : t("why_not_loaded"));
-	showTrouble("player-trouble", playback.state === "unavailable" ? "player_trouble" : "plain_expiry", playback.trouble);
+	showTrouble("player-trouble", playback.state === "unavailable" ? "player_trouble" : `plain_expiry${service(playback)}`, playback.trouble);
 	show("player-signin", playback.backend === "spotify" && playback.account && !(playback.account.days_left > 30));
 	tell("player-holding", playback.held && said(`hold_${playback.held.why}`, sentence(playback.holding), playback.held));
 	$("bar").classList.toggle("troubled", Boolean(playback.trouble));
@@ -145,7 +139,10 @@ on("bar-more", "click", () => {
 	if (open) loadSpeakers();
 });
 on("speaker", "focus", loadSpeakers);
-on("speaker", "change", () => command("speaker", { name: $("speaker").value }));
+on("speaker", "change", async () => {
+	await command("speaker", { name: $("speaker").value || null });
+	await loadSpeakers();
+});
 on("volume", "input", () => {
 	dragging = true;
 	set("volume-value", `${$("volume").value} %`);
@@ -164,10 +161,6 @@ on("volume", "change", async () => {
 });
 on("cover", "load", () => show("cover", true));
 on("cover", "error", () => show("cover", false));
-if (navigator.mediaSession) {
-	const does = { play: toggle, pause: toggle, stop: () => command("stop", {}), nexttrack: () => skip("next"), previoustrack: () => skip("previous") };
-	for (const [action, act] of Object.entries(does)) navigator.mediaSession.setActionHandler(action, act);
-}
 // The page ends above the bar, however tall that is.
 new ResizeObserver(() => document.body.style.setProperty("--bar-height", `${$("bar").offsetHeight}px`)).observe($("bar"));
 setInterval(tickPlayer, 1000);

@@ -14,7 +14,7 @@ function remember({ watching, mood, controls }) {
 	const known = watching === "yes" && mood in VALENCE && !controls.mood ? mood : "";
 	const last = points.at(-1);
 	const now = Date.now();
-	points = points.filter(({ at }, index) => now - at < SPAN_MS || index === points.length - 1);
+	points = points.filter((_, index) => now - (points[index + 1]?.at ?? now) < SPAN_MS); // each lasts until the next
 	if (last?.mood === known) return;
 	points.push({ at: now, mood: known });
 }
