@@ -113,9 +113,8 @@ def build(
 
         def get_page_health() -> dict[str, object]:
             names = {"name": config.device.name, "model": model_path(config).name, "last_restart": reason}
-            broker = mqtt and {"address": mqtt.address, "connected": mqtt.is_connected}
             statuses = {output.name: output.status() for output in outputs}
-            return {**names, **get_health(), "broker": broker, "outputs": statuses}
+            return {**names, **get_health(), "broker": mqtt and mqtt.page_health(), "outputs": statuses}
 
         page = build_page(config, inbox.put, get_page_health, endpoints, preview, player)
         mqtt = _mqtt(config, inbox.put, get_health, controller) if config.mqtt.host else None

@@ -62,7 +62,7 @@ class MqttOutput:
     ) -> None:
         self._settings, self._health = settings, health
         self.base = f"{settings.base_topic}/{node}"
-        self.address = f"{settings.host}:{settings.port}"
+        self._address = f"{settings.host}:{settings.port}"
         entities = available_entities(capabilities)
         self._config_topic = config_topic(settings.discovery_prefix, node)
         self._discovery = discovery_message(self.base, node, device_name, __version__, entities, page)
@@ -108,18 +108,17 @@ class MqttOutput:
             self._changes.append(outcome)
         self._connection.wake()
 
-    @property
-    def is_connected(self) -> bool:
-        """Whether there is a connection to the broker."""
-        return self._connection.problem is None
+    def page_health(self) -> dict[str, object]:
+        """Return the broker's address and whether there is a connection to it."""
+        return {"address": self._address, "connected": self._connection.problem is None}
 
     def status(self) -> str:
         """Return one plain line."""
         problem = self._connection.problem
         if problem:
-            return f"not connected to {self.address}: {problem}"
+            return f"not connected to {self._address}: {problem}"
         refusal = self._connection.refusal
-        return f"connected to {self.address}{f', but {refusal}' if refusal else ''}"
+        return f"connected to {self._address}{f', but {refusal}' if refusal else ''}"
 
     def stop(self) -> None:
         """Disconnect, within a second even if the broker does not answer."""

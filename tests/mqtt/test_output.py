@@ -49,6 +49,7 @@ def test_all_topics_but_the_event_are_retained(device: Device, listen: Callable[
     assert "musicond/den/event" not in late.retained
     assert all(retained for *_, retained in late.messages)
     assert device.output.status() == f"connected to 127.0.0.1:{device.output.status().rpartition(':')[2]}"
+    assert device.output.page_health()["connected"] is True
 
 
 def test_topics_of_another_configuration_are_removed_from_the_broker(
