@@ -16,6 +16,7 @@ from musicond.core.schedule import Schedule
 from musicond.core.settings import Settings
 from musicond.library.maintenance import LibraryMaintenance
 from musicond.library.selection import ListSelection
+from musicond.mqtt.published import PublishedTopics
 from musicond.player.events import PlayerState
 from musicond.player.state_file import PlayerStateFile
 from musicond.runtime.json_file import JsonFile
@@ -105,6 +106,9 @@ def test_no_damage_of_the_other_state_files_raises(tmp_path: Path) -> None:
     lists = JsonFile(tmp_path / "lists.json")
     ListSelection({Emotion.SAD: ("starter",)}, lists).select(Emotion.SAD, ["starter"])
     assert each_damage(lists.path, lambda: ListSelection({Emotion.SAD: ()}, lists).wanted()) > DAMAGES / 3
+    published = JsonFile(tmp_path / "published.json")
+    published.save({"topics": ["old/den/mood", "old/den/state"]})
+    assert each_damage(published.path, lambda: PublishedTopics(published, ("new/",)).foreign) > DAMAGES / 3
     refresh = JsonFile(tmp_path / "refresh.json")
     refresh.save({"refreshed": "2026-11-29T12:00:00+00:00", "done": None, "mark": None})
     now = datetime(2026, 11, 29, 13, tzinfo=UTC)

@@ -117,7 +117,7 @@ def build(
             return {**names, **get_health(), "broker": mqtt and mqtt.page_health(), "outputs": statuses}
 
         page = build_page(config, inbox.put, get_page_health, endpoints, preview, player)
-        mqtt = _mqtt(config, inbox.put, get_health, controller) if config.mqtt.host else None
+        mqtt = _mqtt(config, folder, inbox.put, get_health, controller) if config.mqtt.host else None
         optional = (StatusOutput(notifier.status), CatalogueFlusher(catalogue), history_output, player, page, mqtt)
         outputs += [output for output in optional if output is not None]
         running += [writer, *outputs, *services]
@@ -176,6 +176,7 @@ def _history(config: Config, folder: Path, clock: ClockGuard) -> tuple[HistoryBo
 
 def _mqtt(
     config: Config,
+    folder: Path,
     submit: Callable[[Command], Future[None]],
     get_health: Callable[[], dict[str, object]],
     controller: Controller,
@@ -191,6 +192,7 @@ def _mqtt(
         lambda: {**get_health(), "started": started, "cpu_percent": round(controller.meter.cpu_percent(), 1)},
         capabilities(config) | {name for name, value in sensors.items() if value is not None},
         page=public_address(config),
+        published=JsonFile(folder / "published.json"),
     )
 
 

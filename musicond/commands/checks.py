@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import os
 import platform
-import queue
 import socket
 import struct
 import sys
@@ -20,7 +19,7 @@ from datetime import UTC, datetime
 from functools import wraps
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec
+from typing import TYPE_CHECKING, Literal, ParamSpec
 
 from musicond.core.models import EMOTIONS
 from musicond.errors import CatalogueError, ControlError, MusicondError, NotRunning, counted
@@ -29,9 +28,7 @@ from musicond.runtime.health import THROTTLED, temperature_c, throttled
 from musicond.web.client import ControlClient
 
 if TYPE_CHECKING:  # the doctor runs without pydantic
-    from pydantic import SecretStr
-
-    from musicond.config.schema import Config, Mqtt
+    from musicond.config.schema import Config
 
 
 OLDEST, NEWEST = (3, 11), (3, 13)
@@ -168,46 +165,6 @@ def check_catalogue(path: Path) -> Result:
     if empty := [emotion for emotion, count in counts.items() if not count]:
         return "warning", f"{summary}, none for {', '.join(empty)}", "see musicond catalogue import --help"
     return "ok", summary
-
-
-@check("broker", "see docs/mqtt.md, The connection")
-def check_broker(mqtt: Mqtt, password: SecretStr | None, timeout_s: float = 5.0) -> Result:
-    """Check that the broker accepts a connection with these credentials."""
-    if mqtt.host is None:
-        return "ok", "off: mqtt.host is not set"
-    from musicond.mqtt.connection import UNSUPPORTED, V5, V311, make_client, tls_context
-
-    where, tls = f"{mqtt.host}:{mqtt.port}", tls_context(mqtt) if mqtt.tls else None
-    client = make_client(mqtt, password, f"musicond-doctor-{os.getpid()}", V5 if mqtt.five else V311, tls)
-    try:
-        reason = _connect(client, mqtt, timeout_s)
-    except (OSError, ValueError) as error:
-        remedy = "start the broker, or correct mqtt.host, mqtt.port and mqtt.tls"
-        return "failed", f"{where}: {one_line(error)}", remedy
-    if reason is None:
-        return "failed", f"{where} does not answer as an MQTT broker", "correct mqtt.host, mqtt.port and mqtt.tls"
-    if str(reason) == UNSUPPORTED:
-        return "ok", f"{where} knows no MQTT 5: musicond goes on with 3.1.1"
-    if reason.is_failure:
-        remedy = "correct mqtt.username and the password (mqtt.password_file)"
-        return "failed", f"{where} refuses: {reason}", remedy
-    return "ok", f"{where} accepts the connection"
-
-
-def _connect(client: Any, mqtt: Mqtt, timeout_s: float) -> Any:
-    """Return the reason code of the broker's CONNACK, None without one; raise OSError or ValueError."""
-    reasons: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    client.on_connect = lambda _client, _data, _flags, reason, _properties: reasons.put(reason)
-    client.connect_timeout = timeout_s
-    client.connect(mqtt.host, mqtt.port)
-    client.loop_start()
-    try:
-        return reasons.get(timeout=timeout_s)
-    except queue.Empty:
-        return None
-    finally:
-        client.disconnect()
-        client.loop_stop()
 
 
 @check("player")

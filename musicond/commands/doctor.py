@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from musicond.commands import checks, terminal
+from musicond.commands.broker_check import check_broker
 from musicond.commands.camera_check import check_camera, check_open_camera
 from musicond.commands.checks import Check
 from musicond.commands.service_user import service_user
@@ -107,6 +108,7 @@ def _check_configuration(path: Path | None, *, running: bool = False) -> Iterato
     from musicond.config.loader import load
     from musicond.config.schema import Config
     from musicond.config.secrets import mqtt_password, page_token
+    from musicond.mqtt.discovery import node_id
 
     config, password = Config(), None
     try:
@@ -131,7 +133,7 @@ def _check_configuration(path: Path | None, *, running: bool = False) -> Iterato
             yield from answers
             return
     yield checks.check_catalogue(folder / "catalogue.sqlite")
-    yield checks.check_broker(config.mqtt, password)
+    yield check_broker(config.mqtt, password, node_id(config.device.node))
     if config.playback.backend == "music-assistant":
         yield checks.check_music_assistant(config, folder)
     yield checks.check_state_dir(folder, access)

@@ -18,26 +18,28 @@ from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 from paho.mqtt import client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.enums import MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 from pydantic import SecretStr
 
 from musicond.config.schema import Mqtt
 from musicond.errors import OutputError, error_text
+from musicond.mqtt.client import UNSUPPORTED, V5, V311, make_client, make_properties, tls_context
 from musicond.mqtt.connection_status import ConnectionStatus, failure_text
+from musicond.mqtt.limits import HEAD_BYTES, LARGER, BrokerLimits, packet_bytes
 from musicond.runtime.backoff import Backoff
 
 log = logging.getLogger(__name__)
 
-V5, V311 = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
-UNSUPPORTED = "Unsupported protocol version"
-"""paho's name of the reason code with which a broker refuses MQTT 5."""
 UNSPECIFIED = "Unspecified error"
 """paho's reason for a disconnection without one from the broker."""
 MAXIMUM_PACKET_SIZE = 2**20
-"""Bytes of the largest packet that the broker may send (MQTT 5): a retained message may be of any size."""
+"""Bytes of the largest packet that is received: a retained message may be of any size. With MQTT 5 the broker knows."""
+MAX_CLOSED = 3
+"""Times that a broker without MQTT 5 closes the connection at our messages until smaller ones are sent."""
+RECEIVE_BUFFER = 2**15
+"""Bytes of the socket's buffer; paho reads it up to a hundred times in one call."""
 RECEIVE_MAXIMUM = 20
 """Unacknowledged commands that the broker may send; it queues the others."""
 
@@ -62,57 +64,6 @@ class Timing:
     """Longest wait of the thread for the broker."""
     disconnect_s: float = 0.5
     """Longest wait for the broker in `stop`."""
-
-
-def tls_context(settings: Mqtt) -> ssl.SSLContext:
-    """Return the context for `mqtt.tls` with the system's authorities or `ca`; raise OutputError for a bad file."""
-    try:
-        context = ssl.create_default_context(cafile=settings.ca)
-    except (OSError, ValueError) as exc:
-        raise OutputError(f"mqtt.ca: {settings.ca}: {failure_text(exc)}; give a PEM file of certificates") from None
-    if settings.cert:
-
-        def no_password() -> str:
-            raise ValueError("the key needs a password; give one without")
-
-        try:
-            context.load_cert_chain(settings.cert, settings.key, password=no_password)
-        except (OSError, ValueError) as exc:
-            files = f"{settings.cert} and {settings.key}" if settings.key else str(settings.cert)
-            raise OutputError(
-                f"mqtt.cert and mqtt.key: {files}: {failure_text(exc)}; give a certificate and its key as PEM"
-            ) from None
-    return context
-
-
-def make_client(
-    settings: Mqtt,
-    password: SecretStr | None,
-    client_id: str,
-    version: MQTTProtocolVersion,
-    tls: ssl.SSLContext | None,
-) -> paho.Client:
-    """Return a client that is not connected and leaves acknowledgements to its user."""
-    client = paho.Client(
-        CallbackAPIVersion.VERSION2,
-        client_id=client_id,
-        clean_session=None if version == V5 else True,
-        protocol=version,
-        manual_ack=True,
-    )
-    if settings.username:
-        client.username_pw_set(settings.username, password.get_secret_value() if password else None)
-    if tls is not None:
-        client.tls_set_context(tls)
-    return client
-
-
-def make_properties(packet_type: int, **values: Any) -> Properties:
-    """Return the MQTT 5 properties of a packet."""
-    properties = Properties(packet_type)  # type: ignore[no-untyped-call]
-    for name, value in values.items():
-        setattr(properties, name, value)
-    return properties
 
 
 class Handler(Protocol):
@@ -147,7 +98,13 @@ class Connection:
         self._availability, self._handler = availability, handler
         self._timing = timing or Timing()
         self._address = f"{settings.host}:{settings.port}"
-        self._topics = f"{availability.removesuffix('/availability')}/# and {settings.discovery_prefix}/device/#"
+        self._limits = BrokerLimits()
+        self._requests: dict[int, list[str]] = {}
+        """Topics of each subscription and message of QoS 1 that the broker has not answered, by packet identifier."""
+        self._largest = self._closed = 0
+        """Bytes of the largest packet of this connection; times that the broker closed it without an answer."""
+        self._too_large: dict[str, int] = {}
+        """Topics with a message that is too large to receive, with its bytes."""
         self._version = V5 if settings.five else V311
         self._tls: ssl.SSLContext | None = None
         self._thread: threading.Thread | None = None
@@ -173,6 +130,20 @@ class Connection:
     def refusal(self) -> str | None:
         """The refusals of the broker on this connection, with a remedy; None if there are none."""
         return self._status.refusal
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether the broker has all messages up to the last one of QoS 1."""
+        return self._connected and not self._requests
+
+    @property
+    def limits(self) -> BrokerLimits:
+        """What the broker takes on this connection."""
+        return self._limits
+
+    def report(self, text: str) -> None:
+        """Show what does not work on this connection."""
+        self._status.refused(text)
 
     def start(self) -> None:
         """Start the thread; raise OutputError for an impossible address or certificate."""
@@ -212,24 +183,53 @@ class Connection:
             self._wake_sender.close()
 
     def publish(self, topic: str, payload: str, *, retain: bool, qos: int = 0, expiry_s: int | None = None) -> None:
-        """Send a message if there is a connection; `expiry_s` has an effect with MQTT 5 only."""
-        if self._connected:
-            expires = self._version == V5 and expiry_s is not None
-            properties = make_properties(PacketTypes.PUBLISH, MessageExpiryInterval=expiry_s) if expires else None
-            self._client.publish(topic, payload, qos=qos, retain=retain, properties=properties)
+        """Send a message if there is a connection; `expiry_s` has an effect with MQTT 5 only.
+
+        Instead of a message that is too large for the broker, an empty one is sent, so that no old one stays there.
+        """
+        if not self._connected:
+            return
+        limits, size = self._limits, packet_bytes(topic, payload)
+        if size > limits.packet_bytes:
+            self.report(f"{limits.size_text()}: {topic} has {size}; {LARGER}")
+            if not (retain and limits.retain):
+                return
+            payload = ""
+        self._largest = max(self._largest, packet_bytes(topic, payload))
+        expires = self._version == V5 and expiry_s is not None
+        properties = make_properties(PacketTypes.PUBLISH, MessageExpiryInterval=expiry_s) if expires else None
+        qos = min(qos, limits.qos)
+        info = self._client.publish(topic, payload, qos=qos, retain=retain and limits.retain, properties=properties)
+        if qos:
+            self._requests[info.mid] = [topic]
 
     def subscribe(self, topics: dict[str, int], *, as_published: bool = False) -> None:
         """Subscribe to topics, each with its QoS.
 
         `as_published` (MQTT 5): live messages keep the retain flag with which they were sent.
         """
+        for topic in topics.keys() & self._too_large.keys():
+            self.report(
+                f"{topic} has a message of {self._too_large[topic]} bytes, too large to receive; "
+                f"clear it: mosquitto_pub -r -n -t {topic}"
+            )
+        topics = {topic: qos for topic, qos in topics.items() if topic not in self._too_large}
+        if self._limits.packet_bytes < packet_bytes("".join(topics), "") + HEAD_BYTES * len(topics):
+            for topic, qos in topics.items():
+                self._subscribe({topic: qos}, as_published=as_published)
+        elif topics:
+            self._subscribe(topics, as_published=as_published)
+
+    def _subscribe(self, topics: dict[str, int], *, as_published: bool) -> None:
         if self._version == V5:
             options = {
                 qos: SubscribeOptions(qos, noLocal=True, retainAsPublished=as_published) for qos in topics.values()
             }
-            self._client.subscribe([(topic, options[qos]) for topic, qos in topics.items()])
+            _, mid = self._client.subscribe([(topic, options[qos]) for topic, qos in topics.items()])
         else:
-            self._client.subscribe(list(topics.items()))
+            _, mid = self._client.subscribe(list(topics.items()))
+        if mid is not None:
+            self._requests[mid] = list(topics)
 
     def acknowledge(self, mid: int) -> None:
         """Acknowledge a message of QoS 1; 0 is the packet identifier of one that needs none."""
@@ -242,8 +242,9 @@ class Connection:
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
         client.on_message = self._on_message
         client.on_subscribe, client.on_publish = self._on_subscribe, self._on_publish
+        client.on_socket_open = lambda _client, _data, sock: _limit_buffer(sock)
         client.connect_timeout = self._timing.connect_s
-        client.will_set(self._availability, "offline", qos=1, retain=True)
+        client.will_set(self._availability, "offline", qos=self._limits.qos, retain=self._limits.retain)
         return client
 
     def _run(self) -> None:
@@ -273,6 +274,8 @@ class Connection:
         """Open a connection and request a session; raise OSError."""
         timing = self._timing
         self._received_at, self._refused, self._reason = time.monotonic(), False, None
+        self._requests.clear()
+        self._largest = 0
         options: dict[str, Any] = {}
         if self._version == V5:
             # What an earlier process left unread is stale.
@@ -302,10 +305,7 @@ class Connection:
             self._wait(sock, min(max(0.0, due - now) if self._connected else 1.0, self._timing.poll_s))
             client.loop_misc()
         if not self._refused:
-            self._status.disconnected(self._reason or "the connection was closed")
-            if not self._has_session and self._settings.five:
-                # Some brokers without MQTT 5 close the connection instead of refusing it.
-                self._change_version(V311 if self._version == V5 else V5)
+            self._on_closed()
 
     def _close(self) -> None:
         """Close the socket without a DISCONNECT, so that the broker publishes the will."""
@@ -313,6 +313,31 @@ class Connection:
             with suppress(OSError):
                 cast("socket.socket", sock).shutdown(socket.SHUT_RDWR)
                 self._client.loop_read()
+
+    def _on_closed(self) -> None:
+        """Note that the broker closed the connection; without MQTT 5 it can't say why."""
+        reason, unanswered = self._reason, self._version == V311 and self._connected and self._requests
+        if unanswered:
+            reason = f"closed the connection before it answered; perhaps it takes no packets of {self._largest} bytes"
+        more = "" if self._settings.five else " (with mqtt.protocol: 5 the broker can say why)"
+        self._status.disconnected(reason or f"the connection was closed{more}", own=reason is not None)
+        if not self._has_session and self._settings.five:
+            # Some brokers without MQTT 5 close the connection instead of refusing it.
+            self._change_version(V311 if self._version == V5 else V5)
+        elif unanswered:
+            self._closed += 1
+            if self._closed >= MAX_CLOSED and self._largest:
+                self._limits = self._limits.closed(self._largest)
+            self._change_version(V311)  # else paho would send what was not acknowledged again
+
+    def _check_size(self) -> None:
+        """Raise OSError for a message that is too large to receive, before it takes memory."""
+        packet = self._client._in_packet  # noqa: SLF001 - paho has no limit of its own
+        if packet["remaining_length"] > MAXIMUM_PACKET_SIZE:
+            content, size = packet["packet"], packet["remaining_length"]
+            topic = bytes(content[2 : 2 + int.from_bytes(content[:2], "big")]).decode("utf-8", "replace")
+            self._too_large[topic] = size
+            raise OSError(f"a message of {size} bytes was too large to receive")
 
     def _change_version(self, version: MQTTProtocolVersion) -> None:
         self._version = version
@@ -335,7 +360,9 @@ class Connection:
                 client.loop_read()
                 # Bytes that TLS has already decrypted wake no poll.
                 while client.socket() is sock and self._tls is not None and sock.pending():  # type: ignore[union-attr]
+                    self._check_size()
                     client.loop_read()
+                self._check_size()
             if event & select.POLLOUT and client.socket() is sock:
                 client.loop_write()
 
@@ -351,10 +378,13 @@ class Connection:
         while (sock := client.socket()) is not None and client.want_write() and time.monotonic() < end:
             self._wait(sock, 0.05)
 
-    def _on_connect(self, _client: paho.Client, _data: object, flags: Any, reason: Any, _more: object) -> None:
+    def _on_connect(self, _client: paho.Client, _data: object, flags: Any, reason: Any, properties: Any) -> None:
         if not reason.is_failure:
+            self._limits = self._limits.connected(properties)
             self._status.connected()
             self._connected = self._has_session = True
+            for text in self._limits.problems():
+                self.report(text)
             self._handler.on_connect(resumed=bool(flags.session_present))
             return
         self._refused = True
@@ -362,22 +392,35 @@ class Connection:
             log.info("broker %s: no MQTT 5; going on with 3.1.1", self._address)
             self._change_version(V311)
             self._retry_now = True
+        elif (limits := self._limits.refused(str(reason))) != self._limits:
+            self._limits, self._retry_now = limits, True
+            self._change_version(self._version)
         else:
-            self._status.disconnected(str(reason).lower())
+            self._status.disconnected(str(reason).lower(), own=True)
 
     def _on_disconnect(self, _client: paho.Client, _data: object, _flags: object, reason: Any, _more: object) -> None:
         # The broker's own reason comes first; a later one only says that the connection is gone.
         if self._reason is None and reason.is_failure and str(reason) != UNSPECIFIED:
             self._reason = str(reason).lower()
 
-    def _on_subscribe(self, _client: paho.Client, _data: object, _mid: int, reasons: Any, _more: object) -> None:
-        for reason in reasons:
-            if reason.is_failure:
-                self._status.refused("subscriptions", str(reason).lower(), f"let it read {self._topics}")
+    def _on_subscribe(self, _client: paho.Client, _data: object, mid: int, reasons: Any, _more: object) -> None:
+        for topic, reason in zip(self._requests.pop(mid, ()), reasons, strict=False):
+            self._note_answer("subscriptions", "read", topic, reason)
 
-    def _on_publish(self, _client: paho.Client, _data: object, _mid: int, reason: Any, _more: object) -> None:
+    def _on_publish(self, _client: paho.Client, _data: object, mid: int, reason: Any, _more: object) -> None:
+        for topic in self._requests.pop(mid, ()):
+            self._note_answer("messages", "write", topic, reason)
+            self._closed = 0
+
+    def _note_answer(self, what: str, right: str, topic: str, reason: Any) -> None:
+        """Show a refusal with the right that is missing, once for all topics of the node."""
         if reason.is_failure:
-            self._status.refused("messages", str(reason).lower(), f"let it write {self._topics}")
+            below = self._availability.removesuffix("availability")
+            topic = f"{below}#" if topic.startswith(below) else topic
+            self.report(
+                f"the broker refuses {what} ({str(reason).lower()}); "
+                f"check the rights of mqtt.username: let it {right} {topic}"
+            )
 
     def _on_message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
         try:
@@ -385,3 +428,8 @@ class Connection:
         except UnicodeDecodeError:  # such a topic is none of ours
             return
         self._handler.on_message(topic, message)
+
+
+def _limit_buffer(sock: Any) -> None:
+    """Let paho read little at a time, so that a message that is too large is seen before it takes memory."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)

@@ -19,6 +19,8 @@ HINTS = {
     "password": "; check mqtt.username and its password",
     AGAIN: "; perhaps another device has the same device.node: give each its own",
     "taken over": "; another device has the same device.node: give each its own",
+    "identifier": "; give the device a shorter device.node, of letters and digits",
+    "packet too large": "; let the broker take larger packets (max_packet_size)",
     "certificate": "; check mqtt.ca and the name in mqtt.host",
     "ssl": "; check mqtt.tls and mqtt.cert, and mqtt.port, which with TLS is usually 8883",
 }
@@ -42,13 +44,13 @@ class ConnectionStatus:
         self._address, self._steady_s = address, steady_s
         self.problem: str | None = "connecting"
         """Why there is no connection; None while there is one."""
-        self.refusal: str | None = None
-        """The refusals of the broker on this connection, with a remedy."""
+        self._refusals: list[str] = []
+        """The refusals of the broker on this connection, each with a remedy."""
         self.short_connections = 0
         """Number of successive short connections."""
         self._connected_at: float | None = None
         self._ever_connected = False
-        self._logged_refusal: str | None = None
+        self._logged_refusals: set[str] = set()
         self._warnings = WarnOnce(log)
 
     def connected(self) -> None:
@@ -59,24 +61,30 @@ class ConnectionStatus:
         elif self.short_connections == 0:
             log.info("broker %s is back after %.0f s", self._address, lasted_s)
         self.problem, self._connected_at, self._ever_connected = None, time.monotonic(), True
-        self.refusal = None
+        self._refusals.clear()
 
-    def refused(self, what: str, reason: str, remedy: str) -> None:
-        """Note that the broker accepts the connection, but not its subscriptions or messages."""
-        refusal = f"the broker refuses {what} ({reason}); check the rights of mqtt.username: {remedy}"
-        if refusal != self._logged_refusal:
-            log.warning("broker %s: %s", self._address, refusal)
-        self.refusal = self._logged_refusal = refusal
+    @property
+    def refusal(self) -> str | None:
+        """What the broker does not allow on this connection, with remedies; None: nothing."""
+        return "; ".join(self._refusals) or None
 
-    def disconnected(self, reason: str) -> None:
-        """Note a lost connection or a failed attempt."""
+    def refused(self, text: str) -> None:
+        """Note what the broker does not allow, though it accepts the connection; each is logged once."""
+        if text not in self._refusals:
+            self._refusals.append(text)
+        if text not in self._logged_refusals:
+            self._logged_refusals.add(text)
+            log.warning("broker %s: %s", self._address, text)
+
+    def disconnected(self, reason: str, *, own: bool = False) -> None:
+        """Note a lost connection or a failed attempt; `own`: the reason is the broker's."""
         if self._connected_at is not None:
             if time.monotonic() - self._connected_at >= self._steady_s:
                 self.short_connections = 0
                 self._warnings.clear()
             else:
                 self.short_connections += 1
-            reason = AGAIN if self.short_connections >= MAX_SHORT else reason
+            reason = AGAIN if self.short_connections >= MAX_SHORT and not own else reason
         self._connected_at = None
         hint = next((text for part, text in HINTS.items() if part in reason), "")
         if not hint and not self._ever_connected and any(part in reason for part in CLOSED):

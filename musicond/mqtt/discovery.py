@@ -74,6 +74,29 @@ def removed_components(retained: bytes | bytearray, message: Mapping[str, Any]) 
         return {}
 
 
+def trimmed(message: dict[str, Any], most_bytes: int) -> dict[str, Any]:
+    """Return the message with as many components as `most_bytes` of JSON allow; those least used go first."""
+    components = dict(message["components"])
+    for key in sorted(components, key=lambda key: _importance(components[key]), reverse=True)[::-1]:
+        if len(as_json({**message, "components": components}).encode()) <= most_bytes:
+            break
+        del components[key]
+    return {**message, "components": components}
+
+
+def as_json(message: Mapping[str, Any]) -> str:
+    """Return the payload of a message."""
+    return json.dumps(message, ensure_ascii=False)
+
+
+def _importance(component: Mapping[str, Any]) -> int:
+    return (
+        component.get("enabled_by_default", True),
+        "entity_category" not in component,
+        component["platform"] != "button",
+    ).count(True)
+
+
 def birth_delay() -> float:
     """Return the seconds to wait after Home Assistant's birth message."""
     return random.uniform(*BIRTH_DELAY_S)  # noqa: S311 - no secret

@@ -6,7 +6,6 @@ made from the latest outcome, so nothing stale is queued.
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections import deque
@@ -24,9 +23,20 @@ from musicond.core.outcome import Outcome
 from musicond.mqtt import payloads
 from musicond.mqtt.commands import CommandReceiver
 from musicond.mqtt.connection import Connection, Timing
-from musicond.mqtt.discovery import BIRTH, birth_delay, config_topic, discovery_message, removed_components
+from musicond.mqtt.discovery import (
+    BIRTH,
+    as_json,
+    birth_delay,
+    config_topic,
+    discovery_message,
+    removed_components,
+    trimmed,
+)
 from musicond.mqtt.entities import ENTITIES, available_entities
+from musicond.mqtt.limits import LARGER, packet_bytes
+from musicond.mqtt.published import PublishedTopics
 from musicond.mqtt.publisher import StatePublisher
+from musicond.runtime.json_file import JsonFile
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +52,8 @@ class MqttOutput:
     """Implements `core.ports.Output` and `connection.Handler`.
 
     `submit` puts a command into the inbox, `health` returns the fields of `payloads.Health`, and `capabilities` are
-    those of `EntityDescription.requires` that this installation has. `page` is the page's address in the network.
+    those of `EntityDescription.requires` that this installation has. `page` is the page's address in the network, and
+    `published` the file that keeps the topics on the broker. Raises StateDirError.
     """
 
     name = "mqtt"
@@ -59,6 +70,7 @@ class MqttOutput:
         timing: Timing | None = None,
         *,
         page: str | None = None,
+        published: JsonFile | None = None,
     ) -> None:
         self._settings, self._health = settings, health
         self.base = f"{settings.base_topic}/{node}"
@@ -66,6 +78,9 @@ class MqttOutput:
         entities = available_entities(capabilities)
         self._config_topic = config_topic(settings.discovery_prefix, node)
         self._discovery = discovery_message(self.base, node, device_name, __version__, entities, page)
+        self._announced = self._discovery
+        """The discovery message as far as the broker takes it."""
+        self._on_broker = PublishedTopics(published, (f"{self.base}/", self._config_topic))
         self._connection = Connection(settings, password, f"{self.base}/availability", self, timing)
         self._commanded = {topic: entity for entity in entities if entity.command_fn for topic in entity.command_topics}
         self._commands = CommandReceiver(self._commanded, submit, self._connection.acknowledge, self._connection.wake)
@@ -127,6 +142,7 @@ class MqttOutput:
     def on_connect(self, *, resumed: bool) -> None:
         """Subscribe; everything is published after `ANNOUNCE_S`."""
         self._commands.on_connect(time.monotonic(), resumed=resumed)
+        self._announced = self._fitted_discovery() if self._settings.discovery else self._discovery
         commands = {f"{self.base}/{topic}": int(entity.feedback) for topic, entity in self._commanded.items()}
         birth = {self._settings.status_topic: 0} if self._settings.discovery else {}
         self._connection.subscribe(commands, as_published=True)
@@ -156,6 +172,8 @@ class MqttOutput:
             return now + ANNOUNCE_S
         if self._republish_at is not None and now >= self._republish_at:
             self._republish_at = None
+            for topic in self._on_broker.foreign:  # of another node, base topic or prefix
+                self._connection.publish(topic, "", retain=True)
             self._announce()
             while self._stale_topics:
                 self._send(self._stale_topics.pop(), "")
@@ -163,6 +181,7 @@ class MqttOutput:
             self._published, self._health_at = None, 0.0
         if self._republish_at is None or self._published is not None:
             self._publish(outcome, now)
+        self._on_broker.save(cleared=self._published is not None and self._connection.is_confirmed)
         due = [now + (ANNOUNCE_S if self._commands.busy else HEALTH_S)]
         if self._published is not None:
             due.append(self._health_at)
@@ -195,28 +214,42 @@ class MqttOutput:
             self._health_at = now + (FIRST_HEALTH_S if first else HEALTH_S)
             self._send("health", payloads.Health.model_validate(self._health()).text())
         if first:  # last, so that all other topics are up to date by then
-            # QoS 1: the broker's answer tells whether it allows to publish (MQTT 5).
-            self._connection.publish(f"{self.base}/availability", "online", retain=True, qos=1)
+            self._send("availability", "online", qos=1)
 
-    def _send(self, topic: str, payload: str) -> None:
+    def _send(self, topic: str, payload: str, qos: int = 0) -> None:
         # QoS 0: after a reconnection paho would repeat unacknowledged messages, stale ones, after the new ones.
-        self._connection.publish(f"{self.base}/{topic}", payload, retain=True)
+        # QoS 1 only for what does not change: the broker's answer shows whether it allows to publish (MQTT 5).
+        self._on_broker.add(f"{self.base}/{topic}")
+        self._connection.publish(f"{self.base}/{topic}", payload, retain=True, qos=qos)
+
+    def _fitted_discovery(self) -> dict[str, Any]:
+        """Return the discovery message with the entities for which the broker's packets have room; say how many."""
+        limits, topic = self._connection.limits, self._config_topic
+        message = trimmed(self._discovery, limits.packet_bytes - packet_bytes(topic, ""))
+        some, all_of_them = len(message["components"]), len(self._discovery["components"])
+        if some < all_of_them:
+            shown = f"Home Assistant gets {some} of {all_of_them} entities"
+            self._connection.report(f"{limits.size_text()}, so {shown}; {LARGER}")
+        return message
 
     def _announce(self) -> None:
         if not self._settings.discovery:
             return
         if self._removed:
-            self._send_discovery({**self._discovery, "components": {**self._discovery["components"], **self._removed}})
+            message = {**self._announced, "components": {**self._announced["components"], **self._removed}}
+            if packet_bytes(self._config_topic, as_json(message)) <= self._connection.limits.packet_bytes:
+                self._send_discovery(message)
             self._removed = {}
-        self._send_discovery(self._discovery)
+        self._send_discovery(self._announced)
 
     def _send_discovery(self, message: Mapping[str, Any]) -> None:
-        self._connection.publish(self._config_topic, json.dumps(message, ensure_ascii=False), retain=True)
+        self._on_broker.add(self._config_topic)
+        self._connection.publish(self._config_topic, as_json(message), retain=True, qos=1)
 
     def _on_discovery(self, message: MQTTMessage) -> None:
         if not message.retain or not message.payload:
             return
         if self._settings.discovery:
-            self._removed = removed_components(message.payload, self._discovery)
+            self._removed = removed_components(message.payload, self._announced)
         else:  # discovery was switched off, so the device has to disappear
             self._connection.publish(self._config_topic, "", retain=True)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from musicond.commands import checks
+from musicond.commands.broker_check import check_broker
 from musicond.config.paths import models_dir
 from musicond.config.schema import Mqtt
 
@@ -109,26 +110,75 @@ def test_catalogue(tmp_path: Path) -> None:
 def test_broker(tmp_path: Path) -> None:
     from tests.mqtt.conftest import Broker  # noqa: PLC0415 - the class, beside the fixtures
 
-    assert checks.check_broker(Mqtt(), None).state == "ok"
+    assert check_broker(Mqtt(), None).state == "ok"
     broker = Broker(tmp_path)
     settings = Mqtt(host="127.0.0.1", port=broker.port)
-    assert checks.check_broker(settings, None).state == "failed"
+    assert check_broker(settings, None).state == "failed"
     broker.start()
     try:
-        assert checks.check_broker(settings, None).state == "ok"
+        assert check_broker(settings, None).state == "ok"
         broker.stop()
         broker.config = f"listener {broker.port} 127.0.0.1\nallow_anonymous false\n"
         broker.start()
-        refused = checks.check_broker(settings, None)
+        refused = check_broker(settings, None)
     finally:
         broker.stop()
     assert refused.state == "failed"
     assert "password" in refused.remedy
 
 
+ACLS = {
+    "all": ("topic readwrite musicond/den/#\ntopic readwrite homeassistant/#\n", ()),
+    "no states": ("topic readwrite homeassistant/#\n", ("musicond/den/doctor ", "musicond/den/doctor/set")),
+    "no discovery": ("topic readwrite musicond/#\n", ("homeassistant/device/den/doctor",)),
+    "no reading": ("topic write #\n", ("doctor/set does not come back", "device/den/doctor does not come back")),
+}
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+@pytest.mark.parametrize("case", ACLS)
+def test_a_message_there_and_back_shows_the_missing_right(tmp_path: Path, case: str, protocol: str) -> None:
+    from tests.mqtt.conftest import Broker  # noqa: PLC0415 - the class, beside the fixtures
+
+    acl, texts = ACLS[case]
+    (tmp_path / "acl").write_text(acl)
+    (tmp_path / "acl").chmod(0o600)
+    broker = Broker(tmp_path)
+    broker.config += f"acl_file {tmp_path}/acl\n"
+    broker.start()
+    try:
+        settings = Mqtt.model_validate({"host": "127.0.0.1", "port": broker.port, "protocol": protocol})
+        check = check_broker(settings, None, "den")
+    finally:
+        broker.stop()
+    assert check.state == ("failed" if texts else "ok"), check
+    assert all(text in check.found for text in texts), check
+    assert not texts or "docs/mqtt.md" in check.remedy
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [("max_qos 0", "takes no QoS 1"), ("retain_available false", "retains nothing")],
+)
+def test_a_limited_broker_is_a_warning(tmp_path: Path, line: str, text: str) -> None:
+    from tests.mqtt.conftest import Broker  # noqa: PLC0415 - the class, beside the fixtures
+
+    broker = Broker(tmp_path)
+    broker.config += f"{line}\n"
+    broker.start()
+    try:
+        check = check_broker(Mqtt(host="127.0.0.1", port=broker.port), None, "den")
+    finally:
+        broker.stop()
+    assert check.state == "warning"
+    assert text in check.found
+
+
 def test_a_port_that_is_no_broker_is_reported() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        silent = checks.check_broker(Mqtt(host="127.0.0.1", port=server.getsockname()[1]), None, timeout_s=0.3)
+        silent = check_broker(Mqtt(host="127.0.0.1", port=server.getsockname()[1]), None, timeout_s=0.3)
     assert silent.state == "failed"
     assert "does not answer as an MQTT broker" in silent.found
 

@@ -146,7 +146,17 @@ class Device:
         self._turned = threading.Condition()
         self._capabilities = capabilities
         config = Mqtt.model_validate({"host": "127.0.0.1", "port": port, **(settings or {})})
-        self.output = MqttOutput(config, node, "musicond", password, self._submit, health_values, capabilities, timing)
+        self.output = MqttOutput(
+            config,
+            node,
+            "musicond",
+            password,
+            self._submit,
+            health_values,
+            capabilities,
+            timing,
+            published=JsonFile(folder / "published.json"),
+        )
         self.loop = WatchLoop(
             RoomCamera(self.room),
             Controller(pipeline, FrameRate(8, 8), self.store),

@@ -11,6 +11,20 @@ REFUSED = b"\x20\x02\x00\x01"
 """CONNACK of MQTT 3.1.1: unacceptable protocol version."""
 
 
+SUBACK, NOT_AUTHORIZED = 0x90, 0x87
+
+
+def refused_subscriptions(packets: bytes) -> bytes:
+    """Return short packets of MQTT 5, with each reason of a SUBACK without properties replaced."""
+    data, place = bytearray(packets), 0
+    while place + 5 < len(data):
+        end = place + 2 + data[place + 1]
+        if data[place] == SUBACK:
+            data[place + 5 : end] = bytes([NOT_AUTHORIZED]) * (end - place - 5)
+        place = end
+    return bytes(data)
+
+
 class Relay:
     """Forwards between its port and another one, in both directions."""
 
@@ -22,6 +36,8 @@ class Relay:
         """Discard all bytes from the client, or from the broker; the connections stay open."""
         self.refuse_5: bytes | None = None
         """Answer to a connection with MQTT 5, which is then closed."""
+        self.refuse_subscriptions = False
+        """Make the broker's answer to each subscription "not authorized"."""
         self.connections = 0
         self._pairs: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
@@ -64,6 +80,8 @@ class Relay:
     def _pump(self, source: socket.socket, sink: socket.socket, *, up: bool) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
+                if self.refuse_subscriptions and not up:
+                    data = refused_subscriptions(data)
                 if not (self.deaf_up if up else self.deaf_down):
                     sink.sendall(data)
         for connection in (source, sink):

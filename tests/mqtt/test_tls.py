@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from musicond.commands.checks import check_broker
+from musicond.commands.broker_check import check_broker
 from musicond.config.schema import Mqtt
 from musicond.errors import OutputError
-from musicond.mqtt.connection import tls_context
+from musicond.mqtt.client import tls_context
 from tests.mqtt.conftest import Broker, Listener, free_port
 from tests.mqtt.device import BACK_S, Device
 from tests.mqtt.relay import REFUSED, Relay
