@@ -166,7 +166,7 @@ def test_routes_of_the_page(full_server: FullServer) -> None:  # noqa: F811 - th
 
 
 def test_texts_of_the_page(full_server: FullServer) -> None:  # noqa: F811 - the fixture
-    script = get(full_server, "/texts.js").decode()
+    script = get(full_server, "/texts-en.js").decode()
     compare("texts.txt", "".join(f"{key}\n" for key in re.findall(r"(?m)^(\w+):", script)))
 
 

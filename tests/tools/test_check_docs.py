@@ -47,7 +47,7 @@ def test_code_tables_and_links_are_no_words_of_a_sentence() -> None:
 
 
 @pytest.mark.parametrize(
-    "file", ["musicond/web/static/texts.js", "tests/golden/interfaces/help.txt", "musicond/mqtt/entities.py"]
+    "file", ["musicond/web/static/texts-en.js", "tests/golden/interfaces/help.txt", "musicond/mqtt/entities.py"]
 )
 def test_what_people_see_keeps_to_the_glossary(file: str) -> None:
     assert list(check_words(file, (ROOT / file).read_text("utf-8"), forbidden())) == []

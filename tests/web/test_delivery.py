@@ -65,7 +65,7 @@ def test_only_named_origins_may_show_the_page_in_a_frame(tmp_path: Path) -> None
 
 def test_what_is_long_is_sent_compressed_to_who_takes_that(server: Server) -> None:
     server.output.accept(replace(HAPPY, notice="x" * 300))
-    for path in ("/", "/style.css", "/texts.js", "/app.webmanifest", "/api/v1/state"):
+    for path in ("/", "/style.css", "/texts-de.js", "/app.webmanifest", "/api/v1/state"):
         plain, packed = visit(server, path), visit(server, path, encoding="gzip")
         assert "Content-Encoding" not in plain[1]
         assert packed[1]["Content-Encoding"] == "gzip"

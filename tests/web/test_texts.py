@@ -90,43 +90,61 @@ def test_german_words_what_else_the_daemon_says(full_server: FullServer, chromiu
 
 def test_every_reason_of_the_daemon_has_german_words() -> None:
     wanted = {f"hold_{reason}" for reason in BlockReason} | {f"why_{key}" for key in (*Strategy, *Novelty, "quiet")}
-    assert wanted == {key for key in texts() if key.startswith(("why_", "hold_")) and not key.startswith("why_not")}
+    assert wanted == {key for key in texts("de") if key.startswith(("why_", "hold_")) and not key.startswith("why_not")}
 
 
 def test_no_text_ends_in_a_file_or_asks_to_edit_one() -> None:
-    named = [key for key, both in texts().items() if any(re.search(r"\.(md|yaml)\b", text) for text in both)]
-    assert named == ["history_off"]
+    for language in languages():
+        named = [key for key, text in texts(language).items() if re.search(r"\.(md|yaml)\b", text)]
+        assert named == ["history_off"]
 
 
-def texts() -> dict[str, list[str]]:
-    raw = (STATIC / "texts.js").read_text("utf-8").partition("TEXTS = ")[2].strip().removesuffix(";")
-    both: dict[str, list[str]] = json.loads(re.sub(r"^(\w+):", r'"\1": ', raw, flags=re.MULTILINE))
-    return both
+def texts(language: str) -> dict[str, str]:
+    """Return the texts of a language by key."""
+    raw = (STATIC / f"texts-{language}.js").read_text("utf-8").partition("TEXTS = ")[2].strip().removesuffix(";")
+    found = json.loads(re.sub(r"^(\w+):", r'"\1": ', raw, flags=re.MULTILINE))
+    assert len(found) == raw.count("\n") - 1, "no key twice"
+    return dict(found)
 
 
-def test_every_text_stands_in_both_languages_and_nowhere_else() -> None:
-    pairs = texts()
-    for key, both in pairs.items():
-        assert len(both) == len(set(both)) <= 2, f"{key}: a text that is the same in both languages stands once"
-        ours = both[0] != ""
-        assert ours or key.startswith(("why_", "hold_", "player_", "plain_", "failed_")), (
+def languages() -> list[str]:
+    """Return the languages, English first."""
+    tags = [file.stem.removeprefix("texts-") for file in STATIC.glob("texts-*.js")]
+    return sorted(tags, key=lambda tag: tag != "en")
+
+
+def test_every_language_has_the_same_keys_and_is_offered() -> None:
+    english, *rest = languages()
+    assert (english, rest) == ("en", ["de"])
+    script = (STATIC / "page.js").read_text("utf-8")
+    for tag in rest:
+        own = texts(tag)
+        assert own.keys() == texts("en").keys()
+        assert re.search(rf"\b{tag}: \[", script), f"{tag} is missing in LANGUAGES of page.js"
+        for key, text in texts("en").items():
+            assert own[key].strip(), f"{tag}, {key}"
+            names = re.findall(r"\{\w+\}", text)
+            assert not text or sorted(names) == sorted(re.findall(r"\{\w+\}", own[key])), f"{tag}, {key}"
+
+
+def test_every_text_is_in_the_files_of_texts_and_nowhere_else() -> None:
+    english = texts("en")
+    for key, text in english.items():
+        assert text.strip() or key.startswith(("why_", "hold_", "player_", "plain_", "failed_")), (
             f"{key}: only what the daemon says itself has no English text"
         )
-        assert all(text.strip() for text in both[not ours :]), key
-        if ours:
-            assert sorted(re.findall(r"\{\w+\}", both[0])) == sorted(re.findall(r"\{\w+\}", both[-1])), key
     html = (STATIC / "index.html").read_text("utf-8")
     named = set(re.findall(r"data-t(?:-label|-alt|-placeholder)?=\"?(\w+)", html))
-    assert named <= set(pairs)
+    assert named <= set(english)
     body = re.sub(
         r"<noscript>.*?</noscript>|<!--.*?-->|<title>.*?</title>|<text [^>]*>http[^<]*", "", html, flags=re.DOTALL
     )
     words = [word.strip() for word in re.findall(r">([^<]+)<", body)]
     assert [word for word in words if word and word not in ("&nbsp;", "musicond")] == []
     for script in STATIC.glob("*.js"):
-        if script.name == "texts.js":
+        if script.name.startswith("texts-"):
             continue
         code = script.read_text("utf-8")
         used = re.findall(r"\bt\(\"(\w+)\"", code)
-        assert set(used) <= set(pairs), script.name
+        assert set(used) <= set(english), script.name
         assert re.findall(r"\"[A-Z][a-z]+ [a-z]+[^\"]*\"", code) == [], f"{script.name} holds a text"

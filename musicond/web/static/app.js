@@ -1,5 +1,5 @@
 // The stream of the state, the choice of the view by the address, and the controls of every view.
-import { $, all, ask, element, keep, language, on, permit, refusal, remembered, set, show, sign, t, time, translate } from "./page.js";
+import { $, all, ask, element, keep, language, languages, on, permit, refusal, remembered, set, show, sign, t, time, translate } from "./page.js";
 import { current, follow, update } from "./store.js";
 import { playingTitle } from "./player.js";
 import "./mood.js";
@@ -159,8 +159,11 @@ for (const button of all(".lengths button")) {
 		ask("pause", until ? { until } : { minutes: minutes ? Number(minutes) : null });
 	});
 }
+const other = languages[(languages.findIndex(({ tag }) => tag === language) + 1) % languages.length];
+set("language", other.name);
+$("language").lang = other.tag;
 on("language", "click", () => {
-	keep("language", language === "de" ? "en" : "de");
+	keep("language", other.tag);
 	location.reload();
 });
 document.querySelector(".skip").addEventListener("click", (event) => {

@@ -1,6 +1,5 @@
 // The views Device and Welcome: the health of the machine, the next steps, the sign-in at Spotify, and the log.
-import { $, announce, ask, duration, element, explained, fullDay, number, on, percent, redraw, set, show, showTrouble, sign, t, time } from "./page.js";
-import { TEXTS } from "./texts.js";
+import { $, TEXTS, announce, ask, duration, element, explained, fullDay, number, on, percent, redraw, set, show, showTrouble, sign, t, time } from "./page.js";
 
 const SIGNS = { ok: "ok", warning: "warning", failed: "warning" };
 

@@ -1,5 +1,6 @@
 // Shared by all views: texts in the person's language, elements made without markup, and requests to the daemon.
-import { LANGUAGES, TEXTS } from "./texts.js";
+import { TEXTS as DE } from "./texts-de.js";
+import { TEXTS as EN } from "./texts-en.js";
 
 export const EMOTIONS = ["happy", "surprise", "neutral", "sad", "fear", "angry", "disgust"];
 
@@ -10,11 +11,13 @@ export const remembered = (key) => { try { return localStorage.getItem(key); } c
 export const keep = (key, value) => { try { localStorage.setItem(key, value); } catch { /* private window */ } };
 
 const wished = [remembered("language"), ...navigator.languages].map((tag) => String(tag).slice(0, 2));
-export const language = wished.find((tag) => LANGUAGES.includes(tag)) || "en";
+const LANGUAGES = { en: ["English", EN], de: ["Deutsch", DE] }; // the name of each language in itself, and its texts
+export const language = wished.find((tag) => Object.hasOwn(LANGUAGES, tag)) || "en";
+export const TEXTS = LANGUAGES[language][1];
+export const languages = Object.entries(LANGUAGES).map(([tag, [name]]) => ({ tag, name }));
 
 export function t(key, values = {}) {
-	const text = TEXTS[key][LANGUAGES.indexOf(language)] || TEXTS[key][0];
-	return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+	return TEXTS[key].replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
 // Returns an English text of the daemon in the person's language, if there is a translation.
@@ -126,7 +129,7 @@ const TECHNICAL = /No module named|\[Errno|Error\b|Traceback/;
 // Returns a text of the daemon as a person can read it, and the text itself where that says more.
 export function explained(key, raw) {
 	if (!raw) return ["", ""];
-	const own = TEXTS[key][LANGUAGES.indexOf(language)];
+	const own = TEXTS[key];
 	return own || TECHNICAL.test(raw) ? [own || t("technical"), raw] : [sentence(raw), ""];
 }
 
