@@ -80,7 +80,7 @@ def test_the_order_of_the_keyboard_is_that_of_sight(page: Any) -> None:
     )
     assert page.evaluate(order) == ["privacy", "pause", "others", "#now", "#about"], "on a phone the views are below"
     page.set_viewport_size({"width": 1000, "height": 800})
-    # The page hears of its new width with its next picture.
+    # The layout follows the new width a moment later.
     page.wait_for_function("innerWidth === 1000 && document.querySelector('header #nav, header nav')")
     assert page.evaluate(order) == ["#now", "#about", "privacy", "pause", "others"]
 
