@@ -27,7 +27,7 @@ from musicond.core.pipeline import FrameRate, Pipeline
 from musicond.core.ports import FramePreview, PlaybackControl
 from musicond.core.settings import shifted
 from musicond.errors import CommandError
-from musicond.runtime.clock import ClockGuard
+from musicond.runtime.clock import LOCAL, ClockGuard
 from musicond.runtime.health import RateMeter
 from musicond.runtime.json_file import JsonFile
 from musicond.runtime.storage import StorageWriter
@@ -95,7 +95,7 @@ class Controller:
                 self._player.request(command, self._tracks_from(track_id, owned=self._player.get_playback().ours))
             case Stop() | Next() | Previous() | SetVolume() if self._player is not None:
                 self._player.request(command)
-        self._pipeline.handle(command, datetime.now().astimezone())
+        self._pipeline.handle(command, datetime.now(LOCAL))
         if isinstance(command, OtherSongs) and self._player is not None:  # only once there is another recommendation
             self._player.request(command)
         chosen = self._pipeline.settings.speaker

@@ -37,7 +37,7 @@ from musicond.core.commands import OVERTAKING, Command, ConfigUpdate, OtherSongs
 from musicond.core.outcome import Outcome
 from musicond.core.pipeline import FrameRate, Pipeline
 from musicond.core.ports import FrameSource, Output
-from musicond.core.settings import Settings
+from musicond.core.settings import Settings, bounded
 from musicond.errors import CatalogueError
 from musicond.history import FOLDER as HISTORY_FOLDER
 from musicond.history import HistoryBook, HistoryOutput
@@ -48,7 +48,7 @@ from musicond.mqtt.discovery import node_id
 from musicond.mqtt.output import MqttOutput
 from musicond.player.player import Player
 from musicond.runtime import health
-from musicond.runtime.clock import ClockGuard
+from musicond.runtime.clock import LOCAL, ClockGuard, ZoneFollower
 from musicond.runtime.inbox import Inbox
 from musicond.runtime.json_file import JsonFile, state_lock
 from musicond.runtime.restart import RestartGuard
@@ -99,7 +99,7 @@ def build(
         worker = Worker(periodic := list[Callable[[], None]]())
         services: list[Service] = [worker]
         maintenance = build_maintenance(config, folder, worker.should_stop, spotify)
-        periodic += [maintenance.tick, maintenance.back_up, *music_assistant.periodic()]
+        periodic += [ZoneFollower().tick, maintenance.tick, maintenance.back_up, *music_assistant.periodic()]
         book, history_output = _history(config, folder, clock)
         if history_output is not None:
             periodic.append(history_output.tick)
@@ -148,7 +148,7 @@ def _own_state(folder: Path, ask_consent: bool) -> Iterator[None]:
 
 
 def _initial_settings(file: JsonFile, config: Config) -> Settings:
-    settings = load_settings(file)
+    settings = bounded(load_settings(file), datetime.now(LOCAL))
     if settings.consent_pending and config.camera.is_device:
         log.warning("the camera stays closed: tell the people here, then run: musicond privacy off")
         settings = replace(settings, private=True)

@@ -10,6 +10,7 @@ from musicond.commands.options import add_config
 from musicond.config.loader import load
 from musicond.core.commands import SetPrivacy
 from musicond.core.settings import apply
+from musicond.runtime.clock import LOCAL
 
 DESCRIPTION = "close the camera until midnight; musicond privacy off ends it before"
 add_arguments = add_config
@@ -21,7 +22,7 @@ def run(args: argparse.Namespace) -> None:
     change_settings(
         load(args.config).config,
         lambda client: client.send("privacy", on=True, until="midnight"),
-        lambda settings: apply(settings, command, datetime.now().astimezone()),
+        lambda settings: apply(settings, command, datetime.now(LOCAL)),
         done="private until midnight: the camera is closed",
         at_start="private, until midnight",
     )

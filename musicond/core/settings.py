@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 from musicond.core import commands
 from musicond.core.commands import Command
@@ -85,7 +85,10 @@ _SIMPLE: Mapping[type, tuple[str, str]] = {
 
 
 def apply(settings: Settings, command: Command, wall_time: datetime) -> Settings:
-    """Return the settings after a command; one that changes none of them returns them as they are."""
+    """Return the settings after a command; one that changes none of them returns them as they are.
+
+    Midnight and morning are those of the zone of `wall_time`, whose offset may change before. Ends have a fixed one.
+    """
     if (names := _SIMPLE.get(type(command))) is not None:
         return replace(settings, **{names[0]: getattr(command, names[1])})
     match command:
@@ -97,7 +100,7 @@ def apply(settings: Settings, command: Command, wall_time: datetime) -> Settings
         case commands.Resume():
             settings = reset(settings, "pause")
         case commands.SetManualMood(mood, minutes):
-            until = None if mood is None else wall_time + timedelta(minutes=minutes)
+            until = None if mood is None else _fixed(wall_time) + timedelta(minutes=minutes)
             settings = replace(settings, manual_mood=mood, manual_until=until)
         case commands.Reset(key):
             settings = reset(settings, key)
@@ -114,7 +117,7 @@ def _with_privacy(settings: Settings, on: bool, until: datetime | None) -> Setti
 
 def _end_of_pause(pause: commands.Pause, wall_time: datetime) -> datetime | None:
     if pause.minutes is not None:
-        return wall_time + timedelta(minutes=pause.minutes)
+        return _fixed(wall_time) + timedelta(minutes=pause.minutes)
     return next_morning(wall_time) if pause.until_tomorrow else None
 
 
@@ -147,17 +150,35 @@ def shifted(settings: Settings, by: timedelta) -> Settings:
     return replace(settings, **{name: end + by for name, end in ends.items() if end is not None})
 
 
+def bounded(settings: Settings, wall_time: datetime) -> Settings:
+    """Return stored settings with no end further ahead than its command allows: the clock was wrong, or is now."""
+    longest = timedelta(minutes=MAX_MINUTES)
+    pause = next_morning(wall_time) if settings.paused_minutes is None else None
+    latest = {
+        "private_until": next_midnight(wall_time),
+        "paused_until": pause or _fixed(wall_time) + min(longest, timedelta(minutes=settings.paused_minutes or 0)),
+        "manual_until": _fixed(wall_time) + longest,
+    }
+    ends = {name: getattr(settings, name) for name in latest}
+    return replace(settings, **{name: min(end, latest[name]) for name, end in ends.items() if end is not None})
+
+
 def changed_keys(settings: Settings) -> tuple[str, ...]:
     """Return the keys whose values differ from the defaults."""
     return tuple(key for key in SETTINGS if reset(settings, key) != settings)
 
 
 def next_midnight(wall_time: datetime) -> datetime:
-    """Return the end of the day."""
-    return wall_time.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    """Return the end of the day in the zone of `wall_time`."""
+    return _fixed(wall_time.replace(hour=0, minute=0, second=0, microsecond=0, fold=0) + timedelta(days=1))
 
 
 def next_morning(wall_time: datetime) -> datetime:
-    """Return the next six o'clock in the morning that is at least MIN_NIGHT away."""
-    today = wall_time.replace(hour=MORNING_HOUR, minute=0, second=0, microsecond=0)
-    return today if today - wall_time >= MIN_NIGHT else today + timedelta(days=1)
+    """Return the next six o'clock in the morning that is at least MIN_NIGHT away, in the zone of `wall_time`."""
+    today = wall_time.replace(hour=MORNING_HOUR, minute=0, second=0, microsecond=0, fold=0)
+    return _fixed(today if _fixed(today) - _fixed(wall_time) >= MIN_NIGHT else today + timedelta(days=1))
+
+
+def _fixed(time: datetime) -> datetime:
+    """Return the same time with the offset that its zone has then: sums and differences of it are true durations."""
+    return time.replace(tzinfo=timezone(time.utcoffset() or timedelta()))

@@ -17,7 +17,7 @@ from urllib.parse import quote
 import requests
 from requests.auth import AuthBase
 
-from musicond.errors import PlaybackError, bounded_number, clean_text
+from musicond.errors import NOT_YET_VALID, WRONG_CLOCK, PlaybackError, bounded_number, clean_text
 from musicond.runtime.http_session import CONNECT_S, TOO_MANY_REQUESTS, DeadlineSession, as_object
 
 READ_S = 10.0
@@ -202,5 +202,6 @@ def _network_error(exc: requests.RequestException, url: str) -> PlaybackError:
     if isinstance(exc, requests.exceptions.ChunkedEncodingError | requests.exceptions.JSONDecodeError):
         return PlaybackError("Music Assistant's answer was broken; it is tried again")
     if isinstance(exc, requests.exceptions.SSLError):
-        return PlaybackError(f"the certificate of {url} is not trusted here; install its authority, or use http://")
+        remedy = WRONG_CLOCK if NOT_YET_VALID in str(exc) else "install its authority, or use http://"
+        return PlaybackError(f"the certificate of {url} is not trusted here; {remedy}")
     return PlaybackError(f"Music Assistant at {url} can't be reached; check that it runs, and music_assistant.url")

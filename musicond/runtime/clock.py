@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 TIME_ERROR = 5
@@ -41,6 +43,59 @@ class Timestamp:
         """Return the seconds since an earlier timestamp, at least 0: of the monotonic clock within one boot."""
         same_boot = self.boot != "" and self.boot == earlier.boot
         return max(0.0, self.at - earlier.at if same_boot else (self.wall - earlier.wall).total_seconds())
+
+
+class LocalZone(tzinfo):
+    """The zone of this machine, with the offset of each time; that of `datetime.astimezone` is fixed."""
+
+    def utcoffset(self, dt: datetime | None) -> timedelta | None:
+        """Return the offset at a local time."""
+        return None if dt is None else self._local(dt).utcoffset()
+
+    def dst(self, dt: datetime | None) -> timedelta | None:
+        """Return 0: only the whole offset is known."""
+        return None if dt is None else timedelta()
+
+    def tzname(self, dt: datetime | None) -> str | None:
+        """Return the abbreviation of the zone."""
+        return None if dt is None else self._local(dt).tzname()
+
+    def fromutc(self, dt: datetime) -> datetime:
+        """Return the local time of a time in UTC."""
+        offset = self._local(dt.replace(tzinfo=UTC)).utcoffset() or timedelta()
+        local = dt + offset
+        return local if self._local(local).utcoffset() == offset else local.replace(fold=1)
+
+    def _local(self, dt: datetime) -> datetime:
+        return dt.astimezone() if dt.tzinfo is UTC else dt.replace(tzinfo=None).astimezone()
+
+
+LOCAL = LocalZone()
+
+
+class ZoneFollower:
+    """Lets the process follow a changed time zone of the machine, which the C library reads only once."""
+
+    def __init__(self, file: Path = Path("/etc/localtime")) -> None:
+        self._file = file
+        self._seen = self._state()
+        self._follows = "TZ" not in os.environ
+        self._names = (f":{file.parent}/./{file.name}", f":{file}")
+        """Two names of the file, in turns: the C library reads it again only under another name."""
+
+    def tick(self) -> None:
+        """Read the zone again if its file has changed."""
+        state = self._state()
+        if self._follows and state is not None and state != self._seen:
+            self._seen = state
+            os.environ["TZ"] = self._names[os.environ.get("TZ") == self._names[0]]
+            time.tzset()
+
+    def _state(self) -> tuple[int, ...] | None:
+        with suppress(OSError):
+            status = self._file.stat()
+            return status.st_dev, status.st_ino, status.st_mtime_ns
+        return None
 
 
 def kernel_synchronised() -> bool | None:

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -23,13 +24,16 @@ from musicond.core.commands import (
 )
 from musicond.core.models import Emotion, Policy
 from musicond.core.settings import (
+    MAX_MINUTES,
     MIN_NIGHT,
     MORNING_HOUR,
     SETTINGS,
     Settings,
     apply,
+    bounded,
     changed_keys,
     expired,
+    next_midnight,
     next_morning,
     reset,
     shifted,
@@ -168,3 +172,49 @@ def test_only_opening_the_camera_is_consent() -> None:
     assert apply(pending, SetPrivacy(on=False), NOON) == Settings()
     guests = replace(pending, private_until=NOON)
     assert expired(guests, NOON) == pending
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("evening", "hours"),
+    [((2026, 3, 28, 22), 7), ((2026, 10, 24, 22), 9), ((2026, 6, 1, 22), 8)],
+    ids=["summer time begins", "summer time ends", "another night"],
+)
+def test_tomorrow_is_six_by_the_clock_on_the_wall(evening: tuple[int, int, int, int], hours: int) -> None:
+    now = datetime(*evening, tzinfo=BERLIN)
+    until = apply(Settings(), Pause(until_tomorrow=True), now).paused_until
+    assert until is not None
+    assert until.hour == MORNING_HOUR
+    assert until - now.astimezone(UTC) == timedelta(hours=hours)
+    assert until.astimezone(BERLIN).hour == MORNING_HOUR
+
+
+def test_midnight_is_by_the_clock_on_the_wall() -> None:
+    for day, hours in ((date(2026, 3, 29), 23), (date(2026, 10, 25), 25)):
+        now = datetime.combine(day, time(0, 30), BERLIN)
+        assert next_midnight(now) - now.astimezone(UTC) == timedelta(hours=hours - 0.5)
+
+
+def test_minutes_are_minutes_when_summer_time_ends() -> None:
+    now = datetime(2026, 10, 25, 2, 45, tzinfo=BERLIN)  # the first of two
+    until = apply(Settings(), Pause(30), now).paused_until
+    assert until is not None
+    assert until - now.astimezone(UTC) == timedelta(minutes=30)
+
+
+@given(st.lists(COMMANDS, max_size=5), st.integers(-20000, 20000))
+def test_a_stored_end_is_never_further_ahead_than_its_command_allows(commands: list[Command], days: int) -> None:
+    settings = Settings()
+    for command in commands:
+        settings = apply(settings, command, NOON)
+    assert bounded(settings, NOON) == settings, "nothing changes where the clock is right"
+    now = NOON + timedelta(days=days)
+    again = bounded(settings, now)
+    assert again.private == settings.private
+    assert again.paused == settings.paused
+    assert again.private_until is None or again.private_until <= next_midnight(now)
+    span = timedelta(minutes=settings.paused_minutes or 24 * 60 + 60 * MIN_NIGHT.total_seconds() / 3600)
+    assert again.paused_until is None or again.paused_until <= now + span
+    assert again.manual_until is None or again.manual_until <= now + timedelta(minutes=MAX_MINUTES)

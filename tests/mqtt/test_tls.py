@@ -45,6 +45,33 @@ def certificate(folder: Path, name: str, signed_by: str, alt_name: str) -> None:
     openssl(folder, *sign, "-CAcreateserial", "-extfile", "extensions", "-out", f"{name}.pem")
 
 
+CA_CONFIG = """
+[ca]
+default_ca = ours
+[ours]
+database = index.txt
+new_certs_dir = .
+rand_serial = yes
+default_md = sha256
+policy = policy
+x509_extensions = extensions
+[policy]
+commonName = supplied
+[extensions]
+subjectAltName = IP:127.0.0.1
+"""
+
+
+def dated_certificate(folder: Path, name: str, start: str, end: str) -> None:
+    """Make a key and a certificate that is valid from one date to another."""
+    (folder / "ca.cnf").write_text(CA_CONFIG)
+    (folder / "index.txt").write_text("")
+    new = ["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", f"/CN={name}"]
+    openssl(folder, *new, "-keyout", f"{name}.key", "-out", f"{name}.csr")
+    sign = ["ca", "-batch", "-config", "ca.cnf", "-cert", "ours.pem", "-keyfile", "ours.key", "-in", f"{name}.csr"]
+    openssl(folder, *sign, "-startdate", start, "-enddate", end, "-out", f"{name}.pem")
+
+
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("certificates")
@@ -53,6 +80,8 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     certificate(folder, "broker", "ours", "IP:127.0.0.1")
     certificate(folder, "elsewhere", "ours", "DNS:elsewhere.example")
     certificate(folder, "device", "ours", "DNS:den")
+    dated_certificate(folder, "future", "20900101000000Z", "21000101000000Z")
+    dated_certificate(folder, "past", "20000101000000Z", "20010101000000Z")
     return folder
 
 
@@ -82,6 +111,29 @@ def test_a_certificate_of_the_configured_authority_is_accepted(
         tmp_path / "device", secured.port, settings={"tls": True, "ca": str(certificates / "ours.pem")}
     ) as device:
         assert device.wait_until(lambda _: device.output.status().startswith("connected"))
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("future", "not yet valid; the clock of this machine is probably wrong: see timedatectl"),
+        ("past", "has expired; renew the broker's certificate, unless the clock of this machine is wrong"),
+    ],
+)
+def test_a_certificate_of_another_time_names_the_clock(
+    tmp_path: Path,
+    secured: Broker,
+    certificates: Path,
+    caplog: pytest.LogCaptureFixture,
+    name: str,
+    remedy: str,
+) -> None:
+    serve(secured, certificates, name)
+    settings = {"tls": True, "ca": str(certificates / "ours.pem")}
+    with Device(tmp_path / "device", secured.port, settings=settings) as device:
+        assert device.wait_until(lambda _: "certificate" in device.output.status())
+        assert device.wait_until(lambda _: remedy in caplog.text), caplog.text
+    assert "mqtt.ca" not in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from musicond.runtime.clock import SETTLE_S, ClockGuard
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Clocks:
@@ -40,3 +47,57 @@ def test_a_clock_is_trusted_a_while_after_it_was_set_and_while_it_is_synchronise
     assert clocks.guard.is_trusted()
     clocks.synchronised = False
     assert not clocks.guard.is_trusted()
+
+
+ZONES = """
+import os, shutil, sys, time
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from musicond.runtime.clock import LOCAL, ZoneFollower
+file = Path(sys.argv[1])
+def link(zone):
+    new = file.with_name("new")
+    new.symlink_to(f"/usr/share/zoneinfo/{zone}")
+    new.replace(file)
+link("Europe/Berlin")
+os.environ["TZ"] = f":{file}"
+time.tzset()
+del os.environ["TZ"]
+follower = ZoneFollower(file)
+summer = datetime(2026, 7, 1, 12, tzinfo=timezone.utc)
+for zone in (None, "Asia/Tokyo", "America/New_York", "Europe/Berlin"):
+    if zone:
+        link(zone)
+    follower.tick()
+    print(summer.astimezone(LOCAL).isoformat(), summer.astimezone().isoformat())
+for minutes in range(-180, 180, 15):
+    now = datetime(2026, 10, 25, 1, tzinfo=timezone.utc) + timedelta(minutes=minutes)
+    assert now.astimezone(LOCAL).astimezone(timezone.utc) == now, now
+assert datetime(2026, 10, 24, 12, tzinfo=LOCAL).utcoffset() == timedelta(hours=2)
+assert datetime(2026, 10, 25, 12, tzinfo=LOCAL).utcoffset() == timedelta(hours=1)
+"""
+
+
+def test_a_changed_time_zone_is_followed(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "TZ"}
+    command = [sys.executable, "-c", ZONES, str(tmp_path / "localtime")]
+    shown = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()
+    berlin, tokyo, new_york = "2026-07-01T14:00:00+02:00", "2026-07-01T21:00:00+09:00", "2026-07-01T08:00:00-04:00"
+    assert shown == [time for time in (berlin, tokyo, new_york, berlin) for _ in range(2)]
+
+
+def test_a_zone_of_the_environment_stays(tmp_path: Path) -> None:
+    code = """
+import os, sys
+from pathlib import Path
+from musicond.runtime.clock import ZoneFollower
+file = Path(sys.argv[1])
+file.touch()
+follower = ZoneFollower(file)
+os.utime(file, (1, 1))
+follower.tick()
+print(os.environ["TZ"])
+"""
+    command = [sys.executable, "-c", code, str(tmp_path / "localtime")]
+    shown = subprocess.run(command, env={**os.environ, "TZ": "UTC"}, capture_output=True, text=True, check=True).stdout
+    assert shown == "UTC\n"

@@ -5,11 +5,13 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+import requests
 
 from musicond.core.models import Emotion, Speaker, Track
 from musicond.errors import ListError, PlaybackError
 from musicond.runtime import http_session as session
 from musicond.spotify.backend import SpotifyBackend
+from musicond.spotify.http import network_error
 from musicond.spotify.playlists import SpotifyList
 from tests.spotify.api_objects import entry, track_object, track_uri
 from tests.spotify.fake_server import PICTURE, Fault
@@ -375,3 +377,9 @@ def test_no_secret_is_logged_even_at_debug(
     assert caplog.messages
     assert session.DEADLINE_S < 25
     assert Emotion.SAD.value not in caplog.text
+
+
+def test_a_wrong_clock_is_named_where_a_certificate_is_not_yet_valid() -> None:
+    reason = "certificate verify failed: certificate is not yet valid (_ssl.c:992)"
+    assert "clock of this machine" in str(network_error(requests.exceptions.SSLError(reason)))
+    assert "clock" not in str(network_error(requests.ConnectionError("refused")))
