@@ -121,6 +121,7 @@ class SkippedEntries:
     """The number of entries of a list that can't be used, and the texts of the first ones."""
 
     MOST_TEXTS = 20
+    MOST = 50_000
 
     def __init__(self) -> None:
         self.missing = 0
@@ -133,9 +134,11 @@ class SkippedEntries:
         return self.missing + self.unusable
 
     def add(self, error: EntryError) -> None:
-        """Count an entry."""
+        """Count an entry; raise ListError if there are more than MOST."""
         self.missing += error.missing
         self.unusable += not error.missing
+        if len(self) > self.MOST:
+            raise ListError(f"{error}; more than {self.MOST} entries are like this: is it a list of songs?")
         if len(self.texts) < self.MOST_TEXTS:
             self.texts.append(str(error))
 

@@ -18,28 +18,36 @@ MOST_LINES = 50
 class LineSource:
     """The lines of a text, as an iterator that can return to an earlier line."""
 
-    def __init__(self, lines: list[str]) -> None:
-        self._lines = lines
+    def __init__(self, text: str) -> None:
+        self._text = text
         self.position = 0
         """Number of lines read."""
-        self.record_start = 0
-        """Value of `position` at the start of the record."""
+        self._offset = 0
+        """Characters read."""
+        self._start = 0, 0
+        """Both at the start of the record."""
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
-        if self.position - self.record_start >= MOST_LINES:
+        if self.position - self._start[0] >= MOST_LINES:
             raise csv.Error
-        if self.position >= len(self._lines):
+        if self._offset > len(self._text):
             raise StopIteration
-        self.position += 1
-        return self._lines[self.position - 1] + "\n"
+        end = self._text.find("\n", self._offset)
+        line = self._text[self._offset : end if end >= 0 else None]
+        self.position, self._offset = self.position + 1, self._offset + len(line) + 1
+        return line + "\n"
 
-    def return_to_first_line(self) -> str:
-        """Continue after the first line of the record, and return this line."""
-        self.position = self.record_start + 1
-        return self._lines[self.record_start]
+    def start_record(self) -> int:
+        """Begin a record with the next line; return the number of that line, from 1."""
+        self._start = self.position, self._offset
+        return self.position + 1
+
+    def return_to_start(self) -> None:
+        """Continue with the first line of the record."""
+        self.position, self._offset = self._start
 
 
 def read_records(text: str) -> Iterator[tuple[int, list[str]]]:
@@ -47,19 +55,20 @@ def read_records(text: str) -> Iterator[tuple[int, list[str]]]:
 
     A record that breaks the rules of CSV is split at the delimiters outside of pairs of quotes.
     """
-    source = LineSource(text.split("\n"))
+    source = LineSource(text)
     delimiter = _find_delimiter(source)
     reader = csv.reader(source, delimiter=delimiter, skipinitialspace=True, strict=True)
     while True:
-        source.record_start = source.position
+        number = source.start_record()
         try:
             fields = next(reader)
         except StopIteration:
             return
         except csv.Error:
-            fields = split_leniently(source.return_to_first_line(), delimiter)
+            source.return_to_start()
+            fields = split_leniently(next(source).removesuffix("\n"), delimiter)
         if any(map(str.strip, fields)):
-            yield source.record_start + 1, fields
+            yield number, fields
 
 
 def split_leniently(line: str, delimiter: str) -> list[str]:
@@ -85,8 +94,11 @@ def split_leniently(line: str, delimiter: str) -> list[str]:
 
 def _find_delimiter(source: LineSource) -> str:
     """Return the delimiter; leave `source` at the header."""
-    header = next((line for line in source if line.strip()), "")
+    header = "\n"
+    while header and not header.strip():
+        source.start_record()
+        header = next(source, "")
     if match := SEPARATOR_LINE.fullmatch(header):
         return match[1]
-    source.position = max(source.position - 1, 0)
+    source.return_to_start()
     return max(DELIMITERS, key=lambda mark: sum(map(bool, map(find_column, split_leniently(header, mark)))))

@@ -13,7 +13,7 @@ from urllib.parse import unquote, unquote_to_bytes, urlsplit
 from musicond.core.models import Song
 from musicond.errors import EntryError, ListError, SkippedEntries, clean_line
 from musicond.library.audio_files import UNKNOWN, TagCache, song_of, split_name
-from musicond.library.text_files import read_text
+from musicond.library.text_files import read_text, split_lines
 from musicond.library.track_ids import parse_track_id, uri_and_page
 
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
@@ -39,7 +39,7 @@ class M3u:
         """Yield each of its songs once; EXTINF names those whose files have no tags. Raise ListError."""
         seen: set[str] = set()
         extinf, tags = "", dict[str, str]()
-        for number, line in enumerate(map(str.strip, read_text(self._path).split("\n")), start=1):
+        for number, line in enumerate(map(str.strip, split_lines(read_text(self._path))), start=1):
             if line.upper().startswith("#EXT-X-"):
                 raise ListError(f"{self._path}:{number}: a video or radio stream (HLS), no list of songs; give another")
             if match := EXTINF.match(line):

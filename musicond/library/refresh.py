@@ -15,12 +15,10 @@ from musicond.errors import CatalogueError, ListError, counted, error_text
 from musicond.library.audio_files import TagCache
 from musicond.library.database import sqlite_errors
 from musicond.library.editor import OWN, CatalogueEditor, ListChange
-from musicond.library.sources import SourceBuilders, make_source
+from musicond.library.sources import MOST_SONGS, SourceBuilders, make_source
 
 log = logging.getLogger(__name__)
 
-MOST_SONGS = 50_000
-"""Of one list."""
 PROGRESS_EVERY = 20
 """Songs."""
 

@@ -18,6 +18,8 @@ from musicond.library.text_files import read_text
 
 SourceBuilders = Mapping[str, Callable[[str, Emotion], ListSource]]
 
+MOST_SONGS = 50_000
+"""Of one list."""
 TABLES = (".csv", ".json")
 """Suffixes of list files whose songs may name an emotion."""
 PLAYLISTS: Mapping[str, Callable[..., ListSource]] = {".m3u": M3u, ".m3u8": M3u}
@@ -47,7 +49,9 @@ def read_table(path: Path, skipped: SkippedEntries) -> Iterator[Row]:
     """
     read = read_json if path.suffix.lower() == ".json" else read_csv
     seen: set[tuple[Emotion | None, str]] = set()
-    for row in read(read_text(path), str(path)):
+    for number, row in enumerate(read(read_text(path), str(path))):
+        if number >= MOST_SONGS:
+            raise ListError(f"{path}: more than {MOST_SONGS} songs; split it")
         if isinstance(row, EntryError):
             skipped.add(row)
         elif (key := (row.emotion, row.song.identifier)) not in seen:

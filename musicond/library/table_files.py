@@ -15,6 +15,7 @@ from musicond.errors import EntryError, ListError, bounded_number, clean_line
 from musicond.library.csv_records import read_records
 from musicond.library.editor import CatalogueEntry
 from musicond.library.headings import COLUMNS, choose_values, find_column
+from musicond.library.json_entries import read_entries
 from musicond.library.track_ids import parse_track_id, uri_and_page
 
 LONGEST = 1000
@@ -31,8 +32,6 @@ MODES = {"major": "major", "minor": "minor", "1": "major", "1.0": "major", "0": 
 """The last four as Spotify's audio features have them."""
 COUNTS = ("likes", "dislikes", "skips")
 OPTIONAL = tuple(name for name in COLUMNS if name not in ("title", "artist"))
-CONTAINERS = ("playlists", "tracks", "items")
-"""The lists in the objects of Spotify's data exports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,30 +69,17 @@ def read_json(text: str, where: str) -> Iterator[Row | EntryError]:
 
     Raises ListError.
     """
+    number = 0
     try:
-        document = json.loads(text)
+        for number, entry in enumerate(read_entries(text), start=1):
+            try:
+                yield _read_entry(entry, f"{where}: entry {number}")
+            except EntryError as exc:
+                yield exc
     except (ValueError, RecursionError) as exc:
         raise ListError(f"{where}: not JSON ({exc}); correct it") from None
-    entries = list(_find_entries(document)) if isinstance(document, dict) else document
-    if not isinstance(entries, list) or (isinstance(document, dict) and not entries):
+    if not number and not text.lstrip().startswith("["):
         raise ListError(f"{where}: not a list; give [{{...}}, ...] as catalogue export --json does")
-    for number, entry in enumerate(entries, start=1):
-        place = f"{where}: entry {number}"
-        try:
-            yield _read_entry(entry, place)
-        except EntryError as exc:
-            yield exc
-
-
-def _find_entries(document: Mapping[str, Any], depth: int = 0) -> Iterator[Any]:
-    """Yield the entries of the lists in an object: `tracks`, `items`, or `playlists` with `items`."""
-    for name in CONTAINERS:
-        entries = document.get(name)
-        for entry in entries if isinstance(entries, list) else ():
-            if isinstance(entry, dict) and depth < len(CONTAINERS) and any(inner in entry for inner in CONTAINERS):
-                yield from _find_entries(entry, depth + 1)
-            else:
-                yield entry
 
 
 def _read_entry(entry: Any, place: str) -> Row:

@@ -28,7 +28,7 @@ from musicond.library.editor import CatalogueEditor
 from musicond.library.m3u import M3u
 from musicond.library.maintenance import LibraryMaintenance
 from musicond.library.refresh import Refresh, RefreshCancelledError
-from musicond.library.sources import make_source
+from musicond.library.sources import MOST_SONGS, make_source
 from musicond.library.text_files import MOST_BYTES
 from musicond.runtime.json_file import JsonFile
 
@@ -134,7 +134,23 @@ def test_a_pipe_is_no_list(tmp_path: Path, name: str) -> None:
 def test_a_list_that_would_take_much_memory_is_refused(tmp_path: Path, name: str) -> None:
     with (tmp_path / name).open("wb") as file:
         file.truncate(MOST_BYTES + 1)
-    with pytest.raises(ListError, match="larger than 4 MiB; split it"):
+    with pytest.raises(ListError, match="larger than 16 MiB; split it"):
+        list(make_source(str(tmp_path / name), Emotion.SAD).tracks())
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "fault"),
+    [
+        ("a.csv", "title,artist\n" + "a,b\n" * (MOST_SONGS + 1), f"more than {MOST_SONGS} songs; split it"),
+        ("a.json", "[" + "[]," * MOST_SONGS + "[]]", f"more than {MOST_SONGS} songs; split it"),
+        ("a.m3u", "x\n" * (SkippedEntries.MOST + 1), f"more than {SkippedEntries.MOST} entries are like this"),
+    ],
+)
+def test_a_file_of_endless_entries_is_refused_without_reading_all(
+    tmp_path: Path, name: str, text: str, fault: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ListError, match=fault):
         list(make_source(str(tmp_path / name), Emotion.SAD).tracks())
 
 
