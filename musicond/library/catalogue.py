@@ -24,7 +24,9 @@ from musicond.errors import CatalogueError
 from musicond.library.database import (
     BUSY_TIMEOUT_S,
     MEMORY,
+    REPLACED,
     connect,
+    file_id,
     open_database,
     rebuild_lock,
     sqlite_errors,
@@ -67,7 +69,7 @@ class SqliteCatalogue:
     ) -> None:
         self._path, self._mode, self._clock, self._submit = path, "ro" if read_only else "rw", clock, submit
         self._connection, self._name = open_catalogue(path, read_only=read_only), f"catalogue {path}"
-        self._replaced = f"{self._name}: the file was replaced or removed meanwhile; try again"
+        self._replaced = f"{self._name}: {REPLACED}"
         self._candidates: dict[Emotion, Candidates] = {}
         self._stats: dict[Emotion, dict[int, TrackStats]] = {}
         self._unsaved: dict[tuple[Emotion, int], TrackStats] = {}
@@ -76,7 +78,7 @@ class SqliteCatalogue:
         """Guards `_unsaved`."""
         self._flushed_at = self._clock()
         self._version = -1
-        self._file_id = _file_id(path)
+        self._file_id = file_id(path)
         """Device and inode of the opened file."""
         self._mend_at = float("-inf")
         """Monotonic time from which the file may be made or rebuilt again."""
@@ -184,10 +186,10 @@ class SqliteCatalogue:
         if feedback and self._follow_file():
             raise CatalogueError(self._replaced)
         with self._lock:
-            plays, file_id = dict(self._unsaved), self._file_id
+            plays, opened = dict(self._unsaved), self._file_id
 
         def check_file() -> None:
-            if file_id != _file_id(self._path):
+            if opened != file_id(self._path):
                 raise CatalogueError(self._replaced)
 
         def write() -> None:
@@ -228,12 +230,12 @@ class SqliteCatalogue:
 
         A rebuilt file, for example; then the numbers of tracks are others.
         """
-        if self._mode == "ro" or self._file_id == _file_id(self._path):
+        if self._mode == "ro" or self._file_id == file_id(self._path):
             return False
         connection = self._open_again()
         log.warning("%s: the file was replaced or removed; going on with the one that is there now", self._name)
         self._connection.close()
-        self._connection, self._file_id, self._version = connection, _file_id(self._path), -1
+        self._connection, self._file_id, self._version = connection, file_id(self._path), -1
         with self._lock:
             self._unsaved.clear()
         self._candidates.clear()
@@ -300,14 +302,6 @@ class SqliteCatalogue:
             np.array([track_affect(row[2], row[3], emotion) for row in rows], np.float32).reshape(-1, 2),
             np.array([UNKNOWN if row[4] is None else row[4] / 100 for row in rows], np.float32),
         )
-
-
-def _file_id(path: Path | str) -> tuple[int, int] | None:
-    try:
-        stat = Path(path).stat()
-    except OSError:
-        return None
-    return stat.st_dev, stat.st_ino
 
 
 class CatalogueFlusher(Output):

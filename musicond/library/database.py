@@ -30,6 +30,7 @@ UNRELEASED_VERSIONS = range(2, 5)
 BUSY_TIMEOUT_S = 2.0
 LOCK_STEP_S = 0.02
 
+REPLACED = "the file was replaced or removed meanwhile; try again"
 START_ANEW = "move it away and the next start makes a new one"
 MENDS_ITSELF = "the next start of the daemon moves it aside and rebuilds it"
 WRITABLE = "make its folder writable for this user, or set state_dir to one that is"
@@ -143,6 +144,15 @@ def rebuild_lock(path: Path | str, name: str, wait_s: float, *, exclusive: bool)
         yield
     finally:
         os.close(handle)
+
+
+def file_id(path: Path | str) -> tuple[int, int] | None:
+    """Return the device and inode of the file at the path now; None if there is none."""
+    try:
+        stat = Path(path).stat()
+    except OSError:
+        return None
+    return stat.st_dev, stat.st_ino
 
 
 def back_up(connection: sqlite3.Connection, target: Path) -> None:

@@ -12,8 +12,8 @@ from typing import Self
 from urllib.parse import unquote_to_bytes
 
 from musicond.core.models import Emotion, Song
-from musicond.errors import counted
-from musicond.library.database import sqlite_errors, transaction
+from musicond.errors import CatalogueError, counted
+from musicond.library.database import BUSY_TIMEOUT_S, REPLACED, file_id, rebuild_lock, sqlite_errors, transaction
 from musicond.library.recovery import open_catalogue
 
 OWN = "own"
@@ -75,6 +75,7 @@ class CatalogueEditor:
 
     def __init__(self, path: Path | str, *, read_only: bool = False) -> None:
         self.connection, self.name = open_catalogue(path, read_only=read_only), f"catalogue {path}"
+        self._path, self._file_id = path, file_id(path)
 
     def __enter__(self) -> Self:
         return self
@@ -263,7 +264,14 @@ class CatalogueEditor:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with sqlite_errors(self.name), transaction(self.connection):
+        """Commit at the end of the block; raise CatalogueError where the file is being replaced, or was."""
+        with (
+            sqlite_errors(self.name),
+            rebuild_lock(self._path, self.name, BUSY_TIMEOUT_S, exclusive=False),
+            transaction(self.connection),
+        ):
+            if self._file_id != file_id(self._path):
+                raise CatalogueError(f"{self.name}: {REPLACED}")
             yield
 
     def _scalar(self, query: str, *values: object) -> int:

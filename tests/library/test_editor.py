@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from musicond.core.models import Emotion, Song
-from musicond.errors import EntryError, ListError
+from musicond.errors import CatalogueError, EntryError, ListError
 from musicond.library.actions import run
-from musicond.library.database import MEMORY
+from musicond.library.database import MEMORY, rebuild_lock
 from musicond.library.editor import OWN, CatalogueEditor, ListChange
 from musicond.library.headings import COLUMNS
 from musicond.library.table_files import Row, read_csv, read_json, read_row, rows_to_json, write_csv, write_json
@@ -224,3 +224,17 @@ def test_actions_answer_and_refuse_in_one_line(tmp_path: Path) -> None:
     assert run(path, "verify", {}) == {"faults": []}
     assert run(path, "said", {}) == {"feedback": []}
     assert run(path, "forget", {"id": None}) == {"songs": 0}
+
+
+def test_no_change_goes_into_a_file_that_is_being_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.sqlite"
+    with CatalogueEditor(path) as editor:
+        song = [(Emotion.SAD, songs("a")[0], NONE)]
+        with rebuild_lock(path, "catalogue", 1, exclusive=True), pytest.raises(CatalogueError, match="being rebuilt"):
+            editor.add(song)
+        path.unlink()
+        CatalogueEditor(path).connection.close()
+        with pytest.raises(CatalogueError, match="replaced"):
+            editor.add(song)
+    with CatalogueEditor(path) as editor:
+        assert editor.add(song) == 1
