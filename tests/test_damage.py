@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,23 @@ def each_damage(path: Path, load: Callable[[], Any], seed: int = SEED) -> int:
         assert load() == before, "and the next start finds the same"
     record(f"damage of {path.name}", damages=DAMAGES, repaired=harmful)
     return harmful
+
+
+def test_damaged_settings_of_an_open_camera_close_it(tmp_path: Path) -> None:
+    file = JsonFile(tmp_path / "settings.json")
+    file.save(to_json(replace(SETTINGS, private=False)))
+    content = json.loads(file.path.read_text())
+
+    def load() -> Settings:
+        try:
+            same = json.loads(file.path.read_bytes()) == content  # only blanks were added or removed
+        except ValueError:
+            same = False
+        settings = load_settings(JsonFile(file.path))
+        assert settings.private is not same
+        return settings
+
+    assert each_damage(file.path, load) > DAMAGES / 3
 
 
 @pytest.mark.parametrize("checksum", [True, False])

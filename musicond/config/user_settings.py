@@ -50,7 +50,7 @@ def start_without_consent(folder: Path, catalogue: str) -> None:
 
 def _is_plausible(data: JsonObject) -> bool:
     """Return whether an object without a checksum may be of an earlier version."""
-    return data.keys() <= FIELDS.keys() and isinstance(data.get("private", False), bool)
+    return data.keys() <= FIELDS.keys() and isinstance(data.get("private"), bool)
 
 
 def from_json(data: JsonObject) -> Settings:
