@@ -83,8 +83,8 @@ class WatchLoop:
         self.busy_since = time.monotonic()
         handled = self._handle(self._inbox.drain())
         outcome, wait_s = self._watch()
+        self._emit(outcome)  # first: who got an answer finds it in the state
         self._settle(handled)
-        self._emit(outcome)
         self._beat()
         self.busy_since = None
         if not self._stop.is_set():
