@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-START_S = 30.0
+START_S = 120.0
 """Longest start on a busy machine."""
 
 
@@ -158,7 +158,7 @@ class Daemon:
             env=env,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.figures import FULL, record
+from tests.mqtt.conftest import Broker, Listener
 from tests.system.daemon import Daemon
 
 if TYPE_CHECKING:
@@ -93,3 +94,43 @@ def test_privacy_closes_the_camera_and_each_like_is_stored_once(tmp_path: Path, 
         daemon.ready()
         first = daemon.wait_state(lambda state: not str(state["notice"]).startswith("Starting"))
         assert first["controls"]["private"]
+
+
+@pytest.mark.alone
+@pytest.mark.broker
+def test_privacy_over_mqtt_overtakes_likes_that_the_broker_still_holds(tmp_path: Path) -> None:
+    seconds, broker = 130 if FULL else 10, Broker(tmp_path).start()
+    mqtt = f"device: {{node: den}}\nmqtt: {{host: 127.0.0.1, port: {broker.port}}}\n"
+    listener = Listener(broker.port)
+    try:
+        with Daemon(tmp_path, "--source", "demo", config=mqtt) as daemon:
+            daemon.ready()
+            assert listener.wait_for("musicond/den/availability", "online", 30)
+            daemon.wait_state(lambda state: bool(state["recommendation"]))
+            catalogue = tmp_path / "state" / "catalogue.sqlite"
+            with subprocess.Popen(
+                [sys.executable, "-c", HOLD, str(catalogue), str(seconds)], stdout=subprocess.PIPE, text=True
+            ) as holder:
+                assert holder.stdout is not None
+                assert holder.stdout.readline() == "held\n"
+                for _ in range(LIKES):
+                    listener.send("musicond/den/like/set", "PRESS")
+                started = time.monotonic()
+                listener.send("musicond/den/privacy/set", "on")
+                assert listener.wait_for("musicond/den/watching", "private")
+                closed_s = time.monotonic() - started
+                holder.wait(seconds + 10)
+            deadline = time.monotonic() + 60
+            while likes(catalogue) < LIKES and time.monotonic() < deadline:
+                time.sleep(0.2)
+            time.sleep(1)
+            record(
+                f"catalogue locked for {seconds} s: privacy after {LIKES} likes over MQTT",
+                privacy_s=round(closed_s, 2),
+                stored=likes(catalogue),
+            )
+            assert likes(catalogue) == LIKES
+            assert closed_s < 2
+    finally:
+        listener.close()
+        broker.stop()

@@ -1,0 +1,96 @@
+"""Flipped bits in every state file of the running daemon: it goes on, and its next start opens no camera."""
+
+from __future__ import annotations
+
+import random
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from musicond.library.database import BACKUP, FILE_NAME
+from musicond.music_assistant.auth import ServerToken, ServerTokenFile
+from musicond.player.events import PlayerState
+from musicond.player.state_file import PlayerStateFile
+from musicond.runtime.json_file import JsonFile
+from musicond.spotify.token_file import Grant, TokenFile
+from tests.figures import FULL, SEED, record
+from tests.system.daemon import Daemon
+from tests.system.test_workers import post
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ROUNDS = 25 if FULL else 2
+CONFIG = f"""\
+playback: {{backend: music-assistant}}
+music_assistant: {{url: 'http://127.0.0.1:9', player: Kitchen}}
+spotify: {{client_id: {"0123456789abcdef" * 2}}}
+"""
+SETTINGS = "settings.json"
+DATABASES = (FILE_NAME, f"{FILE_NAME}-wal", BACKUP)
+
+
+def save_other_files(state: Path) -> list[Path]:
+    """Write all state files that nobody switches, whole; return their paths."""
+    (state / "history").mkdir(exist_ok=True)
+    names = ("playback.json", "spotify.json", "music-assistant.json", "lists.json", "refresh.json")
+    player, spotify, assistant, lists, refresh = paths = [state / name for name in names]
+    PlayerStateFile(JsonFile(player), "music-assistant").save(PlayerState(owned_ids=("a", "b")))
+    now = datetime.now(UTC).isoformat()
+    TokenFile(spotify).save(Grant("token", now, "a b", "id", "Ann"))
+    ServerTokenFile(assistant).save(ServerToken("token", "http://127.0.0.1:9", "Ann", now))
+    JsonFile(lists).save({"sad": ["starter"]})
+    JsonFile(refresh).save({"refreshed": now, "done": None, "mark": None})
+    history = state / "history" / f"{now[:7]}.json"
+    JsonFile(history).save({f"{now[:7]}-01": {"happy": 12.5, "sad": 3.25}}, sorted_lines=True)
+    (state / "restart.txt").write_text(f"{now} for a test\n", "utf-8")
+    return [*paths, history, state / "restart.txt"]
+
+
+def flip_bits(file: Path, rng: random.Random) -> int:
+    """Flip 1 to 5 bits of a file in its place; return their number."""
+    with suppress(FileNotFoundError), file.open("r+b", buffering=0) as handle:
+        size, number = file.stat().st_size, rng.choice((1, 1, 2, 5))
+        for place in rng.sample(range(size), min(size, number)):
+            handle.seek(place)
+            byte = handle.read(1)[0]
+            handle.seek(place)
+            handle.write(bytes([byte ^ 1 << rng.randrange(8)]))
+        return min(size, number)
+    return 0
+
+
+def use(daemon: Daemon) -> None:
+    """Use each state file as the page and the command line do."""
+    track = daemon.wait_state(lambda state: state["recommendation"] is not None)["recommendation"]["tracks"][0]["id"]
+    assert post(daemon, "rate", {"verdict": "like", "id": track}) in (200, 500, 503)
+    assert post(daemon, "play", {}) in (200, 409, 500, 503)
+    for words in (("catalogue", "list", "sad"), ("catalogue", "refresh"), ("history", "export"), ("spotify", "status")):
+        assert daemon.command(*words).returncode in (0, 69), words
+    assert daemon.get("/healthz")[0] in (200, 503)
+    assert daemon.process.poll() is None
+
+
+def test_flipped_bits_in_the_files_of_the_running_daemon_open_no_camera(tmp_path: Path) -> None:
+    rng, state, bits, rebuilt = random.Random(SEED), tmp_path / "state", 0, 0
+    settings = JsonFile(state / SETTINGS)
+    for round_number in range(ROUNDS + 1):
+        with Daemon(tmp_path, "--source", "demo", config=CONFIG) as daemon:
+            daemon.ready()
+            wanted = "private" if round_number else "yes"
+            daemon.wait_state(lambda state, wanted=wanted: state["watching"] == wanted)  # type: ignore[misc] # mypy sees no defaults of lambdas
+            rebuilt += any("a new one made" in line for line in daemon.lines)
+            for private in (True, False):
+                assert post(daemon, "privacy", {"on": private}) == 200
+            others = [*save_other_files(state), *(state / name for name in DATABASES)]
+            bits += sum(flip_bits(file, rng) for file in (settings.path, *others))
+            daemon.wait_state(lambda state: state["watching"] == "yes")
+            use(daemon)
+            for private in (True, False):
+                assert post(daemon, "privacy", {"on": private}) == 200
+                assert settings.parse().get("private", False) is private, "it is written whole again"
+                assert settings.verified
+            bits += flip_bits(settings.path, rng)
+            lines = [line for line in daemon.lines if "Traceback" in line]
+            assert lines == [], "\n".join(daemon.lines)
+    record("bits flipped in all files of the running daemon", starts=ROUNDS, bits=bits, rebuilt=rebuilt)
