@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from musicond.app.library import wanted_lists
 from musicond.config.schema import Config
 from musicond.core.commands import Rate
 from musicond.core.models import EMOTIONS, Emotion, Policy, Verdict
@@ -236,9 +237,9 @@ class Household:
         self.clock = 0.0
         self.catalogue = SqliteCatalogue(path, clock=lambda: self.clock)
         self.recommender = Recommender(self.catalogue, seed, RecommenderConfig(quiet_hours=QUIET))
-        music = Config().music
+        config = Config()
         store = JsonFile(path.with_name("refresh.json"))
-        self.maintenance = LibraryMaintenance(path, music.wanted, music.schedule, store, now=self.wall)
+        self.maintenance = LibraryMaintenance(path, wanted_lists(config), config.music.schedule, store, now=self.wall)
         with CatalogueEditor(path) as lists:
             self.entries = {entry.track_id: entry for entry in lists.entries()}
         self.taste = dict(zip(self.entries, self.rng.random(len(self.entries)).tolist(), strict=True))

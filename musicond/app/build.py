@@ -14,7 +14,7 @@ from pathlib import Path
 
 from musicond import __version__
 from musicond.app.expiry_log import ExpiryLog
-from musicond.app.library import build_maintenance
+from musicond.app.library import build_maintenance, wanted_lists
 from musicond.app.music_assistant import MusicAssistant
 from musicond.app.pipeline import (
     build_pipeline,
@@ -164,7 +164,7 @@ def _apply_config(
     # The camera was opened with its rate, which waits for a restart.
     rate = controller.frame_rate.rate
     controller.frame_rate = FrameRate(rate, min(config.camera.idle_rate, rate))
-    maintenance.reconfigure(config.music.wanted, config.music.schedule)
+    maintenance.reconfigure(wanted_lists(config), config.music.schedule)
     if player is not None:
         player.rules = playback_rules(config)
 

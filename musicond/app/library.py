@@ -7,9 +7,13 @@ from pathlib import Path
 from zlib import crc32
 
 from musicond.app.spotify import Spotify, build_spotify
-from musicond.config.schema import Config
+from musicond.config.schema import MPD, STARTER, Config
+from musicond.config.secrets import mpd_password
+from musicond.core.models import Emotion
+from musicond.core.ports import ListSource
 from musicond.library.database import FILE_NAME
 from musicond.library.maintenance import JITTER_S, LibraryMaintenance
+from musicond.library.sorted_library import LIBRARY, place_song
 from musicond.mqtt.discovery import node_id
 from musicond.runtime.json_file import JsonFile
 
@@ -25,10 +29,35 @@ def build_maintenance(
     jitter_s = crc32(node_id(config.device.node).encode()) % JITTER_S
     return LibraryMaintenance(
         folder / FILE_NAME,
-        config.music.wanted,
+        wanted_lists(config),
         config.music.schedule,
         JsonFile(folder / "refresh.json"),
         jitter_s=jitter_s,
-        builders=spotify.sources() if spotify else None,
+        builders=list_builders(config, spotify),
         should_stop=should_stop,
     )
+
+
+def wanted_lists(config: Config) -> dict[Emotion, tuple[str, ...]]:
+    """Return the lists of each mood; those of the library begin with LIBRARY."""
+    lists = {Emotion(name): section.lists for name, section in config.music.moods}
+    if config.music.library is not None:
+        library = tuple(f"{LIBRARY}{place}" for place in config.music.library)
+        return {emotion: (*names, *library) for emotion, names in lists.items()}
+    default = (STARTER, f"{LIBRARY}{MPD}") if config.playback.backend == MPD else (STARTER,)
+    return {emotion: default if names == (STARTER,) else names for emotion, names in lists.items()}
+
+
+def list_builders(config: Config, spotify: Spotify | None) -> dict[str, Callable[[str, Emotion], ListSource]]:
+    """Return the builders of the lists that other packages read, by the beginnings of their names."""
+    builders = spotify.sources() if spotify else {}
+    if config.playback.backend == MPD:
+        builders[MPD] = lambda _, __: _mpd_library(config)
+    return builders
+
+
+def _mpd_library(config: Config) -> ListSource:
+    from musicond.player.mpd import MpdBackend
+    from musicond.player.mpd_library import MpdLibrary
+
+    return MpdLibrary(MpdBackend(config.mpd.host, config.mpd.port, mpd_password(config)), place_song)

@@ -7,13 +7,14 @@ import json
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from musicond.app.library import build_maintenance
+from musicond.app.library import build_maintenance, list_builders, wanted_lists
 from musicond.commands import terminal
 from musicond.commands.daemon import ask_daemon, own_state_dir
 from musicond.commands.options import add_actions, wants_json, write_output
@@ -27,7 +28,8 @@ from musicond.library.actions import run as run_action
 from musicond.library.audio_files import AudioFolder
 from musicond.library.database import FILE_NAME, MEMORY
 from musicond.library.editor import CatalogueEntry
-from musicond.library.sources import PLAYLISTS, read_table
+from musicond.library.sorted_library import LIBRARY, moods_of_song
+from musicond.library.sources import PLAYLISTS, library_source, read_table
 from musicond.library.table_files import Row, rows_to_json, write_csv, write_json
 from musicond.web.client import ControlClient
 
@@ -60,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_emotion(export, "--mood")
     export.add_argument("--json", action="store_true", help="JSON instead of CSV; so does a FILE that ends in .json")
     actions["refresh"].add_argument("--if-due", action="store_true", help="only if music.refresh says that it is time")
+    actions["sort"].add_argument("--dry-run", action="store_true", help="only by tags, and change nothing")
     feedback, verdicts = actions["feedback"], [*map(str, Verdict), "reset"]
     feedback.add_argument(
         "verdict", nargs="?", choices=verdicts, metavar="VERDICT", help=f"{', '.join(verdicts[:-1])}; reset forgets"
@@ -253,6 +256,40 @@ def _print_report(report: Mapping[str, Any]) -> int:
     return UNAVAILABLE if report.get("faults") else 0
 
 
+def _sort(args: argparse.Namespace, config: Config) -> int | None:
+    places = dict.fromkeys(
+        name for names in wanted_lists(config).values() for name in names if name.startswith(LIBRARY)
+    )
+    if not places:
+        raise ListError("there is no library; set music.library to folders, or to mpd with playback.backend: mpd")
+    if args.dry_run:
+        songs = [song for place in places for song in _library_songs(config, place)]
+        _print_sorted([(mood, song) for song in songs if song.energy is not None for mood in moods_of_song(song)])
+        print(f"left: {sum(song.energy is None for song in songs)} of {counted(len(songs), 'song')}")
+        return None
+    report = ask_daemon(
+        config,
+        lambda client: _refresh_in_daemon(client, if_due=False),
+        lambda folder: _refresh_locally(config, folder, if_due=False),
+    )
+    entries = (entry for entry in _entries(config, None) if entry.origin in places and entry.state == "listed")
+    _print_sorted([(Emotion(entry.emotion), entry) for entry in entries])
+    return _print_report({**(report or {}), "lists": []})
+
+
+def _library_songs(config: Config, place: str) -> Iterator[Song]:
+    source = library_source(place, None, list_builders(config, None), listen=False)
+    yield from terminal.track(source.tracks(), "reading, songs")
+
+
+def _print_sorted(songs: Sequence[tuple[Emotion, Song]]) -> None:
+    """Print how many songs each mood got, and by what."""
+    for emotion in EMOTIONS:
+        sources = Counter(song.source.partition(";")[0] for mood, song in songs if mood == emotion)
+        by = ", ".join(f"{number} by {source}" for source, number in sources.most_common())
+        print(f"{emotion}: {counted(sources.total(), 'song')}{f' ({by})' if by else ''}")
+
+
 def _feedback(args: argparse.Namespace, config: Config) -> None:
     if args.verdict == "reset":
         songs = _run_action(config, "forget", id=args.song)["songs"]
@@ -289,6 +326,7 @@ ACTIONS: Mapping[str, tuple[str, Callable[[argparse.Namespace, Config], int | No
     "export": ("write all lists, with the feedback on their songs, for import", _export),
     "verify": ("check the file and the lists", _verify),
     "refresh": ("read the lists of music.moods again, now", _refresh),
+    "sort": ("sort the songs of music.library into the moods, now", _sort),
     "feedback": ("like, dislike or skip a song, or print the feedback", _feedback),
 }
 """For each action, its line of help and its function, which returns an exit code other than 0."""

@@ -29,6 +29,8 @@ SPOTIFY = ("spotify:", "https://open.spotify.com/")
 """Prefixes of the name of a list at Spotify."""
 SEARCH = "spotify:search:"
 """Prefix of a search, which replaces the mood's other lists at Spotify while they are empty."""
+MPD = "mpd"
+"""The backend, and the place of music.library that is its library."""
 RELOADABLE = (
     "camera.idle_rate",
     "mood.",
@@ -37,6 +39,9 @@ RELOADABLE = (
 )
 """Keys, and prefixes of keys, that a reload (SIGHUP) applies; all others wait for a restart."""
 FilePath = Annotated[Path, AfterValidator(lambda path, info: Path(resolve(str(path), info)))]
+LibraryPlace = Annotated[
+    str, Field(min_length=1), AfterValidator(lambda place, info: place if place == MPD else resolve(place, info))
+]
 PolicyName = Literal["match", "lift", "steady"]
 S = TypeVar("S", bound="Section")
 
@@ -209,6 +214,11 @@ class Music(Section):
     quiet_hours: Annotated[str, valid_for(Hours.parse)] | None = Field(
         None, description="Hours of calmer songs, and of nothing that plays by itself: HH:MM-HH:MM. Unset: none."
     )
+    library: tuple[LibraryPlace, ...] | None = Field(
+        None,
+        description="Your own songs, sorted into the moods by their tags or sound: folders of audio files, or mpd for "
+        "its library. Unset: mpd, for moods without other lists, where playback.backend is mpd.",
+    )
     moods: Moods = Moods()
 
     @property
@@ -220,11 +230,6 @@ class Music(Section):
     def hours(self) -> Hours | None:
         """The quiet hours."""
         return Hours.parse(self.quiet_hours) if self.quiet_hours else None
-
-    @property
-    def wanted(self) -> dict[Emotion, tuple[str, ...]]:
-        """The lists of each mood."""
-        return {Emotion(name): section.lists for name, section in self.moods}
 
     @property
     def policies(self) -> dict[Emotion, Policy]:
@@ -426,10 +431,10 @@ class Config(Section):
         users: dict[tuple[str | int, ...], str] = {}
         if self.playback.backend == "spotify":
             users["playback", "backend"] = "spotify"
-        for emotion, lists in self.music.wanted.items():
-            for position, name in enumerate(lists):
+        for mood, section in self.music.moods:
+            for position, name in enumerate(section.lists):
                 if name.startswith(SPOTIFY):
-                    users["music", "moods", emotion.value, "lists", position] = f"the list {name}"
+                    users["music", "moods", mood, "lists", position] = f"the list {name}"
         if users and self.spotify.client_id is None:
             text = "needs spotify.client_id, the client id of your app at Spotify: see docs/spotify.md"
             raise CrossSectionError(*((path, f"{user} {text}") for path, user in users.items()))

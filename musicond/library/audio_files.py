@@ -8,11 +8,13 @@ import json
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import mutagen
+from mutagen.easyid3 import EasyID3
+from mutagen.easymp4 import EasyMP4Tags
 
 from musicond.core.models import Song
 from musicond.errors import EntryError, ListError, SkippedEntries, bounded_number, clean_line, error_text
@@ -33,10 +35,19 @@ TAG_NAMES = {
     "date": ("date", "TDRC", "WM/Year"),
     "genre": ("genre", "TCON", "WM/Genre"),
     "bpm": ("bpm", "TBPM", "WM/BeatsPerMinute"),
+    "mood": ("mood", "TMOO", "WM/Mood"),
+    "key": ("initialkey", "TKEY", "WM/InitialKey"),
+    "gain": ("replaygain_track_gain", "REPLAYGAIN_TRACK_GAIN", "TXXX:REPLAYGAIN_TRACK_GAIN"),
 }
 """mutagen's easy names, those of ID3 in WAV and AIFF, and those of WMA."""
+READER = "2"
+"""Kept with the tags; those that an earlier version has read lack some."""
 TEMPO = (1, 1000)
 """Beats per minute."""
+EasyID3.RegisterTextKey("initialkey", "TKEY")
+EasyID3.RegisterTXXXKey("replaygain_track_gain", "REPLAYGAIN_TRACK_GAIN")
+for _name, _key in (("mood", "MOOD"), ("initialkey", "initialkey"), ("replaygain_track_gain", "replaygain_track_gain")):
+    EasyMP4Tags.RegisterFreeformKey(_name, _key)
 UNKNOWN = "unknown artist"
 LONGEST_TAG = 500
 """Characters."""
@@ -99,9 +110,12 @@ class AudioFolder:
                 if Path(name).suffix.lower() in AUDIO and not _is_hidden(name):
                     yield from self._read_file(Path(folder) / name)
 
+    def _song_of(self, path: Path) -> Song:
+        return song_of(path, self._tag_cache)
+
     def _read_file(self, path: Path) -> Iterator[Song]:
         if os.path.exists(path):  # noqa: PTH110 - unlike Path.exists it never raises
-            yield song_of(path, self._tag_cache)
+            yield self._song_of(path)
         else:
             self.skipped.add(EntryError(f"{path} not found", missing=True))
 
@@ -129,12 +143,17 @@ def _is_hidden(name: str) -> bool:
 
 def song_of(path: Path, tag_cache: TagCache | None, extinf: str = "") -> Song:
     """Return the song of an audio file: by its tags, else by `extinf` ("Artist - Title"), else by its name."""
-    path = path.absolute()
-    artist, title = split_name(extinf, path.stem)
     tags: dict[str, str] = {}
     # A file that can't be read here may still be played by mpd: its name must do.
     with contextlib.suppress(OSError, ValueError):
-        tags = _cached_tags(path, tag_cache)
+        tags = cached_tags(path.absolute(), tag_cache)
+    return song_of_tags(path, tags, extinf)
+
+
+def song_of_tags(path: Path, tags: Mapping[str, str], extinf: str = "") -> Song:
+    """Return the song of an audio file with these tags, as `song_of` does."""
+    path = path.absolute()
+    artist, title = split_name(extinf, path.stem)
     return Song(
         title=tags.get("title") or title,
         artist=tags.get("artist") or artist,
@@ -148,24 +167,34 @@ def song_of(path: Path, tag_cache: TagCache | None, extinf: str = "") -> Song:
     )
 
 
-def _cached_tags(path: Path, tag_cache: TagCache | None) -> dict[str, str]:
+def cached_tags(path: Path, tag_cache: TagCache | None) -> dict[str, str]:
     """Return the tags of a file, from the cache if it has not changed; raise OSError."""
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         return {}  # reading a pipe, for example, would wait for ever
     if tag_cache is None:
         return read_tags(path)
-    key = os.fsencode(path).decode("utf-8", "backslashreplace"), status.st_size, status.st_mtime_ns
+    key = _cache_key(path, status)
     with contextlib.suppress(ValueError, TypeError):  # a damaged entry
-        if (text := tag_cache.get(*key)) is not None:
-            return dict(json.loads(text))
-    tags = read_tags(path)
+        if (text := tag_cache.get(*key)) is not None and (tags := dict(json.loads(text))).get("reader") == READER:
+            return tags
+    tags = {**read_tags(path), "reader": READER}
     tag_cache.put(*key, json.dumps(tags, ensure_ascii=False))
     return tags
 
 
+def store_tags(path: Path, tag_cache: TagCache, tags: Mapping[str, str]) -> None:
+    """Store tags of a file at once; raise OSError and sqlite3.Error."""
+    tag_cache.put(*_cache_key(path, path.stat()), json.dumps(tags, ensure_ascii=False))
+    tag_cache.flush()
+
+
+def _cache_key(path: Path, status: os.stat_result) -> tuple[str, int, int]:
+    return os.fsencode(path).decode("utf-8", "backslashreplace"), status.st_size, status.st_mtime_ns
+
+
 def read_tags(path: Path) -> dict[str, str]:
-    """Return title, artist, album, date, genre and bpm of an audio file, as far as it has them; raise OSError."""
+    """Return those values of TAG_NAMES that an audio file has; raise OSError."""
     try:
         with _LimitedFile(io.FileIO(str(path))) as content:
             file = mutagen.File(content, easy=True)

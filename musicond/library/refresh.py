@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from zlib import crc32
 
-from musicond.config.schema import SEARCH, SPOTIFY
+from musicond.config.schema import SEARCH, SPOTIFY, STARTER
 from musicond.core.models import Emotion, Song
 from musicond.core.ports import ListSource
 from musicond.errors import CatalogueError, ListError, counted, error_text
 from musicond.library.audio_files import TagCache
 from musicond.library.database import sqlite_errors
 from musicond.library.editor import OWN, CatalogueEditor, ListChange
+from musicond.library.sorted_library import LIBRARY
 from musicond.library.sources import MOST_SONGS, SourceBuilders, make_source
 
 log = logging.getLogger(__name__)
@@ -78,8 +80,9 @@ class RefreshReport:
 class Refresh:
     """One refresh of all wanted lists; `should_stop` interrupts it.
 
-    A search is a fallback: it is read only where every other list of the mood at Spotify is gone or empty. While one
-    of them can be read, the songs of the search leave; while one is merely out of reach, all stays as it is.
+    Two lists are fallbacks: a search is read only where every other list of the mood at Spotify is gone or empty, and
+    the starter where those of the library are. While one of these can be read, the songs of the fallback leave; while
+    one is merely out of reach, all stays as it is.
     """
 
     def __init__(
@@ -89,11 +92,11 @@ class Refresh:
         should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self._wanted, self._builders, self._should_stop = wanted, builders, should_stop
-        self._lists = [(emotion, name) for emotion, names in wanted.items() for name in sorted(names, key=_is_search)]
+        self._lists = [(emotion, name) for emotion, names in wanted.items() for name in _in_order(names)]
         self._has_songs: dict[tuple[Emotion, str], bool] = {}
         """Whether a list has songs (True), or is gone or empty (False); one that failed otherwise is missing here."""
         self._unneeded: set[tuple[Emotion, str]] = set()
-        """Searches whose mood has another list."""
+        """Fallbacks whose mood has another list."""
         self._report = RefreshReport()
         self.progress = RefreshProgress(0, len(self._lists), "", 0)
         """Replaced as a whole, so that other threads may read it."""
@@ -124,12 +127,13 @@ class Refresh:
         """Read one list into the catalogue; raise RefreshCancelledError, CatalogueError."""
         try:
             with sqlite_errors(editor.name):
-                source = make_source(name, emotion, tag_cache, self._builders)
+                on_song = partial(self._check_progress, name)
+                source = make_source(name, emotion, tag_cache, self._builders, on_song)
                 try:
                     songs = list(self._read(source, name))
                 finally:
                     tag_cache.flush()
-            self._has_songs[emotion, name] = True
+            self._has_songs[emotion, name] = bool(songs)
             self._report.skipped += source.skipped.report(name, len(songs))
             self._report.skipped_count += len(source.skipped)
             if change := editor.merge(emotion, name, songs, source.uri):
@@ -147,8 +151,7 @@ class Refresh:
             self._report.errors.append(f"{name}: {error_text(exc)}; the list stays as it was")
 
     def _is_needed(self, emotion: Emotion, name: str) -> bool:
-        names = [name for name in self._wanted[emotion] if name.startswith(SPOTIFY) and not _is_search(name)]
-        if not _is_search(name) or not names:
+        if not (names := _preferred(name, self._wanted[emotion])):
             return True
         states = [self._has_songs.get((emotion, name)) for name in names]
         if any(states):
@@ -164,17 +167,24 @@ class Refresh:
     def _read(self, source: ListSource, name: str) -> Iterator[Song]:
         count = 0
         for count, song in enumerate(source.tracks(), start=1):
-            if self._should_stop():
-                raise RefreshCancelledError
-            if count > MOST_SONGS:
-                raise ListError(f"{name}: more than {MOST_SONGS} songs; split it")
-            if count % PROGRESS_EVERY == 0:
-                self.progress = RefreshProgress(self.progress.done, self.progress.total, name, count)
+            if not name.startswith(LIBRARY):
+                self._check_progress(name, count)
             yield song
+        if count == 0 and name.startswith(LIBRARY):
+            return  # none of its songs fits this mood
         if count == 0 and source.skipped:
             raise ListError(f"{name}: {source.skipped.none_usable()}; the list stays as it was")
         if count == 0:
             raise ListError(f"{name}: no songs in it; the list stays as it was", gone=True)
+
+    def _check_progress(self, name: str, count: int) -> None:
+        """Note how many songs of a list were read; raise RefreshCancelledError, and ListError for too many."""
+        if self._should_stop():
+            raise RefreshCancelledError
+        if count > MOST_SONGS:
+            raise ListError(f"{name}: more than {MOST_SONGS} songs; split it")
+        if count % PROGRESS_EVERY == 0:
+            self.progress = RefreshProgress(self.progress.done, self.progress.total, name, count)
 
     def _drop_unwanted(self, editor: CatalogueEditor) -> None:
         for emotion, wanted in self._wanted.items():
@@ -185,5 +195,15 @@ class Refresh:
                 self._report.changes[emotion.value, "no longer configured"] = ListChange(replaced=titles)
 
 
-def _is_search(name: str) -> bool:
-    return name.startswith(SEARCH)
+def _in_order(names: Sequence[str]) -> list[str]:
+    """Return the lists of a mood with those last that depend on others."""
+    return sorted(names, key=lambda name: bool(_preferred(name, names)))
+
+
+def _preferred(name: str, names: Sequence[str]) -> list[str]:
+    """Return the lists of a mood that a list is a fallback for; none for other lists."""
+    if name == STARTER:
+        return [other for other in names if other.startswith(LIBRARY)]
+    if name.startswith(SEARCH):
+        return [other for other in names if other.startswith(SPOTIFY) and not other.startswith(SEARCH)]
+    return []

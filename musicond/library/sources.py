@@ -6,13 +6,14 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from musicond.config.schema import STARTER
+from musicond.config.schema import MPD, STARTER
 from musicond.core.models import Emotion, Song
 from musicond.core.ports import ListSource
 from musicond.errors import EntryError, ListError, SkippedEntries
 from musicond.library.audio_files import AudioFolder, TagCache
 from musicond.library.database import STARTER_FILE
 from musicond.library.m3u import M3u
+from musicond.library.sorted_library import LIBRARY, SortedFolder, SortedLibrary
 from musicond.library.table_files import Row, read_csv, read_json
 from musicond.library.text_files import read_text
 
@@ -60,14 +61,20 @@ def read_table(path: Path, skipped: SkippedEntries) -> Iterator[Row]:
 
 
 def make_source(
-    name: str, emotion: Emotion, tag_cache: TagCache | None = None, builders: SourceBuilders | None = None
+    name: str,
+    emotion: Emotion,
+    tag_cache: TagCache | None = None,
+    builders: SourceBuilders | None = None,
+    on_song: Callable[[int], None] = lambda _: None,
 ) -> ListSource:
     """Return the source of a name: `starter`, a file, a folder, or one of `builders` by its prefix before the colon.
 
-    Raises ListError for an unknown name.
+    `on_song` is that of a sorted library. Raises ListError for an unknown name.
     """
     if name == STARTER:
         return TableFile(STARTER_FILE, emotion)
+    if name.startswith(LIBRARY):
+        return SortedLibrary(library_source(name, tag_cache, builders), emotion, on_song)
     scheme, colon, _ = name.partition(":")
     if colon and builders and scheme in builders:
         return builders[scheme](name, emotion)
@@ -80,3 +87,15 @@ def make_source(
     if is_folder or not path.suffix:
         return AudioFolder(path, tag_cache)
     raise ListError(f"{name}: no list; give starter, a .csv, .json, .m3u or .m3u8 file, or a folder")
+
+
+def library_source(
+    name: str, tag_cache: TagCache | None = None, builders: SourceBuilders | None = None, *, listen: bool = True
+) -> ListSource:
+    """Return the source of all songs of a library; raise ListError. Without `listen`, no sound is estimated."""
+    place = name.removeprefix(LIBRARY)
+    if place != MPD:
+        return SortedFolder(Path(place), tag_cache, listen=listen)
+    if not builders or MPD not in builders:
+        raise ListError("music.library names mpd, which needs playback.backend: mpd")
+    return builders[MPD](name, next(iter(Emotion)))

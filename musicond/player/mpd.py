@@ -20,6 +20,8 @@ TIMEOUT_S = 5.0
 MODES = ("repeat", "random", "single", "consume")
 """The modes of mpd that change the order or the end of its queue."""
 REMEDY = "check its sound card and its outputs (mpc outputs), and the file"
+OWN_FILE = "mpd:"
+"""Beginning of the track ids of songs from mpd's library; the path follows, quoted."""
 LONGEST_S = 1e6
 """A position or duration beyond it is no time."""
 
@@ -38,7 +40,7 @@ class MpdBackend:
         """Return the current status."""
         with self._connected() as client:
             status, song = client.status(), client.currentsong()
-            error = _first(status.get("error"))
+            error = first_value(status.get("error"))
             if error and status.get("state") == "play":
                 client.clearerror()  # of an earlier song: it would be taken for the reason of the next pause
             return PlayerStatus(
@@ -161,6 +163,11 @@ class MpdBackend:
             if _volume(client.status()) is not None:
                 client.setvol(percent)
 
+    def list_folder(self, folder: str) -> list[dict[str, Any]]:
+        """Return the songs of a folder of the library with their tags, and its folders."""
+        with self._connected() as client:
+            return list(client.lsinfo(folder))
+
     def get_account(self) -> None:
         """Return None: mpd has no accounts."""
         return
@@ -216,7 +223,7 @@ def _item_id(song: dict[str, str]) -> str:
 def _track(song: dict[str, Any]) -> Track | None:
     if not song.get("file"):
         return None
-    title, artist, album, file = (_first(song.get(tag)) for tag in ("title", "artist", "album", "file"))
+    title, artist, album, file = (first_value(song.get(tag)) for tag in ("title", "artist", "album", "file"))
     return Track(file, title or PurePath(file).stem, artist, "", album)
 
 
@@ -226,7 +233,7 @@ def _volume(status: dict[str, Any]) -> int | None:
     return None if volume is None else round(volume)
 
 
-def _first(value: Any) -> str:
+def first_value(value: Any) -> str:
     """Return a tag's value, the first one where a file has several."""
     return clean_line((value[0] if value else "") if isinstance(value, list) else value or "")
 
@@ -241,9 +248,11 @@ def _schemes(client: Any) -> frozenset[str]:
 
 def _add(client: Any, track: Track, schemes: frozenset[str]) -> dict[str, str] | None:
     """Add a track to the end of the queue; return its id and file, None if mpd does not have it or refuses it."""
-    if _is_offered(track.track_id, schemes):
+    own = track.track_id.startswith(OWN_FILE)
+    uri = unquote(track.track_id.removeprefix(OWN_FILE)) if own else track.track_id
+    if own or _is_offered(uri, schemes):
         with suppress(mpd.CommandError):
-            return {"id": str(client.addid(track.track_id)), "file": track.track_id}
+            return {"id": str(client.addid(uri)), "file": uri}
     with suppress(mpd.CommandError):
         if (file := _find(client, track)) is not None:
             return {"id": str(client.addid(file)), "file": file}

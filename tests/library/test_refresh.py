@@ -161,7 +161,7 @@ def test_tags_are_read_once_and_again_when_the_file_changes(
     real = mutagen.File
 
     def counted(path: Path, **more: Any) -> Any:
-        reads.append(path.name)
+        reads.append(Path(path.name).name)
         return real(path, **more)
 
     monkeypatch.setattr(mutagen, "File", counted)

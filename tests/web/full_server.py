@@ -81,7 +81,7 @@ class FullServer:
         self.folder = folder
         path = folder / "catalogue.sqlite"
         SqliteCatalogue(path).close()
-        wanted = dict.fromkeys(Emotion, ("starter",))
+        wanted = dict.fromkeys(Emotion, ("starter",)) | {Emotion.FEAR: ("starter", "library:/srv/music")}
         store = JsonFile(folder / "refresh.json")
         self.maintenance = LibraryMaintenance(
             path, wanted, Schedule.parse("never"), store, builders={"spotify": _empty_source}

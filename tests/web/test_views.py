@@ -88,6 +88,8 @@ def test_each_mood_has_its_list_and_its_sources(full_server: FullServer, page: A
     page.click("#source-reset")
     page.wait_for_selector("#source-reset", state="hidden")
     assert full_server.maintenance.run_action("sources", {})["chosen"] == []
+    page.click("#moods [data-mood=fear]")
+    page.locator("#sources b:text-is('/srv/music, sorted by mood')").wait_for()
 
 
 def test_the_history_is_a_chart_and_a_table_and_can_be_deleted(full_server: FullServer, page: Any) -> None:

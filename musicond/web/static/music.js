@@ -105,6 +105,7 @@ function showSources(found) {
 function titled(name) {
 	if (name === "starter") return t("source_starter");
 	if (name === "spotify:liked") return t("source_liked");
+	if (name.startsWith("library:")) return t("source_library", { place: name.replace("library:", "") });
 	return name.replace(/^https:\/\/open\.spotify\.com\//, "open.spotify.com/");
 }
 

@@ -1,0 +1,241 @@
+"""The own library: sorted by tags, else by sound, resumed, and never against a person."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import shutil
+import wave
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from musicond.app.library import wanted_lists
+from musicond.cli import main
+from musicond.config.schema import Config
+from musicond.core.models import Emotion
+from musicond.errors import ListError
+from musicond.library.database import FILE_NAME
+from musicond.library.editor import CatalogueEditor
+from musicond.library.refresh import Refresh, RefreshCancelledError
+from musicond.library.sorted_library import SOUND
+from musicond.library.sound import RATE, arousal_of, estimate_arousal
+from tests.library.test_refresh import mp3
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+GENRES = ("Disco", "Heavy Metal", "Blues", "Techno", "Classical", "Grunge", "Dark Ambient", "Jazz", "Rock", "Other")
+needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is missing: apt install ffmpeg")
+
+
+def library_names(config: Config) -> dict[Emotion, tuple[str, ...]]:
+    return {emotion: names[-1:] for emotion, names in wanted_lists(config).items()}
+
+
+def sorted_songs(catalogue: Path) -> dict[str, list[tuple[str, float | None, float | None, str]]]:
+    """Return the library's songs of each mood, with valence, energy and source."""
+    with CatalogueEditor(catalogue) as editor:
+        return {
+            emotion: [
+                (entry.track_id, entry.valence, entry.energy, entry.source)
+                for entry in editor.entries(emotion)
+                if entry.origin.startswith("library:") and entry.state == "listed"
+            ]
+            for emotion in Emotion
+        }
+
+
+def places(catalogue: Path) -> dict[str, tuple[float | None, float | None, str]]:
+    return {track_id: tuple(place) for songs in sorted_songs(catalogue).values() for track_id, *place in songs}  # type: ignore[misc]
+
+
+def library(folder: Path) -> Config:
+    return Config.model_validate({"music": {"library": [str(folder)]}})
+
+
+def test_two_thousand_songs_are_sorted_the_same_twice(tmp_path: Path) -> None:
+    folder, rng = tmp_path / "music", random.Random(1)
+    for number in range(2000):
+        (folder / str(number % 40)).mkdir(parents=True, exist_ok=True)
+        tags = {"title": f"Song {number}", "genre": rng.choice(GENRES), "bpm": str(rng.randrange(60, 180))}
+        if number % 4 == 0:
+            tags["mood"] = rng.choice(("happy", "sad", "angry", "scary", "calm", "nothing known"))
+        mp3(folder / str(number % 40) / f"{number}.mp3", **tags)
+    wanted = library_names(library(folder))
+    results = []
+    for name in ("one.sqlite", "two.sqlite"):
+        report = Refresh(wanted).run(tmp_path / name)
+        assert report.errors == []
+        results.append(sorted_songs(tmp_path / name))
+    assert results[0] == results[1]
+    assert {track_id for songs in results[0].values() for track_id, *_ in songs} == {
+        (folder / str(number % 40) / f"{number}.mp3").as_uri() for number in range(2000)
+    }
+    assert all(len(songs) > 50 for songs in results[0].values())
+    assert not Refresh(wanted).run(tmp_path / "one.sqlite").changes, "a second refresh changes nothing"
+
+
+def test_a_person_moves_a_song_for_good(tmp_path: Path) -> None:
+    folder, catalogue = tmp_path / "music", tmp_path / FILE_NAME
+    folder.mkdir()
+    song = mp3(folder / "a.mp3", title="A", mood="sad").as_uri()
+    mp3(folder / "b.mp3", title="B", mood="sad")
+    wanted = library_names(library(folder))
+    Refresh(wanted).run(catalogue)
+    with CatalogueEditor(catalogue) as editor:
+        entry = next(entry for entry in editor.entries(Emotion.SAD) if entry.track_id == song)
+        assert editor.remove(song, Emotion.SAD) == 1
+        editor.add([(Emotion.HAPPY, entry, (0, 0, 0))])
+    mp3(folder / "c.mp3", title="C", mood="sad")
+    Refresh(wanted).run(catalogue)
+    mp3(folder / "a.mp3", title="A", mood="melancholy", genre="Blues")
+    Refresh(wanted).run(catalogue)
+    with CatalogueEditor(catalogue) as editor:
+        titles = {emotion: [entry.title for entry in editor.entries(emotion)] for emotion in Emotion}
+    assert "A" not in titles[Emotion.SAD]
+    assert {"B", "C"} <= set(titles[Emotion.SAD])
+    assert "A" in titles[Emotion.HAPPY]
+
+
+def test_the_starter_gives_way_only_where_the_library_has_songs(tmp_path: Path) -> None:
+    folder, catalogue = tmp_path / "music", tmp_path / FILE_NAME
+    folder.mkdir()
+    mp3(folder / "a.mp3", title="A", mood="happy")
+    wanted = wanted_lists(library(folder))
+    assert wanted[Emotion.HAPPY] == ("starter", f"library:{folder}")
+    report = Refresh(wanted).run(catalogue)
+    assert report.errors == []
+    with CatalogueEditor(catalogue) as editor:
+        origins = {emotion: {entry.origin for entry in editor.entries(emotion)} for emotion in Emotion}
+    assert origins[Emotion.HAPPY] == {f"library:{folder}"}
+    assert origins[Emotion.SAD] == {"starter"}
+    (folder / "a.mp3").unlink()
+    assert "the library has no songs" in str(Refresh(wanted).run(catalogue).errors)
+    with CatalogueEditor(catalogue) as editor:
+        assert "A" in {entry.title for entry in editor.entries(Emotion.HAPPY)}, "an empty folder may not be mounted"
+
+
+def test_which_lists_a_configuration_has() -> None:
+    starter = dict.fromkeys(Emotion, ("starter",))
+    assert wanted_lists(Config()) == starter
+    own = {"playback": {"backend": "mpd"}, "music": {"moods": {"sad": {"lists": ["/music/sad"]}}}}
+    lists = wanted_lists(Config.model_validate(own))
+    assert (lists[Emotion.SAD], lists[Emotion.HAPPY]) == (("/music/sad",), ("starter", "library:mpd"))
+    none = {"playback": {"backend": "mpd"}, "music": {"library": []}}
+    assert wanted_lists(Config.model_validate(none)) == starter
+
+
+def tone(rng: random.Random, tempo: float, level_db: float, harmonics: int, seconds: int = 12) -> NDArray[np.float32]:
+    """Return notes at a tempo (per minute), with a level (dB of full scale) and a number of harmonics."""
+    at = np.arange(seconds * RATE) / RATE
+    period = 60 / tempo
+    pitch = np.array([rng.choice((110, 131, 147, 165, 196)) for _ in range(int(seconds / period) + 1)])
+    frequency = pitch[(at / period).astype(int)]
+    envelope = np.exp(-(at % period) * 6)
+    parts = [np.sin(2 * np.pi * frequency * number * at) / number for number in range(1, harmonics + 1)]
+    samples = envelope * sum(parts)
+    samples *= 10 ** (level_db / 20) / np.sqrt(np.mean(samples**2))
+    return np.asarray(samples + np.random.default_rng(rng.randrange(10**6)).normal(0, 1e-4, len(at)), np.float32)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_synthetic_music_is_ranked_by_its_arousal(seed: int) -> None:
+    rng = random.Random(seed)
+    expected, estimated = [], []
+    for _ in range(40):
+        tempo, level, bright = rng.random(), rng.random(), rng.random()
+        samples = tone(rng, 50 * 4**tempo, -38 + 26 * level, round(2 ** (1 + 3.5 * bright)))
+        arousal = arousal_of(samples)
+        assert arousal is not None
+        estimated.append(arousal)
+        expected.append(tempo + level + bright)
+    ranks = np.array([np.argsort(np.argsort(values)) for values in (expected, estimated)])
+    assert np.corrcoef(ranks)[0, 1] >= 0.8, "Spearman's rank correlation"
+
+
+def test_silence_and_scraps_have_no_arousal() -> None:
+    assert arousal_of(np.zeros(5 * RATE, np.float32)) is None
+    assert arousal_of(np.ones(100, np.float32)) is None
+    assert arousal_of(np.full(2 * RATE, np.nan, np.float32)) is None
+
+
+def write(path: Path, samples: NDArray[np.float32]) -> None:
+    with wave.open(str(path), "wb") as out:
+        out.setparams((1, 2, RATE, 0, "NONE", ""))
+        out.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+
+
+@needs_ffmpeg
+def test_a_song_without_tags_is_sorted_by_its_sound_which_is_read_once(tmp_path: Path) -> None:
+    folder, catalogue, rng = tmp_path / "music", tmp_path / FILE_NAME, random.Random(1)
+    folder.mkdir()
+    for name, tempo, level in (("loud", 190, -9), ("soft", 50, -34)):
+        write(folder / f"{name}.wav", tone(rng, tempo, level, 12 if name == "loud" else 1))
+    write(folder / "silent.wav", np.zeros(3 * RATE, np.float32))
+    (folder / "broken.mp3").write_bytes(b"no audio")
+    wanted = library_names(library(folder))
+    stops = iter([False, True])
+    with pytest.raises(RefreshCancelledError):
+        Refresh(wanted, should_stop=lambda: next(stops)).run(catalogue)
+    report = Refresh(wanted).run(catalogue)
+    songs = places(catalogue)
+    loud, soft = (songs[(folder / f"{name}.wav").as_uri()] for name in ("loud", "soft"))
+    assert (loud[0], soft[0]) == (None, None), "the valence is unknown"
+    assert (loud[1] or 0) > (soft[1] or 1) + 0.3
+    assert loud[2] == f"{SOUND}; {folder}"
+    assert len(songs) == 2
+    assert report.skipped[0] == f"library:{folder}: 2 of 2 entries skipped"
+    assert "silent, unknown artist: has no tag of mood, genre or tempo; add one" in "".join(report.skipped)
+    status = (folder / "loud.wav").stat()
+    (folder / "loud.wav").write_bytes(bytes(status.st_size))
+    os.utime(folder / "loud.wav", ns=(status.st_atime_ns, status.st_mtime_ns))
+    Refresh(wanted).run(tmp_path / FILE_NAME)
+    assert places(catalogue) == songs, "an unchanged file is not decoded again"
+
+
+@needs_ffmpeg
+def test_a_file_is_no_command(tmp_path: Path) -> None:
+    for name in ("-i.wav", "concat:a|b.wav", "%d.wav"):
+        write(tmp_path / name, tone(random.Random(1), 100, -20, 4))
+        assert estimate_arousal(tmp_path / name) is not None
+    (tmp_path / "list.wav").write_text("#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/x.ts\n")
+    assert estimate_arousal(tmp_path / "list.wav") is None
+
+
+def test_without_ffmpeg_songs_without_tags_are_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "music"
+    folder.mkdir()
+    mp3(folder / "a.mp3", title="A", genre="Disco")
+    mp3(folder / "b.mp3", title="B")
+    monkeypatch.setenv("PATH", "")
+    report = Refresh(library_names(library(folder))).run(tmp_path / FILE_NAME)
+    assert "install ffmpeg" in "".join(report.skipped)
+    assert [len(songs) for songs in sorted_songs(tmp_path / FILE_NAME).values()].count(0) == 6
+
+
+def test_the_command_says_what_each_mood_got(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, config = tmp_path / "music", tmp_path / "c.yaml"
+    folder.mkdir()
+    for number in range(3):
+        mp3(folder / f"{number}.mp3", title=f"Song {number}", mood="happy" if number else "sad")
+    mp3(folder / "x.mp3", title="X")
+    config.write_text(f"state_dir: {tmp_path / 'state'}\nmusic: {{library: ['{folder}']}}\n")
+    arguments = ["catalogue", "sort", "--config", str(config)]
+    assert main([*arguments, "--dry-run"]) == 0
+    dry = capsys.readouterr().out
+    assert "happy: 2 songs (2 by mood tag)\n" in dry
+    assert "sad: 1 song (1 by mood tag)\nsurprise: 0 songs\nleft: 1 of 4 songs\n" in dry
+    assert not (tmp_path / "state").exists()
+    assert main(arguments) == 0
+    output = capsys.readouterr()
+    assert dry.partition("left")[0] in output.out
+    assert "X, unknown artist" in output.err
+    config.write_text("music: {library: []}\n")
+    with contextlib.suppress(SystemExit, ListError):
+        assert main(arguments) == 69
+    assert "there is no library" in capsys.readouterr().err

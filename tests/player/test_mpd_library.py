@@ -1,0 +1,81 @@
+"""The library of a real mpd, sorted by mood in the default configuration: every mood has songs that it plays."""
+
+from __future__ import annotations
+
+import socket
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from musicond.app.library import build_maintenance
+from musicond.app.pipeline import recommender_config
+from musicond.config.schema import Config
+from musicond.core.models import Emotion
+from musicond.core.outcome import RecommendationContext
+from musicond.core.recommend.recommender import Recommender
+from musicond.library.catalogue import SqliteCatalogue
+from musicond.library.database import FILE_NAME
+from musicond.player.mpd import MpdBackend
+from tests.library.test_refresh import mp3
+from tests.player.test_mpd import Library
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+GENRES = ("Disco", "Heavy Metal", "Blues", "Techno", "Classical", "Grunge", "Dark Ambient", "Jazz", "Pop", "Punk")
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[Library]:
+    library = Library(tmp_path)
+    for number in range(200):
+        folder = library.music / f"Album #{number % 20}" / "CD 1"
+        folder.mkdir(parents=True, exist_ok=True)
+        genre = GENRES[number % len(GENRES)]
+        mp3(folder / f"{number} ä'\".mp3", title=f"Song {number}", artist=f"Artist {number % 7}", genre=genre)
+    library.start()
+    person = library.client()
+    end = time.monotonic() + 60
+    while len(person.listall()) < 200 or "updating_db" in person.status():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    yield library
+    library.stop()
+
+
+def test_every_mood_plays_songs_of_the_library(library: Library, tmp_path: Path) -> None:
+    config = Config.model_validate({"playback": {"backend": "mpd"}, "mpd": {"port": library.port}})
+    report = build_maintenance(config, tmp_path).refresh()
+    assert report is not None
+    assert report.errors == []
+    backend = MpdBackend(config.mpd.host, config.mpd.port)
+    person = library.client()
+    noon = datetime(2026, 11, 30, 12, tzinfo=UTC)
+    with SqliteCatalogue(tmp_path / FILE_NAME) as catalogue:
+        recommender = Recommender(catalogue, 1, recommender_config(config))
+        for number, emotion in enumerate(Emotion):
+            recommendation = recommender.recommend(RecommendationContext(emotion, 1000.0 * number, noon))
+            assert recommendation is not None
+            tracks = recommendation.tracks
+            started = backend.play(tracks)
+            assert len(started.item_ids) == len(tracks) == 5, "mpd has all of them"
+            status = backend.get_status()
+            assert status.playing
+            assert person.currentsong()["title"] == tracks[0].title
+    backend.close()
+    assert report.skipped_count == 4, "the four songs without a genre are named once"
+
+
+def test_a_library_out_of_reach_leaves_its_songs_as_they_were(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    config = Config.model_validate({"playback": {"backend": "mpd"}, "mpd": {"port": port}})
+    report = build_maintenance(config, tmp_path).refresh()
+    assert report is not None
+    assert len(report.errors) == 7
+    assert "check that it runs" in report.errors[0]
+    with SqliteCatalogue(tmp_path / FILE_NAME) as catalogue:
+        assert catalogue.candidates(Emotion.HAPPY), "the starter is still there"
