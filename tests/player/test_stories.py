@@ -1,0 +1,281 @@
+"""What may go wrong in the middle of a song, with each backend: one table of faults by backends.
+
+Each fault is shown with its remedy or is nobody's doing, never holds up the watch loop, passes without a second start,
+and leaves no secret in the log. What persons do is in test_acts.py and tests/music_assistant/test_stories.py.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import socketserver
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from musicond.core.models import Track
+from musicond.core.outcome import PlayState
+from musicond.library.database import FILE_NAME
+from musicond.library.recovery import open_catalogue
+from musicond.library.song_uris import SongUriTable
+from musicond.music_assistant import client as client_module
+from musicond.music_assistant.auth import MusicAssistantAuth, ServerToken, ServerTokenFile
+from musicond.music_assistant.backend import MusicAssistantBackend
+from musicond.player.events import PlaybackRules
+from musicond.player.mpd import MpdBackend
+from musicond.player.player import Player
+from musicond.spotify.backend import SpotifyBackend
+from tests.music_assistant.double import Fault as ServerFault
+from tests.music_assistant.double import MusicAssistantDouble, track
+from tests.player.test_mpd import Library, Room, wait_until
+from tests.spotify.api_objects import track_uri
+from tests.spotify.conftest import auth, client, fake_spotify, sign_in, signed_in
+from tests.spotify.fake_server import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from musicond.core.ports import PlaybackBackend
+    from tests.spotify.fake_spotify import FakeSpotify
+
+__all__ = ["auth", "client", "fake_spotify", "sign_in", "signed_in"]
+
+RULES = PlaybackRules(autoplay=True, song_end=False, cool_down_s=0, away_s=600)
+TOKENS = ("token-of-the-test", "another-token-of-the-test")
+FAULTS = ("sign-in ends", "player gone", "setting up", "no answer", "half an answer")
+
+
+@dataclass
+class Stage:
+    """A backend with its service; `faults` maps each of FAULTS to the trouble that is shown, None for no trouble."""
+
+    backend: PlaybackBackend
+    tracks: tuple[Track, ...]
+    faults: Mapping[str, str | None]
+    break_by: Callable[[str], object]
+    mend: Callable[[], object]
+    count_starts: Callable[[], int]
+    replace_queue: Callable[[], object]
+    """A person plays other music on the same speaker."""
+    secrets: list[str] = field(default_factory=list)
+
+
+class FaultyWay(socketserver.ThreadingTCPServer):
+    """Leads to mpd at a port, with a fault in between."""
+
+    allow_reuse_address = daemon_threads = True
+
+    def __init__(self, port: int) -> None:
+        self.port, self.fault, self.released = port, "", threading.Event()
+        self.commands: list[str] = []
+        super().__init__(("127.0.0.1", 0), FaultyConnection)
+
+
+class FaultyConnection(socketserver.StreamRequestHandler):
+    """One client."""
+
+    server: FaultyWay
+
+    def handle(self) -> None:
+        if self.server.fault == "player gone":
+            return
+        if self.server.fault == "setting up":
+            self.wfile.write(b"ACK [0@0] {} starting\n")
+            return
+        with socket.create_connection(("127.0.0.1", self.server.port)) as mpd, mpd.makefile("rb") as answers:
+            self.wfile.write(answers.readline())
+            for line in self.rfile:
+                self.server.commands.append(line.decode().split()[0])
+                mpd.sendall(line)
+                answer = b""
+                while not answer.endswith(b"\n") or not answer.splitlines()[-1].startswith((b"OK", b"ACK")):
+                    answer += answers.readline()
+                if not self._pass(answer):
+                    return
+
+    def _pass(self, answer: bytes) -> bool:
+        """Send an answer, or what the fault leaves of it; return whether the connection goes on."""
+        fault = self.server.fault
+        if fault == "sign-in ends":
+            answer = b'ACK [4@0] {status} you don\'t have permission for "status"\n'
+        elif fault == "no answer":
+            self.server.released.wait(20)
+            return False
+        elif fault:
+            answer = answer[: len(answer) // 2] if fault == "half an answer" else b""
+        self.wfile.write(answer)
+        return fault in ("", "sign-in ends")
+
+
+def mpd_stage(folder: Path) -> Iterator[Stage]:
+    library = Library(folder)
+    library.start()
+    with FaultyWay(library.port) as way:
+        threading.Thread(target=way.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        person = library.client()
+        away = "check that it runs"
+        faults = dict.fromkeys(FAULTS, away) | {"sign-in ends": "permission"}
+
+        def mend() -> None:
+            way.fault = ""
+            way.released.set()
+
+        yield Stage(
+            MpdBackend("127.0.0.1", int(way.server_address[1]), timeout_s=1.0),
+            library.tracks(),
+            faults,
+            lambda fault: setattr(way, "fault", fault),
+            mend,
+            lambda: way.commands.count("playid"),
+            lambda: (person.clear(), person.add("theirs.wav"), person.play()),
+        )
+        way.released.set()
+        way.shutdown()
+    library.stop()
+
+
+def spotify_stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    spotify: FakeSpotify = request.getfixturevalue("fake_spotify")
+    client, sign_in, auth = (request.getfixturevalue(name) for name in ("client", "signed_in", "auth"))
+    client._session._deadline_s, client._api.requests_timeout = 1.0, (1.0, 1.0)
+    kitchen, devices = spotify.add_device("Kitchen"), spotify.player.devices
+    acts: dict[str, Callable[[], object]] = {
+        "sign-in ends": spotify.revoke_sign_ins,
+        "player gone": lambda: setattr(spotify.player, "devices", []),
+        "setting up": lambda: spotify.faults.append(Fault("me/player", 503)),
+        "no answer": lambda: spotify.faults.append(Fault("me/player", how="hang")),
+        "half an answer": lambda: spotify.faults.append(Fault("me/player", how="cut")),
+    }
+
+    def mend() -> None:
+        spotify.player.devices = devices
+        spotify.faults.clear()
+        spotify.released.set()
+        redirect = spotify.authorize(str(sign_in.run_action("begin", {})["url"]))
+        sign_in.run_action("finish", {"redirect": redirect})
+
+    yield Stage(
+        SpotifyBackend(client, auth, "Kitchen"),
+        tuple(Track(track_uri(f"song {number}"), "a", "b", "") for number in range(3)),
+        {
+            "sign-in ends": "sign in",
+            "player gone": None,
+            "setting up": "Spotify",
+            "no answer": "does not answer in time",
+            "half an answer": "broken",
+        },
+        lambda fault: acts[fault](),
+        mend,
+        lambda: spotify.count("PUT", "me/player/play"),
+        lambda: spotify.player.play([track_uri("theirs")], kitchen),
+        list(spotify.secrets),
+    )
+
+
+def music_assistant_stage(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    monkeypatch.setattr(client_module, "READ_S", 1.0)
+    server = MusicAssistantDouble()
+    server.library = [track("spotify", f"s{number}", f"Song {number}", "Ann") for number in range(3)]
+    theirs = track("filesystem_local", "f5", "Their Own Song", "Somebody")
+    server.start()
+    file = ServerTokenFile(folder / "music-assistant.json")
+    file.save(ServerToken(TOKENS[0], server.url))
+    open_catalogue(folder / FILE_NAME).close()
+    backend = MusicAssistantBackend(MusicAssistantAuth(file, None), SongUriTable(folder / FILE_NAME), "Kitchen")
+    players = dict(server.players)
+    acts: dict[str, Callable[[], object]] = {
+        "sign-in ends": server.tokens.clear,
+        "player gone": lambda: setattr(server, "players", {}),
+        "setting up": lambda: setattr(server, "set_up", False),
+        "no answer": lambda: server.faults.append(ServerFault("*", "hang")),
+        "half an answer": lambda: server.faults.append(ServerFault("*", "cut")),
+    }
+
+    def mend() -> None:
+        server.players, server.set_up = players, True
+        server.faults.clear()
+        server.released.set()
+        server.tokens |= {*TOKENS}
+        file.save(ServerToken(TOKENS[1], server.url))
+
+    yield Stage(
+        backend,
+        tuple(Track(f"spotify:track:s{number}", f"Song {number}", "Ann", "") for number in range(3)),
+        {
+            "sign-in ends": "no longer takes the sign-in",
+            "player gone": "gone",
+            "setting up": "being set up",
+            "no answer": "does not answer in time",
+            "half an answer": "broken",
+        },
+        lambda fault: acts[fault](),
+        mend,
+        lambda: server.count("player_queues/play_media"),
+        lambda: server.replace_queue(theirs),
+        [*TOKENS],
+    )
+    server.stop()
+
+
+@pytest.fixture(params=["mpd", "spotify", "music-assistant"])
+def stage(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    stages: dict[str, Callable[[], Iterator[Stage]]] = {
+        "mpd": lambda: mpd_stage(tmp_path),
+        "spotify": lambda: spotify_stage(request),
+        "music-assistant": lambda: music_assistant_stage(tmp_path, monkeypatch),
+    }
+    yield from stages[request.param]()
+
+
+def play_ours(stage: Stage) -> Room:
+    room = Room(Player(stage.backend, RULES))
+    room.player.start()
+    room.update(stage.tracks)
+    assert wait_until(lambda: room.player.get_playback().ours)
+    assert wait_until(lambda: room.player.get_playback().state is PlayState.PLAYING)
+    return room
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_in_the_middle_of_a_song_is_shown_and_passes(
+    stage: Stage, fault: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    room, text = play_ours(stage), stage.faults[fault]
+    stage.break_by(fault)
+    room.player.wake()
+    begun = time.monotonic()
+    for _ in range(20):
+        room.update()
+    assert time.monotonic() - begun < 0.5, "the watch loop never waits"
+    if text is None:
+        assert wait_until(lambda: not room.player.get_playback().ours)
+        assert room.player.get_playback().trouble is None
+    else:
+        assert wait_until(lambda: text in str(room.player.get_playback().trouble))
+        assert room.player.get_playback().state is PlayState.UNAVAILABLE
+    stage.mend()
+    room.player.wake()
+    assert wait_until(lambda: room.player.get_playback().trouble is None)
+    if text is not None:
+        assert wait_until(lambda: room.player.get_playback().ours), "ours is still ours"
+    assert room.player.get_playback().autoplay_block is None, "it was nobody's doing"
+    assert stage.count_starts() == 1
+    assert not [secret for secret in stage.secrets if secret in caplog.text]
+    room.player.stop()
+
+
+def test_a_queue_that_a_person_has_put_there_is_left_alone(stage: Stage) -> None:
+    room = play_ours(stage)
+    stage.replace_queue()
+    room.player.wake()
+    assert wait_until(lambda: not room.player.get_playback().ours)
+    room.update(stage.tracks[1:])
+    assert wait_until(lambda: "somebody else" in str(room.player.get_playback().autoplay_block))
+    assert room.player.get_playback().state is PlayState.PLAYING
+    assert stage.count_starts() == 1
+    room.player.stop()
