@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Take screenshots of the page of the real daemon on its built-in demo.
+"""Take screenshots of the page of the real daemon on its built-in demo, and film it as a GIF.
 
     script/screenshots [FOLDER]
 
 Phone and desktop, light and dark. The player is a real Music Player Daemon that makes no sound; the days of the history
-are drawn at random. Needs Chromium and mpd: apt install chromium mpd.
+are drawn at random. Needs Chromium, mpd and ffmpeg: apt install chromium mpd ffmpeg.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -54,6 +56,13 @@ PICTURES: tuple[tuple[str, str, ViewportSize, Literal["light", "dark"]], ...] = 
 """Name of the file, view, size and theme."""
 LIVE = "live"
 """The file of the live picture, taken from a second daemon that has it switched on."""
+FILM, FILM_S, FILM_WIDTH = "demo.gif", 30.0, 800
+"""The film: its file, its seconds, for which the demo shows each of its moods once, and its pixels."""
+GIF = (
+    f"fps=4,scale={FILM_WIDTH}:-1:flags=lanczos,split[a][b];[a]palettegen=stats_mode=full[p];"
+    "[b][p]paletteuse=dither=none:diff_mode=rectangle"
+)
+"""Filters of ffmpeg: one palette for the whole film, and only the part of a picture that has changed."""
 READY = {
     "start": "#steps li",
     "music": "#songs li",
@@ -84,6 +93,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="musicond-") as scratch, demo(Path(scratch)) as address:
             for name, view, viewport, scheme in PICTURES:
                 take(browser, f"{address}/#{view}", folder / f"{name}.png", viewport, scheme)
+            film(browser, f"{address}/#now", folder / FILM, Path(scratch))
         with tempfile.TemporaryDirectory(prefix="musicond-") as scratch, demo(Path(scratch), preview=True) as address:
             take(browser, f"{address}/#now", folder / f"{LIVE}.png", PHONE, "light", live=True)
         browser.close()
@@ -112,6 +122,25 @@ def take(
     page.screenshot(path=file)
     print(file)
     context.close()
+
+
+def film(browser: Browser, url: str, file: Path, scratch: Path) -> None:
+    """Film the view Now, as fast as screenshots can be taken."""
+    context = browser.new_context(viewport=DESKTOP, color_scheme="light", reduced_motion="reduce", locale="en-GB")
+    page = context.new_page()
+    page.goto(url)
+    page.wait_for_selector(f"#hero[data-mood={MOOD}]", timeout=CYCLE_MS)
+    began, pictures = time.monotonic(), [(0.0, scratch / "0.png")]
+    while pictures[-1][0] < FILM_S:
+        page.screenshot(path=pictures[-1][1])
+        pictures.append((time.monotonic() - began, scratch / f"{len(pictures)}.png"))
+    context.close()
+    lengths = pairwise(pictures)
+    script = "".join(f"file '{path}'\nduration {end - at:.3f}\n" for (at, path), (end, _) in lengths)
+    (scratch / "film").write_text(f"ffconcat version 1.0\n{script}", "utf-8")
+    command = [shutil.which("ffmpeg") or "/usr/bin/ffmpeg", "-loglevel", "error", "-y", "-safe", "0", "-f", "concat"]
+    subprocess.run([*command, "-i", str(scratch / "film"), "-vf", GIF, "-loop", "0", str(file)], check=True)  # noqa: S603 - our own arguments
+    print(file)
 
 
 @contextmanager
