@@ -1,7 +1,7 @@
 """Check the documents for users: python tools/check_docs.py [FILE...].
 
 Each line of output is a fault: a long sentence or a high mean, a word that the glossary replaces, a link that leads
-nowhere, or a command that musicond does not have. The exit code is 1 where there is a fault.
+nowhere, or a command that musicond's parser refuses. The exit code is 1 where there is a fault.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 
 from typing import TYPE_CHECKING
 
-from musicond.cli import COMMANDS
+from tools.doc_commands import block_commands, inline_commands, usage_fault, variants
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -124,14 +124,13 @@ def check_links(file: Path, text: str) -> Iterator[str]:
 
 
 def check_commands(name: str, text: str) -> Iterator[str]:
-    """Yield the commands and scripts in code that do not exist."""
+    """Yield the commands that musicond's parser refuses, and the scripts that do not exist."""
+    for lines, is_name in ((block_commands(text), False), (inline_commands(text), True)):
+        for variant in (variant for line in lines for variant in variants(line)):
+            if fault := usage_fault(variant, is_name=is_name):
+                yield f"{name}: {variant}: {fault}"
     text = QUOTED.sub("", text)
     code = "\n".join(found for pattern in CODE for found in pattern.findall(text))
-    known = {*COMMANDS, "help"}
-    for line in code.splitlines():
-        starts = re.match(r"[ $]*(?:sudo )?(?:-u \w+ )?(?:\S*/)?musicond +([a-z][a-z-]*)", line)
-        if starts and starts.group(1) not in known:
-            yield f"{name}: there is no command musicond {starts.group(1)}"
     for script in SCRIPT.findall(code):
         if not (ROOT / script).exists():
             yield f"{name}: there is no {script}"

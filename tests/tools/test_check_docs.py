@@ -30,6 +30,9 @@ def test_the_documents_are_without_faults(capsys: pytest.CaptureFixture[str]) ->
         ("See [this](#none).", "has no heading for #none"),
         ("Run `musicond dance`.", "there is no command musicond dance"),
         ("Run\n\n    sudo musicond dance now\n", "there is no command musicond dance"),
+        ("Run `musicond status --jsn`.", "unrecognized arguments: --jsn"),
+        ("Run\n\n    musicond mood\n", "the following arguments are required: MOOD"),
+        ("Run\n\n    musicond history show|dance\n", "history dance"),
         ("Run `script/dance`.", "there is no script/dance"),
     ],
 )
