@@ -129,7 +129,7 @@ class Controller:
         return outcome if self._player is None else replace(outcome, playback=self._player.get_playback())
 
     def wants_camera(self) -> bool:
-        """Return whether the camera may be open: not in privacy mode."""
+        """Return whether the camera may be open: not in privacy."""
         return not self._pipeline.settings.private
 
     def wants_frames(self) -> bool:

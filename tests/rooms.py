@@ -131,7 +131,8 @@ def _wall(rng: np.random.Generator) -> Picture:
 def _grain(rng: np.random.Generator) -> NDArray[np.float32]:
     """Draw a large sheet of noise, of which each frame shows another part."""
     sheet = rng.normal(0, 1, (HEIGHT + 256, WIDTH + 256)).astype(np.float32)
-    return sheet + np.asarray(cv2.GaussianBlur(sheet, (0, 0), 1.2), np.float32)
+    grain: NDArray[np.float32] = sheet + np.asarray(cv2.GaussianBlur(sheet, (0, 0), 1.2), np.float32)
+    return grain
 
 
 def _developed(picture: Picture, grain: Picture, sigma: float, rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from musicond.config.schema import Config
-from musicond.core.models import EMOTIONS, Emotion
+from musicond.core.models import EMOTIONS, Emotion, Mood
 from musicond.core.mood.tracker import MoodState, Observation, update
 from musicond.core.recommend.affect import CALM, EMOTION_AFFECT, LIFT_SONGS, lift_path
 
@@ -194,8 +194,8 @@ def mood() -> Drawing:
         if before[1].mood != after[1].mood:
             _band(drawing, place(start, 0)[0], place(after[0], 0)[0], str(before[1].mood))
             start = after[0]
-    reached = next(second for second, state in zip(seconds, states, strict=True) if state.target == Emotion.HAPPY)
-    announced = next(second for second, state in zip(seconds, states, strict=True) if state.mood == Emotion.HAPPY)
+    reached = next(second for second, state in zip(seconds, states, strict=True) if state.target is Mood.HAPPY)
+    announced = next(second for second, state in zip(seconds, states, strict=True) if state.mood is Mood.HAPPY)
     y = place(0, config.enter)[1] + 20
     drawing.line([(place(reached, 0)[0], y), (place(announced, 0)[0], y)], "two", 4)
     drawing.text(

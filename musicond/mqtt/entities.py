@@ -309,7 +309,7 @@ ENTITIES: tuple[EntityDescription, ...] = (
     _button("other_songs", "Other songs", "mdi:playlist-music"),
     _button("like", "Like", "mdi:thumb-up-outline", feedback=True),
     _button("dislike", "Dislike", "mdi:thumb-down-outline", feedback=True),
-    _button("withdraw", "Withdraw rating", "mdi:thumbs-up-down-outline", feedback=True),
+    _button("withdraw", "Withdraw feedback", "mdi:thumbs-up-down-outline", feedback=True),
     _button("wrong_mood", "Wrong mood", "mdi:emoticon-confused-outline", feedback=True),
     _health_sensor(
         "frames_per_s", "Frame rate", "frames_per_s", MEASURED, unit_of_measurement="fps", icon="mdi:filmstrip"

@@ -151,7 +151,7 @@ def _turned(small: NDArray[np.uint8], roll: int) -> tuple[NDArray[np.uint8], NDA
 
 def _contains(grey: NDArray[np.uint8], x: float, y: float) -> bool:
     """Return whether a point, the centre of a face, lies within the frame."""
-    return 0 <= x < grey.shape[1] and 0 <= y < grey.shape[0]
+    return bool(0 <= x < grey.shape[1] and 0 <= y < grey.shape[0])
 
 
 def _box(x: float, y: float, side: float, roll: int) -> Box:

@@ -50,7 +50,7 @@ def drawn(side: int) -> NDArray[np.uint8]:
 def vectors() -> list[dict[str, object]]:
     """Return for each picture its normalised chip and the model's logits."""
     classifier = TfliteClassifier(MODEL)
-    result = []
+    result: list[dict[str, object]] = []
     for name, picture, box in pictures():
         levels = normalise(chip(picture, box, 1.05))
         logits = [round(float(value), 4) for value in classifier.logits(levels)]

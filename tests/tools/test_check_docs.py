@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tools.check_docs import ROOT, anchors, check_words, forbidden, main, sentences
+from tools.check_docs import GLOSSARY, ROOT, TWIN, anchors, check_words, forbidden, main, sentences
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,8 +49,26 @@ def test_code_tables_and_links_are_no_words_of_a_sentence() -> None:
     assert anchors("## Who may open it?\n") == {"who-may-open-it"}
 
 
-@pytest.mark.parametrize(
-    "file", ["musicond/web/static/texts-en.js", "tests/golden/interfaces/help.txt", "musicond/mqtt/entities.py"]
+SEEN = (
+    "config/musicon.yaml",
+    "musicond/web/static/index.html",
+    "musicond/web/static/texts-en.js",
+    "tests/golden/outputs.txt",
+    *(
+        f"tests/golden/interfaces/{name}"
+        for name in ("configuration.schema.json", "discovery.json", "help.txt", "mqtt.schema.json", "openapi.json")
+    ),
 )
+"""What people see on the page, over MQTT and the API, on the command line and in the configuration."""
+
+
+@pytest.mark.parametrize("file", SEEN)
 def test_what_people_see_keeps_to_the_glossary(file: str) -> None:
     assert list(check_words(file, (ROOT / file).read_text("utf-8"), forbidden())) == []
+
+
+def test_the_names_of_the_glossary_are_in_use() -> None:
+    text = " ".join((ROOT / file).read_text("utf-8") for file in SEEN).casefold()
+    names = {name.strip() for name, _ in TWIN.findall(GLOSSARY.read_text("utf-8"))} - {"Name", "---"}
+    assert len(names) > 25
+    assert sorted(name for name in names if name not in text) == []
