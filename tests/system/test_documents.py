@@ -120,7 +120,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     config = (
         f"camera: {{source: demo}}\nplayback: {{backend: mpd}}\nmpd: {{port: {library.port}}}\n"
         f"mqtt: {{host: 127.0.0.1, port: {broker.port}}}\nhistory: {{enabled: true}}\n"
-        f"music: {{moods: {{{lists}}}}}\n"
+        f"music: {{library: [{library.music}], moods: {{{lists}}}}}\n"
     )
     library.start()
     broker.start()
