@@ -139,7 +139,8 @@ class Refresh:
             if change := editor.merge(emotion, name, songs, source.uri):
                 self._report.changes[emotion.value, name] = change
         except ListError as exc:
-            self._report.errors.append(str(exc))
+            if str(exc) not in self._report.errors:  # a library has the same one for every mood
+                self._report.errors.append(str(exc))
             if exc.gone:
                 self._has_songs[emotion, name] = False
             if exc.wait_s is not None:

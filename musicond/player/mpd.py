@@ -163,6 +163,12 @@ class MpdBackend:
             if _volume(client.status()) is not None:
                 client.setvol(percent)
 
+    def is_mopidy(self) -> bool:
+        """Return whether it is Mopidy that answers: it names the kinds of addresses that it opens without "://"."""
+        with self._connected() as client:
+            handlers = [str(handler) for handler in client.urlhandlers()]
+        return bool(handlers) and not any("://" in handler for handler in handlers)
+
     def list_folder(self, folder: str) -> list[dict[str, Any]]:
         """Return the songs of a folder of the library with their tags, and its folders."""
         with self._connected() as client:

@@ -13,6 +13,8 @@ from musicond.player.mpd import OWN_FILE, MpdBackend, first_value
 
 TAGS = ("mood", "genre")
 """mpd gives its clients no tempo, key or ReplayGain."""
+MOPIDY_FOLDER = "Local media/Tracks"
+"""The folder of Mopidy-Local; the others are those of music services, which have no end."""
 DEEPEST = 50
 """Folders within each other."""
 
@@ -28,8 +30,8 @@ class MpdLibrary:
 
     def tracks(self) -> Iterator[Song]:
         """Yield its songs, folder by folder; raise ListError where mpd can't be reached."""
-        folders = [("", 0)]
         try:
+            folders = [(MOPIDY_FOLDER if self._backend.is_mopidy() else "", 0)]
             while folders:
                 folder, depth = folders.pop()
                 for item in self._backend.list_folder(folder):

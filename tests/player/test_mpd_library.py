@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -12,14 +13,16 @@ import pytest
 from musicond.app.library import build_maintenance
 from musicond.app.pipeline import recommender_config
 from musicond.config.schema import Config
-from musicond.core.models import Emotion
+from musicond.core.models import Emotion, Track
 from musicond.core.outcome import RecommendationContext
 from musicond.core.recommend.recommender import Recommender
 from musicond.library.catalogue import SqliteCatalogue
 from musicond.library.database import FILE_NAME
+from musicond.library.sorted_library import place_song
 from musicond.player.mpd import MpdBackend
+from musicond.player.mpd_library import MpdLibrary
 from tests.library.test_refresh import mp3
-from tests.player.test_mpd import Library
+from tests.player.test_mpd import FakeMpd, Library
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,13 +72,32 @@ def test_every_mood_plays_songs_of_the_library(library: Library, tmp_path: Path)
     assert report.skipped_count == 4, "the four songs without a genre are named once"
 
 
+def test_of_mopidy_only_the_local_library_is_read() -> None:
+    local = "file: local:track:a%20b.mp3\nTitle: A\nArtist: Ann\nGenre: Disco\nGenre: Pop\n"
+    with FakeMpd({"urlhandlers": "handler: local\nhandler: spotify\n", "lsinfo": local}) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        backend = MpdBackend("127.0.0.1", int(server.server_address[1]))
+        [song] = MpdLibrary(backend, place_song).tracks()
+        server.answers |= {"addid": "Id: 7\n", "lsinfo": ""}
+        started = backend.play([Track(song.track_id, song.title, song.artist, "")])
+        backend.close()
+        server.shutdown()
+    assert (song.title, song.artist, song.genre) == ("A", "Ann", "Disco")
+    assert song.source == "genre; mpd"
+    assert started.item_ids == ("7 local:track:a%20b.mp3",)
+    assert [line for line in server.commands if line.startswith(("lsinfo", "addid"))] == [
+        'lsinfo "Local media/Tracks"',
+        'addid "local:track:a%20b.mp3"',
+    ]
+
+
 def test_a_library_out_of_reach_leaves_its_songs_as_they_were(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     config = Config.model_validate({"playback": {"backend": "mpd"}, "mpd": {"port": port}})
     report = build_maintenance(config, tmp_path).refresh()
     assert report is not None
-    assert len(report.errors) == 7
-    assert "check that it runs" in report.errors[0]
+    [error] = report.errors
+    assert "check that it runs" in error
     with SqliteCatalogue(tmp_path / FILE_NAME) as catalogue:
         assert catalogue.candidates(Emotion.HAPPY), "the starter is still there"
