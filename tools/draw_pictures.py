@@ -109,14 +109,14 @@ def _style(colours: dict[str, str]) -> str:
 
 
 def install() -> Drawing:
-    """Return the steps from the package to the page on the phone."""
-    drawing = Drawing(920, 180, "From the package to the page on your phone")
+    """Return the steps from the package to the open camera."""
+    drawing = Drawing(920, 180, "From the package to the open camera")
     steps = (
         ("1. A PC", ["$ script/deb", "makes packages.", "Copy them over."]),
         ("2. The Pi", ["$ sudo apt install", "$ ./musicond*.deb", "Camera: closed."]),
-        ("3. The people", ["$ sudo musicond", "$ notice card.pdf", "Tell everybody."]),
-        ("4. The camera", ["$ sudo musicond", "$ privacy off", "Camera: open."]),
-        ("5. Your phone", ["$ sudo musicond", "$ page-link --lan", "Scan the QR code."]),
+        ("3. Your phone", ["$ sudo musicond", "$ page-link --lan", "Scan the QR code."]),
+        ("4. The people", ["$ sudo musicond", "$ notice card.pdf", "Tell everybody."]),
+        ("5. The camera", ["$ sudo musicond", "$ privacy off", "Camera: open."]),
     )
     for number, (title, lines) in enumerate(steps):
         x = 16 + 180 * number
