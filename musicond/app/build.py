@@ -26,6 +26,7 @@ from musicond.app.pipeline import (
 )
 from musicond.app.playback import build_player, capabilities, playback_rules
 from musicond.app.reload import reloader
+from musicond.app.setup import Setup
 from musicond.app.spotify import build_spotify
 from musicond.app.web import Checks, build_endpoints, build_page, build_preview, build_sign_in, public_address
 from musicond.config.paths import model_path, state_dir
@@ -65,11 +66,11 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def build(
-    config: Config, read_again: Callable[[], Config], examine: Callable[[], Checks], *, ask_consent: bool = False
+    config: Config, setup: Setup, examine: Callable[[], Checks], *, ask_consent: bool = False
 ) -> Iterator[Supervisor]:
     """Hold the state directory and yield the supervisor; nothing runs before `Supervisor.run`.
 
-    `read_again` returns the new configuration, or raises ConfigError; `examine` runs the doctor's checks for the page.
+    `setup` has the actions of the page's set-up; `examine` runs the doctor's checks for the page.
     With `ask_consent` a camera stays closed until a person opens it.
     """
     folder = state_dir(config)
@@ -99,11 +100,10 @@ def build(
         worker = Worker(periodic := list[Callable[[], None]]())
         services: list[Service] = [worker]
         maintenance = build_maintenance(config, folder, worker.should_stop, spotify)
-        periodic += [ZoneFollower().tick, maintenance.tick, maintenance.back_up, *music_assistant.periodic()]
         book, history_output = _history(config, folder, clock)
-        if history_output is not None:
-            periodic.append(history_output.tick)
-        endpoints = build_endpoints(worker, maintenance, book, history_output, examine, music_assistant, player)
+        counting = [history_output.tick] if history_output is not None else []
+        periodic += [ZoneFollower().tick, maintenance.tick, maintenance.back_up, *music_assistant.periodic(), *counting]
+        endpoints = build_endpoints(worker, maintenance, book, history_output, examine, music_assistant, setup, player)
         if spotify is not None:
             endpoints["spotify"], sign_in_worker = build_sign_in(spotify.sign_in)
             services.insert(0, sign_in_worker)
@@ -121,9 +121,10 @@ def build(
         optional = (StatusOutput(notifier.status), CatalogueFlusher(catalogue), history_output, player, page, mqtt)
         outputs += [output for output in optional if output is not None]
         running += [writer, *outputs, *services]
-        apply = partial(_apply_config, pipeline=pipeline, controller=controller, maintenance=maintenance, player=player)
-        reload = reloader(config, read_again, inbox, apply)
-        yield Supervisor(monitor, loop, notifier, partial(_log_ready, page), reload, guard)
+        reload = reloader(config, setup.read_again, inbox, partial(_apply, pipeline, controller, maintenance, player))
+        supervisor = Supervisor(monitor, loop, notifier, partial(_log_ready, page), reload, guard)
+        setup.attach(supervisor)
+        yield supervisor
 
 
 def _log_ready(page: WebOutput) -> None:
@@ -155,8 +156,8 @@ def _initial_settings(file: JsonFile, config: Config) -> Settings:
     return settings
 
 
-def _apply_config(
-    config: Config, pipeline: Pipeline, controller: Controller, maintenance: LibraryMaintenance, player: Player | None
+def _apply(
+    pipeline: Pipeline, controller: Controller, maintenance: LibraryMaintenance, player: Player | None, config: Config
 ) -> None:
     """Apply the keys of `RELOADABLE`."""
     pipeline.mood_config = mood_config(config)

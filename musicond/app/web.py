@@ -16,6 +16,7 @@ from musicond import history
 from musicond.app.music_assistant import BACKEND as MUSIC_ASSISTANT
 from musicond.app.music_assistant import MusicAssistant
 from musicond.app.notice import build_notice
+from musicond.app.setup import Setup
 from musicond.config.addresses import is_loopback
 from musicond.config.paths import listen_socket
 from musicond.config.schema import Config
@@ -68,6 +69,7 @@ def build_endpoints(
     output: history.HistoryOutput | None,
     examine: Callable[[], Checks],
     music_assistant: MusicAssistant,
+    setup: Setup,
     player: PlaybackControl | None = None,
 ) -> dict[str, ActionEndpoint]:
     """Return the endpoints whose actions run in the thread `jobs`."""
@@ -80,6 +82,7 @@ def build_endpoints(
         "history": ActionEndpoint(
             lambda action, arguments: jobs.submit(lambda: history.run_action(book, output, action, arguments))
         ),
+        "setup": ActionEndpoint(lambda action, arguments: jobs.submit(lambda: setup.run_action(action, arguments))),
         "doctor": ActionEndpoint(lambda *_: jobs.submit(checks.to_json)),
         MUSIC_ASSISTANT: ActionEndpoint(
             lambda action, arguments: jobs.submit(lambda: music_assistant.run_action(action, arguments))

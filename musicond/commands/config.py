@@ -12,6 +12,7 @@ import yaml
 from musicond.commands.daemon import read_list_selection, read_settings
 from musicond.commands.options import add_config
 from musicond.config.loader import LoadedConfig, iter_keys, load
+from musicond.config.overrides import effective
 from musicond.config.paths import daemon_state_dir, model_path, state_dir
 from musicond.config.schema import Config
 from musicond.config.secrets import password_source
@@ -28,6 +29,7 @@ def run(args: argparse.Namespace) -> None:
     loaded = load(args.config)
     try:
         folder = daemon_state_dir(loaded.config)
+        loaded = effective(loaded, folder)
         settings, selection, error = read_settings(folder), read_list_selection(folder), ""
     except StateDirError as exc:
         settings, selection, error = DEFAULTS, {}, str(exc)

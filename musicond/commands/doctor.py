@@ -105,14 +105,14 @@ def _check_configuration(path: Path | None, *, running: bool = False) -> Iterato
     """Yield the checks that depend on the configuration."""
     # Here, not above: without pydantic the doctor must still run.
     from musicond.config import paths
-    from musicond.config.loader import load
+    from musicond.config.overrides import load_effective
     from musicond.config.schema import Config
     from musicond.config.secrets import mqtt_password, page_token
     from musicond.mqtt.discovery import node_id
 
     config, password = Config(), None
     try:
-        loaded = load(path)
+        loaded = load_effective(path)
         config = loaded.config
         password = mqtt_password(config)
         page_token(config)

@@ -13,7 +13,7 @@ from pathlib import Path
 from musicond.commands import terminal
 from musicond.commands.daemon import ask_daemon
 from musicond.commands.options import add_actions, confirm, wants_json, write_output
-from musicond.config.loader import load
+from musicond.config.overrides import load_effective
 from musicond.config.schema import Config
 from musicond.errors import CommandError, StateDirError, counted
 from musicond.history import FOLDER, Days, HistoryBook, run_action
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run one action; raise ConfigError, ListError, StateDirError or ControlError."""
-    config = load(args.config).config
+    config = load_effective(args.config).config
     if args.action == "delete":
         if not args.yes and not confirm("delete the minutes of all days, for good?"):
             raise CommandError("nothing was deleted; confirm it with --yes")

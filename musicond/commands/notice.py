@@ -16,7 +16,7 @@ from musicond.app.notice import build_notice
 from musicond.commands.options import add_config, write_file, write_output
 from musicond.commands.page_link import names
 from musicond.config.addresses import is_loopback
-from musicond.config.loader import load
+from musicond.config.overrides import load_effective
 from musicond.config.schema import Config
 from musicond.errors import ListError
 from musicond.web.notice import LANGUAGES, text
@@ -74,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write the card; raise ConfigError or ListError."""
-    config = load(args.config).config
+    config = load_effective(args.config).config
     kind = args.file.suffix.lower() if args.file else ".svg"
     if kind not in (".svg", ".pdf"):
         raise ListError(f"{args.file}: give a name that ends in .svg or .pdf")

@@ -5,13 +5,19 @@ from __future__ import annotations
 import argparse
 import logging
 import re
+from dataclasses import asdict
 
 from musicond.app.build import build
+from musicond.app.setup import Setup
+from musicond.commands.broker_check import check_broker
 from musicond.commands.doctor import page_checks
 from musicond.commands.options import add_config
 from musicond.config.loader import load
+from musicond.config.overrides import Overrides
+from musicond.config.paths import state_dir
 from musicond.config.schema import SOURCE_PATTERN, Config
 from musicond.runtime import logs
+from musicond.runtime.supervisor import start_again
 
 log = logging.getLogger(__name__)
 
@@ -32,17 +38,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the daemon in the foreground."""
-    loaded = load(args.config)
+    folder = state_dir(load(args.config).config)
     logs.setup(args.log_level)
+    overrides = Overrides(folder, lambda: load(args.config))
+    loaded = overrides.effective()
     log.info("configuration: %s", loaded.path or "defaults")
 
     def read_again() -> Config:
-        return _with_source(load(args.config).config, args.source)
+        return _with_source(overrides.effective().config, args.source)
 
     config = _with_source(loaded.config, args.source)
+    setup = Setup(config, overrides, read_again, lambda *broker: asdict(check_broker(*broker)))
     ask_consent = args.ask_consent and args.source is None  # who names a camera consents
-    with build(config, read_again, lambda: page_checks(args.config), ask_consent=ask_consent) as supervisor:
-        return supervisor.run()
+    with build(config, setup, lambda: page_checks(args.config), ask_consent=ask_consent) as supervisor:
+        code = supervisor.run()
+    if supervisor.restarts:
+        start_again()
+    return code
 
 
 def _with_source(config: Config, source: str | None) -> Config:

@@ -18,7 +18,7 @@ import segno
 from musicond.app.spotify import Spotify, build_spotify
 from musicond.commands.daemon import ask_daemon, writable_state_dir
 from musicond.commands.options import add_actions
-from musicond.config.loader import load
+from musicond.config.overrides import load_effective
 from musicond.config.schema import Config
 from musicond.errors import CommandError, ConfigError, ListError, NotUnderstood, counted
 
@@ -40,7 +40,7 @@ add_arguments = partial(add_actions, helps=ACTIONS)
 
 def run(args: argparse.Namespace) -> None:
     """Run one action; raise ConfigError, CommandError, ControlError, ListError, PlaybackError or StateDirError."""
-    config = load(args.config).config
+    config = load_effective(args.config).config
     if config.spotify.client_id is None:
         raise ConfigError("spotify.client_id is not set: make an app of your own at Spotify first, see docs/spotify.md")
     account = _Account(config)

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from types import FrameType
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from musicond.errors import MusicondError
 from musicond.runtime.backoff import Backoff
@@ -35,12 +35,20 @@ RESTART_S = (1.0, 5.0, 30.0, 120.0)
 """Waits before a service whose thread has ended is started again; the last one repeats."""
 STEADY_S = 300.0
 """A service that runs this long again is well."""
+ANSWER_S = 0.5
+"""How long the response to a request that ends the daemon may take to be sent."""
 STALL_S = 20.0
 """The watchdog is fed no longer once the services were not checked for this long."""
 HANG_S = 300.0
 """A thread that is at one thing for longer hangs; each waits for no network or disk as long."""
 WATCH_ENDED = b"\0"
 """Written by the watch thread into the pipe of the signals; no signal has this number."""
+
+
+def start_again() -> NoReturn:
+    """Replace this process by a new one with the same command line; signals wait until it handles them."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - our own command line
 
 
 class Service(Protocol):
@@ -147,6 +155,7 @@ class Supervisor:
         self._guard = guard
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._crashed = False
+        self._restart_at: float | None = None
         self._thread = threading.Thread(target=self._watch, name="watch", daemon=True)
 
     def run(self) -> int:
@@ -166,7 +175,7 @@ class Supervisor:
             self._wait()
         finally:
             ended = time.monotonic()
-            self._notifier.stopping()
+            self._notifier.reloading() if self.restarts else self._notifier.stopping()
             self._loop.stop()
             for service in reversed(started):
                 if service is started[0]:  # the storage: what a person has switched goes there first
@@ -180,8 +189,21 @@ class Supervisor:
         if self._thread.is_alive():
             # A camera that hangs in its driver can't be stopped; the kernel closes it.
             log.warning("the camera does not let go; ending without it")
-            os._exit(1 if self._crashed else 0)
+            os._exit(1 if self._crashed or self.restarts else 0)
         return 1 if self._crashed else 0
+
+    @property
+    def restarts(self) -> bool:
+        """Whether the daemon is to be started again in this process."""
+        return self._restart_at is not None
+
+    def restart(self) -> None:
+        """End soon, to be started again; for any thread."""
+        self._restart_at = time.monotonic() + ANSWER_S
+
+    def reload(self) -> None:
+        """Reload soon, as at SIGHUP; for any thread."""
+        os.write(self._wake_write, bytes([signal.SIGHUP]))
 
     def _wait(self) -> None:
         # Not an Event: the handler of a signal may interrupt the thread that holds its lock.
@@ -193,6 +215,8 @@ class Supervisor:
                 self._reload()
                 self._notifier.ready()
             self._monitor.check()
+            if self._restart_at is not None and time.monotonic() >= self._restart_at:
+                return
             if reason := self._camera_hangs() or self._guard.check_memory():
                 log.error("%s; ending, to be started again", reason)
                 self._guard.save(reason)

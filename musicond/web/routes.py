@@ -15,6 +15,7 @@ from musicond.core.settings import MANUAL_MINUTES, MAX_MINUTES, SETTINGS
 from musicond.web.requests import MAX_ID, PauseFor, PauseUntil, SpeakerName, Switch, TrackId, request_body
 from musicond.web.responses import (
     BOOLEAN,
+    CHECK,
     CHECKS,
     DAYS,
     DEVICES,
@@ -24,6 +25,8 @@ from musicond.web.responses import (
     JSON,
     LOG,
     OBJECT,
+    RESTARTS,
+    SETUP,
     SIGN_IN,
     SPEAKERS,
     STATE,
@@ -321,6 +324,28 @@ ACTION_ROUTES = (
         SIGN_IN,
     ),
     ActionRoute("spotify", "logout", "Forget the sign-in.", response=SIGN_IN),
+    ActionRoute("setup", "values", "What can be set up on the page, and what was; no secrets."),
+    ActionRoute(
+        "setup",
+        "change",
+        "Set keys of the configuration, which then win over the file; mqtt.password goes in and never comes out.",
+        _body("values", values=SETUP),
+        RESTARTS,
+    ),
+    ActionRoute(
+        "setup",
+        "reset",
+        "Forget one of them, or all (null); those of the broker go together.",
+        _body(key=nullable(STRING)),
+        RESTARTS,
+    ),
+    ActionRoute(
+        "setup",
+        "check-broker",
+        "Connect to a broker with these values, which are not kept.",
+        _body("values", values=SETUP),
+        CHECK,
+    ),
     ActionRoute("playback", "speakers", "The speakers that can be chosen now.", response=SPEAKERS),
     ActionRoute("spotify", "devices", "The speakers that Spotify shows now.", response=DEVICES),
 )

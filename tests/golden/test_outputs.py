@@ -12,6 +12,7 @@ import re
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import pytest
@@ -22,7 +23,12 @@ from musicond.cli import COMMANDS, main
 from musicond.config.paths import models_dir
 from musicond.core.outcome import Playback, PlayState
 from musicond.runtime.json_file import JsonFile
-from tests.web.conftest import HAPPY, SONGS, Server, server  # noqa: F401 - the fixture
+from musicond.runtime.worker import run_job
+from musicond.web.api import ActionEndpoint
+from tests.web.conftest import HAPPY, SONGS, Server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 EXPECTED = Path(__file__).with_name("outputs.txt")
 CHANGING = (
@@ -147,9 +153,19 @@ def typical(line: str, capsys: pytest.CaptureFixture[str], folder: Path) -> str:
     return f"$ musicond {line}\n{text}\n"
 
 
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """A daemon's page, with a set-up that has nothing to forget."""
+    setup = ActionEndpoint(lambda *_: run_job(lambda: {"restarts": False}))
+    server = Server(tmp_path / "run" / "control.sock", endpoints={"setup": setup})
+    server.output.start()
+    yield server
+    server.output.stop()
+
+
 def test_the_typical_output_of_each_command(
     tmp_path: Path,
-    server: Server,  # noqa: F811 - the fixture
+    server: Server,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from musicond.app.music_assistant import MusicAssistant
+from musicond.app.setup import Setup
 from musicond.app.web import build_endpoints
-from musicond.config.schema import Config
+from musicond.config.loader import LoadedConfig
+from musicond.config.overrides import Overrides
+from musicond.config.schema import Config, Mqtt
 from musicond.core.models import Emotion
 from musicond.core.schedule import Schedule
 from musicond.errors import ListError, SkippedEntries
@@ -26,6 +29,8 @@ from tests.web.conftest import HAPPY, Server
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    from pydantic import SecretStr
 
 CHECKS = [
     {"name": "broker", "state": "failed", "found": "mqtt.example:1883 refuses", "remedy": "correct mqtt.username"},
@@ -89,13 +94,36 @@ class FullServer:
         self.book = HistoryBook(folder / "history")
         self.history = HistoryOutput(self.book, 365)
         self.account = Account()
+        self.brokers: list[tuple[Mqtt, str | None]] = []
+        """Brokers that were asked for a connection, with the passwords."""
+        self.overrides = Overrides(folder, lambda: LoadedConfig(Config(), None, {}))
+        self.asked: list[str] = []
+        """What the set-up has asked of the daemon."""
+        setup = Setup(Config(), self.overrides, lambda: self.overrides.effective().config, self._check_broker)
+        setup.attach(self)
         self.jobs = Worker([self.maintenance.tick])
         endpoints = build_endpoints(
-            self.jobs, self.maintenance, self.book, self.history, lambda: CHECKS, MusicAssistant(Config(), folder)
+            self.jobs,
+            self.maintenance,
+            self.book,
+            self.history,
+            lambda: CHECKS,
+            MusicAssistant(Config(), folder),
+            setup,
         )
         endpoints["spotify"] = ActionEndpoint(self.account.run)
         self.server = Server(folder / "run" / "control.sock", endpoints=endpoints, preview=Preview())
         self.output = self.server.output
+
+    def reload(self) -> None:
+        self.asked.append("reload")
+
+    def restart(self) -> None:
+        self.asked.append("restart")
+
+    def _check_broker(self, mqtt: Mqtt, password: SecretStr | None, _node: str) -> dict[str, object]:
+        self.brokers.append((mqtt, password.get_secret_value() if password else None))
+        return {"name": "broker", "state": "failed", "found": f"{mqtt.host}: Not authorized", "remedy": "correct it"}
 
     def document(self) -> dict[str, Any]:
         return document(self.server.endpoints)

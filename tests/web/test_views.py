@@ -110,7 +110,7 @@ def test_the_history_is_a_chart_and_a_table_and_can_be_deleted(full_server: Full
 
 def test_without_a_history_it_is_said_how_to_have_one(page: Any) -> None:
     go(page, "history")
-    page.locator("#history-text:has-text('history.enabled: true')").wait_for()
+    page.locator("#history-text:has-text('switched on in Device')").wait_for()
 
 
 def test_the_device_shows_figures_checks_and_the_log(page: Any) -> None:

@@ -9,6 +9,7 @@ import { showNow, tick, leaveNow } from "./now.js";
 import { openMusic, showMusic } from "./music.js";
 import { openHistory, showHistory } from "./history.js";
 import { openDevice, openStart, showDevice } from "./device.js";
+import { openSetup } from "./setup.js";
 
 const SILENCE_MS = 20000; // the server sends at least a comment every 15 s
 const PATIENCE_MS = 1500; // how long the first view may take to load what it needs
@@ -19,7 +20,7 @@ const VIEWS = {
 	now: { show: showNow, leave: leaveNow },
 	music: { open: openMusic, show: showMusic },
 	history: { open: openHistory, show: showHistory },
-	device: { open: openDevice, show: showDevice },
+	device: { open: (state) => Promise.all([openDevice(state), openSetup()]), show: showDevice },
 	about: {},
 };
 
@@ -117,8 +118,9 @@ function lost(refused) {
 	document.body.classList.add("stale");
 	$("link").dataset.link = "lost";
 	set("link-text", t("lost"));
-	if (first || !refused) set("offline", t("offline"));
-	if (refused) refusal("events").then(([why]) => set("offline", why || t("offline")));
+	const plain = t(document.body.dataset.restarts ? "restarting" : "offline");
+	if (first || !refused) set("offline", plain);
+	if (refused) refusal("events").then(([why]) => set("offline", why || plain));
 	show("offline", true);
 	enable();
 	retry = setTimeout(connect, RETRY_MS[Math.min(tries, RETRY_MS.length - 1)]);

@@ -106,8 +106,9 @@ function showSteps() {
 	const found = [["camera", cameraStep()], ["broker", brokerStep()], ["spotify", spotifyStep()]];
 	redraw($("steps"), found, () => found.map(([name, [mark, label, text, raw]]) => {
 		const item = line(mark, t(label), t(name), text, raw);
-		if (name === "spotify" && account && !account.signed_in) {
-			const way = element("a", t("signin"), "button");
+		const open = { broker: !current.health.broker && "setup", spotify: account ? !account.signed_in && "signin" : "setup" }[name];
+		if (open) {
+			const way = element("a", t(open), "button");
 			way.href = "#device";
 			item.lastChild.append(way);
 		}

@@ -1,0 +1,107 @@
+// The part of the view Device that sets the device up: name, camera, quiet hours, smart home and player.
+import { $, ask, element, explained, keep, language, languages, on, set, show, showDetails, t, toast } from "./page.js";
+
+const START_MS = 1500; // how long the daemon runs on after its answer
+const POLL_MS = 700;
+const FIELDS = {
+	"set-name": "device.name",
+	"set-view": "camera.view",
+	"set-preview": "web.preview",
+	"set-history": "history.enabled",
+	"set-host": "mqtt.host",
+	"set-port": "mqtt.port",
+	"set-user": "mqtt.username",
+	"set-player": "playback.backend",
+	"set-client": "spotify.client_id",
+};
+
+let stored = null; // the values in force
+
+export async function openSetup() {
+	const found = await ask("setup/values", {}, { quietly: true });
+	show("setup", Boolean(found));
+	if (!found || dirty()) return;
+	stored = found.values;
+	for (const [id, key] of Object.entries(FIELDS)) {
+		if ($(id).type === "checkbox") $(id).checked = stored[key];
+		else $(id).value = stored[key] ?? "";
+	}
+	const [from, to] = (stored["music.quiet_hours"] || "").split("-");
+	$("set-quiet-from").value = from || "";
+	$("set-quiet-to").value = to || "";
+	$("set-password").value = "";
+	$("set-password").placeholder = found.password ? t("password_kept") : "";
+	set("set-client-hint", t("set_client_hint", { uri: found.redirect }));
+	show("setup-reset", found.set_here.length > 0);
+}
+
+function entered(id) {
+	const field = $(id);
+	if (field.type === "checkbox") return field.checked;
+	const text = field.value.trim();
+	if (field.type === "number") return text ? Number(text) : null;
+	return text || null;
+}
+
+// Returns the values of a form that differ from those in force.
+function changed(form) {
+	const values = {};
+	for (const [id, key] of Object.entries(FIELDS)) {
+		if (form.contains($(id)) && entered(id) !== stored[key]) values[key] = entered(id);
+	}
+	if (form.contains($("set-password")) && $("set-password").value) values["mqtt.password"] = $("set-password").value;
+	if (form.contains($("set-quiet-from"))) {
+		const [from, to] = [$("set-quiet-from").value, $("set-quiet-to").value];
+		const hours = from && to ? `${from}-${to}` : null;
+		if (hours !== stored["music.quiet_hours"]) values["music.quiet_hours"] = hours;
+	}
+	return values;
+}
+
+const dirty = () => Boolean(stored) && Object.keys(changed($("setup"))).length > 0;
+
+async function save(event) {
+	event.preventDefault();
+	const values = changed(event.target);
+	if (!Object.keys(values).length) return toast(t("saved"));
+	return takeOver(await ask("setup/change", { values }));
+}
+
+async function takeOver(answer) {
+	if (!answer) return null;
+	stored = null;
+	if (!answer.restarts) {
+		toast(t("saved"));
+		return openSetup();
+	}
+	toast(t("saved_restart"));
+	document.body.dataset.restarts = "1";
+	await new Promise((resolve) => { setTimeout(resolve, START_MS); });
+	while (!(await ask("state", null, { quietly: true }))) await new Promise((resolve) => { setTimeout(resolve, POLL_MS); });
+	return location.reload(); // other parts of the page may be there now
+}
+
+async function testBroker() {
+	set("broker-result", t("checking"));
+	const found = await ask("setup/check-broker", { values: changed($("broker-form")) });
+	if (!found) return set("broker-result", "");
+	const [text, more] = found.state === "ok" ? [t("broker_well"), ""] : explained("plain_broker", found.found);
+	set("broker-result", text);
+	return showDetails("broker-result", more);
+}
+
+for (const { tag, name } of languages) {
+	const option = element("option", name);
+	option.value = option.lang = tag;
+	$("set-language").append(option);
+}
+$("set-language").value = language;
+on("set-language", "change", () => {
+	keep("language", $("set-language").value);
+	location.reload();
+});
+for (const id of ["device-form", "broker-form", "player-form"]) on(id, "submit", save);
+on("broker-test", "click", testBroker);
+on("setup-reset", "click", async () => {
+	if (confirm(t("setup_reset_sure"))) await takeOver(await ask("setup/reset", { key: null }));
+});

@@ -1,0 +1,102 @@
+"""The set-up of the device on the page, in a real browser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.web.browser import go, opened, text
+from tests.web.full_server import FullServer, full_server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["full_server"]
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def page(full_server: FullServer, chromium: Any) -> Iterator[Any]:
+    with opened(chromium, full_server.output.address) as tab:
+        open_setup(tab)
+        yield tab
+
+
+def open_setup(page: Any) -> None:
+    go(page, "device")
+    page.wait_for_selector("#setup:not([hidden])")
+
+
+def values(full_server: FullServer) -> dict[str, Any]:
+    return full_server.overrides.read()
+
+
+def test_the_device_is_named_and_its_hours_are_set(full_server: FullServer, page: Any) -> None:
+    assert (page.input_value("#set-name"), page.input_value("#set-view")) == ("musicond", "wide")
+    assert page.is_hidden("#setup-reset")
+    page.fill("#set-quiet-from", "22:00")
+    page.fill("#set-quiet-to", "07:00")
+    page.click("#device-form [type=submit]")
+    page.wait_for_selector("#toast-text:text-is('Saved.')")
+    assert values(full_server) == {"music.quiet_hours": "22:00-07:00"}
+    page.fill("#set-name", "Küche")
+    page.select_option("#set-view", "near")
+    page.check("#set-history")
+    with page.expect_navigation():
+        page.click("#device-form [type=submit]")
+    page.wait_for_selector("#setup-reset:not([hidden])")
+    assert (page.input_value("#set-name"), page.is_checked("#set-history")) == ("Küche", True)
+    assert page.input_value("#set-quiet-from") == "22:00"
+    kept = {"device.name": "Küche", "camera.view": "near", "history.enabled": True, "music.quiet_hours": "22:00-07:00"}
+    assert values(full_server) == kept
+    assert full_server.asked == ["reload", "restart"]
+    page.once("dialog", lambda dialog: dialog.accept())
+    with page.expect_navigation():
+        page.click("#setup-reset")
+    page.wait_for_selector("#setup:not([hidden])")
+    assert page.input_value("#set-name") == "musicond"
+    assert values(full_server) == {}
+
+
+def test_a_broker_is_tested_before_it_is_kept_and_its_password_never_comes_back(
+    full_server: FullServer, page: Any
+) -> None:
+    page.fill("#set-host", "mqtt.example")
+    page.fill("#set-user", "me")
+    page.fill("#set-password", "hush")
+    page.click("#broker-test")
+    page.wait_for_selector("#broker-result:has-text('mqtt.example: Not authorized')")
+    [(mqtt, password)] = full_server.brokers
+    assert (mqtt.host, mqtt.username, password) == ("mqtt.example", "me", "hush")
+    assert values(full_server) == {}
+    with page.expect_navigation():
+        page.click("#broker-form [type=submit]")
+    page.wait_for_selector("#setup:not([hidden])")
+    assert (page.input_value("#set-host"), page.input_value("#set-password")) == ("mqtt.example", "")
+    assert page.get_attribute("#set-password", "placeholder") == "kept; type to change it"
+    assert "hush" not in page.content()
+
+
+def test_what_does_not_fit_is_said_and_what_was_typed_stays(full_server: FullServer, page: Any) -> None:
+    page.select_option("#set-player", "spotify")
+    page.click("#player-form [type=submit]")
+    page.wait_for_selector("#error-text:has-text('needs spotify.client_id')")
+    assert page.input_value("#set-player") == "spotify"
+    go(page, "now")
+    open_setup(page)
+    assert page.input_value("#set-player") == "spotify", "what was not saved yet is not lost"
+    assert values(full_server) == {}
+    assert "http://127.0.0.1:8888/callback" in text(page, "#set-client-hint")
+    page.fill("#set-client", "0123456789abcdef0123456789abcdef")
+    with page.expect_navigation():
+        page.click("#player-form [type=submit]")
+    page.wait_for_selector("#setup:not([hidden])")
+    assert values(full_server)["playback.backend"] == "spotify"
+
+
+def test_the_language_is_this_browser_s(page: Any) -> None:
+    with page.expect_navigation():
+        page.select_option("#set-language", "de")
+    page.wait_for_selector("#device-form label:text-is('Name dieses Geräts')")
