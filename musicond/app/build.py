@@ -49,7 +49,7 @@ from musicond.mqtt.discovery import node_id
 from musicond.mqtt.output import MqttOutput
 from musicond.player.player import Player
 from musicond.runtime import health
-from musicond.runtime.clock import LOCAL, ClockGuard, ZoneFollower
+from musicond.runtime.clock import LOCAL, ClockGuard, ZoneFollower, kernel_synchronised
 from musicond.runtime.inbox import Inbox
 from musicond.runtime.json_file import JsonFile, state_lock
 from musicond.runtime.restart import RestartGuard
@@ -149,7 +149,7 @@ def _own_state(folder: Path, ask_consent: bool) -> Iterator[None]:
 
 
 def _initial_settings(file: JsonFile, config: Config) -> Settings:
-    settings = bounded(load_settings(file), datetime.now(LOCAL))
+    settings = bounded(load_settings(file), datetime.now(LOCAL), set_clock=kernel_synchronised() is True)
     if settings.consent_pending and config.camera.is_device:
         log.warning("the camera stays closed: tell the people here, then run: musicond privacy off")
         settings = replace(settings, private=True)

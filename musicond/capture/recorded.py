@@ -156,9 +156,10 @@ def _decoded(file: Path, mode: int) -> NDArray[np.uint8] | None:
 
 def _is_cut_png(content: bytes) -> bool:
     """Return whether a PNG has a chunk that is longer than the file: OpenCV 4.11 would reserve memory for it."""
-    place = len(PNG)
-    while content.startswith(PNG) and place + 8 <= len(content):
-        place += 12 + struct.unpack_from(">I", content, place)[0]
+    place, kind = len(PNG), b""
+    while content.startswith(PNG) and kind != b"IEND" and place + 8 <= len(content):
+        size, kind = struct.unpack_from(">I4s", content, place)
+        place += 12 + size
     return place > len(content)
 
 

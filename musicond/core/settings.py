@@ -150,12 +150,15 @@ def shifted(settings: Settings, by: timedelta) -> Settings:
     return replace(settings, **{name: end + by for name, end in ends.items() if end is not None})
 
 
-def bounded(settings: Settings, wall_time: datetime) -> Settings:
-    """Return stored settings with no end further ahead than its command allows: the clock was wrong, or is now."""
+def bounded(settings: Settings, wall_time: datetime, *, set_clock: bool) -> Settings:
+    """Return stored settings with no end further ahead than its command allows: the clock was wrong, or is now.
+
+    Privacy keeps its end unless the clock is known to be set: one that is behind would open the camera too soon.
+    """
     longest = timedelta(minutes=MAX_MINUTES)
     pause = next_morning(wall_time) if settings.paused_minutes is None else None
     latest = {
-        "private_until": next_midnight(wall_time),
+        **({"private_until": next_midnight(wall_time)} if set_clock else {}),
         "paused_until": pause or _fixed(wall_time) + min(longest, timedelta(minutes=settings.paused_minutes or 0)),
         "manual_until": _fixed(wall_time) + longest,
     }

@@ -155,6 +155,11 @@ def huge_png(width: int, height: int) -> bytes:
     return PNG_HEAD + png_chunk(b"IHDR", head) + png_chunk(b"IDAT", rows) + png_chunk(b"IEND", b"")
 
 
+def test_bytes_behind_the_end_of_a_png_do_not_matter(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(huge_png(64, 48) + b"\xff" * 8)
+    assert [picture.shape for _, picture in ImageFolder(tmp_path).frames(colour=False)] == [(48, 64)]
+
+
 HUGE = {
     "a chunk of 3 GB": huge_png(64, 48)[:33] + struct.pack(">I4s", 3 * 2**30, b"IDAT") + bytes(3000),
     "a picture of 200 million pixels": huge_png(20000, 10000),

@@ -209,12 +209,22 @@ def test_a_stored_end_is_never_further_ahead_than_its_command_allows(commands: l
     settings = Settings()
     for command in commands:
         settings = apply(settings, command, NOON)
-    assert bounded(settings, NOON) == settings, "nothing changes where the clock is right"
+    assert bounded(settings, NOON, set_clock=True) == settings, "nothing changes where the clock is right"
     now = NOON + timedelta(days=days)
-    again = bounded(settings, now)
+    again = bounded(settings, now, set_clock=True)
     assert again.private == settings.private
     assert again.paused == settings.paused
     assert again.private_until is None or again.private_until <= next_midnight(now)
     span = timedelta(minutes=settings.paused_minutes or 24 * 60 + 60 * MIN_NIGHT.total_seconds() / 3600)
     assert again.paused_until is None or again.paused_until <= now + span
     assert again.manual_until is None or again.manual_until <= now + timedelta(minutes=MAX_MINUTES)
+
+
+@pytest.mark.parametrize("behind", [timedelta(minutes=45), timedelta(days=200)])
+def test_privacy_keeps_its_end_at_a_start_whose_clock_is_behind(behind: timedelta) -> None:
+    now = datetime.combine(date(2026, 11, 30), time(0, 30), BERLIN)
+    guest = apply(Settings(), SetPrivacy(on=True, until_midnight=True), now)
+    assert bounded(guest, now - behind, set_clock=False).private_until == guest.private_until
+    after_a_wrong_clock = bounded(guest, now - behind, set_clock=True).private_until
+    assert after_a_wrong_clock is not None
+    assert after_a_wrong_clock <= now

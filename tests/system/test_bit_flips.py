@@ -1,4 +1,4 @@
-"""Flipped bits in every state file of the running daemon: it goes on, and its next start opens no camera."""
+"""Flipped bits in every file that the running daemon writes: it goes on, and its next start opens no camera."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ CONFIG = f"""\
 playback: {{backend: music-assistant}}
 music_assistant: {{url: 'http://127.0.0.1:9', player: Kitchen}}
 spotify: {{client_id: {"0123456789abcdef" * 2}}}
+mqtt: {{host: 127.0.0.1, port: 9}}
 """
 SETTINGS = "settings.json"
 DATABASES = (FILE_NAME, f"{FILE_NAME}-wal", BACKUP)
@@ -33,12 +34,13 @@ DATABASES = (FILE_NAME, f"{FILE_NAME}-wal", BACKUP)
 def save_other_files(state: Path) -> list[Path]:
     """Write all state files that nobody switches, whole; return their paths."""
     (state / "history").mkdir(exist_ok=True)
-    names = ("playback.json", "spotify.json", "music-assistant.json", "lists.json", "refresh.json")
-    player, spotify, assistant, lists, refresh = paths = [state / name for name in names]
+    names = ("playback.json", "spotify.json", "music-assistant.json", "lists.json", "refresh.json", "published.json")
+    player, spotify, assistant, lists, refresh, published = paths = [state / name for name in names]
     PlayerStateFile(JsonFile(player), "music-assistant").save(PlayerState(owned_ids=("a", "b")))
     now = datetime.now(UTC).isoformat()
     TokenFile(spotify).save(Grant("token", now, "a b", "id", "Ann"))
     ServerTokenFile(assistant).save(ServerToken("token", "http://127.0.0.1:9", "Ann", now))
+    JsonFile(published).save({"topics": ["musicond/old/mood", "musicond/old/availability"]})
     JsonFile(lists).save({"sad": ["starter"]})
     JsonFile(refresh).save({"refreshed": now, "done": None, "mark": None})
     history = state / "history" / f"{now[:7]}.json"
