@@ -20,7 +20,7 @@ from tests.system.test_workers import post
 if TYPE_CHECKING:
     from pathlib import Path
 
-ROUNDS = 25 if FULL else 2
+ROUNDS = 10 if FULL else 2
 CONFIG = f"""\
 playback: {{backend: music-assistant}}
 music_assistant: {{url: 'http://127.0.0.1:9', player: Kitchen}}

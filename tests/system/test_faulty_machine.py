@@ -11,11 +11,13 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from musicond.runtime.json_file import JsonFile
 from tests.figures import FULL, record
 from tests.system.daemon import Daemon
 from tests.system.test_locked_storage import likes, post
@@ -91,6 +93,9 @@ def test_privacy_on_a_full_disk_is_in_force_and_stored_as_soon_as_there_is_room(
             assert json.loads(settings.read_text("utf-8")).get("private", False) is private
             record("disk full: privacy", round=round_number, camera_s=round(closed_s, 2), status=status)
             assert closed_s < 3
+        fill(ballast)
+        daemon.process.terminate()
+        assert daemon.process.wait(30) == 0, "a full disk is no reason to end with an error"
         assert not any("Traceback" in line for line in daemon.lines)
 
 
@@ -129,6 +134,21 @@ def test_a_pause_lasts_its_time_while_the_clock_is_set(faulty: FaultyDaemon) -> 
     record("clock set by 14 years and back: pause", kept=True)
     assert faulty.command("pause", "off").returncode == 0
     assert not any("Traceback" in line for line in faulty.lines)
+
+
+def test_a_refresh_in_2040_puts_off_no_other(tmp_path: Path, preload: Path) -> None:
+    daemon = FaultyDaemon(tmp_path, preload)
+    daemon.set_faults(clock_s=DECADES_S)
+    file = JsonFile(tmp_path / "state" / "refresh.json")
+    year = datetime.now(UTC).year
+    with daemon:
+        daemon.ready()
+        for shift, expected in ((DECADES_S, year + 14), (0, year)):
+            daemon.set_faults(clock_s=shift)
+            deadline = time.monotonic() + 120
+            while not str(file.parse().get("refreshed")).startswith((f"{expected - 1}-", f"{expected}-")):
+                assert time.monotonic() < deadline, file.parse()
+                time.sleep(0.5)
 
 
 def test_privacy_overtakes_likes_on_a_slow_disk_and_each_like_counts_once(faulty: FaultyDaemon) -> None:
