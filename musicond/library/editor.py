@@ -193,7 +193,9 @@ class CatalogueEditor:
         `uri` is that of a list that is a playlist.
         """
         query = "SELECT track, state FROM lists WHERE emotion = ? AND origin = ? ORDER BY position"
+        unknown = "DELETE FROM lists WHERE emotion = ? AND origin = ? AND track NOT IN (SELECT track FROM tracks)"
         with self._transaction():
+            self.connection.execute(unknown, (emotion.value, origin))  # after a flipped bit
             known = dict(self.connection.execute(query, (emotion.value, origin)).fetchall())
             self._set_uri(origin, uri)
             listed = {self._upsert(song): song for song in songs}
@@ -306,7 +308,7 @@ class CatalogueEditor:
 
     def _titles(self, keys: Sequence[int]) -> list[str]:
         query = "SELECT title, artist FROM tracks WHERE track = ?"
-        return [", ".join(self.connection.execute(query, (key,)).fetchone()) for key in keys]
+        return [", ".join(row) for key in keys for row in self.connection.execute(query, (key,)).fetchall()]
 
     def _delete_orphans(self, keys: Sequence[int]) -> None:
         """Drop tracks that are in no list and have no feedback; a song that returns finds its feedback."""

@@ -238,3 +238,13 @@ def test_no_change_goes_into_a_file_that_is_being_replaced(tmp_path: Path) -> No
             editor.add(song)
     with CatalogueEditor(path) as editor:
         assert editor.add(song) == 1
+
+
+def test_a_place_of_an_unknown_song_is_mended_by_the_next_refresh(lists: CatalogueEditor) -> None:
+    for origin in ("x", "y"):
+        lists.merge(Emotion.SAD, origin, songs("a", "b"))
+    lists.connection.execute("UPDATE lists SET track = track + 100000 WHERE position % 2 AND origin <> 'starter'")
+    lists.merge(Emotion.SAD, "x", songs("a"))
+    lists.merge(Emotion.SAD, "x", songs("a", "b"))
+    assert titles(lists, "x") == [("a", "listed"), ("b", "listed")]
+    assert lists.drop_other_origins(Emotion.SAD, ["starter", "x"]) in (("a, Artist a",), ("b, Artist b",))
