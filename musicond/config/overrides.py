@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -63,8 +64,6 @@ class Overrides:
         Raises StateDirError.
         """
         loaded, values = self._load(), self._stored()
-        if not self._file.verified:
-            log.warning("%s was damaged: the file holds, without live picture and history", self._file.path)
         try:
             return overlaid(loaded, values)
         except ConfigError as exc:
@@ -73,7 +72,13 @@ class Overrides:
             return overlaid(loaded, {key: values[key] for key in SAFE if key in values})
 
     def _stored(self) -> dict[str, Any]:
-        return _known(self._file.load(dict(SAFE), plausible=lambda _: False))
+        """Return the values that are set; after damage SAFE, which is then stored."""
+        values = _known(self._file.load(dict(SAFE), plausible=lambda _: False))
+        if not self._file.verified:
+            log.warning("%s was damaged: the file holds, without live picture and history", self._file.path)
+            with suppress(OSError):  # the next start does it
+                self._file.save(values)
+        return values
 
     def checked(self, values: Mapping[str, object]) -> Config:
         """Return the configuration with further values, which are not kept; raise ListError where they do not fit."""

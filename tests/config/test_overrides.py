@@ -116,6 +116,7 @@ def test_after_damage_the_file_holds_without_live_picture_and_history(
     assert (config.device.name, config.web.preview, config.history.enabled) == ("File", False, False)
     assert "was damaged" in caplog.text
     assert (rig.state / "overrides.damaged").exists()
+    assert rig.overrides.read() == {"web.preview": False, "history.enabled": False}
     rig.overrides.change({"device.name": "Den"})
     config = rig.overrides.effective().config
     assert (config.device.name, config.web.preview) == ("Den", False), "until a person switches it on again"
