@@ -114,5 +114,5 @@ def jitter(image: NDArray[np.uint8], rng: np.random.Generator, strength: float =
         height, width = rng.integers(6, 18, 2)
         top, left = rng.integers(0, INPUT_SIZE - height), rng.integers(0, INPUT_SIZE - width)
         out[top : top + height, left : left + width] = rng.uniform(0, 255)
-    image: NDArray[np.uint8] = np.clip(out, 0, 255).astype(np.uint8)
-    return image
+    jittered: NDArray[np.uint8] = np.clip(out, 0, 255).astype(np.uint8)
+    return jittered
