@@ -27,7 +27,7 @@ from musicond.config.schema import Mqtt
 from musicond.errors import OutputError, error_text
 from musicond.mqtt.client import UNSUPPORTED, V5, V311, make_client, make_properties, tls_context
 from musicond.mqtt.connection_status import ConnectionStatus, failure_text
-from musicond.mqtt.limits import HEAD_BYTES, LARGER, BrokerLimits, packet_bytes
+from musicond.mqtt.limits import HEAD_BYTES, LARGER, MIN_PACKET_BYTES, BrokerLimits, packet_bytes
 from musicond.runtime.backoff import Backoff
 
 log = logging.getLogger(__name__)
@@ -78,6 +78,9 @@ class Handler(Protocol):
     def on_message(self, topic: str, message: paho.MQTTMessage) -> None:
         """Handle a message."""
 
+    def on_published(self, topic: str) -> None:
+        """Note that the broker has accepted a message of QoS 1."""
+
     def on_tick(self, now: float) -> float:
         """Publish what is due; return the monotonic second of the next call."""
 
@@ -99,10 +102,12 @@ class Connection:
         self._timing = timing or Timing()
         self._address = f"{settings.host}:{settings.port}"
         self._limits = BrokerLimits()
-        self._requests: dict[int, list[str]] = {}
-        """Topics of each subscription and message of QoS 1 that the broker has not answered, by packet identifier."""
+        self._requests: dict[int, tuple[list[str], int]] = {}
+        """Topics and bytes of each subscription and message of QoS 1 that is not answered, by packet identifier."""
         self._largest = self._closed = 0
         """Bytes of the largest packet of this connection; times that the broker closed it without an answer."""
+        self._accepted = 0
+        """Bytes of a packet that is certainly not too large."""
         self._too_large: dict[str, int] = {}
         """Topics with a message that is too large to receive, with its bytes."""
         self._version = V5 if settings.five else V311
@@ -130,11 +135,6 @@ class Connection:
     def refusal(self) -> str | None:
         """The refusals of the broker on this connection, with a remedy; None if there are none."""
         return self._status.refusal
-
-    @property
-    def is_confirmed(self) -> bool:
-        """Whether the broker has all messages up to the last one of QoS 1."""
-        return self._connected and not self._requests
 
     @property
     def limits(self) -> BrokerLimits:
@@ -189,19 +189,20 @@ class Connection:
         """
         if not self._connected:
             return
-        limits, size = self._limits, packet_bytes(topic, payload)
-        if size > limits.packet_bytes:
-            self.report(f"{limits.size_text()}: {topic} has {size}; {LARGER}")
+        limits = self._limits
+        if packet_bytes(topic, payload) > limits.packet_bytes:
+            self.report(f"{limits.size_text()}, too few for {topic}; {LARGER}")
             if not (retain and limits.retain):
                 return
             payload = ""
-        self._largest = max(self._largest, packet_bytes(topic, payload))
+        size = packet_bytes(topic, payload)
+        self._largest = max(self._largest, size)
         expires = self._version == V5 and expiry_s is not None
         properties = make_properties(PacketTypes.PUBLISH, MessageExpiryInterval=expiry_s) if expires else None
         qos = min(qos, limits.qos)
         info = self._client.publish(topic, payload, qos=qos, retain=retain and limits.retain, properties=properties)
         if qos:
-            self._requests[info.mid] = [topic]
+            self._requests[info.mid] = [topic], size
 
     def subscribe(self, topics: dict[str, int], *, as_published: bool = False) -> None:
         """Subscribe to topics, each with its QoS.
@@ -229,7 +230,7 @@ class Connection:
         else:
             _, mid = self._client.subscribe(list(topics.items()))
         if mid is not None:
-            self._requests[mid] = list(topics)
+            self._requests[mid] = list(topics), 0
 
     def acknowledge(self, mid: int) -> None:
         """Acknowledge a message of QoS 1; 0 is the packet identifier of one that needs none."""
@@ -264,6 +265,9 @@ class Connection:
             self._close()
             if self._connected:
                 self._connected = False
+                if self._version == V5 and self._limits != BrokerLimits():  # the next CONNACK has them again
+                    self._limits = BrokerLimits()
+                    self._change_version(V5)
                 self._handler.on_disconnect()
                 if not self._status.short_connections:
                     backoff.reset()
@@ -318,7 +322,9 @@ class Connection:
         """Note that the broker closed the connection; without MQTT 5 it can't say why."""
         reason, unanswered = self._reason, self._version == V311 and self._connected and self._requests
         if unanswered:
-            reason = f"closed the connection before it answered; perhaps it takes no packets of {self._largest} bytes"
+            reason = "closed the connection at our messages; give mqtt.username the rights in docs/mqtt.md"
+            if self._largest > self._accepted:
+                reason += f", or let the broker take packets of {self._largest} bytes (max_packet_size)"
         more = "" if self._settings.five else " (with mqtt.protocol: 5 the broker can say why)"
         self._status.disconnected(reason or f"the connection was closed{more}", own=reason is not None)
         if not self._has_session and self._settings.five:
@@ -326,17 +332,19 @@ class Connection:
             self._change_version(V311 if self._version == V5 else V5)
         elif unanswered:
             self._closed += 1
-            if self._closed >= MAX_CLOSED and self._largest:
+            if 0 < self._largest <= MIN_PACKET_BYTES:  # so small a packet is never too large
+                self._limits, self._accepted = BrokerLimits(), BrokerLimits().packet_bytes
+            elif self._closed >= MAX_CLOSED and self._largest > self._accepted:
                 self._limits = self._limits.closed(self._largest)
             self._change_version(V311)  # else paho would send what was not acknowledged again
 
     def _check_size(self) -> None:
         """Raise OSError for a message that is too large to receive, before it takes memory."""
         packet = self._client._in_packet  # noqa: SLF001 - paho has no limit of its own
-        if packet["remaining_length"] > MAXIMUM_PACKET_SIZE:
-            content, size = packet["packet"], packet["remaining_length"]
-            topic = bytes(content[2 : 2 + int.from_bytes(content[:2], "big")]).decode("utf-8", "replace")
-            self._too_large[topic] = size
+        content, size = packet["packet"], packet["remaining_length"]
+        end = 2 + int.from_bytes(content[:2], "big")
+        if size > MAXIMUM_PACKET_SIZE and len(content) >= end:
+            self._too_large[bytes(content[2:end]).decode("utf-8", "replace")] = size
             raise OSError(f"a message of {size} bytes was too large to receive")
 
     def _change_version(self, version: MQTTProtocolVersion) -> None:
@@ -404,13 +412,16 @@ class Connection:
             self._reason = str(reason).lower()
 
     def _on_subscribe(self, _client: paho.Client, _data: object, mid: int, reasons: Any, _more: object) -> None:
-        for topic, reason in zip(self._requests.pop(mid, ()), reasons, strict=False):
+        for topic, reason in zip(self._requests.pop(mid, ((), 0))[0], reasons, strict=False):
             self._note_answer("subscriptions", "read", topic, reason)
 
     def _on_publish(self, _client: paho.Client, _data: object, mid: int, reason: Any, _more: object) -> None:
-        for topic in self._requests.pop(mid, ()):
+        topics, size = self._requests.pop(mid, ((), 0))
+        for topic in topics:
             self._note_answer("messages", "write", topic, reason)
-            self._closed = 0
+            self._closed, self._accepted = 0, max(self._accepted, size)
+            if not reason.is_failure:
+                self._handler.on_published(topic)
 
     def _note_answer(self, what: str, right: str, topic: str, reason: Any) -> None:
         """Show a refusal with the right that is missing, once for all topics of the node."""

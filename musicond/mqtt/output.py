@@ -146,7 +146,8 @@ class MqttOutput:
         commands = {f"{self.base}/{topic}": int(entity.feedback) for topic, entity in self._commanded.items()}
         birth = {self._settings.status_topic: 0} if self._settings.discovery else {}
         self._connection.subscribe(commands, as_published=True)
-        self._connection.subscribe(birth | {self._config_topic: 0})
+        old_names = dict.fromkeys(self._on_broker.connected(time.monotonic()), 0)
+        self._connection.subscribe(birth | {self._config_topic: 0} | old_names)
         self._changes.clear()
         self._connected, self._published = True, None
         self._republish_at = time.monotonic() + ANNOUNCE_S
@@ -161,8 +162,14 @@ class MqttOutput:
             self._commands.on_message(topic.removeprefix(f"{self.base}/"), message, time.monotonic())
         elif topic == self._config_topic:
             self._on_discovery(message)
+        elif topic in self._on_broker.foreign:
+            self._on_broker.on_availability(topic, message.payload)
         elif not message.retain and message.payload.decode("utf-8", "replace") == BIRTH:
             self._republish_at = time.monotonic() + birth_delay()
+
+    def on_published(self, topic: str) -> None:
+        """Note that the broker has a message of QoS 1."""
+        self._on_broker.cleared(topic)
 
     def on_tick(self, now: float) -> float:
         """Publish what is due; return the monotonic second of the next call."""
@@ -172,8 +179,6 @@ class MqttOutput:
             return now + ANNOUNCE_S
         if self._republish_at is not None and now >= self._republish_at:
             self._republish_at = None
-            for topic in self._on_broker.foreign:  # of another node, base topic or prefix
-                self._connection.publish(topic, "", retain=True)
             self._announce()
             while self._stale_topics:
                 self._send(self._stale_topics.pop(), "")
@@ -181,7 +186,11 @@ class MqttOutput:
             self._published, self._health_at = None, 0.0
         if self._republish_at is None or self._published is not None:
             self._publish(outcome, now)
-        self._on_broker.save(cleared=self._published is not None and self._connection.is_confirmed)
+        while topic := self._on_broker.next_to_clear():
+            self._connection.publish(topic, "", retain=True, qos=1)
+            if not self._connection.limits.qos:
+                self._on_broker.cleared(topic)
+        self._on_broker.save(now)
         due = [now + (ANNOUNCE_S if self._commands.busy else HEALTH_S)]
         if self._published is not None:
             due.append(self._health_at)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from contextlib import suppress
-from typing import Self
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 REFUSED = b"\x20\x02\x00\x01"
 """CONNACK of MQTT 3.1.1: unacceptable protocol version."""
 
 
-SUBACK, NOT_AUTHORIZED = 0x90, 0x87
+PUBLISH, SUBACK, NOT_AUTHORIZED = 0x3, 0x90, 0x87
 
 
 def refused_subscriptions(packets: bytes) -> bytes:
@@ -23,6 +27,24 @@ def refused_subscriptions(packets: bytes) -> bytes:
             data[place + 5 : end] = bytes([NOT_AUTHORIZED]) * (end - place - 5)
         place = end
     return bytes(data)
+
+
+def whole_packets(data: bytearray) -> Iterator[tuple[bytes, bytes]]:
+    """Remove the whole packets from the beginning of `data`, and yield each with the topic that it is published to."""
+    while True:
+        size, place = 0, 1
+        while place < len(data):
+            size |= (data[place] & 0x7F) << 7 * (place - 1)
+            place += 1
+            if not data[place - 1] & 0x80:
+                break
+        else:
+            return
+        if len(data) < place + size:
+            return
+        end = place + 2 + int.from_bytes(data[place : place + 2], "big")
+        yield bytes(data[place + 2 : end] if data[0] >> 4 == PUBLISH else b""), bytes(data[: place + size])
+        del data[: place + size]
 
 
 class Relay:
@@ -38,6 +60,10 @@ class Relay:
         """Answer to a connection with MQTT 5, which is then closed."""
         self.refuse_subscriptions = False
         """Make the broker's answer to each subscription "not authorized"."""
+        self.hang_up_on: bytes | None = None
+        """Close the connection at a message of the client to a topic with this, as a broker may."""
+        self.pause_before: bytes | None = None
+        """Send what comes from the broker in two parts, the second of which begins with this."""
         self.connections = 0
         self._pairs: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
@@ -71,15 +97,32 @@ class Relay:
                 client.sendall(self.refuse_5)
                 client.close()
                 return
-            broker = socket.create_connection(("127.0.0.1", self._target))
+            try:
+                broker = socket.create_connection(("127.0.0.1", self._target))
+            except OSError:
+                client.close()
+                return
             self._pairs += [client, broker]
             broker.sendall(first)
             threading.Thread(target=self._pump, args=(client, broker), kwargs={"up": True}, daemon=True).start()
             self._pump(broker, client, up=False)
 
     def _pump(self, source: socket.socket, sink: socket.socket, *, up: bool) -> None:
+        unsent = bytearray()
         with suppress(OSError):
             while data := source.recv(65536):
+                if up and self.hang_up_on:
+                    unsent += data
+                    for topic, packet in whole_packets(unsent):
+                        if self.hang_up_on in topic:
+                            time.sleep(0.2)  # the answers to what came before
+                            raise OSError
+                        sink.sendall(packet)
+                    continue
+                if self.pause_before and not up and (place := data.find(self.pause_before)) > 0:
+                    sink.sendall(data[:place])
+                    time.sleep(0.5)
+                    data = data[place:]
                 if self.refuse_subscriptions and not up:
                     data = refused_subscriptions(data)
                 if not (self.deaf_up if up else self.deaf_down):

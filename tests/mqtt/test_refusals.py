@@ -1,4 +1,4 @@
-"""What the broker refuses is shown with a remedy, messages that are too large are not taken, old names are cleared."""
+"""What the broker refuses is shown with a remedy, messages that are too large are not taken."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from musicond.core.models import Emotion
 from musicond.mqtt.connection import MAXIMUM_PACKET_SIZE
 from musicond.mqtt.discovery import as_json, discovery_message, trimmed
 from musicond.mqtt.entities import ENTITIES
-from musicond.mqtt.published import PublishedTopics
-from musicond.runtime.json_file import JsonFile
 from tests.mqtt.conftest import Broker, Listener
 from tests.mqtt.device import Device
 from tests.mqtt.relay import Relay
@@ -90,6 +89,71 @@ LIMITS = {
 }
 
 
+def test_without_mqtt_5_the_fifth_connection_holds_where_packets_are_small(tmp_path: Path) -> None:
+    everything = tuple({entity.requires for entity in ENTITIES if entity.requires})
+    with strict_broker(tmp_path, "max_packet_size 6000") as broker, Relay(broker.port) as relay:
+        listener = Listener(broker.port)
+        with Device(tmp_path / "device", relay.port, capabilities=everything, settings={"protocol": "3.1.1"}):
+            assert listener.wait_for("musicond/den/availability", "online", 30)
+            assert relay.connections == 5
+        listener.close()
+
+
+@pytest.mark.parametrize("line", ["max_packet_size 6000", "max_qos 0", "retain_available false"])
+def test_a_limit_ends_with_the_connection(tmp_path: Path, line: str) -> None:
+    with strict_broker(tmp_path, line) as broker, Relay(broker.port) as relay:
+        with Device(tmp_path / "device", relay.port) as device:
+            assert until(lambda: "the broker" in device.output.status())
+            broker.stop()
+            broker.config = broker.config.replace(line, "")
+            broker.start()
+            listener = Listener(broker.port)
+            assert listener.wait_for("musicond/den/availability", "online", 30)
+            assert device.output.status() == f"connected to 127.0.0.1:{relay.port}"
+            assert "score_sad" in listener.retained["homeassistant/device/den/config"]
+            relay.cut()
+            assert listener.until(lambda: ("musicond/den/availability", "offline", False) in listener.messages)
+            assert device.wait_published(listener)
+        late = Listener(broker.port)
+        assert late.wait_for("musicond/den/availability", "offline")
+        late.close()
+        listener.close()
+
+
+def test_messages_of_many_sizes_that_are_too_large_are_one_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with strict_broker(tmp_path, "max_packet_size 300") as broker:
+        with Device(tmp_path / "device", broker.port) as device:
+            status = device.output.status
+            assert until(lambda: "too few for musicond/den/state;" in status()), status()
+            for emotion in (Emotion.SAD, Emotion.HAPPY, Emotion.SURPRISE):
+                device.room.emotion = emotion
+                assert device.wait_until(lambda outcome: outcome.mood.value == device.room.emotion.value)
+                time.sleep(0.5)
+            assert status().count("musicond/den/state;") == 1
+        assert caplog.text.count("musicond/den/state;") == 1
+
+
+RIGHTS = "closed the connection at our messages; give mqtt.username the rights in docs/mqtt.md"
+
+
+@pytest.mark.parametrize("topic", ["homeassistant/", "musicond/den/health"])
+def test_without_mqtt_5_a_denied_message_is_not_taken_for_a_large_one_for_good(
+    tmp_path: Path, broker: Broker, listen: Callable[[], Listener], topic: str
+) -> None:
+    listener = listen()
+    with Relay(broker.port) as relay:
+        relay.hang_up_on = topic.encode()
+        with Device(tmp_path / "device", relay.port, settings={"protocol": "3.1.1"}) as device:
+            status = device.output.status
+            assert until(lambda: status() == f"not connected to 127.0.0.1:{relay.port}: {RIGHTS}"), status()
+            relay.hang_up_on = None
+            assert listener.wait_for("musicond/den/availability", "online", 30)
+            assert status() == f"connected to 127.0.0.1:{relay.port}"
+            assert "score_sad" in listener.retained["homeassistant/device/den/config"]
+
+
 @pytest.mark.parametrize("case", LIMITS)
 def test_what_the_broker_does_not_take_is_said_and_the_rest_goes_on(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, case: str
@@ -115,7 +179,7 @@ def test_a_broker_of_very_small_packets_gets_what_fits(tmp_path: Path) -> None:
     with strict_broker(tmp_path, "max_packet_size 300") as broker:
         listener = Listener(broker.port)
         with Device(tmp_path / "device", broker.port) as device:
-            assert until(lambda: "musicond/den/state has" in device.output.status()), device.output.status()
+            assert until(lambda: "too few for musicond/den/state;" in device.output.status()), device.output.status()
             assert until(lambda: listener.retained.get("musicond/den/mood") == "happy")
             assert "gets 0 of" in device.output.status()
         listener.close()
@@ -133,53 +197,10 @@ def test_a_discovery_message_loses_what_is_used_least() -> None:
             assert "memory" in left
 
 
-@pytest.mark.parametrize(
-    ("node", "settings", "gone"),
-    [
-        ("attic", {}, ("musicond/den/", "homeassistant/device/den/config")),
-        ("den", {"base_topic": "home/music"}, ("musicond/den/",)),
-        ("den", {"discovery_prefix": "ha"}, ("homeassistant/device/den/config",)),
-    ],
-    ids=["host name", "base topic", "prefix"],
-)
-def test_what_was_published_under_another_name_is_cleared(
-    tmp_path: Path,
-    broker: Broker,
-    listen: Callable[[], Listener],
-    node: str,
-    settings: dict[str, str],
-    gone: tuple[str, ...],
+@pytest.mark.parametrize("pause_before", [None, b"\x00\x18musicond", b"/den/privacy/set"])
+def test_a_huge_retained_message_takes_no_memory_without_mqtt_5_either(
+    tmp_path: Path, broker: Broker, pause_before: bytes | None
 ) -> None:
-    listener = listen()
-
-    def old() -> list[str]:
-        return [topic for topic in listener.retained if topic.startswith(gone) and not topic.endswith("/event")]
-
-    with Device(tmp_path / "device", broker.port) as device:
-        assert device.wait_published(listener)
-        assert old()
-    with Device(tmp_path / "device", broker.port, node=node, settings=settings) as device:
-        assert listener.until(lambda: not old()), old()
-        assert listener.wait_for(f"{device.output.base}/availability", "online")
-        assert listener.wait_for(f"{settings.get('discovery_prefix', 'homeassistant')}/device/{node}/config")
-        stored = JsonFile(tmp_path / "device" / "published.json")
-        assert until(lambda: not any(topic.startswith(gone) for topic in stored.read()["topics"]))
-        assert f"{device.output.base}/mood" in stored.read()["topics"]
-
-
-def test_old_names_are_kept_until_a_broker_has_cleared_them(tmp_path: Path) -> None:
-    file = JsonFile(tmp_path / "published.json")
-    file.save({"topics": ["old/den/mood", "new/den/mood", 3, "a/#", "x" * 400]})
-    topics = PublishedTopics(file, ("new/den/",))
-    assert topics.foreign == {"old/den/mood"}
-    topics.add("new/den/state")
-    topics.save(cleared=False)
-    assert file.read()["topics"] == ["new/den/mood", "new/den/state", "old/den/mood"]
-    topics.save(cleared=True)
-    assert PublishedTopics(file, ("new/den/",)).foreign == set()
-
-
-def test_a_huge_retained_message_takes_no_memory_without_mqtt_5_either(tmp_path: Path, broker: Broker) -> None:
     send = f"""
 from paho.mqtt import publish
 publish.single("musicond/den/privacy/set", b"x" * 100_000_000, 1, True, "127.0.0.1", {broker.port})
@@ -187,12 +208,13 @@ publish.single("musicond/den/privacy/set", b"x" * 100_000_000, 1, True, "127.0.0
     subprocess.run([sys.executable, "-c", send], check=True)
     Path("/proc/self/clear_refs").write_text("5")  # the highest use of memory counts from now
     before = memory_mib("VmRSS")
-    with Device(tmp_path / "device", broker.port, settings={"protocol": "3.1.1"}) as device:
-        topic = "musicond/den/privacy/set"
-        text = (
-            f"{topic} has a message of 100000026 bytes, too large to receive; clear it: mosquitto_pub -r -n -t {topic}"
-        )
-        assert until(lambda: text in device.output.status()), device.output.status()
+    topic = "musicond/den/privacy/set"
+    text = f"{topic} has a message of 100000026 bytes, too large to receive; clear it: mosquitto_pub -r -n -t {topic}"
+    with Relay(broker.port) as relay:
+        relay.pause_before = pause_before
+        with Device(tmp_path / "device", relay.port, settings={"protocol": "3.1.1"}) as device:
+            assert until(lambda: text in device.output.status()), device.output.status()
+            assert relay.connections == 2
     assert memory_mib("VmHWM") - before < 60
 
 
