@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> None:
         how = "" if config.history.enabled else "; history.enabled: true keeps it from then on"
         print(f"musicond: no history is kept{how}", file=sys.stderr)
     if args.action == "show":
-        for line in bars(days, colour=terminal.has_colour(sys.stdout)):
+        for line in bars(days, colour=terminal.has_fine_colour(sys.stdout)):
             terminal.echo(*line)
     elif args.action == "chart":
         write_output(args.file, svg(days))

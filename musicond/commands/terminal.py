@@ -31,6 +31,11 @@ def has_colour(stream: TextIO) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
+def has_fine_colour(stream: TextIO) -> bool:
+    """Return whether a stream is a terminal with at least 256 colours, so that similar ones differ."""
+    return has_colour(stream) and _console(stream).color_system in ("256", "truecolor")
+
+
 def echo(*parts: str | tuple[str, str], stream: TextIO | None = None) -> None:
     """Print one line of texts; a pair is a text with its style."""
     stream = stream or sys.stdout

@@ -90,6 +90,13 @@ def test_a_day_is_a_bar_of_letters_or_of_coloured_blocks() -> None:
     assert list(bars(days, colour=True))[1][1] == ("█" * 30, "#e8b200")
 
 
+def test_blocks_are_for_terminals_that_show_eight_different_colours() -> None:
+    code = "import sys\nfrom musicond.commands import terminal\nprint(terminal.has_fine_colour(sys.stdout))"
+    assert "True" in on_a_terminal(code)
+    assert "False" in on_a_terminal(code, TERM="linux")  # a Pi's own console has 16 colours
+    assert "False" in on_a_terminal(code, NO_COLOR="1")
+
+
 def test_a_question_without_a_terminal_is_no() -> None:
     code = "from musicond.commands.options import confirm; print(confirm('really?'))"
     done = subprocess.run([sys.executable, "-c", code], input="y\n", capture_output=True, text=True, check=True)
