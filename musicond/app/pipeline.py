@@ -40,7 +40,7 @@ def build_vision(config: Config, *, tracking: bool = True, gate: bool = True) ->
     """Return the face detector and the emotion classifier; raise ModelError."""
     cv2.setNumThreads(1)  # one core is enough, and leaves a Pi cool and its other cores free
     faces, cascade = config.faces, models_dir() / "haarcascade_frontalface_default.xml"
-    classifier = TfliteClassifier(model_path(config), threads=config.model.threads, policy=faces.policy)
+    classifier = TfliteClassifier(model_path(config), threads=config.model.threads)
     detector = HaarFaceDetector(cascade, classifier, faces.min_size, faces.max_size, track=tracking, motion_gate=gate)
     return detector, ChosenFaceClassifier(classifier) if faces.policy == "largest" else classifier
 

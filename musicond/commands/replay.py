@@ -72,13 +72,20 @@ class Costs:
         }
 
 
-class TimedVision:
-    """A face detector and an emotion classifier that count their processor time."""
+class TimedDetector:
+    """A face detector that counts its processor time."""
 
-    def __init__(self, detector: FaceDetector, classifier: EmotionClassifier, costs: Costs) -> None:
+    def __init__(self, detector: FaceDetector, costs: Costs) -> None:
         self.detect = costs.timed("detect")(detector.detect)
         self.reset = detector.reset
+
+
+class TimedClassifier:
+    """An emotion classifier that counts its processor time."""
+
+    def __init__(self, classifier: EmotionClassifier, costs: Costs) -> None:
         self.classify = costs.timed("classify")(classifier.classify)
+        self.reset = classifier.reset
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -140,9 +147,10 @@ def sentence(line: Mapping[str, Any]) -> str:
 def fresh_pipeline(config: Config, costs: Costs, *, tracking: bool = True, gate: bool = True) -> Iterator[Pipeline]:
     """Yield a new pipeline with the starter catalogue in memory; raise ModelError."""
     with costs.timed("start"):
-        vision = TimedVision(*build_vision(config, tracking=tracking, gate=gate), costs)
+        detector, classifier = build_vision(config, tracking=tracking, gate=gate)
         catalogue = SqliteCatalogue(MEMORY)
-        pipeline = build_pipeline(config, vision, vision, catalogue, seed=SEED)
+        timed = TimedDetector(detector, costs), TimedClassifier(classifier, costs)
+        pipeline = build_pipeline(config, *timed, catalogue, seed=SEED)
     with catalogue:
         yield pipeline
 

@@ -84,6 +84,10 @@ class ChosenFaceClassifier:
         estimate = self._classifier.classify(frame, replace(faces, confirmed=(self._chosen.box,)))
         return None if estimate is None else replace(estimate, person=self._chosen.person)
 
+    def reset(self) -> None:
+        """Drop every picture of a face; the place of the chosen one is kept for `GONE_S`."""
+        self._classifier.reset()
+
 
 def _find(chosen: ChosenFace, boxes: tuple[Box, ...], at: float) -> Box | None:
     """Return the nearest box that may be the chosen face; None for none."""

@@ -90,6 +90,8 @@ class Pipeline:
         """Process one frame."""
         faces = self._detector.detect(frame)
         estimate = self._classifier.classify(frame, faces) if faces.confirmed else None
+        if not (faces.count or faces.tentative):
+            self._classifier.reset()
         self._update_calibration(frame.captured_at, estimate)
         if estimate is not None:
             estimate = replace(estimate, scores=self.settings.bias.apply(estimate.scores))
@@ -114,6 +116,7 @@ class Pipeline:
         else:
             watching = Watching.NO_CAMERA
         self._detector.reset()
+        self._classifier.reset()
         self._update_calibration(at, None)
         self._state = replace(reset(self._state, at), dark=False, light_since=None)
         return self._outcome(at, wall_time, watching, Faces(), None)

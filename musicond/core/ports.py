@@ -68,7 +68,10 @@ class EmotionClassifier(Protocol):
     """A classifier of the emotion on detected faces."""
 
     def classify(self, frame: Frame, faces: Faces) -> EmotionEstimate | None:
-        """Return calibrated scores, or None if no face is sharp enough to be classified."""
+        """Return calibrated scores, of several faces the mean by area; None if no face is sharp enough for it."""
+
+    def reset(self) -> None:
+        """Drop every picture of a face: nobody is there, or nothing may be read."""
 
 
 class Catalogue(Protocol):

@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
@@ -50,13 +50,12 @@ class Sidecar:
 class TfliteClassifier:
     """A classifier with an int8 TFLite model, for use in one thread. Its constructor raises ModelError."""
 
-    def __init__(self, path: Path, *, threads: int = 1, policy: Literal["largest", "all"] = "largest") -> None:
+    def __init__(self, path: Path, *, threads: int = 1) -> None:
         try:
             content = path.read_bytes()
         except OSError as exc:
             raise ModelError(f"{path}: {exc.strerror}; install the model, or correct model.path") from None
         self._sidecar = load_sidecar(path, content)
-        self._policy = policy
         try:
             self._interpreter = make_interpreter(content, threads)
         except (ValueError, RuntimeError) as exc:
@@ -67,6 +66,8 @@ class TfliteClassifier:
         self._face = _tensor(path, outputs, FACE_SHAPE)
         self._last: tuple[NDArray[np.int8], NDArray[np.float64]] | None = None
         """The chip that was read last, and its scores."""
+        self._holds_picture = False
+        """Whether the interpreter's memory holds a picture."""
 
     @property
     def crop_scale(self) -> float:
@@ -79,10 +80,9 @@ class TfliteClassifier:
         return self._sidecar.room_prior
 
     def classify(self, frame: Frame, faces: Faces) -> EmotionEstimate | None:
-        """Return the scores of the largest face, or of all faces weighted by area; None if all are blurred."""
-        chosen = faces.confirmed[:1] if self._policy == "largest" else faces.confirmed
+        """Return the mean scores of all faces, weighted by area; None if all are blurred."""
         classified: list[tuple[Box, NDArray[np.float64]]] = []
-        for box in chosen:
+        for box in faces.confirmed:
             levels = normalise(chip(frame.grey, box, self._sidecar.crop_scale))
             if sharpness(levels) >= MIN_SHARPNESS:
                 classified.append((box, self._reading(levels)))
@@ -91,6 +91,13 @@ class TfliteClassifier:
         weights = np.array([box.area for box, _ in classified], np.float64)
         mean = np.average([scores for _, scores in classified], axis=0, weights=weights)
         return EmotionEstimate(tuple(float(score) for score in mean / mean.sum()), classified[0][0])
+
+    def reset(self) -> None:
+        """Drop the last chip, and overwrite what the interpreter holds of it."""
+        self._last = None
+        if self._holds_picture:
+            self._invoke(np.zeros((INPUT_SIZE, INPUT_SIZE), np.int8))
+            self._holds_picture = False
 
     def _reading(self, levels: NDArray[np.int8]) -> NDArray[np.float64]:
         """Return the scores of a normalised chip, those of the last one if it was nearly the same."""
@@ -117,6 +124,7 @@ class TfliteClassifier:
         return float(self._dequantised(self._face)[0])
 
     def _invoke(self, levels: NDArray[np.int8]) -> None:
+        self._holds_picture = True
         self._interpreter.set_tensor(self._input["index"], self._quantised(levels)[None, :, :, None])
         self._interpreter.invoke()
 

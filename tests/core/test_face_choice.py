@@ -62,12 +62,17 @@ def test_a_face_that_stays_clearly_larger_is_chosen_after_a_second() -> None:
 class TwoPeople:
     """A classifier of two people who stand apart: the left one is happy, the right one sad."""
 
+    resets = 0
+
     def classify(self, frame: Frame, faces: Faces) -> EmotionEstimate | None:
         assert frame.grey is GREY
         [box] = faces.confirmed
         if box.w % 7 == 0:
             return None  # blurred
         return EmotionEstimate(SCORES[Emotion.HAPPY if box.x < 120 else Emotion.SAD], box)
+
+    def reset(self) -> None:
+        self.resets += 1
 
 
 @given(st.integers(0, 10**6), st.floats(0.03, 1.0))

@@ -59,6 +59,7 @@ class Room:
         self.faces = Faces()
         self.emotion = Emotion.HAPPY
         self.resets = 0
+        self.holds_picture = False
         self.classifications = 0
 
     def detect(self, frame: Frame) -> Faces:
@@ -66,9 +67,11 @@ class Room:
 
     def reset(self) -> None:
         self.resets += 1
+        self.holds_picture = False
 
     def classify(self, frame: Frame, faces: Faces) -> EmotionEstimate | None:
         self.classifications += 1
+        self.holds_picture = True
         rest = 0.1 / 6
         return EmotionEstimate(
             tuple(0.9 if emotion is self.emotion else rest for emotion in EMOTIONS), faces.confirmed[0]
@@ -202,12 +205,23 @@ def test_no_camera_private_and_paused_are_nobody_and_forget() -> None:
         outcome = rig.pipeline.idle(rig.at, NOON)
         assert (outcome.mood, outcome.watching) == (Mood.NOBODY, why)
         assert outcome.change is not None
-        assert rig.room.resets == 1
+        assert rig.room.resets == 2, "of the detector and of the classifier"
+        assert not rig.room.holds_picture
         assert rig.pipeline.idle(rig.at + 5, NOON).change is None
 
 
 def test_private_wins_over_paused() -> None:
     rig = Rig(Settings(private=True, paused=True))
+def test_no_picture_of_a_face_is_kept_once_nobody_is_there() -> None:
+    rig = happy_rig()
+    rig.room.faces = Faces(coasted=(HERE,))
+    rig.run(0.25)
+    assert rig.room.holds_picture, "a face that was missed for a moment is still there"
+    rig.room.faces = Faces()
+    rig.run(0.25)
+    assert not rig.room.holds_picture
+
+
     assert rig.pipeline.idle(1, NOON).watching is Watching.PRIVATE
 
 

@@ -102,6 +102,9 @@ class RoomClassifier:
     def classify(self, frame: Frame, faces: Faces) -> EmotionEstimate | None:
         return self._room.estimate()
 
+    def reset(self) -> None:
+        """Do nothing: no picture is kept."""
+
 
 def health_values() -> dict[str, object]:
     return {

@@ -4,7 +4,7 @@ import json
 import math
 import shutil
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -48,20 +48,17 @@ def test_a_face_is_read_as_seven_probabilities() -> None:
     assert estimate.top == "happy"
 
 
-def test_the_policy_all_is_a_mean_by_area() -> None:
+def test_several_faces_are_read_as_a_mean_by_area() -> None:
     frame, faces = picture("happy", "surprise")
     first, second = (TfliteClassifier(MODEL).classify(frame, Faces(confirmed=(box,))) for box in faces.confirmed)
     assert first is not None
     assert second is not None
-    both = TfliteClassifier(MODEL, policy="all").classify(frame, faces)
+    both = TfliteClassifier(MODEL).classify(frame, faces)
     assert both is not None
     a, b = (box.area for box in faces.confirmed)
     expected = (np.array(first.scores) * a + np.array(second.scores) * b) / (a + b)
     assert both.scores == pytest.approx(expected.tolist())
     assert both.box == faces.confirmed[0]
-    largest = TfliteClassifier(MODEL).classify(frame, faces)
-    assert largest is not None
-    assert largest.scores == pytest.approx(first.scores)
 
 
 def test_a_blurred_face_and_none_at_all_are_not_read() -> None:
@@ -70,6 +67,27 @@ def test_a_blurred_face_and_none_at_all_are_not_read() -> None:
     blurred = Frame(np.asarray(cv2.GaussianBlur(frame.grey, (0, 0), 25), np.uint8), 0.0, NOON)
     assert classifier.classify(blurred, faces) is None
     assert classifier.classify(frame, Faces()) is None
+
+
+def pictures_in(classifier: TfliteClassifier) -> list[NDArray[Any]]:
+    """Return all that the classifier and its interpreter hold of pictures and of what was computed from them."""
+    interpreter, details = classifier._interpreter, classifier._input
+    held = [interpreter.get_tensor(details["index"]).copy()]
+    return held if classifier._last is None else [*held, *classifier._last]
+
+
+def test_after_a_reset_no_picture_of_a_face_is_in_memory() -> None:
+    frame, faces = picture("happy")
+    classifier = TfliteClassifier(MODEL)
+    first = classifier.classify(frame, faces)
+    assert any(levels.any() for levels in pictures_in(classifier))
+    classifier.reset()
+    assert not any(levels.any() for levels in pictures_in(classifier))
+    assert classifier.classify(frame, faces) == first
+    classifier.reset()
+    classifier.face_logit(frame.grey, faces.confirmed[0])
+    classifier.reset()
+    assert not any(levels.any() for levels in pictures_in(classifier))
 
 
 def test_brightness_and_contrast_do_not_matter() -> None:
