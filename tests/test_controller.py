@@ -72,7 +72,9 @@ class Nothing(Recommender):
     def recommend_other(self, context: RecommendationContext) -> Recommendation:
         raise CatalogueError("empty")
 
-    def rate(self, rate: Rate, shown: Recommendation | None, wall: datetime) -> Recommendation | None:
+    def rate(
+        self, rate: Rate, current: Recommendation | None, wall_time: datetime, *, replacing: bool = True
+    ) -> Recommendation | None:
         if rate.track_id is None:
             raise CommandError("no song is recommended now")
         return None

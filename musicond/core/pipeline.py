@@ -148,14 +148,14 @@ class Pipeline:
         return self.settings != before
 
     def _rate(self, rate: Rate, wall_time: datetime) -> None:
-        recommendation = self.recommender.rate(rate, self._recommendation, wall_time)
-        # While not watching, the recommendation never changes.
+        # While not watching, the songs never change.
+        replacing = self._watching is Watching.YES
+        recommendation = self.recommender.rate(rate, self._recommendation, wall_time, replacing=replacing)
         if recommendation is None:
             return
-        if rate.verdict is Verdict.LIKE:  # the same songs
-            self._recommendation = recommendation
-        elif self._watching is Watching.YES:
-            self._recommendation = self._requested = recommendation
+        self._recommendation = recommendation
+        if replacing and rate.verdict is not Verdict.LIKE:
+            self._requested = recommendation
 
     def _recommend_other(self, wall_time: datetime) -> None:
         if self._watching is not Watching.YES:

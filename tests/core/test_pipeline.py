@@ -101,7 +101,9 @@ class Songs(Recommender):
         track = Track(f"t:{self.others}", "Title", "Artist", "https://example.org/1")
         return Recommendation(Mood(context.emotion.value), (track,), "because", context.wall_time)
 
-    def rate(self, rate: Rate, shown: Recommendation | None, wall_time: datetime) -> Recommendation | None:
+    def rate(
+        self, rate: Rate, shown: Recommendation | None, wall_time: datetime, *, replacing: bool = True
+    ) -> Recommendation | None:
         if self.fault:
             raise CatalogueError(self.fault)
         if shown is None:
@@ -110,7 +112,7 @@ class Songs(Recommender):
         if rate.track_id == "none":
             return None
         marked = replace(shown, verdicts={shown.tracks[0].track_id: rate.verdict})
-        return marked if rate.verdict is Verdict.LIKE else replace(shown, reason="without it")
+        return marked if rate.verdict is Verdict.LIKE or not replacing else replace(shown, reason="without it")
 
     def withdraw(self, withdraw: Withdraw, current: Recommendation | None) -> Recommendation | None:
         return None if current is None else replace(current, verdicts={})
@@ -210,8 +212,6 @@ def test_no_camera_private_and_paused_are_nobody_and_forget() -> None:
         assert rig.pipeline.idle(rig.at + 5, NOON).change is None
 
 
-def test_private_wins_over_paused() -> None:
-    rig = Rig(Settings(private=True, paused=True))
 def test_no_picture_of_a_face_is_kept_once_nobody_is_there() -> None:
     rig = happy_rig()
     rig.room.faces = Faces(coasted=(HERE,))
@@ -222,6 +222,8 @@ def test_no_picture_of_a_face_is_kept_once_nobody_is_there() -> None:
     assert not rig.room.holds_picture
 
 
+def test_private_wins_over_paused() -> None:
+    rig = Rig(Settings(private=True, paused=True))
     assert rig.pipeline.idle(1, NOON).watching is Watching.PRIVATE
 
 
@@ -306,13 +308,15 @@ def test_a_verdict_goes_to_the_recommender_and_what_is_shown_instead_is_told_onc
     assert rig.songs.rated == [Rate(Verdict.LIKE), Rate(Verdict.LIKE, "none"), Rate(Verdict.DISLIKE, "t:1")]
 
 
-def test_feedback_counts_while_paused_but_changes_nothing_shown() -> None:
+def test_feedback_counts_while_paused_and_marks_the_song_but_changes_none() -> None:
     rig = happy_rig()
     rig.pipeline.handle(Pause(), NOON)
     shown = rig.pipeline.idle(rig.at, NOON).recommendation
+    assert shown is not None
     rig.pipeline.handle(Rate(Verdict.DISLIKE), NOON)
     outcome = rig.pipeline.idle(rig.at, NOON)
-    assert (outcome.recommendation, outcome.recommended) == (shown, False)
+    marked = replace(shown, verdicts={shown.tracks[0].track_id: Verdict.DISLIKE})
+    assert (outcome.recommendation, outcome.recommended) == (marked, False)
     assert len(rig.songs.rated) == 1
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 import numpy as np
 
 from musicond.core.commands import Rate, Withdraw
-from musicond.core.models import Emotion, Mood, Policy, Verdict
+from musicond.core.models import Emotion, Mood, Policy, Track, Verdict
 from musicond.core.outcome import Recommendation, RecommendationContext
 from musicond.core.ports import Catalogue
 from musicond.core.recommend.explanation import explain, to_text
@@ -18,6 +18,7 @@ from musicond.core.recommend.sampler import (
     EMPTY,
     Candidates,
     ThompsonSampler,
+    TrackStats,
     calmer,
     has_known_sound,
     shortlist,
@@ -27,6 +28,8 @@ from musicond.core.schedule import Hours
 from musicond.errors import CatalogueError, CommandError
 
 COUNT = 5
+RATED_KEPT = 100
+"""Tracks whose last verdict can be withdrawn although another mood is announced by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,8 @@ class Recommender:
         self._rounds: dict[Emotion, int] = {}
         """Number of each mood's recommendations, once read from the catalogue."""
         self._last: Emotion | None = None
+        self._rated: dict[str, tuple[Emotion, ...]] = {}
+        """The moods of the last verdict on each of the tracks rated last, by track id, oldest first."""
 
     def recommend(self, context: RecommendationContext) -> Recommendation | None:
         """Return the recommendation to show from now on, or None to keep the current one.
@@ -87,13 +92,8 @@ class Recommender:
         heard = [has_known_sound(candidates, part.lists) for candidates, part in zip(drawn, plan.parts, strict=True)]
         tracks, reason = tuple(self._catalogue.tracks(keys)), to_text(emotion, explanation, counts, heard)
         playlist = self._catalogue.playlist(tracks)
-        verdicts = {
-            track.track_id: stat.verdict
-            for track, stat in zip(tracks, stats, strict=False)
-            if stat is not None and stat.verdict is not None
-        }
         recommendation = Recommendation(
-            Mood(emotion.value), tracks, reason, context.wall_time, explanation, playlist, verdicts
+            Mood(emotion.value), tracks, reason, context.wall_time, explanation, playlist, _verdicts(tracks, stats)
         )
         self._catalogue.mark_offered(emotion, keys, sampler.round)
         self._rounds[emotion] = sampler.round
@@ -102,18 +102,23 @@ class Recommender:
         self._last = emotion
         return recommendation
 
-    def rate(self, rate: Rate, current: Recommendation | None, wall_time: datetime) -> Recommendation | None:
+    def rate(
+        self, rate: Rate, current: Recommendation | None, wall_time: datetime, *, replacing: bool = True
+    ) -> Recommendation | None:
         """Store feedback on the disk; return the recommendation to show instead of `current`, None to keep it.
 
-        A track that is disliked or skipped is replaced by another. Raises CatalogueError, and CommandError if no
-        track is meant.
+        With `replacing`, a track that is disliked or skipped is replaced by another. Raises CatalogueError, and
+        CommandError if no track is meant.
         """
         track_id, key, moods = self._rated_track(rate.track_id, current)
         self._catalogue.rate(moods, key, rate.verdict)
+        self._remember(track_id, moods)
         if current is None or not _contains(current, track_id):
             return None
-        if rate.verdict is Verdict.LIKE:
-            return self._with_verdict(current, track_id, rate.verdict)
+        if rate.verdict is Verdict.SKIP and not replacing:
+            return None
+        if rate.verdict is Verdict.LIKE or not replacing:
+            return self._keep(_with_verdict(current, track_id, rate.verdict))
         try:
             return self._replace_track(current, track_id, wall_time)
         except CatalogueError:  # the feedback is stored all the same
@@ -122,29 +127,43 @@ class Recommender:
     def withdraw(self, withdraw: Withdraw, current: Recommendation | None) -> Recommendation | None:
         """Remove feedback from the disk; return `current` without its verdict, None where that is not in it.
 
-        Raises CatalogueError, and CommandError if no track is meant.
+        It is the feedback that `current` shows on the track, else the last one. Raises CatalogueError, and
+        CommandError if no track is meant.
         """
-        track_id, key, moods = self._rated_track(withdraw.track_id, current)
+        track_id, key, moods = self._rated_track(withdraw.track_id, current, withdrawn=True)
         self._catalogue.withdraw(moods, key)
-        return None if current is None else self._with_verdict(current, track_id, None)
+        self._rated.pop(track_id, None)
+        for recommendation in [self._recent[mood][1] for mood in moods if mood in self._recent]:
+            self._keep(_with_verdict(recommendation, track_id, None))
+        if current is None or Emotion(current.mood.value) not in moods:
+            return None
+        return _with_verdict(current, track_id, None)
 
-    def _rated_track(self, wanted: str | None, current: Recommendation | None) -> tuple[str, int, tuple[Emotion, ...]]:
-        """Return a track's id, its number and the moods of its feedback; raise CommandError."""
+    def _rated_track(
+        self, wanted: str | None, current: Recommendation | None, *, withdrawn: bool = False
+    ) -> tuple[str, int, tuple[Emotion, ...]]:
+        """Return a track's id, its number and the moods of its feedback, new or `withdrawn`; raise CommandError."""
         if wanted is None and not (current and current.tracks):
             raise CommandError("no song is recommended now; name one")
         track_id = wanted or (current.tracks[0].track_id if current else "")
         key = self._catalogue.key_of(track_id)
-        moods = () if key is None else self._rated_moods(track_id, key, current)
+        shown = current is not None and track_id in current.verdicts
+        last = self._rated.get(track_id) if withdrawn and not shown else None
+        moods = () if key is None else last or self._rated_moods(track_id, key, current)
         if key is None or not moods:
             raise CommandError(f"no list holds a song {track_id!r}; see musicond catalogue list --json")
         return track_id, key, moods
 
-    def _with_verdict(self, current: Recommendation, track_id: str, verdict: Verdict | None) -> Recommendation:
-        verdicts = {key: value for key, value in current.verdicts.items() if key != track_id}
-        if verdict is not None:
-            verdicts[track_id] = verdict
-        changed = replace(current, verdicts=verdicts)
-        emotion = Emotion(current.mood.value)
+    def _remember(self, track_id: str, moods: tuple[Emotion, ...]) -> None:
+        """Keep the moods of a verdict; those of the oldest one are forgotten beyond `RATED_KEPT`."""
+        self._rated.pop(track_id, None)
+        self._rated[track_id] = moods
+        if len(self._rated) > RATED_KEPT:
+            del self._rated[next(iter(self._rated))]
+
+    def _keep(self, changed: Recommendation) -> Recommendation:
+        """Return a changed recommendation, kept as the last one of its mood if there is one."""
+        emotion = Emotion(changed.mood.value)
         if emotion in self._recent:
             at, _, plan = self._recent[emotion]
             self._recent[emotion] = at, changed, plan
@@ -171,12 +190,12 @@ class Recommender:
         return calmer(candidates, 2 * self.config.count) if quiet else candidates
 
     def _rated_moods(self, track_id: str, key: int, current: Recommendation | None) -> tuple[Emotion, ...]:
-        """Return the moods that feedback belongs to: that of the recommendation, else those of the track's lists."""
+        """Return the moods of feedback: of the recommendation, else of the last verdict, else of the track's lists."""
         recent = [recommendation for _, recommendation, _ in self._recent.values()]
         for recommendation in [current, *recent] if current else recent:
             if _contains(recommendation, track_id):
                 return (Emotion(recommendation.mood.value),)
-        return tuple(self._catalogue.emotions_of(key))
+        return self._rated.get(track_id) or tuple(self._catalogue.emotions_of(key))
 
     def _replace_track(self, current: Recommendation, track_id: str, wall_time: datetime) -> Recommendation:
         """Return a recommendation without one of its tracks, and with a new one at the end if there is one."""
@@ -189,12 +208,24 @@ class Recommender:
         sampler = self._sampler(emotion, self._round(emotion))
         drawn = sampler.pick(candidates, part.targets[-1:], excluded).keys.tolist()
         self._catalogue.mark_offered(emotion, drawn, max(1, sampler.round))
-        remaining = (track for track in current.tracks if track.track_id != track_id)
-        tracks = (*remaining, *self._catalogue.tracks(drawn))
-        changed = replace(current, tracks=tracks, wall_time=wall_time, playlist=self._catalogue.playlist(tracks))
-        if recent:
-            self._recent[emotion] = recent[0], changed, recent[2]
-        return changed
+        added = self._catalogue.tracks(drawn)
+        tracks = (*(track for track in current.tracks if track.track_id != track_id), *added)
+        known = {**current.verdicts, **_verdicts(added, [sampler.stats.get(key) for key in drawn])}
+        verdicts = {track.track_id: known[track.track_id] for track in tracks if track.track_id in known}
+        playlist = self._catalogue.playlist(tracks)
+        return self._keep(replace(current, tracks=tracks, wall_time=wall_time, playlist=playlist, verdicts=verdicts))
+
+
+def _verdicts(tracks: Sequence[Track], stats: Sequence[TrackStats | None]) -> dict[str, Verdict]:
+    """Return the verdicts on tracks by their statistics, by track id."""
+    known = zip(tracks, stats, strict=False)
+    return {track.track_id: stat.verdict for track, stat in known if stat is not None and stat.verdict is not None}
+
+
+def _with_verdict(recommendation: Recommendation, track_id: str, verdict: Verdict | None) -> Recommendation:
+    """Return a recommendation with another verdict on a track, or without one."""
+    verdicts = {known: value for known, value in recommendation.verdicts.items() if known != track_id}
+    return replace(recommendation, verdicts=verdicts if verdict is None else {**verdicts, track_id: verdict})
 
 
 def _contains(recommendation: Recommendation, track_id: str) -> bool:

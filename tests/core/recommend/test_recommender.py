@@ -14,7 +14,7 @@ from musicond.core.outcome import Recommendation, RecommendationContext
 from musicond.core.recommend.affect import EMOTION_AFFECT, LIFT_SONGS
 from musicond.core.recommend.explanation import SOUNDS
 from musicond.core.recommend.policies import CLOSE, EPISODE_S
-from musicond.core.recommend.recommender import Recommender, RecommenderConfig
+from musicond.core.recommend.recommender import RATED_KEPT, Recommender, RecommenderConfig
 from musicond.core.recommend.sampler import Candidates, TrackStats
 from musicond.core.schedule import Hours
 from musicond.errors import CatalogueError, CommandError
@@ -312,6 +312,88 @@ def test_feedback_is_withdrawn_and_a_mood_that_returns_shows_it() -> None:
     assert recommender.withdraw(Withdraw(second), None) is None
     with pytest.raises(CommandError, match="no song is recommended now"):
         recommender.withdraw(Withdraw(), None)
+
+
+def liked_in_two_moods() -> tuple[MemoryCatalogue, Recommender, Recommendation, Recommendation]:
+    """Return a happy and a sad recommendation of the same five songs, both in the catalogue's lists."""
+    catalogue = MemoryCatalogue(size=5)
+    catalogue.keys[Emotion.SAD] = catalogue.keys[Emotion.HAPPY]
+    recommender = Recommender(catalogue, 1)
+    happy = recommender.recommend(context(Emotion.HAPPY, 1000))
+    sad = recommender.recommend(context(Emotion.SAD, 1010))
+    assert happy is not None
+    assert sad is not None
+    return catalogue, recommender, happy, sad
+
+
+def test_feedback_is_taken_back_in_the_mood_that_it_was_given_in() -> None:
+    catalogue, recommender, happy, sad = liked_in_two_moods()
+    song = ids(happy)[0]
+    key = int(song[2:])
+    catalogue.rate([Emotion.SAD], key, Verdict.DISLIKE)
+    recommender.rate(Rate(Verdict.LIKE, song), happy, NOON)
+    assert recommender.withdraw(Withdraw(song), sad) is None, "nothing that is shown has changed"
+    assert catalogue.feedback() == {(Emotion.SAD, key): (0, 1, 0)}
+    assert recommender.recommend(context(Emotion.HAPPY, 1020)) == happy, "the like is no longer shown"
+
+
+def test_feedback_that_is_shown_is_the_one_that_is_taken_back() -> None:
+    catalogue, recommender, happy, sad = liked_in_two_moods()
+    song = ids(happy)[0]
+    shown = recommender.rate(Rate(Verdict.LIKE, song), sad, NOON)
+    recommender.rate(Rate(Verdict.LIKE, song), happy, NOON)
+    assert recommender.withdraw(Withdraw(song), shown) == sad
+    assert catalogue.feedback() == {(Emotion.HAPPY, int(song[2:])): (1, 0, 0)}
+
+
+def test_a_song_that_was_replaced_is_rated_and_taken_back_in_its_mood() -> None:
+    catalogue = MemoryCatalogue()
+    recommender = Recommender(catalogue, 1, RecommenderConfig(policy=Policy.LIFT))
+    shown = recommender.recommend(context(Emotion.SAD, 1000))
+    song = ids(shown)[-1]
+    mood, key = list_of(song), int(song[2:])
+    assert mood is not Emotion.SAD, "a song of another list, towards which the mood is to be lifted"
+    after = recommender.rate(Rate(Verdict.DISLIKE, song), shown, NOON)
+    assert song not in ids(after)
+    recommender.rate(Rate(Verdict.LIKE, song), after, NOON)
+    assert catalogue.feedback() == {(Emotion.SAD, key): (1, 1, 0)}
+    recommender.withdraw(Withdraw(song), after)
+    assert catalogue.feedback() == {}
+
+
+def test_a_replacement_shows_its_own_verdict_and_not_that_of_the_song_before() -> None:
+    catalogue = MemoryCatalogue(size=6)
+    recommender = Recommender(catalogue, 1)
+    shown = recommender.recommend(context(Emotion.HAPPY, 1000))
+    assert shown is not None
+    [last] = {f"t:{key}" for key in catalogue.keys[Emotion.HAPPY]} - set(ids(shown))
+    catalogue.rate([Emotion.HAPPY], int(last[2:]), Verdict.LIKE)
+    liked = recommender.rate(Rate(Verdict.LIKE, ids(shown)[0]), shown, NOON)
+    after = recommender.rate(Rate(Verdict.SKIP, ids(shown)[0]), liked, NOON)
+    assert after is not None
+    assert (ids(after)[-1], after.verdicts) == (last, {last: Verdict.LIKE})
+
+
+def test_without_replacing_a_dislike_marks_the_song_and_a_skip_nothing() -> None:
+    catalogue = MemoryCatalogue()
+    recommender = Recommender(catalogue, 1)
+    shown = recommender.recommend(context(Emotion.HAPPY, 1000))
+    assert shown is not None
+    offers, song = len(catalogue.offers), ids(shown)[1]
+    assert recommender.rate(Rate(Verdict.SKIP, song), shown, NOON, replacing=False) is None
+    marked = recommender.rate(Rate(Verdict.DISLIKE, song), shown, NOON, replacing=False)
+    assert marked == replace(shown, verdicts={song: Verdict.DISLIKE})
+    assert len(catalogue.offers) == offers, "nothing else was offered"
+    recommender.recommend(context(Emotion.SAD, 1010))
+    assert recommender.recommend(context(Emotion.HAPPY, 1020)) == marked
+
+
+def test_the_moods_of_old_verdicts_are_forgotten() -> None:
+    catalogue = MemoryCatalogue(size=RATED_KEPT)
+    recommender = Recommender(catalogue, 1)
+    for key in [*catalogue.keys[Emotion.HAPPY], catalogue.keys[Emotion.SAD][0]]:
+        recommender.rate(Rate(Verdict.LIKE, f"t:{key}"), None, NOON)
+    assert len(recommender._rated) == RATED_KEPT
 
 
 def test_feedback_that_another_run_stored_is_shown() -> None:
