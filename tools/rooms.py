@@ -270,7 +270,7 @@ def _person(cascade: Cascade, name: str, pictures: list[NDArray[np.uint8]], labe
     scaled = [np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC), np.uint8) for picture in pictures]
     edge = PATCH // 4
     wide = np.asarray(cv2.copyMakeBorder(scaled[0], *(edge,) * 4, cv2.BORDER_REPLICATE), np.uint8)
-    for box in cascade.detect(wide, Search(0.35, 0.75)):
+    for box in cascade.scan(wide, [Search(0.35, 0.75)]):
         found = cascade.detect_near(wide, box)
         if found and found.weight >= 5:
             face = found.box

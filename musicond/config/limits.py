@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 WINDOW_PX = 24
-"""Height of the smallest face that the Haar cascade can detect."""
+"""Side in pixels of the Haar cascade's window, the smallest face that it can detect."""
 
 
 def face_size_problem(height: int, share: float) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from musicond.config.limits import WINDOW_PX
 from musicond.core.models import Box
 from musicond.errors import ModelError
 from musicond.vision.preprocess import upright
-from musicond.vision.search import WINDOW, Search, histogram, stretched
+from musicond.vision.search import Search, histogram, stretched
 
 COARSE_STEP, COARSE_NEIGHBOURS = 1.2, 1
 """Ratio between the sizes that the coarse detection tries, and its least number of hits in one place."""
@@ -58,14 +60,21 @@ class Cascade:
         """Load `xml`; raise ModelError."""
         self._cascade = _load(xml)
 
-    def detect(self, grey: NDArray[np.uint8], search: Search) -> list[Box]:
-        """Return the possible faces of the whole frame, largest first, with false positives.
+    def scan(self, grey: NDArray[np.uint8], searches: Sequence[Search]) -> list[Box]:
+        """Return the possible faces of the whole frame by each search in turn, largest first, with false positives.
 
-        `grey` is uint8 (height, width). It is first shrunk until the smallest face just fills the cascade's window.
+        `grey` is uint8 (height, width). It is first shrunk until a search's smallest face just fills the cascade's
+        window, once for all searches of the same size.
         """
-        rows = search.rows(grey.shape[0])
+        all_rows = [search.rows(grey.shape[0]) for search in searches]
+        pictures = {rows: reduced(grey, rows) for rows in all_rows}
+        found = (self._search(grey, pictures[rows], search) for rows, search in zip(all_rows, searches, strict=True))
+        return [box for boxes in found for box in boxes]
+
+    def _search(self, grey: NDArray[np.uint8], small: NDArray[np.uint8], search: Search) -> list[Box]:
+        """Return the possible faces that one search finds in `small`, the reduced picture of `grey`."""
+        rows = small.shape[0]
         shrink = rows / grey.shape[0]
-        small = reduced(grey, rows)
         if search.gain != 1:
             small = np.asarray(cv2.convertScaleAbs(small, alpha=search.gain), np.uint8)
         else:
@@ -74,7 +83,7 @@ class Cascade:
         if edge:
             small = np.asarray(cv2.copyMakeBorder(small, 0, 0, edge, edge, cv2.BORDER_REPLICATE), np.uint8)
         turned, back = _turned(small, search.roll)
-        smallest, largest = ((max(WINDOW, round(size * rows)),) * 2 for size in (search.min_size, search.max_size))
+        smallest, largest = ((max(WINDOW_PX, round(size * rows)),) * 2 for size in (search.min_size, search.max_size))
         rectangles = self._cascade.detectMultiScale(
             turned, scaleFactor=COARSE_STEP, minNeighbors=COARSE_NEIGHBOURS, minSize=smallest, maxSize=largest
         )
@@ -103,7 +112,7 @@ class Cascade:
         window = stretched(window, histogram(window[inset:-inset, inset:-inset]), FACE_SPAN)
         if mirror:
             window = np.asarray(cv2.flip(window, 1), np.uint8)
-        smallest, largest = ((max(WINDOW, round(effort.face * part)),) * 2 for part in effort.sizes)
+        smallest, largest = ((max(WINDOW_PX, round(effort.face * part)),) * 2 for part in effort.sizes)
         rectangles, _, weights = self._cascade.detectMultiScale3(
             window,
             scaleFactor=effort.step,

@@ -132,9 +132,9 @@ class HaarFaceDetector:
 
     def _scan(self, frame: Frame, thumb: Thumbnail) -> None:
         shadow = has_shadow(histogram(thumb.astype(np.uint8)))
-        for search in self._schedule.next(empty=not self._tracks, shadow=shadow):
-            for box in self._cascade.detect(frame.grey, search):
-                self._examine(frame, box)
+        searches = self._schedule.next(empty=not self._tracks, shadow=shadow)
+        for box in self._cascade.scan(frame.grey, searches):
+            self._examine(frame, box)
 
     def _examine(self, frame: Frame, box: Box) -> None:
         """Take over what a scan has found, unless it is known already or the fine detection does not find it."""
@@ -163,6 +163,7 @@ class HaarFaceDetector:
             return
         if self._tracks:
             self._motion.reset()
+            self._scans_left = self._schedule.round  # for the room once it is empty
         elif self._scanned_at == at:
             self._motion.set_reference(thumb, at)
 

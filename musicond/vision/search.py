@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-WINDOW = 24
-"""Side in pixels of the cascade's window, the smallest face that it can detect."""
+from musicond.config.limits import WINDOW_PX
+
 ROLL = 25
 """Degrees of roll of the tilted searches: the cascade finds faces up to about 12 degrees to either side of them."""
 NEAR_SIZE = 0.12
@@ -46,7 +46,7 @@ class Search:
 
     def rows(self, height: int) -> int:
         """Return the rows of the reduced picture, in which the smallest face just fills the cascade's window."""
-        return min(height, math.ceil(WINDOW / self.min_size))
+        return min(height, math.ceil(WINDOW_PX / self.min_size))
 
 
 class SearchSchedule:
@@ -59,20 +59,21 @@ class SearchSchedule:
         self._rolled = [Search(near, max_size, roll=roll) for roll in (ROLL, -ROLL)]
         self._shadow = Search(near, max_size, gain=SHADOW_GAIN)
         self._turn = 0
-        self.round = 2 * len(self._rolled)
-        """Scans after which all searches have had their turn."""
+        self.round = len(self._others(empty=True, shadow=True))
+        """Scans of an empty room after which all searches have had their turn."""
 
     def next(self, *, empty: bool, shadow: bool) -> list[Search]:
         """Return the searches of the next scan; tilted ones and those in the shadow only while no face is known."""
-        if not empty:
-            others = [*self._far, None]
-        else:
-            pairs = [other for roll in self._rolled for other in (*self._far, roll)]
-            others = [*pairs, self._shadow] if shadow else [*pairs]
-        self.round = len(others)
+        others = self._others(empty=empty, shadow=shadow)
         extra = others[self._turn % len(others)]
         self._turn += 1
         return [self._near, extra] if extra else [self._near]
+
+    def _others(self, *, empty: bool, shadow: bool) -> list[Search | None]:
+        if not empty:
+            return [*self._far, None]
+        pairs = [other for roll in self._rolled for other in (*self._far, roll)]
+        return [*pairs, self._shadow] if shadow else [*pairs]
 
     def reset(self) -> None:
         """Begin with the far search again."""

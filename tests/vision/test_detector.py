@@ -11,12 +11,13 @@ from musicond.capture.demo import DemoClip
 from musicond.config.paths import models_dir
 from musicond.core.models import Box, Faces, Frame
 from musicond.errors import ModelError
+from musicond.vision.cascade import Cascade
 from musicond.vision.classifier import TfliteClassifier
 from musicond.vision.detector import HaarFaceDetector
 from tests.rooms import empty_room
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -97,21 +98,37 @@ def test_a_small_face_is_no_face_where_the_limits_say_so() -> None:
     assert not settled(HaarFaceDetector(CASCADE, CLASSIFIER, 0.05, 0.2), SOMEBODY).confirmed
 
 
-def test_a_still_room_is_not_searched_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Count the scans at the cascade itself."""
-    scans: list[Search] = []
-    detector = HaarFaceDetector(CASCADE, CLASSIFIER)
-    cascade = detector._cascade
+class CountingCascade(Cascade):
+    """The cascade, and the searches that were made with it."""
 
-    class Counting:
-        def detect(self, grey: NDArray[np.uint8], search: Search) -> list[Box]:
-            scans.append(search)
-            return cascade.detect(grey, search)
+    def __init__(self) -> None:
+        super().__init__(CASCADE)
+        self.searches: list[Search] = []
 
-        def __getattr__(self, name: str) -> object:
-            return getattr(cascade, name)
+    def scan(self, grey: NDArray[np.uint8], searches: Sequence[Search]) -> list[Box]:
+        self.searches += searches
+        return super().scan(grey, searches)
 
-    monkeypatch.setattr(detector, "_cascade", Counting())
+
+def counting() -> tuple[HaarFaceDetector, list[Search]]:
+    """Return a detector, and the list of the searches that it makes."""
+    detector, cascade = HaarFaceDetector(CASCADE, CLASSIFIER), CountingCascade()
+    detector._cascade = cascade
+    return detector, cascade.searches
+
+
+def test_all_searches_have_their_turn_after_a_face_was_lost() -> None:
+    detector, searches = counting()
+    settled(detector, SOMEBODY)
+    assert not detector.detect(frame(NOBODY, 2.0)).count
+    searches.clear()
+    for step in range(15):
+        detector.detect(frame(NOBODY, 2.4 + step * 0.4))
+    assert len({(search.min_size, search.roll) for search in searches}) == 4
+
+
+def test_a_still_room_is_not_searched_again() -> None:
+    detector, scans = counting()
     for step in range(50):
         detector.detect(frame(NOBODY, step * 0.4))
     searches = {(search.min_size, search.roll) for search in scans}

@@ -10,6 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from musicond.vision.cascade import Cascade
+from musicond.vision.search import Search
 from tools.training.photos import load
 from tools.training.views import keep
 
@@ -62,7 +63,7 @@ def cut(image: NDArray[np.uint8], finder: Cascade) -> NDArray[np.uint8] | None:
     canvas = np.full((PHOTO_HEIGHT + 2 * MARGIN, width + 2 * MARGIN), round(float(image.mean())), np.uint8)
     shown = cv2.resize(image, (width, PHOTO_HEIGHT), interpolation=cv2.INTER_CUBIC)
     canvas[MARGIN:-MARGIN, MARGIN:-MARGIN] = shown
-    faces = [face for box in finder.detect(canvas, 0.12, 1.0) if (face := finder.detect_near(canvas, box))]
+    faces = [face for box in finder.scan(canvas, [Search(0.12, 1.0)]) if (face := finder.detect_near(canvas, box))]
     if not faces:
         return None
     return _framed(image, max(faces, key=lambda face: face.weight).box, scale)
