@@ -23,9 +23,14 @@ class AutoSource:
         return chosen.name if chosen else "camera"
 
     def get_status(self) -> SourceStatus:
-        """Return the status of the source in use."""
-        chosen = self._chosen
-        return chosen.get_status() if chosen else SourceStatus()
+        """Return the counts of all sources, with what the one in use knows of its picture."""
+        chosen, statuses = self._chosen, [source.get_status() for source in self._sources]
+        return SourceStatus(
+            chosen.get_status().width_seen if chosen else None,
+            sum(status.bad_frames for status in statuses),
+            sum(status.stale_frames for status in statuses),
+            sum(status.missing_frames for status in statuses),
+        )
 
     def open(self) -> None:
         """Open the first source that is available; if none is, raise SourceLost with the errors of all."""

@@ -17,11 +17,14 @@ from numpy.typing import NDArray
 
 from musicond.core.models import Frame, SourceStatus
 from musicond.errors import SourceLost, clean_text
+from musicond.runtime.warn_once import WarnOnce
 
 log = logging.getLogger(__name__)
 
 TimedPicture = tuple[float, NDArray[np.uint8]]
 
+MIN_FPS, MAX_FPS, USUAL_FPS = 1.0, 240.0, 25.0
+"""Rates that are plausible in a header, and the one that is used instead of others."""
 FOLDER_FPS = 10.0
 """Rate of the images of a folder."""
 CATCH_UP_S = 0.5
@@ -63,19 +66,22 @@ class Clip:
     def __init__(self, path: Path) -> None:
         self.path, self.name = path, display_name(path)
         self.bad_frames = 0
+        self._warnings = WarnOnce(log)
         with _open_video(path) as capture:
             rate = float(capture.get(cv2.CAP_PROP_FPS))
             self._aspect = _pixel_aspect(capture)
             if _read(capture)[0] is None:
                 raise SourceLost(f"{self.name}: no picture can be decoded; convert it, to H.264 for example")
-        self.fps = rate if 1 <= rate <= 240 else 25.0  # noqa: PLR2004 - a plausible value in the header
+            frames = float(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        plausible = MIN_FPS <= rate <= MAX_FPS
+        self.fps = rate if plausible else USUAL_FPS
+        self._end_s = frames / rate if plausible else 0.0
 
     def frames(self, *, colour: bool = False) -> Iterator[TimedPicture]:
         """Yield every frame at the container's own time; where it has none that rises, one interval after the last."""
         at = -1 / self.fps
-        first_s, end_s, skipped = None, 0.0, 0
+        first_s, skipped = None, 0
         with _open_video(self.path) as capture:
-            end_s = capture.get(cv2.CAP_PROP_FRAME_COUNT) / self.fps
             while True:
                 image, failed = _read(capture)
                 skipped += failed if image is not None else 0
@@ -86,7 +92,7 @@ class Clip:
                 at = own_s - first_s if own_s - first_s > at else at + 1 / self.fps
                 picture = self._with_square_pixels(np.asarray(image, np.uint8))
                 yield at, picture if colour else to_grey(picture)
-        self._report(skipped, at, end_s)
+        self._report(skipped, at)
         if at < 0:
             raise SourceLost(f"{self.name}: no picture could be decoded; give another clip")
 
@@ -97,13 +103,14 @@ class Clip:
         size = round(picture.shape[1] * max(1.0, wide / tall)), round(picture.shape[0] * max(1.0, tall / wide))
         return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR), np.uint8)
 
-    def _report(self, skipped: int, at: float, end_s: float) -> None:
-        """Count and log what could not be decoded."""
-        if end_s > MOST_MISSING_S + at:
-            log.warning("%s ends after %.1f s of %.1f s: the rest can't be decoded", self.name, max(0.0, at), end_s)
-            skipped = max(skipped, round((end_s - at) * self.fps))
+    def _report(self, skipped: int, at: float) -> None:
+        """Count what could not be decoded, and log it the first time."""
+        if self._end_s > MOST_MISSING_S + at:
+            text = "%s ends after %.1f s of %.1f s: the rest can't be decoded"
+            self._warnings.warn(text, self.name, max(0.0, at), self._end_s)
+            skipped = max(skipped, round((self._end_s - at) * self.fps))
         elif skipped:
-            log.warning("%s: %d frames can't be decoded; they are skipped", self.name, skipped)
+            self._warnings.warn("%s: %d frames can't be decoded; they are skipped", self.name, skipped)
         self.bad_frames += skipped
 
 
@@ -115,6 +122,7 @@ class ImageFolder:
     def __init__(self, path: Path) -> None:
         self.path, self.name = path, display_name(path)
         self.bad_frames = 0
+        self._warnings = WarnOnce(log)
         try:
             self._files = sorted(
                 file for file in path.iterdir() if file.suffix.lower() in IMAGES and not file.name.startswith(".")
@@ -136,7 +144,8 @@ class ImageFolder:
         if len(bad) == len(self._files):
             raise SourceLost(f"{self.name}: none of its images can be decoded; give other ones")
         if bad:
-            log.warning("%s: %d images can't be decoded, such as %s", self.name, len(bad), display_name(bad[0]))
+            text = "%s: %d images can't be decoded, such as %s"
+            self._warnings.warn(text, self.name, len(bad), display_name(bad[0]))
         self.bad_frames += len(bad)
 
 
