@@ -21,7 +21,6 @@ from musicond.app.pipeline import (
     build_source,
     build_vision,
     frame_rate,
-    mood_config,
     recommender_config,
 )
 from musicond.app.playback import build_player, capabilities, playback_rules
@@ -160,10 +159,10 @@ def _apply(
     pipeline: Pipeline, controller: Controller, maintenance: LibraryMaintenance, player: Player | None, config: Config
 ) -> None:
     """Apply the keys of `RELOADABLE`."""
-    pipeline.mood_config = mood_config(config)
-    pipeline.recommender.config = recommender_config(config)
     # The camera was opened with its rate, which waits for a restart.
     rate = controller.frame_rate.rate
+    pipeline.mood_config = config.mood.tracker.at_rate(rate)
+    pipeline.recommender.config = recommender_config(config)
     controller.frame_rate = FrameRate(rate, min(config.camera.idle_rate, rate))
     maintenance.reconfigure(wanted_lists(config), config.music.schedule)
     if player is not None:

@@ -17,7 +17,6 @@ from musicond.config.paths import model_path, models_dir
 from musicond.config.schema import Config
 from musicond.core.face_choice import ChosenFaceClassifier
 from musicond.core.models import Policy
-from musicond.core.mood.tracker import MoodConfig
 from musicond.core.pipeline import FrameRate, Pipeline
 from musicond.core.ports import Catalogue, EmotionClassifier, FaceDetector, FrameSource
 from musicond.core.recommend.recommender import Recommender, RecommenderConfig
@@ -49,12 +48,9 @@ def build_pipeline(
     config: Config, detector: FaceDetector, classifier: EmotionClassifier, catalogue: Catalogue, *, seed: int
 ) -> Pipeline:
     """Return the pipeline, which is the same for the daemon and a replay."""
-    return Pipeline(detector, classifier, Recommender(catalogue, seed, recommender_config(config)), mood_config(config))
-
-
-def mood_config(config: Config) -> MoodConfig:
-    """Return the configuration of the mood tracker."""
-    return config.mood.tracker.at_rate(config.camera.rate)
+    recommender = Recommender(catalogue, seed, recommender_config(config))
+    mood_config = config.mood.tracker.at_rate(config.camera.rate)
+    return Pipeline(detector, classifier, recommender, mood_config)
 
 
 def recommender_config(config: Config) -> RecommenderConfig:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import Future
-from functools import partial
 
 from musicond.config.loader import changes
 from musicond.config.schema import RELOADABLE, Config
 from musicond.core.commands import Command, ConfigUpdate
-from musicond.errors import ConfigError, error_text
+from musicond.errors import ConfigError
 from musicond.runtime.inbox import Inbox
 
 log = logging.getLogger(__name__)
+
+TAKEN_OVER = "configuration read again; taken over: %s"
 
 
 def reloader(
@@ -36,20 +36,13 @@ def reloader(
             return
         applied = [key for key in changes(current, new) if key.startswith(RELOADABLE)]
         if applied:
-            inbox.put(ConfigUpdate(lambda: apply_config(new))).add_done_callback(partial(_log_result, applied))
+            in_force = inbox.put(ConfigUpdate(lambda: apply_config(new)))
+            in_force.add_done_callback(lambda _: log.info(TAKEN_OVER, ", ".join(applied)))
         else:
-            log.info("configuration read again; taken over: nothing")
+            log.info(TAKEN_OVER, "nothing")
         waiting = [key for key in changes(config, new) if not key.startswith(RELOADABLE)]
         if waiting:
             log.warning("these wait for a restart: %s; run: systemctl restart musicond", ", ".join(waiting))
         current = new
 
     return reload
-
-
-def _log_result(applied: list[str], result: Future[None]) -> None:
-    """Log which keys are in force, once they are."""
-    if (error := result.exception()) is None:
-        log.info("configuration read again; taken over: %s", ", ".join(applied))
-    else:
-        log.warning("the configuration is not taken over (%s); reload again", error_text(error))

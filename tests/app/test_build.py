@@ -4,6 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import TYPE_CHECKING
+
+from musicond.app.build import _apply
+from musicond.app.library import build_maintenance
+from musicond.app.pipeline import build_pipeline, build_vision, frame_rate
+from musicond.config.schema import Camera, Config, MoodSection
+from musicond.controller import Controller
+from musicond.library.catalogue import SqliteCatalogue
+from musicond.runtime.json_file import JsonFile
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_what_is_not_configured_is_not_imported() -> None:
@@ -13,3 +25,15 @@ def test_what_is_not_configured_is_not_imported() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_reload_keeps_the_rate_with_which_the_camera_was_opened(tmp_path: Path) -> None:
+    before = Config(camera=Camera(rate=1, idle_rate=1))
+    after = Config(camera=Camera(rate=8, idle_rate=2.5), mood=MoodSection(dwell_s=0))
+    with SqliteCatalogue(":memory:") as catalogue:
+        pipeline = build_pipeline(before, *build_vision(before), catalogue, seed=1)
+        controller = Controller(pipeline, frame_rate(before), JsonFile(tmp_path / "settings.json"))
+        _apply(pipeline, controller, build_maintenance(before, tmp_path), None, after)
+    assert controller.frame_rate == frame_rate(before)
+    assert pipeline.mood_config == after.mood.tracker.at_rate(1)
+    assert pipeline.mood_config != after.mood.tracker.at_rate(8)

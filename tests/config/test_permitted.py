@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from musicond.app.pipeline import mood_config
 from musicond.config.loader import load
 from musicond.config.schema import Camera, Config, MoodSection
 from musicond.core.models import EMOTIONS, Mood
@@ -37,7 +36,8 @@ def test_every_mood_is_announced_at_every_permitted_rate(
     leave = 0.1 + share * (enter - 0.1)
     section = MoodSection(enter=enter, leave=leave, dwell_s=dwell_s, smoothing_s=smoothing_s)
     config = Config(mood=section, camera=Camera(rate=rate, idle_rate=min(rate, 2.5)))
-    rules, rng, state, at = mood_config(config).at_sensitivity(sensitivity), random.Random(seed), MoodState(), 0.0
+    rules = config.mood.tracker.at_rate(config.camera.rate).at_sensitivity(sensitivity)
+    rng, state, at = random.Random(seed), MoodState(), 0.0
     # Of two emotions, the old score falls as the new one rises; rule 2 asks for the new one's level and for its lead.
     rise_s = -smoothing_s * math.log(min(1 - rules.enter, (1 - rules.enter + rules.leave) / 2))
     for emotion in (EMOTIONS[0], EMOTIONS[3], EMOTIONS[6]):
