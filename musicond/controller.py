@@ -149,7 +149,7 @@ class Controller:
 
     def _follow_clock(self) -> None:
         if jump := self._clock.jump():
-            self._pipeline.settings = shifted(self._pipeline.settings, jump)
+            self._pipeline.settings = shifted(self._pipeline.settings, jump, datetime.now(LOCAL))
 
     def _store(self, *, again: bool = False) -> Future[None] | None:
         """Hand changed settings to the writer; with `again`, unchanged ones too while they are not on the disk."""

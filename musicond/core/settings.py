@@ -144,10 +144,16 @@ def expired(settings: Settings, wall_time: datetime) -> Settings:
     return settings
 
 
-def shifted(settings: Settings, by: timedelta) -> Settings:
-    """Return the settings after the clock was set forward by `by`: what has an end keeps its duration."""
-    ends = {name: getattr(settings, name) for name in ("private_until", "paused_until", "manual_until")}
-    return replace(settings, **{name: end + by for name, end in ends.items() if end is not None})
+def shifted(settings: Settings, by: timedelta, wall_time: datetime) -> Settings:
+    """Return the settings after the clock was set forward by `by`, to `wall_time`.
+
+    A pause and a manual mood keep their duration. Privacy ends at the next midnight, but never sooner than before.
+    """
+    ends = {name: getattr(settings, name) for name in ("paused_until", "manual_until")}
+    settings = replace(settings, **{name: end + by for name, end in ends.items() if end is not None})
+    if settings.private_until is None:
+        return settings
+    return replace(settings, private_until=max(settings.private_until, next_midnight(wall_time)))
 
 
 def bounded(settings: Settings, wall_time: datetime, *, set_clock: bool) -> Settings:

@@ -146,9 +146,26 @@ def test_a_pause_and_a_manual_mood_keep_their_duration() -> None:
     until = datetime(2026, 11, 29, 12, tzinfo=UTC)
     settings = Settings(paused=True, paused_until=until, manual_mood=Emotion.SAD, manual_until=until)
     jump = timedelta(days=5000)
-    assert shifted(settings, jump).paused_until == until + jump
-    assert shifted(settings, jump).manual_until == until + jump
-    assert shifted(Settings(paused=True), jump) == Settings(paused=True)
+    now = until - timedelta(hours=1) + jump
+    assert shifted(settings, jump, now).paused_until == until + jump
+    assert shifted(settings, jump, now).manual_until == until + jump
+    assert shifted(Settings(paused=True), jump, now) == Settings(paused=True)
+
+
+@pytest.mark.parametrize(
+    ("jump", "until"),
+    [
+        (timedelta(hours=5), datetime(2026, 11, 24, tzinfo=UTC)),
+        (timedelta(hours=13), datetime(2026, 11, 25, tzinfo=UTC)),
+        (timedelta(days=5000, hours=3), datetime(2026, 11, 24, tzinfo=UTC) + timedelta(days=5000)),
+        (timedelta(days=-2), datetime(2026, 11, 24, tzinfo=UTC)),
+    ],
+)
+def test_privacy_until_midnight_ends_at_a_midnight_and_no_sooner_after_the_clock_was_set(
+    jump: timedelta, until: datetime
+) -> None:
+    guests = apply(Settings(), SetPrivacy(on=True, until_midnight=True), NOON)
+    assert shifted(guests, jump, NOON + jump) == Settings(private=True, private_until=until)
 
 
 def test_privacy_for_guests_ends_at_midnight() -> None:
