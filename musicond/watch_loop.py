@@ -58,6 +58,8 @@ class WatchLoop:
         self._next_at = 0.0
         self.busy_since: float | None = None
         """Monotonic seconds, set during a turn but while it waits: the supervisor's deadline."""
+        self.busy_with = ""
+        """The part of the turn in progress: the watch loop hangs in it if it does not end."""
         self.trouble: str | None = None
         """Why the source gives no frames; None while it does."""
 
@@ -80,9 +82,10 @@ class WatchLoop:
 
     def turn(self) -> None:
         """Run one turn: commands, then a frame, an attempt to open the source, or a wait."""
-        self.busy_since = time.monotonic()
+        self.busy_since, self.busy_with = time.monotonic(), "a command"
         handled = self._handle(self._inbox.drain())
         outcome, wait_s = self._watch()
+        self.busy_with = "the outputs"
         self._emit(outcome)  # first: who got an answer finds it in the state
         self._settle(handled)
         self._beat()
@@ -110,6 +113,7 @@ class WatchLoop:
     def _watch(self) -> tuple[Outcome, float]:
         """Return the outcome of this turn, and the seconds to wait for the next."""
         wants_frames = self._controller.wants_frames()
+        self.busy_with = "the camera"
         if not self._controller.wants_camera():
             self._close()
             self._backoff.reset()
@@ -130,7 +134,7 @@ class WatchLoop:
             return self._controller.idle(), self._backoff.wait_s()
         if (lasted_s := self._warnings.clear()) is not None:
             log.info("%s back after %.0f s", self._source.name, lasted_s)
-        self.trouble = None
+        self.trouble, self.busy_with = None, "the reading of a frame"
         outcome = self._controller.step(frame)
         # An absolute schedule keeps the rate; a step that took too long is not made up for.
         self._next_at = max(self._next_at + self._controller.interval_s(), started)

@@ -223,20 +223,33 @@ def test_a_blocked_step_feeds_no_watchdog() -> None:
 
 def test_a_turn_is_timed_for_the_supervisor() -> None:
     rig = Rig()
-    inside: list[float | None] = []
-    opened = rig.camera.open
+    inside: dict[str, float | None] = {}
 
-    class Slow(Camera):
+    def note(part: str) -> None:
+        assert rig.loop.busy_with == part
+        inside[part] = rig.loop.busy_since
+
+    class NotingCamera(Camera):
         def open(self) -> None:
-            inside.append(rig.loop.busy_since)
-            opened()
+            note("the camera")
             super().open()
 
-    loop = rig.loop_with(Slow())
-    rig.loop = loop
-    loop.turn()
-    assert inside[0] is not None
-    assert loop.busy_since is None
+    class NotingController(SimulatedController):
+        def step(self, frame: Frame) -> Outcome:
+            note("the reading of a frame")
+            return super().step(frame)
+
+        def handle(self, command: Command | ConfigUpdate) -> Future[None] | None:
+            note("a command")
+            return super().handle(command)
+
+    rig.controller = NotingController()
+    rig.inbox.put(Resume())
+    rig.loop = WatchLoop(NotingCamera(), rig.controller, rig.inbox, lambda _: note("the outputs"), rig.beat)
+    rig.loop.turn()
+    assert len(inside) == 4
+    assert None not in inside.values()
+    assert rig.loop.busy_since is None
 
 
 def test_a_flood_is_refused_and_does_not_grow() -> None:

@@ -1,4 +1,4 @@
-"""The reasons for which the daemon ends, to be started again by systemd: too much memory, or a camera that hangs.
+"""The reasons for which the daemon ends, to be started again by systemd: too much memory, or a turn that hangs.
 
 Raspberry Pi OS boots without the memory cgroup, so that systemd's MemoryMax does nothing there.
 """

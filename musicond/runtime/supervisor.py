@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 SIGNALS = (signal.SIGTERM, signal.SIGINT, *(() if sys.stdin and sys.stdin.isatty() else (signal.SIGHUP,)))
 
 TURN_DEADLINE_S = 20.0
-"""A turn of the watch loop that takes longer hangs, in a camera's driver for example; a new process may get it back.
+"""A turn of the watch loop that takes longer hangs, in a camera's driver for example; a new process may help.
 
 It is shorter than systemd's watchdog: the end takes along what waits, a switch to privacy for example.
 """
@@ -128,6 +128,8 @@ class Loop(Protocol):
     """The watch loop."""
 
     busy_since: float | None
+    busy_with: str
+    """The part of the turn in progress, such as "the camera"."""
 
     def run(self) -> None:
         """Run turns until stopped."""
@@ -187,8 +189,8 @@ class Supervisor:
         if self._thread.is_alive():
             self._thread.join(max(MIN_JOIN_S, ended + END_S - time.monotonic()))
         if self._thread.is_alive():
-            # A camera that hangs in its driver can't be stopped; the kernel closes it.
-            log.warning("the camera does not let go; ending without it")
+            # What hangs in a driver, a camera for example, can't be stopped; the kernel closes it.
+            log.warning("%s does not end; ending without it", self._loop.busy_with)
             os._exit(1 if self._crashed or self.restarts else 0)
         return 1 if self._crashed else 0
 
@@ -217,17 +219,17 @@ class Supervisor:
             self._monitor.check()
             if self._restart_at is not None and time.monotonic() >= self._restart_at:
                 return
-            if reason := self._camera_hangs() or self._guard.check_memory():
+            if reason := self._hanging() or self._guard.check_memory():
                 log.error("%s; ending, to be started again", reason)
                 self._guard.save(reason)
                 self._crashed = True
                 return
 
-    def _camera_hangs(self) -> str | None:
+    def _hanging(self) -> str | None:
         since = self._loop.busy_since
         if since is None or time.monotonic() - since <= TURN_DEADLINE_S:
             return None
-        return f"the camera has not answered for {TURN_DEADLINE_S:.0f} s, and only a fresh process may get it"
+        return f"{self._loop.busy_with} has not ended within {TURN_DEADLINE_S:.0f} s, and only a new process may help"
 
     def _watch(self) -> None:
         try:

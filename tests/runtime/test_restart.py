@@ -22,7 +22,7 @@ from musicond.runtime.supervisor import ServiceMonitor, Supervisor
 from musicond.runtime.systemd import Notifier
 
 class Loop:
-    busy_since = None
+    busy_since, busy_with = None, ""
     def __init__(self): self.end = threading.Event()
     def run(self): self.end.wait()
     def stop(self): print("stopped", flush=True); self.end.set()
