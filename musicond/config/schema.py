@@ -445,6 +445,6 @@ class Config(Section):
         height = self.camera.size[self.camera.rotation in (0, 180)]
         chosen = self.faces.min_size != FacesSection().min_size
         problem = face_size_problem(height, self.faces.min_size) if chosen else None
-        if problem and not self.camera.source.startswith(("demo", "file:")):
+        if problem and self.camera.is_device:
             raise CrossSectionError((("camera", "size"), problem))
         return self
