@@ -79,7 +79,10 @@ class SortedFolder(AudioFolder):
 
 
 def _estimate(path: Path) -> str:
-    """Return the arousal of a file as text, empty for a sound that says nothing: it is not listened to again."""
+    """Return the arousal of a file as text, empty for a sound that says nothing: it is not listened to again.
+
+    Raises TimeoutError where the next refresh should listen again.
+    """
     arousal = estimate_arousal(path)
     return "" if arousal is None else str(arousal)
 

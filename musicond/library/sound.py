@@ -18,7 +18,8 @@ RATE = 11025
 """Samples per second."""
 LISTENED_S = 90
 """Seconds of a song, from its beginning."""
-TIMEOUT_S = 60.0
+TIMEOUT_S = 20.0
+"""Actions wait while a song is decoded; what is decoded by then counts."""
 WINDOW, HOP = 1024, 512
 """Samples of a spectrum, and between two."""
 LEAST_S = 1.0
@@ -38,17 +39,24 @@ def is_decoder_present() -> bool:
     return shutil.which("ffmpeg") is not None
 
 
-def estimate_arousal(path: Path) -> float | None:
-    """Return the arousal (-1 to 1) of an audio file; None for one that can't be decoded, or is silent or too short."""
+def estimate_arousal(path: Path, timeout_s: float = TIMEOUT_S) -> float | None:
+    """Return the arousal (-1 to 1) of an audio file; None for one that can't be decoded, or is silent or too short.
+
+    Raises TimeoutError where next to nothing was decoded in time, as on a busy machine.
+    """
     command = [
         *("nice", "-n", "19", "ffmpeg", "-v", "quiet", "-nostdin", "-threads", "1", "-protocol_whitelist", "file,pipe"),
         *("-t", str(LISTENED_S), "-i", f"file:{path}", "-vn", "-ac", "1", "-ar", str(RATE), "-f", "f32le", "pipe:1"),
     ]
     try:
-        process = subprocess.run(command, capture_output=True, check=False, timeout=TIMEOUT_S)  # noqa: S603 - only the path varies
-    except (OSError, ValueError, subprocess.TimeoutExpired):
+        content = subprocess.run(command, capture_output=True, check=False, timeout=timeout_s).stdout  # noqa: S603 - only the path varies
+    except subprocess.TimeoutExpired as exc:
+        content = exc.stdout or b""
+        if len(content) < LEAST_S * RATE * 4:
+            raise TimeoutError(f"{path} was not decoded in {timeout_s:g} s") from None
+    except (OSError, ValueError):
         return None
-    content = process.stdout[: LISTENED_S * RATE * 4]
+    content = content[: LISTENED_S * RATE * 4]
     return arousal_of(np.frombuffer(content[: len(content) // 4 * 4], "<f4"))
 
 

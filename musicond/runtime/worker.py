@@ -28,7 +28,8 @@ RETRY_S = (60.0, 300.0, 1800.0, 3600.0)
 class Worker:
     """A service of the supervisor.
 
-    Periodic tasks run at the start, after each job and every `period_s`. Long jobs call `should_stop` now and then.
+    Periodic tasks run at the start, after each job and every `period_s`. Long jobs and tasks call `should_stop` now and
+    then: within a task, the other tasks go on.
     """
 
     def __init__(
@@ -42,6 +43,10 @@ class Worker:
         self.busy_since: float | None = None
         self._failures: dict[Callable[[], None], tuple[Backoff, str]] = {}
         """Of each periodic task that failed: its waits and its error."""
+        self._active: list[Callable[[], None]] = []
+        """Periodic tasks that are running; those after the first began within one before."""
+        self._due_at = 0.0
+        """Monotonic seconds at which the periodic tasks run again."""
 
     def start(self) -> None:
         """Start the thread."""
@@ -69,8 +74,10 @@ class Worker:
         return future
 
     def should_stop(self) -> bool:
-        """Run the waiting jobs, and return whether the running one has to end."""
+        """Run the waiting jobs, within a task also the others if due; return whether the running one has to end."""
         self.run_pending()
+        if self._active and time.monotonic() >= self._due_at and not self._stopping.is_set():
+            self._run_periodic()
         self.busy_since = time.monotonic()
         return self._stopping.is_set()
 
@@ -101,11 +108,13 @@ class Worker:
         job()
 
     def _run_periodic(self) -> None:
+        self._due_at = time.monotonic() + self._period_s
         for task in self._periodic:
             backoff, _ = self._failures.get(task, (Backoff(RETRY_S), ""))
-            if backoff.wait_s() > 0:
+            if backoff.wait_s() > 0 or task in self._active:
                 continue
             self.busy_since = time.monotonic()
+            self._active.append(task)
             try:
                 task()
             except Exception as exc:  # a bug: logged once with its traceback, and the others go on
@@ -116,6 +125,8 @@ class Worker:
             else:
                 if self._failures.pop(task, None):
                     log.info("a regular job works again")
+            finally:
+                self._active.pop()
 
 
 def run_job(job: Callable[[], T]) -> Future[T]:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import random
 import shutil
+import time
 import wave
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,8 @@ from musicond.library.database import FILE_NAME
 from musicond.library.editor import CatalogueEditor
 from musicond.library.refresh import Refresh, RefreshCancelledError
 from musicond.library.sorted_library import SOUND
-from musicond.library.sound import RATE, arousal_of, estimate_arousal
+from musicond.library.sound import RATE, TIMEOUT_S, arousal_of, estimate_arousal
+from musicond.web.api import ACTION_WAIT_S
 from tests.library.test_refresh import mp3
 
 if TYPE_CHECKING:
@@ -202,9 +204,27 @@ def test_a_song_without_tags_is_sorted_by_its_sound_which_is_read_once(tmp_path:
 def test_a_file_is_no_command(tmp_path: Path) -> None:
     for name in ("-i.wav", "concat:a|b.wav", "%d.wav"):
         write(tmp_path / name, tone(random.Random(1), 100, -20, 4))
-        assert estimate_arousal(tmp_path / name) is not None
+        assert estimate_arousal(tmp_path / name, timeout_s=120) is not None
     (tmp_path / "list.wav").write_text("#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/x.ts\n")
-    assert estimate_arousal(tmp_path / "list.wav") is None
+    assert estimate_arousal(tmp_path / "list.wav", timeout_s=120) is None
+
+
+def test_a_decoder_that_hangs_ends_before_an_action_gives_up_and_its_sound_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples = tone(random.Random(1), 120, -20, 4)
+    (tmp_path / "samples").write_bytes(samples.astype("<f4").tobytes())
+    decoder = tmp_path / "ffmpeg"
+    decoder.write_text(f"#!/bin/sh\ncat '{tmp_path}/samples'\nexec sleep 60\n")
+    decoder.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    begun = time.monotonic()
+    assert estimate_arousal(tmp_path / "a.mp3", timeout_s=5) == arousal_of(samples)
+    assert time.monotonic() - begun < 30
+    decoder.write_text("#!/bin/sh\nexec sleep 60\n")
+    with pytest.raises(TimeoutError, match="not decoded"):
+        estimate_arousal(tmp_path / "a.mp3", timeout_s=0.1)
+    assert TIMEOUT_S < ACTION_WAIT_S
 
 
 def test_without_ffmpeg_songs_without_tags_are_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

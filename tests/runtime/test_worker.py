@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -95,6 +96,32 @@ def test_a_long_job_lets_others_run_and_ends_when_asked(workers: list[Worker]) -
     assert not future.done()
     worker.stop()
     assert future.result(WAIT_S) >= 0
+
+
+def test_within_a_long_task_the_others_go_on_in_time_and_it_is_not_entered_twice(workers: list[Worker]) -> None:
+    entered, others = [], threading.Semaphore(0)
+
+    def long() -> None:
+        entered.append(1)
+        while not worker.should_stop():
+            time.sleep(0.001)
+
+    def short() -> None:
+        worker.should_stop()
+
+    def broken() -> None:
+        raise KeyError("bug")
+
+    worker = Worker([long, short, broken, others.release], 0.01)
+    workers.append(worker)
+    worker.start()
+    for _ in range(5):
+        assert others.acquire(timeout=WAIT_S)
+    assert worker.submit(lambda: 5).result(WAIT_S) == 5
+    assert len(entered) == 1
+    assert "bug" in str(worker.trouble)
+    worker.stop()
+    assert len(entered) == 1
 
 
 def test_too_many_are_refused_and_stopping_twice_or_unstarted_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:
