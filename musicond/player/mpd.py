@@ -35,6 +35,8 @@ class MpdBackend:
         self._host, self._port, self._password, self._timeout_s = host, port, password, timeout_s
         self._address = host if host.startswith(("/", "@")) else f"{host}:{port}"
         self._client: mpd.MPDClient | None = None
+        self._next_output: str | None = None
+        """The output for the next start; None: as they are."""
 
     def get_status(self) -> PlayerStatus:
         """Return the current status."""
@@ -77,6 +79,7 @@ class MpdBackend:
                 if added:
                     modes = _modes(client)
                     _clear(client, modes)
+                    self._use_next_output(client)
                     _play_first(client, added)
         except PlaybackError:
             if added:
@@ -104,6 +107,7 @@ class MpdBackend:
     def resume(self) -> None:
         """Resume playback if it is paused."""
         with self._connected() as client:
+            self._use_next_output(client)
             client.pause(0)
 
     def pause(self) -> None:
@@ -131,19 +135,31 @@ class MpdBackend:
             )
 
     def select_speaker(self, name: str | None, *, move: bool) -> None:
-        """Enable the output of this name and disable the others; None: leave them as they are."""
+        """Enable the output of this name and disable the others; None: leave them as they are.
+
+        Without `move`, what plays stays where it is: the output is used from the next start on.
+        """
+        self._next_output = None
         if name is None:
             return
         with self._connected() as client:
+            outputs = self._find_outputs(client, name)
             if not move and client.status().get("state") == "play":
-                return
-            outputs = {clean_line(output.get("outputname", "")): output["outputid"] for output in client.outputs()}
-            if name not in outputs:
-                raise PlaybackError(f"mpd at {self._address} has no output {name}; choose another speaker")
-            client.enableoutput(outputs[name])  # first, so that playback goes on
-            for output in outputs.values():
-                if output != outputs[name]:
-                    client.disableoutput(output)
+                self._next_output = name
+            else:
+                _use_first(client, outputs)
+
+    def _use_next_output(self, client: Any) -> None:
+        if self._next_output is not None:
+            _use_first(client, self._find_outputs(client, self._next_output))
+            self._next_output = None
+
+    def _find_outputs(self, client: Any, name: str) -> list[str]:
+        """Return the ids of all outputs, that of this name first; raise PlaybackError where there is none."""
+        outputs = {clean_line(output.get("outputname", "")): str(output["outputid"]) for output in client.outputs()}
+        if name not in outputs:
+            raise PlaybackError(f"mpd at {self._address} has no output {name}; choose another speaker")
+        return [outputs.pop(name), *outputs.values()]
 
     def get_cover(self, track: Track) -> Cover | None:
         """Return the picture in the loaded file, else the one in its folder."""
@@ -290,6 +306,13 @@ def _modes(client: Any) -> tuple[str, ...]:
     """Return those of MODES that are on: a queue that repeats has no end, and a shuffled one another order."""
     status = client.status()
     return tuple(f"{name}={status[name]}" for name in MODES if status.get(name, "0") != "0")
+
+
+def _use_first(client: Any, outputs: Sequence[str]) -> None:
+    """Enable the first of these outputs and disable the others."""
+    client.enableoutput(outputs[0])  # first, so that playback goes on
+    for output in outputs[1:]:
+        client.disableoutput(output)
 
 
 def _clear(client: Any, modes: Sequence[str]) -> None:

@@ -274,6 +274,31 @@ def test_an_output_is_chosen_and_a_picture_is_read(library: Library, room: Room)
     assert room.player.query(lambda backend: backend.get_cover(library.tracks()[0])).result(20) is None
 
 
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_stored_speaker_waits_for_what_plays_and_is_used_by_the_next_start(library: Library, paused: bool) -> None:
+    person = library.client()
+    before = MpdBackend("127.0.0.1", library.port)
+    owned = before.play(library.tracks()).item_ids
+    assert wait_until(lambda: before.get_status().playing)
+    before.close()
+    backend = MpdBackend("127.0.0.1", library.port)
+    backend.select_speaker("other", move=False)
+    assert [output["outputenabled"] for output in person.outputs()] == ["1", "1"], "no music moves for it"
+    if paused:
+        person.pause(1)
+        backend.resume()
+    else:
+        assert set(backend.play(library.tracks()).item_ids).isdisjoint(owned)
+    assert [output["outputenabled"] for output in person.outputs()] == ["0", "1"]
+    assert wait_until(lambda: backend.get_status().playing)
+    person.enableoutput(0)
+    backend.play(library.tracks())
+    assert [output["outputenabled"] for output in person.outputs()] == ["1", "1"], "a person's later choice stays"
+    with pytest.raises(PlaybackError, match="has no output gone"):
+        backend.select_speaker("gone", move=False)
+    backend.close()
+
+
 def test_an_empty_room_lets_the_music_fade_and_sets_the_volume_back(library: Library, room: Room) -> None:
     person = library.client()
     room.update(library.tracks())
