@@ -37,15 +37,19 @@ TAG_NAMES = {
     "bpm": ("bpm", "TBPM", "WM/BeatsPerMinute"),
     "mood": ("mood", "TMOO", "WM/Mood"),
     "key": ("initialkey", "TKEY", "WM/InitialKey"),
-    "gain": ("replaygain_track_gain", "REPLAYGAIN_TRACK_GAIN", "TXXX:REPLAYGAIN_TRACK_GAIN"),
+    "gain": (
+        *("replaygain_track_gain", "replaygain_track_gain_lower", "REPLAYGAIN_TRACK_GAIN"),
+        *("TXXX:REPLAYGAIN_TRACK_GAIN", "TXXX:replaygain_track_gain"),
+    ),
 }
 """mutagen's easy names, those of ID3 in WAV and AIFF, and those of WMA."""
-READER = "2"
+READER = "3"
 """Kept with the tags; those that an earlier version has read lack some."""
 TEMPO = (1, 1000)
 """Beats per minute."""
 EasyID3.RegisterTextKey("initialkey", "TKEY")
 EasyID3.RegisterTXXXKey("replaygain_track_gain", "REPLAYGAIN_TRACK_GAIN")
+EasyID3.RegisterTXXXKey("replaygain_track_gain_lower", "replaygain_track_gain")
 for _name, _key in (("mood", "MOOD"), ("initialkey", "initialkey"), ("replaygain_track_gain", "replaygain_track_gain")):
     EasyMP4Tags.RegisterFreeformKey(_name, _key)
 UNKNOWN = "unknown artist"

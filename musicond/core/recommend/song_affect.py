@@ -75,7 +75,10 @@ class SongAffect:
 
 
 def affect_of_tags(tags: Mapping[str, str]) -> SongAffect | None:
-    """Return the place of a song by its tags mood, genre, bpm, key and gain (dB); None where they don't tell."""
+    """Return the place of a song by its tags mood, genre, bpm, key and gain (dB); None where they don't tell.
+
+    Loudness and key alone are no place.
+    """
     if (place := _mean_place(_WORD_PLACES, re.findall(r"[a-z]+", tags.get("mood", "").casefold()))) is not None:
         return SongAffect(*place, "mood tag")
     genre = _mean_place(_GENRE_PLACES, map(_find_genre, re.split(r"[;,/|]", tags.get("genre", "").casefold())))
@@ -84,7 +87,7 @@ def affect_of_tags(tags: Mapping[str, str]) -> SongAffect | None:
     mode = _mode_valence(tags.get("key", ""))
     arousals = {"genre": genre and genre[1], "tempo": tempo, "loudness": loudness}
     present = {name: value for name, value in arousals.items() if value is not None}
-    if not present:
+    if not present.keys() - {"loudness"}:
         return None
     valences = [value for value in (genre and genre[0], mode) if value is not None]
     sources = [*present, *(["key"] if mode is not None else [])]

@@ -41,7 +41,14 @@ def test_tags_lead_to_a_mood(tags: dict[str, str], mood: Emotion, source: str) -
 
 
 @pytest.mark.parametrize(
-    "tags", [{}, {"key": "Am"}, {"mood": "7", "genre": "Other", "bpm": "0", "gain": "loud", "key": "x"}]
+    "tags",
+    [
+        {},
+        {"key": "Am"},
+        {"gain": "-10 dB"},
+        {"gain": "-8 dB", "key": "Am"},
+        {"mood": "7", "genre": "Other", "bpm": "0", "gain": "loud", "key": "x"},
+    ],
 )
 def test_tags_that_do_not_tell_give_no_place(tags: dict[str, str]) -> None:
     assert affect_of_tags(tags) is None
@@ -55,7 +62,7 @@ def test_tempo_and_loudness_have_a_scale_and_the_key_a_mode() -> None:
         return place.arousal
 
     assert [arousal(bpm=bpm) for bpm in ("40", "60", "120", "180", "220")] == [-1, -1, 0, 1, 1]
-    assert [arousal(gain=gain) for gain in ("+2.0 dB", "-6", "-20.5 db")] == [-1, 0, 1]
+    assert [2 * arousal(bpm="120", gain=gain) for gain in ("+2.0 dB", "-6", "-20.5 db")] == [-1, 0, 1]
     modes = {"Am": -1, "F#m": -1, "B\u266d minor": -1, "C": 1, "Ebmaj": 1, "G major": 1, "12A": -1, "1b": 1, "H": None}
     for key, sign in modes.items():
         place = affect_of_tags({"bpm": "100", "key": key})
