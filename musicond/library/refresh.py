@@ -127,7 +127,7 @@ class Refresh:
         """Read one list into the catalogue; raise RefreshCancelledError, CatalogueError."""
         try:
             with sqlite_errors(editor.name):
-                on_song = partial(self._check_progress, name)
+                on_song = partial(self._note_progress, name)
                 source = make_source(name, emotion, tag_cache, self._builders, on_song)
                 try:
                     songs = list(self._read(source, name))
@@ -160,16 +160,26 @@ class Refresh:
         return all(has_songs is False for has_songs in states)
 
     def _restore(self, editor: CatalogueEditor, first: int) -> None:
-        """Regard lists without songs as gone if the interrupted refresh has completed them."""
+        """Regard the lists that the interrupted refresh has completed as gone where they are without songs.
+
+        Those of the library, which is read to its end or not at all, have songs otherwise.
+        """
         for emotion, name in self._lists[:first]:
-            if not any(entry.origin == name for entry in editor.entries(emotion)):
+            states = {entry.state for entry in editor.entries(emotion) if entry.origin == name}
+            if name.startswith(LIBRARY):
+                self._has_songs[emotion, name] = "listed" in states
+            elif not states:
                 self._has_songs[emotion, name] = False
+            self._is_needed(emotion, name)
 
     def _read(self, source: ListSource, name: str) -> Iterator[Song]:
         count = 0
         for count, song in enumerate(source.tracks(), start=1):
             if not name.startswith(LIBRARY):
-                self._check_progress(name, count)
+                self._note_progress(name, count)
+            if count > MOST_SONGS:
+                remedy = "name folders with fewer in music.library" if name.startswith(LIBRARY) else "split it"
+                raise ListError(f"{name}: more than {MOST_SONGS} songs; {remedy}")
             yield song
         if count == 0 and name.startswith(LIBRARY):
             return  # none of its songs fits this mood
@@ -178,12 +188,10 @@ class Refresh:
         if count == 0:
             raise ListError(f"{name}: no songs in it; the list stays as it was", gone=True)
 
-    def _check_progress(self, name: str, count: int) -> None:
-        """Note how many songs of a list were read; raise RefreshCancelledError, and ListError for too many."""
+    def _note_progress(self, name: str, count: int) -> None:
+        """Note how many songs of a list were read; raise RefreshCancelledError."""
         if self._should_stop():
             raise RefreshCancelledError
-        if count > MOST_SONGS:
-            raise ListError(f"{name}: more than {MOST_SONGS} songs; split it")
         if count % PROGRESS_EVERY == 0:
             self.progress = RefreshProgress(self.progress.done, self.progress.total, name, count)
 

@@ -12,16 +12,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from mutagen.id3 import ID3, TXXX
+from mutagen.wave import WAVE
 
 from musicond.app.library import wanted_lists
 from musicond.cli import main
 from musicond.config.schema import Config
 from musicond.core.models import Emotion
 from musicond.errors import ListError
+from musicond.library import refresh as refresh_module
+from musicond.library.audio_files import read_tags
 from musicond.library.database import FILE_NAME
 from musicond.library.editor import CatalogueEditor
 from musicond.library.refresh import Refresh, RefreshCancelledError
-from musicond.library.sorted_library import SOUND
+from musicond.library.sorted_library import SOUND, SortedFolder
 from musicond.library.sound import RATE, TIMEOUT_S, arousal_of, estimate_arousal
 from musicond.web.api import ACTION_WAIT_S
 from tests.library.test_refresh import mp3
@@ -120,6 +124,60 @@ def test_the_starter_gives_way_only_where_the_library_has_songs(tmp_path: Path) 
     assert "the library has no songs" in str(Refresh(wanted).run(catalogue).errors)
     with CatalogueEditor(catalogue) as editor:
         assert "A" in {entry.title for entry in editor.entries(Emotion.HAPPY)}, "an empty folder may not be mounted"
+
+
+def test_an_interrupted_first_sort_drops_the_starter_as_an_uninterrupted_one_does(tmp_path: Path) -> None:
+    folder = tmp_path / "music"
+    folder.mkdir()
+    for mood in ("happy", "angry", "sad"):
+        mp3(folder / f"{mood}.mp3", title=mood, mood=mood)
+    wanted = wanted_lists(library(folder))
+    Refresh(wanted).run(tmp_path / "whole.sqlite")
+    done: list[int] = []
+    interrupted = Refresh(wanted, should_stop=lambda: len(done) == 8)
+    with pytest.raises(RefreshCancelledError):
+        interrupted.run(tmp_path / FILE_NAME, on_list_done=done.append)
+    Refresh(wanted).run(tmp_path / FILE_NAME, first=8)
+    origins = []
+    for name in ("whole.sqlite", FILE_NAME):
+        with CatalogueEditor(tmp_path / name) as editor:
+            origins.append({emotion: {entry.origin for entry in editor.entries(emotion)} for emotion in Emotion})
+    assert origins[0] == origins[1]
+    assert origins[0][Emotion.HAPPY] == {f"library:{folder}"}
+
+
+def test_a_library_may_have_more_songs_than_a_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "music"
+    folder.mkdir()
+    for number in range(12):
+        mp3(folder / f"{number}.mp3", title=f"{number}", mood="happy" if number % 2 else "sad")
+    wanted = library_names(library(folder))
+    monkeypatch.setattr(refresh_module, "MOST_SONGS", 6)
+    assert Refresh(wanted).run(tmp_path / FILE_NAME).errors == []
+    assert [len(sorted_songs(tmp_path / FILE_NAME)[mood]) for mood in (Emotion.HAPPY, Emotion.SAD)] == [6, 6]
+    monkeypatch.setattr(refresh_module, "MOST_SONGS", 5)
+    assert Refresh(wanted).run(tmp_path / FILE_NAME).errors == [
+        f"library:{folder}: more than 5 songs; name folders with fewer in music.library"
+    ]
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("spelling", ["REPLAYGAIN_TRACK_GAIN", "replaygain_track_gain"])
+def test_a_song_whose_loudness_alone_is_known_is_listened_to(tmp_path: Path, spelling: str) -> None:
+    song = mp3(tmp_path / "a.mp3", title="A")
+    file = ID3(song)
+    file.add(TXXX(encoding=3, desc=spelling, text=["-10.00 dB"]))
+    file.save()
+    assert read_tags(song)["gain"] == "-10.00 dB"
+    write(tmp_path / "b.wav", tone(random.Random(1), 100, -20, 4))
+    wave_file = WAVE(tmp_path / "b.wav")
+    wave_file.add_tags()
+    wave_file.tags.add(TXXX(encoding=3, desc=spelling, text=["-10.00 dB"]))
+    wave_file.save()
+    assert read_tags(tmp_path / "b.wav")["gain"] == "-10.00 dB"
+    songs = {song.title: song for song in SortedFolder(tmp_path).tracks()}
+    assert songs["A"].energy is None, "it is silent"
+    assert songs["b"].source == f"{SOUND}; {tmp_path}"
 
 
 def test_which_lists_a_configuration_has() -> None:
