@@ -140,7 +140,8 @@ def residual(rng: np.random.Generator) -> dict[str, NDArray[np.float32]]:
 
 def packed(path: Path, name: str, arrays: dict[str, NDArray[np.float32]], *, levels: bool) -> Path:
     """Write a package as npm does: a model of TensorFlow.js, as it is or, as `levels`, in bytes, and beside it a .npz with what it holds."""
-    listed, held, truth = [], b"", {}
+    listed, held = [], b""
+    truth: dict[str, Any] = {}  # of numpy 2, `savez` takes more than arrays by name
     for key, values in arrays.items():
         entry: dict[str, Any] = {"name": key, "shape": list(values.shape), "dtype": "float32"}
         truth[key] = values
