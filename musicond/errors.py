@@ -20,9 +20,14 @@ NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 """Halves of surrogates, which no encoding takes, and control characters but tab and line ends."""
 
 
+DIRECTION = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+"""Characters that change the direction of the text after them, as a part of a regular expression."""
+UNSHOWN = re.compile(f"{NOT_TEXT.pattern[:-1]}{DIRECTION}]")
+
+
 def clean_text(value: object) -> str:
-    """Return a value from outside as text, with U+FFFD for everything of NOT_TEXT."""
-    return NOT_TEXT.sub("\ufffd", str(value))
+    """Return a value from outside as text, with U+FFFD for everything of NOT_TEXT and DIRECTION."""
+    return UNSHOWN.sub("\ufffd", str(value))
 
 
 def counted(number: float, noun: str, plural: str = "") -> str:
@@ -30,7 +35,7 @@ def counted(number: float, noun: str, plural: str = "") -> str:
     return f"{number:g} {noun if number == 1 else plural or f'{noun}s'}"
 
 
-INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+INVISIBLE = re.compile(f"[\x00-\x1f\x7f-\x9f{DIRECTION}\ufeff]")
 """Control characters, and those that change the direction of the text after them."""
 
 

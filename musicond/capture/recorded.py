@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from musicond.core.models import Frame, SourceStatus
 from musicond.errors import SourceLost, clean_text
+from musicond.runtime.systemd import remedy_for
 from musicond.runtime.warn_once import WarnOnce
 
 log = logging.getLogger(__name__)
@@ -184,7 +185,8 @@ def open_clip(path: Path) -> Clip | ImageFolder:
     if path.is_dir():
         return ImageFolder(path)
     if not path.is_file():
-        raise SourceLost(f"{clean_text(path)}: no such file or folder; give a clip, or a folder of images")
+        remedy = remedy_for(path, "give a clip, or a folder of images")
+        raise SourceLost(f"{clean_text(path)}: no such file or folder; {remedy}")
     return Clip(path)
 
 

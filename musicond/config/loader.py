@@ -20,6 +20,7 @@ from musicond.config.secrets import password_source
 from musicond.config.yaml_source import MAX_BYTES, Document, parse, quoted
 from musicond.config.yaml_source import Path as KeyPath
 from musicond.errors import ConfigError
+from musicond.runtime.systemd import remedy_for
 
 SEARCH = (Path("/etc/musicond/musicon.yaml"), Path("config/musicon.yaml"))
 RESERVED = {
@@ -81,7 +82,8 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except OSError as exc:
-        raise ConfigError(f"{path}: {exc.strerror}; give a file that can be read, or leave --config out") from None
+        remedy = remedy_for(path, "give a file that can be read, or leave --config out")
+        raise ConfigError(f"{path}: {exc.strerror}; {remedy}") from None
 
 
 def _validate(document: Document, folder: Path) -> Config | None:

@@ -443,8 +443,8 @@ class Config(Section):
     @model_validator(mode="after")
     def _smallest_face(self) -> Config:
         height = self.camera.size[self.camera.rotation in (0, 180)]
-        chosen = self.faces.min_size != FacesSection().min_size
-        problem = face_size_problem(height, self.faces.min_size) if chosen else None
+        key = "min_size" if self.faces.min_size != FacesSection().min_size else "max_size"
+        problem = face_size_problem(height, getattr(self.faces, key), key)
         if problem and self.camera.is_device:
             raise CrossSectionError((("camera", "size"), problem))
         return self

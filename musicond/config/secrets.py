@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from musicond.config.schema import MIN_TOKEN, PASSWORD_VARIABLE, Config
 from musicond.errors import ConfigError
+from musicond.runtime.systemd import remedy_for
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ def _first_line(key: str, source: Path, what: str, *, warn: bool) -> str:
             open_to_all = os.fstat(file.fileno()).st_mode & 0o004
             secret = file.readline().rstrip("\r\n")
     except OSError as exc:
-        remedy = "make it readable for this user, or put sudo before the command"
+        remedy = remedy_for(source, "make it readable for this user, or put sudo before the command")
         if exc.errno == errno.ELOOP:
             remedy = "it is a link; name the file itself"
         raise ConfigError(f"{key}: {source}: {exc.strerror}; {remedy}") from None

@@ -20,6 +20,7 @@ from musicond.core.models import Song
 from musicond.errors import EntryError, ListError, SkippedEntries, bounded_number, clean_line, error_text
 from musicond.library.database import transaction
 from musicond.library.table_files import parse_year
+from musicond.runtime.systemd import remedy_for
 
 AUDIO = frozenset(
     {".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".mp4", ".wma", ".wav", ".aiff", ".aif", ".ape", ".wv"}
@@ -102,7 +103,7 @@ class AudioFolder:
         try:
             os.scandir(self._path).close()
         except (OSError, ValueError) as exc:  # ValueError: a NUL in the name
-            remedy = "correct music.moods, or mount it"
+            remedy = remedy_for(self._path, "correct music.moods, or mount it")
             raise ListError(f"{self._path}: no folder that can be read ({error_text(exc)}); {remedy}") from None
         visited: set[tuple[int, int]] = set()
         for folder, folders, names in os.walk(self._path, onerror=self._skip_folder, followlinks=True):

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from musicond.errors import ListError
+from musicond.runtime.systemd import remedy_for
 
 MOST_BYTES = 16 * 2**20
 """Of a list, whose text is held as a whole; an export of 20,000 songs as JSON has about 10 MB."""
@@ -33,7 +34,7 @@ def read_text(path: Path) -> str:
         content = _read(path)
     except (OSError, ValueError) as exc:  # ValueError: a NUL in the name
         text = getattr(exc, "strerror", None) or exc
-        raise ListError(f"{path}: {text}; give a file that can be read") from None
+        raise ListError(f"{path}: {text}; {remedy_for(path, 'give a file that can be read')}") from None
     return decode(content).replace("\r\n", "\n").replace("\r", "\n")
 
 

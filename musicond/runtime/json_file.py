@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from musicond.errors import StateDirError
+from musicond.runtime.systemd import remedy_for
 
 JsonObject = dict[str, Any]
 
@@ -146,10 +147,8 @@ def state_lock(folder: Path) -> Iterator[None]:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as exc:
-        raise StateDirError(
-            f"the state directory {folder} can't be written ({exc.strerror}); "
-            "make it writable for this user, or set state_dir"
-        ) from exc
+        remedy = remedy_for(folder, "make it writable for this user, or set state_dir")
+        raise StateDirError(f"the state directory {folder} can't be written ({exc.strerror}); {remedy}") from exc
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

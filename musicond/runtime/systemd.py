@@ -5,10 +5,30 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
 SEND_S = 0.5
 """Longest wait of a notification for a reader whose queue is full, in seconds; then it is dropped."""
+
+HOMES = ("/home", "/root", "/run/user")
+"""Folders that ProtectHome hides."""
+
+
+def remedy_for(path: Path, usual: str, homes: Sequence[str] = HOMES) -> str:
+    """Return the `usual` remedy for a path that can't be used, or another one where ProtectHome hides it."""
+    for home in homes if os.environ.get("INVOCATION_ID") else ():
+        if Path(os.path.realpath(path)).is_relative_to(home) and _is_hidden(home):
+            return f"the service may not look into {home} (ProtectHome): move it, to /srv for example"
+    return usual
+
+
+def _is_hidden(folder: str) -> bool:
+    try:
+        return not os.listdir(folder)  # noqa: PTH208 - one call
+    except OSError:
+        return True
 
 
 class Notifier:

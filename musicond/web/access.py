@@ -9,6 +9,8 @@ import ipaddress
 import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -45,7 +47,10 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 """Of every response; a handler may set its own Cache-Control."""
-
+RESOLVER, MOST_RESOLVER = Path("/etc/resolv.conf"), 10_000
+"""The resolver's file, and the characters of it that are read."""
+PRIVATE_DOMAINS = ("local", "lan", "home", "home.arpa", "internal")
+"""Domains of home networks that nobody can register."""
 
 LOCKED_STYLE = (
     ":root{color-scheme:light dark}body{font:1.125rem/1.5 system-ui,sans-serif;max-width:32rem;margin:12vh auto;"
@@ -176,24 +181,36 @@ def _locked_page() -> web.Response:
     return web.Response(status=401, text=LOCKED_PAGE, content_type="text/html", headers={POLICY: policy})
 
 
-def is_local(host: str, own_host: str, local_address: str = "") -> bool:
+def is_local(host: str, own_host: str, local_address: str = "", resolver: Path = RESOLVER) -> bool:
     """Return whether a Host header names this machine.
 
-    That is: a loopback name or address, the configured one, the address that the connection came to, or `<hostname>`
-    and `<hostname>.local`. Of these a foreign site can have none (DNS rebinding needs a name of its own).
+    That is: a loopback name or address, the configured one, the address that the connection came to, or the host name,
+    alone, with its own domain, with one of PRIVATE_DOMAINS, or with one that the network has given to the `resolver`.
+    Of these a foreign site can have none (DNS rebinding needs a name of its own).
     """
     try:
         name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
     except ValueError:
         return False
-    hostname = socket.gethostname().lower().partition(".")[0]
-    if name in ("localhost", own_host.lower(), hostname, f"{hostname}.local"):
+    full = socket.gethostname().lower()
+    hostname, _, domain = name.partition(".")
+    if name in ("localhost", own_host.lower(), full) or (
+        hostname == full.partition(".")[0] and domain in ("", *PRIVATE_DOMAINS, *_search_domains(resolver))
+    ):
         return True
     try:
         address = ipaddress.ip_address(name)
     except ValueError:
         return False
     return address.is_loopback or str(address) == local_address.removeprefix("::ffff:")
+
+
+def _search_domains(resolver: Path) -> list[str]:
+    """Return the domains of the network, such as fritz.box, from a file of the form of resolv.conf(5)."""
+    with suppress(OSError, UnicodeDecodeError):
+        lines = [line.lower().split() for line in resolver.read_text("ascii")[:MOST_RESOLVER].splitlines()]
+        return [domain.strip(".") for words in lines if words[:1] in (["search"], ["domain"]) for domain in words[1:]]
+    return []
 
 
 def same_origin(origin: str, host: str) -> bool:

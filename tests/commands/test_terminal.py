@@ -8,15 +8,13 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pytest
 
 from musicond.commands import terminal
 from musicond.commands.history import bars
 from musicond.commands.replay import sentence
-from musicond.errors import EntryError, SkippedEntries, counted
-
-if TYPE_CHECKING:
-    import pytest
+from musicond.errors import EntryError, MusicondError, SkippedEntries, counted
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -58,6 +56,14 @@ def test_colour_is_for_terminals_and_no_color_is_honoured(capsys: pytest.Capture
 
 def test_a_terminal_gets_no_control_character_of_a_text() -> None:
     assert "\ufffd[31mtext" in on_a_terminal(ECHO)
+
+
+@pytest.mark.parametrize("character", ["\u202e", "\u2066", "\u200f", "\u061c", "\x9b"])
+def test_a_terminal_gets_no_character_that_turns_its_text(character: str, capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.echo(f"a{character}b")
+    terminal.print_table(["name"], [[f"a{character}b"]])
+    assert capsys.readouterr().out.split() == ["a\ufffdb", "name", "a\ufffdb"]
+    assert str(MusicondError(f"a{character}b")) == "a\ufffdb"
 
 
 def test_progress_is_for_terminals(capsys: pytest.CaptureFixture[str]) -> None:

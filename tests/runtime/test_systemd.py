@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from musicond.runtime import logs
-from musicond.runtime.systemd import Notifier
+from musicond.runtime.systemd import Notifier, remedy_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,3 +112,52 @@ def test_elsewhere_lines_have_time_and_level(
     err = capsys.readouterr().err
     assert err.endswith("WARNING hot\n")
     assert err.count("\n") == 1
+
+
+def test_what_protect_home_hides_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home, linked = tmp_path / "home", tmp_path / "linked"
+    home.mkdir()
+    linked.symlink_to(home / "ann" / "Music")
+    homes = [str(home)]
+    monkeypatch.setenv("INVOCATION_ID", "1")
+    for path in (home / "ann" / "musicon.yaml", linked):
+        remedy = remedy_for(path, "usual", homes)
+        assert remedy == f"the service may not look into {home} (ProtectHome): move it, to /srv for example"
+    assert remedy_for(tmp_path / "elsewhere", "usual", homes) == "usual"
+    (home / "ann").mkdir()
+    assert remedy_for(linked, "usual", homes) == "usual"
+    (home / "ann").rmdir()
+    monkeypatch.delenv("INVOCATION_ID")
+    assert remedy_for(linked, "usual", homes) == "usual"
+
+
+HIDDEN = """
+from pathlib import Path
+from musicond.capture.recorded import open_clip
+from musicond.config.loader import load
+from musicond.core.models import Emotion
+from musicond.library.sources import make_source
+from musicond.runtime.json_file import state_lock
+def list_of(name):
+    return lambda: list(make_source(f"/home/ann/{name}", Emotion.SAD).tracks())
+home = Path("/home/ann")
+for use in (
+    lambda: load(home / "musicon.yaml"), list_of("Music"), list_of("sad.csv"), list_of("sad.m3u"),
+    lambda: open_clip(home / "clip.mp4"), lambda: state_lock(home / "state").__enter__(),
+):
+    try:
+        use()
+    except Exception as exc:
+        print(exc)
+"""
+
+
+def test_each_user_of_a_path_below_home_names_protect_home() -> None:
+    hide = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs -o ro none /home && exec "$@"', "sh"]
+    if subprocess.run([*hide, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("/home can't be hidden here: this needs root and unshare")
+    environment = {**os.environ, "INVOCATION_ID": "1"}
+    command = [*hide, sys.executable, "-c", HIDDEN]
+    lines = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert len(lines) == 6
+    assert all("the service may not look into /home (ProtectHome): move it" in line for line in lines), lines

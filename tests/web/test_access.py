@@ -150,3 +150,17 @@ def test_only_the_machine_s_own_names_are_served() -> None:
     for host in ("example.org", "192.0.2.8", f"{name}.example.org", "local", "", "[::1"):
         assert not is_local(host, "0.0.0.0", "192.0.2.7"), host
     assert is_local("192.0.2.7", "::", "::ffff:192.0.2.7")
+
+
+def test_the_full_host_name_is_served_with_the_domain_of_the_network(tmp_path: Path) -> None:
+    name, resolver = socket.gethostname().partition(".")[0], tmp_path / "resolv.conf"
+    resolver.write_text("# made by dhcp\nnameserver 192.168.178.1\nsearch fritz.box Attic.Example.\n")
+    for domain in ("local", "lan", "home.arpa", "fritz.box", "attic.example"):
+        for host in (f"{name}.{domain}", f"{name}.{domain}.:8080".upper()):
+            assert is_local(host, "0.0.0.0", "192.0.2.7", resolver), host
+    for host in ("fritz.box", "other.fritz.box", f"{name}.fritz.box.evil.example", f"x.{name}.local", f"{name}.com"):
+        assert not is_local(host, "0.0.0.0", "192.0.2.7", resolver), host
+    for content in (b"", b"search\n", b"\xff"):
+        resolver.write_bytes(content)
+        assert not is_local(f"{name}.fritz.box", "0.0.0.0", "192.0.2.7", resolver)
+    assert not is_local(f"{name}.fritz.box", "0.0.0.0", "192.0.2.7", tmp_path / "none")
