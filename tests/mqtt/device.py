@@ -134,6 +134,7 @@ class Device:
         timing: Timing = QUICK,
         capabilities: tuple[str, ...] = (),
         settings: dict[str, Any] | None = None,
+        output_type: type[MqttOutput] = MqttOutput,
     ) -> None:
         folder.mkdir(exist_ok=True)
         self.room, self.base = Room(), f"musicond/{node}"
@@ -149,7 +150,7 @@ class Device:
         self._turned = threading.Condition()
         self._capabilities = capabilities
         config = Mqtt.model_validate({"host": "127.0.0.1", "port": port, **(settings or {})})
-        self.output = MqttOutput(
+        self.output = output_type(
             config,
             node,
             "musicond",

@@ -83,6 +83,12 @@ class Relay:
                 connection.shutdown(socket.SHUT_RDWR)
             connection.close()
 
+    def inject(self, content: bytes) -> None:
+        """Send bytes to the client that the broker did not send."""
+        for client in self._pairs[::2]:
+            with suppress(OSError):
+                client.sendall(content)
+
     def _accept(self) -> None:
         with suppress(OSError):
             while True:
