@@ -108,6 +108,7 @@ class Connection:
         """Bytes of the largest packet of this connection; times that the broker closed it without an answer."""
         self._accepted = 0
         """Bytes of a packet that is certainly not too large."""
+        self._subscribed: set[str] = set()
         self._too_large: dict[str, int] = {}
         """Topics with a message that is too large to receive, with its bytes."""
         self._version = V5 if settings.five else V311
@@ -209,6 +210,7 @@ class Connection:
 
         `as_published` (MQTT 5): live messages keep the retain flag with which they were sent.
         """
+        self._subscribed |= topics.keys()
         for topic in topics.keys() & self._too_large.keys():
             self.report(
                 f"{topic} has a message of {self._too_large[topic]} bytes, too large to receive; "
@@ -243,7 +245,9 @@ class Connection:
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
         client.on_message = self._on_message
         client.on_subscribe, client.on_publish = self._on_subscribe, self._on_publish
-        client.on_socket_open = lambda _client, _data, sock: _limit_buffer(sock)
+        client.on_socket_open = lambda _client, _data, sock: cast("socket.socket", sock).setsockopt(
+            socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER
+        )
         client.connect_timeout = self._timing.connect_s
         client.will_set(self._availability, "offline", qos=self._limits.qos, retain=self._limits.retain)
         return client
@@ -344,7 +348,9 @@ class Connection:
         content, size = packet["packet"], packet["remaining_length"]
         end = 2 + int.from_bytes(content[:2], "big")
         if size > MAXIMUM_PACKET_SIZE and len(content) >= end:
-            self._too_large[bytes(content[2:end]).decode("utf-8", "replace")] = size
+            topic = bytes(content[2:end]).decode("utf-8", "replace")
+            if topic in self._subscribed:
+                self._too_large[topic] = size
             raise OSError(f"a message of {size} bytes was too large to receive")
 
     def _change_version(self, version: MQTTProtocolVersion) -> None:
@@ -364,13 +370,14 @@ class Connection:
                 self._wake_receiver.recv(4096)
                 continue
             if event & ~select.POLLOUT:
-                self._received_at = time.monotonic()
                 client.loop_read()
                 # Bytes that TLS has already decrypted wake no poll.
                 while client.socket() is sock and self._tls is not None and sock.pending():  # type: ignore[union-attr]
                     self._check_size()
                     client.loop_read()
                 self._check_size()
+                if not client._in_packet["command"]:  # noqa: SLF001 - a part of a packet, of any length, is no answer
+                    self._received_at = time.monotonic()
             if event & select.POLLOUT and client.socket() is sock:
                 client.loop_write()
 
@@ -439,8 +446,3 @@ class Connection:
         except UnicodeDecodeError:  # such a topic is none of ours
             return
         self._handler.on_message(topic, message)
-
-
-def _limit_buffer(sock: Any) -> None:
-    """Let paho read little at a time, so that a message that is too large is seen before it takes memory."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)

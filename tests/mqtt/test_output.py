@@ -19,7 +19,7 @@ from musicond.core.models import Emotion, Faces, Mood, Watching
 from musicond.mqtt.discovery import node_id
 from musicond.mqtt.output import EVENT_EXPIRY_S
 from tests.mqtt.conftest import Broker, Listener
-from tests.mqtt.device import BACK_S, HERE, Device
+from tests.mqtt.device import BACK_S, HERE, QUICK, Device
 from tests.mqtt.relay import REFUSED, Relay
 
 if TYPE_CHECKING:
@@ -168,6 +168,19 @@ def test_a_half_open_connection_is_noticed_and_no_feedback_lost(
         relay.deaf_up = relay.deaf_down = False
         assert device.wait_published(listener, BACK_S)
         assert device.wait_until(lambda _: device.likes() == 1, 5)
+
+
+def test_a_packet_that_never_ends_is_noticed(tmp_path: Path, broker: Broker, listen: Callable[[], Listener]) -> None:
+    listener = listen()
+    with Relay(broker.port) as relay, Device(tmp_path / "device", relay.port) as device:
+        assert device.wait_published(listener)
+        relay.inject(b"\x30\xff\xff\x3f\x00\x01a")  # a message of 1 MiB begins, and takes in all that follows
+        end = time.monotonic() + QUICK.silence_s + BACK_S
+        while relay.connections < 2 and time.monotonic() < end:  # each command is some bytes, but no whole packet
+            listener.send("musicond/den/policy/set", "match")
+            time.sleep(0.2)
+        assert relay.connections == 2
+        assert device.wait_published(listener, BACK_S)
 
 
 def test_feedback_that_the_broker_sends_again_counts_once(
