@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from musicond.commands.checks import Result, check, one_line
 
 if TYPE_CHECKING:  # the doctor runs without pydantic and paho
+    from paho.mqtt.enums import MQTTProtocolVersion
     from pydantic import SecretStr
 
     from musicond.config.schema import Mqtt
@@ -24,7 +25,8 @@ RIGHTS = "give the user of mqtt.username the rights that docs/mqtt.md names, The
 class _Answers:
     """What the broker has answered, by kind; filled by paho's thread."""
 
-    connack: queue.SimpleQueue[tuple[Any, Any]] = field(default_factory=queue.SimpleQueue)
+    connack: queue.SimpleQueue[tuple[Any, Any] | None] = field(default_factory=queue.SimpleQueue)
+    """None: the connection was closed."""
     suback: queue.SimpleQueue[Any] = field(default_factory=queue.SimpleQueue)
     puback: queue.SimpleQueue[Any] = field(default_factory=queue.SimpleQueue)
     messages: queue.SimpleQueue[bytes] = field(default_factory=queue.SimpleQueue)
@@ -35,40 +37,84 @@ def check_broker(mqtt: Mqtt, password: SecretStr | None, node: str = "doctor", t
     """Check that the broker accepts a connection with these credentials, and messages on the topics of `node`."""
     if mqtt.host is None:
         return "ok", "off: mqtt.host is not set"
-    from musicond.mqtt.client import UNSUPPORTED, V5, V311, make_client, tls_context
+    from musicond.mqtt.client import V5, V311
+
+    if mqtt.five and (result := _try_version(mqtt, password, node, timeout_s, V5)):
+        return result
+    result = _try_version(mqtt, password, node, timeout_s, V311)
+    if result is None:
+        return _no_broker(mqtt)
+    if mqtt.five and result[0] == "ok":
+        return "ok", f"{result[1]}; it knows no MQTT 5: musicond goes on with 3.1.1"
+    return result
+
+
+def _try_version(
+    mqtt: Mqtt, password: SecretStr | None, node: str, timeout_s: float, version: MQTTProtocolVersion
+) -> Result | None:
+    """Return the result with one version of MQTT; None where the broker does not know it, or hangs up on it."""
+    from musicond.mqtt.client import UNSUPPORTED, make_client, tls_context
     from musicond.mqtt.limits import BrokerLimits
 
     where, tls = f"{mqtt.host}:{mqtt.port}", tls_context(mqtt) if mqtt.tls else None
-    client = make_client(mqtt, password, f"musicond-doctor-{os.getpid()}", V5 if mqtt.five else V311, tls)
+    client = make_client(mqtt, password, f"musicond-doctor-{os.getpid()}", version, tls)
     answers = _listen(client)
     client.connect_timeout = timeout_s
     try:
-        client.connect(mqtt.host, mqtt.port)
+        client.connect(str(mqtt.host), mqtt.port)
     except (OSError, ValueError) as error:
         remedy = "start the broker, or correct mqtt.host, mqtt.port and mqtt.tls"
         return "failed", f"{where}: {one_line(error)}", remedy
     client.loop_start()
     try:
-        reason, properties = answers.connack.get(timeout=timeout_s)
-        if str(reason) == UNSUPPORTED:
-            return "ok", f"{where} knows no MQTT 5: musicond goes on with 3.1.1"
+        connack = answers.connack.get(timeout=timeout_s)
+        if connack is None or str(connack[0]) == UNSUPPORTED:
+            return None
+        reason, properties = connack
         if reason.is_failure:
             remedy = "correct mqtt.username and the password (mqtt.password_file)"
             return "failed", f"{where} refuses: {reason}", remedy
         limits = BrokerLimits().connected(properties)
-        problems = [problem for topic in _topics(mqtt, node) for problem in _round_trip(client, answers, topic, limits)]
-        return _result(where, problems, limits)
+        problems = _problems(client, answers, _topics(mqtt, node), limits)
+        return _result(where, problems, limits, _largest(mqtt, node))
     except queue.Empty:
-        return "failed", f"{where} does not answer as an MQTT broker", "correct mqtt.host, mqtt.port and mqtt.tls"
+        return _no_broker(mqtt)
     finally:
         client.disconnect()
         client.loop_stop()
 
 
-def _result(where: str, problems: list[str], limits: BrokerLimits) -> Result:
+def _no_broker(mqtt: Mqtt) -> Result:
+    where = f"{mqtt.host}:{mqtt.port}"
+    return "failed", f"{where} does not answer as an MQTT broker", "correct mqtt.host, mqtt.port and mqtt.tls"
+
+
+def _problems(client: Any, answers: _Answers, topics: list[str], limits: BrokerLimits) -> list[str]:
+    """Return what the broker refuses on these topics, until the first one without an answer."""
+    problems: list[str] = []
+    for topic in topics:
+        try:
+            problems += _round_trip(client, answers, topic, limits)
+        except queue.Empty:
+            return [*problems, f"it does not answer a message to {topic}, or hangs up: it may not write or not read it"]
+    return problems
+
+
+def _largest(mqtt: Mqtt, node: str) -> int:
+    """Return the bytes of the message that announces all entities to Home Assistant."""
+    from musicond import __version__
+    from musicond.mqtt.discovery import as_json, config_topic, discovery_message
+    from musicond.mqtt.entities import ENTITIES
+    from musicond.mqtt.limits import packet_bytes
+
+    message = discovery_message(f"{mqtt.base_topic}/{node}", node, node, __version__, ENTITIES)
+    return packet_bytes(config_topic(mqtt.discovery_prefix, node), as_json(message)) if mqtt.discovery else 0
+
+
+def _result(where: str, problems: list[str], limits: BrokerLimits, largest: int) -> Result:
     if problems:
         return "failed", f"{where}: {'; '.join(problems)}", RIGHTS
-    if limited := limits.problems():
+    if limited := limits.problems(largest):
         return "warning", f"{where}: {'; '.join(limited)}", "change it in the configuration of the broker"
     return "ok", f"{where} accepts the connection, and messages there and back"
 
@@ -84,6 +130,7 @@ def _listen(client: Any) -> _Answers:
     answers = _Answers()
     client.manual_ack_set(False)  # noqa: FBT003 - paho's form
     client.on_connect = lambda _client, _data, _flags, reason, more: answers.connack.put((reason, more))
+    client.on_disconnect = lambda *_: answers.connack.put(None)
     client.on_subscribe = lambda _client, _data, _mid, reasons, _more: answers.suback.put(reasons[0])
     client.on_publish = lambda _client, _data, _mid, reason, _more: answers.puback.put(reason)
     client.on_message = lambda _client, _data, message: answers.messages.put(message.payload)

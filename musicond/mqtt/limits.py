@@ -55,9 +55,11 @@ class BrokerLimits:
             return f"the broker closes the connection at packets of more than {self.packet_bytes} bytes, it seems"
         return f"the broker takes packets of at most {self.packet_bytes} bytes"
 
-    def problems(self) -> list[str]:
-        """Return what does not work with these limits, each with a remedy."""
+    def problems(self, largest: int = 0) -> list[str]:
+        """Return what does not work with these limits and a packet of `largest` bytes, each with a remedy."""
         texts = []
+        if largest > self.packet_bytes:
+            texts.append(f"{self.size_text()}, but all entities take {largest}; {LARGER}")
         if not self.qos:
             texts.append("the broker takes no QoS 1, so feedback can be lost; let it take QoS 1 (max_qos)")
         if not self.retain:

@@ -124,8 +124,9 @@ class MqttOutput:
         self._connection.wake()
 
     def page_health(self) -> dict[str, object]:
-        """Return the broker's address and whether there is a connection to it."""
-        return {"address": self._address, "connected": self._connection.problem is None}
+        """Return the broker's address, whether there is a connection to it, why not, and what it refuses."""
+        problem, refusal = self._connection.problem, self._connection.refusal
+        return {"address": self._address, "connected": problem is None, "problem": problem, "refusal": refusal}
 
     def status(self) -> str:
         """Return one plain line."""

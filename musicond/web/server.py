@@ -45,7 +45,8 @@ class WebOutput:
     `submit` puts a command into the inbox and returns a future that is resolved once it has taken effect.
     `health` is called in the web thread, must return quickly, and holds any of: `name` (the device's), `camera`
     (its name), `trouble` (why it gives nothing, or None), `frames_per_s`, `temperature_c`, `throttled`, `memory_mib`,
-    `broker` (its `address` and whether it is `connected`; None without MQTT), `outputs` (a status line for each name).
+    `broker` (its `address`, whether it is `connected`, the `problem` if not, and its `refusal`; None without MQTT),
+    `outputs` (a status line for each name).
     `endpoints` run actions for the command line and the page, by the first part of their paths. `preview` is the live
     picture, None where it is off; `recent` returns lines of the log; `covers` has the pictures of tracks; pages of the
     origins `embed` may show the page in a frame.

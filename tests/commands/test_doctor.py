@@ -20,6 +20,7 @@ from musicond.commands import checks
 from musicond.commands.broker_check import check_broker
 from musicond.config.paths import models_dir
 from musicond.config.schema import Mqtt
+from tests.mqtt.relay import REFUSED, Relay
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -160,7 +161,11 @@ def test_a_message_there_and_back_shows_the_missing_right(tmp_path: Path, case: 
 @pytest.mark.broker
 @pytest.mark.parametrize(
     ("line", "text"),
-    [("max_qos 0", "takes no QoS 1"), ("retain_available false", "retains nothing")],
+    [
+        ("max_qos 0", "takes no QoS 1"),
+        ("retain_available false", "retains nothing"),
+        ("max_packet_size 6000", "takes packets of at most 6000 bytes, but all entities take 1"),
+    ],
 )
 def test_a_limited_broker_is_a_warning(tmp_path: Path, line: str, text: str) -> None:
     from tests.mqtt.conftest import Broker  # noqa: PLC0415 - the class, beside the fixtures
@@ -174,6 +179,49 @@ def test_a_limited_broker_is_a_warning(tmp_path: Path, line: str, text: str) -> 
         broker.stop()
     assert check.state == "warning"
     assert text in check.found
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+def test_a_broker_that_hangs_up_on_a_message_is_named_with_the_topic(tmp_path: Path, protocol: str) -> None:
+    from tests.mqtt.conftest import Broker  # noqa: PLC0415 - the class, beside the fixtures
+
+    broker = Broker(tmp_path).start()
+    try:
+        with Relay(broker.port) as relay:
+            relay.hang_up_on = b"den/doctor/set"
+            settings = Mqtt.model_validate({"host": "127.0.0.1", "port": relay.port, "protocol": protocol})
+            check = check_broker(settings, None, "den")
+    finally:
+        broker.stop()
+    assert check.state == "failed"
+    assert "does not answer a message to musicond/den/doctor/set, or hangs up" in check.found
+    assert "docs/mqtt.md" in check.remedy
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize("answer", [REFUSED, b""], ids=["refused", "hung up"])
+def test_a_broker_without_mqtt_5_is_checked_with_3_1_1(tmp_path: Path, answer: bytes) -> None:
+    from tests.mqtt.conftest import Broker  # noqa: PLC0415 - the class, beside the fixtures
+
+    broker = Broker(tmp_path)
+    (tmp_path / "acl").write_text("topic readwrite homeassistant/#\n")
+    (tmp_path / "acl").chmod(0o600)
+    broker.config += f"acl_file {tmp_path}/acl\n"
+    broker.start()
+    try:
+        with Relay(broker.port) as relay:
+            relay.refuse_5 = answer
+            settings = Mqtt(host="127.0.0.1", port=relay.port)
+            rights = check_broker(settings, None, "den")
+            broker.stop()
+            broker.config = f"listener {broker.port} 127.0.0.1\nallow_anonymous false\n"
+            broker.start()
+            password = check_broker(settings, None, "den")
+    finally:
+        broker.stop()
+    assert (rights.state, "musicond/den/doctor does not come back" in rights.found) == ("failed", True), rights
+    assert (password.state, "password" in password.remedy) == ("failed", True), password
 
 
 def test_a_port_that_is_no_broker_is_reported() -> None:

@@ -64,6 +64,7 @@ def test_a_denied_publish_is_told_with_the_rights_that_are_missing(tmp_path: Pat
         assert until(lambda: all(f"let it write {topic}" in status() for topic in topics)), status()
         assert status().count("refuses messages (not authorized)") == len(topics)
         assert status().startswith("connected to ")
+        assert f"let it write {topics[0]}" in str(device.output.page_health()["refusal"])
 
 
 def test_a_denied_subscription_is_told_with_the_rights_that_are_missing(tmp_path: Path, broker: Broker) -> None:

@@ -129,6 +129,31 @@ def test_a_lost_broker_is_shown(full_server: FullServer, page: Any) -> None:
     page.locator("#health dd:has-text('not connected to mqtt.example')").wait_for()
 
 
+REFUSAL = "the broker refuses messages (not authorized); let it write musicond/den/#"
+
+
+@pytest.mark.parametrize(
+    ("broker", "english", "german"),
+    [
+        ({"connected": True, "refusal": REFUSAL}, "let it write musicond/den/#", "Der Broker lässt nicht alles zu"),
+        ({"connected": False, "problem": "bad password"}, "Bad password", "nicht erreichbar oder lehnt ab"),
+    ],
+    ids=["refusal", "problem"],
+)
+def test_the_trouble_with_the_broker_is_shown_in_both_languages(
+    full_server: FullServer, page: Any, broker: dict[str, object], english: str, german: str
+) -> None:
+    full_server.server.health["broker"] = {"address": "mqtt.example:1883", **broker}
+    full_server.output.accept(replace(HAPPY, seq=2))
+    for language, words in (("en", english), ("de", german)):
+        page.evaluate(f"localStorage.setItem('language', '{language}')")
+        page.reload()
+        go(page, "device")
+        page.locator(f"#health .bad dd:has-text('{words}')").wait_for()
+        page.click("footer a[href='#start']")
+        page.locator(f"#steps li.failed:has-text('{words}')").first.wait_for()
+
+
 def test_the_welcome_ticks_off_the_next_steps(full_server: FullServer, page: Any) -> None:
     page.click("footer a[href='#start']")
     page.locator("#steps li.ok:has-text('It gives pictures')").wait_for()

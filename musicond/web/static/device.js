@@ -26,6 +26,7 @@ function rows(state) {
 	if (health.last_restart) found.push([t("last_restart"), health.last_restart, "wide"]);
 	found.push([t("version"), state.version]);
 	found.push([t("broker"), brokerText(health)]);
+	found.push([t("broker"), brokerTrouble(health)[0], "wide bad"]);
 	return found.filter(([, value]) => value);
 }
 
@@ -86,12 +87,15 @@ function cameraStep() {
 }
 
 const brokerText = ({ broker }) => (broker ? t(broker.connected ? "broker_connected" : "broker_lost", broker) : t("broker_off"));
+const brokerTrouble = ({ broker }) => explained(broker?.connected ? "plain_refusal" : "plain_broker", broker?.problem || broker?.refusal);
 
 function brokerStep() {
 	const found = checks?.find((each) => each.name === "broker");
 	const { health } = current;
 	if (!health.broker) return ["optional", "step_optional", t("step_broker_off")];
-	if (!found) return ["optional", "step_open", brokerText(health), health.outputs?.mqtt];
+	const [text, raw] = brokerTrouble(health);
+	if (text) return ["failed", "step_bad", text, raw];
+	if (!found) return ["optional", "step_open", brokerText(health)];
 	return [found.state, found.state === "ok" ? "step_done" : "step_bad", ...saidBy(found)];
 }
 
