@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,6 @@ from musicond.core.ports import ListSource
 from musicond.core.recommend.song_affect import SongAffect, affect_of_tags, moods_of
 from musicond.errors import EntryError, ListError, SkippedEntries, bounded_number
 from musicond.library.audio_files import AudioFolder, TagCache, cached_tags, song_of_tags, store_tags
-from musicond.library.sound import estimate_arousal, is_decoder_present
 
 LIBRARY = "library:"
 """Prefix of the list of a mood's songs from a place of music.library, which replaces the starter if it has any."""
@@ -78,11 +78,18 @@ class SortedFolder(AudioFolder):
         return place_song(song_of_tags(path, tags), tags)
 
 
+def is_decoder_present() -> bool:
+    """Return whether ffmpeg is installed."""
+    return shutil.which("ffmpeg") is not None
+
+
 def _estimate(path: Path) -> str:
     """Return the arousal of a file as text, empty for a sound that says nothing: it is not listened to again.
 
     Raises TimeoutError where the next refresh should listen again.
     """
+    from musicond.library.sound import estimate_arousal
+
     arousal = estimate_arousal(path)
     return "" if arousal is None else str(arousal)
 

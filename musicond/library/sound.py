@@ -7,7 +7,6 @@ ffmpeg decodes, as a process of its own with the lowest priority, so that no dam
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -32,11 +31,6 @@ BRIGHTNESS_HZ = (300.0, 3000.0)
 WEIGHTS = (0.4, 0.35, 0.25)
 ONSET_GAP = 3
 """Spectra between two onsets, 0.14 s."""
-
-
-def is_decoder_present() -> bool:
-    """Return whether ffmpeg is installed."""
-    return shutil.which("ffmpeg") is not None
 
 
 def estimate_arousal(path: Path, timeout_s: float = TIMEOUT_S) -> float | None:
