@@ -25,6 +25,7 @@ from musicond.core.outcome import Playback, PlayState
 from musicond.runtime.json_file import JsonFile
 from musicond.runtime.worker import run_job
 from musicond.web.api import ActionEndpoint
+from tests.mqtt.conftest import free_port
 from tests.web.conftest import HAPPY, SONGS, Server
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 EXPECTED = Path(__file__).with_name("outputs.txt")
 CHANGING = (
     (re.escape(__version__), "<version>"),
+    (r"127\.0\.0\.1:\d+", "127.0.0.1:<port>"),
     (r"(?m)(?<=[a-z ]) *\b\d+\.\d{1,3}\b(?= |$)", " <figure>"),
     (r"(?m)^temperature: .*\n", ""),
     (r"(?m)^(processor|processors|Python): .*", r"\1: <this machine>"),
@@ -130,7 +132,7 @@ def _in_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "run"))
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
     monkeypatch.setenv("COLUMNS", "80")
-    (tmp_path / "c.yaml").write_text("camera: {source: demo}\nweb: {listen: '127.0.0.1:47811'}\n")
+    (tmp_path / "c.yaml").write_text(f"camera: {{source: demo}}\nweb: {{listen: '127.0.0.1:{free_port()}'}}\n")
 
 
 def run(line: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
@@ -146,7 +148,7 @@ def run(line: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
 def typical(line: str, capsys: pytest.CaptureFixture[str], folder: Path) -> str:
     """Return a command line with its output, without what changes between runs and machines."""
     code, out, err = run(line, capsys)
-    assert code == 0, err
+    assert code == 0, out + err
     text = (err + out).replace(str(folder), "<folder>").replace(str(EXPECTED.parents[2]), "<root>")
     for pattern, word in CHANGING:
         text = re.sub(pattern, word, text)
