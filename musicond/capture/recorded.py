@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import stat
 import struct
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicond.core.models import Frame, SourceStatus
-from musicond.errors import SourceLost, clean_text
+from musicond.errors import SourceLost, clean_text, error_text
 from musicond.runtime.systemd import remedy_for
 from musicond.runtime.warn_once import WarnOnce
 
@@ -182,12 +183,18 @@ def to_grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def open_clip(path: Path) -> Clip | ImageFolder:
     """Return the recording at `path`; raise SourceLost."""
-    if path.is_dir():
+    usual, reason = "give a clip, or a folder of images", "no such file or folder"
+    try:
+        mode = path.stat().st_mode
+    except PermissionError as exc:
+        mode, usual, reason = 0, "give the user of musicond access", error_text(exc)
+    except (OSError, ValueError) as exc:
+        mode, reason = 0, reason if isinstance(exc, FileNotFoundError) else error_text(exc)
+    if stat.S_ISDIR(mode):
         return ImageFolder(path)
-    if not path.is_file():
-        remedy = remedy_for(path, "give a clip, or a folder of images")
-        raise SourceLost(f"{clean_text(path)}: no such file or folder; {remedy}")
-    return Clip(path)
+    if stat.S_ISREG(mode):
+        return Clip(path)
+    raise SourceLost(f"{clean_text(path)}: {reason}; {remedy_for(path, usual)}")
 
 
 class RecordedSource:

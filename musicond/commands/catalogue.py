@@ -192,7 +192,7 @@ def _export(args: argparse.Namespace, config: Config) -> None:
 def _verify(_: argparse.Namespace, config: Config) -> int:
     faults = _run_action(config, "verify")["faults"]
     for fault in faults or ["the catalogue is well"]:
-        print(fault)
+        print(terminal.one_line(fault))
     return UNAVAILABLE if any(fault.startswith("damage") for fault in faults) else 0
 
 
@@ -243,15 +243,15 @@ def _refresh_locally(config: Config, folder: Path, *, if_due: bool) -> dict[str,
 
 def _print_report(report: Mapping[str, Any]) -> int:
     if "error" in report:
-        print(f"musicond: {report['error']}", file=sys.stderr)
+        print(f"musicond: {terminal.one_line(report['error'])}", file=sys.stderr)
         return UNAVAILABLE
     for change in report.get("lists", []):
-        print(f"{change['emotion']}, {change['list']}:")
+        print(f"{change['emotion']}, {terminal.one_line(change['list'])}:")
         for kind in ("new", "gone", "replaced"):
             for song in change[kind]:
                 print(f"  {kind:9} {terminal.one_line(song)}")
     for fault in (*report.get("skipped", []), *report.get("faults", [])):
-        print(f"musicond: {fault}", file=sys.stderr)
+        print(f"musicond: {terminal.one_line(fault)}", file=sys.stderr)
     print(report.get("summary", "the daemon was stopped before it was done; the next start goes on with it"))
     return UNAVAILABLE if report.get("faults") else 0
 

@@ -102,6 +102,10 @@ def test_what_is_no_video_is_said_in_one_line(tmp_path: Path, content: bytes) ->
 def test_missing_empty_and_broken_folders_are_named(tmp_path: Path, folder: Path) -> None:
     with pytest.raises(SourceLost, match="no such file"):
         open_clip(tmp_path / "none")
+    with pytest.raises(SourceLost, match="name too long"):
+        open_clip(tmp_path / ("long" * 100))
+    with pytest.raises(SourceLost, match="null"):
+        open_clip(tmp_path / "a\0b")
     (tmp_path / "empty").mkdir()
     with pytest.raises(SourceLost, match="no images"):
         open_clip(tmp_path / "empty")
@@ -154,6 +158,26 @@ def huge_png(width: int, height: int) -> bytes:
     rows = b"".join(pack.compress(bytes(width + 1)) for _ in range(height)) + pack.flush()
     head = struct.pack(">2I5B", width, height, 8, 0, 0, 0, 0)
     return PNG_HEAD + png_chunk(b"IHDR", head) + png_chunk(b"IDAT", rows) + png_chunk(b"IEND", b"")
+
+
+def test_a_clip_in_a_folder_that_is_closed_is_named(tmp_path: Path) -> None:
+    code = f"""
+import os
+from pathlib import Path
+from musicond.capture.recorded import SourceLost, open_clip
+os.chmod({str(tmp_path)!r}, 0o700)
+if os.geteuid() == 0:
+    os.seteuid(65534)
+else:
+    os.chmod({str(tmp_path)!r}, 0)
+try:
+    open_clip(Path({str(tmp_path / "clip.avi")!r}))
+except SourceLost as exc:
+    print(exc)
+"""
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    tmp_path.chmod(0o700)
+    assert "clip.avi: Permission denied; give the user of musicond access" in shown
 
 
 def test_bytes_behind_the_end_of_a_png_do_not_matter(tmp_path: Path) -> None:
