@@ -11,8 +11,10 @@ from musicond.app.library import build_maintenance
 from musicond.app.pipeline import build_pipeline, build_vision, frame_rate
 from musicond.config.schema import Camera, Config, MoodSection
 from musicond.controller import Controller
+from musicond.core.face_choice import ChosenFaceClassifier
 from musicond.library.catalogue import SqliteCatalogue
 from musicond.runtime.json_file import JsonFile
+from musicond.vision.classifier import TfliteClassifier
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,3 +39,10 @@ def test_a_reload_keeps_the_rate_with_which_the_camera_was_opened(tmp_path: Path
     assert controller.frame_rate == frame_rate(before)
     assert pipeline.mood_config == after.mood.tracker.at_rate(1)
     assert pipeline.mood_config != after.mood.tracker.at_rate(8)
+
+
+def test_the_policy_of_faces_chooses_one_face_or_reads_all() -> None:
+    _, one = build_vision(Config.model_validate({"faces": {"policy": "largest"}}))
+    _, every = build_vision(Config.model_validate({"faces": {"policy": "all"}}))
+    assert isinstance(one, ChosenFaceClassifier)
+    assert isinstance(every, TfliteClassifier)

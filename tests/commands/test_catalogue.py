@@ -66,9 +66,13 @@ def test_an_unknown_emotion_is_wrong_usage(folder: Path, capsys: pytest.CaptureF
 
 def test_a_locale_that_lacks_letters_keeps_no_song_from_being_shown_or_exported(folder: Path) -> None:
     command = [sys.executable, "-m", "musicond", "catalogue"]
-    environment = os.environ | {"PYTHONIOENCODING": "iso-8859-1", "PYTHONPATH": str(Path(__file__).parents[2])}
-    for arguments in (["add", "sad", "Солнце", "Ноль"], ["list", "sad"]):
-        done = subprocess.run([*command, *arguments], env=environment, capture_output=True, check=True)
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "iso-8859-1"}
+    usual = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    subprocess.run([*command, "add", "sad", "Солнце", "Ноль"], env=usual, capture_output=True, check=True)
+    environment = usual | locale
+    done = subprocess.run([*command, "list", "sad"], env=environment, capture_output=True, check=True)
     assert b"??????" in done.stdout
     done = subprocess.run([*command, "export"], env=environment, capture_output=True, check=True)
     assert "Солнце" in done.stdout.decode()
+    subprocess.run([*command, "export", str(folder / "mine.csv")], env=environment, capture_output=True, check=True)
+    assert "Солнце" in (folder / "mine.csv").read_text("utf-8")

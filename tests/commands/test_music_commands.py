@@ -89,6 +89,21 @@ def test_a_file_that_cannot_be_imported_is_one_line_and_69(shell: Shell, name: s
     assert not (shell.folder / "state" / FILE_NAME).exists(), "all or nothing"
 
 
+def test_an_import_keeps_the_good_songs_and_names_the_others(shell: Shell) -> None:
+    (shell.folder / "a.csv").write_text("title,artist,emotion\nGood one,Ann,sad\nBad,,sad\nWorse,Bob,bored\n")
+    shown = shell("catalogue", "import", "a.csv")
+    assert "a.csv:3:" in shown
+    assert "a.csv:4:" in shown
+    assert "1 song read" in shown
+    (shell.folder / "here.mp3").write_bytes(b"")
+    (shell.folder / "a.m3u").write_text("#EXTINF:10,Ann - Here\nhere.mp3\n#EXTINF:10,Ann - Gone\ngone.mp3\n")
+    shown = shell("catalogue", "import", "a.m3u", "--mood", "sad")
+    assert "1 of 2 entries not found" in shown
+    titles = [row["title"] for row in json.loads(shell("catalogue", "list", "sad", "--json"))]
+    assert {"Good one", "Here"} <= set(titles)
+    assert not {"Bad", "Worse", "Gone"} & set(titles)
+
+
 def test_a_refresh_without_a_daemon_reads_the_configured_lists(shell: Shell) -> None:
     (shell.folder / "list.csv").write_text("title,artist\nNew one,Ann\n")
     (shell.folder / "c.yaml").write_text("music: {moods: {sad: {lists: [starter, list.csv]}}}\n")
