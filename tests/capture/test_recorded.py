@@ -99,6 +99,15 @@ def test_what_is_no_video_is_said_in_one_line(tmp_path: Path, content: bytes) ->
         list(open_clip(path).frames())
 
 
+@pytest.mark.parametrize(("name", "encoder"), [("clip.mp4", "libaom-av1"), ("moving.webp", "libwebp_anim")])
+def test_what_opencv_cannot_decode_is_refused_with_a_remedy(tmp_path: Path, name: str, encoder: str) -> None:
+    path = tmp_path / name
+    drawn = ("-f", "lavfi", "-i", "testsrc=size=64x48:rate=5:duration=1")
+    subprocess.run(["ffmpeg", "-v", "error", *drawn, "-c:v", encoder, str(path)], check=True)
+    with pytest.raises(SourceLost, match="no picture can be decoded; convert it, to H.264"):
+        list(open_clip(path).frames())
+
+
 def test_missing_empty_and_broken_folders_are_named(tmp_path: Path, folder: Path) -> None:
     with pytest.raises(SourceLost, match="no such file"):
         open_clip(tmp_path / "none")

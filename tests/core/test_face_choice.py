@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from musicond.core.face_choice import GONE_S, LARGER, ChosenFace, ChosenFaceClassifier, choose
 from musicond.core.models import EMOTIONS, Box, Emotion, EmotionEstimate, Faces, Frame, Mood
 from musicond.core.mood.tracker import MoodConfig, MoodState, Observation, update
+from musicond.core.pipeline import Pipeline
+from tests.core.test_pipeline import RULES, Room, Songs
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 GREY = np.zeros((240, 320), np.uint8)
@@ -116,6 +118,27 @@ def test_two_people_of_nearly_equal_size_give_one_mood(rate: int) -> None:
         if state.mood not in (Mood.NOBODY, *moods[-1:]):
             moods.append(state.mood)
     assert len(moods) == 1, moods
+
+
+class NearlyEqual(Room):
+    """Detects two people whose sizes change places all the time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rng = random.Random(24)
+
+    def detect(self, frame: Frame) -> Faces:
+        """Return both faces."""
+        sizes = (self._rng.randrange(57, 62) for _ in range(2))
+        return faces(*(Box(40 + 160 * place, 50, size, size) for place, size in enumerate(sizes)))
+
+
+def test_two_people_of_nearly_equal_size_get_one_recommendation_a_minute() -> None:
+    songs = Songs()
+    pipeline = Pipeline(NearlyEqual(), ChosenFaceClassifier(TwoPeople()), songs, RULES)
+    for number in range(60 * 8):
+        pipeline.step(Frame(GREY, number / 8, NOON + timedelta(seconds=number / 8)))
+    assert len(songs.asked) == 1, songs.asked
 
 
 def test_the_mood_of_another_person_takes_its_own_dwell() -> None:

@@ -131,6 +131,16 @@ def test_what_a_person_does_at_mpd_is_told_from_what_nobody_did(
     assert change_by(mpd_backend, library.tracks(), lambda: do(person)) == right
 
 
+def test_mpd_without_an_output_is_the_fault_of_no_person(
+    library: Library, person: Any, mpd_backend: MpdBackend
+) -> None:
+    mpd_backend.play(library.tracks())
+    assert wait_until(lambda: mpd_backend.get_status().playing)
+    for number in range(2):
+        person.disableoutput(number)
+    assert wait_until(lambda: "check its sound card and its outputs" in (mpd_backend.get_status().error or ""))
+
+
 @pytest.mark.parametrize("act", SPOTIFY_ACTS)
 def test_what_a_person_does_at_spotify_is_told_from_what_nobody_did(
     fake_spotify: FakeSpotify, spotify: SpotifyBackend, act: str
