@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import re
 import struct
@@ -21,6 +22,7 @@ from musicond.capture.demo import DemoClip
 from musicond.capture.recorded import Clip, ImageFolder, RecordedSource, open_clip
 from musicond.capture.transform import fit, orient
 from musicond.capture.v4l2 import Webcam
+from musicond.cli import main
 from musicond.config.paths import models_dir
 from musicond.core.models import Mood, SourceStatus
 from musicond.errors import SourceLost
@@ -322,7 +324,10 @@ def test_pixels_that_are_not_square_are_made_square(phone_clip: Path, upright: b
     assert grey.shape == shape
 
 
-def test_a_clip_has_the_times_of_its_container(phone_clip: Path) -> None:
+@pytest.fixture
+def slowing_clip(phone_clip: Path) -> Path:
+    """A clip of ten frames a second for a second, then of two, as its container says."""
+
     def slower(table: bytes) -> bytes:
         duration = int.from_bytes(table[12:16])
         return struct.pack(">IIIIII", 0, 2, 10, duration, 10, 5 * duration)
@@ -332,8 +337,30 @@ def test_a_clip_has_the_times_of_its_container(phone_clip: Path) -> None:
     phone_clip.write_bytes(
         box(content, ["moov", "trak", "edts", "elst"], lambda edits: edits[:8] + (6000).to_bytes(4) + edits[12:])
     )
-    times = [t for t, _ in Clip(phone_clip).frames()]
-    assert times == pytest.approx([n / 10 for n in range(11)] + [1 + n / 2 for n in range(1, 10)], abs=0.002)
+    return phone_clip
+
+
+SLOWING = [n / 10 for n in range(11)] + [1 + n / 2 for n in range(1, 10)]
+
+
+def test_a_clip_has_the_times_of_its_container(slowing_clip: Path) -> None:
+    assert [t for t, _ in Clip(slowing_clip).frames()] == pytest.approx(SLOWING, abs=0.002)
+
+
+def test_a_replay_has_the_times_of_the_container(slowing_clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", "--config", "/dev/null", "--frames", str(slowing_clip)]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["t"] for line in lines if line["type"] == "frame"] == pytest.approx(SLOWING, abs=0.002)
+
+
+def test_a_recording_in_real_time_follows_its_container(slowing_clip: Path) -> None:
+    source = RecordedSource("clip", lambda: Clip(slowing_clip))
+    source.open()
+    times = [source.capture(2).captured_at for _ in range(14)]
+    source.close()
+    gaps = [after - before for before, after in itertools.pairwise(times)]
+    assert sum(gaps[:10]) == pytest.approx(1.0, abs=0.3)
+    assert gaps[11:] == pytest.approx([0.5, 0.5], abs=0.2)
 
 
 def test_what_opens_but_decodes_nothing_is_refused_at_the_start(clip: Path) -> None:
