@@ -19,6 +19,7 @@ import pytest
 from musicond.capture.demo import DemoClip
 from musicond.config.paths import models_dir
 from musicond.core.models import Emotion
+from tests.capture.test_recorded import damaged
 from tests.mqtt.conftest import Broker, Listener
 from tests.system.daemon import Daemon
 
@@ -416,3 +417,16 @@ def first_picture_bytes(daemon: Daemon) -> bytes:
         return answer.read(2)
     finally:
         connection.close()
+
+
+def test_frames_that_cannot_be_decoded_are_counted_in_health(tmp_path: Path) -> None:
+    path = tmp_path / "clip.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10.0, (64, 48))
+    for number in range(20):
+        writer.write(np.full((48, 64, 3), 10 * number, np.uint8))
+    writer.release()
+    damaged(path, 5, 6)
+    with Daemon(tmp_path, "--source", f"file:{path}") as daemon:
+        daemon.ready()
+        state = daemon.wait_state(lambda state: (state["health"] or {}).get("bad_frames", 0) >= 2)
+        assert state["watching"] == "yes", "a bad frame closes nothing"
