@@ -14,6 +14,7 @@ from musicond.errors import ModelError
 from musicond.vision.cascade import Cascade
 from musicond.vision.classifier import TfliteClassifier
 from musicond.vision.detector import HaarFaceDetector
+from tests.figures import FULL
 from tests.rooms import empty_room
 
 if TYPE_CHECKING:
@@ -217,13 +218,17 @@ def test_a_missing_or_damaged_cascade_is_one_line(tmp_path: Path, content: bytes
     assert "\n" not in str(caught.value)
 
 
-def test_ten_minutes_of_empty_rooms_show_no_face_for_longer_than_a_second() -> None:
-    """Noise, curtains, posters, shelves, a switched lamp and falling darkness, at the rates of the daemon."""
+def test_empty_rooms_show_no_face_for_longer_than_a_second() -> None:
+    """Noise, curtains, posters, shelves, a switched lamp and falling darkness, at the rates of the daemon.
+
+    Two rounds of new rooms; script/fault-test rooms shows five, ten minutes.
+    """
+    seconds = 600 if FULL else 240
     detector = HaarFaceDetector(CASCADE, CLASSIFIER)
     since: float | None = None
     longest = 0.0
     count = 0
-    for at, grey in empty_room(600, 2.5):
+    for at, grey in empty_room(seconds, 2.5):
         count += 1
         faces = detector.detect(frame(grey, at))
         if faces.confirmed or faces.coasted:
@@ -231,7 +236,7 @@ def test_ten_minutes_of_empty_rooms_show_no_face_for_longer_than_a_second() -> N
             longest = max(longest, at - since)
         else:
             since = None
-    assert count == 1500
+    assert count == 2.5 * seconds
     assert longest <= 1.0
 
 
