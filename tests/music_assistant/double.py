@@ -310,6 +310,11 @@ class MusicAssistantDouble:
     def do_player_queues_stop(self, queue_id: str) -> None:
         self._set_state(queue_id, "idle")
 
+    def do_player_queues_clear(self, queue_id: str, **_: Any) -> None:
+        self._set_state(queue_id, "idle")
+        queue = self.queues[queue_id]
+        queue.items, queue.index, queue.elapsed_s = [], None, 0.0
+
     def do_player_queues_resume(self, queue_id: str, **_: Any) -> None:
         if not self.queues[queue_id].items:
             raise CommandError(500, 8, "Internal server error")

@@ -43,6 +43,7 @@ ACTS: dict[str, tuple[Callable[[MusicAssistantDouble], object], PlaybackChange]]
     "pause": (lambda server: server.run("player_queues/pause", KITCHEN), PAUSED),
     "stop": (lambda server: server.run("player_queues/stop", KITCHEN), PAUSED),
     "skip": (lambda server: server.run("player_queues/next", KITCHEN), PAUSED),
+    "clear": (lambda server: server.run("player_queues/clear", KITCHEN), TAKEN_OVER),
     "another queue": (lambda server: server.replace_queue(server.library[5]), TAKEN_OVER),
     "the same song in another queue": (lambda server: server.replace_queue(server.library[0]), TAKEN_OVER),
     "another source": (play_the_line_in, TAKEN_OVER),
