@@ -1,4 +1,4 @@
-"""The daemon that is set up on the page: it starts again by itself, and the command line shows and forgets it."""
+"""The daemon that is set up on the page: it restarts, and the command line shows and forgets it."""
 
 from __future__ import annotations
 
