@@ -67,6 +67,15 @@ class Drawing:
             f"{escape(text)}</text>"
         )
 
+    def steps(self, steps: Sequence[tuple[str, Sequence[str]]], *, height: float) -> None:
+        """Draw boxes side by side, each with a title and lines, and an arrow from one to the next."""
+        middle = 34 + height / 2
+        for number, (title, lines) in enumerate(steps):
+            x = 16 + 180 * number
+            self.box(x, 34, 156, height, title, lines)
+            if number:
+                self.line([(x - 22, middle), (x - 3, middle)], "edge", arrow=True)
+
     def box(self, x: float, y: float, width: float, height: float, title: str, lines: Sequence[str]) -> None:
         """Draw a box with a title and lines; a line that begins with "$" is a command or a key."""
         self.parts.append(
@@ -118,11 +127,7 @@ def install() -> Drawing:
         ("4. The people", ["$ sudo musicond", "$ notice card.pdf", "Tell everybody."]),
         ("5. The camera", ["$ sudo musicond", "$ privacy off", "Camera: open."]),
     )
-    for number, (title, lines) in enumerate(steps):
-        x = 16 + 180 * number
-        drawing.box(x, 34, 156, 120, title, lines)
-        if number:
-            drawing.line([(x - 22, 94), (x - 3, 94)], "edge", arrow=True)
+    drawing.steps(steps, height=120)
     return drawing
 
 
@@ -162,11 +167,7 @@ def spotify() -> Drawing:
         ("4. Your phone", ["Copy the whole", "address:", "$ 127.0.0.1:8888", "$ /callback?code=…"]),
         ("5. The Pi", ["Paste it into the", "terminal, or on", "musicond's page.", "Done."]),
     )
-    for number, (title, lines) in enumerate(steps):
-        x = 16 + 180 * number
-        drawing.box(x, 34, 156, 132, title, lines)
-        if number:
-            drawing.line([(x - 22, 100), (x - 3, 100)], "edge", arrow=True)
+    drawing.steps(steps, height=132)
     return drawing
 
 
