@@ -66,15 +66,17 @@ class Library:
     def start(self) -> None:
         assert MPD, "mpd is missing: apt install mpd"
         self.process = subprocess.Popen([MPD, "--no-daemon", str(self._folder / "mpd.conf")], stderr=subprocess.DEVNULL)
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while time.monotonic() < end:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     break
+            time.sleep(0.02)
         client = self.client()
         client.update()
         while "updating_db" in client.status() or len(client.listall()) < 4:
-            assert time.monotonic() < end
+            assert time.monotonic() < end, "mpd does not finish reading its music folder"
+            time.sleep(0.05)
 
     def stop(self) -> None:
         for client in self._clients:
