@@ -12,9 +12,10 @@ CONFIG = 78
 """Exit code: the configuration or the model is wrong."""
 
 
-NOT_YET_VALID = "not yet valid"
-"""In the error of a certificate whose time has not come by this machine's clock."""
+NOT_YET_VALID, EXPIRED = "not yet valid", "has expired"
+"""In the error of a certificate whose time has not come, or is over, by this machine's clock."""
 WRONG_CLOCK = "the clock of this machine is probably wrong: see timedatectl"
+UNLESS_WRONG_CLOCK = "unless the clock of this machine is wrong: see timedatectl"
 
 NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 """Halves of surrogates, which no encoding takes, and control characters but tab and line ends."""

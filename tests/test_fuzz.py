@@ -15,7 +15,7 @@ from tools.fuzz import FORMATS, make_input, try_input
 if TYPE_CHECKING:
     from pathlib import Path
 
-INPUTS = {"csv": 250, "json": 250, "m3u": 250, "tags": 300, "clips": 25, "images": 60, "model": 8, "sidecar": 60}
+INPUTS = {"csv": 250, "json": 250, "m3u": 250, "tags": 300, "clips": 25, "images": 60, "model": 8, "sidecar": 400}
 
 
 @pytest.mark.parametrize("name", FORMATS)

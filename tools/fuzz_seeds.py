@@ -7,6 +7,7 @@ import struct
 import tempfile
 import wave
 from functools import cache
+from json import dumps, loads
 from pathlib import Path
 
 import cv2
@@ -218,3 +219,14 @@ def clips() -> list[bytes]:
             writer.release()
             contents.append(path.read_bytes())
     return contents
+
+
+@cache
+def sidecars(path: Path) -> list[bytes]:
+    """Return the sidecar at a path, and short ones of the same model: most of their bytes are values that count."""
+    whole = path.read_bytes()
+    values = {name: value for name, value in loads(whole).items() if name != "trained"}
+    plain = {name: value for name, value in values.items() if name not in ("face_crop_scale", "room_prior")}
+    prior = dict.fromkeys(values["labels"], -10.0) | {values["labels"][0]: 10}
+    extreme = plain | {"temperature": 0.05, "crop_scale": 4, "face_crop_scale": 0.25, "room_prior": prior}
+    return [whole, *(dumps(short).encode() for short in (values, plain, extreme))]

@@ -6,7 +6,7 @@ import logging
 import ssl
 import time
 
-from musicond.errors import NOT_YET_VALID, WRONG_CLOCK, error_text
+from musicond.errors import EXPIRED, NOT_YET_VALID, UNLESS_WRONG_CLOCK, WRONG_CLOCK, error_text
 from musicond.runtime.warn_once import WarnOnce
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ HINTS = {
     "identifier": "; give the device a shorter device.node, of letters and digits",
     "packet too large": "; let the broker take larger packets (max_packet_size)",
     NOT_YET_VALID: f"; {WRONG_CLOCK}",
-    "has expired": "; renew the broker's certificate, unless the clock of this machine is wrong: see timedatectl",
+    EXPIRED: f"; renew the broker's certificate, {UNLESS_WRONG_CLOCK}",
     "certificate": "; check mqtt.ca and the name in mqtt.host",
     "ssl": "; check mqtt.tls and mqtt.cert, and mqtt.port, which with TLS is usually 8883",
 }

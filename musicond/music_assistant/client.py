@@ -17,7 +17,15 @@ from urllib.parse import quote
 import requests
 from requests.auth import AuthBase
 
-from musicond.errors import NOT_YET_VALID, WRONG_CLOCK, PlaybackError, bounded_number, clean_text
+from musicond.errors import (
+    EXPIRED,
+    NOT_YET_VALID,
+    UNLESS_WRONG_CLOCK,
+    WRONG_CLOCK,
+    PlaybackError,
+    bounded_number,
+    clean_text,
+)
 from musicond.runtime.http_session import CONNECT_S, TOO_MANY_REQUESTS, DeadlineSession, as_object
 
 READ_S = 10.0
@@ -26,6 +34,8 @@ PICTURE_PX = 300
 AUTHENTICATED = 28
 """Schema of the API from which a token is needed."""
 SIGN_IN = "sign in: musicond music-assistant login"
+CERTIFICATES = {NOT_YET_VALID: WRONG_CLOCK, EXPIRED: f"renew it, {UNLESS_WRONG_CLOCK}"}
+"""Remedy by a part of the reason for which a certificate is refused."""
 TOKEN_NAME = "musicond"  # noqa: S105 - the name of the token in Music Assistant's list
 UNAUTHORIZED, NOT_FOUND, SERVER_ERROR, SETTING_UP = 401, 404, 500, 503
 STATUSES = {
@@ -202,6 +212,7 @@ def _network_error(exc: requests.RequestException, url: str) -> PlaybackError:
     if isinstance(exc, requests.exceptions.ChunkedEncodingError | requests.exceptions.JSONDecodeError):
         return PlaybackError("Music Assistant's answer was broken; it is tried again")
     if isinstance(exc, requests.exceptions.SSLError):
-        remedy = WRONG_CLOCK if NOT_YET_VALID in str(exc) else "install its authority, or use http://"
+        known = (text for reason, text in CERTIFICATES.items() if reason in str(exc))
+        remedy = next(known, "install its authority, or use http://")
         return PlaybackError(f"the certificate of {url} is not trusted here; {remedy}")
     return PlaybackError(f"Music Assistant at {url} can't be reached; check that it runs, and music_assistant.url")

@@ -7,7 +7,7 @@ import logging
 import requests
 from spotipy.exceptions import SpotifyException
 
-from musicond.errors import NOT_YET_VALID, WRONG_CLOCK, PlaybackError
+from musicond.errors import EXPIRED, NOT_YET_VALID, WRONG_CLOCK, PlaybackError
 from musicond.runtime.http_session import TOO_MANY_REQUESTS, DeadlineSession
 
 READ_S = 8.0
@@ -66,9 +66,9 @@ def network_error(exc: requests.RequestException) -> PlaybackError:
         return PlaybackError("Spotify does not answer in time; tried again by itself")
     if isinstance(exc, requests.exceptions.ChunkedEncodingError):
         return PlaybackError("Spotify's answer was broken; tried again by itself")
-    return PlaybackError(
-        f"Spotify can't be reached; {WRONG_CLOCK if NOT_YET_VALID in str(exc) else 'check the network'}"
-    )
+    # Spotify renews its certificates in time, so an expired one, too, means a wrong clock.
+    wrong_clock = NOT_YET_VALID in str(exc) or EXPIRED in str(exc)
+    return PlaybackError(f"Spotify can't be reached; {WRONG_CLOCK if wrong_clock else 'check the network'}")
 
 
 def api_error(exc: SpotifyException, retry_after_s: float | None) -> PlaybackError:

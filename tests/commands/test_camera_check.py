@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -12,10 +15,14 @@ import pytest
 from musicond.commands.camera_check import check_camera, check_open_camera, seen
 from musicond.config.schema import Camera, Config
 from tests.capture.fake_libcamera import load_picamera2
+from tests.capture.test_webcam import capability
 from tests.commands.test_doctor import hide
+from tests.system.preload import NAMESPACE, has_namespaces, preload
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+__all__ = ["preload"]
 
 
 def config(source: str) -> Config:
@@ -46,6 +53,53 @@ def test_a_node_that_is_no_camera_is_named(tmp_path: Path) -> None:
     assert "install musicond again" in refused.remedy
     other = check_camera(config("v4l2:/dev/null"))
     assert (other.state, other.found) == ("failed", "/dev/null is no camera (not a video device)")
+
+
+PI_4 = {
+    0: ("unicam", "unicam", 0x2520_0001),
+    10: ("bcm2835-codec", "bcm2835-codec-decode", 0x0420_4000),
+    11: ("bcm2835-codec", "bcm2835-codec-encode", 0x0420_4000),
+    12: ("bcm2835-codec", "bcm2835-codec-isp", 0x0420_8000),
+    13: ("bcm2835-isp", "bcm2835-isp", 0x0420_0002),
+    14: ("bcm2835-isp", "bcm2835-isp", 0x0420_0001),
+    18: ("bcm2835-codec", "bcm2835-codec-image_fx", 0x0420_4000),
+    19: ("rpi-hevc-dec", "rpi-hevc-dec", 0x0420_4000),
+}
+"""The video devices of a Raspberry Pi 4 without a webcam: drivers, cards and capabilities."""
+WEBCAM = {
+    20: ("uvcvideo", "HD Pro Webcam C920", 0x04A0_0000),  # its metadata
+    21: ("uvcvideo", "HD Pro Webcam C920", 0x0420_0001),
+}
+MOUNT = """
+for name in null zero full random urandom; do touch "$0/$name" && mount --bind "/dev/$name" "$0/$name"; done
+mount --rbind "$0" /dev && exec "$@"
+"""
+
+
+@pytest.mark.skipif(not has_namespaces(), reason="no namespaces for devices of its own here")
+@pytest.mark.parametrize(
+    ("nodes", "source", "state", "found"),
+    [
+        (PI_4 | WEBCAM, "v4l2", "ok", "HD Pro Webcam C920 at /dev/video21"),
+        (PI_4, "auto", "failed", "no /dev/video* is a camera"),
+        (PI_4, "v4l2:/dev/video10", "failed", "/dev/video10 is no camera (bcm2835-codec-decode)"),
+    ],
+)
+def test_the_doctor_takes_no_codec_for_a_camera(
+    tmp_path: Path, preload: Path, nodes: dict[int, tuple[str, str, int]], source: str, state: str, found: str
+) -> None:
+    devices, file = tmp_path / "dev", tmp_path / "musicon.yaml"
+    devices.mkdir()
+    for number, (driver, card, capabilities) in nodes.items():
+        (devices / f"video{number}").write_bytes(capability(driver, card, capabilities))
+    file.write_text(f"camera: {{source: '{source}'}}\nweb: {{listen: '127.0.0.1:0'}}\nstate_dir: {tmp_path}/state\n")
+    doctor = [sys.executable, "-m", "musicond", "doctor", "--json", "--config", str(file)]
+    command = [*NAMESPACE, "sh", "-c", MOUNT, str(devices), "env", f"LD_PRELOAD={preload}", *doctor]
+    out = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert out.stderr == ""
+    [camera] = [check for check in json.loads(out.stdout) if check["name"] == "camera"]
+    assert camera["state"] == state, camera
+    assert found in camera["found"]
 
 
 def test_without_picamera2_its_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

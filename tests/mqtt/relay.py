@@ -15,18 +15,7 @@ REFUSED = b"\x20\x02\x00\x01"
 """CONNACK of MQTT 3.1.1: unacceptable protocol version."""
 
 
-PUBLISH, SUBACK, NOT_AUTHORIZED = 0x3, 0x90, 0x87
-
-
-def refused_subscriptions(packets: bytes) -> bytes:
-    """Return short packets of MQTT 5, with each reason of a SUBACK without properties replaced."""
-    data, place = bytearray(packets), 0
-    while place + 5 < len(data):
-        end = place + 2 + data[place + 1]
-        if data[place] == SUBACK:
-            data[place + 5 : end] = bytes([NOT_AUTHORIZED]) * (end - place - 5)
-        place = end
-    return bytes(data)
+PUBLISH = 0x3
 
 
 def whole_packets(data: bytearray) -> Iterator[tuple[bytes, bytes]]:
@@ -58,8 +47,6 @@ class Relay:
         """Discard all bytes from the client, or from the broker; the connections stay open."""
         self.refuse_5: bytes | None = None
         """Answer to a connection with MQTT 5, which is then closed."""
-        self.refuse_subscriptions = False
-        """Make the broker's answer to each subscription "not authorized"."""
         self.hang_up_on: bytes | None = None
         """Close the connection at a message of the client to a topic with this, as a broker may."""
         self.pause_before: bytes | None = None
@@ -129,8 +116,6 @@ class Relay:
                     sink.sendall(data[:place])
                     time.sleep(0.5)
                     data = data[place:]
-                if self.refuse_subscriptions and not up:
-                    data = refused_subscriptions(data)
                 if not (self.deaf_up if up else self.deaf_down):
                     sink.sendall(data)
         for connection in (source, sink):

@@ -67,15 +67,44 @@ def test_a_denied_publish_is_told_with_the_rights_that_are_missing(tmp_path: Pat
         assert f"let it write {topics[0]}" in str(device.output.page_health()["refusal"])
 
 
-def test_a_denied_subscription_is_told_with_the_rights_that_are_missing(tmp_path: Path, broker: Broker) -> None:
-    with Relay(broker.port) as relay:
-        relay.refuse_subscriptions = True
-        with Device(tmp_path / "device", relay.port) as device:
-            status = device.output.status
-            for topic in ("musicond/den/#", "homeassistant/status", "homeassistant/device/den/config"):
-                text = f"refuses subscriptions (not authorized); check the rights of mqtt.username: let it read {topic}"
-                assert until(lambda text=text: text in status()), status()  # type: ignore[misc]
-            assert status().count("refuses subscriptions") == 3
+def dynamic_security(folder: Path, *allowed: str) -> list[str]:
+    """Return lines that let mosquitto refuse all subscriptions but these, as its access lists can't."""
+    plugins = sorted(Path("/usr/lib").glob("*/mosquitto_dynamic_security.so"))
+    assert plugins, "the plugin of mosquitto is missing: apt install mosquitto"
+    acls = [{"acltype": "subscribePattern", "topic": topic, "priority": 0, "allow": True} for topic in allowed]
+    everything = ("publishClientSend", "publishClientReceive", "unsubscribe")
+    rules = {
+        "defaultACLAccess": dict.fromkeys(everything, True) | {"subscribe": False},
+        "roles": [{"rolename": "device", "acls": acls}],
+        "groups": [{"groupname": "devices", "roles": [{"rolename": "device"}], "clients": []}],
+        "anonymousGroup": "devices",
+        "clients": [],
+    }
+    (folder / "rules.json").write_text(json.dumps(rules))
+    return [f"plugin {plugins[0]}", f"plugin_opt_config_file {folder}/rules.json"]
+
+
+@pytest.mark.parametrize(
+    ("allowed", "topics"),
+    [
+        ((), ["musicond/den/#", "homeassistant/status", "homeassistant/device/den/config"]),
+        (("musicond/den/#",), ["homeassistant/status", "homeassistant/device/den/config"]),
+        (("homeassistant/#",), ["musicond/den/#"]),
+    ],
+    ids=["nothing", "own topics", "Home Assistant's"],
+)
+def test_a_denied_subscription_is_told_with_the_rights_that_are_missing(
+    tmp_path: Path, allowed: tuple[str, ...], topics: list[str]
+) -> None:
+    with (
+        strict_broker(tmp_path, *dynamic_security(tmp_path, *allowed)) as broker,
+        Device(tmp_path / "device", broker.port) as device,
+    ):
+        status = device.output.status
+        refused = "refuses subscriptions (not authorized); check the rights of mqtt.username: let it read"
+        assert until(lambda: all(f"{refused} {topic}" in status() for topic in topics)), status()
+        assert status().startswith("connected to ")
+        assert status().count("refuses subscriptions") == len(topics)
 
 
 LIMITS = {

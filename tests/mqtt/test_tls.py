@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import socket
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from musicond.commands.broker_check import check_broker
 from musicond.config.schema import Mqtt
 from musicond.errors import OutputError
 from musicond.mqtt.client import tls_context
+from tests.certificates import certificates, openssl
 from tests.mqtt.conftest import Broker, Listener, free_port
 from tests.mqtt.device import BACK_S, Device
 from tests.mqtt.relay import REFUSED, Relay
@@ -18,71 +18,13 @@ from tests.mqtt.relay import REFUSED, Relay
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+__all__ = ["certificates"]
+
 pytestmark = [
     pytest.mark.broker,
     # paho leaves the socket of a failed handshake to the garbage collector.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-
-
-def openssl(folder: Path, *args: str) -> None:
-    subprocess.run(["openssl", *args], cwd=folder, check=True, capture_output=True)
-
-
-def authority(folder: Path, name: str) -> None:
-    """Make a certificate authority."""
-    new = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-    extensions = ["-addext", "basicConstraints=critical,CA:true", "-addext", "keyUsage=critical,keyCertSign"]
-    openssl(folder, *new, "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.pem", *extensions)
-
-
-def certificate(folder: Path, name: str, signed_by: str, alt_name: str) -> None:
-    """Make a key and a certificate."""
-    new = ["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", f"/CN={name}"]
-    openssl(folder, *new, "-keyout", f"{name}.key", "-out", f"{name}.csr")
-    (folder / "extensions").write_text(f"subjectAltName={alt_name}\n")
-    sign = ["x509", "-req", "-in", f"{name}.csr", "-CA", f"{signed_by}.pem", "-CAkey", f"{signed_by}.key", "-days", "2"]
-    openssl(folder, *sign, "-CAcreateserial", "-extfile", "extensions", "-out", f"{name}.pem")
-
-
-CA_CONFIG = """
-[ca]
-default_ca = ours
-[ours]
-database = index.txt
-new_certs_dir = .
-rand_serial = yes
-default_md = sha256
-policy = policy
-x509_extensions = extensions
-[policy]
-commonName = supplied
-[extensions]
-subjectAltName = IP:127.0.0.1
-"""
-
-
-def dated_certificate(folder: Path, name: str, start: str, end: str) -> None:
-    """Make a key and a certificate that is valid from one date to another."""
-    (folder / "ca.cnf").write_text(CA_CONFIG)
-    (folder / "index.txt").write_text("")
-    new = ["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", f"/CN={name}"]
-    openssl(folder, *new, "-keyout", f"{name}.key", "-out", f"{name}.csr")
-    sign = ["ca", "-batch", "-config", "ca.cnf", "-cert", "ours.pem", "-keyfile", "ours.key", "-in", f"{name}.csr"]
-    openssl(folder, *sign, "-startdate", start, "-enddate", end, "-out", f"{name}.pem")
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("certificates")
-    authority(folder, "ours")
-    authority(folder, "theirs")
-    certificate(folder, "broker", "ours", "IP:127.0.0.1")
-    certificate(folder, "elsewhere", "ours", "DNS:elsewhere.example")
-    certificate(folder, "device", "ours", "DNS:den")
-    dated_certificate(folder, "future", "20900101000000Z", "21000101000000Z")
-    dated_certificate(folder, "past", "20000101000000Z", "20010101000000Z")
-    return folder
 
 
 @pytest.fixture

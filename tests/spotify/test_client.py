@@ -2,24 +2,30 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-import requests
 
 from musicond.core.models import Emotion, Speaker, Track
-from musicond.errors import ListError, PlaybackError
+from musicond.errors import WRONG_CLOCK, ListError, PlaybackError
 from musicond.runtime import http_session as session
+from musicond.spotify import auth as auth_module
+from musicond.spotify.auth import SpotifyAuth
 from musicond.spotify.backend import SpotifyBackend
-from musicond.spotify.http import network_error
+from musicond.spotify.client import SpotifyClient
 from musicond.spotify.playlists import SpotifyList
+from tests.certificates import certificates, https_server
 from tests.spotify.api_objects import entry, track_object, track_uri
 from tests.spotify.fake_server import PICTURE, Fault
 
 if TYPE_CHECKING:
-    from musicond.spotify.auth import SpotifyAuth
-    from musicond.spotify.client import SpotifyClient
+    from pathlib import Path
+
+    from musicond.spotify.sign_in import SignIn
     from tests.spotify.fake_spotify import FakeSpotify
+
+__all__ = ["certificates"]
 
 SONGS = tuple(Track(track_uri(name), name, "x", "") for name in ("One", "Two"))
 QUIET = "0" * 21 + "1"
@@ -379,7 +385,25 @@ def test_no_secret_is_logged_even_at_debug(
     assert Emotion.SAD.value not in caplog.text
 
 
-def test_a_wrong_clock_is_named_where_a_certificate_is_not_yet_valid() -> None:
-    reason = "certificate verify failed: certificate is not yet valid (_ssl.c:992)"
-    assert "clock of this machine" in str(network_error(requests.exceptions.SSLError(reason)))
-    assert "clock" not in str(network_error(requests.ConnectionError("refused")))
+@pytest.mark.parametrize(
+    ("name", "remedy"), [("future", WRONG_CLOCK), ("past", WRONG_CLOCK), ("elsewhere", "check the network")]
+)
+@pytest.mark.parametrize(("server", "path"), [("ACCOUNTS", ""), ("API", "/v1/")])
+def test_a_wrong_clock_is_named_where_a_certificate_is_not_yet_valid(
+    signed_in: SignIn,
+    auth: SpotifyAuth,
+    certificates: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    remedy: str,
+    server: str,
+    path: str,
+) -> None:
+    assert signed_in
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificates / "ours.pem"))
+    with https_server(certificates, name) as address:
+        monkeypatch.setattr(auth_module, server, f"{address}{path}")
+        client = SpotifyClient(SpotifyAuth(auth.token_file, auth.client_id, auth.redirect_uri, auth.scopes))
+        with closing(client), pytest.raises(PlaybackError) as raised:
+            client.me()
+    assert str(raised.value) == f"Spotify can't be reached; {remedy}"

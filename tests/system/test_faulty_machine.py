@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
-import os
-import shutil
 import struct
-import subprocess
 import sys
 import threading
 import time
@@ -20,32 +17,16 @@ import pytest
 from musicond.runtime.json_file import JsonFile
 from tests.figures import FULL, record
 from tests.system.daemon import Daemon
+from tests.system.preload import NAMESPACE, has_namespaces, preload
 from tests.system.test_locked_storage import likes, post
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+__all__ = ["preload"]
+
 FSYNC_MS = 600
 DECADES_S = 14 * 365 * 86400
-
-
-@pytest.fixture(scope="session")
-def preload(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A library that makes storage slow and the clock wrong."""
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if compiler is None:
-        pytest.skip("no C compiler: sudo apt install gcc")
-    library = tmp_path_factory.mktemp("preload") / "faults.so"
-    source = Path(__file__).with_name("faults.c")
-    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-Wall", "-o", str(library), str(source), "-ldl"], check=True)
-    return library
-
-
-def has_namespaces() -> bool:
-    return subprocess.run([*NAMESPACE, "true"], check=False, capture_output=True).returncode == 0
-
-
-NAMESPACE = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--mount"]
 
 
 class DaemonOnSmallDisk(Daemon):
