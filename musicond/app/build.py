@@ -115,7 +115,7 @@ def build(
             statuses = {output.name: output.status() for output in outputs}
             return {**names, **get_health(), "broker": mqtt and mqtt.page_health(), "outputs": statuses}
 
-        page = build_page(config, inbox.put, get_page_health, endpoints, preview, player)
+        page = build_page(config, inbox.put, get_page_health, endpoints, preview, player, folder, worker)
         mqtt = _mqtt(config, folder, inbox.put, get_health, controller) if config.mqtt.host else None
         optional = (StatusOutput(notifier.status), CatalogueFlusher(catalogue), history_output, player, page, mqtt)
         outputs += [output for output in optional if output is not None]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from musicond import history
@@ -27,9 +28,12 @@ from musicond.errors import ListError, PlaybackError
 from musicond.library.actions import check_page_action
 from musicond.library.maintenance import LibraryMaintenance
 from musicond.runtime import logs
+from musicond.runtime.json_file import JsonFile
 from musicond.runtime.worker import Worker, run_job
 from musicond.web.api import ActionEndpoint
 from musicond.web.covers import CoverCache
+from musicond.web.links import FILE_NAME as LINKS_FILE
+from musicond.web.links import PageLinks
 from musicond.web.preview import Preview
 from musicond.web.server import WebOutput
 
@@ -112,21 +116,32 @@ def build_page(
     health: Callable[[], Mapping[str, object]],
     endpoints: Mapping[str, ActionEndpoint],
     preview: Preview | None,
-    player: PlaybackControl | None = None,
+    player: PlaybackControl | None,
+    folder: Path,
+    jobs: Worker,
 ) -> WebOutput:
-    """Return the page, not started."""
+    """Return the page, not started; its links are kept in the state directory `folder`, by the thread `jobs`."""
+    links = PageLinks(JsonFile(folder / LINKS_FILE), public_address(config))
     return WebOutput(
         config.web.listen,
         listen_socket(config),
         page_token(config),
         submit,
         health,
-        endpoints,
+        {**endpoints, "links": links_endpoint(links, jobs)},
         preview=preview,
         recent=logs.RECENT.lines,
         covers=_covers(player) if player is not None else None,
         notice=build_notice(config),
         embed=config.web.embed,
+        links=links,
+    )
+
+
+def links_endpoint(links: PageLinks, jobs: Worker) -> ActionEndpoint:
+    """Return the endpoint of the named links, for those with the page's own link."""
+    return ActionEndpoint(
+        lambda action, arguments: jobs.submit(lambda: links.run_action(action, arguments)), owner_only=True
     )
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
 import ipaddress
 import socket
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -18,6 +20,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from pydantic import SecretStr
 
+from musicond.web.links import PageLinks, cookie_of, digest
 from musicond.web.rate_limit import RateLimit
 from musicond.web.responses import HttpError
 
@@ -31,6 +34,10 @@ PUBLIC = ("/notice", "/style.css", "/icon.svg")
 """Paths that everybody in the network may open: the notice and its parts."""
 STRANGER = web.RequestKey("stranger", bool)
 """Key of a request for a public address without the right cookie."""
+LINK = web.RequestKey("link", str)
+"""Key of a request by a link: its id."""
+OWNER = "owner"
+"""Stands for the id of the link with the page's own token; the ids of named links are hexadecimal."""
 MAX_FAILURES, WINDOW_S = 10, 60.0
 """Wrong tokens that one address may send within so many seconds."""
 MAX_ADDRESSES = 256
@@ -79,39 +86,54 @@ LOCKED_PAGE = f"""<!doctype html>
 
 
 class TokenAuth:
-    """Authentication by one token or its cookie, each compared in constant time; for one thread."""
+    """Authentication by the page's token, a named link's, or the cookie of either; for one thread."""
 
-    def __init__(self, token: SecretStr, clock: Callable[[], float] = time.monotonic) -> None:
-        self._token = token.get_secret_value().encode()
-        self._failures = RateLimit(MAX_FAILURES, WINDOW_S, MAX_ADDRESSES, clock)
-        # Derived from the token, so that a leaked cookie reveals no link to the page.
-        self.cookie = hmac.new(self._token, b"musicond page cookie", hashlib.sha256).hexdigest()
+    def __init__(
+        self, token: SecretStr, clock: Callable[[], float] = time.monotonic, links: PageLinks | None = None
+    ) -> None:
+        self._links, self._failures = links, RateLimit(MAX_FAILURES, WINDOW_S, MAX_ADDRESSES, clock)
+        self.cookie = cookie_of(token.get_secret_value())
+        self._transports: dict[str, set[asyncio.Transport | None]] = defaultdict(set)
+        """The connections that serve a request now, by the id of the link."""
 
-    def authenticate(self, address: str, *, cookie: str | None = None, token: str | None = None) -> bool:
-        """Return whether a request from `address` has the right cookie or token.
+    def authenticate(self, address: str, *, cookie: str | None = None, token: str | None = None) -> str | None:
+        """Return the id of the link whose token or cookie a request from `address` has; None where it has neither.
 
         Raises HttpError 429 after too many wrong tokens from this address: none is compared for a while.
         """
-        if self.is_own(cookie):
-            return True
-        if self._failures.count(address) >= MAX_FAILURES:
+        by_cookie, is_limited = self.link_of(cookie), self._failures.count(address) >= MAX_FAILURES
+        if is_limited and by_cookie is None:
             raise HttpError(429, "too many wrong tokens; try again in a minute", retry_after_s=60)
-        if token is None:
+        if token is None or is_limited:
             # A cookie is too long to be guessed, and an old one in an open tab must not lock its owner out.
-            return False
-        if hmac.compare_digest(_encode(token), self._token):
-            return True
-        self._failures.add(address)
-        return False
+            return by_cookie
+        if (by_token := self.link_of(cookie_of(token))) is None:
+            self._failures.add(address)
+        return by_token or by_cookie
 
-    def is_own(self, cookie: str | None) -> bool:
-        """Return whether a cookie is the right one."""
-        return cookie is not None and hmac.compare_digest(_encode(cookie), self.cookie.encode())
+    def link_of(self, cookie: str | None) -> str | None:
+        """Return the id of the link with this cookie; None for a wrong one."""
+        if cookie is None:
+            return None
+        if hmac.compare_digest(digest(cookie), digest(self.cookie)):
+            return OWNER
+        return self._links.find(cookie) if self._links is not None else None
 
+    @contextmanager
+    def serving(self, link: str, request: web.Request) -> Iterator[None]:
+        """Let `disconnect` end a request that is served meanwhile."""
+        transports, transport = self._transports[link], request.transport
+        transports.add(transport)
+        try:
+            yield
+        finally:
+            transports.discard(transport)
 
-def _encode(text: str) -> bytes:
-    """Return the bytes of a header: where it is no UTF-8, its text holds surrogates."""
-    return text.encode("utf-8", "surrogateescape")
+    def disconnect(self, link: str) -> None:
+        """End the requests by a link that are served now, streams included."""
+        for transport in self._transports.pop(link, ()):
+            if transport is not None:
+                transport.abort()
 
 
 def header_adder(embed: Sequence[str] = ()) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
@@ -137,15 +159,44 @@ def access_middleware(own_host: str, auth: TokenAuth | None = None) -> Middlewar
         if not by_unix_socket(request):
             _check_host_and_origin(request, own_host)
             if request.path in PUBLIC and auth is not None:
-                request[STRANGER] = not auth.is_own(request.cookies.get(COOKIE))
+                request[STRANGER] = auth.link_of(request.cookies.get(COOKIE)) is None
                 return await handler(request)
-            if auth is not None and (response := _authenticate(request, auth)) is not None:
-                return response
-        if request.method == "POST" and request.content_type != "application/json":
-            raise HttpError(415, "send JSON, with the header Content-Type: application/json")
-        return await handler(request)
+            if auth is not None:
+                return await _serve_by_link(request, auth, handler)
+        return await _serve(request, handler)
 
     return check_access
+
+
+async def _serve_by_link(request: web.Request, auth: TokenAuth, handler: Handler) -> web.StreamResponse:
+    """Return the response to a request that needs a token or its cookie."""
+    kind, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    in_link = request.query.get("token") if request.path == "/" else None
+    token = bearer.strip() if kind.lower() == "bearer" else in_link
+    link = auth.authenticate(request.remote or "", cookie=request.cookies.get(COOKIE), token=token)
+    if link is None:
+        if request.path != "/":
+            raise HttpError(401, "this page opens with its link; on the device, run: sudo musicond page-link")
+        return _locked_page()
+    if in_link is not None:
+        return _without_token(auth, in_link)
+    request[LINK] = link
+    with auth.serving(link, request):
+        return await _serve(request, handler)
+
+
+def _without_token(auth: TokenAuth, token: str) -> web.Response:
+    """Return the redirect that takes the token out of the address bar and the history; a right one sets its cookie."""
+    response, cookie = web.Response(status=303, headers={"Location": "/"}), cookie_of(token)
+    if auth.link_of(cookie) is not None:
+        response.set_cookie(COOKIE, cookie, max_age=COOKIE_S, httponly=True, samesite="Lax", path="/")
+    return response
+
+
+async def _serve(request: web.Request, handler: Handler) -> web.StreamResponse:
+    if request.method == "POST" and request.content_type != "application/json":
+        raise HttpError(415, "send JSON, with the header Content-Type: application/json")
+    return await handler(request)
 
 
 def _check_host_and_origin(request: web.Request, own_host: str) -> None:
@@ -156,23 +207,6 @@ def _check_host_and_origin(request: web.Request, own_host: str) -> None:
     origin = request.headers.get("Origin")
     if request.method == "POST" and origin is not None and not same_origin(origin, host):
         raise HttpError(403, "another site may not switch anything here; use the page itself")
-
-
-def _authenticate(request: web.Request, auth: TokenAuth) -> web.Response | None:
-    """Return the response to a request that is denied or brings the token in a link; None to go on."""
-    kind, _, bearer = request.headers.get("Authorization", "").partition(" ")
-    in_link = request.query.get("token") if request.path == "/" else None
-    token = bearer.strip() if kind.lower() == "bearer" else in_link
-    if not auth.authenticate(request.remote or "", cookie=request.cookies.get(COOKIE), token=token):
-        if request.path != "/":
-            raise HttpError(401, "this page opens with its link; on the device, run: sudo musicond page-link")
-        return _locked_page()
-    if in_link is None:
-        return None
-    # The redirect takes the token out of the address bar and the history.
-    response = web.Response(status=303, headers={"Location": "/"})
-    response.set_cookie(COOKIE, auth.cookie, max_age=COOKIE_S, httponly=True, samesite="Lax", path="/")
-    return response
 
 
 def _locked_page() -> web.Response:

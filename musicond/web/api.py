@@ -17,7 +17,7 @@ from musicond.core.commands import Command
 from musicond.core.models import Watching
 from musicond.core.outcome import Outcome
 from musicond.errors import error_text
-from musicond.web.access import TokenAuth, access_middleware, by_unix_socket, header_adder
+from musicond.web.access import LINK, OWNER, TokenAuth, access_middleware, by_unix_socket, header_adder
 from musicond.web.covers import CoverCache
 from musicond.web.latest import LatestOutcome
 from musicond.web.metrics import TEXT_FORMAT, Metrics
@@ -181,6 +181,8 @@ class ActionEndpoint:
     """Time limit of an action, in seconds."""
     answer_late: Callable[[str], Mapping[str, object]] | None = None
     """Returns the answer to an action that takes longer, or raises an error; None: it is an error."""
+    owner_only: bool = False
+    """Refused to those who came by a named link."""
 
     def handler(self, name: str) -> Handler:
         """Return the handler of the actions of this endpoint, which has the name `name` in the table of routes."""
@@ -189,6 +191,8 @@ class ActionEndpoint:
             action, from_page = request.match_info["action"], not by_unix_socket(request)
             if from_page and (name, action) not in PAGE_ACTIONS:
                 raise HttpError(403, f"this is for the command line: musicond {name}")
+            if self.owner_only and request.get(LINK, OWNER) != OWNER:
+                raise HttpError(403, "this is for those who have the link of the device itself")
             arguments = await _read_object(request, PAGE_BODY_LIMIT if from_page else ACTION_BODY_LIMIT)
             if from_page and self.check_page is not None:
                 self.check_page(action, arguments)

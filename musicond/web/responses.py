@@ -357,6 +357,13 @@ SIGN_IN = object_schema(
     days_left=nullable(INTEGER),
     trouble=nullable(STRING),
 )
+LINKS = object_schema(
+    open={**BOOLEAN, "description": "Other machines can open the page."},
+    links=array_schema(object_schema(id=STRING, name=STRING, added_on=DATE)),
+)
+NEW_LINK = object_schema(
+    id=STRING, url=STRING, qr={**array_schema(STRING), "description": "Rows of a QR code: 0 light, 1 dark."}
+)
 SPEAKERS = object_schema(speakers=array_schema(object_schema(name=STRING, selected=BOOLEAN)))
 DEVICES = object_schema(
     devices=array_schema(object_schema(name=STRING, type=STRING, active=BOOLEAN, restricted=BOOLEAN, usable=BOOLEAN))

@@ -23,7 +23,9 @@ from musicond.web.responses import (
     HEALTHY,
     INTEGER,
     JSON,
+    LINKS,
     LOG,
+    NEW_LINK,
     OBJECT,
     RESTARTS,
     SETUP,
@@ -345,6 +347,23 @@ ACTION_ROUTES = (
         "Connect to a broker with these values, which are not kept.",
         _body("values", values=SETUP),
         CHECK,
+    ),
+    ActionRoute(
+        "links", "list", "The named links to the page, and whether other machines can open it.", response=LINKS
+    ),
+    ActionRoute(
+        "links",
+        "add",
+        "Make a link with a token of its own, which is in this answer only. `origin` is the beginning of its address.",
+        _body("name", name=STRING, origin=STRING),
+        NEW_LINK,
+    ),
+    ActionRoute(
+        "links",
+        "remove",
+        "Take a link back: the pages that were opened by it are closed.",
+        _body("id", id=STRING),
+        LINKS,
     ),
     ActionRoute("playback", "speakers", "The speakers that can be chosen now.", response=SPEAKERS),
     ActionRoute("spotify", "devices", "The speakers that Spotify shows now.", response=DEVICES),

@@ -21,6 +21,7 @@ from musicond.web.access import TokenAuth
 from musicond.web.api import ActionEndpoint, Api
 from musicond.web.covers import CoverCache
 from musicond.web.latest import LatestOutcome
+from musicond.web.links import PageLinks
 from musicond.web.notice import Notice
 from musicond.web.preview import Preview
 from musicond.web.request_log import request_log
@@ -49,7 +50,7 @@ class WebOutput:
     `outputs` (a status line for each name).
     `endpoints` run actions for the command line and the page, by the first part of their paths. `preview` is the live
     picture, None where it is off; `recent` returns lines of the log; `covers` has the pictures of tracks; pages of the
-    origins `embed` may show the page in a frame.
+    origins `embed` may show the page in a frame. `links` are the named links, beside that with the `token`.
     """
 
     name = "page"
@@ -68,14 +69,16 @@ class WebOutput:
         covers: CoverCache | None = None,
         notice: Notice | None = None,
         embed: Sequence[str] = (),
+        links: PageLinks | None = None,
     ) -> None:
         self._listen, self._path, self._embed = listen, socket_path, embed
-        self._auth = TokenAuth(token) if token else None
+        self._auth = TokenAuth(token, links=links) if token else None
         self._latest = LatestOutcome()
         self._api = Api(self._latest, submit, health, endpoints or {}, preview, recent, covers, notice)
         self._thread: threading.Thread | None = None
         self.busy_since: float | None = None
         self._end: Callable[[], object] | None = None
+        self._links = links
         self.address = f"http://{listen}"
         """URL of the page, such as `http://127.0.0.1:8080`; with the real port once started."""
 
@@ -131,6 +134,8 @@ class WebOutput:
         loop, ending = asyncio.get_running_loop(), asyncio.Event()
         self._end = lambda: loop.call_soon_threadsafe(ending.set)
         self._latest.attach(loop)
+        if (auth := self._auth) is not None and self._links is not None:
+            self._links.removed = lambda link: loop.call_soon_threadsafe(auth.disconnect, link)
         app = self._api.app(split_address(self._listen)[0], self._auth, self._embed)
         runner = web.AppRunner(
             app,

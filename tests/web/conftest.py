@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from musicond.core.commands import Command
     from musicond.web.api import ActionEndpoint
     from musicond.web.covers import CoverCache
+    from musicond.web.links import PageLinks
     from musicond.web.preview import Preview
 
 NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -89,6 +90,7 @@ class Server:
     preview: Preview | None = None
     covers: CoverCache | None = None
     embed: tuple[str, ...] = ()
+    links: PageLinks | None = None
 
     def __post_init__(self) -> None:
         self.output = self.again("127.0.0.1:0")
@@ -121,6 +123,7 @@ class Server:
             preview=self.preview,
             covers=self.covers,
             embed=self.embed,
+            links=self.links,
             recent=lambda: [{"at": NOON.isoformat(), "level": "WARNING", "text": "demo lost: unplugged; retrying"}],
         )
 

@@ -9,7 +9,7 @@ import pytest
 
 from musicond.app.music_assistant import MusicAssistant
 from musicond.app.setup import Setup
-from musicond.app.web import build_endpoints
+from musicond.app.web import build_endpoints, links_endpoint
 from musicond.config.loader import LoadedConfig
 from musicond.config.overrides import Overrides
 from musicond.config.schema import Config, Mqtt
@@ -22,6 +22,7 @@ from musicond.library.maintenance import LibraryMaintenance
 from musicond.runtime.json_file import JsonFile
 from musicond.runtime.worker import Worker
 from musicond.web.api import ActionEndpoint
+from musicond.web.links import PageLinks
 from musicond.web.openapi import document
 from musicond.web.preview import Preview
 from tests.web.conftest import HAPPY, Server
@@ -101,6 +102,7 @@ class FullServer:
         """What the set-up has asked of the daemon."""
         setup = Setup(Config(), self.overrides, lambda: self.overrides.effective().config, self._check_broker)
         setup.attach(self)
+        self.links = PageLinks(JsonFile(folder / "page-links.json"), "http://den.local:8080/")
         self.jobs = Worker([self.maintenance.tick])
         endpoints = build_endpoints(
             self.jobs,
@@ -111,6 +113,7 @@ class FullServer:
             MusicAssistant(Config(), folder),
             setup,
         )
+        endpoints["links"] = links_endpoint(self.links, self.jobs)
         endpoints["spotify"] = ActionEndpoint(self.account.run)
         self.server = Server(folder / "run" / "control.sock", endpoints=endpoints, preview=Preview())
         self.output = self.server.output

@@ -9,6 +9,7 @@ import { showNow, tick, leaveNow } from "./now.js";
 import { openMusic, showMusic } from "./music.js";
 import { openHistory, showHistory } from "./history.js";
 import { openDevice, openStart, showDevice } from "./device.js";
+import { openLinks } from "./links.js";
 import { openSetup } from "./setup.js";
 
 const SILENCE_MS = 20000; // the server sends at least a comment every 15 s
@@ -20,7 +21,7 @@ const VIEWS = {
 	now: { show: showNow, leave: leaveNow },
 	music: { open: openMusic, show: showMusic },
 	history: { open: openHistory, show: showHistory },
-	device: { open: (state) => Promise.all([openDevice(state), openSetup()]), show: showDevice },
+	device: { open: (state) => Promise.all([openDevice(state), openSetup(), openLinks()]), show: showDevice },
 	about: {},
 };
 

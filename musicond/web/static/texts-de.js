@@ -363,5 +363,16 @@ backend_ma:"Music Assistant",
 backend_mpd:"mpd",
 set_client:"Client-ID deiner App bei Spotify",
 set_client_hint:"Für Spotify: auf developer.spotify.com eine App für die Web API mit der Redirect-URI {uri} anlegen. Ihre Client-ID hierher kopieren. Dann oben anmelden.",
-set_speaker_hint:"Der Lautsprecher wird unten in der Leiste gewählt, über ihren Pfeil."
+set_speaker_hint:"Der Lautsprecher wird unten in der Leiste gewählt, über ihren Pfeil.",
+links:"Auf einem anderen Handy öffnen",
+links_hint:"Jede Person oder jedes Handy bekommt einen eigenen Link, den du zurücknehmen kannst. Er öffnet die ganze Seite: Gib ihn nur Leuten, denen du vertraust.",
+links_closed:"Noch kann nur dieses Gerät die Seite öffnen. Für das Heimnetz wird sie einmal auf dem Gerät geöffnet: sudo musicond page-link --lan",
+link_name:"Für wen oder welches Handy",
+link_make:"Link erstellen",
+link_qr:"QR-Code des Links",
+link_note:"Der Link für {name}. Scanne ihn mit dem anderen Handy. Er wird nur jetzt gezeigt.",
+link_since:"seit {date}",
+link_remove:"Link von {name} zurücknehmen",
+link_sure:"Den Link von {name} zurücknehmen? Seiten, die er geöffnet hat, werden geschlossen.",
+link_removed:"Zurückgenommen: der Link von {name}"
 };

@@ -363,5 +363,16 @@ backend_ma:"Music Assistant",
 backend_mpd:"mpd",
 set_client:"Client ID of your app at Spotify",
 set_client_hint:"For Spotify: at developer.spotify.com, create an app for the Web API with the redirect URI {uri}. Copy its Client ID to here. Then sign in above.",
-set_speaker_hint:"The speaker is chosen in the bar at the bottom, by its arrow."
+set_speaker_hint:"The speaker is chosen in the bar at the bottom, by its arrow.",
+links:"Open on another phone",
+links_hint:"Each person or phone gets a link of its own, which you can take back. A link opens the whole page, so give it only to those you trust.",
+links_closed:"Now only this device can open the page. Opening it to the home network is done once on the device: sudo musicond page-link --lan",
+link_name:"For whom, or for which phone",
+link_make:"Make a link",
+link_qr:"QR code of the link",
+link_note:"The link for {name}. Scan it with the other phone. It is shown only now.",
+link_since:"since {date}",
+link_remove:"Take back the link of {name}",
+link_sure:"Take back the link of {name}? Pages that it opened are closed.",
+link_removed:"Taken back: the link of {name}"
 };
