@@ -135,6 +135,7 @@ def build_page(
         notice=build_notice(config),
         embed=config.web.embed,
         links=links,
+        ingress=config.web.ingress,
     )
 
 

@@ -64,6 +64,14 @@ def check_origin(text: str) -> None:
         raise ValueError(f"{text!r} is no origin; give one such as http://homeassistant.local:8123")
 
 
+def check_address(text: str) -> None:
+    """Raise ValueError unless a text is an address of IPv4 or IPv6, without a port."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no address; give one such as 172.30.32.2") from None
+
+
 def _is_host(text: str) -> bool:
     try:
         ipaddress.ip_address(text)

@@ -15,8 +15,9 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from musicond.config.schema import PASSWORD_VARIABLE, Config, CrossSectionError, Section
+from musicond.config.schema import PASSWORD_VARIABLE, Config
 from musicond.config.secrets import password_source
+from musicond.config.section import CrossSectionError, Section
 from musicond.config.yaml_source import MAX_BYTES, Document, parse, quoted
 from musicond.config.yaml_source import Path as KeyPath
 from musicond.errors import ConfigError

@@ -14,7 +14,8 @@ from pydantic import ValidationError
 
 from musicond.config.loader import LoadedConfig, describe_error, load
 from musicond.config.paths import daemon_state_dir
-from musicond.config.schema import Config, CrossSectionError
+from musicond.config.schema import Config
+from musicond.config.section import CrossSectionError
 from musicond.errors import ConfigError, ListError, StateDirError, clean_text
 from musicond.runtime.json_file import JsonFile, replace_file
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from musicond.config.addresses import check_host, check_host_or_socket, check_origin, is_loopback, split_address
+from musicond.config.addresses import (
+    check_address,
+    check_host,
+    check_host_or_socket,
+    check_origin,
+    is_loopback,
+    split_address,
+)
 from musicond.config.limits import face_size_problem
 from musicond.config.relative_paths import resolve, resolve_source
+from musicond.config.section import CrossSectionError, Section, in_order, valid_for
 from musicond.core.models import Emotion, Policy
 from musicond.core.mood.tracker import MoodConfig
 from musicond.core.schedule import Hours, Schedule
@@ -43,44 +50,11 @@ LibraryPlace = Annotated[
     str, Field(min_length=1), AfterValidator(lambda place, info: place if place == MPD else resolve(place, info))
 ]
 PolicyName = Literal["match", "lift", "steady"]
-S = TypeVar("S", bound="Section")
-
-
-class Section(BaseModel):
-    """A section of the file, frozen; unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class CrossSectionError(ValueError):
-    """Values of several sections do not fit together; `problems` holds the path of each key and the text."""
-
-    def __init__(self, *problems: tuple[tuple[str | int, ...], str]) -> None:
-        super().__init__("; ".join(f"{'.'.join(map(str, path))}: {text}" for path, text in problems))
-        self.problems = problems
-
-
-def in_order(section: S, low: str, high: str, *, strict: bool = False) -> S:
-    """Return the section if the value of one key is at most, or (`strict`) less than, that of another."""
-    least, most = getattr(section, low), getattr(section, high)
-    if least > most or (strict and least == most):
-        raise ValueError(f"{low} ({least:g}) must {'be less than' if strict else 'not exceed'} {high} ({most:g})")
-    return section
 
 
 def resolve_list(name: str, info: ValidationInfo) -> str:
     """Resolve the name of a list of songs if that is a path."""
     return name if name == STARTER or name.startswith(SPOTIFY) else resolve(name, info)
-
-
-def valid_for(parse: Callable[[str], object]) -> AfterValidator:
-    """Return a validator that keeps a text which `parse` accepts."""
-
-    def validate(text: str) -> str:
-        parse(text)
-        return text
-
-    return AfterValidator(validate)
 
 
 class Device(Section):
@@ -381,6 +355,10 @@ class Web(Section):
         [],
         description="Origins whose pages may show this page in a frame, such as http://homeassistant.local:8123 for "
         "the web page card of Home Assistant. With a token_file the frame needs the same host name as the other page.",
+    )
+    ingress: Annotated[str, valid_for(check_address)] | None = Field(
+        None,
+        description="Address of the proxy of Home Assistant's apps: 172.30.32.2. Requests from it need no token.",
     )
 
     @model_validator(mode="after")

@@ -32,6 +32,8 @@ COOKIE_S = 400 * 24 * 3600
 """Lifetime of the cookie: the longest that browsers allow (RFC 6265bis, section 5.5)."""
 PUBLIC = ("/notice", "/style.css", "/icon.svg")
 """Paths that everybody in the network may open: the notice and its parts."""
+INGRESS_PATH = "X-Ingress-Path"
+"""Header of the path below which Home Assistant's ingress shows the page."""
 STRANGER = web.RequestKey("stranger", bool)
 """Key of a request for a public address without the right cookie."""
 LINK = web.RequestKey("link", str)
@@ -136,27 +138,40 @@ class TokenAuth:
                 transport.abort()
 
 
-def header_adder(embed: Sequence[str] = ()) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
-    """Return the function that adds the headers of every response; pages of the origins `embed` may frame the page."""
+def header_adder(
+    embed: Sequence[str] = (), ingress: str | None = None
+) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """Return the function that adds the headers of every response.
+
+    Pages of the origins `embed` may frame the page, and those of Home Assistant what its `ingress` requests.
+    """
     headers = dict(HEADERS)
     if embed:
         del headers["X-Frame-Options"]  # it knows no list of origins
         headers[POLICY] = HEADERS[POLICY].replace(FRAMES, f"frame-ancestors {' '.join(embed)}")
 
-    async def add_headers(_: web.Request, response: web.StreamResponse) -> None:
-        for name, value in headers.items():
+    framed = {**headers, POLICY: HEADERS[POLICY].replace(FRAMES, "frame-ancestors 'self'")}
+    framed.pop("X-Frame-Options", None)
+
+    async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+        for name, value in (framed if by_ingress(request, ingress) else headers).items():
             response.headers.setdefault(name, value)
         response.headers["Server"] = "musicond"
 
     return add_headers
 
 
-def access_middleware(own_host: str, auth: TokenAuth | None = None) -> Middleware:
-    """Return the middleware that refuses foreign host names, other sites and, with `auth`, requests without a token."""
+def access_middleware(own_host: str, auth: TokenAuth | None = None, ingress: str | None = None) -> Middleware:
+    """Return the middleware that refuses foreign host names, other sites and, with `auth`, requests without a token.
+
+    Those of `ingress`, the address of Home Assistant's proxy, have Home Assistant's host name and need no token.
+    """
 
     @web.middleware
     async def check_access(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not by_unix_socket(request):
+        if by_ingress(request, ingress):
+            _check_origin(request, request.headers.get("X-Forwarded-Host", "") or request.headers.get("Host", ""))
+        elif not by_unix_socket(request):
             _check_host_and_origin(request, own_host)
             if request.path in PUBLIC and auth is not None:
                 request[STRANGER] = auth.link_of(request.cookies.get(COOKIE)) is None
@@ -204,6 +219,10 @@ def _check_host_and_origin(request: web.Request, own_host: str) -> None:
     address = str(local[0]) if isinstance(local, tuple) else ""
     if not is_local(host, own_host, address):
         raise HttpError(403, f"this host name is not served; open the page by its address: {address}")
+    _check_origin(request, host)
+
+
+def _check_origin(request: web.Request, host: str) -> None:
     origin = request.headers.get("Origin")
     if request.method == "POST" and origin is not None and not same_origin(origin, host):
         raise HttpError(403, "another site may not switch anything here; use the page itself")
@@ -256,3 +275,9 @@ def by_unix_socket(request: web.Request) -> bool:
     """Return whether a request came by the control socket: its file mode decides on access, no browser reaches it."""
     connection = request.get_extra_info("socket")
     return connection is not None and connection.family == socket.AF_UNIX
+
+
+def by_ingress(request: web.Request, ingress: str | None) -> bool:
+    """Return whether a request came by Home Assistant's proxy, whose address is `ingress`."""
+    remote = (request.remote or "").removeprefix("::ffff:")
+    return ingress is not None and remote == ingress and INGRESS_PATH in request.headers

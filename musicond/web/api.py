@@ -67,12 +67,19 @@ class Api:
         self._metrics = Metrics(health, latest.age_s, self._health_error, lambda: self.events.open)
         self._document = to_json(document(endpoints))
 
-    def app(self, own_host: str, auth: TokenAuth | None, embed: Sequence[str] = ()) -> web.Application:
-        """Return the application; `own_host` is the configured name or address, `embed` who may frame the page."""
+    def app(
+        self, own_host: str, auth: TokenAuth | None, embed: Sequence[str] = (), ingress: str | None = None
+    ) -> web.Application:
+        """Return the application.
+
+        `own_host` is the configured name or address, `embed` who may frame the page, `ingress` the address of Home
+        Assistant's proxy.
+        """
         app = web.Application(
-            client_max_size=COMMAND_BODY_LIMIT, middlewares=[error_middleware, access_middleware(own_host, auth)]
+            client_max_size=COMMAND_BODY_LIMIT,
+            middlewares=[error_middleware, access_middleware(own_host, auth, ingress)],
         )
-        app.on_response_prepare.append(header_adder(embed))
+        app.on_response_prepare.append(header_adder(embed, ingress))
         for resource in RESOURCE_ROUTES:
             app.router.add_get(resource.path, getattr(self, f"on_{resource.name}"), allow_head=resource.head)
         for command in COMMAND_ROUTES:

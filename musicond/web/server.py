@@ -50,7 +50,8 @@ class WebOutput:
     `outputs` (a status line for each name).
     `endpoints` run actions for the command line and the page, by the first part of their paths. `preview` is the live
     picture, None where it is off; `recent` returns lines of the log; `covers` has the pictures of tracks; pages of the
-    origins `embed` may show the page in a frame. `links` are the named links, beside that with the `token`.
+    origins `embed` may show the page in a frame; `ingress` is the address of Home Assistant's proxy for its apps.
+    `links` are the named links, beside that with the `token`.
     """
 
     name = "page"
@@ -70,8 +71,9 @@ class WebOutput:
         notice: Notice | None = None,
         embed: Sequence[str] = (),
         links: PageLinks | None = None,
+        ingress: str | None = None,
     ) -> None:
-        self._listen, self._path, self._embed = listen, socket_path, embed
+        self._listen, self._path, self._embed, self._ingress = listen, socket_path, embed, ingress
         self._auth = TokenAuth(token, links=links) if token else None
         self._latest = LatestOutcome()
         self._api = Api(self._latest, submit, health, endpoints or {}, preview, recent, covers, notice)
@@ -136,7 +138,7 @@ class WebOutput:
         self._latest.attach(loop)
         if (auth := self._auth) is not None and self._links is not None:
             self._links.removed = lambda link: loop.call_soon_threadsafe(auth.disconnect, link)
-        app = self._api.app(split_address(self._listen)[0], self._auth, self._embed)
+        app = self._api.app(split_address(self._listen)[0], self._auth, self._embed, self._ingress)
         runner = web.AppRunner(
             app,
             access_log=None,

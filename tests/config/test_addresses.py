@@ -104,6 +104,13 @@ def test_an_origin_is_taken(text: str) -> None:
     assert Web(embed=[text]).embed == [text]
 
 
+def test_only_an_address_is_taken_for_the_ingress() -> None:
+    assert Web(ingress="172.30.32.2").ingress == "172.30.32.2"
+    for text in ("homeassistant", "172.30.32.2:80", "172.30.32.0/24", ""):
+        with pytest.raises(ValueError, match="is no address"):
+            Web(ingress=text)
+
+
 @pytest.mark.parametrize("text", ["ha.local", "http://ha.local/", "http://a b", "'self'; script-src *", "ftp://a"])
 def test_what_is_no_origin_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no origin"):

@@ -91,6 +91,7 @@ class Server:
     covers: CoverCache | None = None
     embed: tuple[str, ...] = ()
     links: PageLinks | None = None
+    ingress: str | None = None
 
     def __post_init__(self) -> None:
         self.output = self.again("127.0.0.1:0")
@@ -124,6 +125,7 @@ class Server:
             covers=self.covers,
             embed=self.embed,
             links=self.links,
+            ingress=self.ingress,
             recent=lambda: [{"at": NOON.isoformat(), "level": "WARNING", "text": "demo lost: unplugged; retrying"}],
         )
 

@@ -77,13 +77,13 @@ def test_what_is_long_is_sent_compressed_to_who_takes_that(server: Server) -> No
 
 def test_the_first_visit_is_small_and_the_manifest_names_files_that_exist(server: Server) -> None:
     html = visit(server, "/")[2].decode()
-    names = {"/", *re.findall(r'(?:href|src)="(/[\w.-]+)"', html)}
+    names = {"/", *(f"/{name}" for name in re.findall(r'(?:href|src)="([\w.-]+)"', html))}
     modules = {f"/{file.name}" for file in STATIC.glob("*.js")}
     assert modules <= names, "each module is named in the page, so that none waits for another"
     sizes = {name: len(visit(server, name, encoding="gzip")[2]) for name in names}
     assert sum(size for name, size in sizes.items() if not name.endswith(".png")) < 60_000
     manifest = json.loads(visit(server, "/app.webmanifest")[2])
     for icon in manifest["icons"]:
-        content = visit(server, icon["src"])[2]
+        content = visit(server, f"/{icon['src']}")[2]
         if icon["type"] == "image/png":
             assert f"{int.from_bytes(content[16:20])}x{int.from_bytes(content[20:24])}" == icon["sizes"]

@@ -137,7 +137,7 @@ function disconnect() {
 function connect() {
 	disconnect();
 	heardAt = Date.now();
-	source = new EventSource("/api/v1/events");
+	source = new EventSource("api/v1/events");
 	const heard = ({ type, data }) => {
 		connected();
 		shown(merged(type === "state" ? {} : current(), JSON.parse(data)));

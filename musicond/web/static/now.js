@@ -145,7 +145,7 @@ function showLive({ preview, watching }) {
 	set("live-show", looking ? t("live_hide") : t("live_show"));
 	if (visible === !$("picture").hidden) return;
 	show("picture", visible);
-	if (visible) $("picture").src = `/api/v1/preview?${Date.now()}`;
+	if (visible) $("picture").src = `api/v1/preview?${Date.now()}`;
 	else $("picture").removeAttribute("src"); // ends the stream: without viewers nothing is drawn
 }
 

@@ -197,7 +197,7 @@ export async function ask(what, body = {}, { quietly = false } = {}) {
 	try {
 		const signal = AbortSignal.timeout?.(what.includes("/") ? 30000 : 10000); // longer than the daemon waits before it answers that it is busy
 		const sent = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
-		const answer = await fetch(`/api/v1/${what}`, { signal, ...(body && sent) });
+		const answer = await fetch(`api/v1/${what}`, { signal, ...(body && sent) });
 		const found = await answer.json();
 		if (answer.ok) return found;
 		if (!quietly) refuse(answer.status, found.error);
@@ -217,7 +217,7 @@ function refuse(status, why) {
 // Returns why a stream is refused, as `explained` does; "" if it is not, or only for a moment (409), or if nobody answers.
 export async function refusal(what) {
 	try {
-		const answer = await fetch(`/api/v1/${what}`, { signal: AbortSignal.timeout?.(10000) });
+		const answer = await fetch(`api/v1/${what}`, { signal: AbortSignal.timeout?.(10000) });
 		if (!answer.ok && answer.status !== 409) return reworded(answer.status, (await answer.json()).error);
 		await answer.body.cancel();
 	} catch { /* the next try tells */ }

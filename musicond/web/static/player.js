@@ -29,7 +29,7 @@ function showCover({ recommendation, playback }) {
 	if ($("cover").dataset.id === id) return;
 	$("cover").dataset.id = id;
 	show("cover", false);
-	if (id) $("cover").src = `/api/v1/cover?track=${encodeURIComponent(id)}`;
+	if (id) $("cover").src = `api/v1/cover?track=${encodeURIComponent(id)}`;
 	else $("cover").removeAttribute("src");
 }
 
