@@ -7,7 +7,7 @@ import re
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ FILE = re.compile(r"^\d{4}-\d{2}\.json$")
 
 Days = dict[str, dict[str, float]]
 """Minutes by day (YYYY-MM-DD) and mood."""
+Hours = dict[str, dict[str, float]]
+"""Minutes by hour (0 to 23) and mood."""
 
 
 class HistoryBook:
@@ -114,8 +116,12 @@ class HistoryOutput(Output):
     def __init__(self, book: HistoryBook, keep_days: int, may_delete: Callable[[], bool] = lambda: True) -> None:
         self._book, self._keep_days, self._may_delete = book, keep_days, may_delete
         self._last: Outcome | None = None
-        self._counted: deque[tuple[tuple[str, str], float]] = deque()
-        """Day and mood, minutes; from the watch loop to `flush`."""
+        self._counted: deque[tuple[datetime, str, float]] = deque()
+        """Time, mood, minutes; from the watch loop to `flush`."""
+        self._unsaved: dict[tuple[str, str], float] = defaultdict(float)
+        """Minutes by day and mood."""
+        self._hours: tuple[str, Hours] | None = None
+        """The last day, and its minutes by hour and mood; in memory only, as hours show when somebody is at home."""
         self._flushed_at = time.monotonic()
         self._warnings = WarnOnce(log)
         self._trouble: str | None = None
@@ -127,7 +133,7 @@ class HistoryOutput(Output):
             return
         seconds = outcome.captured_at - last.captured_at
         if 0 < seconds <= MAX_TURN_S:
-            self._counted.append(((last.wall_time.date().isoformat(), last.mood.value), seconds / 60))
+            self._counted.append((last.wall_time, last.mood.value, seconds / 60))
 
     def tick(self) -> None:
         """Store what has waited for FLUSH_S."""
@@ -137,26 +143,42 @@ class HistoryOutput(Output):
     def flush(self) -> None:
         """Store the counted minutes; after an error they wait for the next time."""
         self._flushed_at = time.monotonic()
-        minutes: dict[tuple[str, str], float] = defaultdict(float)
         for _ in range(len(self._counted)):
-            key, amount = self._counted.popleft()
-            minutes[key] += amount
-        if not minutes:
+            self._add(*self._counted.popleft())
+        if not self._unsaved:
             return
-        newest = date.fromisoformat(max(day for day, _ in minutes))
+        newest = date.fromisoformat(max(day for day, _ in self._unsaved))
         try:
             oldest = newest - timedelta(days=self._keep_days - 1) if self._may_delete() else date.min
-            self._book.add(minutes, oldest)
+            self._book.add(self._unsaved, oldest)
+            self._unsaved.clear()
             self._trouble = None
             self._warnings.clear()
         except OSError as exc:
-            self._counted.extend(minutes.items())
             self._warnings.warn("the history can't be stored (%s); make room on the disk", exc.strerror)
             self._trouble = str(exc.strerror)
 
+    def _add(self, at: datetime, mood: str, minutes: float) -> None:
+        day = at.date().isoformat()
+        self._unsaved[day, mood] += minutes
+        if self._hours is None or self._hours[0] != day:
+            self._hours = (day, {})
+        moods = self._hours[1].setdefault(str(at.hour), {})
+        moods[mood] = moods.get(mood, 0.0) + minutes
+
+    def last_day(self) -> dict[str, object] | None:
+        """Return the last day that was counted since the start, with its minutes by hour (0..23) and mood."""
+        if self._hours is None:
+            return None
+        day, hours = self._hours
+        rounded = {hour: {mood: round(minutes, 2) for mood, minutes in moods.items()} for hour, moods in hours.items()}
+        return {"day": day, "hours": rounded}
+
     def discard(self) -> None:
-        """Discard the minutes that are not stored yet."""
+        """Discard the minutes that are not stored yet, and those of the hours."""
         self._counted.clear()
+        self._unsaved.clear()
+        self._hours = None
 
     def status(self) -> str:
         """Return one plain line."""
@@ -172,7 +194,7 @@ def run_action(book: HistoryBook, output: HistoryOutput | None, action: str, _: 
     if action == "days":
         if output is not None:
             output.flush()
-        return {"days": book.days()}
+        return {"days": book.days(), "last_day": output and output.last_day()}
     if action == "delete":
         if output is not None:
             output.discard()

@@ -113,6 +113,7 @@ def test_what_cannot_be_stored_waits_and_is_told_once(tmp_path: Path, caplog: py
     (tmp_path / "history").unlink()
     output.flush()
     assert book.days() == {"2026-11-30": {"happy": 0.5}}
+    assert output.last_day() == {"day": "2026-11-30", "hours": {"23": {"happy": 0.5}}}
 
 
 def test_everything_can_be_read_and_deleted_while_it_runs(tmp_path: Path) -> None:
@@ -120,15 +121,35 @@ def test_everything_can_be_read_and_deleted_while_it_runs(tmp_path: Path) -> Non
     output = HistoryOutput(book, 365)
     output.start()
     watch(output, 0, 31, Mood.HAPPY)
-    assert run_action(book, output, "days", {}) == {"days": {"2026-11-30": {"happy": 0.5}}}
+    assert run_action(book, output, "days", {}) == {
+        "days": {"2026-11-30": {"happy": 0.5}},
+        "last_day": {"day": "2026-11-30", "hours": {"23": {"happy": 0.5}}},
+    }
     watch(output, 31, 10, Mood.HAPPY)
     assert run_action(book, output, "delete", {}) == {"deleted": 1}
-    assert run_action(book, None, "days", {}) == {"days": {}}
+    assert run_action(book, output, "days", {}) == run_action(book, None, "days", {}) == {"days": {}, "last_day": None}
     assert run_action(book, None, "delete", {}) == {"deleted": 0}
     output.stop()
     assert not (tmp_path / "history").exists()
     with pytest.raises(ListError, match="give days or delete"):
         run_action(book, output, "eat", {})
+
+
+def test_the_hours_of_the_last_day_are_in_memory_only(tmp_path: Path) -> None:
+    book = HistoryBook(tmp_path / "history")
+    output = HistoryOutput(book, 365)
+    watch(output, 0, 61, Mood.HAPPY)
+    assert output.last_day() is None, "the watch loop adds nothing up"
+    output.flush()
+    at = watch(output, 61, 3600, Mood.SAD)
+    watch(output, at, 61, Mood.HAPPY)
+    output.stop()
+    assert output.last_day() == {
+        "day": "2026-12-01",
+        "hours": {"0": {"happy": 0.02, "sad": 59.98}, "1": {"sad": 0.02, "happy": 1.0}},
+    }
+    assert sorted(file.name for file in (tmp_path / "history").iterdir()) == ["2026-11.json", "2026-12.json"]
+    assert HistoryOutput(book, 365).last_day() is None
 
 
 def test_the_pictures_show_each_day_and_mood() -> None:

@@ -338,12 +338,12 @@ ENTRIES = object_schema(
         )
     ),
 )
+MINUTES: Schema = {"type": "object", "additionalProperties": {"type": "object", "additionalProperties": NUMBER}}
 DAYS = object_schema(
-    days={
-        "type": "object",
-        "description": "By day and mood: minutes.",
-        "additionalProperties": {"type": "object", "additionalProperties": NUMBER},
-    }
+    days={**MINUTES, "description": "By day and mood: minutes."},
+    last_day=nullable(
+        object_schema(day=DATE, hours={**MINUTES, "description": "By hour, 0 to 23, and mood: since the start."})
+    ),
 )
 SIGN_IN = object_schema(
     closed=False,

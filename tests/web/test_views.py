@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +13,7 @@ from musicond.core.models import Emotion, Watching
 from musicond.core.settings import Settings
 from musicond.library.editor import CatalogueEditor
 from tests.web.browser import PLAYING, go, open_player, opened, text
-from tests.web.conftest import HAPPY, without_face
+from tests.web.conftest import HAPPY, NOON, without_face
 from tests.web.frames import frame, wait_for
 from tests.web.full_server import FullServer, full_server
 
@@ -102,6 +102,17 @@ def test_the_history_is_a_chart_and_a_table_and_can_be_deleted(full_server: Full
     page.click("#history-details summary")
     assert page.locator("#history-table tbody tr").count() == 2
     assert "50" in text(page, "#history-table")
+    page.click("#history-spans [data-span=hours]")
+    page.locator("#history-text:has-text('Nobody was seen')").wait_for()
+    for second in range(120):
+        shown = replace(HAPPY, captured_at=second * 1.0, wall_time=NOON + timedelta(minutes=59, seconds=second))
+        full_server.history.accept(shown)
+    page.reload()
+    page.locator("#history-text:has-text('on 1 May 2026, by hour')").wait_for()
+    assert page.locator("#chart .part").count() == 2
+    assert page.locator("#history-table tbody th").all_text_contents() == ["13:00", "12:00"]
+    page.click("#history-spans [data-span=week]")
+    assert page.locator("#chart .part").count() == 3
     page.once("dialog", lambda dialog: dialog.accept())
     page.click("#history-delete")
     page.wait_for_selector("#history-delete", state="hidden")

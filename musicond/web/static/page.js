@@ -28,6 +28,7 @@ export const percent = (share) => `${Math.round(share * 100)} %`;
 export const time = (date) => date.toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit" });
 export const noon = (day) => new Date(`${day}T12:00`);
 export const day = (date) => date.toLocaleDateString(locale, { day: "numeric", month: "short" });
+export const weekday = (date) => date.toLocaleDateString(locale, { weekday: "short" });
 export const fullDay = (text) => noon(text).toLocaleDateString(locale, { dateStyle: "medium" });
 export const number = (value, digits = 0) => value.toLocaleString(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
