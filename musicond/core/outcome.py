@@ -158,6 +158,8 @@ class Recommendation:
     """URI of a playlist that contains all the tracks, if there is one."""
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     """Like or dislike of the tracks that have feedback in this mood, by track id."""
+    affects: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Valence and arousal (-1..1) of the tracks whose sound is known, by track id."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from musicond import __version__
-from musicond.core.models import EMOTIONS, Faces, Mood, Policy, Track, Verdict, Watching, scores_by_emotion
+from musicond.core.models import EMOTIONS, Emotion, Faces, Mood, Policy, Track, Verdict, Watching, scores_by_emotion
 from musicond.core.outcome import (
     Account,
     AutoplayBlock,
@@ -29,6 +29,7 @@ from musicond.core.outcome import (
     Recommendation,
     Strategy,
 )
+from musicond.core.recommend.affect import LIFT_SONGS, Affect, lift_path, lift_route
 from musicond.core.settings import Settings
 from musicond.errors import CatalogueError, CommandError, ListError, PlaybackError
 from musicond.runtime.inbox import InboxFull
@@ -253,6 +254,39 @@ def _with_verdict(recommendation: Recommendation, verdict: Verdict) -> list[str]
     return [track for track, value in recommendation.verdicts.items() if value is verdict]
 
 
+POINT: Schema = {**array_schema(NUMBER), "minItems": 2, "maxItems": 2, "description": "Valence and arousal, -1..1."}
+
+
+def _point(affect: Affect | None) -> list[float] | None:
+    return None if affect is None else [round(value, 3) for value in affect]
+
+
+def _lift(recommendation: Recommendation) -> dict[str, object] | None:
+    """Return the way of a lift; None under another policy."""
+    explanation = recommendation.explanation
+    if explanation is None or explanation.strategy is not Strategy.LIFT:
+        return None
+    emotion = Emotion(recommendation.mood.value)
+    songs = [
+        {
+            "wanted": _point(lift_path(emotion, explanation.first - 1 + number)),
+            "found": _point(recommendation.affects.get(track.track_id)),
+        }
+        for number, track in enumerate(recommendation.tracks)
+    ]
+    return {"route": [_point(corner) for corner in lift_route(emotion)], "songs": songs, "of": LIFT_SONGS}
+
+
+LIFT = object_schema(
+    route={**array_schema(POINT), "description": "From the mood over calm to happy."},
+    songs=array_schema(
+        object_schema(
+            wanted={**POINT, "description": "The song's place on the way."},
+            found={**nullable(POINT), "description": "How the song sounds; null where that is not known."},
+        )
+    ),
+    of={**INTEGER, "description": "Songs of the whole way."},
+)
 RECOMMENDATION = JsonObject[Recommendation](
     mood=(enum_schema(Mood), lambda recommendation: recommendation.mood),
     reason=(STRING, lambda recommendation: recommendation.reason),
@@ -260,6 +294,7 @@ RECOMMENDATION = JsonObject[Recommendation](
     tracks=(array_schema(TRACK.schema), lambda recommendation: [TRACK.to_json(item) for item in recommendation.tracks]),
     liked=(array_schema(STRING), lambda recommendation: _with_verdict(recommendation, Verdict.LIKE)),
     disliked=(array_schema(STRING), lambda recommendation: _with_verdict(recommendation, Verdict.DISLIKE)),
+    lift=({**nullable(LIFT), "description": "The way of a lift in the plane of valence and arousal."}, _lift),
 )
 CALIBRATION = JsonObject[CalibrationProgress](
     share=(SHARE, lambda progress: round(progress.share, 3)),

@@ -15,15 +15,24 @@ from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
 
-from musicond.core.models import Watching
+from musicond.core.models import Mood, Watching
 from musicond.core.mood.bias import Bias
-from musicond.core.outcome import Account, CalibrationProgress, Playback, PlayState
+from musicond.core.outcome import (
+    Account,
+    CalibrationProgress,
+    Explanation,
+    Novelty,
+    Playback,
+    PlayState,
+    Recommendation,
+    Strategy,
+)
 from musicond.core.settings import Settings
 from musicond.web import responses
 from musicond.web.openapi import document
 from musicond.web.responses import STATE
 from musicond.web.routes import ACTION_ROUTES, COMMAND_ROUTES, RESOURCE_ROUTES
-from tests.web.conftest import HAPPY, SONGS, Server, good_health, without_face
+from tests.web.conftest import HAPPY, NOON, SONGS, Server, good_health, without_face
 from tests.web.full_server import FullServer, full_server
 from tests.web.test_api import ask
 
@@ -52,6 +61,9 @@ FULL = Playback(
     volume=40,
     account=Account(signed_in=True, user="me", days_left=3),
 )
+LIFTED = Recommendation(
+    Mood.SAD, SONGS, "", NOON, Explanation(Strategy.LIFT, Novelty.NEW, first=1, last=3), affects={"t:1": (-0.5, 0.2)}
+)
 
 
 def test_the_document_is_valid_and_names_every_address() -> None:
@@ -74,6 +86,7 @@ def test_it_is_served_as_it_is_made(server: Server) -> None:
         None,
         HAPPY,
         without_face(Watching.PRIVATE, settings=Settings(private=True, paused=True, bias=Bias((0.1,) * 7))),
+        replace(HAPPY, recommendation=LIFTED),
         replace(HAPPY, playback=FULL, calibration=CalibrationProgress(0.5, "nobody there"), notice="disk full"),
     ],
 )

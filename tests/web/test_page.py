@@ -22,10 +22,18 @@ from musicond.core.commands import (
     WrongMood,
 )
 from musicond.core.models import Emotion, Mood, Policy, Track, Verdict, Watching
-from musicond.core.outcome import AutoplayBlock, BlockReason, PlayState, Recommendation
+from musicond.core.outcome import (
+    AutoplayBlock,
+    BlockReason,
+    Explanation,
+    Novelty,
+    PlayState,
+    Recommendation,
+    Strategy,
+)
 from musicond.core.settings import Settings
 from tests.web.browser import PLAYING, SILENT, click, go, open_player, page, text
-from tests.web.conftest import HAPPY, NOON, Server, without_face
+from tests.web.conftest import HAPPY, NOON, SONGS, Server, without_face
 
 __all__ = ["page"]
 
@@ -49,6 +57,30 @@ def test_the_view_now_shows_mood_scores_and_music(page: Any) -> None:
     assert "The Bright · Hits" in text(page, "#tracks")
     assert page.is_hidden("#bar")
     assert page.is_hidden("#live")
+
+
+def test_the_way_of_a_lift_is_drawn_song_by_song(server: Server, page: Any) -> None:
+    assert page.is_hidden("#way")
+    why = Explanation(Strategy.LIFT, Novelty.NEW, first=6, last=8)
+    places = {"t:1": (-0.5, -0.3), "t:3": (0.9, 0.8)}
+    lifted = Recommendation(Mood.SAD, SONGS, "", NOON, why, affects=places)
+    server.output.accept(replace(HAPPY, seq=2, mood=Mood.SAD, recommendation=lifted, playback=PLAYING))
+    plane = page.get_by_role("img", name="From Sad over calm to Happy: songs 6 to 8 of 15")
+    plane.wait_for()
+    names = plane.locator(".stop title").all_text_contents()
+    assert sorted(names) == ["1. Sunny Side", "2. Up <b>&amp;</b> Away (sound not known)", "3. Odd"]
+    assert names[-1] == "1. Sunny Side", "what plays is on top"
+    points = {
+        node.text_content()[0]: (
+            float(node.locator("circle").get_attribute("cx")),
+            float(node.locator("circle").get_attribute("cy")),
+        )
+        for node in plane.locator(".stop").all()
+    }
+    assert points["1"][0] < points["2"][0] < points["3"][0], "more pleasant is on the right"
+    assert points["3"][1] < points["1"][1], "lively is above calm"
+    server.output.accept(replace(HAPPY, seq=3))
+    page.wait_for_selector("#way", state="hidden")
 
 
 def test_the_page_follows_what_happens(server: Server, page: Any) -> None:

@@ -170,6 +170,9 @@ def test_the_welcome_ticks_off_the_next_steps(full_server: FullServer, page: Any
     page.locator("#steps li.ok:has-text('It gives pictures')").wait_for()
     page.locator("#steps li.failed:has-text('correct mqtt.username')").wait_for()
     page.locator("#steps li.warning:has-text('nobody is signed in')").wait_for()
+    assert "musicond spotify" not in text(page, "#steps"), "the page can do it: the command is behind Details"
+    page.locator("#steps li.warning summary").click()
+    assert "musicond spotify login" in text(page, "#steps")
     full_server.server.health["trouble"] = "no camera; plug one in"
     full_server.output.accept(without_face(Watching.NO_CAMERA))
     page.locator("#steps li.failed:has-text('plug one in')").wait_for()

@@ -45,9 +45,14 @@ STEADY_STEP = 0.1
 """Maximum distance from one song to the next under `steady`."""
 
 
+def lift_route(emotion: Emotion) -> tuple[Affect, Affect, Affect]:
+    """Return the corners of a lift out of `emotion`."""
+    return (EMOTION_AFFECT[emotion], CALM, EMOTION_AFFECT[Emotion.HAPPY])
+
+
 def lift_path(emotion: Emotion, songs: int) -> Affect:
     """Return the affect `songs` songs after the start of a lift out of `emotion`."""
-    corners = (EMOTION_AFFECT[emotion], CALM, EMOTION_AFFECT[Emotion.HAPPY])
+    corners = lift_route(emotion)
     first, second = (math.dist(start, end) for start, end in pairwise(corners))
     distance = (first + second) * min(1.0, songs / LIFT_SONGS)
     if distance <= first:

@@ -12,6 +12,7 @@ from musicond.core.commands import Rate, Withdraw
 from musicond.core.models import Emotion, Mood, Policy, Track, Verdict
 from musicond.core.outcome import Recommendation, RecommendationContext
 from musicond.core.ports import Catalogue
+from musicond.core.recommend.affect import Affect
 from musicond.core.recommend.explanation import explain, to_text
 from musicond.core.recommend.policies import Plan, PlanPart, PolicyPlanner
 from musicond.core.recommend.sampler import (
@@ -20,7 +21,7 @@ from musicond.core.recommend.sampler import (
     ThompsonSampler,
     TrackStats,
     calmer,
-    has_known_sound,
+    known_affects,
     shortlist,
     union,
 )
@@ -89,11 +90,19 @@ class Recommender:
             raise CatalogueError("catalogue: a list is empty; see musicond catalogue verify")
         counts, stats = [len(candidates) for candidates in drawn], [sampler.stats.get(key) for key in keys]
         explanation = explain(plan, counts, stats, sampler.round, quiet=quiet)
-        heard = [has_known_sound(candidates, part.lists) for candidates, part in zip(drawn, plan.parts, strict=True)]
-        tracks, reason = tuple(self._catalogue.tracks(keys)), to_text(emotion, explanation, counts, heard)
+        affects = [known_affects(candidates, part.lists) for candidates, part in zip(drawn, plan.parts, strict=True)]
+        tracks = tuple(self._catalogue.tracks(keys))
+        reason = to_text(emotion, explanation, counts, [None not in part for part in affects])
         playlist = self._catalogue.playlist(tracks)
         recommendation = Recommendation(
-            Mood(emotion.value), tracks, reason, context.wall_time, explanation, playlist, _verdicts(tracks, stats)
+            Mood(emotion.value),
+            tracks,
+            reason,
+            context.wall_time,
+            explanation,
+            playlist,
+            _verdicts(tracks, stats),
+            _by_track(tracks, [affect for part in affects for affect in part]),
         )
         self._catalogue.mark_offered(emotion, keys, sampler.round)
         self._rounds[emotion] = sampler.round
@@ -206,20 +215,29 @@ class Recommender:
         keys = [self._catalogue.key_of(track.track_id) for track in current.tracks]
         excluded = candidates.take(np.flatnonzero(np.isin(candidates.keys, [key for key in keys if key is not None])))
         sampler = self._sampler(emotion, self._round(emotion))
-        drawn = sampler.pick(candidates, part.targets[-1:], excluded).keys.tolist()
+        new = sampler.pick(candidates, part.targets[-1:], excluded)
+        drawn = new.keys.tolist()
         self._catalogue.mark_offered(emotion, drawn, max(1, sampler.round))
         added = self._catalogue.tracks(drawn)
         tracks = (*(track for track in current.tracks if track.track_id != track_id), *added)
         known = {**current.verdicts, **_verdicts(added, [sampler.stats.get(key) for key in drawn])}
         verdicts = {track.track_id: known[track.track_id] for track in tracks if track.track_id in known}
-        playlist = self._catalogue.playlist(tracks)
-        return self._keep(replace(current, tracks=tracks, wall_time=wall_time, playlist=playlist, verdicts=verdicts))
+        places = {**current.affects, **_by_track(added, known_affects(new, part.lists))}
+        affects = {track.track_id: places[track.track_id] for track in tracks if track.track_id in places}
+        changed = replace(current, tracks=tracks, wall_time=wall_time, verdicts=verdicts, affects=affects)
+        return self._keep(replace(changed, playlist=self._catalogue.playlist(tracks)))
 
 
 def _verdicts(tracks: Sequence[Track], stats: Sequence[TrackStats | None]) -> dict[str, Verdict]:
     """Return the verdicts on tracks by their statistics, by track id."""
     known = zip(tracks, stats, strict=False)
     return {track.track_id: stat.verdict for track, stat in known if stat is not None and stat.verdict is not None}
+
+
+def _by_track(tracks: Sequence[Track], affects: Sequence[Affect | None]) -> dict[str, Affect]:
+    """Return the known affects by track id."""
+    known = zip(tracks, affects, strict=False)
+    return {track.track_id: affect for track, affect in known if affect is not None}
 
 
 def _with_verdict(recommendation: Recommendation, track_id: str, verdict: Verdict | None) -> Recommendation:

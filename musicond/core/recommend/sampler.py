@@ -66,10 +66,12 @@ class Candidates:
 EMPTY = Candidates(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 2), np.float32), np.zeros(0, np.float32))
 
 
-def has_known_sound(candidates: Candidates, lists: Sequence[Emotion]) -> bool:
-    """Return whether all of these tracks have values of their own, and none the affect of its list's emotion."""
+def known_affects(candidates: Candidates, lists: Sequence[Emotion]) -> list[Affect | None]:
+    """Return the affect of each track that has values of its own; None for one with that of its list's emotion."""
     unknown = np.array([EMOTION_AFFECT[emotion] for emotion in lists], np.float32)
-    return not (candidates.affect[:, None] == unknown[None]).all(axis=2).any()
+    is_unknown = (candidates.affect[:, None] == unknown[None]).all(axis=2).any(axis=1).tolist()
+    affects = candidates.affect.tolist()
+    return [None if skip else (valence, arousal) for skip, (valence, arousal) in zip(is_unknown, affects, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ import { playingTitle } from "./player.js";
 import "./mood.js";
 import "./keys.js";
 import "./trend.js";
+import "./way.js";
 import { showNow, tick, leaveNow } from "./now.js";
 import { openMusic, showMusic } from "./music.js";
 import { openHistory, showHistory } from "./history.js";

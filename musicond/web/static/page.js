@@ -125,13 +125,16 @@ export function tell(id, text) {
 export const sentence = (text) => (text ? text[0].toUpperCase() + text.slice(1) : text);
 export const loaded = (playback) => Boolean(playback?.track) && (playback.state === "playing" || playback.state === "paused");
 
+const COMMAND = /[;,][^;]*\bmusicond [a-z-]+.*$/; // a remedy for the command line, which the page has itself
 const TECHNICAL = /No module named|\[Errno|Error\b|Traceback/;
 
 // Returns a text of the daemon as a person can read it, and the text itself where that says more.
 export function explained(key, raw) {
 	if (!raw) return ["", ""];
 	const own = TEXTS[key];
-	return own || TECHNICAL.test(raw) ? [own || t("technical"), raw] : [sentence(raw), ""];
+	if (own || TECHNICAL.test(raw)) return [own || t("technical"), raw];
+	const text = raw.replace(COMMAND, "");
+	return [sentence(text), text === raw ? "" : raw];
 }
 
 // Shows a trouble in human words, with the daemon's own text behind "details".

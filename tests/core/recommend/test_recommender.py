@@ -242,6 +242,22 @@ def test_a_lift_says_where_it_is() -> None:
     assert "numbers 1 to 5" in recommender.recommend_other(context(Emotion.FEAR, 8 + EPISODE_S)).reason
 
 
+def test_the_places_of_songs_are_known_by_their_sound_only_and_follow_a_replaced_song() -> None:
+    catalogue = MemoryCatalogue()
+    recommender = Recommender(catalogue, 1, RecommenderConfig(policy=Policy.LIFT))
+    current = recommender.recommend_other(context(Emotion.SAD, 1))
+    assert list(current.affects) == ids(current)
+    for track_id, (valence, arousal) in current.affects.items():
+        own = EMOTION_AFFECT[list_of(track_id)]
+        assert valence == pytest.approx(own[0])
+        assert 0 < abs(arousal - own[1]) < 0.11
+    changed = recommender.rate(Rate(Verdict.DISLIKE), current, NOON)
+    assert changed is not None
+    assert list(changed.affects) == ids(changed)
+    catalogue.sound_known = False
+    assert Recommender(catalogue, 1).recommend_other(context(Emotion.SAD, 1)).affects == {}
+
+
 def test_a_pleasant_mood_is_matched_under_lift() -> None:
     recommendation = Recommender(MemoryCatalogue(), 1, RecommenderConfig(policy=Policy.LIFT)).recommend_other(
         context(Emotion.HAPPY, 1)
