@@ -85,6 +85,14 @@ class NoFrame(MusicondError):  # noqa: N818 - likewise
     """No frame came in time; one may still come. The text says what is wrong with the source."""
 
 
+class Connecting(MusicondError):  # noqa: N818 - likewise
+    """The source is still being opened, in a thread of its own; the text says what is waited for."""
+
+
+class Interrupted(MusicondError):  # noqa: N818 - likewise
+    """The wait for a frame has ended because a command must not wait."""
+
+
 class ModelError(MusicondError):
     """The model is missing, damaged or not what it should be; the text says what to do."""
 

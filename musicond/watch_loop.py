@@ -15,7 +15,7 @@ from functools import partial
 from musicond.core.commands import OVERTAKING, Command, ConfigUpdate
 from musicond.core.outcome import Outcome
 from musicond.core.ports import FrameSource, TurnHandler
-from musicond.errors import CatalogueError, CommandError, SourceLost
+from musicond.errors import CatalogueError, CommandError, Connecting, Interrupted, SourceLost
 from musicond.runtime.backoff import Backoff
 from musicond.runtime.inbox import Inbox, settle
 from musicond.runtime.warn_once import WarnOnce
@@ -84,7 +84,11 @@ class WatchLoop:
         """Run one turn: commands, then a frame, an attempt to open the source, or a wait."""
         self.busy_since, self.busy_with = time.monotonic(), "a command"
         handled = self._handle(self._inbox.drain())
-        outcome, wait_s = self._watch()
+        watched = self._watch()
+        if watched is None:
+            handled += self._handle(self._inbox.drain())
+            watched = self._watch()
+        outcome, wait_s = watched or (self._controller.idle(), 0.0)
         self.busy_with = "the outputs"
         self._emit(outcome)  # first: who got an answer finds it in the state
         self._settle(handled)
@@ -110,8 +114,8 @@ class WatchLoop:
             else:
                 stored.add_done_callback(partial(_settle_with, future))
 
-    def _watch(self) -> tuple[Outcome, float]:
-        """Return the outcome of this turn, and the seconds to wait for the next."""
+    def _watch(self) -> tuple[Outcome, float] | None:
+        """Return the outcome of this turn, and the seconds to wait for the next; None where a command must not wait."""
         wants_frames = self._controller.wants_frames()
         self.busy_with = "the camera"
         if not self._controller.wants_camera():
@@ -125,10 +129,15 @@ class WatchLoop:
             return self._step()
         return self._controller.idle(), self._max_wait_s
 
-    def _step(self) -> tuple[Outcome, float]:
+    def _step(self) -> tuple[Outcome, float] | None:
         started = time.monotonic()
         try:
             frame = self._source.capture(FRAME_WAIT_S)
+        except Interrupted:
+            return None
+        except Connecting as exc:
+            self.trouble = self.trouble or str(exc)
+            return self._controller.idle(), 0.0
         except SourceLost as exc:
             self._lose(exc)
             return self._controller.idle(), self._backoff.wait_s()

@@ -16,7 +16,7 @@ from musicond import watch_loop
 from musicond.core.commands import Pause, Play, Resume, SetPrivacy
 from musicond.core.models import Faces, Frame, Mood, SourceStatus, Watching
 from musicond.core.outcome import Outcome
-from musicond.errors import SourceLost
+from musicond.errors import Connecting, Interrupted, SourceLost
 from musicond.runtime.inbox import DRAIN_LIMIT, INBOX_LIMIT, Inbox, InboxFull
 from musicond.watch_loop import WatchLoop
 
@@ -303,3 +303,33 @@ def test_privacy_that_waits_at_the_end_is_carried_out_and_a_play_is_not() -> Non
     assert rig.controller.private
     assert private.done()
     assert not played.done()
+
+
+def test_an_urgent_command_is_handled_within_the_turn_whose_wait_it_ends() -> None:
+    rig = Rig()
+
+    class Interruptible(Camera):
+        def capture(self, wait_s: float) -> Frame:
+            self.answer = rig.inbox.put(SetPrivacy(on=True))
+            raise Interrupted("a command waits")
+
+    camera = Interruptible()
+    rig.loop_with(camera).turn()
+    assert camera.answer.done()
+    assert camera.states == ["open", "closed"]
+    assert len(rig.outcomes) == 1, "the camera does not count as lost before"
+
+
+def test_a_camera_that_is_being_connected_is_no_loss() -> None:
+    class Slow(Camera):
+        def capture(self, wait_s: float) -> Frame:
+            raise Connecting("camera is being connected")
+
+    rig, camera = Rig(), Slow()
+    loop = rig.loop_with(camera)
+    loop.turn()
+    loop.turn()
+    assert camera.is_open
+    assert camera.opens == 1
+    assert loop.trouble == "camera is being connected"
+    assert rig.outcomes == [Watching.NO_CAMERA] * 2

@@ -26,7 +26,8 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from musicond.config.schema import Camera, MoodSection
+from musicond.config.camera import Camera
+from musicond.config.schema import MoodSection
 from musicond.core.models import Frame, Mood
 from musicond.core.mood.tracker import MoodConfig, MoodState, Observation, update
 from musicond.core.pipeline import Pipeline

@@ -78,10 +78,10 @@ def build(
         with suppress(CatalogueError):  # the pipeline reports it when it needs the tracks
             catalogue.preload()
         inbox = Inbox[Command | ConfigUpdate](lambda command: isinstance(command, (*OVERTAKING, ConfigUpdate)))
-        notifier, settings_file = Notifier(), JsonFile(folder / "settings.json")
+        notifier, settings_file, preview = Notifier(), JsonFile(folder / "settings.json"), build_preview(config)
         pipeline = build_pipeline(config, *build_vision(config), catalogue, seed=secrets.randbits(32))
         pipeline.settings = _initial_settings(settings_file, config)
-        spotify, preview, source = build_spotify(config, folder), build_preview(config), build_source(config)
+        source, spotify = build_source(config, inbox.has_urgent), build_spotify(config, folder)
         music_assistant = MusicAssistant(config, folder)
         player = build_player(config, folder, spotify, music_assistant, lambda: inbox.put(OtherSongs()))
         controller = Controller(pipeline, frame_rate(config), settings_file, player, preview, writer, clock)

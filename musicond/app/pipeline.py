@@ -13,8 +13,10 @@ from musicond.capture.demo import DemoClip
 from musicond.capture.picamera import PiCamera
 from musicond.capture.recorded import RecordedSource, Recording, display_name, open_clip
 from musicond.capture.v4l2 import Webcam
+from musicond.config.camera_url import is_url, parse_url
 from musicond.config.paths import model_path, models_dir
 from musicond.config.schema import Config
+from musicond.config.secrets import camera_credentials
 from musicond.core.face_choice import ChosenFaceClassifier
 from musicond.core.models import Policy
 from musicond.core.pipeline import FrameRate, Pipeline
@@ -24,8 +26,10 @@ from musicond.vision.classifier import TfliteClassifier
 from musicond.vision.detector import HaarFaceDetector
 
 
-def build_source(config: Config) -> FrameSource:
-    """Return the source that `camera.source` names."""
+def build_source(config: Config, is_urgent: Callable[[], bool] = lambda: False) -> FrameSource:
+    """Return the source that `camera.source` names; a wait for its frame ends once `is_urgent` returns true."""
+    if is_url(config.camera.source):
+        return CheckedSource(_network_camera(config, is_urgent), is_urgent)
     kind, _, argument = config.camera.source.partition(":")
     return SOURCES[kind](config, argument)
 
@@ -97,6 +101,32 @@ def _webcam(config: Config, device: str) -> CheckedSource:
     rotation, mirror = camera.rotation, camera.mirror
     webcam = Webcam(device or None, camera.size, camera.rate, rotation=rotation, mirror=mirror, view=camera.view)
     return CheckedSource(webcam)
+
+
+def _network_camera(config: Config, is_urgent: Callable[[], bool]) -> FrameSource:
+    from musicond.capture.network import NetworkCamera, PictureStream
+
+    camera, url = config.camera, parse_url(config.camera.source)
+    credentials = camera_credentials(config)
+
+    def connect() -> PictureStream:
+        if url.scheme == "rtsp":
+            from musicond.capture.rtsp import RtspStream
+
+            return RtspStream(url, credentials, allow_public=camera.allow_public)
+        from musicond.capture.mjpeg import MjpegStream
+
+        return MjpegStream(url, credentials, allow_public=camera.allow_public)
+
+    return NetworkCamera(
+        url.place,
+        connect,
+        camera.size,
+        rotation=camera.rotation,
+        mirror=camera.mirror,
+        view=camera.view,
+        is_urgent=is_urgent,
+    )
 
 
 SOURCES: dict[str, Callable[[Config, str], FrameSource]] = {

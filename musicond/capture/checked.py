@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 import zlib
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
 from musicond.core.models import Frame, SourceStatus
 from musicond.core.ports import FrameSource
-from musicond.errors import BadFrame, NoFrame, SourceLost
+from musicond.errors import BadFrame, Interrupted, NoFrame, SourceLost
 
 TRY_S = 1.0
 """Seconds without a frame that count as one missing frame."""
@@ -25,10 +26,13 @@ PLAIN_LEVELS = 16
 
 
 class CheckedSource:
-    """A camera that is lost only when no good frame has come for the whole of `wait_s`, or when it hangs."""
+    """A camera that is lost only when no good frame has come for the whole of `wait_s`, or when it hangs.
 
-    def __init__(self, source: FrameSource) -> None:
-        self._source = source
+    Between two attempts, Interrupted ends the wait once `is_urgent` returns true.
+    """
+
+    def __init__(self, source: FrameSource, is_urgent: Callable[[], bool] = lambda: False) -> None:
+        self._source, self._is_urgent = source, is_urgent
         self._bad = self._stale = self._missing = 0
         self._shape: tuple[int, ...] | None = None
         self._checksum: int | None = None
@@ -54,7 +58,7 @@ class CheckedSource:
         self._source.open()
 
     def capture(self, wait_s: float) -> Frame:
-        """Return the next good frame; raise SourceLost."""
+        """Return the next good frame; raise SourceLost, Connecting or Interrupted."""
         deadline = time.monotonic() + wait_s
         while True:
             try:
@@ -72,6 +76,8 @@ class CheckedSource:
                 return frame
             if time.monotonic() >= deadline:
                 raise SourceLost(reason)
+            if self._is_urgent():
+                raise Interrupted(reason)
 
     def close(self) -> None:
         """Close the camera."""

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from musicond.capture.jpeg import decode
 from musicond.capture.transform import fit, middle_half, orient
 from musicond.capture.video_nodes import cameras
 from musicond.core.models import Frame, SourceStatus
@@ -29,9 +30,6 @@ MOST_BUFFERED = 8
 OPEN_S = 8.0
 """Seconds for all devices together."""
 MJPEG = cv2.VideoWriter.fourcc(*"MJPG")
-END_OF_JPEG = b"\xff\xd9"
-PADDING = 64
-"""Bytes after the end of a JPEG that some drivers add."""
 REMEDY = "check its cable"
 
 
@@ -115,15 +113,10 @@ class Webcam:
             return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8), lambda: image
         if image.shape[0] > 1:
             raise BadFrame(f"{self.name} gives pictures in an unknown format; name another device in camera.source")
-        whole = END_OF_JPEG in image[0, -PADDING:].tobytes()
-        grey = cv2.imdecode(image, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION) if whole else None
-        if grey is None:
+        decoded = decode(image[0])
+        if decoded is None:
             raise BadFrame(f"{self.name} gives broken pictures; {REMEDY}")
-
-        def colour() -> NDArray[np.uint8]:
-            return np.asarray(cv2.imdecode(image, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION), np.uint8)
-
-        return np.asarray(grey, np.uint8), colour
+        return decoded
 
     def _transform(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         if self._near:

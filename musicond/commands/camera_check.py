@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from musicond.commands.checks import Result, check, one_line
-from musicond.errors import MusicondError
+from musicond.config.camera_url import is_url
+from musicond.errors import Connecting, MusicondError
 
 if TYPE_CHECKING:  # the doctor runs without pydantic
     from musicond.config.schema import Config
 
 PI_CAMERA = "sudo apt install --no-install-recommends python3-picamera2; in a venv, make it with --system-site-packages"
 Access = Callable[[Path, int], bool]
+CAPTURE_S = 3.0
 
 
 @check("camera")
@@ -39,6 +41,8 @@ def check_camera(config: Config, access: Access = os.access) -> Result:
 
     `access` returns whether the user who runs the daemon may do something with a path, as `os.access` does.
     """
+    if is_url(config.camera.source):
+        return _check_network_camera(config)
     kind, _, rest = config.camera.source.partition(":")
     kinds: dict[str, Callable[[], Result]] = {
         "demo": lambda: ("ok", "demo: none needed"),
@@ -89,6 +93,25 @@ def _check_pi_camera(config: Config) -> Result:
         text = one_line(error)
         remedy = PI_CAMERA if "picamera2" in text else "restart, and try: rpicam-hello --list-cameras"
         return "failed", text, remedy
+    finally:
+        camera.close()
+
+
+def _check_network_camera(config: Config) -> Result:
+    """Connect, take one picture, and close the connection."""
+    from musicond.app.pipeline import build_source
+
+    camera = build_source(config)
+    try:
+        camera.open()
+        while True:
+            try:
+                height, width = camera.capture(CAPTURE_S).grey.shape
+            except Connecting:
+                continue
+            return "ok", f"{camera.name}, {width} x {height}"
+    except MusicondError as error:
+        return "failed", f"{camera.name}: {one_line(error)}", "see docs/camera.md, cameras in the network"
     finally:
         camera.close()
 

@@ -11,6 +11,7 @@ import yaml
 
 from musicond.commands.daemon import read_list_selection, read_settings
 from musicond.commands.options import add_config
+from musicond.config.camera_url import shown_source
 from musicond.config.loader import LoadedConfig, iter_keys, load
 from musicond.config.overrides import effective
 from musicond.config.paths import daemon_state_dir, model_path, state_dir
@@ -44,6 +45,7 @@ def lines(loaded: LoadedConfig, settings: Settings, selection: Mapping[Emotion, 
     yield f"# {loaded.path or 'no file: defaults'}"
     values = loaded.config.model_dump(mode="json")
     values["state_dir"] = str(state_dir(loaded.config))
+    values["camera"]["source"] = shown_source(loaded.config.camera.source)
     values["model"]["path"] = str(model_path(loaded.config))
     section: list[str] = []
     for *parents, name in iter_keys():

@@ -107,7 +107,7 @@ def _check_configuration(path: Path | None, *, running: bool = False) -> Iterato
     from musicond.config import paths
     from musicond.config.overrides import load_effective
     from musicond.config.schema import Config
-    from musicond.config.secrets import mqtt_password, page_token
+    from musicond.config.secrets import camera_credentials, mqtt_password, page_token
     from musicond.mqtt.discovery import node_id
 
     config, password = Config(), None
@@ -116,6 +116,7 @@ def _check_configuration(path: Path | None, *, running: bool = False) -> Iterato
         config = loaded.config
         password = mqtt_password(config)
         page_token(config)
+        camera_credentials(config)
         yield Check("config", "ok", str(loaded.path or "no file: defaults"))
     except ConfigError as error:
         remedy = "correct it; the checks below use the defaults where it can't be read"

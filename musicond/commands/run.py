@@ -12,10 +12,12 @@ from musicond.app.setup import Setup
 from musicond.commands.broker_check import check_broker
 from musicond.commands.doctor import page_checks
 from musicond.commands.options import add_config
+from musicond.config.camera import SOURCE_PATTERN
+from musicond.config.camera_url import is_url, parse_url
 from musicond.config.loader import load
 from musicond.config.overrides import Overrides
 from musicond.config.paths import state_dir
-from musicond.config.schema import SOURCE_PATTERN, Config
+from musicond.config.schema import Config
 from musicond.runtime import logs
 from musicond.runtime.supervisor import start_again
 
@@ -26,7 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_config(parser)
     parser.add_argument(
-        "--source", type=_source, metavar="S", help="auto | pi | v4l2[:/dev/videoN] | demo | file:PATH (clip or folder)"
+        "--source",
+        type=_source,
+        metavar="S",
+        help="auto | pi | v4l2[:/dev/videoN] | demo | file:PATH (clip or folder) | rtsp://... | http(s)://... (MJPEG)",
     )
     parser.add_argument(
         "--ask-consent",
@@ -65,8 +70,23 @@ def _with_source(config: Config, source: str | None) -> Config:
 
 
 def _source(text: str) -> str:
+    if is_url(text):
+        return _url(text)
     if not re.match(SOURCE_PATTERN, text):
         raise argparse.ArgumentTypeError(
-            f"{text!r} is not a source; give auto, pi, v4l2[:/dev/videoN], demo or file:PATH"
+            f"{text!r} is not a source; give auto, pi, v4l2[:/dev/videoN], demo, file:PATH, rtsp://... or http://..."
+        )
+    return text
+
+
+def _url(text: str) -> str:
+    """Return an address of a camera; every user of this machine can read it in the list of processes."""
+    try:
+        url = parse_url(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(f"the address {exc}") from None
+    if url.may_hold_a_password:
+        raise argparse.ArgumentTypeError(
+            "the address may hold a password, which other users would see; name it in camera.source of musicon.yaml"
         )
     return text

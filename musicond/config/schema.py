@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
@@ -15,9 +14,10 @@ from musicond.config.addresses import (
     is_loopback,
     split_address,
 )
+from musicond.config.camera import Camera
 from musicond.config.limits import face_size_problem
-from musicond.config.relative_paths import resolve, resolve_source
-from musicond.config.section import CrossSectionError, Section, in_order, valid_for
+from musicond.config.relative_paths import resolve
+from musicond.config.section import CrossSectionError, FilePath, Section, in_order, valid_for
 from musicond.core.models import Emotion, Policy
 from musicond.core.mood.tracker import MoodConfig
 from musicond.core.schedule import Hours, Schedule
@@ -28,7 +28,6 @@ MIN_TOKEN = 16
 """Shortest token of the page, in characters."""
 PASSWORD_VARIABLE = "MUSICOND_MQTT_PASSWORD"  # noqa: S105 - the variable's name, not a password
 SERVER_URL = r"^https?://[^/?#@\s]+(/[^?#\s]*)?$"
-SOURCE_PATTERN = r"^(auto|pi|demo|v4l2(:/dev/.+)?|file:.+)$"
 TOPIC_PATTERN = r"^[^+#/\s]+(/[^+#/\s]+)*$"
 STARTER = "starter"
 """Name of the list of songs that comes with musicond."""
@@ -45,7 +44,6 @@ RELOADABLE = (
     *(f"playback.{key}" for key in ("autoplay", "when", "volume", "away_s", "silence_s")),
 )
 """Keys, and prefixes of keys, that a reload (SIGHUP) applies; all others wait for a restart."""
-FilePath = Annotated[Path, AfterValidator(lambda path, info: Path(resolve(str(path), info)))]
 LibraryPlace = Annotated[
     str, Field(min_length=1), AfterValidator(lambda place, info: place if place == MPD else resolve(place, info))
 ]
@@ -70,32 +68,6 @@ class Device(Section):
     memory_max_mib: float = Field(
         300, ge=150, le=8192, description="Resident memory in MiB from which musicond ends, to be started again."
     )
-
-
-class Camera(Section):
-    """The source of the pictures, and its rate."""
-
-    source: Annotated[str, AfterValidator(resolve_source)] = Field(
-        "auto", pattern=SOURCE_PATTERN, description="auto, pi, v4l2[:/dev/videoN], demo or file:PATH."
-    )
-    size: tuple[Annotated[int, Field(ge=160, le=1920)], Annotated[int, Field(ge=120, le=1080)]] = Field(
-        (1280, 960), description="Largest width and height in pixels; a Pi camera keeps its own ratio."
-    )
-    rate: float = Field(8.0, ge=1, le=30, description="Frames per second that are analysed with a person present.")
-    idle_rate: float = Field(2.5, ge=0.5, le=30, description="Frames per second that are looked at in an empty room.")
-    rotation: Literal[0, 90, 180, 270] = Field(0, description="Degrees clockwise by which the picture is turned.")
-    mirror: bool = Field(default=False, description="Swap left and right.")
-    view: Literal["wide", "near"] = Field("wide", description="wide: the whole picture. near: its middle half, larger.")
-    exposure_max_ms: float = Field(33, ge=1, le=1000, description="Longest exposure of the Pi camera in milliseconds.")
-
-    @property
-    def is_device(self) -> bool:
-        """Whether the source is a camera, not a recording."""
-        return self.source.partition(":")[0] not in ("demo", "file")
-
-    @model_validator(mode="after")
-    def _rates(self) -> Camera:
-        return in_order(self, "idle_rate", "rate")
 
 
 class FacesSection(Section):

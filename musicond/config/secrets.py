@@ -1,4 +1,7 @@
-"""Secrets: the broker's password and the page's token, from a file, the environment or systemd's credentials."""
+"""Secrets: the page's token and the passwords of broker, mpd and camera.
+
+They come from a file, the environment or systemd's credentials.
+"""
 
 from __future__ import annotations
 
@@ -47,6 +50,18 @@ def mpd_password(config: Config) -> SecretStr | None:
     if (source := credential or own) is None:
         return None
     return SecretStr(_first_line("mpd.password_file", source, "the password", warn=source == own))
+
+
+def camera_credentials(config: Config) -> tuple[str, SecretStr] | None:
+    """Return name and password of the camera in the network, None without them; raise ConfigError."""
+    credential, own = _credential("camera_credentials"), config.camera.credentials_file
+    if (source := credential or own) is None:
+        return None
+    text = _first_line("camera.credentials_file", source, "NAME:PASSWORD", warn=source == own)
+    name, colon, password = text.partition(":")
+    if not colon:
+        raise ConfigError(f"camera.credentials_file: {source}: its first line has no colon; write NAME:PASSWORD there")
+    return name, SecretStr(password)
 
 
 def page_token(config: Config) -> SecretStr | None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from pathlib import Path
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
+from musicond.config.relative_paths import resolve
+
+FilePath = Annotated[Path, AfterValidator(lambda path, info: Path(resolve(str(path), info)))]
 S = TypeVar("S", bound="Section")
 
 

@@ -45,6 +45,7 @@ class FrameSource(Protocol):
         """Return the newest frame, waiting at most `wait_s` seconds; raise SourceLost.
 
         A camera also raises BadFrame and NoFrame; `capture.checked.CheckedSource` turns them into SourceLost in time.
+        Connecting and Interrupted say that nothing is wrong.
         """
 
     def get_status(self) -> SourceStatus:

@@ -56,6 +56,10 @@ class Inbox(Generic[C]):
             self._woken = False
         return items
 
+    def has_urgent(self) -> bool:
+        """Return whether an urgent command waits; for any thread, without waiting."""
+        return bool(self._urgent)
+
     def wake(self) -> None:
         """End the wait in progress, or the next one."""
         with self._changed:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from musicond.app.build import _apply
 from musicond.app.library import build_maintenance
 from musicond.app.pipeline import build_pipeline, build_vision, frame_rate
-from musicond.config.schema import Camera, Config, MoodSection
+from musicond.config.camera import Camera
+from musicond.config.schema import Config, MoodSection
 from musicond.controller import Controller
 from musicond.core.face_choice import ChosenFaceClassifier
 from musicond.library.catalogue import SqliteCatalogue

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from musicond.commands.camera_check import check_camera, check_open_camera, seen
-from musicond.config.schema import Camera, Config
+from musicond.config.camera import Camera
+from musicond.config.schema import Config
 from tests.capture.fake_libcamera import load_picamera2
 from tests.capture.test_webcam import capability
 from tests.commands.test_doctor import hide

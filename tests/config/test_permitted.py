@@ -15,9 +15,10 @@ from pydantic import ValidationError
 
 from musicond.app.pipeline import frame_rate
 from musicond.app.playback import playback_rules
+from musicond.config.camera import Camera
 from musicond.config.limits import WINDOW_PX
 from musicond.config.loader import load, schema
-from musicond.config.schema import Camera, Config, FacesSection, MoodSection
+from musicond.config.schema import Config, FacesSection, MoodSection
 from musicond.core.commands import Play, SetVolume
 from musicond.core.models import EMOTIONS, Mood, Track
 from musicond.core.mood.tracker import UNSURE_DWELL, MoodState, Observation, update
