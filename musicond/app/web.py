@@ -19,7 +19,7 @@ from musicond.app.music_assistant import MusicAssistant
 from musicond.app.notice import build_notice
 from musicond.app.setup import Setup
 from musicond.config.addresses import is_loopback
-from musicond.config.paths import listen_socket
+from musicond.config.paths import docs_dir, listen_socket
 from musicond.config.schema import Config
 from musicond.config.secrets import page_token
 from musicond.core.commands import Command
@@ -135,6 +135,7 @@ def build_page(
         notice=build_notice(config),
         embed=config.web.embed,
         links=links,
+        docs=docs_dir(),
         ingress=config.web.ingress,
     )
 

@@ -59,11 +59,18 @@ def daemon_state_dir(config: Config, system: Path = SYSTEM_STATE_DIR) -> Path:
 def models_dir() -> Path:
     """Return the directory of the model and the cascade: $MUSICOND_MODELS, the checkout's, or the installed one."""
     configured = os.environ.get("MUSICOND_MODELS", "")
-    if configured:
-        return Path(configured)
-    checkout = Path(__file__).resolve().parents[2] / "models"
-    installed = Path(sys.prefix) / "share/musicond/models"
-    packaged = Path("/usr/share/musicond/models")
+    return Path(configured) if configured else _shared_dir("models")
+
+
+def docs_dir() -> Path:
+    """Return the directory of the documents: the checkout's, or the installed one, which need not exist."""
+    return _shared_dir("docs")
+
+
+def _shared_dir(name: str) -> Path:
+    checkout = Path(__file__).resolve().parents[2] / name
+    installed = Path(sys.prefix) / "share/musicond" / name
+    packaged = Path("/usr/share/musicond") / name
     return next((path for path in (checkout, installed) if path.is_dir()), packaged)
 
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from aiohttp import web
@@ -19,6 +20,7 @@ from musicond.core.outcome import Outcome
 from musicond.errors import error_text
 from musicond.web.access import LINK, OWNER, TokenAuth, access_middleware, by_unix_socket, header_adder
 from musicond.web.covers import CoverCache
+from musicond.web.help_pages import add_help
 from musicond.web.latest import LatestOutcome
 from musicond.web.metrics import TEXT_FORMAT, Metrics
 from musicond.web.notice import Notice, choose_language, notice_page
@@ -68,12 +70,17 @@ class Api:
         self._document = to_json(document(endpoints))
 
     def app(
-        self, own_host: str, auth: TokenAuth | None, embed: Sequence[str] = (), ingress: str | None = None
+        self,
+        own_host: str,
+        auth: TokenAuth | None,
+        embed: Sequence[str] = (),
+        ingress: str | None = None,
+        docs: Path | None = None,
     ) -> web.Application:
         """Return the application.
 
         `own_host` is the configured name or address, `embed` who may frame the page, `ingress` the address of Home
-        Assistant's proxy.
+        Assistant's proxy, `docs` the folder of the documents for the help.
         """
         app = web.Application(
             client_max_size=COMMAND_BODY_LIMIT,
@@ -87,6 +94,8 @@ class Api:
         for name, endpoint in self._endpoints.items():
             app.router.add_post(f"{API}/{name}/{{action}}", endpoint.handler(name))
         add_files(app)
+        if docs is not None:
+            add_help(app, docs)
         return app
 
     async def on_state(self, _: web.Request) -> web.Response:

@@ -51,7 +51,7 @@ class WebOutput:
     `endpoints` run actions for the command line and the page, by the first part of their paths. `preview` is the live
     picture, None where it is off; `recent` returns lines of the log; `covers` has the pictures of tracks; pages of the
     origins `embed` may show the page in a frame; `ingress` is the address of Home Assistant's proxy for its apps.
-    `links` are the named links, beside that with the `token`.
+    `links` are the named links, beside that with the `token`; `docs` is the folder of the documents for the help.
     """
 
     name = "page"
@@ -72,6 +72,7 @@ class WebOutput:
         embed: Sequence[str] = (),
         links: PageLinks | None = None,
         ingress: str | None = None,
+        docs: Path | None = None,
     ) -> None:
         self._listen, self._path, self._embed, self._ingress = listen, socket_path, embed, ingress
         self._auth = TokenAuth(token, links=links) if token else None
@@ -80,7 +81,7 @@ class WebOutput:
         self._thread: threading.Thread | None = None
         self.busy_since: float | None = None
         self._end: Callable[[], object] | None = None
-        self._links = links
+        self._links, self._docs = links, docs
         self.address = f"http://{listen}"
         """URL of the page, such as `http://127.0.0.1:8080`; with the real port once started."""
 
@@ -138,7 +139,7 @@ class WebOutput:
         self._latest.attach(loop)
         if (auth := self._auth) is not None and self._links is not None:
             self._links.removed = lambda link: loop.call_soon_threadsafe(auth.disconnect, link)
-        app = self._api.app(split_address(self._listen)[0], self._auth, self._embed, self._ingress)
+        app = self._api.app(split_address(self._listen)[0], self._auth, self._embed, self._ingress, self._docs)
         runner = web.AppRunner(
             app,
             access_log=None,

@@ -91,6 +91,7 @@ class Server:
     covers: CoverCache | None = None
     embed: tuple[str, ...] = ()
     links: PageLinks | None = None
+    docs: Path | None = None
     ingress: str | None = None
 
     def __post_init__(self) -> None:
@@ -125,6 +126,7 @@ class Server:
             covers=self.covers,
             embed=self.embed,
             links=self.links,
+            docs=self.docs,
             ingress=self.ingress,
             recent=lambda: [{"at": NOON.isoformat(), "level": "WARNING", "text": "demo lost: unplugged; retrying"}],
         )

@@ -45,7 +45,8 @@ async function remove(link) {
 on("link-form", "submit", async (event) => {
 	event.preventDefault();
 	const name = $("link-name").value.trim();
-	const own = /^(localhost|127\.|\[::1\])/.test(location.hostname); // another phone can't use this address
+	// Another phone can't use this machine's own address, nor that of another server that shows the page below a path.
+	const own = /^(localhost|127\.|\[::1\])/.test(location.hostname) || location.pathname !== "/";
 	const made = await ask("links/add", own ? { name } : { name, origin: location.origin });
 	if (!made) return;
 	event.target.reset();

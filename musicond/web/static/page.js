@@ -249,6 +249,7 @@ for (const button of all("[data-close]")) button.addEventListener("click", () =>
 export function translate() {
 	document.documentElement.lang = language;
 	for (const node of all("svg:not([role])")) node.setAttribute("aria-hidden", "true");
+	for (const node of all("[data-help]")) node.href = `help/${language}/${node.dataset.help}`;
 	for (const node of all("[data-t]")) node.textContent = t(node.dataset.t);
 	for (const node of all("[data-t-label]")) node.setAttribute("aria-label", t(node.dataset.tLabel));
 	for (const node of all("[data-t-alt]")) node.alt = t(node.dataset.tAlt);

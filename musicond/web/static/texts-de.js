@@ -337,7 +337,7 @@ never_4:"Etwas aus dem Internet holen, außer du richtest Spotify ein.",
 never_5:"Die Kamera öffnen, solange Privat an ist, auch nicht nach einem Neustart.",
 about_licences:"Lizenzen",
 about_licences_own:"musicond: MIT. Gesichtssuche: Haar-Kaskade von Rainer Lienhart (Intel). Netz: von uns mit FER2013 trainiert.",
-about_licences_text:"OpenCV, TensorFlow Lite, aiohttp, prometheus_client: Apache 2.0. paho-mqtt: EPL 2.0. pydantic, spotipy: MIT. mutagen: GPL 2. python-mpd2: LGPL 3.",
+about_licences_text:"OpenCV, TensorFlow Lite, aiohttp, prometheus_client: Apache 2.0. paho-mqtt: EPL 2.0. pydantic, spotipy, rich, markdown-it-py: MIT. mutagen: GPL 2. python-mpd2: LGPL 3.",
 about_api:"Für eigene Programme",
 about_api_text:"Die API dieser Seite: /api/v1/openapi.json. Zahlen für Prometheus: /metrics.",
 busy:"Nicht gesendet: musicond ist noch beim Vorigen",
@@ -389,5 +389,11 @@ link_note:"Der Link für {name}. Scanne ihn mit dem anderen Handy. Er wird nur j
 link_since:"seit {date}",
 link_remove:"Link von {name} zurücknehmen",
 link_sure:"Den Link von {name} zurücknehmen? Seiten, die er geöffnet hat, werden geschlossen.",
-link_removed:"Zurückgenommen: der Link von {name}"
+link_removed:"Zurückgenommen: der Link von {name}",
+help:"Hilfe",
+help_mqtt:"Mehr zu Home Assistant und MQTT",
+help_players:"Welcher Player passt",
+help_spotify:"Mehr zu Spotify",
+help_music:"Wie Lieder ausgewählt werden",
+help_law:"Mehr zum Recht"
 };

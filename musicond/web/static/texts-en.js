@@ -337,7 +337,7 @@ never_4:"Ask the internet for anything, unless you set up Spotify.",
 never_5:"Open the camera while privacy is on, not even after a restart.",
 about_licences:"Licences",
 about_licences_own:"musicond: MIT. Face finder: Haar cascade by Rainer Lienhart (Intel). Network: trained by us on FER2013.",
-about_licences_text:"OpenCV, TensorFlow Lite, aiohttp, prometheus_client: Apache 2.0. paho-mqtt: EPL 2.0. pydantic, spotipy: MIT. mutagen: GPL 2. python-mpd2: LGPL 3.",
+about_licences_text:"OpenCV, TensorFlow Lite, aiohttp, prometheus_client: Apache 2.0. paho-mqtt: EPL 2.0. pydantic, spotipy, rich, markdown-it-py: MIT. mutagen: GPL 2. python-mpd2: LGPL 3.",
 about_api:"For your own programs",
 about_api_text:"The API of this page: /api/v1/openapi.json. Figures for Prometheus: /metrics.",
 busy:"Not sent: musicond is still busy with the one before",
@@ -389,5 +389,11 @@ link_note:"The link for {name}. Scan it with the other phone. It is shown only n
 link_since:"since {date}",
 link_remove:"Take back the link of {name}",
 link_sure:"Take back the link of {name}? Pages that it opened are closed.",
-link_removed:"Taken back: the link of {name}"
+link_removed:"Taken back: the link of {name}",
+help:"Help",
+help_mqtt:"More on Home Assistant and MQTT",
+help_players:"Which player suits you",
+help_spotify:"More on Spotify",
+help_music:"How songs are chosen",
+help_law:"More on the law"
 };
