@@ -116,7 +116,7 @@ def build(
             return {**names, **get_health(), "broker": mqtt and mqtt.page_health(), "outputs": statuses}
 
         page = build_page(config, inbox.put, get_page_health, endpoints, preview, player, folder, worker)
-        mqtt = _mqtt(config, folder, inbox.put, get_health, controller) if config.mqtt.host else None
+        mqtt = _mqtt(config, folder, inbox.put, get_health, controller, writer) if config.mqtt.host else None
         optional = (StatusOutput(notifier.status), CatalogueFlusher(catalogue), history_output, player, page, mqtt)
         outputs += [output for output in optional if output is not None]
         running += [writer, *outputs, *services]
@@ -180,6 +180,7 @@ def _mqtt(
     submit: Callable[[Command], Future[None]],
     get_health: Callable[[], dict[str, object]],
     controller: Controller,
+    writer: StorageWriter,
 ) -> MqttOutput:
     started = datetime.now().astimezone()
     sensors = {"temperature": health.temperature_c(), "throttled": health.throttled()}
@@ -193,6 +194,7 @@ def _mqtt(
         capabilities(config) | {name for name, value in sensors.items() if value is not None},
         page=public_address(config),
         published=JsonFile(folder / "published.json"),
+        is_reported=lambda: writer.reported,
     )
 
 

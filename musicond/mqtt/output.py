@@ -45,6 +45,8 @@ FIRST_HEALTH_S = 60.0
 """Wait between the first health message of a connection and the second."""
 ANNOUNCE_S = 0.3
 """Wait after a connection for the retained discovery message of an earlier version."""
+SAVING_S = 0.05
+"""Wait before the next look at settings that are not on the disk yet."""
 EVENT_EXPIRY_S = 60
 
 
@@ -71,8 +73,11 @@ class MqttOutput:
         *,
         page: str | None = None,
         published: JsonFile | None = None,
+        is_reported: Callable[[], bool] = lambda: True,
     ) -> None:
         self._settings, self._health = settings, health
+        self._is_reported = is_reported
+        """Whether the settings are on the disk, or the outcomes say that they are not."""
         self.base = f"{settings.base_topic}/{node}"
         self._address = f"{settings.host}:{settings.port}"
         entities = available_entities(capabilities)
@@ -178,6 +183,8 @@ class MqttOutput:
         outcome = self._latest
         if outcome is None:
             return now + ANNOUNCE_S
+        if not self._is_reported():  # a retained "private" outlives this process, so the disk comes first
+            return now + SAVING_S
         if self._republish_at is not None and now >= self._republish_at:
             self._republish_at = None
             self._announce()

@@ -127,6 +127,11 @@ class StorageWriter:
         reason = error_text(error) if error else "the disk does not answer"
         return f"privacy and settings are in force, but not saved yet ({reason}); make room on the disk"
 
+    @property
+    def reported(self) -> bool:
+        """Whether the newest settings are on the disk, or `unsaved` says that they are not."""
+        return self.saved or self.unsaved is not None
+
     def _write_without_thread(self) -> None:
         if self._thread is None or self._stopping:
             self._write(last=True)

@@ -16,6 +16,7 @@ import pytest
 
 from musicond.runtime.json_file import JsonFile
 from tests.figures import FULL, record
+from tests.mqtt.conftest import Broker, Listener
 from tests.system.daemon import Daemon
 from tests.system.preload import NAMESPACE, has_namespaces, preload
 from tests.system.test_locked_storage import likes, post
@@ -83,10 +84,11 @@ def test_privacy_on_a_full_disk_is_in_force_and_stored_as_soon_as_there_is_room(
 class FaultyDaemon(Daemon):
     """The time of day and the time that an fsync takes can be set."""
 
-    def __init__(self, folder: Path, preload: Path) -> None:
+    def __init__(self, folder: Path, preload: Path, config: str = "") -> None:
         self._faults = folder / "faults"
         self.set_faults()
-        super().__init__(folder, "--source", "demo", env={"LD_PRELOAD": str(preload), "FAULTS": str(self._faults)})
+        env = {"LD_PRELOAD": str(preload), "FAULTS": str(self._faults)}
+        super().__init__(folder, "--source", "demo", config=config, env=env)
 
     def set_faults(self, *, clock_s: int = 0, fsync_ms: int = 0) -> None:
         """Set the seconds by which the clock is wrong, and the milliseconds of an fsync."""
@@ -130,6 +132,29 @@ def test_a_refresh_in_2040_puts_off_no_other(tmp_path: Path, preload: Path) -> N
             while not str(file.parse().get("refreshed")).startswith((f"{expected - 1}-", f"{expected}-")):
                 assert time.monotonic() < deadline, file.parse()
                 time.sleep(0.5)
+
+
+@pytest.mark.broker
+def test_what_mqtt_retains_is_on_the_disk_before(tmp_path: Path, preload: Path) -> None:
+    broker = Broker(tmp_path).start()
+    listener = Listener(broker.port)
+    mqtt = f"device: {{node: den}}\nmqtt: {{host: 127.0.0.1, port: {broker.port}}}\n"
+    settings = JsonFile(tmp_path / "state" / "settings.json")
+    try:
+        with FaultyDaemon(tmp_path, preload, mqtt) as daemon:
+            daemon.ready()
+            assert listener.wait_for("musicond/den/watching", "yes", 60)
+            daemon.set_faults(fsync_ms=FSYNC_MS)
+            for payload in ("on", "off", "on"):
+                began = time.monotonic()
+                listener.send("musicond/den/privacy/set", payload)
+                assert listener.wait_for("musicond/den/privacy/state", payload)
+                stored = settings.parse().get("private", False)
+                assert stored is (payload == "on")
+                record("fsync of 600 ms: privacy over MQTT", payload=payload, s=round(time.monotonic() - began, 2))
+    finally:
+        listener.close()
+        broker.stop()
 
 
 def test_privacy_overtakes_likes_on_a_slow_disk_and_each_like_counts_once(faulty: FaultyDaemon) -> None:
