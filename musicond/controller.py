@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime
 
 from musicond.config.user_settings import to_json
+from musicond.core import heat
 from musicond.core.commands import (
     Command,
     ConfigUpdate,
@@ -28,10 +31,14 @@ from musicond.core.ports import FramePreview, PlaybackControl
 from musicond.core.settings import shifted
 from musicond.errors import CommandError
 from musicond.runtime.clock import LOCAL, ClockGuard
-from musicond.runtime.health import RateMeter
+from musicond.runtime.health import RateMeter, temperature_c
 from musicond.runtime.json_file import JsonFile
 from musicond.runtime.storage import StorageWriter
 
+log = logging.getLogger(__name__)
+
+HEAT_CHECK_S = 5.0
+"""Seconds between two looks at the temperature."""
 NO_PLAYER = "no player is configured: set playback.backend to music-assistant, spotify or mpd, see docs/players.md"
 
 
@@ -47,14 +54,18 @@ class Controller:
         preview: FramePreview | None = None,
         writer: StorageWriter | None = None,
         clock: ClockGuard | None = None,
+        get_temperature: Callable[[], float | None] = temperature_c,
     ) -> None:
         self.frame_rate = frame_rate
+        self.heat_step = 0
+        """How many of `core.heat.STEPS` are in force."""
         self.demo = False
         """Whether the frames are drawn by the built-in demo."""
         self.meter = RateMeter()
         self._pipeline, self._player, self._preview = pipeline, player, preview
         self._settings_file, self._writer = settings_file, writer or StorageWriter()
         self._clock = clock or ClockGuard()
+        self._get_temperature, self._heat_checked_at = get_temperature, -HEAT_CHECK_S
         self._submitted = pipeline.settings if settings_file.verified else None
         """The settings that are stored, or handed to the writer."""
         self._last: Outcome | None = None
@@ -135,9 +146,10 @@ class Controller:
     def wants_frames(self) -> bool:
         """End a pause or a manual mood that is over; return whether frames are wanted: not in a pause.
 
-        Called each turn, it also stores what has changed without a command.
+        Called each turn, it also stores what has changed without a command, and follows the heat of the processor.
         """
         self._follow_clock()
+        self._follow_heat()
         self._pipeline.expire(datetime.now().astimezone())
         if self._pipeline.settings is not self._submitted:
             self._store()
@@ -145,7 +157,26 @@ class Controller:
 
     def interval_s(self) -> float:
         """Return the seconds between the starts of two steps, which depend on the last outcome."""
-        return self.frame_rate.interval_s(self._last)
+        return self.frame_rate.slowed(heat.rate_share(self.heat_step)).interval_s(self._last)
+
+    @property
+    def rate(self) -> float:
+        """Frames per second with a person present, as the heat leaves them."""
+        return self.frame_rate.slowed(heat.rate_share(self.heat_step)).rate
+
+    def _follow_heat(self) -> None:
+        """Lower the frame rate in a hot machine, and raise it again."""
+        now = time.monotonic()
+        if now - self._heat_checked_at < HEAT_CHECK_S:
+            return
+        self._heat_checked_at, temperature, before = now, self._get_temperature(), self.heat_step
+        self.heat_step = heat.next_step(before, temperature)
+        if self.heat_step == before:
+            return
+        self._pipeline.mood_config = self._pipeline.mood_config.at_rate(self.rate)
+        level = logging.WARNING if self.heat_step > before else logging.INFO
+        remedy = "; give the device air, or a fan" if self.heat_step > before else ""
+        log.log(level, "processor at %.0f degrees Celsius: %.1f frames/s%s", temperature or 0, self.rate, remedy)
 
     def _follow_clock(self) -> None:
         if jump := self._clock.jump():

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from musicond.config.user_settings import from_json, load_settings, to_json
-from musicond.controller import Controller
+from musicond.controller import HEAT_CHECK_S, Controller
 from musicond.core.commands import (
     Next,
     OtherSongs,
@@ -36,6 +36,7 @@ from musicond.core.recommend.recommender import Recommender
 from musicond.core.settings import Settings
 from musicond.errors import CatalogueError, CommandError
 from musicond.runtime.clock import ClockGuard
+from musicond.runtime.health import temperature_c
 from musicond.runtime.json_file import JsonFile
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def make_controller(folder: Path, settings: Settings | None = None) -> Controlle
     config = MoodConfig(enter=0.4, leave=0.3, dwell_s=1, away_s=5, smoothing_s=1)
     nothing = Nothing()
     pipeline = Pipeline(nothing, nothing, nothing, config, settings)
-    return Controller(pipeline, FrameRate(8, 2), JsonFile(folder / "settings.json"))
+    return Controller(pipeline, FrameRate(8, 2), JsonFile(folder / "settings.json"), get_temperature=lambda: None)
 
 
 @pytest.mark.parametrize(
@@ -186,6 +187,30 @@ def test_an_empty_room_is_looked_at_slowly(tmp_path: Path) -> None:
     assert controller.interval_s() == 1 / 8
     controller.step(Frame(np.zeros((10, 10), np.uint8), 1.0, datetime.now().astimezone()))
     assert controller.interval_s() == 1 / 2
+
+
+def test_a_hot_processor_lowers_the_rate_in_steps_and_a_cool_one_raises_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    sensor, now = tmp_path / "temp", [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    pipeline = Pipeline(Nothing(), Nothing(), Nothing(), MoodConfig(0.4, 0.3, 1, 5, 1).at_rate(8))
+    file = JsonFile(tmp_path / "settings.json")
+    controller = Controller(pipeline, FrameRate(8, 2), file, get_temperature=lambda: temperature_c(sensor))
+    rates, breaks = [], []
+    for degrees in (50, 76, 73, 81, 86, 82, 78, 74, 69.9):
+        sensor.write_text(f"{degrees * 1000:.0f}\n", "ascii")
+        now[0] += HEAT_CHECK_S
+        controller.wants_frames()
+        rates.append(round(1 / controller.interval_s(), 1))
+        breaks.append(pipeline.mood_config.break_s)
+    assert rates == [8, 4.8, 4.8, 2.8, 1.6, 1.6, 2.8, 4.8, 8]
+    assert breaks[0] == breaks[-1] < breaks[4], "a mood is still announced at the lower rate"
+    assert len([record for record in caplog.records if "a fan" in record.message]) == 3
+    sensor.unlink()
+    now[0] += HEAT_CHECK_S
+    controller.wants_frames()
+    assert controller.interval_s() == 1 / 8, "without a sensor the rate stays"
 
 
 def test_feedback_writes_no_settings_and_what_makes_no_sense_is_the_sender_s_error(tmp_path: Path) -> None:

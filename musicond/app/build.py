@@ -33,6 +33,7 @@ from musicond.config.schema import Config
 from musicond.config.secrets import mqtt_password
 from musicond.config.user_settings import load_settings, start_without_consent
 from musicond.controller import Controller
+from musicond.core import heat
 from musicond.core.commands import OVERTAKING, Command, ConfigUpdate, OtherSongs
 from musicond.core.outcome import Outcome
 from musicond.core.pipeline import FrameRate, Pipeline
@@ -161,7 +162,7 @@ def _apply(
     """Apply the keys of `RELOADABLE`."""
     # The camera was opened with its rate, which waits for a restart.
     rate = controller.frame_rate.rate
-    pipeline.mood_config = config.mood.tracker.at_rate(rate)
+    pipeline.mood_config = config.mood.tracker.at_rate(controller.rate)
     pipeline.recommender.config = recommender_config(config)
     controller.frame_rate = FrameRate(rate, min(config.camera.idle_rate, rate))
     maintenance.reconfigure(wanted_lists(config), config.music.schedule)
@@ -183,7 +184,11 @@ def _mqtt(
     writer: StorageWriter,
 ) -> MqttOutput:
     started = datetime.now().astimezone()
-    sensors = {"temperature": health.temperature_c(), "throttled": health.throttled()}
+    sensors = {
+        "temperature": health.temperature_c(),
+        "throttled": health.throttled(),
+        "undervoltage": health.undervoltage(),
+    }
     return MqttOutput(
         config.mqtt,
         node_id(config.device.node),
@@ -224,6 +229,8 @@ def _health(
         "frames_per_s": round(controller.meter.rate(), 1),
         "temperature_c": health.temperature_c(),
         "throttled": health.throttled(),
+        "undervoltage": health.undervoltage(),
+        "rate_share": heat.rate_share(controller.heat_step),
         "memory_mib": round(health.memory_mib(), 1),
         "uptime_s": round(controller.meter.uptime_s()),
     }

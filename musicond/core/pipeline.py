@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from musicond.core.commands import Calibrate, Command, OtherSongs, Rate, SetManualMood, Withdraw, WrongMood
+from musicond.core.heat import MIN_RATE
 from musicond.core.models import EMOTIONS, Emotion, EmotionEstimate, Faces, Frame, Mood, MoodChange, Verdict, Watching
 from musicond.core.mood.bias import Bias
 from musicond.core.mood.calibration import Calibration
@@ -28,6 +29,12 @@ class FrameRate:
 
     rate: float
     idle_rate: float
+
+    def slowed(self, share: float) -> FrameRate:
+        """Return this share (0..1) of both rates, MIN_RATE at least where more is configured."""
+        return FrameRate(
+            max(self.rate * share, min(self.rate, MIN_RATE)), max(self.idle_rate * share, min(self.idle_rate, MIN_RATE))
+        )
 
     def interval_s(self, last: Outcome | None) -> float:
         """Return the seconds from the start of the last step to the start of the next."""

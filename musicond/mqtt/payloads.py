@@ -147,6 +147,8 @@ class Health(Payload):
     memory_mib: float = Field(ge=0, description="Resident memory of the process.")
     temperature_c: float | None = Field(description="Of the processor; null where the kernel tells none.")
     throttled: bool | None = Field(description="A Pi is too hot or short of voltage; null elsewhere.")
+    undervoltage: bool | None = Field(None, description="The supply voltage of a Pi is too low; null elsewhere.")
+    rate_share: float = Field(1.0, ge=0, le=1, description="Share of the frame rate that the heat leaves; 1 when cool.")
 
 
 TOPICS: Mapping[str, type[Payload]] = {

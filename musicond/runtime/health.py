@@ -12,6 +12,9 @@ WINDOW = 40
 
 THERMAL = Path("/sys/class/thermal/thermal_zone0/temp")
 THROTTLED = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
+HWMON = Path("/sys/class/hwmon")
+VOLTAGE_SENSOR = "rpi_volt"
+"""Name of the hwmon device of a Raspberry Pi's supply voltage (Linux, drivers/hwmon/raspberrypi-hwmon.c)."""
 
 
 class RateMeter:
@@ -57,6 +60,17 @@ def throttled(path: Path = THROTTLED) -> bool | None:
         return bool(int(path.read_text(), 16) & 0xF)
     except (OSError, ValueError):
         return None
+
+
+def undervoltage(hwmon: Path = HWMON) -> bool | None:
+    """Return whether the supply voltage of a Pi is too low now; None on other machines."""
+    for device in sorted(hwmon.glob("hwmon*")):
+        try:
+            if (device / "name").read_text().strip() == VOLTAGE_SENSOR:
+                return bool(int((device / "in0_lcrit_alarm").read_text()))
+        except (OSError, ValueError):
+            continue
+    return None
 
 
 def memory_mib() -> float:

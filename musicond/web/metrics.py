@@ -15,6 +15,8 @@ GAUGES: Mapping[str, tuple[str, str, float]] = {
     # By key of the health: name, description and factor of the metric.
     "temperature_c": ("musicond_temperature_celsius", "Temperature of the processor", 1),
     "throttled": ("musicond_throttled", "1 while the machine is slowed down by heat or low voltage", 1),
+    "undervoltage": ("musicond_undervoltage", "1 while the supply voltage is too low", 1),
+    "rate_share": ("musicond_rate_share", "Share of the frame rate that the heat leaves, 1 when cool", 1),
     "memory_mib": ("musicond_memory_bytes", "Resident memory of the daemon", 2**20),
     "bad_frames": ("musicond_bad_frames", "Frames since the start that could not be decoded", 1),
     "stale_frames": ("musicond_stale_frames", "Frames since the start that were the same as the one before", 1),

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 EXPECTED = Path(__file__).with_name("interfaces")
-CAPABILITIES = ("playback", "account", "temperature", "throttled", "pi_camera")
+CAPABILITIES = ("playback", "account", "temperature", "throttled", "undervoltage", "pi_camera")
 """All capabilities, which decide on the entities of an installation."""
 SETTINGS = 12
 """Number of keys in settings.json with all settings changed."""

@@ -67,12 +67,16 @@ def test_an_entity_without_its_capability_is_not_announced() -> None:
     keys = {entity.key for entity in ENTITIES}
     assert {entity.key for entity in available_entities(())} == keys - {
         "temperature",
+        "slowed",
         "throttled",
+        "undervoltage",
         "width_seen",
     } - PLAYER - ACCOUNT
     assert {entity.key for entity in available_entities(("playback",))} == keys - {
         "temperature",
+        "slowed",
         "throttled",
+        "undervoltage",
         "width_seen",
     } - ACCOUNT
     assert "temperature" in MESSAGE["components"]

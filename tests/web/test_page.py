@@ -134,6 +134,16 @@ def test_titles_are_text_and_only_https_becomes_a_link(server: Server, page: Any
     assert page.evaluate("window.caught") is None
 
 
+def test_heat_and_low_voltage_are_shown_with_their_remedy(server: Server, page: Any) -> None:
+    assert page.is_hidden("#notice")
+    server.health |= {"rate_share": 0.6, "undervoltage": True, "throttled": True}
+    server.output.accept(replace(HAPPY, seq=2, confidence=0.4))
+    page.wait_for_function("document.querySelector('#notice').textContent.includes('a fan')")
+    assert "its own power supply" in text(page, "#notice")
+    go(page, "device")
+    assert "its own power supply" in text(page, "#health")
+
+
 @pytest.mark.parametrize("view", ["now", "music", "about"])
 def test_privacy_and_pause_are_at_hand_in_every_view(server: Server, page: Any, view: str) -> None:
     go(page, view)

@@ -1,5 +1,5 @@
 // The views Device and Welcome: the health of the machine, the next steps, the sign-in at Spotify, and the log.
-import { $, TEXTS, announce, ask, duration, element, explained, fullDay, number, on, percent, redraw, set, show, showTrouble, sign, t, time } from "./page.js";
+import { $, TEXTS, announce, ask, duration, element, explained, fullDay, machineNotice, number, on, percent, redraw, set, show, showTrouble, sign, t, time } from "./page.js";
 
 const SIGNS = { ok: "ok", warning: "warning", failed: "warning" };
 
@@ -21,6 +21,7 @@ function rows(state) {
 		const hot = health.throttled ? `, ${t("throttled")}` : "";
 		found.push([t("temperature"), `${number(health.temperature_c)} °C${hot}`, hot && "bad"]);
 	}
+	found.push([t("check_power"), machineNotice(health), "wide bad"]);
 	if (health.memory_mib) found.push([t("memory"), `${number(health.memory_mib)} MiB`]);
 	if (health.uptime_s !== undefined) found.push([t("running"), health.uptime_s < 60 ? t("under_a_minute") : duration(health.uptime_s)]);
 	if (health.last_restart) found.push([t("last_restart"), health.last_restart, "wide"]);

@@ -1,6 +1,6 @@
 // The view Now: the mood, the recommendation, the scores, and the live picture.
 import {
-	$, EMOTIONS, all, announce, command, complain, day, duration, element, explained, lineItem, loaded, on, percent, redraw, refusal, said, sentence,
+	$, EMOTIONS, all, announce, command, complain, day, duration, element, explained, lineItem, loaded, machineNotice, on, percent, redraw, refusal, said, sentence,
 	set, show, showDetails, sign, signButton, t, tell, time, toast,
 } from "./page.js";
 import { current } from "./store.js";
@@ -155,7 +155,7 @@ export function showNow(state) {
 	showBars(state);
 	showTracks(state);
 	showLive(state);
-	tell("notice", state.since && explained("plain_notice", state.notice)[0]);
+	tell("notice", state.since && [explained("plain_notice", state.notice)[0], machineNotice(state.health)].filter(Boolean).join(" "));
 }
 
 export function leaveNow() {

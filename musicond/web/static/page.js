@@ -137,6 +137,11 @@ export function explained(key, raw) {
 	return [sentence(text), text === raw ? "" : raw];
 }
 
+// Returns what heat or a weak power supply does to the device, or "".
+export function machineNotice({ rate_share: share, undervoltage }) {
+	return [share < 1 && t("hot_notice"), undervoltage && t("voltage_notice")].filter(Boolean).join(" ");
+}
+
 // Shows a trouble in human words, with the daemon's own text behind "details".
 export function showTrouble(id, key, raw) {
 	const [text, more] = explained(key, raw);

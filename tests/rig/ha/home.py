@@ -84,7 +84,8 @@ def announced(
     ha: HomeAssistant, capabilities: Collection[str] = ()
 ) -> tuple[dict[str, EntityDescription], dict[str, Any]]:
     """Check that exactly the entities of these capabilities are there; return descriptions and registry."""
-    machine = {"temperature": health.temperature_c(), "throttled": health.throttled()}
+    machine = {name: getattr(health, name)() for name in ("throttled", "undervoltage")}
+    machine["temperature"] = health.temperature_c()
     available = {*capabilities, *(name for name, value in machine.items() if value is not None)}
     expected = {f"{entity.platform}.musicond_{entity.key}": entity for entity in available_entities(available)}
     end = time.monotonic() + 15
