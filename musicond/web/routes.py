@@ -305,17 +305,16 @@ ACTION_ROUTES = (
     ActionRoute(
         "doctor", "check", "What musicond doctor finds, but for the camera: the state tells of that.", response=CHECKS
     ),
-    ActionRoute("music-assistant", "status", "Who is signed in at Music Assistant, and until when.", page=False),
-    ActionRoute("music-assistant", "servers", "The servers of Music Assistant in the home network.", page=False),
+    ActionRoute("music-assistant", "status", "Who is signed in at Music Assistant, and until when."),
+    ActionRoute("music-assistant", "servers", "The servers of Music Assistant in the home network."),
     ActionRoute(
         "music-assistant",
         "login",
         "Sign in at Music Assistant; the password is not kept.",
         _body("user", "password", url=STRING, user=STRING, password=STRING),
-        page=False,
     ),
     ActionRoute("music-assistant", "players", "The players of Music Assistant.", page=False),
-    ActionRoute("music-assistant", "logout", "Forget the sign-in at Music Assistant.", page=False),
+    ActionRoute("music-assistant", "logout", "Forget the sign-in at Music Assistant."),
     ActionRoute("spotify", "status", "Who is signed in, and until when.", response=SIGN_IN),
     ActionRoute("spotify", "begin", "Begin a sign-in: the address to open."),
     ActionRoute(

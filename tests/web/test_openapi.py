@@ -43,6 +43,8 @@ __all__ = ["full_server"]
 
 
 CHECKS = [not_a_server_error, status_code_conformance, response_schema_conformance]
+ELSEWHERE = {"POST /api/v1/music-assistant/login": [not_a_server_error]}
+"""Operations that ask another server: its failure is a 502, which the document names."""
 HURRY = settings(
     max_examples=15,
     deadline=None,
@@ -115,7 +117,7 @@ def test_no_request_that_is_described_and_none_that_is_not_meets_a_bug(
         @settings(HURRY)
         @given(case=operation.as_strategy(generation_mode=mode))
         def send(case: Any) -> None:
-            case.call_and_validate(checks=CHECKS)
+            case.call_and_validate(checks=CHECKS, excluded_checks=ELSEWHERE.get(case.operation.label, []))
             sent.add(case.operation.label)
 
         send()

@@ -11,6 +11,7 @@ import { openMusic, showMusic } from "./music.js";
 import { openHistory, showHistory } from "./history.js";
 import { openDevice, openStart, showDevice } from "./device.js";
 import { openLinks } from "./links.js";
+import { openMusicAssistant } from "./music-assistant.js";
 import { openSetup } from "./setup.js";
 
 const SILENCE_MS = 20000; // the server sends at least a comment every 15 s
@@ -22,7 +23,7 @@ const VIEWS = {
 	now: { show: showNow, leave: leaveNow },
 	music: { open: openMusic, show: showMusic },
 	history: { open: openHistory, show: showHistory },
-	device: { open: (state) => Promise.all([openDevice(state), openSetup(), openLinks()]), show: showDevice },
+	device: { open: (state) => Promise.all([openDevice(state), openSetup().then(openMusicAssistant), openLinks()]), show: showDevice },
 	about: {},
 };
 
@@ -101,7 +102,7 @@ async function fill(state) {
 
 function enable() {
 	const off = document.body.classList.contains("stale") || !current();
-	const controls = "#privacy, #pause, #choose, #mood-back, #wrong, #calibrate, #others, #bar button, #bar input, #bar select, #policies button, .tracks button";
+	const controls = "#privacy, #pause, #choose, #mood-back, #wrong, #calibrate, #others, #bar button, #bar input, #bar select, #set-speaker, #policies button, .tracks button";
 	for (const node of all(controls)) node.disabled = off;
 }
 

@@ -1,11 +1,14 @@
 // The views Device and Welcome: the health of the machine, the next steps, the sign-in at Spotify, and the log.
 import { $, TEXTS, announce, ask, duration, element, explained, fullDay, machineNotice, number, on, percent, redraw, set, show, showTrouble, sign, t, time } from "./page.js";
+import { findServers, offer } from "./music-assistant.js";
 
 const SIGNS = { ok: "ok", warning: "warning", failed: "warning" };
 
 let current = null;
 let checks = null;
 let account = null;
+let servers = []; // of Music Assistant, in the home network
+let looked = false;
 let doubted = null; // the account with which the state did not agree
 
 function rows(state) {
@@ -103,26 +106,52 @@ function brokerStep() {
 function spotifyStep() {
 	if (!account) return ["optional", "step_optional", t("step_spotify_off")];
 	if (!account.signed_in) return ["warning", "step_open", ...explained("plain_spotify", account.trouble)];
-	return ["ok", "step_done", t("step_spotify_in", { user: account.user || "", date: fullDay(account.expires_on) })];
+	return ["ok", "step_done", t("step_signed_in", { user: account.user || "", date: fullDay(account.expires_on) })];
+}
+
+// Returns the step of Music Assistant; null where it is neither used nor found.
+function musicAssistantStep() {
+	const { playback } = current;
+	if (playback?.backend !== "music-assistant") return !playback && servers.length ? ["optional", "step_optional", t("step_ma_found", { url: servers[0] })] : null;
+	const { signed_in: inside, user, expires_on: until } = playback.account || {};
+	if (!inside) return ["warning", "step_open", t("why_not_signed_in_ma")];
+	return ["ok", "step_done", t("step_signed_in", { user: user || "", date: until ? fullDay(until) : "" })];
 }
 
 function showSteps() {
 	if (!current) return;
-	const found = [["camera", cameraStep()], ["broker", brokerStep()], ["spotify", spotifyStep()]];
+	const open = {
+		broker: !current.health.broker && "setup",
+		spotify: account ? !account.signed_in && "signin" : "setup",
+		backend_ma: !current.playback?.account?.signed_in && "setup",
+	};
+	const steps = [["camera", cameraStep()], ["broker", brokerStep()], ["backend_ma", musicAssistantStep()], ["spotify", spotifyStep()]];
+	const found = steps.filter(([, step]) => step);
 	redraw($("steps"), found, () => found.map(([name, [mark, label, text, raw]]) => {
 		const item = line(mark, t(label), t(name), text, raw);
-		const open = { broker: !current.health.broker && "setup", spotify: account ? !account.signed_in && "signin" : "setup" }[name];
-		if (open) {
-			const way = element("a", t(open), "button");
-			way.href = "#device";
-			item.lastChild.append(way);
-		}
+		if (open[name]) item.lastChild.append(wayTo(name, open[name]));
 		return item;
 	}));
 }
 
+function wayTo(name, text) {
+	const way = element("a", t(text), "button");
+	way.href = "#device";
+	if (name === "backend_ma") way.addEventListener("click", () => offer(servers[0] || ""));
+	return way;
+}
+
+// Looks for servers of Music Assistant where no player is set up.
+async function lookForServers() {
+	if (looked || current.playback) return;
+	looked = true;
+	servers = await findServers();
+	showSteps();
+}
+
 export async function openStart(state) {
 	current = state;
+	lookForServers();
 	await Promise.all([check(), current.spotify ? spotify("status", {}, true) : null]);
 }
 

@@ -4,6 +4,8 @@ import { current, follow } from "./store.js";
 
 const MOST_AHEAD_MS = 15000; // the position is polled more often than that; a larger difference is a wrong clock
 
+const SPEAKERS = ["speaker", "set-speaker"]; // in the bar, and in the set-up
+
 let dragging = false; // a person moves the volume slider
 let wished = null; // the latest volume that is not sent yet
 let sending = false;
@@ -77,15 +79,18 @@ function showSpeakers({ controls: { speaker } }) {
 	const inUse = speakers.filter(({ selected }) => selected);
 	const now = speaker || (inUse.length === 1 ? inUse[0].name : "");
 	const names = [...new Set(["", ...speakers.map(({ name }) => name), now])];
-	redraw($("speaker"), names, () => names.map((name) => {
-		const option = element("option", name || t("speaker_default"));
-		option.value = name;
-		return option;
-	}));
-	if (document.activeElement !== $("speaker")) $("speaker").value = now;
+	for (const id of SPEAKERS) {
+		redraw($(id), names, () => names.map((name) => {
+			const option = element("option", name || t("speaker_default"));
+			option.value = name;
+			return option;
+		}));
+		if (document.activeElement !== $(id)) $(id).value = now;
+	}
 }
 
-async function loadSpeakers() {
+export async function loadSpeakers() {
+	if (!current()?.playback) return;
 	const found = await ask("playback/speakers", {}, { quietly: true });
 	if (!found || !current()?.playback) return;
 	speakers = found.speakers;
@@ -108,7 +113,7 @@ function whyNot({ playback, recommendation }) {
 
 function showPlayer(state) {
 	const { playback, recommendation } = state;
-	show("bar", Boolean(playback));
+	for (const id of ["bar", "speaker-setup"]) show(id, Boolean(playback));
 	document.body.classList.toggle("with-player", Boolean(playback));
 	if (!playback) return;
 	showTrack(playback, recommendation);
@@ -120,7 +125,8 @@ function showPlayer(state) {
 	permit($("play"), whyNot(state));
 	for (const id of ["previous", "next"]) permit($(id), loaded(playback) ? "" : t("why_not_loaded"));
 	showTrouble("player-trouble", playback.state === "unavailable" ? "player_trouble" : `plain_expiry${service(playback)}`, playback.trouble);
-	show("player-signin", playback.backend === "spotify" && playback.account && !(playback.account.days_left > 30));
+	show("player-signin", playback.account && !(playback.account.days_left > 30));
+	set("player-signin", t(`signin${service(playback)}`));
 	tell("player-holding", playback.held && said(`hold_${playback.held.why}`, sentence(playback.holding), playback.held));
 	$("bar").classList.toggle("troubled", Boolean(playback.trouble));
 	$("autoplay").setAttribute("aria-checked", String(playback.autoplay));
@@ -138,11 +144,13 @@ on("bar-more", "click", () => {
 	$("bar-more").setAttribute("aria-expanded", String(open));
 	if (open) loadSpeakers();
 });
-on("speaker", "focus", loadSpeakers);
-on("speaker", "change", async () => {
-	await command("speaker", { name: $("speaker").value || null });
-	await loadSpeakers();
-});
+for (const id of SPEAKERS) {
+	on(id, "focus", loadSpeakers);
+	on(id, "change", async () => {
+		await command("speaker", { name: $(id).value || null });
+		await loadSpeakers();
+	});
+}
 on("volume", "input", () => {
 	dragging = true;
 	set("volume-value", `${$("volume").value} %`);

@@ -1,5 +1,6 @@
 // The part of the view Device that sets the device up: name, camera, quiet hours, smart home and player.
 import { $, ask, element, explained, keep, language, languages, on, set, show, showDetails, t, toast } from "./page.js";
+import { loadSpeakers } from "./player.js";
 
 const START_MS = 1500; // how long the daemon runs on after its answer
 const POLL_MS = 700;
@@ -17,6 +18,9 @@ const FIELDS = {
 
 let stored = null; // the values in force
 
+export const inForce = (key) => stored?.[key];
+export const change = async (values) => takeOver(await ask("setup/change", { values }));
+
 export async function openSetup() {
 	const found = await ask("setup/values", {}, { quietly: true });
 	show("setup", Boolean(found));
@@ -33,6 +37,7 @@ export async function openSetup() {
 	$("set-password").placeholder = found.password ? t("password_kept") : "";
 	set("set-client-hint", t("set_client_hint", { uri: found.redirect }));
 	show("setup-reset", found.set_here.length > 0);
+	loadSpeakers();
 }
 
 function entered(id) {
@@ -64,7 +69,7 @@ async function save(event) {
 	event.preventDefault();
 	const values = changed(event.target);
 	if (!Object.keys(values).length) return toast(t("saved"));
-	return takeOver(await ask("setup/change", { values }));
+	return change(values);
 }
 
 async function takeOver(answer) {
