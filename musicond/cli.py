@@ -48,6 +48,8 @@ COMMANDS = {
     "notice": "make a card for the wall that says what the camera does",
     "pause": "recommend nothing for a while",
     **CONTROLS,
+    "backup": "write settings, songs, feedback and history to one file",
+    "restore": "bring back what a backup holds",
     "settings": "reset what was switched, so that the configuration applies again",
     "page-link": "print the page's address, and a QR code for the phone",
 }

@@ -209,6 +209,10 @@ class StateDirError(MusicondError):
     """The state directory can't be used; the text says what to do."""
 
 
+class BackupError(MusicondError):
+    """A backup can't be made or restored; the text says what to do."""
+
+
 class ControlError(MusicondError):
     """The daemon can't be reached or refuses; the text says what to do."""
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from functools import reduce
+from pathlib import Path
 from typing import Any, Protocol
 
 from pydantic import SecretStr
 
+from musicond.app.backup import GIVEN, make_backup, stage
 from musicond.config.loader import changes
 from musicond.config.overrides import KEYS, PASSWORD, PASSWORD_KEY, Overrides
 from musicond.config.schema import RELOADABLE, Config, Mqtt
 from musicond.config.secrets import mqtt_password, password_source
-from musicond.errors import ConfigError, ListError, StateDirError
+from musicond.errors import BackupError, ConfigError, ListError, StateDirError
 from musicond.mqtt.discovery import node_id
 
 log = logging.getLogger(__name__)
@@ -32,7 +34,7 @@ class Daemon(Protocol):
 
 
 class Setup:
-    """The set-up of a daemon that starts with `config`; for one thread.
+    """The set-up of a daemon that starts with `config` in the state directory `folder`; for one thread.
 
     `read_again` returns the configuration with what is kept in `overrides`. `check_broker` connects to a broker as
     a node and returns what the doctor says. After a change the daemon is reloaded, or started again where the changed
@@ -40,9 +42,14 @@ class Setup:
     """
 
     def __init__(
-        self, config: Config, overrides: Overrides, read_again: Callable[[], Config], check_broker: CheckBroker
+        self,
+        config: Config,
+        overrides: Overrides,
+        read_again: Callable[[], Config],
+        check_broker: CheckBroker,
+        folder: Path,
     ) -> None:
-        self._config, self._overrides, self.read_again = config, overrides, read_again
+        self._config, self._overrides, self.read_again, self._folder = config, overrides, read_again, folder
         self._check_broker = check_broker
         self._daemon: Daemon | None = None
 
@@ -51,19 +58,36 @@ class Setup:
         self._daemon = daemon
 
     def run_action(self, action: str, arguments: Mapping[str, Any]) -> Mapping[str, object]:
-        """Run one of `values`, `change`, `reset`, `check-broker`; raise ListError or OSError."""
+        """Run an action; raise ListError or OSError."""
         actions = {
             "values": lambda _: self.values(),
             "change": self._change,
             "reset": self._reset,
             "check-broker": self._check,
+            "backup": self._back_up,
+            "restore": self._restore,
         }
         if action not in actions:
             raise ListError(f"there is no action {action!r}; give one of {', '.join(actions)}")
         try:
             return actions[action](arguments)
-        except (ConfigError, StateDirError) as exc:
+        except (BackupError, ConfigError, StateDirError) as exc:
             raise ListError(" ".join(str(exc).splitlines())) from None
+
+    def _back_up(self, _: Mapping[str, Any]) -> Mapping[str, object]:
+        return {"file": str(make_backup(self._folder))}
+
+    def _restore(self, _: Mapping[str, Any]) -> Mapping[str, object]:
+        """Restore the backup GIVEN of the state directory, by a new start."""
+        given = self._folder / GIVEN
+        try:
+            stage(self._folder, given)
+        finally:
+            given.unlink(missing_ok=True)
+        if self._daemon is not None:
+            log.info("a backup is restored; starting again")
+            self._daemon.restart()
+        return {"restarts": True}
 
     def values(self) -> Mapping[str, object]:
         """Return the values in force without any secret, and which of them were set here."""

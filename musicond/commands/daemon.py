@@ -51,6 +51,22 @@ def writable_state_dir(config: Config) -> Path:
 
 
 @contextmanager
+def as_owner(folder: Path) -> Iterator[None]:
+    """Act as the owner of the state directory where root runs the command, so that no file of root is left there."""
+    status = folder.stat() if os.geteuid() == 0 and folder.exists() else None
+    if status is None or status.st_uid == 0:
+        yield
+        return
+    os.setegid(status.st_gid)
+    os.seteuid(status.st_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+
+
+@contextmanager
 def own_state_dir(folder: Path) -> Iterator[None]:
     """Hold the state directory for this process; raise StateDirError, also where another user owns it."""
     if folder.exists() and folder.stat().st_uid != os.geteuid():

@@ -6,7 +6,9 @@ import argparse
 import logging
 import re
 from dataclasses import asdict
+from pathlib import Path
 
+from musicond.app.backup import STAGED, take_over
 from musicond.app.build import build
 from musicond.app.setup import Setup
 from musicond.commands.broker_check import check_broker
@@ -18,7 +20,9 @@ from musicond.config.loader import load
 from musicond.config.overrides import Overrides
 from musicond.config.paths import state_dir
 from musicond.config.schema import Config
+from musicond.errors import StateDirError
 from musicond.runtime import logs
+from musicond.runtime.json_file import state_lock
 from musicond.runtime.supervisor import start_again
 
 log = logging.getLogger(__name__)
@@ -45,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the daemon in the foreground."""
     folder = state_dir(load(args.config).config)
     logs.setup(args.log_level)
+    _take_over(folder)
     overrides = Overrides(folder, lambda: load(args.config))
     loaded = overrides.effective()
     log.info("configuration: %s", loaded.path or "defaults")
@@ -53,13 +58,23 @@ def run(args: argparse.Namespace) -> int:
         return _with_source(overrides.effective().config, args.source)
 
     config = _with_source(loaded.config, args.source)
-    setup = Setup(config, overrides, read_again, lambda *broker: asdict(check_broker(*broker)))
+    setup = Setup(config, overrides, read_again, lambda *broker: asdict(check_broker(*broker)), folder)
     ask_consent = args.ask_consent and args.source is None  # who names a camera consents
     with build(config, setup, lambda: page_checks(args.config), ask_consent=ask_consent) as supervisor:
         code = supervisor.run()
     if supervisor.restarts:
         start_again()
     return code
+
+
+def _take_over(folder: Path) -> None:
+    """Take over a backup that is to be restored; where that fails, the next start tries again."""
+    if (folder / STAGED).is_dir():
+        with state_lock(folder):
+            try:
+                take_over(folder)
+            except StateDirError as exc:
+                log.error("%s", exc)  # noqa: TRY400 - no bug, so without a traceback
 
 
 def _with_source(config: Config, source: str | None) -> Config:

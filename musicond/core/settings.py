@@ -133,6 +133,19 @@ def reset(settings: Settings, key: str | None) -> Settings:
     return replace(settings, **defaults)
 
 
+def with_privacy_of(settings: Settings, present: Settings) -> Settings:
+    """Return settings that keep the camera closed where they or the present ones do, and as long as either."""
+    closed = [item for item in (settings, present) if item.private]
+    ends = [item.private_until for item in closed]
+    known = [end for end in ends if end is not None]
+    return replace(
+        settings,
+        private=bool(closed),
+        private_until=max(known) if known and len(known) == len(ends) else None,
+        consent_pending=settings.consent_pending or present.consent_pending,
+    )
+
+
 def expired(settings: Settings, wall_time: datetime) -> Settings:
     """Return the settings without a privacy, a pause or a manual mood that is over."""
     if settings.private_until is not None and wall_time >= settings.private_until:

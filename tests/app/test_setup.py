@@ -30,7 +30,7 @@ class Rig:
         self.brokers: list[tuple[str | None, str | None]] = []
         self.overrides = Overrides(folder, lambda: load(self.file))
         config = self.overrides.effective().config
-        self.setup = Setup(config, self.overrides, lambda: self.overrides.effective().config, self.check_broker)
+        self.setup = Setup(config, self.overrides, lambda: self.overrides.effective().config, self.check_broker, folder)
         self.setup.attach(self)
 
     def reload(self) -> None:

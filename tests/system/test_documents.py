@@ -33,7 +33,7 @@ NOT_RUN = {
     r"sha256sum |tar |cd musicond-": "needs a release",
     r"(sudo )?systemctl |sudo nano |sudo mopidyctl ": "needs systemd, an editor or Mopidy",
     r"(sudo )?musicond spotify|(printf .*)?(sudo )?musicond music-assistant": "needs an account",
-    r"musicond history delete": "asks a person",
+    r"musicond history delete|(sudo )?musicond restore": "asks a person",
     r"musicond run": "it is the daemon of this test",
     r"musicond bench": "takes minutes; tests/golden/test_outputs.py runs it on a short clip",
     r"BROKER=": "ends with Ctrl-C; tests/test_examples.py runs it",

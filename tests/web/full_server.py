@@ -100,7 +100,7 @@ class FullServer:
         self.overrides = Overrides(folder, lambda: LoadedConfig(Config(), None, {}))
         self.asked: list[str] = []
         """What the set-up has asked of the daemon."""
-        setup = Setup(Config(), self.overrides, lambda: self.overrides.effective().config, self._check_broker)
+        setup = Setup(Config(), self.overrides, lambda: self.overrides.effective().config, self._check_broker, folder)
         setup.attach(self)
         self.links = PageLinks(JsonFile(folder / "page-links.json"), "http://den.local:8080/")
         self.jobs = Worker([self.maintenance.tick])
