@@ -27,6 +27,7 @@ FLOORS = {
     "watch_loop": 3,
     "status": 3,
     "history": 3,
+    "indicator": 3,
     "config": 2,
     "core": 1,
     "runtime": 1,

@@ -42,6 +42,7 @@ from musicond.core.settings import Settings, bounded
 from musicond.errors import CatalogueError
 from musicond.history import FOLDER as HISTORY_FOLDER
 from musicond.history import HistoryBook, HistoryOutput
+from musicond.indicator import PrivacyButton
 from musicond.library.catalogue import CatalogueFlusher, SqliteCatalogue
 from musicond.library.database import FILE_NAME
 from musicond.library.maintenance import LibraryMaintenance
@@ -112,19 +113,37 @@ def build(
         guard, reason = _restart_guard(config, folder)
 
         def get_page_health() -> dict[str, object]:
-            names = {"name": config.device.name, "model": model_path(config).name, "last_restart": reason}
-            statuses = {output.name: output.status() for output in outputs}
-            return {**names, **get_health(), "broker": mqtt and mqtt.page_health(), "outputs": statuses}
+            more = {"last_restart": reason, "broker": mqtt and mqtt.page_health(), "outputs": _statuses(outputs)}
+            return {**_names(config), "light": _light(config, source), **get_health(), **more}
 
         page = build_page(config, inbox.put, get_page_health, endpoints, preview, player, folder, worker)
         mqtt = _mqtt(config, folder, inbox.put, get_health, controller, writer) if config.mqtt.host else None
-        optional = (StatusOutput(notifier.status), CatalogueFlusher(catalogue), history_output, player, page, mqtt)
+        always, button = (StatusOutput(notifier.status), CatalogueFlusher(catalogue)), _button(config, inbox.put)
+        optional = (*always, history_output, player, page, mqtt, button)
         outputs += [output for output in optional if output is not None]
         running += [writer, *outputs, *services]
         reload = reloader(config, setup.read_again, inbox, partial(_apply, pipeline, controller, maintenance, player))
         supervisor = Supervisor(monitor, loop, notifier, partial(_log_ready, page), reload, guard)
         setup.attach(supervisor)
         yield supervisor
+
+
+def _names(config: Config) -> dict[str, object]:
+    return {"name": config.device.name, "model": model_path(config).name}
+
+
+def _statuses(outputs: Iterable[Output]) -> dict[str, str]:
+    return {output.name: output.status() for output in outputs}
+
+
+def _light(config: Config, source: FrameSource) -> str | None:
+    """Return the state of the camera's light, "none" without one; None for a recording."""
+    return source.get_status().light or ("none" if config.camera.is_device else None)
+
+
+def _button(config: Config, submit: Callable[[Command], Future[None]]) -> PrivacyButton | None:
+    pin = config.indicator.button_pin
+    return PrivacyButton(pin, submit) if pin is not None else None
 
 
 def _log_ready(page: WebOutput) -> None:

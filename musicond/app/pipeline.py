@@ -22,12 +22,21 @@ from musicond.core.models import Policy
 from musicond.core.pipeline import FrameRate, Pipeline
 from musicond.core.ports import Catalogue, EmotionClassifier, FaceDetector, FrameSource
 from musicond.core.recommend.recommender import Recommender, RecommenderConfig
+from musicond.indicator import LitSource
 from musicond.vision.classifier import TfliteClassifier
 from musicond.vision.detector import HaarFaceDetector
 
 
 def build_source(config: Config, is_urgent: Callable[[], bool] = lambda: False) -> FrameSource:
-    """Return the source that `camera.source` names; a wait for its frame ends once `is_urgent` returns true."""
+    """Return the source that `camera.source` names; a wait for its frame ends once `is_urgent` returns true.
+
+    A camera has its light around it, if there is one.
+    """
+    source, pin = _source(config, is_urgent), config.indicator.led_pin
+    return LitSource(source, pin) if pin is not None and config.camera.is_device else source
+
+
+def _source(config: Config, is_urgent: Callable[[], bool]) -> FrameSource:
     if is_url(config.camera.source):
         return CheckedSource(_network_camera(config, is_urgent), is_urgent)
     kind, _, argument = config.camera.source.partition(":")

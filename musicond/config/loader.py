@@ -24,10 +24,6 @@ from musicond.errors import ConfigError
 from musicond.runtime.systemd import remedy_for
 
 SEARCH = (Path("/etc/musicond/musicon.yaml"), Path("config/musicon.yaml"))
-RESERVED = {
-    "": ("indicator",),
-}
-"""Planned keys, which are no typing errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +130,6 @@ def _add_problems(error: ErrorDetails, document: Document) -> None:
 def _unknown(path: KeyPath) -> str:
     """Describe an unknown key by the known ones."""
     *parents, name = (str(part) for part in path)
-    if name in RESERVED.get(".".join(parents), ()):
-        return "not available in this version yet; remove it"
     depth = len(parents)
     siblings = list(dict.fromkeys(key[depth] for key in iter_keys() if list(key[:depth]) == parents and key[depth:]))
     close = difflib.get_close_matches(name, siblings, 1)

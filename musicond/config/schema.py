@@ -356,6 +356,26 @@ class History(Section):
     keep_days: int = Field(365, ge=1, le=3660, description="Days that are kept.")
 
 
+class Indicator(Section):
+    """A light and a button at the GPIO pins of the device; see docs/camera.md."""
+
+    led_pin: int | None = Field(
+        None,
+        ge=0,
+        le=27,
+        description="GPIO number of an LED that is lit exactly while the camera is open. Unset: none.",
+    )
+    button_pin: int | None = Field(
+        None, ge=0, le=27, description="GPIO number of a button to ground that switches privacy. Unset: none."
+    )
+
+    @model_validator(mode="after")
+    def _two_pins(self) -> Indicator:
+        if self.led_pin is not None and self.led_pin == self.button_pin:
+            raise ValueError(f"led_pin and button_pin are both {self.led_pin}; use two pins")
+        return self
+
+
 class Config(Section):
     """All of musicon.yaml."""
 
@@ -372,6 +392,7 @@ class Config(Section):
     mqtt: Mqtt = Mqtt()
     web: Web = Web()
     history: History = History()
+    indicator: Indicator = Indicator()
     state_dir: FilePath | None = Field(
         None, description="Folder for the catalogue and what was switched. $STATE_DIRECTORY wins; unset: XDG's."
     )

@@ -81,6 +81,14 @@ class Frame:
     """Return the same picture in BGR, uint8 of shape (height, width, 3); None for a source without colours."""
 
 
+class LightState(StrEnum):
+    """State of the LED that is lit while the camera is open."""
+
+    ON = "on"
+    OFF = "off"
+    FAILED = "failed"
+
+
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
     """Health of a source of frames; the counts are those since the start."""
@@ -93,6 +101,8 @@ class SourceStatus:
     """Frames identical to the one before, in every bit."""
     missing_frames: int = 0
     """Number of times that no frame came in time."""
+    light: LightState | None = None
+    """State of the LED that shows that the camera is open; None without one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from musicond.config.loader import RESERVED, iter_keys, load, schema
+from musicond.config.loader import iter_keys, load, schema
 from musicond.config.schema import Config
 from musicond.errors import ConfigError
 from tools.make_schema import TARGET, text
@@ -211,19 +211,6 @@ def test_what_needs_another_section_is_told_once_for_each_key(tmp_path: Path) ->
         "1:33:",
         "2:21:",
     ]
-
-
-@pytest.mark.parametrize("key", [".".join(filter(None, (section, k))) for section, ks in RESERVED.items() for k in ks])
-def test_planned_keys_are_named_as_such(tmp_path: Path, key: str) -> None:
-    section, _, name = key.rpartition(".")
-    lines = problems(tmp_path, f"{section}: {{{name}: 1}}\n" if section else f"{name}: {{a: 1}}\n")
-    assert lines[0].endswith(f"{key}: not available in this version yet; remove it")
-
-
-def test_no_planned_key_exists_already() -> None:
-    known = {".".join(leaf) for leaf in iter_keys()} | set(Config.model_fields)
-    planned = {".".join(filter(None, (section, k))) for section, keys in RESERVED.items() for k in keys}
-    assert not known & planned
 
 
 def test_the_schema_is_generated_and_valid() -> None:

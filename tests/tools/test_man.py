@@ -108,3 +108,17 @@ def test_the_unit_is_sound_and_hardened(unit: str, tmp_path: Path) -> None:
         check=False,
     )
     assert judged.returncode == 0, judged.stdout.splitlines()[-1]
+
+
+def test_the_pins_are_allowed_by_the_drop_in_alone(tmp_path: Path) -> None:
+    text = (ROOT / "systemd" / "musicond.service").read_text("utf-8")
+    assert "gpio" not in text
+    unit, drop_in = tmp_path / "musicond.service", tmp_path / "musicond.service.d" / "gpio.conf"
+    drop_in.parent.mkdir()
+    unit.write_text(re.sub(r"/usr/bin/musicond", "/bin/true", text).replace("Documentation=", "#"), "utf-8")
+    drop_in.write_text((ROOT / "systemd" / "gpio.conf").read_text("utf-8"), "utf-8")
+    verified = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
+    assert verified.stdout + verified.stderr == ""
+    drop_in.write_text("[Service]\nDeviceAlow=char-gpiochip rw\n", "utf-8")
+    verified = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
+    assert "DeviceAlow" in verified.stderr, "drop-ins are verified, too"

@@ -138,10 +138,20 @@ def test_heat_and_low_voltage_are_shown_with_their_remedy(server: Server, page: 
     assert page.is_hidden("#notice")
     server.health |= {"rate_share": 0.6, "undervoltage": True, "throttled": True}
     server.output.accept(replace(HAPPY, seq=2, confidence=0.4))
-    page.wait_for_function("document.querySelector('#notice').textContent.includes('a fan')")
+    page.wait_for_selector("#notice:has-text('a fan')")
     assert "its own power supply" in text(page, "#notice")
     go(page, "device")
     assert "its own power supply" in text(page, "#health")
+
+
+def test_the_light_of_the_camera_is_shown_and_said_to_be_missing(server: Server, page: Any) -> None:
+    go(page, "device")
+    words = {"none": "nothing on the device", "on": "lit", "failed": "stays closed"}
+    for number, (state, shown) in enumerate(words.items()):
+        server.health |= {"light": state, "outputs": {"button": "the button at pin 4 does not work; remove it"}}
+        server.output.accept(replace(HAPPY, seq=2 + number, confidence=0.4 + number / 10))
+        page.wait_for_selector(f"#health:has-text('{shown}')")
+    assert "pin 4 does not work" in text(page, "#health")
 
 
 @pytest.mark.parametrize("view", ["now", "music", "about"])

@@ -18,6 +18,7 @@ function rows(state) {
 	const skipped = (health.bad_frames || 0) + (health.missing_frames || 0);
 	if (skipped) found.push([t("skipped"), number(skipped)]);
 	if (health.trouble && !state.controls.private) found.push([t("camera"), cameraTrouble(health)[0], "wide bad"]);
+	if (health.light) found.push([t("light"), t(`light_${health.light}`), health.light === "failed" && "bad"]);
 	found.push([t("model"), health.model]);
 	if (health.frames_per_s !== undefined) found.push([t("frames"), t("per_second", { n: number(health.frames_per_s, 1) })]);
 	if (health.temperature_c) {
@@ -28,6 +29,7 @@ function rows(state) {
 	if (health.memory_mib) found.push([t("memory"), `${number(health.memory_mib)} MiB`]);
 	if (health.uptime_s !== undefined) found.push([t("running"), health.uptime_s < 60 ? t("under_a_minute") : duration(health.uptime_s)]);
 	if (health.last_restart) found.push([t("last_restart"), health.last_restart, "wide"]);
+	if (health.outputs?.button?.includes(";")) found.push([t("button"), health.outputs.button, "wide bad"]);
 	found.push([t("version"), state.version]);
 	found.push([t("broker"), brokerText(health)]);
 	found.push([t("broker"), brokerTrouble(health)[0], "wide bad"]);
