@@ -19,6 +19,13 @@ settings.register_profile("musicond", deadline=None, suppress_health_check=[Heal
 settings.load_profile("musicond")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs Chromium, so that `-m 'not browser'` leaves it out."""
+    for item in items:
+        if "chromium" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Return the folder of the shared test data (FER2013, clips); skips where it is not given."""

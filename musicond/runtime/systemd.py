@@ -19,8 +19,9 @@ HOMES = ("/home", "/root", "/run/user")
 def remedy_for(path: Path, usual: str, homes: Sequence[str] = HOMES) -> str:
     """Return the `usual` remedy for a path that can't be used, or another one where ProtectHome hides it."""
     for home in homes if os.environ.get("INVOCATION_ID") else ():
-        if Path(os.path.realpath(path)).is_relative_to(home) and _is_hidden(home):
-            return f"the service may not look into {home} (ProtectHome): move it, to /srv for example"
+        with suppress(ValueError):  # a NUL in the path
+            if Path(os.path.realpath(path)).is_relative_to(home) and _is_hidden(home):
+                return f"the service may not look into {home} (ProtectHome): move it, to /srv for example"
     return usual
 
 

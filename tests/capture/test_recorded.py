@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -101,6 +102,7 @@ def test_what_is_no_video_is_said_in_one_line(tmp_path: Path, content: bytes) ->
         list(open_clip(path).frames())
 
 
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is missing: apt install ffmpeg")
 @pytest.mark.parametrize(("name", "encoder"), [("clip.mp4", "libaom-av1"), ("moving.webp", "libwebp_anim")])
 def test_what_opencv_cannot_decode_is_refused_with_a_remedy(tmp_path: Path, name: str, encoder: str) -> None:
     path = tmp_path / name

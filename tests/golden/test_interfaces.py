@@ -28,6 +28,7 @@ import pytest
 
 from musicond import __version__
 from musicond.cli import main
+from musicond.config.paths import models_dir
 from musicond.history import FOLDER, HistoryBook
 from tests.mqtt.conftest import broker, listen  # noqa: F401 - fixtures are found by their names
 from tests.mqtt.device import Device
@@ -118,7 +119,7 @@ def test_default_configuration(tmp_path: Path) -> None:
     env |= {"XDG_STATE_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "musicond", "config", "--config", "/dev/null"]
     text = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-    for folder, name in ((tmp_path, "<state>"), (ROOT, "<root>")):
+    for folder, name in ((tmp_path, "<state>"), (models_dir().parent, "<root>")):
         text = re.sub(rf"{re.escape(str(folder))}(\S*) +#", rf"{name}\1  #", text)
     compare("default-configuration.yaml", text)
 

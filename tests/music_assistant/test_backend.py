@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -242,11 +243,16 @@ def test_the_position_is_right_although_the_clocks_differ(
 def test_a_player_is_found_by_its_id_too(
     server: MusicAssistantDouble, auth: MusicAssistantAuth, uris: SongUriTable
 ) -> None:
-    assert MusicAssistantBackend(auth, uris, "kitchen").get_status().device == "Kitchen"
+    with closing(MusicAssistantBackend(auth, uris, "kitchen")) as backend:
+        assert backend.get_status().device == "Kitchen"
     server.players["kitchen"]["name"] = "Other"
-    assert MusicAssistantBackend(auth, uris, "kitchen").get_status().device == "Other"
-    with pytest.raises(PlaybackError, match=r"music_assistant\.player"):
-        MusicAssistantBackend(auth, uris, None).get_status()
+    with closing(MusicAssistantBackend(auth, uris, "kitchen")) as backend:
+        assert backend.get_status().device == "Other"
+    with (
+        closing(MusicAssistantBackend(auth, uris, None)) as backend,
+        pytest.raises(PlaybackError, match=r"music_assistant\.player"),
+    ):
+        backend.get_status()
 
 
 FAULTS = {
