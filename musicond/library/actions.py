@@ -72,6 +72,14 @@ def _list(editor: CatalogueEditor, arguments: Mapping[str, Any]) -> JsonObject:
     return {"entries": entries, "total": total}
 
 
+def _move(editor: CatalogueEditor, arguments: Mapping[str, Any]) -> JsonObject:
+    source, target = (parse_emotion({"emotion": arguments.get(name)}) for name in ("emotion", "to"))
+    if source is None or target is None:
+        raise ListError("say which song: its id, the emotion of its list, and the emotion of the list that it goes to")
+    keep = arguments.get("keep") is True
+    return {"was_there": editor.move(str(arguments.get("id")), source, target, keep=keep)}
+
+
 def _reorder(editor: CatalogueEditor, arguments: Mapping[str, Any]) -> JsonObject:
     emotion, ids = parse_emotion(arguments), arguments.get("ids")
     if emotion is None or not isinstance(ids, list) or not all(isinstance(track_id, str) for track_id in ids):
@@ -87,6 +95,7 @@ def _forget(editor: CatalogueEditor, arguments: Mapping[str, Any]) -> JsonObject
 ACTIONS: Mapping[str, Callable[[CatalogueEditor, Mapping[str, Any]], JsonObject]] = {
     "add": _add,
     "remove": lambda editor, args: {"lists": editor.remove(str(args.get("id")), parse_emotion(args))},
+    "move": _move,
     "reorder": _reorder,
     "list": _list,
     "verify": lambda editor, _: {"faults": editor.verify()},

@@ -12,7 +12,7 @@ from typing import Self
 from urllib.parse import unquote_to_bytes
 
 from musicond.core.models import Emotion, Song
-from musicond.errors import CatalogueError, counted
+from musicond.errors import CatalogueError, ListError, counted
 from musicond.library.database import BUSY_TIMEOUT_S, REPLACED, file_id, rebuild_lock, sqlite_errors, transaction
 from musicond.library.recovery import open_catalogue
 
@@ -165,6 +165,27 @@ class CatalogueEditor:
                     )
         return new
 
+    def move(self, track_id: str, source: Emotion, target: Emotion, *, keep: bool = False) -> bool:
+        """Move a track to another emotion's list, for good; return whether it was in that list already.
+
+        With `keep` it stays in the list of `source`, too.
+        Raises ListError where it is not in the list of `source`.
+        """
+        present = "SELECT track FROM lists JOIN tracks USING (track) WHERE track_id = ? AND emotion = ? AND state <> ?"
+        with self._transaction():
+            row = self.connection.execute(present, (track_id, source.value, "removed")).fetchone()
+            if row is None or source is target:
+                raise ListError(f"the list of {source.value} has no such song to move")
+            was_there = self.connection.execute(present, (track_id, target.value, "removed")).fetchone() is not None
+            if not keep:
+                removed = "UPDATE lists SET state = 'removed' WHERE emotion = ? AND track = ?"
+                self.connection.execute(removed, (source.value, row[0]))
+            if not was_there:
+                self.connection.execute("DELETE FROM lists WHERE emotion = ? AND track = ?", (target.value, row[0]))
+                place = (target.value, row[0], OWN, self._next_position(target))
+                self.connection.execute("INSERT INTO lists VALUES (?, ?, ?, ?, 'listed')", place)
+        return was_there
+
     def remove(self, track_id: str, emotion: Emotion | None = None) -> int:
         """Remove a track from one list or all; a refresh does not bring it back. Return the number of lists."""
         query = (
@@ -193,13 +214,15 @@ class CatalogueEditor:
         `uri` is that of a list that is a playlist.
         """
         query = "SELECT track, state FROM lists WHERE emotion = ? AND origin = ? ORDER BY position"
+        by_person = "SELECT track FROM lists WHERE emotion = ? AND state = 'removed'"
         unknown = "DELETE FROM lists WHERE emotion = ? AND origin = ? AND track NOT IN (SELECT track FROM tracks)"
         with self._transaction():
             self.connection.execute(unknown, (emotion.value, origin))  # after a flipped bit
             known = dict(self.connection.execute(query, (emotion.value, origin)).fetchall())
             self._set_uri(origin, uri)
             listed = {self._upsert(song): song for song in songs}
-            added = [key for key in listed if key not in known]
+            removed = {key for (key,) in self.connection.execute(by_person, (emotion.value,)).fetchall()}
+            added = [key for key in listed if key not in known and key not in removed]
             self._set_state(emotion, origin, [key for key in listed if known.get(key) == "gone"], "listed")
             vanished = [key for key, state in known.items() if state == "listed" and key not in listed]
             waiting = [key for key, state in known.items() if state == "gone" and key not in listed]

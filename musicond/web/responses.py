@@ -392,6 +392,7 @@ SIGN_IN = object_schema(
     days_left=nullable(INTEGER),
     trouble=nullable(STRING),
 )
+MOVED = object_schema(was_there={**BOOLEAN, "description": "The song was in the other list already."})
 LINKS = object_schema(
     open={**BOOLEAN, "description": "Other machines can open the page."},
     links=array_schema(object_schema(id=STRING, name=STRING, added_on=DATE)),

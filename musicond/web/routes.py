@@ -25,6 +25,7 @@ from musicond.web.responses import (
     JSON,
     LINKS,
     LOG,
+    MOVED,
     NEW_LINK,
     OBJECT,
     RESTARTS,
@@ -281,6 +282,13 @@ ACTION_ROUTES = (
     ActionRoute("catalogue", "add", "Add songs to the own lists.", _body("rows", rows=array_schema(SONG))),
     ActionRoute(
         "catalogue", "remove", "Take a song out of one list or all, for good.", _body("id", id=ID, emotion=EMOTION)
+    ),
+    ActionRoute(
+        "catalogue",
+        "move",
+        "Move a song from one mood's list to another's, for good: no refresh undoes it. With `keep` it is in both.",
+        _body("id", "emotion", "to", id=ID, emotion=EMOTION, to=EMOTION, keep=BOOLEAN),
+        MOVED,
     ),
     ActionRoute(
         "catalogue",

@@ -94,6 +94,26 @@ def test_what_a_person_removed_does_not_come_back_by_a_refresh_but_by_hand(lists
     assert titles(lists, OWN) == [("a", "listed")]
 
 
+def test_what_a_person_moved_stays_where_it_is_whatever_any_list_says_later(lists: CatalogueEditor) -> None:
+    [song, other] = songs("a", "b")
+    lists.merge(Emotion.SAD, "x", [song, other])
+    assert not lists.move(song.identifier, Emotion.SAD, Emotion.NEUTRAL)
+    for origin in ("x", "y"):
+        lists.merge(Emotion.SAD, origin, [song, other])
+        assert titles(lists, origin) == [("b", "listed")]
+    lists.drop_other_origins(Emotion.NEUTRAL, [])
+    assert [entry.title for entry in lists.entries(Emotion.NEUTRAL) if entry.origin == OWN] == ["a"]
+    assert not lists.move(song.identifier, Emotion.NEUTRAL, Emotion.SAD), "and back by a person"
+    assert "a" in [entry.title for entry in lists.entries(Emotion.SAD)]
+    lists.merge(Emotion.FEAR, "x", [other])
+    assert lists.move(other.identifier, Emotion.SAD, Emotion.FEAR), "it was there already"
+    assert not lists.move(other.identifier, Emotion.FEAR, Emotion.SAD, keep=True)
+    assert [entry.title for entry in lists.entries(Emotion.FEAR) if entry.origin == "x"] == ["b"]
+    for source, target in ((Emotion.ANGRY, Emotion.SAD), (Emotion.SAD, Emotion.SAD)):
+        with pytest.raises(ListError, match="no such song to move"):
+            lists.move(song.identifier, source, target)
+
+
 def test_feedback_outlives_a_song_that_leaves_and_returns(lists: CatalogueEditor) -> None:
     [song, other] = songs("a", "b")
     lists.merge(Emotion.SAD, "x", [song])

@@ -55,6 +55,25 @@ def test_nothing_moves_while_a_view_is_loaded(full_server: FullServer, chromium:
 
 
 @pytest.mark.parametrize("locale", ["en-GB", "de-DE"])
+def test_no_view_is_wider_than_a_small_phone(full_server: FullServer, chromium: Any, locale: str) -> None:
+    full_server.output.accept(replace(HAPPY, seq=2, playback=PLAYING))
+    with opened(chromium, full_server.output.address, locale) as tab:
+        tab.set_viewport_size({"width": 320, "height": 568})
+        widths = {}
+        for view in VIEWS:
+            tab.evaluate(f"location.hash = '{view}'")
+            tab.wait_for_selector(f"#view-{view}:not([hidden])")
+            widths[view] = tab.evaluate("document.documentElement.scrollWidth")
+        assert set(widths.values()) == {320}, widths
+
+
+def test_pause_means_the_music_only(full_page: Any) -> None:
+    """The button of the header, which stops the watching, is Snooze."""
+    assert full_page.get_by_role("button", name="Snooze").get_attribute("id") == "pause"
+    assert full_page.get_by_role("button", name="Pause").get_attribute("id") == "play"
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "de-DE"])
 def test_the_header_is_one_line(server: Server, chromium: Any, locale: str) -> None:
     server.health["name"] = "A device with a rather long name"
     server.output.accept(HAPPY)
@@ -184,6 +203,9 @@ def test_a_long_list_comes_in_parts_and_can_be_searched(full_server: FullServer,
     go(full_page, "music")
     full_page.locator("#count:text-is('3925 songs.')").wait_for()
     assert full_page.locator("#songs li").count() == 100
+    assert full_page.locator("#songs li:first-child button").count() == 2, (
+        "to move and to remove; an order has no effect"
+    )
     full_page.click("#more")
     full_page.locator("#songs li").nth(199).wait_for()
     full_page.fill("#search", "song 3899")

@@ -40,6 +40,33 @@ def remove_elsewhere(full_server: FullServer, title: str) -> None:
     full_server.maintenance.run_action("remove", {"id": found, "emotion": "happy"})
 
 
+def test_a_song_is_moved_to_another_mood_and_back_and_no_refresh_undoes_it(full_server: FullServer, page: Any) -> None:
+    before = titles(full_server)
+    page.get_by_role("button", name=f"Move {before[1]} to another mood").click()
+    page.wait_for_selector("#moving[open]")
+    faces = page.locator("#moving-faces button:visible").all_inner_texts()
+    assert sorted(faces) == ["Afraid", "Angry", "Disgusted", "Neutral", "Sad", "Surprised"], "all moods but its own"
+    page.click("#moving-faces [data-mood=sad]")
+    page.locator("#toast-text", has_text=f"Moved to Sad: {before[1]}").wait_for()
+    page.locator("#count:text-is('24 songs.')").wait_for()
+    page.click("#refresh")
+    page.locator("#progress:text-matches('^Read:')").wait_for()
+    assert titles(full_server) == [before[0], *before[2:]], "no refresh brings it back"
+    page.click("#moods [data-mood=sad]")
+    page.locator("#count:text-is('26 songs.')").wait_for()
+    page.get_by_role("button", name=f"Move {before[1]} to another mood").click()
+    page.click("#moving-faces [data-mood=happy]")
+    page.locator("#toast-text", has_text="Moved to Happy").wait_for()
+    page.click("#toast-undo")
+    page.locator("#toast-text", has_text="Moved to Sad").wait_for()
+    page.locator("#songs b", has_text=before[1]).wait_for()
+    page.get_by_role("button", name=f"Move {before[1]} to another mood").click()
+    page.click("#moving-faces [data-mood=happy]")
+    page.click("#moods [data-mood=happy]")
+    page.locator("#count:text-is('25 songs.')").wait_for()
+    assert sorted(titles(full_server)) == sorted(before)
+
+
 def test_the_list_is_read_again_on_each_visit(full_server: FullServer, page: Any) -> None:
     before = titles(full_server)
     assert page.locator("#songs b").all_inner_texts() == before

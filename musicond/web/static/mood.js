@@ -10,7 +10,7 @@ let minutes = 60;
 let learning = null; // the calibration under way: "ready", "reading"; null: none
 let before = 0; // the number of the calibration before it
 
-function faceButton(mood, act) {
+export function faceButton(mood, act) {
 	const made = element("button", undefined, "face-choice");
 	made.dataset.mood = mood;
 	const face = drawn("svg", { viewBox: "0 0 120 120", class: "face", "aria-hidden": "true" });

@@ -1,5 +1,6 @@
 // The view Music: the policy, the songs of each mood, and their sources.
 import { $, EMOTIONS, announce, ask, command, element, explained, lineItem, on, redraw, set, show, showDetails, signButton, t, toast } from "./page.js";
+import { faceButton } from "./mood.js";
 
 const POLICIES = ["", "match", "lift", "steady"];
 const PAGE = 100; // songs read at once
@@ -10,6 +11,7 @@ let mood = "happy";
 let songs = [];
 let total = 0;
 let removed = null;
+let moving = null; // the song to move to another mood
 let watching = false; // a refresh is under way
 let typing = 0;
 let lists = {};
@@ -55,9 +57,25 @@ function draw() {
 	show("more", total > songs.length);
 	redraw($("songs"), [mood, songs], () => songs.map((song) => {
 		const item = lineItem(song);
+		item.append(signButton("move", t("move_song", song), () => openMoving(song)));
 		item.append(signButton("remove", t("remove", song), () => remove(song)));
 		return item;
 	}));
+}
+
+function openMoving(song) {
+	moving = song;
+	set("moving-title", t("move_song", song));
+	for (const button of $("moving-faces").children) button.hidden = button.dataset.mood === mood;
+	$("moving").showModal();
+}
+
+async function move(song, from, to, { keep = false, undoable = true } = {}) {
+	const done = await ask("catalogue/move", { id: song.track_id, emotion: from, to, keep });
+	if (!done) return;
+	const back = () => move(song, to, from, { keep: done.was_there, undoable: false });
+	toast(t("moved", { title: song.title, mood: t(to) }), undoable ? back : null);
+	await load();
 }
 
 function movable(song, index, count, shift, drop) {
@@ -161,6 +179,12 @@ for (const each of EMOTIONS) {
 	});
 	button.dataset.mood = each;
 	$("moods").append(button);
+}
+for (const each of EMOTIONS) {
+	$("moving-faces").append(faceButton(each, (to) => {
+		$("moving").close();
+		move(moving, mood, to);
+	}));
 }
 on("more", "click", () => load(true));
 on("search", "input", () => {
