@@ -90,7 +90,7 @@ class HistoryBook:
             return {}
 
     def _save(self, path: Path, days: Days) -> None:
-        JsonFile(path).save(days, mode=0o666, sorted_lines=True)
+        JsonFile(path).save(days, sorted_lines=True)
 
     def _prune(self, path: Path, oldest: date) -> None:
         days = self._load(path)

@@ -48,7 +48,7 @@ def test_minutes_of_each_mood_and_day_are_kept_and_nothing_else(tmp_path: Path) 
     files = sorted((tmp_path / "history").iterdir())
     assert [file.name for file in files] == ["2026-11.json", "2026-12.json"]
     assert json.loads(files[0].read_text()) == {"2026-11-30": {"happy": 1.0}}
-    assert files[0].parent.stat().st_mode & 0o077 == 0
+    assert [path.stat().st_mode & 0o077 for path in (files[0].parent, *files)] == [0, 0, 0]
 
 
 def test_it_is_stored_in_batches_and_added_up_over_restarts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

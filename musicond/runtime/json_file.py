@@ -105,23 +105,23 @@ class JsonFile:
                     continue
             return
 
-    def save(self, data: Mapping[str, Any], *, mode: int = 0o600, sorted_lines: bool = False) -> None:
-        """Store an object on the disk, in a file of the folder's owner, whoever saves it; raise OSError.
+    def save(self, data: Mapping[str, Any], *, sorted_lines: bool = False) -> None:
+        """Store an object on the disk, in a file for the folder's owner alone, whoever saves it; raise OSError.
 
-        The umask is taken off `mode`; `sorted_lines` writes one value a line, in the order of the keys, for a file that
+        `sorted_lines` writes one value a line, in the order of the keys, for a file that
         persons may edit: it gets no checksum.
         """
         content = data if sorted_lines else {**data, CHECKSUM: _checksum(data)}
         text = json.dumps(content, sort_keys=sorted_lines, indent=0 if sorted_lines else None)
-        replace_file(self.path, text, self.path.parent, mode)
+        replace_file(self.path, text, self.path.parent)
         self.verified = True
 
 
-def replace_file(path: Path, text: str, owner: Path, mode: int = 0o600) -> None:
-    """Write a file as a whole, on the disk; where root writes, it belongs to whoever owns `owner`. Raises OSError."""
+def replace_file(path: Path, text: str, owner: Path) -> None:
+    """Write a private file as a whole, on the disk; where root writes, it is the owner's of `owner`. Raises OSError."""
     owner_status, new = owner.stat(), path.with_name(f"{path.name}.new")
     new.unlink(missing_ok=True)
-    number = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+    number = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(number, "w", encoding="utf-8") as out:
         if os.geteuid() == 0:
             os.fchown(number, owner_status.st_uid, owner_status.st_gid)

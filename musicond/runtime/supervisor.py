@@ -211,7 +211,9 @@ class Supervisor:
         # Not an Event: the handler of a signal may interrupt the thread that holds its lock.
         while True:
             if select.select([self._wake_read], [], [], 1.0)[0]:
-                if any(number != signal.SIGHUP for number in os.read(self._wake_read, 64)):
+                numbers = os.read(self._wake_read, 64)
+                self._crashed |= WATCH_ENDED in numbers  # it was not stopped yet
+                if any(number != signal.SIGHUP for number in numbers):
                     return
                 self._notifier.reloading()
                 self._reload()

@@ -11,13 +11,13 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from musicond.core.commands import Command
 from musicond.core.models import Watching
 from musicond.core.outcome import Outcome
-from musicond.errors import error_text
+from musicond.errors import clean_text, error_text
 from musicond.web.access import LINK, OWNER, TokenAuth, access_middleware, by_unix_socket, header_adder
 from musicond.web.covers import CoverCache
 from musicond.web.help_pages import add_help
@@ -27,7 +27,7 @@ from musicond.web.notice import Notice, choose_language, notice_page
 from musicond.web.openapi import document
 from musicond.web.preview import Preview
 from musicond.web.responses import JSON, HttpError, error_middleware, health_error, state_json, to_json
-from musicond.web.routes import API, COMMAND_ROUTES, PAGE_ACTIONS, RESOURCE_ROUTES, CommandRoute
+from musicond.web.routes import ACTIONS, API, COMMAND_ROUTES, PAGE_ACTIONS, RESOURCE_ROUTES, CommandRoute
 from musicond.web.static_files import add_files
 from musicond.web.streams import EventStreams, stream_preview
 
@@ -210,6 +210,8 @@ class ActionEndpoint:
             if self.owner_only and request.get(LINK, OWNER) != OWNER:
                 raise HttpError(403, "this is for those who have the link of the device itself")
             arguments = await _read_object(request, PAGE_BODY_LIMIT if from_page else ACTION_BODY_LIMIT)
+            if (route := ACTIONS.get((name, action))) is not None:
+                _check_arguments(route.body, arguments)
             if from_page and self.check_page is not None:
                 self.check_page(action, arguments)
             try:
@@ -251,6 +253,16 @@ async def _read_object(request: web.Request, limit: int) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise HttpError(400, "send a JSON object")
     return body
+
+
+def _check_arguments(body: TypeAdapter[Any], arguments: dict[str, Any]) -> None:
+    """Raise HttpError for arguments that the description of the action forbids."""
+    try:
+        body.validate_python(arguments)
+    except ValidationError as exc:
+        error = exc.errors(include_url=False, include_context=False)[0]
+        where = ".".join(str(part) for part in error["loc"])
+        raise HttpError(400, clean_text(f"{where}: {error['msg'][:1].lower()}{error['msg'][1:]}")) from None
 
 
 def _json(body: bytes) -> web.Response:

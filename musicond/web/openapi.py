@@ -49,7 +49,8 @@ def document(endpoints: Collection[str]) -> dict[str, Any]:
         if route.endpoint in endpoints:
             name = f"{route.endpoint}_{route.action}"
             operation = _operation(name, route.summary, route.response, ACTION_ERRORS, tag=route.endpoint)
-            paths[f"{API}/{route.endpoint}/{route.action}"] = {"post": operation | _request_body(route.body)}
+            body = route.body.json_schema(mode="validation")
+            paths[f"{API}/{route.endpoint}/{route.action}"] = {"post": operation | _request_body(body)}
     bearer = {"type": "http", "scheme": "bearer", "description": "The token of web.token_file."}
     return {
         "openapi": "3.1.0",

@@ -351,11 +351,10 @@ LOG = object_schema(
 )
 CHECK = object_schema(name=STRING, state=enum_schema(("ok", "warning", "failed")), found=STRING, remedy=STRING)
 CHECKS = object_schema(checks=array_schema(CHECK))
-SETUP: Schema = {
-    **OBJECT,
-    "description": "Values by their dotted keys in musicon.yaml, with mqtt.password for the password itself. "
-    "A password is kept for its broker only: a change of mqtt.host or mqtt.port forgets it.",
-}
+SETUP_VALUES = (
+    "Values by their dotted keys in musicon.yaml, with mqtt.password for the password itself. "
+    "A password is kept for its broker only: a change of mqtt.host or mqtt.port forgets it."
+)
 RESTARTS = object_schema(restarts={**BOOLEAN, "description": "The daemon starts again to take them over."})
 ENTRIES = object_schema(
     closed=False,

@@ -10,18 +10,26 @@ from pydantic import Field, TypeAdapter
 
 from musicond.core import commands
 from musicond.core.commands import Command
-from musicond.core.models import EMOTIONS, Emotion, Policy, Verdict
+from musicond.core.models import Emotion, Policy, Verdict
 from musicond.core.settings import MANUAL_MINUTES, MAX_MINUTES, SETTINGS
-from musicond.web.requests import MAX_ID, PauseFor, PauseUntil, SpeakerName, Switch, TrackId, request_body
+from musicond.web.requests import (
+    EmotionName,
+    PauseFor,
+    PauseUntil,
+    SongRow,
+    SpeakerName,
+    Switch,
+    TrackId,
+    action_body,
+    request_body,
+)
 from musicond.web.responses import (
-    BOOLEAN,
     CHECK,
     CHECKS,
     DAYS,
     DEVICES,
     ENTRIES,
     HEALTHY,
-    INTEGER,
     JSON,
     LINKS,
     LOG,
@@ -29,16 +37,11 @@ from musicond.web.responses import (
     NEW_LINK,
     OBJECT,
     RESTARTS,
-    SETUP,
+    SETUP_VALUES,
     SIGN_IN,
     SPEAKERS,
     STATE,
-    STRING,
     Schema,
-    array_schema,
-    enum_schema,
-    nullable,
-    object_schema,
 )
 
 API = "/api/v1"
@@ -74,10 +77,6 @@ class CommandRoute:
     """The body that would be right, for the text of an error."""
 
 
-def _body(*required: str, **properties: Schema) -> Schema:
-    return object_schema(closed=False, required=required, **properties)
-
-
 @dataclass(frozen=True, slots=True)
 class ActionRoute:
     """An action of an endpoint to POST."""
@@ -85,7 +84,7 @@ class ActionRoute:
     endpoint: str
     action: str
     summary: str
-    body: Schema = field(default_factory=_body)
+    body: TypeAdapter[Any] = field(default_factory=action_body)
     response: Schema = field(default_factory=lambda: OBJECT)
     page: bool = True
     """False: only the command line may run it, by the control socket."""
@@ -266,9 +265,8 @@ COMMAND_ROUTES = (
     ),
 )
 
-EMOTION = enum_schema(EMOTIONS)
-ID: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_ID}
-SONG = _body("emotion", "title", "artist", emotion=EMOTION, title=STRING, artist=STRING, link=STRING)
+ANY_EMOTION = (EmotionName | None, None)
+SetupValues = Annotated[dict[str, Any], Field(description=SETUP_VALUES)]
 
 ACTION_ROUTES = (
     ActionRoute(
@@ -276,38 +274,47 @@ ACTION_ROUTES = (
         "list",
         "The songs of one mood, or of all. With `limit`, a part of one mood's list and the total number: those whose "
         "title, artist or album contains `query`, from `offset` on.",
-        _body(emotion=EMOTION, query=STRING, offset=INTEGER, limit=INTEGER),
+        action_body(emotion=ANY_EMOTION, query=(str, ""), offset=(int, 0), limit=(int | None, None)),
         ENTRIES,
     ),
-    ActionRoute("catalogue", "add", "Add songs to the own lists.", _body("rows", rows=array_schema(SONG))),
+    ActionRoute("catalogue", "add", "Add songs to the own lists.", action_body(rows=list[SongRow])),
     ActionRoute(
-        "catalogue", "remove", "Take a song out of one list or all, for good.", _body("id", id=ID, emotion=EMOTION)
+        "catalogue",
+        "remove",
+        "Take a song out of one list or all, for good.",
+        action_body(id=TrackId, emotion=ANY_EMOTION),
     ),
     ActionRoute(
         "catalogue",
         "move",
         "Move a song from one mood's list to another's, for good: no refresh undoes it. With `keep` it is in both.",
-        _body("id", "emotion", "to", id=ID, emotion=EMOTION, to=EMOTION, keep=BOOLEAN),
+        action_body(id=TrackId, emotion=EmotionName, to=EmotionName, keep=(bool, False)),
         MOVED,
     ),
     ActionRoute(
         "catalogue",
         "reorder",
         "Put a list into this order; songs that are not named follow.",
-        _body("emotion", "ids", emotion=EMOTION, ids=array_schema(ID)),
+        action_body(emotion=EmotionName, ids=list[TrackId]),
     ),
     ActionRoute("catalogue", "sources", "From where each mood's songs come."),
     ActionRoute(
         "catalogue",
         "source",
         "Say from where a mood's songs come; null: as the configuration says.",
-        _body("emotion", "lists", emotion=EMOTION, lists=nullable(array_schema(STRING))),
+        action_body(emotion=EmotionName, lists=list[str] | None),
     ),
-    ActionRoute("catalogue", "refresh", "Read the lists again.", _body(if_due=BOOLEAN)),
+    ActionRoute("catalogue", "refresh", "Read the lists again.", action_body(if_due=(bool, False))),
     ActionRoute("catalogue", "progress", "How far the refresh is."),
     ActionRoute("catalogue", "verify", "What is wrong or weak in the catalogue.", page=False),
     ActionRoute("catalogue", "said", "What was said of songs.", page=False),
-    ActionRoute("catalogue", "forget", "Forget what was said of a song, or of all.", _body(id=ID), page=False),
+    ActionRoute(
+        "catalogue",
+        "forget",
+        "Forget what was said of a song, or of all.",
+        action_body(id=(TrackId | None, None)),
+        page=False,
+    ),
     ActionRoute("history", "days", "Minutes of each mood and day, where they are kept.", response=DAYS),
     ActionRoute("history", "delete", "Delete all that is kept."),
     ActionRoute(
@@ -319,7 +326,7 @@ ACTION_ROUTES = (
         "music-assistant",
         "login",
         "Sign in at Music Assistant; the password is not kept.",
-        _body("user", "password", url=STRING, user=STRING, password=STRING),
+        action_body(user=str, password=str, url=(str | None, None)),
     ),
     ActionRoute("music-assistant", "players", "The players of Music Assistant.", page=False),
     ActionRoute("music-assistant", "logout", "Forget the sign-in at Music Assistant."),
@@ -329,7 +336,7 @@ ACTION_ROUTES = (
         "spotify",
         "finish",
         "End a sign-in by the address on which the browser has ended.",
-        _body("redirect", redirect=STRING),
+        action_body(redirect=str),
         SIGN_IN,
     ),
     ActionRoute("spotify", "logout", "Forget the sign-in.", response=SIGN_IN),
@@ -338,21 +345,21 @@ ACTION_ROUTES = (
         "setup",
         "change",
         "Set keys of the configuration, which then win over the file; mqtt.password goes in and never comes out.",
-        _body("values", values=SETUP),
+        action_body(values=SetupValues),
         RESTARTS,
     ),
     ActionRoute(
         "setup",
         "reset",
         "Forget one of them, or all (null); those of the broker go together.",
-        _body(key=nullable(STRING)),
+        action_body(key=(str | None, None)),
         RESTARTS,
     ),
     ActionRoute(
         "setup",
         "check-broker",
         "Connect to a broker with these values, which are not kept.",
-        _body("values", values=SETUP),
+        action_body(values=SetupValues),
         CHECK,
     ),
     ActionRoute(
@@ -362,14 +369,14 @@ ACTION_ROUTES = (
         "links",
         "add",
         "Make a link with a token of its own, which is in this answer only. `origin` is the beginning of its address.",
-        _body("name", name=STRING, origin=STRING),
+        action_body(name=str, origin=(str | None, None)),
         NEW_LINK,
     ),
     ActionRoute(
         "links",
         "remove",
         "Take a link back: the pages that were opened by it are closed.",
-        _body("id", id=STRING),
+        action_body(id=str),
         LINKS,
     ),
     ActionRoute("playback", "speakers", "The speakers that can be chosen now.", response=SPEAKERS),
@@ -377,5 +384,6 @@ ACTION_ROUTES = (
 )
 
 
+ACTIONS = {(route.endpoint, route.action): route for route in ACTION_ROUTES}
 PAGE_ACTIONS = frozenset((route.endpoint, route.action) for route in ACTION_ROUTES if route.page)
 """The actions that the page may run, as (endpoint, action)."""

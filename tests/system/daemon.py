@@ -33,11 +33,12 @@ class Daemon:
         web: str = "listen: '127.0.0.1:0'",
         env: dict[str, str] | None = None,
         watchdog_s: float | None = None,
+        umask: int = -1,
     ) -> None:
         self.folder, self.args = folder, args
         self.config = folder / "musicon.yaml"
         self.config.write_text(f"web: {{{web}}}\nstate_dir: {folder / 'state'}\n{config}")
-        self.watchdog_s, self.more_env = watchdog_s, env or {}
+        self.watchdog_s, self.more_env, self._umask = watchdog_s, env or {}, umask
         self.notifications: list[tuple[float, str]] = []
         self.lines: list[str] = []
         self._changed = threading.Condition()
@@ -61,7 +62,12 @@ class Daemon:
         self.env = env
         command = [*self.program(), "run", "--config", str(self.config), "--log-level", "debug"]
         self.process = subprocess.Popen(
-            [*command, *self.args], env=env, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            [*command, *self.args],
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            umask=self._umask,
         )
         for target in (self._listen, self._read):
             thread = threading.Thread(target=target, daemon=True)

@@ -5,15 +5,20 @@ from __future__ import annotations
 import errno
 import json
 import struct
+import subprocess
 import sys
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cv2
 import pytest
 
+from musicond.capture.demo import DemoClip
+from musicond.config.paths import models_dir
+from musicond.history import HistoryBook
 from musicond.runtime.json_file import JsonFile
 from tests.figures import FULL, record
 from tests.mqtt.conftest import Broker, Listener
@@ -56,6 +61,37 @@ def fill(file: Path) -> None:
 
 
 @pytest.mark.skipif(not has_namespaces(), reason="no namespaces for a small file system here")
+def test_a_full_disk_leaves_no_empty_token_and_the_page_opens_with_the_next_one(tmp_path: Path) -> None:
+    token = tmp_path / "state" / "page-token"
+    with DaemonOnSmallDisk(tmp_path, "--source", "demo") as daemon:
+        daemon.ready()
+        before = daemon.config.read_text("utf-8")
+        ballast, seen = daemon.state_folder / "ballast", daemon.state_folder / token.name
+        inside = ["nsenter", f"--mount=/proc/{daemon.process.pid}/ns/mnt", f"--wd={Path.cwd()}"]
+        link = [*inside, sys.executable, "-m", "musicond", "page-link", "--lan", "--config", str(daemon.config)]
+        fill(ballast)
+        refused = subprocess.run(link, capture_output=True, text=True, check=False, timeout=60)
+        assert refused.returncode == 69
+        assert "No space left on device; nothing was changed" in refused.stderr
+        assert len(refused.stderr.splitlines()) == 1
+        assert not seen.exists()
+        assert daemon.config.read_text("utf-8") == before
+        seen.touch(mode=0o600)  # as an earlier version left it
+        ballast.unlink()
+        made = subprocess.run(link, capture_output=True, text=True, check=False, timeout=60)
+        assert made.returncode == 0, made.stderr
+        assert len(seen.read_text("ascii").strip()) >= 20
+        assert seen.read_text("ascii").strip() in made.stdout
+        assert seen.stat().st_mode & 0o777 == 0o600
+        copy = tmp_path / "page-token"
+        copy.write_bytes(seen.read_bytes())
+    with Daemon(tmp_path, "--source", "demo", web=f"listen: '127.0.0.1:0', token_file: {copy}") as daemon:
+        daemon.ready()
+        assert daemon.get("/api/v1/state")[0] == 401
+        assert daemon.get(f"/?token={copy.read_text('ascii').strip()}")[0] in (200, 302, 303)
+
+
+@pytest.mark.skipif(not has_namespaces(), reason="no namespaces for a small file system here")
 def test_privacy_on_a_full_disk_is_in_force_and_stored_as_soon_as_there_is_room(tmp_path: Path) -> None:
     with DaemonOnSmallDisk(tmp_path, "--source", "demo") as daemon:
         daemon.ready()
@@ -84,11 +120,11 @@ def test_privacy_on_a_full_disk_is_in_force_and_stored_as_soon_as_there_is_room(
 class FaultyDaemon(Daemon):
     """The time of day and the time that an fsync takes can be set."""
 
-    def __init__(self, folder: Path, preload: Path, config: str = "") -> None:
+    def __init__(self, folder: Path, preload: Path, source: str = "demo", config: str = "") -> None:
         self._faults = folder / "faults"
         self.set_faults()
         env = {"LD_PRELOAD": str(preload), "FAULTS": str(self._faults)}
-        super().__init__(folder, "--source", "demo", config=config, env=env)
+        super().__init__(folder, "--source", source, config=config, env=env)
 
     def set_faults(self, *, clock_s: int = 0, fsync_ms: int = 0) -> None:
         """Set the seconds by which the clock is wrong, and the milliseconds of an fsync."""
@@ -119,6 +155,37 @@ def test_a_pause_lasts_its_time_while_the_clock_is_set(faulty: FaultyDaemon) -> 
     assert not any("Traceback" in line for line in faulty.lines)
 
 
+def test_seconds_in_2040_delete_no_day_of_the_history(tmp_path: Path, preload: Path) -> None:
+    pictures, today = tmp_path / "pictures", datetime.now(UTC).date()
+    pictures.mkdir()
+    for number, picture in enumerate(DemoClip(models_dir()).frame_at(at / 10) for at in range(90, 120)):
+        cv2.imwrite(str(pictures / f"{number:02}.png"), picture)
+    days = {(today - timedelta(days=age)).isoformat(): {"happy": 12.5, "sad": float(age)} for age in range(1, 61)}
+    folder = tmp_path / "state" / "history"
+    folder.mkdir(parents=True)
+    for month in {day[:7] for day in days}:
+        JsonFile(folder / f"{month}.json").save({day: moods for day, moods in days.items() if day[:7] == month})
+    daemon = FaultyDaemon(tmp_path, preload, f"file:{pictures}", "history: {enabled: true, keep_days: 61}\n")
+    with daemon:
+        daemon.ready()
+        for wrong in (True, False):
+            daemon.set_faults(clock_s=DECADES_S if wrong else 0)
+            began = time.monotonic()
+            daemon.wait_state(lambda state: state["mood"] in ("happy", "surprise"))
+            while time.monotonic() < began + 4:
+                time.sleep(0.1)
+            stored = json.loads(daemon.command("history", "export", "--json").stdout)
+            assert {day: stored.get(day) for day in days} == days
+        assert any(day > f"{today.year + 13}" for day in stored), "what was watched then is counted, too"
+        daemon.set_faults(clock_s=DECADES_S)
+        daemon.wait_state(lambda state: state["mood"] in ("happy", "surprise"))
+        daemon.process.terminate()  # the counted minutes are stored at the end
+        assert daemon.process.wait(30) == 0
+    stored = HistoryBook(folder).days()
+    assert {day: stored.get(day) for day in days} == days
+    record("clock in 2040 for seconds: days of history", days=len(days), kept=sum(day in stored for day in days))
+
+
 def test_a_refresh_in_2040_puts_off_no_other(tmp_path: Path, preload: Path) -> None:
     daemon = FaultyDaemon(tmp_path, preload)
     daemon.set_faults(clock_s=DECADES_S)
@@ -141,7 +208,7 @@ def test_what_mqtt_retains_is_on_the_disk_before(tmp_path: Path, preload: Path) 
     mqtt = f"device: {{node: den}}\nmqtt: {{host: 127.0.0.1, port: {broker.port}}}\n"
     settings = JsonFile(tmp_path / "state" / "settings.json")
     try:
-        with FaultyDaemon(tmp_path, preload, mqtt) as daemon:
+        with FaultyDaemon(tmp_path, preload, config=mqtt) as daemon:
             daemon.ready()
             assert listener.wait_for("musicond/den/watching", "yes", 60)
             daemon.set_faults(fsync_ms=FSYNC_MS)

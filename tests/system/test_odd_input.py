@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 import os
 import socket
-import sqlite3
-from contextlib import closing
+import subprocess
+import sys
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import jsonschema
 import pytest
 
 from musicond.library.database import BACKUP, FILE_NAME
 from tests.mqtt.conftest import Broker, Listener
 from tests.player.test_mpd import FakeMpd, fake_mpd
 from tests.system.daemon import Daemon
-from tests.system.test_locked_storage import likes, post
+from tests.system.quick import QuickDaemon
+from tests.system.test_locked_storage import post
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 __all__ = ["fake_mpd"]
@@ -118,37 +122,108 @@ def test_a_notification_socket_that_nobody_reads_holds_up_nothing(tmp_path: Path
             assert post(daemon.port(), "privacy", {"on": True}) == 200
 
 
-@pytest.mark.parametrize("what", ["another schema", "not readable"])
-def test_a_damaged_catalogue_and_a_backup_that_cannot_be_used_are_kept(tmp_path: Path, what: str) -> None:
-    state = tmp_path / "state"
-    catalogue, backup = state / FILE_NAME, state / BACKUP
-    with Daemon(tmp_path, "--source", "demo") as daemon:
+EVERY_ACTION = f"""\
+device: {{node: den}}
+playback: {{backend: music-assistant}}
+music_assistant: {{url: 'http://127.0.0.1:9', player: Kitchen}}
+spotify: {{client_id: {"0123456789abcdef" * 2}}}
+history: {{enabled: true}}
+"""
+VALUES: tuple[object, ...] = (
+    None,
+    True,
+    0,
+    -1,
+    1.5,
+    1e308,
+    "",
+    "x",
+    "like",
+    "on",
+    "\0",
+    "x" * 900,
+    [],
+    [1],
+    ["x"],
+    {},
+    {"x": 1},
+)
+
+
+def odd_bodies(schema: dict[str, Any]) -> Iterator[object]:
+    """Yield bodies that a schema forbids: of another type, with other values, with more or fewer keys."""
+    parts = [schema, *schema.get("anyOf", ()), *schema.get("oneOf", ())]
+    known = {
+        name: value.get("const", value.get("default", "x"))
+        for part in parts
+        for name, value in part.get("properties", {}).items()
+    }
+    bodies = [*VALUES, {**known, "more": 1}, {}]
+    bodies += [{**known, name: value} for name in known for value in VALUES]
+    bodies += [{name: value} for name in known for value in VALUES]
+    validator = jsonschema.Draft202012Validator(schema)
+    yield from (body for body in bodies if not validator.is_valid(body))
+
+
+def test_no_operation_takes_a_body_that_its_schema_forbids(tmp_path: Path) -> None:
+    with QuickDaemon(tmp_path, EVERY_ACTION) as daemon:
+        daemon.state()
+        paths = daemon.request("GET", "openapi.json")[1]["paths"]
+        before, sent, taken = daemon.request("GET", "state")[1]["controls"], 0, []
+        for path, operations in paths.items():
+            for operation in operations.values():
+                body = operation.get("requestBody", {}).get("content", {}).get("application/json")
+                for odd in odd_bodies(body["schema"]) if body else ():
+                    status, answer = daemon.request("POST", path.removeprefix("/api/v1/"), odd)
+                    sent += 1
+                    if status not in (400, 403, 413):
+                        taken.append((path, odd, status, answer))
+        assert taken == []
+        assert sent > 1000
+        assert daemon.request("GET", "state")[1]["controls"] == before
+        assert "Traceback" not in daemon.log()
+        assert daemon.stop() == 0
+
+
+def test_no_file_of_the_daemon_can_be_read_by_others(tmp_path: Path) -> None:
+    state, config = tmp_path / "state", "history: {enabled: true}\n"
+    with Daemon(tmp_path, "--source", "demo", config=config, umask=0o000) as daemon:
         daemon.ready()
         shown = daemon.wait_state(lambda state: state["recommendation"] is not None)
         assert post(daemon.port(), "rate", {"verdict": "like", "id": shown["recommendation"]["tracks"][0]["id"]}) == 200
-    with closing(sqlite3.connect(catalogue)) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        [(root,)] = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'scanned'")
-        size = connection.execute("PRAGMA page_size").fetchone()[0]
-        with closing(sqlite3.connect(backup)) as copy:
-            connection.backup(copy)
-            copy.execute("PRAGMA user_version = 3")
-            copy.commit()
-    if what == "not readable":
-        backup.write_bytes(b"\xa5" * 8192)
-    content = backup.read_bytes()
-    for number in (1, 2):
-        for file in state.glob(f"{FILE_NAME}-*"):
-            file.unlink()
-        with catalogue.open("r+b") as handle:
-            handle.seek((root - 1) * size)
-            handle.write(b"\xa5" * size)
-        with Daemon(tmp_path, "--source", "demo") as daemon:
-            daemon.ready()
-        assert likes(catalogue) == 1, "the feedback is taken over"
-        assert len(list(state.glob("catalogue.damaged*.sqlite"))) == number, "no copy is overwritten"
-        assert content in [file.read_bytes() for file in state.glob("catalogue.backup*.sqlite")], "nor is the backup"
-        assert not any("Traceback" in line for line in daemon.lines)
-        with closing(sqlite3.connect(catalogue)) as connection:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            [(root,)] = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'scanned'")
+        assert post(daemon.port(), "privacy", {"on": True}) == 200
+        assert daemon.command("catalogue", "refresh").returncode == 0
+        daemon.process.terminate()
+        assert daemon.process.wait(30) == 0
+    (state / FILE_NAME).write_bytes(b"\xa5" * 8192)
+    with Daemon(tmp_path, "--source", "demo", config=config, umask=0o000) as daemon:
+        daemon.ready()
+        assert len(list(state.glob("catalogue.damaged*"))) == 1
+        modes = {str(path.relative_to(state)): path.stat().st_mode & 0o777 for path in (state, *state.rglob("*"))}
+    assert modes.keys() >= {".", FILE_NAME, BACKUP, "settings.json", "refresh.json", "lock"}
+    assert not {name: oct(mode) for name, mode in modes.items() if mode & 0o077}
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"music:\n" + b"  # a comment\n" * 75_000, "larger than 64 KiB"),
+        (b"music: " + b"[" * 1_000_000, "larger than 64 KiB"),
+        (b"a: &a [x, x]\n" + b"".join(b"%c: &%c [%s]\n" % (n, n, b"*%c, " % (n - 1) * 9) for n in range(98, 122)), ""),
+        (b"music: " + b"[" * 65_000, ""),
+        (b"".join(b"key%d: {a: [1, 2], b: 3}\n" % number for number in range(2400)), "key0"),
+    ],
+    ids=["comments", "brackets", "aliases", "deep", "keys"],
+)
+def test_a_configuration_near_a_megabyte_is_refused_at_once(tmp_path: Path, content: bytes, says: str) -> None:
+    file = tmp_path / "musicon.yaml"
+    file.write_bytes(content)
+    for command in (["check-config", str(file)], ["run", "--config", str(file)]):
+        began = time.monotonic()
+        out = subprocess.run(
+            [sys.executable, "-m", "musicond", *command], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert out.returncode == 78, out
+        assert says in out.stderr
+        assert "Traceback" not in out.stderr
+        assert time.monotonic() - began < 15

@@ -58,7 +58,7 @@ def action_server(tmp_path: Path) -> Iterator[ActionServer]:
 
 
 def test_the_control_socket_runs_actions_with_a_body_of_any_size(action_server: ActionServer) -> None:
-    rows = [{"title": "x" * 90} for _ in range(3000)]
+    rows = [{"emotion": "sad", "title": "x" * 90, "artist": "y", "likes": 1} for _ in range(3000)]
     assert action_server.client.run_action("catalogue", "add", {"rows": rows}) == {"well": True}
     assert action_server.client.run_action("catalogue", "list") == {"well": True}
     assert action_server.calls == [("add", {"rows": rows}), ("list", {})]
@@ -109,7 +109,7 @@ def test_the_page_may_run_only_the_actions_that_the_table_allows(tmp_path: Path)
 def test_errors_are_one_line(action_server: ActionServer, answer: BaseException, says: str) -> None:
     action_server.answer = answer
     with pytest.raises(ControlError, match=says) as caught:
-        action_server.client.run_action("catalogue", "add", {})
+        action_server.client.run_action("catalogue", "list", {})
     assert "\n" not in str(caught.value)
 
 
@@ -124,8 +124,26 @@ def test_a_body_that_is_too_large_or_no_object_is_refused(
     assert action_server.calls == []
 
 
+@pytest.mark.parametrize(
+    ("action", "arguments", "says"),
+    [
+        ("add", {}, "rows: field required"),
+        ("add", {"rows": [{"emotion": "sad", "title": 3, "artist": "x"}]}, "rows.0.title: input should be a valid str"),
+        ("list", {"emotion": "joy"}, "emotion: input should be 'angry', 'disgust'"),
+        ("remove", {"id": ""}, "id: string should have at least 1 character"),
+        ("refresh", {"if_due": "yes"}, "if_due: input should be a valid boolean"),
+    ],
+)
+def test_arguments_that_the_description_forbids_do_not_reach_the_action(
+    action_server: ActionServer, action: str, arguments: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(ControlError, match=says):
+        action_server.client.run_action("catalogue", action, arguments)
+    assert action_server.calls == []
+
+
 def test_an_action_that_takes_long_is_reported(action_server: ActionServer) -> None:
     action_server.hold = True
     with pytest.raises(ControlError, match="the daemon is busy"):
         action_server.client.run_action("slow", "verify")
-    assert action_server.client.run_action("spotify", "finish") == {"pending": "finish"}
+    assert action_server.client.run_action("spotify", "finish", {"redirect": "x"}) == {"pending": "finish"}
