@@ -65,7 +65,7 @@ def lines(loaded: LoadedConfig, settings: Settings, selection: Mapping[Emotion, 
             origin = "chosen on the page, in the view Music"
         text = f"{'  ' * len(parents)}{name}: {to_yaml(value)}"
         yield f"{text:{ORIGIN_COLUMN}}  # {origin}"
-        if name == "password_file" and password_source(loaded.config):
+        if key == "mqtt.password_file" and password_source(loaded.config):
             yield f"{'  # password: ********':{ORIGIN_COLUMN}}  # {password_source(loaded.config)}"
     for key in changed_keys(settings):
         text = f"# {key}: {FORMATS[key](settings)}"

@@ -15,6 +15,7 @@ from musicond.commands import checks, terminal
 from musicond.commands.broker_check import check_broker
 from musicond.commands.camera_check import check_camera, check_open_camera
 from musicond.commands.checks import Check
+from musicond.commands.options import write_file
 from musicond.commands.service_user import service_user
 from musicond.errors import UNAVAILABLE, ConfigError, ControlError, counted
 from musicond.web.client import ControlClient
@@ -32,6 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--config", type=Path, metavar="F", help="the configuration file")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--bundle", type=Path, metavar="FILE", help="write a text file for a report, without moods, songs and passwords"
+    )
     parser.add_argument("--all", action="store_true", help="print every library, too")
 
 
@@ -46,12 +50,21 @@ def run(args: argparse.Namespace) -> int:
             _print(check)
         if not args.json and not args.all and check.name == LAST_LIBRARY:
             _print(_folded([item for item in results if item.name in LIBRARIES]))
+    if args.bundle:
+        _write_bundle(args, results)
     failed = [check.name for check in results if check.state == "failed"]
     if args.json:
         print(json.dumps([asdict(check) for check in results], indent=1))
     else:
         terminal.echo(*_closing(failed, [check.name for check in results if check.state == "warning"]))
     return UNAVAILABLE if failed else 0
+
+
+def _write_bundle(args: argparse.Namespace, results: list[Check]) -> None:
+    from musicond.commands.bundle import bundle_text
+
+    write_file(args.bundle, bundle_text(args.config, results).encode())
+    print(f"{args.bundle} written; read it before you send it", file=sys.stderr)
 
 
 def _print(check: Check) -> None:

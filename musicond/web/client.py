@@ -27,6 +27,10 @@ class ControlClient:
         """Return the whole state, as the page gets it."""
         return self._request("GET", "state", None, self._timeout_s)
 
+    def log(self) -> list[dict[str, str]]:
+        """Return the latest lines of the log, each with `at`, `level` and `text`."""
+        return list(self._request("GET", "log", None, self._timeout_s)["lines"])
+
     def send(self, command: str, **body: object) -> None:
         """Send a command by its path; return once it has taken effect and is stored."""
         self._request("POST", command, body, self._timeout_s)
