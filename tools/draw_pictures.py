@@ -121,8 +121,8 @@ def install() -> Drawing:
     """Return the steps from the package to the open camera."""
     drawing = Drawing(920, 180, "From the package to the open camera")
     steps = (
-        ("1. A PC", ["$ script/deb", "makes packages.", "Copy them over."]),
-        ("2. The Pi", ["$ sudo apt install", "$ ./musicond*.deb", "Camera: closed."]),
+        ("1. A PC", ["$ script/deb", "makes packages.", "Publish or copy them."]),
+        ("2. The Pi", ["$ sudo apt install", "$ musicond", "Camera: closed."]),
         ("3. Your phone", ["$ sudo musicond", "$ page-link --lan", "Scan the QR code."]),
         ("4. The people", ["$ sudo musicond", "$ notice card.pdf", "Tell everybody."]),
         ("5. The camera", ["$ sudo musicond", "$ privacy off", "Camera: open."]),
