@@ -1,7 +1,8 @@
-"""Check the documents for users: python tools/check_docs.py [FILE...].
+"""Check the documents: python tools/check_docs.py [FILE...].
 
 Each line of output is a fault: a long sentence or a high mean, a word that the glossary replaces, a link that leads
-nowhere, or a command that musicond's parser refuses. The exit code is 1 where there is a fault.
+nowhere, or a command that musicond's parser refuses. The exit code is 1 where there is a fault. Sentences may be longer
+in docs/dev; words and commands are checked in the documents for users.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 MAX_WORDS, MAX_MEAN = 28, 14.0
-DEVELOPERS = ("docs/dev/", "docs/adr/", "docs/architecture.md")
-"""Documents for developers, whose sentences may be longer."""
+FREE = "docs/dev/"
+"""The folder whose sentences may be longer."""
+DEVELOPERS = (FREE, "docs/adr/", "docs/architecture.md", "models/")
+"""Documents for developers, which use the terms of the code."""
 GLOSSARY = ROOT / "docs/glossary.md"
 FENCE = re.compile(r"(?ms)^ *```.*?^ *```[^\n]*\n")
 MARKUP = (
@@ -38,6 +41,7 @@ MARKUP = (
 BLOCK = re.compile(r"^ *(?:[-*+>] |\d+\. |#+ )")
 END = re.compile(r"(?<=[.!?])[\")']*\s+")
 WORD = re.compile(r"[\w'-]+")
+ROW = re.compile(r"(?m)^\s*\|(.*)\|\s*$")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 TWIN = re.compile(r"(?m)^\| ([^|]+) \| [^|]* \| ([^|]*) \|$")
 QUOTED = re.compile(r"(?ms)^ *```text$.*?^ *```")
@@ -48,7 +52,8 @@ SCRIPT = re.compile(r"(?<![\w/.-])(script/[a-z-]+)")
 
 def documents() -> list[Path]:
     """Return the documents of the repository, in order."""
-    return sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
+    folders = ("", "docs/**/", "examples/**/", "models/")
+    return sorted(file for folder in folders for file in ROOT.glob(f"{folder}*.md"))
 
 
 def get_name(file: Path) -> str:
@@ -70,22 +75,33 @@ def blocks(text: str) -> Iterator[str]:
 
 
 def sentences(text: str) -> Iterator[str]:
-    """Yield the sentences of Markdown; a full stop, a question mark and an exclamation mark end one."""
-    comments, *inline = MARKUP
+    """Yield the sentences of Markdown without its tables."""
+    comments = MARKUP[0]
     for block in blocks(comments[0].sub(comments[1], text)):
-        plain = block
-        for pattern, word in inline:
-            plain = pattern.sub(word, plain)
-        yield from (part.strip() for part in END.split(plain) if WORD.search(part))
+        yield from split(block)
+
+
+def cell_sentences(text: str) -> Iterator[str]:
+    """Yield the sentences of the cells of all tables."""
+    for row in ROW.findall(FENCE.sub("\n", text)):
+        for cell in row.split("|"):
+            yield from split(cell)
+
+
+def split(block: str) -> Iterator[str]:
+    """Yield the sentences of a paragraph; a full stop, a question mark and an exclamation mark end one."""
+    for pattern, word in MARKUP[1:]:
+        block = pattern.sub(word, block)
+    yield from (part.strip() for part in END.split(block) if WORD.search(part))
 
 
 def check_sentences(name: str, text: str) -> Iterator[str]:
-    """Yield the faults of a document's sentences."""
-    lengths = [(sentence, len(WORD.findall(sentence))) for sentence in sentences(text)]
-    for sentence, words in lengths:
-        if words > MAX_WORDS:
+    """Yield the faults of a document's sentences; the cells of tables do not count for the mean."""
+    lengths = [len(WORD.findall(sentence)) for sentence in sentences(text)]
+    for sentence in (*sentences(text), *cell_sentences(text)):
+        if (words := len(WORD.findall(sentence))) > MAX_WORDS:
             yield f"{name}: {words} words in one sentence, at most {MAX_WORDS}: {sentence[:400]}"
-    if lengths and (mean := fmean(words for _, words in lengths)) > MAX_MEAN:
+    if lengths and (mean := fmean(lengths)) > MAX_MEAN:
         yield f"{name}: {mean:.1f} words in a sentence on average, at most {MAX_MEAN:g}"
 
 
@@ -140,13 +156,13 @@ def faults(file: Path) -> Iterator[str]:
     """Yield the faults of one document."""
     name, text = get_name(file), file.read_text("utf-8")
     yield from check_links(file, text)
+    if not name.startswith(FREE):
+        yield from check_sentences(name, text)
     if name.startswith(DEVELOPERS) or name == "CHANGELOG.md":
         return
     yield from check_commands(name, text)
-    yield from check_sentences(name, text)
     if file != GLOSSARY:
-        tables = " ".join(re.findall(r"(?m)^\s*\|.*$", text))
-        yield from check_words(name, f"{' '.join(sentences(text))} {tables}", forbidden())
+        yield from check_words(name, " ".join((*sentences(text), *cell_sentences(text))), forbidden())
 
 
 def main(argv: Sequence[str] | None = None) -> int:

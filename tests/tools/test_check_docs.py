@@ -23,6 +23,7 @@ def test_the_documents_are_without_faults(capsys: pytest.CaptureFixture[str]) ->
     [
         (LONG, "words in one sentence, at most 28"),
         (f"- {LONG}", "words in one sentence, at most 28"),
+        (f"| a | Short. {LONG} |", "words in one sentence, at most 28"),
         (" ".join(["word"] * 28), "on average, at most 14"),
         ("Open the web UI.", "say 'page' instead of 'web UI'"),
         ("| a | the Web UI |", "say 'page' instead of 'web UI'"),
