@@ -26,7 +26,7 @@ PROGRAMS = {
     "uname": "echo kitchen.fritz.box",
     "ip": 'cat "$FAKE/route" 2>/dev/null; true',
     "apt-get": 'echo "$*" >>"$FAKE/apt"; cat "$FAKE/apt-says" 2>/dev/null; [ ! -e "$FAKE/apt-says" ]',
-    "apt-cache": '[ -e "$FAKE/has-picamera2" ]',
+    "apt-cache": 'echo "$2:"; echo "  Candidate: $(cat "$FAKE/picamera2" 2>/dev/null || echo "(none)")"',
     "musicond": 'case $1 in page-link) cat "$FAKE/link" ;; status) [ ! -e "$FAKE/silent" ] ;; esac',
     "systemctl": 'echo "$*" >>"$FAKE/systemctl"',
 }
@@ -100,7 +100,7 @@ def test_a_good_start_ends_with_the_link(card: Card) -> None:
 
 
 def test_on_raspberry_pi_os_the_camera_s_package_comes_too(card: Card) -> None:
-    card.set(has_picamera2="")
+    card.set(picamera2="0.3.38-1")
     card.start()
     assert card.end() == 0
     assert (card.fake / "apt").read_text().rstrip().endswith("python3-picamera2")
