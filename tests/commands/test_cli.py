@@ -323,3 +323,43 @@ def test_a_token_is_written_whole_and_an_empty_one_is_replaced(tmp_path: Path, m
     assert main(["page-link", "--lan", "--config", str(config)]) == 0
     assert token.read_text() == before
     assert [file.name for file in token.parent.iterdir()] == ["page-token"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("check-config", "closed/c.yaml"),
+        ("config", "--config", "closed/c.yaml"),
+        ("run", "--config", "closed/c.yaml"),
+        ("catalogue", "import", "--config", "c.yaml", "closed/list.csv", "--mood", "sad"),
+        ("catalogue", "import", "--config", "c.yaml", "closed/music", "--mood", "sad"),
+        ("catalogue", "export", "--config", "c.yaml", "closed/export.csv"),
+        ("catalogue", "refresh", "--config", "c.yaml"),
+        ("replay", "closed/clip.avi"),
+        ("history", "chart", "--config", "c.yaml", "closed/chart.svg"),
+    ],
+    ids=" ".join,
+)
+def test_a_path_in_a_closed_folder_is_named_without_a_traceback(tmp_path: Path, command: tuple[str, ...]) -> None:
+    lists = f"music: {{moods: {{sad: {{lists: ['{tmp_path}/closed/list.csv', '{tmp_path}/closed/music']}}}}}}\n"
+    (tmp_path / "c.yaml").write_text(f"state_dir: {tmp_path}/state\n{lists}")
+    (tmp_path / "closed" / "music").mkdir(parents=True)
+    (tmp_path / "state" / "history").mkdir(parents=True)
+    (tmp_path / "state" / "history" / "2026-11.json").write_text('{"2026-11-30": {"sad": 1}}')
+    for name in ("c.yaml", "list.csv", "clip.avi", "music/a.mp3"):
+        (tmp_path / "closed" / name).touch()
+    program = [sys.executable, "-m", "musicond", *command]
+    if os.geteuid() == 0:  # root may read everything, unless it gives that up
+        os.chown(tmp_path / "closed", 65534, 65534)
+        program = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", *program]
+    (tmp_path / "closed").chmod(0o700 if os.geteuid() == 0 else 0)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        program, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    (tmp_path / "closed").chmod(0o700)
+    assert done.returncode in (69, 78), done
+    assert "Permission denied" in done.stderr
+    assert "closed/" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) <= 4, done.stderr

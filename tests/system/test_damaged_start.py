@@ -18,8 +18,8 @@ from tests.test_damage import damaged
 if TYPE_CHECKING:
     from pathlib import Path
 
-DAMAGES = 2000 if FULL else 6
-FLIPS = 500 if FULL else 4
+DAMAGES = 500 if FULL else 6
+FLIPS = 200 if FULL else 4
 OPENED = "demo opened"
 
 
