@@ -14,6 +14,8 @@ from aiohttp import ClientSession, web
 from pydantic import SecretStr
 
 from musicond.core.commands import SetPrivacy
+from musicond.runtime.worker import run_job
+from musicond.web.api import ActionEndpoint
 from tests.web.browser import click, go, text
 from tests.web.conftest import HAPPY, Server, make_server
 
@@ -85,6 +87,8 @@ def server(tmp_path: Path) -> Iterator[Server]:
     """A page with a token that trusts Home Assistant's proxy, which is this machine here."""
     server = make_server(tmp_path)
     server.token, server.ingress = SecretStr("a-token-of-24-characters"), "127.0.0.1"
+    answer = {"open": True, "links": []}
+    server.endpoints = {"links": ActionEndpoint(lambda *_: run_job(lambda: answer))}
     server.output = server.again("127.0.0.1:0")
     server.output.start()
     server.output.accept(HAPPY)
@@ -123,8 +127,12 @@ def test_the_page_works_below_a_path_of_home_assistant_and_in_its_frame(server: 
         assert text(page, "#word") == "Happy"
         click(server, page, "#privacy")
         assert server.commands == [SetPrivacy(on=True)]
-        for view in ("music", "history", "device", "about", "now"):
+        for view in ("music", "history", "about", "now", "device"):
             go(page, view)
+        assert page.is_hidden("#links"), "a link made here would lead to Home Assistant"
+        tab.set_extra_http_headers({"Authorization": "Bearer a-token-of-24-characters"})
+        tab.goto(f"{server.output.address}/#device")
+        tab.wait_for_selector("#links:not([hidden])")
         context.close()
     assert [url for url in failed if not url.endswith("/favicon.ico")] == []  # the frame's own page has none
 

@@ -4,7 +4,8 @@ import { $, ask, drawn, element, fullDay, on, redraw, set, show, signButton, t, 
 const BORDER = 4; // modules of light around a QR code
 
 export async function openLinks() {
-	const found = await ask("links/list", {}, { quietly: true });
+	// Below a path of Home Assistant a link would lead to Home Assistant.
+	const found = location.pathname === "/" ? await ask("links/list", {}, { quietly: true }) : null;
 	show("links", Boolean(found));
 	if (found) showLinks(found);
 }
