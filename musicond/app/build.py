@@ -31,7 +31,7 @@ from musicond.app.web import Checks, build_endpoints, build_page, build_preview,
 from musicond.config.paths import model_path, state_dir
 from musicond.config.schema import Config
 from musicond.config.secrets import mqtt_password
-from musicond.config.user_settings import load_settings, start_without_consent
+from musicond.config.user_settings import close_after_boot, load_settings, start_without_consent
 from musicond.controller import Controller
 from musicond.core import heat
 from musicond.core.commands import OVERTAKING, Command, ConfigUpdate, OtherSongs
@@ -50,9 +50,10 @@ from musicond.mqtt.discovery import node_id
 from musicond.mqtt.output import MqttOutput
 from musicond.player.player import Player
 from musicond.runtime import health
-from musicond.runtime.clock import LOCAL, ClockGuard, ZoneFollower, kernel_synchronised
+from musicond.runtime.clock import LOCAL, ClockGuard, Timestamp, ZoneFollower, kernel_synchronised
 from musicond.runtime.inbox import Inbox
 from musicond.runtime.json_file import JsonFile, state_lock
+from musicond.runtime.machine import volatile_kind
 from musicond.runtime.restart import RestartGuard
 from musicond.runtime.storage import StorageWriter
 from musicond.runtime.supervisor import Service, ServiceMonitor, Supervisor
@@ -164,6 +165,8 @@ def _own_state(folder: Path, ask_consent: bool) -> Iterator[None]:
     with state_lock(folder):
         if ask_consent:  # before the catalogue is made, which shows that this is no first start
             start_without_consent(folder, FILE_NAME)
+            if volatile_kind(folder) is not None:
+                close_after_boot(folder, Timestamp.now().boot)
         yield
 
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Literal, ParamSpec
 from musicond.core.models import EMOTIONS
 from musicond.errors import CatalogueError, ControlError, MusicondError, NotRunning, counted
 from musicond.runtime.clock import kernel_synchronised
-from musicond.runtime.health import THROTTLED, temperature_c, throttled
+from musicond.runtime.health import temperature_c
 from musicond.web.client import ControlClient
 
 if TYPE_CHECKING:  # the doctor runs without pydantic
@@ -287,16 +287,6 @@ def check_temperature(thermal: Path = Path("/sys/class/thermal")) -> Result:
     if hottest >= WARM_C:
         return "warning", reading_text, "give it air, or lower camera.rate"
     return "ok", reading_text
-
-
-@check("power")
-def check_power(path: Path = THROTTLED) -> Result:
-    """Check that a Pi is not throttled by low voltage or heat."""
-    state = throttled(path)
-    if state:
-        remedy = "use the Pi's own power supply and a short cable; see vcgencmd get_throttled"
-        return "failed", "slowed down: too little voltage, or too hot", remedy
-    return "ok", "not slowed down" if state is False else "this machine does not say"
 
 
 def one_line(error: BaseException) -> str:

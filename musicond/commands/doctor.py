@@ -9,9 +9,9 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from musicond.commands import checks, terminal
+from musicond.commands import checks, machine_checks, terminal
 from musicond.commands.broker_check import check_broker
 from musicond.commands.camera_check import check_camera, check_open_camera
 from musicond.commands.checks import Check
@@ -20,12 +20,15 @@ from musicond.commands.service_user import service_user
 from musicond.errors import UNAVAILABLE, ConfigError, ControlError, counted
 from musicond.web.client import ControlClient
 
+if TYPE_CHECKING:  # the doctor runs without pydantic
+    from musicond.config.schema import Config
+
 CASCADE = "haarcascade_frontalface_default.xml"
 NEEDED_FOR_CONFIG = ("pydantic", "PyYAML")
 LAST_LIBRARY = "TFLite"
 LIBRARIES = (*(package.name for package in checks.PACKAGES), LAST_LIBRARY)
 """Names of the checks that are one line while they are well."""
-OF_THE_DAEMON = ("catalogue", "broker", "player", "state")
+OF_THE_DAEMON = ("catalogue", "broker", "player", "state", "storage", "ended", "cgroup", "cma")
 """Checks that a running daemon answers itself: it runs as another user, who may read more or less."""
 
 
@@ -111,7 +114,18 @@ def page_checks(path: Path | None) -> list[dict[str, str]]:
 def _check_machine() -> Iterator[Check]:
     yield checks.check_clock()
     yield checks.check_temperature()
-    yield checks.check_power()
+    yield machine_checks.check_power()
+    yield machine_checks.check_memory()
+    yield machine_checks.check_wifi()
+    yield machine_checks.check_journal()
+
+
+def _check_place(config: Config, folder: Path) -> Iterator[Check]:
+    """Yield the checks of the machine that depend on the configuration."""
+    yield machine_checks.check_storage(folder)
+    yield machine_checks.check_last_end(folder)
+    yield machine_checks.check_cgroup(config.device.memory_max_mib)
+    yield machine_checks.check_cma(config.camera.source)
 
 
 def _check_configuration(path: Path | None, *, running: bool = False) -> Iterator[Check]:
@@ -146,11 +160,15 @@ def _check_configuration(path: Path | None, *, running: bool = False) -> Iterato
         if answers:
             yield from answers
             return
+    else:
+        yield checks.check_python()
+        yield machine_checks.check_detected(config.camera.source)
     yield checks.check_catalogue(folder / "catalogue.sqlite")
     yield check_broker(config.mqtt, password, node_id(config.device.node))
     if config.playback.backend == "music-assistant":
         yield checks.check_music_assistant(config, folder)
     yield checks.check_state_dir(folder, access)
+    yield from _check_place(config, folder)
 
 
 def _ask(client: ControlClient) -> tuple[dict[str, Any], list[Check]]:

@@ -20,9 +20,10 @@ from musicond.config.loader import load
 from musicond.config.overrides import Overrides
 from musicond.config.paths import state_dir
 from musicond.config.schema import Config
-from musicond.errors import StateDirError
+from musicond.errors import MusicondError, StateDirError
 from musicond.runtime import logs
 from musicond.runtime.json_file import state_lock
+from musicond.runtime.restart import RestartGuard, fault_place
 from musicond.runtime.supervisor import start_again
 
 log = logging.getLogger(__name__)
@@ -60,8 +61,13 @@ def run(args: argparse.Namespace) -> int:
     config = _with_source(loaded.config, args.source)
     setup = Setup(config, overrides, read_again, lambda *broker: asdict(check_broker(*broker)), folder)
     ask_consent = args.ask_consent and args.source is None  # who names a camera consents
-    with build(config, setup, lambda: page_checks(args.config), ask_consent=ask_consent) as supervisor:
-        code = supervisor.run()
+    try:
+        with build(config, setup, lambda: page_checks(args.config), ask_consent=ask_consent) as supervisor:
+            code = supervisor.run()
+    except Exception as exc:
+        if not isinstance(exc, MusicondError):  # a bug, which a journal in memory would forget
+            RestartGuard(folder, 0).save(f"musicond failed: {fault_place(exc)}")
+        raise
     if supervisor.restarts:
         start_again()
     return code

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from math import isfinite
 from pathlib import Path
@@ -14,9 +15,12 @@ from musicond.core.models import Emotion, Policy
 from musicond.core.mood.bias import CLASSES, Bias, bounded
 from musicond.core.settings import DEFAULTS, MAX_MINUTES, Settings
 from musicond.errors import NOT_TEXT, StateDirError, bounded_number
-from musicond.runtime.json_file import JsonFile, JsonObject
+from musicond.runtime.json_file import JsonFile, JsonObject, replace_file
 
 log = logging.getLogger(__name__)
+
+BOOT = "boot.txt"
+"""Holds the id of the boot in which a state directory that does not last was first used."""
 
 
 def load_settings(file: JsonFile) -> Settings:
@@ -46,6 +50,25 @@ def start_without_consent(folder: Path, catalogue: str) -> None:
         file.save(to_json(Settings(consent_pending=True)))
     except OSError as exc:
         raise StateDirError(f"{file.path}: {exc.strerror}; make room on the disk") from None
+
+
+def close_after_boot(folder: Path, boot: str) -> None:
+    """Keep the camera closed at the first start after a boot, in a state directory that a boot resets.
+
+    A person may have switched privacy on before it. `boot` is the kernel's id; "" counts as a new one. Raises
+    StateDirError.
+    """
+    file, marker = JsonFile(folder / "settings.json"), folder / BOOT
+    try:
+        if boot and marker.exists() and marker.read_text("utf-8").strip() == boot:
+            return
+        file.save(to_json(replace(load_settings(file), private=True, private_until=None)))
+        replace_file(marker, f"{boot}\n", folder)
+    except OSError as exc:
+        raise StateDirError(f"{exc.filename or folder}: {exc.strerror}; make room on the disk") from None
+    log.warning(
+        "this system forgets at each boot what was switched: the camera stays closed until: musicond privacy off"
+    )
 
 
 def _is_plausible(data: JsonObject) -> bool:

@@ -1,4 +1,4 @@
-"""The reasons for which the daemon ends, to be started again by systemd: too much memory, or a turn that hangs.
+"""The reasons for which the daemon ends, to be started again by systemd: too much memory, a turn that hangs, or a bug.
 
 Raspberry Pi OS boots without the memory cgroup, so that systemd's MemoryMax does nothing there.
 """
@@ -6,6 +6,7 @@ Raspberry Pi OS boots without the memory cgroup, so that systemd's MemoryMax doe
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +22,13 @@ LONGEST_LINE = 300
 """Characters of the file that are read."""
 HIGH_CHECKS = 10
 """Checks in a row, one a second, above the limit: a short peak is no reason."""
+
+
+def fault_place(exc: BaseException) -> str:
+    """Return the kind of an exception and where it was raised; its text may hold what is private."""
+    frames = traceback.extract_tb(exc.__traceback__)
+    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(exc).__name__}{place}"
 
 
 class RestartGuard:

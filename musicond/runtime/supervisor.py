@@ -15,7 +15,7 @@ from typing import NoReturn, Protocol
 
 from musicond.errors import MusicondError
 from musicond.runtime.backoff import Backoff
-from musicond.runtime.restart import RestartGuard
+from musicond.runtime.restart import RestartGuard, fault_place
 from musicond.runtime.systemd import Notifier
 
 log = logging.getLogger(__name__)
@@ -236,8 +236,9 @@ class Supervisor:
     def _watch(self) -> None:
         try:
             self._loop.run()
-        except Exception:  # a bug: the traceback is for the journal, systemd restarts
+        except Exception as exc:  # a bug: the traceback is for the journal, systemd restarts
             log.exception("the watch loop failed")
+            self._guard.save(f"the watch loop failed: {fault_place(exc)}")
             self._crashed = True
         finally:
             os.write(self._wake_write, WATCH_ENDED)

@@ -18,6 +18,7 @@ import pytest
 
 from musicond.commands import checks
 from musicond.commands.broker_check import check_broker
+from musicond.commands.machine_checks import check_power
 from musicond.config.paths import models_dir
 from musicond.config.schema import Mqtt
 from tests.mqtt.relay import REFUSED, Relay
@@ -290,9 +291,9 @@ def test_temperature_and_power(tmp_path: Path) -> None:
         (zone / "temp").write_text(str(millidegrees))
         assert checks.check_temperature(tmp_path).state == state
     (tmp_path / "throttled").write_text("50005")
-    assert checks.check_power(tmp_path / "throttled").state == "failed"
+    assert check_power(tmp_path / "throttled").state == "failed"
     (tmp_path / "throttled").write_text("0")
-    assert checks.check_power(tmp_path / "throttled").state == "ok"
+    assert check_power(tmp_path / "throttled").state == "ok"
 
 
 def test_the_command_prints_each_check_and_fails_where_one_does(tmp_path: Path) -> None:

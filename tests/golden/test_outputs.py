@@ -38,7 +38,7 @@ CHANGING = (
     (r"(?m)(?<=[a-z ]) *\b\d+\.\d{1,3}\b(?= |$)", " <figure>"),
     (r"(?m)^temperature: .*\n", ""),
     (r"(?m)^(processor|processors|Python): .*", r"\1: <this machine>"),
-    (r"(?m)^(?:ok|warning|failed) +(Python|libraries|clock|temperature|power) .*\n( +-> .*\n)?", r"<state>  \1 <this machine>\n"),
+    (r"(?m)^(?:ok|warning|failed) +(Python|libraries|storage|cgroup|clock|temperature|power|memory|wifi|journal) .*\n( +-> .*\n)?", r"<state>  \1 <this machine>\n"),
     (r"(?m)^(?:all is well|musicond can run; .*)$", "<what they add up to>"),
     (r"\(\d+ KiB\)", "(<size>)"),
 )  # fmt: skip

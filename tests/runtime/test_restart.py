@@ -67,3 +67,13 @@ def test_the_reason_is_one_clean_line(tmp_path: Path, caplog: pytest.LogCaptureF
     assert guard.last_reason() is None
     RestartGuard(tmp_path / "none", 300).save("no folder")
     assert "can't be written" in caplog.text
+
+
+def test_a_bug_of_the_watch_loop_leaves_its_place_without_its_text(tmp_path: Path) -> None:
+    program = PROGRAM.replace("self.end.wait()", "raise ValueError('a mood')")
+    command = [sys.executable, "-c", program, str(tmp_path), "100000"]
+    process = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert process.returncode == 1
+    reason = RestartGuard(tmp_path, 300).last_reason()
+    assert reason is not None
+    assert re.fullmatch(r"\S+ the watch loop failed: ValueError at <string>:\d+", reason), reason

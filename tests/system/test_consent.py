@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+import pytest
+
+from musicond.runtime.json_file import JsonFile
+from musicond.runtime.machine import volatile_kind
+from musicond.web.client import ControlClient
 from tests.system.daemon import Daemon
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 CAMERA = "camera: {source: 'v4l2:/dev/video99'}\n"
 """A camera that is not there: the attempt to open it shows."""
@@ -42,3 +49,34 @@ def test_an_upgrade_and_a_source_on_the_command_line_change_nothing(tmp_path: Pa
         daemon.ready().wait_state(lambda state: state["watching"] == "yes")
     stored = tmp_path / "new/state/settings.json"
     assert not stored.exists() or "consent_pending" not in json.loads(stored.read_text())
+
+
+@pytest.fixture
+def volatile() -> Iterator[Path]:
+    """Return a folder in a file system that a boot forgets."""
+    if volatile_kind(Path("/dev/shm")) is None:
+        pytest.skip("/dev/shm is no tmpfs here")
+    with TemporaryDirectory(dir="/dev/shm") as folder:
+        yield Path(folder)
+
+
+def test_privacy_is_not_lost_by_a_boot_of_a_system_that_forgets(tmp_path: Path, volatile: Path) -> None:
+    config = f"{CAMERA}state_dir: {volatile}\n"
+
+    def start() -> Daemon:
+        daemon = Daemon(tmp_path, "--ask-consent", config=config)
+        daemon.config.write_text(daemon.config.read_text().replace(f"state_dir: {tmp_path / 'state'}\n", ""))
+        return daemon
+
+    # As overlayfs has it after a boot: the settings of long ago, with an open camera.
+    JsonFile(volatile / "settings.json").save({})
+    with start() as daemon:
+        assert daemon.ready().wait_state(lambda state: state["watching"] == "private")
+        assert any("forgets at each boot what was switched: the camera stays closed" in line for line in daemon.lines)
+        ControlClient(tmp_path / "run/control.sock").send("privacy", on=False)
+        daemon.wait_state(lambda state: state["watching"] == "no_camera")
+    with start() as daemon:  # within the same boot
+        daemon.ready().wait_state(lambda state: state["watching"] == "no_camera")
+    (volatile / "boot.txt").write_text("another boot\n")
+    with start() as daemon:
+        daemon.ready().wait_state(lambda state: state["watching"] == "private")
