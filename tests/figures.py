@@ -8,7 +8,7 @@ from pathlib import Path
 
 FULL = os.environ.get("MUSICOND_FAULTS") == "full"
 """Whether the tests of faults run in full, not in their short form."""
-MANY = 1000
+MANY = int(os.environ.get("MUSICOND_MANY", "1000"))
 """Random faults of a full run; a planted bug is found within as many."""
 SEED = int(os.environ.get("MUSICOND_SEED", "21"))
 """What the random faults begin with."""
