@@ -94,6 +94,8 @@ class Machine:
             "q35",
             "-accel",
             accel,
+            "-cpu",
+            "max",  # the TFLite runtime needs more than the least of an x86-64
             "-m",
             "1024",
             "-smp",
