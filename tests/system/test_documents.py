@@ -75,7 +75,17 @@ class Sandbox:
         self._write("musicond", program)
         self._write("sudo", 'if [ "$1" = -u ]; then shift 2; fi\nexec "$@"')
         (folder / ".venv").symlink_to(folder)
-        self.page = next(line for line in daemon.lines if "the page is" in line).rpartition("http://")[2]
+        self.page = ""
+        self.await_start()
+
+    def await_start(self) -> None:
+        """Wait for the daemon where a command has let it start again; its page then has another port."""
+        restarts = sum("; starting again" in line for line in self.daemon.lines)
+        assert self.daemon.until(lambda: len(self._pages()) > restarts)
+        self.page = self._pages()[-1]
+
+    def _pages(self) -> list[str]:
+        return [line.rpartition("http://")[2] for line in self.daemon.lines if "the page is" in line]
 
     def _write(self, name: str, code: str) -> None:
         (self.folder / "bin" / name).write_text(f"#!/bin/sh\n{code}\n")
@@ -108,6 +118,7 @@ class Sandbox:
                 fault = self.run(f"{line} --help")
             else:
                 fault = self.run(line)
+            self.await_start()
             if fault:
                 yield f"{line}: {fault}"
 
