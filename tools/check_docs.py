@@ -43,7 +43,9 @@ END = re.compile(r"(?<=[.!?])[\")']*\s+")
 WORD = re.compile(r"[\w'-]+")
 ROW = re.compile(r"(?m)^\s*\|(.*)\|\s*$")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-TWIN = re.compile(r"(?m)^\| ([^|]+) \| [^|]* \| ([^|]*) \|$")
+TWIN = re.compile(r"(?m)^\| ([^|]+) \| ([^|]*) \| ([^|]*) \|$")
+GERMAN = "## German"
+"""Heading of the glossary's words for the German texts, in the second column."""
 QUOTED = re.compile(r"(?ms)^ *```text$.*?^ *```")
 CODE = (re.compile(r"`([^`\n]+)`"), re.compile(r"(?ms)^ *```.*?^ *```"), re.compile(r"(?m)^ {4}\S.*$"))
 """Within a line, fenced, and indented; QUOTED is the output of a program."""
@@ -105,12 +107,14 @@ def check_sentences(name: str, text: str) -> Iterator[str]:
         yield f"{name}: {mean:.1f} words in a sentence on average, at most {MAX_MEAN:g}"
 
 
-def forbidden() -> dict[str, str]:
-    """Return the right word for each word that the glossary replaces."""
+def forbidden(*, german: bool = False) -> dict[str, str]:
+    """Return the right word for each word that the glossary replaces, in English or in German."""
+    english, _, others = GLOSSARY.read_text("utf-8").partition(GERMAN)
     words: dict[str, str] = {}
-    for right, twins in TWIN.findall(GLOSSARY.read_text("utf-8")):
+    for name, second, twins in TWIN.findall(others if german else english):
+        right = second if german else name
         words |= {twin.strip(): right.strip() for twin in twins.split(",") if WORD.search(twin)}
-    return {twin: right for twin, right in words.items() if right != "Name" and not twin.startswith("-")}
+    return {twin: right for twin, right in words.items() if twin not in ("Not", "---")}
 
 
 def check_words(name: str, plain: str, words: dict[str, str]) -> Iterator[str]:
@@ -162,7 +166,8 @@ def faults(file: Path) -> Iterator[str]:
         return
     yield from check_commands(name, text)
     if file != GLOSSARY:
-        yield from check_words(name, " ".join((*sentences(text), *cell_sentences(text))), forbidden())
+        words = forbidden() | (forbidden(german=True) if name.startswith("docs/de/") else {})
+        yield from check_words(name, " ".join((*sentences(text), *cell_sentences(text))), words)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -32,8 +32,9 @@ CODE = re.compile(r"`([^`\n]+)`")
 CHOICE = re.compile(r"\[?([\w-]+(?:\|[\w-]+)+)\]?")
 MUSICOND = re.compile(r"^(?:sudo (?:-u \w+ )?)?(?:\.venv/bin/)?musicond (.*)$")
 PLACEHOLDERS = {
-    "ARTIST": "Artist", "CLIP": "demo", "COMMAND": "status", "EMOTION": "happy", "FILE": "list.csv", "FOLDER": "music",
-    "KEY": "privacy", "LINK": "https://example.org/song", "SONG": "https://example.org/song", "TITLE": "Title",
+    "ARTIST": "Artist", "CLIP": "demo", "COMMAND": "status", "FILE": "list.csv", "FOLDER": "music",
+    "KEY": "privacy", "LINK": "https://example.org/song", "MOOD": "happy",
+    "SONG": "https://example.org/song", "TITLE": "Title",
 }  # fmt: skip
 """A value for each word in capitals that stands for one."""
 

@@ -104,7 +104,7 @@ COMMANDS = {
     "(until six in the morning)",
     "policy/set": f"`auto`, {', '.join(f'`{policy}`' for policy in Policy)}",
     "sensitivity/set": "a number from 0 to 100",
-    "mood/set": f"an emotion, for {MANUAL_MINUTES} minutes; `auto` ends it; "
+    "mood/set": f"one of the seven moods, for {MANUAL_MINUTES} minutes; `auto` ends it; "
     '`{"mood": "happy", "minutes": 30}` for another time',
     "play/set": "`PRESS` or nothing: what is recommended, or go on with what is paused; "
     '`{"track_id": "spotify:track:..."}` from that song of the recommendation on',
@@ -118,11 +118,11 @@ COMMANDS = {
     "like/set": '`PRESS` or nothing: the first song shown; `{"track_id": "spotify:track:..."}` another one',
     "dislike/set": "the same",
     "withdraw/set": "the same: removes what was said of that song in its mood",
-    "wrong_mood/set": "`PRESS` or nothing; or the emotion that would be right",
+    "wrong_mood/set": "`PRESS` or nothing; or the mood that would be right",
 }
 """Accepted payloads of each command topic."""
 ENUM_TEXTS = {
-    "Mood": "The announced mood: one of the seven emotions, `unsure` or `nobody`.",
+    "Mood": "The announced mood: one of the seven expressions, `unsure` or `nobody`.",
     "PlayState": "Status of the chosen speaker, as far as it is known.",
     "Watching": "Whether faces are being read, and if not, why not.",
 }

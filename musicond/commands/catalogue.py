@@ -77,7 +77,7 @@ def _add_emotion(parser: argparse.ArgumentParser, name: str, **options: Any) -> 
     if name.startswith("--"):
         options["dest"] = "emotion"
     choices = [*map(str, EMOTIONS)]
-    parser.add_argument(name, metavar="EMOTION", choices=choices, help=f"one of {', '.join(choices)}", **options)
+    parser.add_argument(name, metavar="MOOD", choices=choices, help=f"one of {', '.join(choices)}", **options)
 
 
 def _share(text: str) -> float:
@@ -116,7 +116,7 @@ def _run_locally(path: Path, action: str, arguments: Mapping[str, object]) -> di
 
 
 def _list(args: argparse.Namespace, config: Config) -> None:
-    """Print JSON, or a heading for each emotion and a line for each track: times shown, id, song, link."""
+    """Print JSON, or a heading for each mood and a line for each track: times shown, id, song, link."""
     entries = _entries(config, args.emotion)
     if args.json:
         print(json.dumps([entry.to_json() for entry in entries], indent=1))
@@ -172,7 +172,7 @@ def _rows(path: Path, emotion: Emotion | None, skipped: SkippedEntries) -> Itera
     suffix, is_folder = path.suffix.lower(), os.path.isdir(path)  # noqa: PTH112 - unlike Path.is_dir it never raises
     if is_folder or suffix in PLAYLISTS:
         if emotion is None:
-            raise ListError(f"{path}: say for which mood these songs are: --mood EMOTION")
+            raise ListError(f"{path}: say for which mood these songs are: --mood MOOD")
         source = AudioFolder(path) if is_folder else PLAYLISTS[suffix](path)
         for song in source.tracks():
             yield Row(song, emotion)
@@ -180,7 +180,7 @@ def _rows(path: Path, emotion: Emotion | None, skipped: SkippedEntries) -> Itera
         return
     for row in read_table(path, skipped):
         if (list_emotion := emotion or row.emotion) is None:
-            raise ListError(f"{path}: {row.song.title!r} names no emotion; add --mood EMOTION, or a column emotion")
+            raise ListError(f"{path}: {row.song.title!r} names no mood; add --mood MOOD, or a column emotion")
         yield Row(row.song, list_emotion, row.feedback)
 
 

@@ -19,7 +19,7 @@ from musicond.config.addresses import is_loopback
 from musicond.config.overrides import load_effective
 from musicond.config.schema import Config
 from musicond.errors import ListError
-from musicond.web.notice import LANGUAGES, text
+from musicond.web.notice import DEFAULT, LANGUAGES, text
 
 DESCRIPTION = "make a card of the size A6 for the wall: what the camera does, and how to switch it off"
 WIDTH_MM, HEIGHT_MM, MARGIN_MM = 105.0, 148.0, 9.0
@@ -66,7 +66,7 @@ class Card:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_config(parser)
-    parser.add_argument("--language", choices=LANGUAGES, default=LANGUAGES[0], help="default: en")
+    parser.add_argument("--language", choices=LANGUAGES, default=DEFAULT, help=f"default: {DEFAULT}")
     parser.add_argument(
         "file", nargs="?", type=Path, metavar="FILE", help="a name in .svg or .pdf; default: SVG on standard output"
     )

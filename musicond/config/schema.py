@@ -85,7 +85,7 @@ class FacesSection(Section):
 
 
 class Model(Section):
-    """The emotion model."""
+    """The model that reads expressions."""
 
     path: FilePath | None = Field(None, description="TFLite file. Unset: the model that comes with musicond.")
     threads: int = Field(1, ge=1, le=4, description="Threads of the TFLite interpreter.")
@@ -95,10 +95,12 @@ class MoodSection(Section):
     """The conditions under which a reading becomes a mood."""
 
     enter: float = Field(
-        0.42, ge=0.15, le=0.95, description="Smoothed score (0..1) from which an emotion may be announced."
+        0.42, ge=0.15, le=0.95, description="Smoothed score (0..1) from which an expression may be announced."
     )
-    leave: float = Field(0.30, ge=0.1, le=1, description="Smoothed score (0..1) below which an emotion is given up.")
-    dwell_s: float = Field(1.0, ge=0, le=60, description="Seconds for which a new emotion must lead without a break.")
+    leave: float = Field(0.30, ge=0.1, le=1, description="Smoothed score (0..1) below which an expression is given up.")
+    dwell_s: float = Field(
+        1.0, ge=0, le=60, description="Seconds for which a new expression must lead without a break."
+    )
     away_s: float = Field(5.0, ge=0.5, le=600, description="Seconds without a face until the mood is nobody.")
     smoothing_s: float = Field(0.8, ge=0, le=30, description="Time constant in seconds of the scores' smoothing.")
 

@@ -34,7 +34,7 @@ def parse_emotion(arguments: Mapping[str, Any]) -> Emotion | None:
     if name is None:
         return None
     if name not in tuple(Emotion):
-        raise ListError(f"{name!r} is no emotion; give one of {', '.join(Emotion)}")
+        raise ListError(f"{name!r} is no mood; give one of {', '.join(Emotion)}")
     return Emotion(name)
 
 
@@ -56,7 +56,7 @@ def _add(editor: CatalogueEditor, arguments: Mapping[str, Any]) -> JsonObject:
     rows = [read_row(fields, f"song {number}") for number, fields in enumerate(objects, start=1)]
     songs = [(row.emotion, row.song, row.feedback) for row in rows if row.emotion is not None]
     if len(songs) < len(rows):
-        raise ListError("a song without an emotion; say for which list it is")
+        raise ListError("a song without a mood; say for which list it is")
     return {"new": editor.add(songs), "songs": len(songs)}
 
 
@@ -67,7 +67,7 @@ def _list(editor: CatalogueEditor, arguments: Mapping[str, Any]) -> JsonObject:
     query, offset = arguments.get("query", ""), arguments.get("offset", 0)
     numbers = all(type(number) is int and 0 <= number <= MAX_NUMBER for number in (limit, offset))
     if emotion is None or not numbers or not isinstance(query, str):
-        raise ListError("for a part of a list send its emotion, and limit and offset as numbers")
+        raise ListError("for a part of a list send its mood, and limit and offset as numbers")
     entries, total = editor.page(emotion, query, offset, min(limit, MAX_PAGE))
     return {"entries": entries, "total": total}
 
@@ -75,7 +75,7 @@ def _list(editor: CatalogueEditor, arguments: Mapping[str, Any]) -> JsonObject:
 def _move(editor: CatalogueEditor, arguments: Mapping[str, Any]) -> JsonObject:
     source, target = (parse_emotion({"emotion": arguments.get(name)}) for name in ("emotion", "to"))
     if source is None or target is None:
-        raise ListError("say which song: its id, the emotion of its list, and the emotion of the list that it goes to")
+        raise ListError("say which song: its id, the mood of its list, and the mood of the list that it goes to")
     keep = arguments.get("keep") is True
     return {"was_there": editor.move(str(arguments.get("id")), source, target, keep=keep)}
 
@@ -83,7 +83,7 @@ def _move(editor: CatalogueEditor, arguments: Mapping[str, Any]) -> JsonObject:
 def _reorder(editor: CatalogueEditor, arguments: Mapping[str, Any]) -> JsonObject:
     emotion, ids = parse_emotion(arguments), arguments.get("ids")
     if emotion is None or not isinstance(ids, list) or not all(isinstance(track_id, str) for track_id in ids):
-        raise ListError("say for which emotion, and give the songs' track_id in order as ids")
+        raise ListError("say for which mood, and give the songs' track_id in order as ids")
     return {"songs": editor.reorder(emotion, ids)}
 
 

@@ -107,7 +107,7 @@ def _read_cells(cells: Iterable[tuple[str, Any]], place: str) -> Row:
     optional = {name: _optional_text(values.get(name, ("", 0))[0]) for name in OPTIONAL}
     emotion = optional["emotion"].lower()
     if emotion and emotion not in tuple(Emotion):
-        raise EntryError(f"{place}: {emotion!r} is no emotion; give one of {', '.join(Emotion)}")
+        raise EntryError(f"{place}: {emotion!r} is no mood; give one of {', '.join(Emotion)}")
     track_id, link = _identify(optional["track_id"], optional["link"], values.get("track_id", ("", 0))[1])
     song = Song(
         title=texts["title"], artist=texts["artist"], track_id=track_id, link=link, source=optional["source"],

@@ -40,9 +40,9 @@ PRESS = "PRESS"
 AUTO = "auto"
 POLICIES = (AUTO, *Policy)
 MANUAL_MOODS = (AUTO, *EMOTIONS)
-AN_EMOTION = "an emotion, as docs/mqtt.md lists them"
+A_MOOD = "one of the seven moods in docs/mqtt.md"
 A_TRACK = f'{PRESS}, or {{"track_id": "..."}} with an id of recommendation/attributes'
-MINUTES_OF_MOOD = f'{{"mood": EMOTION, "minutes": 30}}, with minutes up to {MAX_MINUTES}'
+MINUTES_OF_MOOD = f'{{"mood": MOOD, "minutes": 30}}, with minutes up to {MAX_MINUTES}'
 
 
 def parse_word(text: str, commands: Mapping[str, Command], expected: str) -> Command:
@@ -95,7 +95,7 @@ def parse_mood(text: str) -> Command:
         minutes = parse_number(body.get("minutes", minutes), 0.001, MAX_MINUTES, MINUTES_OF_MOOD)
         text = str(body.get("mood"))
     moods = {AUTO: SetManualMood(None, minutes)} | {mood: SetManualMood(mood, minutes) for mood in EMOTIONS}
-    return parse_word(text, moods, f"auto or {AN_EMOTION}")
+    return parse_word(text, moods, f"auto or {A_MOOD}")
 
 
 def _words(commands: Mapping[str, Command], expected: str) -> Parser:
@@ -137,7 +137,7 @@ PARSERS: Mapping[str, Parser] = {
     "dislike": _rate(Verdict.DISLIKE),
     "withdraw": _button(Withdraw(), partial(parse_track, command=Withdraw)),
     "wrong_mood": _button(
-        WrongMood(), _words({emotion: WrongMood(emotion) for emotion in EMOTIONS}, f"{PRESS} or {AN_EMOTION}")
+        WrongMood(), _words({emotion: WrongMood(emotion) for emotion in EMOTIONS}, f"{PRESS} or {A_MOOD}")
     ),
 }
 """The parser of each command topic `<name>/set`."""

@@ -41,10 +41,10 @@ class StatePayload(Payload):
         "have passed without a face; null while not watching."
     )
     confidence: float | None = Field(
-        ge=0, le=1, description="Smoothed score of the mood's emotion, 1 for a manual mood; null for nobody."
+        ge=0, le=1, description="Smoothed score of the mood, 1 for a manual mood; null for nobody."
     )
     scores: dict[Emotion, float] | None = Field(
-        description="Smoothed probabilities of all emotions; null without a face."
+        description="Smoothed probabilities of all seven expressions; null without a face."
     )
     faces: int = Field(ge=0, description="Faces in sight.")
     since: datetime = Field(description="When the mood was announced.")
@@ -74,8 +74,8 @@ class RecommendationAttributes(Payload):
     """Topic `recommendation/attributes`: the recommendation, uncut, with what was read when it was made."""
 
     emotion: Emotion | None = Field(description="The mood it was made for; null before the first one.")
-    confidence: float | None = Field(ge=0, le=1, description="Smoothed score of that emotion when it was published.")
-    scores: dict[Emotion, float] | None = Field(description="Smoothed probabilities of all emotions then.")
+    confidence: float | None = Field(ge=0, le=1, description="Smoothed score of that mood when it was published.")
+    scores: dict[Emotion, float] | None = Field(description="Smoothed probabilities of all seven expressions then.")
     faces: int = Field(ge=0, description="Faces in sight then.")
     since: datetime | None = Field(description="When it was made.")
     reason: str | None = Field(description="Why these songs, in plain words.")

@@ -1,41 +1,27 @@
-"""The notice for the people in the room, in English and German: a page without a token, and a card."""
+"""The notice for the people in the room: a page without a token, and a card. Each file of notices/ is a language."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
+from importlib.resources import files
 
-LANGUAGES = ("en", "de")
-TEXTS: Mapping[str, tuple[str, str]] = {
-    "title": ("A camera reads expressions here", "Hier liest eine Kamera Gesichtsausdrücke"),
-    "watches": ("The device is called {name}.", "Das Gerät heißt {name}."),
-    "infers": (
-        "It looks for faces and estimates which of seven expressions they show. It recommends music for that.",
-        "Es sucht Gesichter und schätzt, welchen von sieben Ausdrücken sie zeigen. Dazu empfiehlt es Musik.",
-    ),
-    "keeps": (
-        "It recognises nobody. It stores no picture and sends none away.",
-        "Es erkennt niemanden. Es speichert kein Bild und schickt keines weg.",
-    ),
-    "preview": (
-        "Who has the link to its page can see the live picture.",
-        "Wer den Link zu seiner Seite hat, kann das Bild live sehen.",
-    ),
-    "history": ("It counts the minutes of each mood, by day.", "Es zählt die Minuten jeder Stimmung, je Tag."),
-    "smart_home": (
-        "The smart home of this household gets the estimate.",
-        "Das Smart Home dieses Haushalts bekommt die Schätzung.",
-    ),
-    "off": (
-        "You don't want that? Say so, or press Privacy on its page: the camera closes at once.",
-        "Nicht einverstanden? Sag es, oder drücke Privat auf seiner Seite: Die Kamera schließt sofort.",
-    ),
-    "closed": ("The camera is closed now.", "Die Kamera ist jetzt geschlossen."),
-    "open": ("The camera may be open now.", "Die Kamera kann jetzt offen sein."),
-    "scan": ("This notice on your phone:", "Dieser Hinweis auf dem Telefon:"),
-}
-"""In the order of LANGUAGES."""
+DEFAULT = "en"
+
+
+def read_texts() -> dict[str, dict[str, str]]:
+    """Return the texts of each language, the default first; the name of a file is the code of its language."""
+    folder = files("musicond.web").joinpath("notices")
+    texts = {file.name.removesuffix(".json"): json.loads(file.read_text("utf-8")) for file in folder.iterdir()}
+    return {
+        language: texts[language] for language in sorted(texts, key=lambda language: (language != DEFAULT, language))
+    }
+
+
+TEXTS: Mapping[str, Mapping[str, str]] = read_texts()
+LANGUAGES = tuple(TEXTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +45,13 @@ class Notice:
 
 def text(key: str, language: str) -> str:
     """Return a text in one of LANGUAGES."""
-    return TEXTS[key][LANGUAGES.index(language)]
+    return TEXTS[language][key]
 
 
 def choose_language(accepted: str) -> str:
-    """Return the first of LANGUAGES in the header Accept-Language, English without one; weights are not read."""
+    """Return the first of LANGUAGES in the header Accept-Language, else English; weights are not read."""
     wanted = (part.strip()[:2].lower() for part in accepted.split(","))
-    return next((language for language in wanted if language in LANGUAGES), LANGUAGES[0])
+    return next((language for language in wanted if language in LANGUAGES), DEFAULT)
 
 
 def notice_page(notice: Notice, language: str, *, closed: bool) -> str:

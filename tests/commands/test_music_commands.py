@@ -76,7 +76,7 @@ def test_an_export_is_imported_again(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("a.csv", "title,artist\na,b\n", "'a' names no emotion; add --mood EMOTION, or a column emotion"),
+        ("a.csv", "title,artist\na,b\n", "'a' names no mood; add --mood MOOD, or a column emotion"),
         ("a.csv", "title,artist,emotion\na,,sad\n", "a.csv:2: no artist; give one"),
         ("a.m3u", "x.mp3\n", "say for which mood these songs are"),
         ("a.txt", "", "a.txt:1: no columns title and artist"),

@@ -173,7 +173,7 @@ BAD_CSV = {
     "title,artist\n,b\n": "f:2: no title; give one",
     "title,artist\na, \n": "f:2: no artist; give one",
     "title,artist\na,b\na,b,c\n": 'f:3: more fields than the first line names; put "" around texts with commas',
-    "title,artist,emotion\na,b,bored\n": "f:2: 'bored' is no emotion; give one of angry, disgust",
+    "title,artist,emotion\na,b,bored\n": "f:2: 'bored' is no mood; give one of angry, disgust",
     f"title,artist\na,{'b' * 1001}\n": "f:2: artist is longer than 1000 characters",
 }
 
@@ -234,8 +234,8 @@ def test_actions_answer_and_refuse_in_one_line(tmp_path: Path) -> None:
     assert json.dumps(entries)
     for action, arguments, says in (
         ("eat", {}, "no action 'eat'"),
-        ("list", {"emotion": "bored"}, "no emotion"),
-        ("add", {"rows": [{"title": "a", "artist": "b"}]}, "without an emotion"),
+        ("list", {"emotion": "bored"}, "no mood"),
+        ("add", {"rows": [{"title": "a", "artist": "b"}]}, "without a mood"),
         ("add", {"rows": [{"title": "a"}]}, "song 1: no artist"),
     ):
         with pytest.raises(ListError, match=says):

@@ -129,7 +129,7 @@ def test_a_bad_entry_costs_itself_and_is_named_by_its_line(tmp_path: Path) -> No
         "3: no artist",
         "4: title is longer than 1000 characters",
         "5: more fields than the first line names",
-        "6: 'bored' is no emotion",
+        "6: 'bored' is no mood",
     ]
     (tmp_path / "list.json").write_text('[{"title": "Shape", "artist": "Ed"}, 1, {"title": ["x"], "artist": true}]')
     songs, texts = read(tmp_path / "list.json")

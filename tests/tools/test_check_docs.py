@@ -6,11 +6,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tools.check_docs import GLOSSARY, ROOT, TWIN, anchors, check_words, forbidden, main, sentences
+from tools.check_docs import GERMAN, GLOSSARY, ROOT, TWIN, anchors, check_words, forbidden, main, sentences
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+ENGLISH, _, IN_GERMAN = GLOSSARY.read_text("utf-8").partition(GERMAN)
+SEEN_IN_GERMAN = (
+    "musicond/web/static/texts-de.js",
+    "musicond/web/notices/de.json",
+    "docs/de/page.md",
+    "docs/de/faq.md",
+)
 LONG = f"This sentence {'goes on and on ' * 7}until its end."
 
 
@@ -54,6 +61,7 @@ SEEN = (
     "config/musicon.yaml",
     "musicond/web/static/index.html",
     "musicond/web/static/texts-en.js",
+    "musicond/web/notices/en.json",
     "tests/golden/outputs.txt",
     *(
         f"tests/golden/interfaces/{name}"
@@ -68,8 +76,29 @@ def test_what_people_see_keeps_to_the_glossary(file: str) -> None:
     assert list(check_words(file, (ROOT / file).read_text("utf-8"), forbidden())) == []
 
 
+def test_the_page_calls_a_pause_a_pause() -> None:
+    assert forbidden()["snooze"] == "pause"
+    assert list(check_words("page", 'pause:"Snooze",', forbidden())) == [
+        "page: say 'pause' instead of 'snooze' (docs/glossary.md)"
+    ]
+
+
+@pytest.mark.parametrize("file", SEEN_IN_GERMAN)
+def test_the_german_texts_keep_to_the_glossary(file: str) -> None:
+    words = forbidden(german=True)
+    assert words["Auszeit"] == "Pause"
+    assert list(check_words(file, (ROOT / file).read_text("utf-8"), words)) == []
+
+
+def test_the_german_names_of_the_glossary_are_in_use() -> None:
+    text = " ".join((ROOT / file).read_text("utf-8") for file in SEEN_IN_GERMAN).casefold()
+    names = {name.strip() for _, name, _ in TWIN.findall(IN_GERMAN)} - {"German", "---"}
+    assert len(names) > 10
+    assert sorted(name for name in names if name.casefold() not in text) == []
+
+
 def test_the_names_of_the_glossary_are_in_use() -> None:
     text = " ".join((ROOT / file).read_text("utf-8") for file in SEEN).casefold()
-    names = {name.strip() for name, _ in TWIN.findall(GLOSSARY.read_text("utf-8"))} - {"Name", "---"}
+    names = {name.strip() for name, *_ in TWIN.findall(ENGLISH)} - {"Name", "---"}
     assert len(names) > 25
     assert sorted(name for name in names if name not in text) == []

@@ -67,10 +67,11 @@ def test_no_view_is_wider_than_a_small_phone(full_server: FullServer, chromium: 
         assert set(widths.values()) == {320}, widths
 
 
-def test_pause_means_the_music_only(full_page: Any) -> None:
-    """The button of the header, which stops the watching, is Snooze."""
-    assert full_page.get_by_role("button", name="Snooze").get_attribute("id") == "pause"
-    assert full_page.get_by_role("button", name="Pause").get_attribute("id") == "play"
+def test_each_pause_says_of_what(full_page: Any) -> None:
+    """The button of the header stops the watching and the music; that of the player only the music."""
+    assert full_page.get_by_role("button", name="Pause all", exact=True).get_attribute("id") == "pause"
+    assert full_page.get_by_role("button", name="Pause the music", exact=True).get_attribute("id") == "play"
+    assert full_page.get_by_role("button", name="Pause", exact=True).count() == 0
 
 
 @pytest.mark.parametrize("locale", ["en-GB", "de-DE"])

@@ -62,7 +62,12 @@ def test_what_is_switched_on_is_named() -> None:
     for language in LANGUAGES:
         assert len(list(full.lines(language))) == len(list(plain.lines(language))) + 3
         assert "&lt;Den&gt;" in notice_page(full, language, closed=True)
-    assert all(len(set(pair)) == len(LANGUAGES) for pair in TEXTS.values())
+
+
+def test_every_language_has_its_own_text_for_every_key() -> None:
+    assert len(LANGUAGES) > 1
+    assert [sorted(texts) for texts in TEXTS.values()] == [sorted(TEXTS["en"])] * len(LANGUAGES)
+    assert all(len({TEXTS[language][key] for language in LANGUAGES}) == len(LANGUAGES) for key in TEXTS["en"])
 
 
 @pytest.mark.parametrize(("header", "language"), [("", "en"), ("fr, de;q=0.5", "de"), ("en-GB,de", "en"), ("fr", "en")])

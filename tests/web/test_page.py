@@ -97,8 +97,8 @@ def test_the_page_follows_what_happens(server: Server, page: Any) -> None:
     ("watching", "controls", "word", "says"),
     [
         (Watching.PRIVATE, Settings(private=True), "Private", "Switch privacy off"),
-        (Watching.PAUSED, Settings(paused=True), "Snoozed", "when you resume"),
-        (Watching.PAUSED, Settings(paused=True, paused_until=NOON), "Snoozed", "It goes on at"),
+        (Watching.PAUSED, Settings(paused=True), "Paused", "when you resume"),
+        (Watching.PAUSED, Settings(paused=True, paused_until=NOON), "Paused", "It goes on at"),
         (Watching.DARK, Settings(), "Too dark", "Switch a lamp on"),
         (Watching.NO_CAMERA, Settings(), "No camera", "The cable is loose; push it in"),
     ],

@@ -70,7 +70,7 @@ function showAlways({ watching, controls, health, preview, recommendation, demo 
 	$("privacy").setAttribute("aria-checked", String(closed));
 	$("privacy-sign").setAttribute("href", closed ? "#sign-private" : "#sign-eye");
 	$("pause").classList.toggle("on", paused);
-	$("pause-sign").setAttribute("href", paused ? "#sign-play" : "#sign-snooze");
+	$("pause-sign").setAttribute("href", paused ? "#sign-play" : "#sign-sleep");
 	set("pause-text", paused ? t("resume") : t("pause"));
 	show("live-notice", preview && (watching === "yes" || watching === "dark"));
 	show("demo", Boolean(demo));
