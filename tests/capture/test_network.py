@@ -336,7 +336,8 @@ def test_reconnects_leave_nothing_behind(http: MjpegCamera) -> None:
         deadline = time.monotonic() + 5
         while (after := descriptors()) > before and time.monotonic() < deadline:
             time.sleep(0.1)
-    assert (after, threads()) == (before, [])
+    assert after <= before
+    assert threads() == []
     record("camera in the network", reconnects=count, descriptors=after - before, threads=len(threads()))
 
 

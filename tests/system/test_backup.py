@@ -63,7 +63,7 @@ def test_a_backup_moves_a_home_and_a_reset_keeps_its_songs_and_its_privacy(
         assert new.daemon.until(lambda: sum("the page is" in line for line in new.daemon.lines) == 2)
         assert new.daemon.process.pid == pid
         client = ControlClient(new.folder / "run/control.sock")
-        assert client.state()["controls"]["private"] is True
+        new.daemon.wait_state(lambda state: state["watching"] == "private")
         entries = client.run_action("catalogue", "list", {"emotion": "sad"})["entries"]
         assert "Our Song" in [entry["title"] for entry in entries]
         assert len(client.run_action("catalogue", "said")["feedback"]) == 1
