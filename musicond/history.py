@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
+import shutil
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -38,8 +39,8 @@ Hours = dict[str, dict[str, float]]
 class HistoryBook:
     """The files of the history; for one thread at a time. Raises OSError."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, copies: Sequence[Path] = ()) -> None:
+        self._folder, self._copies = folder, copies
 
     def days(self) -> Days:
         """Return the whole history, in the order of days."""
@@ -63,8 +64,13 @@ class HistoryBook:
                 self._prune(file, oldest)
 
     def delete(self) -> int:
-        """Delete the whole history; return the number of days in it."""
+        """Delete the whole history, and the files and folders that hold copies; return the number of days in it."""
         count = len(self.days())
+        for copy in self._copies:
+            if copy.is_dir() and not copy.is_symlink():
+                shutil.rmtree(copy)
+            else:
+                copy.unlink(missing_ok=True)
         for file in [*self._files(), *self._folder.glob("*.damaged")]:
             file.unlink()
         if self._folder.exists():

@@ -40,9 +40,12 @@ log = logging.getLogger(__name__)
 VERSION = 1
 MADE, GIVEN, BEFORE = "backup.musicond", "restore.musicond", "before-restore.musicond"
 """In the state directory: a new backup, one that is to be restored, and the state before the last restore."""
+BEFORE_FILES = "before-restore"
+"""The folder with the files of a state before the last restore of which no backup could be made."""
 STAGED = "restore"
 """The folder whose files the next start takes over."""
 SETTINGS, MANIFEST = "settings.json", "manifest.json"
+STAGED_HISTORY = f"{STAGED}/{HISTORY}"
 HEADER = re.compile(rb"musicond backup (\d{1,6})(?: ([0-9a-f]{64}))?")
 HEADER_BYTES = len(f"musicond backup {VERSION} {'0' * 64}\n")
 NAME = re.compile(rf"(?:{SETTINGS}|{LISTS}|{OVERRIDES}|{CATALOGUE}|{MANIFEST}|{HISTORY}/\d{{4}}-\d{{2}}\.json)")
@@ -132,16 +135,28 @@ def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
             raise BackupError(f"{file}: {error_text(exc)}; {ANOTHER}") from None
 
 
+def copies_of_history(folder: Path) -> list[Path]:
+    """Return the files and folders of a state directory that hold the history besides the history itself."""
+    names = (MADE, Path(MADE).with_suffix(".new"), GIVEN, f"{GIVEN}.new", BEFORE)
+    return [folder / name for name in (*names, BEFORE_FILES, f"{BEFORE_FILES}.new", f"{STAGED}.new", STAGED_HISTORY)]
+
+
+def kept_before(folder: Path) -> Path:
+    """Return the file or folder with the state before the last restore."""
+    return folder / (BEFORE_FILES if (folder / BEFORE_FILES).is_dir() else BEFORE)
+
+
 def stage(folder: Path, file: Path) -> None:
     """Lay the files of a backup where the next start takes them over, and keep the present state in BEFORE.
 
-    Raises BackupError, or StateDirError where the present state can't be read; then nothing has changed.
+    A present state that is damaged or of a newer version is kept in BEFORE_FILES instead. Raises BackupError; then
+    nothing has changed.
     """
     check_backup(file)
-    before = make_backup(folder)
+    before = _copy_present(folder)
     new = folder / f"{STAGED}.new"
     with _os_errors(folder), contextlib.ExitStack() as stack:
-        stack.callback(before.unlink, missing_ok=True)
+        stack.callback(_delete, before)
         shutil.rmtree(new, ignore_errors=True)
         stack.callback(shutil.rmtree, new, ignore_errors=True)
         new.mkdir(mode=0o700)
@@ -153,10 +168,38 @@ def stage(folder: Path, file: Path) -> None:
         for name in (SETTINGS, LISTS, OVERRIDES):  # one that the backup lacks is empty
             staged = JsonFile(new / name)
             staged.save(staged.parse())
-        before.replace(folder / BEFORE)
+        for earlier in (BEFORE, BEFORE_FILES):
+            _delete(folder / earlier)
+        before.rename(folder / (BEFORE_FILES if before.is_dir() else BEFORE))
         shutil.rmtree(folder / STAGED, ignore_errors=True)
         new.rename(folder / STAGED)
         _sync(folder)
+
+
+def _copy_present(folder: Path) -> Path:
+    """Return a new backup of the present state, or where it can't be read a folder with its files as they are."""
+    try:
+        return make_backup(folder)
+    except (BackupError, StateDirError) as exc:
+        log.warning("%s; its files are kept as they are", exc)
+    copy = folder / f"{BEFORE_FILES}.new"
+    with _os_errors(folder):
+        shutil.rmtree(copy, ignore_errors=True)
+        copy.mkdir(mode=0o700)
+        for name in (SETTINGS, LISTS, OVERRIDES, *(f"{CATALOGUE}{suffix}" for suffix in SIDECARS)):
+            if (folder / name).exists():
+                shutil.copy2(folder / name, copy / name)
+        if (folder / HISTORY).exists():
+            shutil.copytree(folder / HISTORY, copy / HISTORY)
+    return copy
+
+
+def _delete(path: Path) -> None:
+    """Delete a file or a folder, if there is one."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _extract(archive: zipfile.ZipFile, name: str, target: Path) -> None:
@@ -208,22 +251,21 @@ def take_over(folder: Path) -> bool:
         raise StateDirError(
             f"{folder}: the backup can't be taken over: {exc.strerror}; make room on the disk, then restart musicond"
         ) from None
-    log.info("the state of a backup was restored; the one before is in %s", folder / BEFORE)
+    log.info("the state of a backup was restored; the one before is in %s", kept_before(folder))
     return True
 
 
 def _merge(folder: Path, staged: Path) -> None:
     """Complete the staged settings by what stays as it is here: privacy, and the password of the same broker."""
-    if (staged / MANIFEST).exists():  # it is removed once that is done
-        settings = from_json(JsonFile(staged / SETTINGS).parse())
-        JsonFile(staged / SETTINGS).save(to_json(with_privacy_of(settings, _present(folder))))
-        overrides, present = (JsonFile(path / OVERRIDES) for path in (staged, folder))
-        values, before = overrides.parse(), _parsed(present)
+    # As long as they are there: after an interruption, privacy may have been switched meanwhile.
+    settings, overrides = JsonFile(staged / SETTINGS), JsonFile(staged / OVERRIDES)
+    if settings.path.exists():
+        settings.save(to_json(with_privacy_of(from_json(settings.parse()), _present(folder))))
+    if overrides.path.exists():
+        values, before = overrides.parse(), _parsed(JsonFile(folder / OVERRIDES))
         same = all(values.get(key) == before.get(key) for key in ("mqtt.host", "mqtt.port"))
         if PASSWORD_KEY in before and same:
-            values[PASSWORD_KEY] = before[PASSWORD_KEY]
-        overrides.save(values)
-        (staged / MANIFEST).unlink()
+            overrides.save({**values, PASSWORD_KEY: before[PASSWORD_KEY]})
 
 
 def _parsed(file: JsonFile) -> Mapping[str, Any]:

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from musicond import __version__
+from musicond.app.backup import copies_of_history
 from musicond.app.expiry_log import ExpiryLog
 from musicond.app.library import build_maintenance, wanted_lists
 from musicond.app.music_assistant import MusicAssistant
@@ -193,7 +194,7 @@ def _apply(
 
 
 def _history(config: Config, folder: Path, clock: ClockGuard) -> tuple[HistoryBook, HistoryOutput | None]:
-    book = HistoryBook(folder / HISTORY_FOLDER)
+    book = HistoryBook(folder / HISTORY_FOLDER, copies_of_history(folder))
     return book, HistoryOutput(book, config.history.keep_days, clock.is_trusted) if config.history.enabled else None
 
 

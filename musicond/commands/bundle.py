@@ -40,6 +40,8 @@ MOODS = re.compile(rf"\b(?:{'|'.join(Emotion)})\b", re.IGNORECASE)
 KNOWN = "etc|var/lib/musicond|run|usr|dev|proc|sys|api|boot|opt|tmp/musicond"
 """Folders of the system, whose paths name no song."""
 PATH = re.compile(rf"(?<![\w.:/])/(?!/|(?:{KNOWN})\b)[^:;\n]*")
+ADDRESS = re.compile(r"\S+:/\S*[@?]\S*")
+"""An address with a name, a password or a query, also a mistyped one."""
 AUDIO = re.compile(r"[^:;,\n/]*\.(?:mp3|flac|og[ga]|opus|m4a|aac|wav|wma|aiff?|m3u8?)\b", re.IGNORECASE)
 
 
@@ -49,7 +51,8 @@ def bundle_text(path: Path | None, checks: Sequence[Check]) -> str:
     try:
         loaded = load_effective(path)
     except ConfigError as exc:
-        return "\n\n".join([*parts, _section("Versions", _versions()), _section("Configuration", exc.problems)]) + "\n"
+        problems = map(scrubber((), (), moods=False), exc.problems)
+        return "\n\n".join([*parts, _section("Versions", _versions()), _section("Configuration", problems)]) + "\n"
     folder, client = daemon_state_dir(loaded.config), ControlClient(control_socket(loaded.config))
     secrets = set(_secrets(loaded.config, folder))
     try:
@@ -80,6 +83,7 @@ def scrubber(secrets: Iterable[str], names: Iterable[str], *, moods: bool) -> Ca
     def scrub(text: str) -> str:
         for secret in hidden:
             text = text.replace(secret, "********")
+        text = ADDRESS.sub("********", text)
         if moods:
             text = AUDIO.sub("<file>", PATH.sub("<path>", text))
         for title in titles:

@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from datetime import date
 from pathlib import Path
 
+from musicond.app.backup import copies_of_history
 from musicond.commands import terminal
 from musicond.commands.daemon import ask_daemon
 from musicond.commands.options import add_actions, confirm, wants_json, write_output
@@ -72,7 +73,7 @@ def _run_action(config: Config, action: str) -> dict[str, object]:
     def run_locally(folder: Path) -> dict[str, object]:
         try:
             with state_lock(folder) if action == "delete" and folder.exists() else nullcontext():
-                return run_action(HistoryBook(folder / FOLDER), None, action, {})
+                return run_action(HistoryBook(folder / FOLDER, copies_of_history(folder)), None, action, {})
         except OSError as exc:
             raise StateDirError(f"{exc.filename or folder}: {exc.strerror}; put sudo -u musicond before it") from None
 

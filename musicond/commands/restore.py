@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from pathlib import Path
 
-from musicond.app.backup import BEFORE, GIVEN, STAGED, check_backup, stage, take_over
-from musicond.commands.backup import ask_for_backup, copy_file
+from musicond.app.backup import GIVEN, STAGED, check_backup, kept_before, stage, take_over
+from musicond.commands.backup import copy_file
 from musicond.commands.daemon import as_owner, ask_daemon, own_state_dir
 from musicond.commands.options import add_config, confirm
 from musicond.config.loader import load
+from musicond.config.paths import daemon_state_dir
 from musicond.errors import BackupError, CommandError, StateDirError
 from musicond.web.client import ControlClient
 
@@ -21,7 +21,6 @@ DESCRIPTION = (
 )
 RESTART_S = 60.0
 LOOK_S = 0.2
-PRIVATE_FILE = 0o600
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,26 +37,26 @@ def run(args: argparse.Namespace) -> None:
     if not args.yes and not confirm("replace settings, songs, feedback and history by those of the backup?"):
         raise CommandError("nothing was restored; confirm it with --yes")
 
-    def ask(client: ControlClient) -> Path:
-        made = ask_for_backup(client)
-        folder = made.parent
-        made.unlink(missing_ok=True)  # the daemon makes another one, as the state may change meanwhile
+    folder = daemon_state_dir(config)
+
+    def ask(client: ControlClient) -> None:
+        client.run_action("history", "days")  # stores the minutes that are not stored yet
         _give(args.file, folder)
         client.run_action("setup", "restore")
         _wait(folder)
-        return folder
 
-    folder = ask_daemon(config, ask, lambda folder: _restore(folder, args.file))
-    print(f"restored; the state before is kept in {folder / BEFORE}")
+    ask_daemon(config, ask, lambda folder: _restore(folder, args.file))
+    print(f"restored; the state before is kept in {kept_before(folder)}")
     print("passwords and sign-ins are in no backup: give those of another device again")
 
 
 def _give(file: Path, folder: Path) -> None:
     """Lay the backup into the state directory, for its owner."""
-    given, owner = folder / GIVEN, folder.stat()
-    copy_file(file, given)
-    if os.geteuid() == 0:
-        os.chown(given, owner.st_uid, owner.st_gid)
+    try:
+        with file.open("rb") as content:
+            copy_file(content, folder / GIVEN, owner_of=folder)
+    except OSError as exc:
+        raise BackupError(f"{file}: {exc.strerror}; give a file that can be read") from None
 
 
 def _wait(folder: Path) -> None:
@@ -69,7 +68,7 @@ def _wait(folder: Path) -> None:
         time.sleep(LOOK_S)
 
 
-def _restore(folder: Path, file: Path) -> Path:
+def _restore(folder: Path, file: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as exc:
@@ -81,5 +80,5 @@ def _restore(folder: Path, file: Path) -> Path:
             stage(folder, given)
             take_over(folder)
     finally:
-        given.unlink(missing_ok=True)
-    return folder
+        with as_owner(folder):
+            given.unlink(missing_ok=True)

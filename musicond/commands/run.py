@@ -20,6 +20,7 @@ from musicond.config.loader import load
 from musicond.config.overrides import Overrides
 from musicond.config.paths import state_dir
 from musicond.config.schema import Config
+from musicond.config.yaml_source import quoted
 from musicond.errors import MusicondError, StateDirError
 from musicond.runtime import logs
 from musicond.runtime.json_file import state_lock
@@ -95,7 +96,7 @@ def _source(text: str) -> str:
         return _url(text)
     if not re.match(SOURCE_PATTERN, text):
         raise argparse.ArgumentTypeError(
-            f"{text!r} is not a source; give auto, pi, v4l2[:/dev/videoN], demo, file:PATH, rtsp://... or http://..."
+            f"{quoted(text)} is not a source; give auto, pi, v4l2[:/dev/videoN], demo, file:PATH, rtsp://... or http://..."
         )
     return text
 

@@ -10,7 +10,9 @@ from musicond.config.camera_url import is_url, parse_url
 from musicond.config.relative_paths import resolve_source
 from musicond.config.section import FilePath, Section, in_order
 
-SOURCE_PATTERN = r"^(auto|pi|demo|v4l2(:/dev/.+)?|file:.+|(rtsp|https?)://.+)$"
+SOURCE_PATTERN = (
+    r"^(auto|pi|demo|v4l2(:/dev/.+)?|file:.+|([Rr][Tt][Ss][Pp]|[Hh][Tt][Tt][Pp][Ss]?)://.+)$"  # no flags in JSON Schema
+)
 
 
 def check_source(source: str, info: ValidationInfo) -> str:

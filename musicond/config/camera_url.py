@@ -45,7 +45,7 @@ class CameraUrl:
 
 def is_url(source: str) -> bool:
     """Return whether `camera.source` is an address in the network."""
-    return source.partition("://")[0] in PORTS
+    return source.partition("://")[0].lower() in PORTS
 
 
 def parse_url(text: str) -> CameraUrl:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
+
+from musicond.config.camera_url import HIDDEN
 
 Path = tuple["str | int", ...]
 """The keys and list positions that lead to a value."""
@@ -24,6 +27,8 @@ PARSER_MESSAGES = (
     ("expected <block end>", "the indentation does not match the lines above; line it up with them"),
     ("expected a single document", "a second document; keep one, without '---' lines"),
 )
+MAY_HOLD_A_PASSWORD = re.compile(r":.*@|:/.*\?", re.DOTALL)
+"""Matches an address with a name, a password or a query, also a mistyped one."""
 INVALID = object()
 """Stands for a value whose problem is recorded already."""
 
@@ -88,7 +93,9 @@ def dotted(path: Path) -> str:
 
 
 def quoted(text: str) -> str:
-    """Return text quoted for a message, in one line and shortened."""
+    """Return text quoted for a message, in one line and shortened, without what may be a password."""
+    if MAY_HOLD_A_PASSWORD.search(text):
+        return f"'{HIDDEN}'"
     return ascii(text) if len(text) <= 60 else ascii(text[:57]) + "..."  # noqa: PLR2004 - what fits in a line
 
 
@@ -144,7 +151,7 @@ def _mark_at(before: str) -> yaml.Mark:
 
 
 def _is_plain(text: str) -> bool:
-    return bool(text) and len(text) <= 60 and text.isprintable()  # noqa: PLR2004 - what fits in a line
+    return 0 < len(text) <= 60 and text.isprintable() and not MAY_HOLD_A_PASSWORD.search(text)  # noqa: PLR2004 - what fits in a line
 
 
 def _is_printable(text: str) -> bool:

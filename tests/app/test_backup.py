@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import itertools
 import json
+import os
 import random
 import shutil
 import sqlite3
@@ -17,7 +19,19 @@ from pathlib import Path
 
 import pytest
 
-from musicond.app.backup import BEFORE, HEADER_BYTES, STAGED, check_backup, make_backup, stage, take_over
+from musicond.app.backup import (
+    BEFORE,
+    HEADER_BYTES,
+    MADE,
+    STAGED,
+    check_backup,
+    copies_of_history,
+    kept_before,
+    make_backup,
+    stage,
+    take_over,
+)
+from musicond.commands.backup import owned_file
 from musicond.config.user_settings import from_json, to_json
 from musicond.core.models import Policy
 from musicond.core.settings import DEFAULTS, Settings
@@ -232,9 +246,68 @@ def test_a_restore_that_is_interrupted_anywhere_goes_on(tmp_path: Path, monkeypa
     assert interrupted > 8
 
 
-def test_a_state_that_cannot_be_read_is_kept_and_not_replaced(tmp_path: Path) -> None:
+def test_privacy_that_is_switched_on_after_an_interruption_stays_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staged, new = fill(tmp_path / "staged", Settings()), tmp_path / "new"
+    stage(staged, make_backup(fill(tmp_path / "old")))
+    for method, times in itertools.product(("replace", "rename", "unlink"), range(8)):
+        shutil.rmtree(new, ignore_errors=True)
+        shutil.copytree(staged, new)
+        interruption = Interruption(method, times)
+        with monkeypatch.context() as patch, contextlib.suppress(StateDirError):
+            patch.setattr(Path, method, lambda *args, call=interruption, **options: call(*args, **options))
+            take_over(new)
+        JsonFile(new / "settings.json").save(to_json(replace(settings_in(new), private=True)))
+        take_over(new)
+        assert settings_in(new) == replace(SETTINGS, private=True)
+
+
+@pytest.mark.parametrize("damage", ["settings", "newer", "catalogue"])
+def test_a_state_that_cannot_be_read_is_kept_as_it_is_and_replaced(tmp_path: Path, damage: str) -> None:
     backup, new = make_backup(fill(tmp_path / "old")), fill(tmp_path / "new")
-    (new / "settings.json").write_text("{")
-    with pytest.raises(StateDirError, match="is damaged"):
+    broken = new / ("settings.json" if damage == "settings" else "catalogue.sqlite")
+    if damage == "newer":
+        with closing(sqlite3.connect(broken)) as catalogue:
+            catalogue.execute("PRAGMA user_version = 77")
+    else:
+        broken.write_bytes(b"{")
+    content, history = broken.read_bytes(), (new / FOLDER / "2026-11.json").read_bytes()
+    for _ in range(2):
         stage(new, backup)
-    assert not (new / STAGED).exists()
+        kept = kept_before(new)
+        assert kept.is_dir()
+        assert (kept / broken.name).read_bytes() == content
+        assert (kept / FOLDER / "2026-11.json").read_bytes() == history
+        assert kept.stat().st_mode & 0o077 == 0
+    take_over(new)
+    assert "Our Song" in songs(new)
+    assert settings_in(new).private is (damage == "settings")
+    stage(new, backup)
+    assert kept_before(new) == new / BEFORE, "a state that can be read is a backup again"
+    assert not kept.exists()
+
+
+def test_who_deletes_the_history_deletes_its_copies_too(tmp_path: Path) -> None:
+    backup, new = make_backup(fill(tmp_path / "old")), fill(tmp_path / "new")
+    stage(new, backup)
+    make_backup(new)
+    (new / "before-restore").mkdir()
+    (new / "before-restore/catalogue.sqlite").write_bytes(b"x")
+    assert HistoryBook(new / FOLDER, copies_of_history(new)).delete() == 1
+    take_over(new)
+    assert HistoryBook(new / FOLDER).days() == {}
+    left = {path.name for path in new.iterdir()} - {*SECRETS, "lock"}
+    assert left == {"settings.json", "overrides.json", "lists.json", "catalogue.sqlite"}
+    assert "Our Song" in songs(new), "the rest of the backup was restored"
+
+
+def test_what_the_owner_of_the_state_lays_there_misleads_nobody(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("s")
+    (tmp_path / MADE).symlink_to(tmp_path / "secret")
+    with pytest.raises(BackupError, match="remove it, as it is a link"), owned_file(tmp_path, MADE):
+        pass
+    (tmp_path / MADE).unlink()
+    os.mkfifo(tmp_path / MADE)
+    with pytest.raises(BackupError, match="no regular file"), owned_file(tmp_path, MADE):
+        pass

@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from musicond.commands.bundle import bundle_text
+from musicond.config.camera_url import is_url, shown_source
 from musicond.config.loader import iter_keys, load, schema
 from musicond.config.schema import Config
 from musicond.errors import ConfigError
@@ -41,6 +43,29 @@ def good(tmp_path: Path, content: str) -> Config:
     file = tmp_path / "musicon.yaml"
     file.write_text(content, "utf-8")
     return load(file).config
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "rtps://bob:hunter2@10.0.0.1/x",
+        "RTSP://bob:hunter2@10.0.0.1/x",
+        "rtsp:/bob:hunter2@10.0.0.1/x",
+        "bob:hunter2@10.0.0.1",
+        "htp://10.0.0.1/x?password=hunter2",
+        '"rtsp://bob:hunter2@10.0.0.1/\\t"',
+    ],
+)
+def test_no_message_repeats_the_password_of_a_camera(tmp_path: Path, source: str) -> None:
+    for content in (f"camera: {{source: {source}}}\n", f"camera:\n  source:{source}\n"):
+        assert "hunter2" not in "\n".join(problems(tmp_path, content))
+        assert "hunter2" not in bundle_text(tmp_path / "musicon.yaml", ())
+
+
+def test_the_scheme_of_a_camera_has_any_case(tmp_path: Path) -> None:
+    source = good(tmp_path, "camera: {source: 'RTSP://10.0.0.1/x'}\n").camera.source
+    assert is_url(source)
+    assert shown_source(source) == "rtsp://10.0.0.1/x"
 
 
 def test_without_any_file_the_defaults_hold(tmp_path: Path) -> None:
