@@ -131,7 +131,7 @@ def build(
 
 
 def _names(config: Config) -> dict[str, object]:
-    return {"name": config.device.name, "model": model_path(config).name}
+    return {"name": config.device.name, "language": config.web.language, "model": model_path(config).name}
 
 
 def _statuses(outputs: Iterable[Output]) -> dict[str, str]:

@@ -36,6 +36,7 @@ KEYS = (
     "mqtt.username",
     PASSWORD_KEY,
     "web.preview",
+    "web.language",
     "history.enabled",
 )
 """The keys that can be set on the page."""

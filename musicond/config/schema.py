@@ -325,6 +325,11 @@ class Web(Section):
     preview: bool = Field(
         default=False, description="Let the page show the live picture, with the faces framed, to who opens it."
     )
+    language: str = Field(
+        "auto",
+        pattern=r"^(auto|[a-z]{2})$",
+        description="Language of the page, such as en or de; auto: as each browser wishes.",
+    )
     embed: list[Annotated[str, valid_for(check_origin)]] = Field(
         [],
         description="Origins whose pages may show this page in a frame, such as http://homeassistant.local:8123 for "

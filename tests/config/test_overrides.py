@@ -141,6 +141,7 @@ def test_every_key_can_be_set(rig: Rig) -> None:
         "mqtt.username": "me",
         PASSWORD: "x",
         "web.preview": True,
+        "web.language": "de",
         "history.enabled": True,
     }
     rig.overrides.change(values)

@@ -30,13 +30,17 @@ def test_it_starts_again_in_the_same_process_and_the_command_line_shows_and_forg
     with Daemon(tmp_path, "--source", "demo", config="device: {name: File}\n", watchdog_s=60) as daemon:
         daemon.ready()
         client = ControlClient(tmp_path / "run" / "control.sock")
-        assert client.run_action("setup", "change", {"values": {"device.name": "Den"}}) == {"restarts": True}
+        assert client.run_action("setup", "change", {"values": {"device.name": "Den", "web.language": "de"}}) == {
+            "restarts": True
+        }
         assert daemon.until(lambda: starts(daemon) == 2), "\n".join(daemon.lines)
-        assert client.state()["health"]["name"] == "Den"
+        health = client.state()["health"]
+        assert (health["name"], health["language"]) == ("Den", "de")
         assert daemon.process.poll() is None, "it is the same process"
         assert daemon.until(lambda: changes(daemon) == ["READY=1", "RELOADING=1", "READY=1"]), changes(daemon)
         shown = daemon.command("config").stdout
         assert "name: Den" in shown
+        assert "language: de" in shown
         assert "# set on the page" in shown
         answer = daemon.command("settings", "reset", "device.name")
         assert answer.stdout == "reset: device.name; musicond starts again with it\n", answer.stderr

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.web.browser import go, opened, text
+from tests.web.conftest import HAPPY
 from tests.web.full_server import FullServer, full_server
 
 if TYPE_CHECKING:
@@ -96,7 +98,36 @@ def test_what_does_not_fit_is_said_and_what_was_typed_stays(full_server: FullSer
     assert values(full_server)["playback.backend"] == "spotify"
 
 
-def test_the_language_is_this_browser_s(page: Any) -> None:
+def test_the_language_is_set_for_all_browsers_and_switched_in_one(full_server: FullServer, page: Any) -> None:
+    assert page.input_value("#set-language") == "auto"
+    page.select_option("#set-language", "de")
     with page.expect_navigation():
-        page.select_option("#set-language", "de")
+        page.click("#device-form [type=submit]")
+    assert values(full_server) == {"web.language": "de"}
+    full_server.server.health["language"] = "de"  # what the daemon shows once it has started again
+    full_server.output.accept(replace(HAPPY, seq=2))
     page.wait_for_selector("#device-form label:text-is('Name dieses Geräts')")
+    page.click("#language")
+    page.wait_for_selector("#device-form label:text-is('Name of this device')")
+    page.reload()
+    page.wait_for_selector("#device-form label:text-is('Name of this device')")
+    page.evaluate("localStorage.removeItem('language')")
+    page.reload()
+    page.wait_for_selector("#device-form label:text-is('Name dieses Geräts')")
+
+
+def test_a_browser_in_a_private_window_does_not_load_the_page_again_and_again(
+    full_server: FullServer, chromium: Any
+) -> None:
+    full_server.server.health["language"] = "de"
+    context = chromium.new_context(locale="en-GB")
+    context.add_init_script("Storage.prototype.setItem = () => { throw new Error('private'); }")
+    tab = context.new_page()
+    loads: list[str] = []
+    tab.on("load", lambda frame: loads.append(frame.url))
+    tab.goto(f"{full_server.output.address}/#now")
+    tab.wait_for_selector("#hero[data-kind=happy]")
+    full_server.output.accept(replace(HAPPY, seq=2))
+    tab.wait_for_timeout(1000)
+    context.close()
+    assert len(loads) == 1

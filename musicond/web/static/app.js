@@ -1,5 +1,5 @@
 // The stream of the state, the choice of the view by the address, and the controls of every view.
-import { $, all, ask, element, keep, language, languages, on, permit, refusal, remembered, set, show, sign, t, time, translate } from "./page.js";
+import { $, adoptLanguage, all, ask, element, keep, language, languages, on, permit, refusal, remembered, set, show, sign, t, time, translate } from "./page.js";
 import { current, follow, update } from "./store.js";
 import { playingTitle } from "./player.js";
 import "./mood.js";
@@ -90,6 +90,7 @@ function merged(old, change) {
 function shown(state) {
 	if (current() && current().version !== state.version) return location.reload(); // a new daemon brings a new page
 	const first = !current();
+	adoptLanguage(state.health.language);
 	update(state);
 	return first && fill(state);
 }

@@ -10,9 +10,21 @@ export const on = (id, event, act) => $(id).addEventListener(event, act);
 export const remembered = (key) => { try { return localStorage.getItem(key); } catch { return null; } };
 export const keep = (key, value) => { try { localStorage.setItem(key, value); } catch { /* private window */ } };
 
-const wished = [remembered("language"), ...navigator.languages].map((tag) => String(tag).slice(0, 2));
 const LANGUAGES = { en: ["English", EN], de: ["Deutsch", DE] }; // the name of each language in itself, and its texts
-export const language = wished.find((tag) => Object.hasOwn(LANGUAGES, tag)) || "en";
+// That of this browser, else that of the device, else what the browser wishes.
+function chosenLanguage() {
+	const wished = [remembered("language"), remembered("device-language"), ...navigator.languages];
+	return wished.map((tag) => String(tag).slice(0, 2)).find((tag) => Object.hasOwn(LANGUAGES, tag)) || "en";
+}
+export const language = chosenLanguage();
+
+// Takes over the language of the device; the page is read again where that changes its own.
+export function adoptLanguage(tag) {
+	if (!tag || tag === remembered("device-language")) return;
+	keep("device-language", tag);
+	if (chosenLanguage() !== language) location.reload();
+}
+
 export const TEXTS = LANGUAGES[language][1];
 export const languages = Object.entries(LANGUAGES).map(([tag, [name]]) => ({ tag, name }));
 

@@ -1,5 +1,5 @@
 // The part of the view Device that sets the device up: name, camera, quiet hours, smart home and player.
-import { $, ask, element, explained, keep, language, languages, on, set, show, showDetails, t, toast } from "./page.js";
+import { $, ask, element, explained, keep, languages, on, set, show, showDetails, t, toast } from "./page.js";
 import { loadSpeakers } from "./player.js";
 
 const START_MS = 1500; // how long the daemon runs on after its answer
@@ -9,6 +9,7 @@ const FIELDS = {
 	"set-view": "camera.view",
 	"set-preview": "web.preview",
 	"set-history": "history.enabled",
+	"set-language": "web.language",
 	"set-host": "mqtt.host",
 	"set-port": "mqtt.port",
 	"set-user": "mqtt.username",
@@ -69,6 +70,7 @@ async function save(event) {
 	event.preventDefault();
 	const values = changed(event.target);
 	if (!Object.keys(values).length) return toast(t("saved"));
+	if (values["web.language"]) keep("language", ""); // what this browser chose before
 	return change(values);
 }
 
@@ -95,16 +97,12 @@ async function testBroker() {
 	return showDetails("broker-result", more);
 }
 
-for (const { tag, name } of languages) {
+for (const { tag, name } of [{ tag: "auto", name: t("language_auto") }, ...languages]) {
 	const option = element("option", name);
-	option.value = option.lang = tag;
+	option.value = tag;
+	if (tag !== "auto") option.lang = tag;
 	$("set-language").append(option);
 }
-$("set-language").value = language;
-on("set-language", "change", () => {
-	keep("language", $("set-language").value);
-	location.reload();
-});
 for (const id of ["device-form", "broker-form", "player-form"]) on(id, "submit", save);
 on("broker-test", "click", testBroker);
 on("setup-reset", "click", async () => {
