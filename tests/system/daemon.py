@@ -115,8 +115,8 @@ class Daemon:
         return [at for at, text in self.notifications if text == "WATCHDOG=1"]
 
     def port(self) -> int:
-        """Return the page's port."""
-        [line] = [line for line in self.lines if "the page is" in line]
+        """Return the page's port, after a restart the new one."""
+        *_, line = (line for line in self.lines if "the page is" in line)
         return int(line.rsplit(":", 1)[1].strip("/ "))
 
     def get(self, path: str) -> tuple[int, bytes]:
