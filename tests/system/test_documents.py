@@ -36,6 +36,8 @@ NOT_RUN = {
     r"musicond history delete|(sudo )?musicond restore": "asks a person",
     r"musicond run": "it is the daemon of this test",
     r"musicond bench": "takes minutes; tests/golden/test_outputs.py runs it on a short clip",
+    r"podman ": "needs an image, which script/oci makes",
+    r"sudo curl -fLo|sudo sed -i": "needs a repository that is published",
     r"BROKER=": "ends with Ctrl-C; tests/test_examples.py runs it",
 }
 """For the beginning of a command, why it is not run."""
