@@ -16,6 +16,7 @@ from musicond.commands.doctor import page_checks
 from musicond.commands.options import add_config
 from musicond.config.camera import SOURCE_PATTERN
 from musicond.config.camera_url import is_url, parse_url
+from musicond.config.file_modes import too_open
 from musicond.config.loader import load
 from musicond.config.overrides import Overrides
 from musicond.config.paths import state_dir
@@ -60,6 +61,8 @@ def run(args: argparse.Namespace) -> int:
         return _with_source(overrides.effective().config, args.source)
 
     config = _with_source(loaded.config, args.source)
+    for line in too_open(config, loaded.path, folder):
+        log.warning("%s", line)
     setup = Setup(config, overrides, read_again, lambda *broker: asdict(check_broker(*broker)), folder)
     ask_consent = args.ask_consent and args.source is None  # who names a camera consents
     try:
