@@ -77,6 +77,16 @@ class SourceLost(MusicondError):  # noqa: N818 - a state of the source, not a bu
     """The camera or clip gives no frames; the text says why and what to do."""
 
 
+class PasswordRefused(SourceLost):
+    """The camera does not take the password; it may lock whoever tries often."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "it does not take the name and password in camera.credentials_file; correct them, "
+            "then run: musicond privacy on, and off again (otherwise tried again after 10 minutes)"
+        )
+
+
 class BadFrame(MusicondError):  # noqa: N818 - a state of one frame
     """A frame can't be used; the next one may be good. The text says what is wrong with the source."""
 

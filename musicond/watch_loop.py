@@ -15,7 +15,7 @@ from functools import partial
 from musicond.core.commands import OVERTAKING, Command, ConfigUpdate
 from musicond.core.outcome import Outcome
 from musicond.core.ports import FrameSource, TurnHandler
-from musicond.errors import CatalogueError, CommandError, Connecting, Interrupted, SourceLost
+from musicond.errors import CatalogueError, CommandError, Connecting, Interrupted, PasswordRefused, SourceLost
 from musicond.runtime.backoff import Backoff
 from musicond.runtime.inbox import Inbox, settle
 from musicond.runtime.warn_once import WarnOnce
@@ -28,6 +28,8 @@ MAX_WAIT_S = 5.0
 """Longest wait within a turn."""
 BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0)
 """Waits between attempts to open the source; the last one repeats."""
+REFUSED_S = 600.0
+"""Wait after a refused password: a camera may lock whoever tries often."""
 STEADY_S = 30.0
 """A source that worked this long is retried from the shortest wait on."""
 
@@ -51,7 +53,7 @@ class WatchLoop:
         self._emit, self._beat = emit, beat
         self._max_wait_s = min(max_wait_s, MAX_WAIT_S)
         self._stop = threading.Event()
-        self._open = False
+        self._open = self._announced = False
         self._opened_at = 0.0
         self._warnings = WarnOnce(log)
         self._backoff = Backoff(BACKOFF_S)
@@ -74,7 +76,7 @@ class WatchLoop:
     def stop(self) -> None:
         """End after the turn in progress."""
         self._stop.set()
-        self._inbox.wake()
+        self._inbox.end()
 
     def take_waiting(self) -> None:
         """Carry out the urgent commands that still wait at the end, when no turn comes for them any more."""
@@ -85,6 +87,9 @@ class WatchLoop:
         self.busy_since, self.busy_with = time.monotonic(), "a command"
         handled = self._handle(self._inbox.drain())
         watched = self._watch()
+        if watched is None and not handled and self._stop.is_set():  # nothing has changed
+            self.busy_since = None
+            return
         if watched is None:
             handled += self._handle(self._inbox.drain())
             watched = self._watch()
@@ -143,6 +148,9 @@ class WatchLoop:
             return self._controller.idle(), self._backoff.wait_s()
         if (lasted_s := self._warnings.clear()) is not None:
             log.info("%s back after %.0f s", self._source.name, lasted_s)
+        elif not self._announced:
+            log.info("%s opened", self._source.name)
+        self._announced = True
         self.trouble, self.busy_with = None, "the reading of a frame"
         outcome = self._controller.step(frame)
         # An absolute schedule keeps the rate; a step that took too long is not made up for.
@@ -161,7 +169,8 @@ class WatchLoop:
             self._lose(exc)
             return False
         self._open, self._opened_at = True, time.monotonic()
-        if self._warnings.lasted_s is None:
+        self._announced = not self._source.get_status().connecting
+        if self._announced and self._warnings.lasted_s is None:
             log.info("%s opened", self._source.name)
         return True
 
@@ -171,7 +180,7 @@ class WatchLoop:
         self._warnings.warn("%s lost: %s; retrying", self._source.name, error)
         self.trouble = str(error)
         self._close()
-        self._backoff.fail()
+        self._backoff.fail(REFUSED_S if isinstance(error, PasswordRefused) else 0.0)
 
     def _close(self) -> None:
         if self._open:

@@ -16,7 +16,7 @@ from musicond import watch_loop
 from musicond.core.commands import Pause, Play, Resume, SetPrivacy
 from musicond.core.models import Faces, Frame, Mood, SourceStatus, Watching
 from musicond.core.outcome import Outcome
-from musicond.errors import Connecting, Interrupted, SourceLost
+from musicond.errors import Connecting, Interrupted, PasswordRefused, SourceLost
 from musicond.runtime.inbox import DRAIN_LIMIT, INBOX_LIMIT, Inbox, InboxFull
 from musicond.watch_loop import WatchLoop
 
@@ -320,11 +320,57 @@ def test_an_urgent_command_is_handled_within_the_turn_whose_wait_it_ends() -> No
     assert len(rig.outcomes) == 1, "the camera does not count as lost before"
 
 
-def test_a_camera_that_is_being_connected_is_no_loss() -> None:
+def test_the_end_is_urgent_and_is_no_outcome() -> None:
+    rig = Rig()
+
+    class Silent(Camera):
+        def capture(self, wait_s: float) -> Frame:
+            deadline = time.monotonic() + 30
+            self.hang.set()
+            while not rig.inbox.has_urgent():
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            raise Interrupted("the end waits")
+
+    camera = Silent()
+    camera.hang.clear()
+    rig.loop = rig.loop_with(camera)
+    with rig.running():
+        assert camera.hang.wait(5)
+    assert camera.states == ["open", "closed"]
+    assert rig.outcomes == []
+
+
+def test_a_refused_password_is_not_tried_again_for_minutes_but_after_privacy() -> None:
+    class Locked(Camera):
+        def capture(self, wait_s: float) -> Frame:
+            raise PasswordRefused
+
+    rig, camera = Rig(), Locked()
+    loop = rig.loop_with(camera)
+    loop.turn()
+    assert loop._backoff.wait_s() > 500
+    loop.turn()
+    assert camera.opens == 1
+    for on in (True, False):
+        rig.inbox.put(SetPrivacy(on=on))
+        loop.turn()
+    assert camera.opens == 2
+
+
+def test_a_camera_that_is_being_connected_is_no_loss(caplog: pytest.LogCaptureFixture) -> None:
+    connected = False
+
     class Slow(Camera):
         def capture(self, wait_s: float) -> Frame:
+            if connected:
+                return FRAME
             raise Connecting("camera is being connected")
 
+        def get_status(self) -> SourceStatus:
+            return SourceStatus(connecting=not connected)
+
+    caplog.set_level("INFO")
     rig, camera = Rig(), Slow()
     loop = rig.loop_with(camera)
     loop.turn()
@@ -333,3 +379,8 @@ def test_a_camera_that_is_being_connected_is_no_loss() -> None:
     assert camera.opens == 1
     assert loop.trouble == "camera is being connected"
     assert rig.outcomes == [Watching.NO_CAMERA] * 2
+    assert "opened" not in caplog.text
+    connected = True
+    loop.turn()
+    loop.turn()
+    assert caplog.text.count("camera opened") == 1

@@ -22,6 +22,7 @@ from musicond.core.models import Policy
 from musicond.core.pipeline import FrameRate, Pipeline
 from musicond.core.ports import Catalogue, EmotionClassifier, FaceDetector, FrameSource
 from musicond.core.recommend.recommender import Recommender, RecommenderConfig
+from musicond.errors import ConfigError, SourceLost
 from musicond.indicator import LitSource
 from musicond.vision.classifier import TfliteClassifier
 from musicond.vision.detector import HaarFaceDetector
@@ -116,9 +117,13 @@ def _network_camera(config: Config, is_urgent: Callable[[], bool]) -> FrameSourc
     from musicond.capture.network import NetworkCamera, PictureStream
 
     camera, url = config.camera, parse_url(config.camera.source)
-    credentials = camera_credentials(config)
+    camera_credentials(config)  # a file that can't be used ends the start
 
     def connect() -> PictureStream:
+        try:  # the password may have been corrected
+            credentials = camera_credentials(config, warn=False)
+        except ConfigError as exc:
+            raise SourceLost(" ".join(exc.problems)) from None
         if url.scheme == "rtsp":
             from musicond.capture.rtsp import RtspStream
 

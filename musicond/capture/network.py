@@ -47,8 +47,9 @@ class NewestPicture:
         self._wanted = False
         self.connected = False
         """Whether the stream has given a picture."""
-        self.error: str | None = None
+        self.error: SourceLost | None = None
         """Why the stream has ended."""
+        self._closed = False
 
     @property
     def wanted(self) -> bool:
@@ -56,13 +57,20 @@ class NewestPicture:
         return self._wanted
 
     def put(self, picture: Picture) -> None:
-        """Replace the picture."""
+        """Replace the picture; ignore it once closed."""
         with self._changed:
+            if self._closed:
+                return
             self._picture = picture, time.monotonic(), datetime.now().astimezone()
             self._wanted, self.connected = False, True
             self._changed.notify_all()
 
-    def end(self, error: str) -> None:
+    def close(self) -> None:
+        """Forget the picture, and take no other."""
+        with self._changed:
+            self._closed, self._picture = True, None
+
+    def end(self, error: SourceLost) -> None:
         """Give no more pictures."""
         with self._changed:
             self.error = error
@@ -75,7 +83,7 @@ class NewestPicture:
             self._wanted = True
             while self._picture is None:
                 if self.error is not None:
-                    raise SourceLost(self.error)
+                    raise self.error
                 if is_urgent():
                     raise Interrupted("a command waits")
                 if (left_s := deadline - time.monotonic()) <= 0:
@@ -118,8 +126,8 @@ class NetworkCamera:
         self._opened_at = 0.0
 
     def get_status(self) -> SourceStatus:
-        """Return nothing: the stream does not say how much of the sensor it shows."""
-        return SourceStatus()
+        """Return whether it is being connected; the stream does not say how much of the sensor it shows."""
+        return SourceStatus(connecting=not self._newest.connected)
 
     def open(self) -> None:
         """Start to connect, in a thread; raise SourceLost while the last one has not ended."""
@@ -147,6 +155,7 @@ class NetworkCamera:
 
     def close(self) -> None:
         """Close the connection at once."""
+        self._newest.close()
         stream, self._stream = self._stream, None
         if stream is not None:
             stream.close()
@@ -195,11 +204,11 @@ def _read(stream: PictureStream, newest: NewestPicture, name: str) -> None:
     """Read a stream to its end."""
     try:
         stream.read(newest)
-        newest.end("it has ended the stream; tried again")
+        newest.end(SourceLost("it has ended the stream; tried again"))
     except SourceLost as exc:
-        newest.end(str(exc))
+        newest.end(exc)
     except Exception as exc:  # a bug must not leave the watch loop without an answer
         log.exception("the stream of %s can't be read", name)
-        newest.end(f"its stream can't be read ({error_text(exc)}); please report it")
+        newest.end(SourceLost(f"its stream can't be read ({error_text(exc)}); please report it"))
     finally:
         stream.close()

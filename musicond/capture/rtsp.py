@@ -53,11 +53,11 @@ class RtspStream:
             )
             try:
                 if not capture.isOpened():
-                    raise SourceLost(relay.problem or NO_VIDEO)
+                    raise relay.problem or SourceLost(NO_VIDEO)
                 check_size(int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)))
                 _pass_on(capture, newest)
                 if relay.problem is not None:
-                    raise SourceLost(relay.problem)
+                    raise relay.problem
             except cv2.error:
                 raise SourceLost(NO_VIDEO) from None
             finally:
@@ -81,10 +81,13 @@ class Delay:
 
     def __init__(self) -> None:
         self._least: float | None = None
-        self._at = 0.0
+        self._at, self._picture_s = 0.0, float("-inf")
 
     def get(self, picture_s: float, now: float) -> float:
-        """Return the delay in seconds of a picture whose own time is `picture_s`."""
+        """Return the delay in seconds of a picture whose own time is `picture_s`; 0 where that does not advance."""
+        if picture_s <= self._picture_s:  # this camera gives no times
+            return 0.0
+        self._picture_s = picture_s
         offset = now - picture_s
         self._least = offset if self._least is None else min(offset, self._least + DRIFT * (now - self._at))
         self._at = now

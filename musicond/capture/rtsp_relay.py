@@ -14,7 +14,7 @@ import threading
 from contextlib import suppress
 from typing import Self
 
-from musicond.errors import SourceLost
+from musicond.errors import PasswordRefused, SourceLost
 
 ACCEPT_S = 5.0
 CHUNK_BYTES = 2**16
@@ -36,7 +36,7 @@ class Answers:
     def __init__(self, *, has_credentials: bool) -> None:
         self._content = bytearray()
         self._has_credentials = has_credentials
-        self.problem: str | None = None
+        self.problem: SourceLost | None = None
         """Why the camera has refused the last request."""
 
     def feed(self, data: bytes) -> bytes:
@@ -80,13 +80,13 @@ class Answers:
         if status in REDIRECTS:
             raise SourceLost("it points to another address, which is not followed; give that of its stream itself")
         if status == UNAUTHORIZED and self._has_credentials:
-            self.problem = "it does not take the name and password in camera.credentials_file; correct them"
+            self.problem = PasswordRefused()
         elif status == UNAUTHORIZED:
-            self.problem = (
+            self.problem = SourceLost(
                 "it asks for a name and password; put NAME:PASSWORD into a file, and name it in camera.credentials_file"
             )
         elif status in ERRORS:
-            self.problem = f"it answers {status}; see whether the path in the address is right"
+            self.problem = SourceLost(f"it answers {status}; see whether the path in the address is right")
         else:
             self.problem = None
 
@@ -96,7 +96,7 @@ class RtspRelay:
 
     def __init__(self, camera: socket.socket, *, has_credentials: bool) -> None:
         self._camera, self._answers = camera, Answers(has_credentials=has_credentials)
-        self._error: str | None = None
+        self._error: SourceLost | None = None
         self._thread = threading.Thread(target=self._run, name="camera relay", daemon=True)
         try:
             self._server = socket.create_server(("127.0.0.1", 0), backlog=1)
@@ -116,7 +116,7 @@ class RtspRelay:
         self._thread.join(JOIN_S)
 
     @property
-    def problem(self) -> str | None:
+    def problem(self) -> SourceLost | None:
         """Why there is no stream; None where the camera has said nothing."""
         return self._error or self._answers.problem
 
@@ -145,8 +145,8 @@ class RtspRelay:
                     self._camera.sendall(request)
                 if self._camera in readable:
                     if not (data := self._camera.recv(CHUNK_BYTES)):
-                        self._error = self.problem or "it has ended the connection; tried again"
+                        self._error = self.problem or SourceLost("it has ended the connection; tried again")
                         return
                     player.sendall(data if playing else self._answers.feed(data))
         except SourceLost as exc:
-            self._error = str(exc)
+            self._error = exc

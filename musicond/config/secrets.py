@@ -52,12 +52,15 @@ def mpd_password(config: Config) -> SecretStr | None:
     return SecretStr(_first_line("mpd.password_file", source, "the password", warn=source == own))
 
 
-def camera_credentials(config: Config) -> tuple[str, SecretStr] | None:
-    """Return name and password of the camera in the network, None without them; raise ConfigError."""
+def camera_credentials(config: Config, *, warn: bool = True) -> tuple[str, SecretStr] | None:
+    """Return name and password of the camera in the network, None without them; raise ConfigError.
+
+    Unless `warn`, nothing is logged about a file that everybody can read.
+    """
     credential, own = _credential("camera_credentials"), config.camera.credentials_file
     if (source := credential or own) is None:
         return None
-    text = _first_line("camera.credentials_file", source, "NAME:PASSWORD", warn=source == own)
+    text = _first_line("camera.credentials_file", source, "NAME:PASSWORD", warn=warn and source == own)
     name, colon, password = text.partition(":")
     if not colon:
         raise ConfigError(f"camera.credentials_file: {source}: its first line has no colon; write NAME:PASSWORD there")

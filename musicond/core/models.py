@@ -101,6 +101,8 @@ class SourceStatus:
     """Frames identical to the one before, in every bit."""
     missing_frames: int = 0
     """Number of times that no frame came in time."""
+    connecting: bool = False
+    """Whether an open source has given no frame yet, as it connects in a thread of its own."""
     light: LightState | None = None
     """State of the LED that shows that the camera is open; None without one."""
 

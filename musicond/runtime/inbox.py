@@ -32,7 +32,7 @@ class Inbox(Generic[C]):
         self._urgent: deque[tuple[C, Future[None]]] = deque()
         self._items: deque[tuple[C, Future[None]]] = deque()
         self._changed = threading.Condition()
-        self._woken = False
+        self._woken = self._ended = False
 
     def put(self, command: C) -> Future[None]:
         """Add a command; its future fails with InboxFull where too many wait."""
@@ -57,8 +57,13 @@ class Inbox(Generic[C]):
         return items
 
     def has_urgent(self) -> bool:
-        """Return whether an urgent command waits; for any thread, without waiting."""
-        return bool(self._urgent)
+        """Return whether an urgent command or the end waits; for any thread, without waiting."""
+        return self._ended or bool(self._urgent)
+
+    def end(self) -> None:
+        """End the wait in progress, and let the end be urgent from now on."""
+        self._ended = True
+        self.wake()
 
     def wake(self) -> None:
         """End the wait in progress, or the next one."""

@@ -154,6 +154,15 @@ def send_hang(camera: MjpegCamera, handler: BaseHTTPRequestHandler) -> None:
     camera.hang(handler)
 
 
+def send_cut(camera: MjpegCamera, handler: BaseHTTPRequestHandler) -> None:
+    handler.protocol_version = "HTTP/1.1"
+    handler.send_response(200)
+    handler.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+    handler.send_header("Transfer-Encoding", "chunked")
+    handler.end_headers()
+    handler.wfile.write(b"1000\r\n--frame\r\nContent-Type: image/jpeg\r\n\r\n")
+
+
 def send_garbage(camera: MjpegCamera, handler: BaseHTTPRequestHandler) -> None:
     handler.wfile.write(np.random.default_rng(1).bytes(10_000))
 
@@ -186,6 +195,7 @@ FAULTS: dict[str, Callable[[MjpegCamera, Any], None]] = {
     "": MjpegCamera.stream,
     "no lengths": lambda camera, handler: camera.stream(handler, lengths=False),
     "stops": send_stop,
+    "cut": send_cut,
     "hangs": send_hang,
     "silent": MjpegCamera.hang,
     "redirects": lambda camera, handler: camera.answer(handler, 302, Location="http://93.184.216.34/mjpeg"),
@@ -198,6 +208,7 @@ FAULTS: dict[str, Callable[[MjpegCamera, Any], None]] = {
     "missing": lambda camera, handler: camera.answer(handler, 404),
     "basic": lambda camera, handler: camera.ask(handler, BASIC),
     "digest": lambda camera, handler: camera.ask(handler, BASIC, DIGEST),
+    "two digests": lambda camera, handler: camera.ask(handler, DIGEST, DIGEST.replace("MD5", "SHA-512-256")),
     "odd password": lambda camera, handler: camera.ask(handler, "Negotiate"),
 }
 

@@ -5,6 +5,8 @@ script/fault-test cameras runs 200 reconnects; here some are enough.
 
 from __future__ import annotations
 
+import hashlib
+import io
 import os
 import signal
 import threading
@@ -13,14 +15,16 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import SecretStr
 
 from musicond.app.pipeline import build_source
-from musicond.capture import network
+from musicond.capture import mjpeg, network
 from musicond.capture.connection import is_near
-from musicond.capture.mjpeg import _digest
+from musicond.capture.mjpeg import MjpegStream, _digest
 from musicond.capture.rtsp import Delay
 from musicond.capture.rtsp_relay import Answers
 from musicond.config.camera import Camera
+from musicond.config.camera_url import parse_url
 from musicond.config.schema import Config
 from musicond.errors import Connecting, Interrupted, SourceLost
 from tests.capture.cameras import LEVELS, NAME, PASSWORD, MjpegCamera, mjpeg_camera, rtsp_camera, rtsp_socket
@@ -112,6 +116,7 @@ def test_the_newest_picture_is_shown_and_no_old_one_waits(http: MjpegCamera, fau
 
 MJPEG_FAULTS = {
     "stops": "it has ended the stream",
+    "cut": "the connection was lost",
     "hangs": "no pictures come any more",
     "redirects": "it points to another address, which is not followed",
     "garbage": "no HTTP",
@@ -135,7 +140,7 @@ def test_a_fault_of_an_mjpeg_camera_is_named(http: MjpegCamera, fault: str) -> N
     assert not threads()
 
 
-@pytest.mark.parametrize("method", ["basic", "digest"])
+@pytest.mark.parametrize("method", ["basic", "digest", "two digests"])
 def test_an_mjpeg_camera_gets_its_password(http: MjpegCamera, credentials: Path, method: str) -> None:
     http.fault = method
     with opened(http.url, credentials=credentials) as source:
@@ -143,6 +148,10 @@ def test_an_mjpeg_camera_gets_its_password(http: MjpegCamera, credentials: Path,
     credentials.write_text(f"{NAME}:wrong\n")
     with opened(http.url, credentials=credentials) as source:
         assert "does not take the name and password in camera.credentials_file" in lost(source)
+        credentials.write_text(f"{NAME}:{PASSWORD}\n")
+        source.close()
+        source.open()
+        assert next_frame(source).grey.shape == (240, 320), "the file is read again"
     http.fault = "odd password"
     with opened(http.url, credentials=credentials) as source:
         assert "set it to Basic or Digest" in lost(source)
@@ -155,6 +164,49 @@ def test_the_digest_of_rfc_2617_is_answered() -> None:
     assert 'response="1949323746fe6a43ef61f9606e7febea"' in answer
     assert 'opaque="5ccc069c403ebaf9f0171e9517f40e41"' in answer
     assert _digest('realm="r", nonce="n", algorithm=NONE', "a", "b", "/") is None
+
+
+def test_a_digest_takes_any_password_and_the_first_algorithm_that_is_known() -> None:
+    stream = MjpegStream(parse_url("http://10.0.0.1/x"), ("Tür", SecretStr("pässwört€")), allow_public=False)
+    challenges = ['Digest realm="r", nonce="n", algorithm=' + name for name in ("SHA-512-256", "SHA-256", "MD5")]
+    answer = stream._authorization(['Basic realm="r"', *challenges]).decode()
+
+    def sha256(text: str) -> str:
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    secret, request = sha256("Tür:r:pässwört€"), sha256("GET:/x")
+    assert f'response="{sha256(f"{secret}:n:{request}")}"' in answer
+    assert 'username="Tür"' in answer
+
+
+HEAD = b"Content-Type: image/jpeg\r\n"
+LONG = b"Content-Length: 5\r\n"
+STREAMS = {
+    "the head first": HEAD + LONG + b"\r\nfirst\r\n--b\r\n" + HEAD + LONG + b"\r\nother\r\n--b\r\n",
+    "the head first, without lengths": HEAD + b"\r\nfirst\r\n--b\r\n" + HEAD + b"\r\nother\r\n--b\r\n",
+    "empty lines": b"\r\n\r\n--b\r\n" + HEAD + LONG + b"\r\nfirst\r\n\r\n--b\r\n" + HEAD + LONG + b"\r\nother",
+    "a preamble": b"A preamble.\r\n\r\nIt is long.\r\n--b\r\n" + HEAD + b"\r\nfirst\r\n--b\r\n\r\nother\r\n--b--",
+}
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 7, 1000])
+@pytest.mark.parametrize("kind", STREAMS)
+def test_streams_of_all_forms_are_read(kind: str, chunk_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mjpeg, "CHUNK_BYTES", chunk_bytes)
+    assert list(mjpeg._parts(io.BytesIO(STREAMS[kind]), b"--b")) == [b"first", b"other"]
+
+
+def test_a_preamble_without_end_is_no_stream() -> None:
+    with pytest.raises(SourceLost, match="something other than an MJPEG stream"):
+        list(mjpeg._parts(io.BytesIO(b"<p>\r\n\r\n" * 1000), b"--b"))
+
+
+def test_a_closed_camera_keeps_no_picture() -> None:
+    newest = network.NewestPicture()
+    newest.put(b"a")
+    newest.close()
+    newest.put(b"b")
+    assert newest.take(0.01, lambda: False) is None
 
 
 def test_a_camera_that_never_answers_is_lost_in_time(http: MjpegCamera, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -309,6 +361,8 @@ def test_a_delay_grows_only_with_late_pictures() -> None:
     delay = Delay()
     assert max(delay.get(second * 0.9995, second) for second in range(10_000)) < 1, "the clock of the camera is slow"
     assert delay.get(10_000, 10_020) > 10
+    delay = Delay()
+    assert max(delay.get(0, second) for second in range(100)) == 0, "this camera gives no times"
 
 
 def test_reconnects_leave_nothing_behind(http: MjpegCamera) -> None:
