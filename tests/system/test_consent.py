@@ -12,6 +12,7 @@ import pytest
 from musicond.runtime.json_file import JsonFile
 from musicond.runtime.machine import volatile_kind
 from musicond.web.client import ControlClient
+from tests.capture.cameras import MjpegCamera, mjpeg_camera
 from tests.system.daemon import Daemon
 
 if TYPE_CHECKING:
@@ -37,6 +38,34 @@ def test_a_first_start_waits_for_consent_and_keeps_it(tmp_path: Path) -> None:
         assert daemon.state()["controls"]["consent_pending"] is False
     with Daemon(tmp_path, "--ask-consent", config=CAMERA) as daemon:
         daemon.ready().wait_state(lambda state: state["watching"] == "no_camera")
+
+
+def test_no_descriptor_leads_to_the_camera_before_consent_and_one_after_it(tmp_path: Path) -> None:
+    """By the open files of the process, with a camera in the network; each run ends as a power cut ends it."""
+    with mjpeg_camera() as camera:
+        config = f"camera: {{source: '{camera.url}'}}\n"
+        for consents in (False, True):
+            with Daemon(tmp_path, "--ask-consent", config=config) as daemon:
+                daemon.ready().wait_state(lambda state: state["watching"] == "private")
+                assert descriptors(daemon, camera) == []
+                assert camera.paths == []
+                if consents:
+                    assert daemon.command("privacy", "off").returncode == 0
+                    daemon.wait_state(lambda state: state["watching"] in ("yes", "dark"))
+                    assert len(descriptors(daemon, camera)) == 1
+        with Daemon(tmp_path, "--ask-consent", config=config) as daemon:
+            daemon.ready().wait_state(lambda state: state["watching"] in ("yes", "dark"))
+            assert len(descriptors(daemon, camera)) == 1
+
+
+def descriptors(daemon: Daemon, camera: MjpegCamera) -> list[str]:
+    """Return the open files of the daemon that are video devices or connections to the camera."""
+    port = f":{camera.server.server_port:04X}"
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    connections = {f"socket:[{row[9]}]" for row in rows if row[2].endswith(port)}
+    return [
+        file for file in daemon.open_files() if file in connections or file.startswith(("/dev/video", "/dev/media"))
+    ]
 
 
 def test_an_upgrade_and_a_source_on_the_command_line_change_nothing(tmp_path: Path) -> None:
