@@ -106,9 +106,9 @@ def examine(args: argparse.Namespace) -> Iterator[Check]:
     yield from _check_machine()
 
 
-def page_checks(path: Path | None) -> list[dict[str, str]]:
-    """Return the checks that the page of the running daemon shows: those that a running daemon can still fail."""
-    return [asdict(check) for check in (*_check_configuration(path, running=True), *_check_machine())]
+def page_checks(path: Path | None, source: str) -> list[dict[str, str]]:
+    """Return the checks that the page of a daemon with this source of pictures shows: those that it can still fail."""
+    return [asdict(check) for check in (*_check_configuration(path, source), *_check_machine())]
 
 
 def _check_machine() -> Iterator[Check]:
@@ -128,8 +128,11 @@ def _check_place(config: Config, folder: Path) -> Iterator[Check]:
     yield machine_checks.check_cma(config.camera.source)
 
 
-def _check_configuration(path: Path | None, *, running: bool = False) -> Iterator[Check]:
-    """Yield the checks that depend on the configuration."""
+def _check_configuration(path: Path | None, running_source: str | None = None) -> Iterator[Check]:
+    """Yield the checks that depend on the configuration; `running_source` is that of the daemon that asks, if one does.
+
+    It may differ from the configured one.
+    """
     # Here, not above: without pydantic the doctor must still run.
     from musicond.config import paths
     from musicond.config.overrides import load_effective
@@ -151,7 +154,7 @@ def _check_configuration(path: Path | None, *, running: bool = False) -> Iterato
     folder = paths.daemon_state_dir(config)
     user = service_user(folder) if folder == paths.SYSTEM_STATE_DIR else None
     access = user.access if user else os.access
-    if not running:
+    if running_source is None:
         client = ControlClient(paths.control_socket(config))
         state, answers = _ask(client)
         yield check_open_camera(state) if state else check_camera(config, access)
@@ -162,7 +165,7 @@ def _check_configuration(path: Path | None, *, running: bool = False) -> Iterato
             return
     else:
         yield checks.check_python()
-        yield machine_checks.check_detected(config.camera.source)
+        yield machine_checks.check_detected(running_source)
     yield checks.check_catalogue(folder / "catalogue.sqlite")
     yield check_broker(config.mqtt, password, node_id(config.device.node))
     if config.playback.backend == "music-assistant":

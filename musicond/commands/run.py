@@ -6,6 +6,7 @@ import argparse
 import logging
 import re
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from musicond.app.backup import STAGED, take_over
@@ -64,9 +65,10 @@ def run(args: argparse.Namespace) -> int:
     for line in too_open(config, loaded.path, folder):
         log.warning("%s", line)
     setup = Setup(config, overrides, read_again, lambda *broker: asdict(check_broker(*broker)), folder)
+    examine = partial(page_checks, args.config, config.camera.source)
     ask_consent = args.ask_consent and args.source is None  # who names a camera consents
     try:
-        with build(config, setup, lambda: page_checks(args.config), ask_consent=ask_consent) as supervisor:
+        with build(config, setup, examine, ask_consent=ask_consent) as supervisor:
             code = supervisor.run()
     except Exception as exc:
         if not isinstance(exc, MusicondError):  # a bug, which a journal in memory would forget

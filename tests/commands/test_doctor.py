@@ -18,6 +18,7 @@ import pytest
 
 from musicond.commands import checks
 from musicond.commands.broker_check import check_broker
+from musicond.commands.doctor import page_checks
 from musicond.commands.machine_checks import check_power
 from musicond.config.paths import models_dir
 from musicond.config.schema import Mqtt
@@ -325,3 +326,10 @@ def test_a_doctor_without_pydantic_says_so() -> None:
     ill = {check["name"]: check for check in json.loads(out.stdout) if check["state"] == "failed"}
     assert "pip install 'pydantic" in ill["pydantic"]["remedy"]
     assert "config" in ill
+
+
+def test_the_page_of_a_daemon_on_its_demo_misses_no_camera(tmp_path: Path) -> None:
+    config = tmp_path / "musicon.yaml"
+    config.write_text(f"state_dir: {tmp_path / 'state'}\n")
+    found = {check["name"]: check["found"] for check in page_checks(config, "demo")}
+    assert found["camera"] == "none of this machine is needed"

@@ -77,7 +77,8 @@ function chart(shown) {
 	shown.forEach((slot, index) => {
 		const x = LEFT + wide * index;
 		made.append(...bars(slot, most, { x: x + wide / 10, width: wide * 0.8 }));
-		if (slot.label) made.append(label(x + wide / 2, TOP + HEIGHT + 18, slot.label, "middle"));
+		const last = index === shown.length - 1; // its label would be cut at the edge
+		if (slot.label) made.append(label(last ? WIDTH : x + wide / 2, TOP + HEIGHT + 18, slot.label, last ? "end" : "middle"));
 	});
 	return made;
 }
