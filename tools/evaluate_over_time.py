@@ -1,18 +1,21 @@
 #!/usr/bin/env python3
 """Hold photographs before the camera for a minute each, and count the moods that are announced.
 
-    .venv/bin/python tools/evaluate_over_time.py --photos photos.zip [--people 200] [--trade] [--json] [MODEL]
+    .venv/bin/python tools/evaluate_over_time.py --photos photos.zip [--people 200] [--trade] [--picture PNG] [--json]
+        [MODEL]
 
 Resting people sway, turn a little, and the light changes; every frame has noise and goes through the daemon's whole
 pipeline at its frame rate. A wrong emotion is any mood but neutral and unsure. Then as many smiling people are shown,
 each for a few seconds, and the time until happy is announced counts from the first frame. `--trade` repeats the
-decisions with other thresholds: wrong moods an hour against smiles and resting faces that are missed.
+decisions with other thresholds: wrong moods an hour against smiles and resting faces that are missed. `--picture`
+draws that.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,6 +37,7 @@ from musicond.core.pipeline import Pipeline
 from musicond.errors import ModelError
 from musicond.vision.classifier import TfliteClassifier
 from musicond.vision.detector import HaarFaceDetector
+from tools.chart import Axis, draw_lines
 from tools.evaluate import MODELS, PHOTO_HEIGHTS
 from tools.training.fer2013 import LABELS, DataError
 from tools.training.photos import Photos, load
@@ -179,6 +183,21 @@ def measure(args: argparse.Namespace) -> dict[str, object]:
     return report
 
 
+def draw_trade(path: Path, trade: dict[str, dict[str, float | int]]) -> None:
+    """Draw, for falling thresholds, moods that are missed over wrong moods; a mood is left at 0.7 of `mood.enter`."""
+    lines: dict[str, list[tuple[float, float]]] = {name: [] for name in ("smile missed", "never neutral", "told wrong")}
+    for figures in list(trade.values())[::2]:
+        per_hour = float(figures["wrong_moods_per_hour"])
+        lines["smile missed"].append((per_hour, 100 - 100 * figures["smile_within_2_s"]))
+        lines["never neutral"].append((per_hour, 100 * figures["never_neutral"]))
+        lines["told wrong"].append((per_hour, 100 * figures["announced_wrong"]))
+    most = max(10, math.ceil(max(x for points in lines.values() for x, _ in points) / 10) * 10)
+    highest = max(10, math.ceil(max(y for points in lines.values() for _, y in points) / 10) * 10)
+    across, up = ([float(at) for at in np.linspace(0, end, 6)] for end in (most, highest))
+    title = f"mood.enter from {ENTERS[-1]:g} (left) to {ENTERS[0]:g}"
+    draw_lines(path, title, Axis("wrong moods an hour", across), Axis("% of people", up), lines)
+
+
 def main() -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -188,6 +207,7 @@ def main() -> int:
     parser.add_argument("--people", type=int, default=200, help="resting, and as many smiling")
     parser.add_argument("--seconds", type=float, default=60.0, help="for which a resting person is shown")
     parser.add_argument("--trade", action="store_true", help="repeat the decisions with other thresholds")
+    parser.add_argument("--picture", type=Path, metavar="PNG", help="draw the trade")
     parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--json", action="store_true", help="print JSON")
     args = parser.parse_args()
@@ -200,6 +220,8 @@ def main() -> int:
     except ModelError as fault:
         print(f"evaluate_over_time: {fault}", file=sys.stderr)
         return 78
+    if args.picture and args.trade:
+        draw_trade(args.picture, cast("dict[str, dict[str, float | int]]", report["trade"]))
     if args.json:
         print(json.dumps(report, indent=1))
         return 0

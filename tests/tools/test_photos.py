@@ -67,11 +67,14 @@ def test_a_zip_without_photographs_is_refused(tmp_path: Path) -> None:
 
 
 def test_people_are_watched_over_time(photos: Path) -> None:
-    done = run("evaluate_over_time.py", "--photos", photos, "--people", "1", "--seconds", "4", "--trade", "--json")
+    picture = photos.with_name("trade.png")
+    options = ("--people", "1", "--seconds", "4", "--trade", "--picture", picture, "--json")
+    done = run("evaluate_over_time.py", "--photos", photos, *options)
     report = json.loads(done.stdout)
     assert report["resting_people"] == 1
     assert 0 <= report["announced_wrong"] <= 1
     assert len(report["trade"]) > 5
+    assert cv2.imread(str(picture)) is not None
 
 
 def test_calibrating_learns_from_one_neutral_photograph(photos: Path) -> None:

@@ -44,13 +44,13 @@ def test_a_calibration_raises_neutral_within_the_bounds(scores: list[tuple[float
 
 
 def test_a_face_that_is_read_well_needs_no_correction_and_one_read_as_sad_gets_it() -> None:
-    well = tuple(0.7 if place == NEUTRAL else 0.05 for place in range(7))
+    well = tuple(0.88 if place == NEUTRAL else 0.02 for place in range(7))
     assert not neutral_bias([well])
     badly = tuple({NEUTRAL: 0.35, SAD: 0.45}.get(place, 0.04) for place in range(7))
     bias = neutral_bias([badly])
     assert min(bias.shifts) == bias.shifts[SAD]
     assert max(bias.shifts) == bias.shifts[NEUTRAL]
-    nearly = tuple({NEUTRAL: 0.54, SAD: 0.26}.get(place, 0.04) for place in range(7))
+    nearly = tuple({NEUTRAL: 0.84, SAD: 0.11}.get(place, 0.01) for place in range(7))
     assert TARGET_SCORE <= neutral_bias([nearly]).apply(nearly)[NEUTRAL] < TARGET_SCORE + 0.01, "no more than is needed"
 
 
