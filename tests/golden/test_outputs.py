@@ -1,4 +1,4 @@
-"""The typical output of every command equals tests/golden/outputs.txt, and wrong usage is one line and an exit code.
+"""The typical output of every command equals a file beside this one, and wrong usage is one line and an exit code.
 
 After an intended change run MUSICOND_RENEW=1 python -m pytest tests/golden/test_outputs.py and read the difference.
 """
@@ -10,6 +10,7 @@ import logging
 import os
 import re
 from dataclasses import replace
+from io import StringIO
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,17 +22,25 @@ from musicond import __version__
 from musicond.capture.demo import DemoClip
 from musicond.cli import COMMANDS, main
 from musicond.config.paths import models_dir
-from musicond.core.outcome import Playback, PlayState
+from musicond.core.commands import Calibrate, SetSpeaker
+from musicond.core.mood.bias import Bias
+from musicond.core.outcome import CalibrationProgress, Playback, PlayState
+from musicond.core.settings import Settings
 from musicond.runtime.json_file import JsonFile
 from musicond.runtime.worker import run_job
 from musicond.web.api import ActionEndpoint
+from tests.library.test_refresh import mp3
 from tests.mqtt.conftest import free_port
+from tests.music_assistant.double import PASSWORD, USER, MusicAssistantDouble
 from tests.web.conftest import HAPPY, SONGS, Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from concurrent.futures import Future
 
-EXPECTED = Path(__file__).with_name("outputs.txt")
+    from musicond.core.commands import Command
+
+EXPECTED = Path(__file__).parent
 CHANGING = (
     (re.escape(__version__), "<version>"),
     (r"127\.0\.0\.1:\d+", "127.0.0.1:<port>"),
@@ -41,6 +50,12 @@ CHANGING = (
     (r"(?m)^(?:ok|warning|failed) +(Python|libraries|storage|cgroup|clock|temperature|power|memory|wifi|journal) .*\n( +-> .*\n)?", r"<state>  \1 <this machine>\n"),
     (r"(?m)^(?:all is well|musicond can run; .*)$", "<what they add up to>"),
     (r"\(\d+ KiB\)", "(<size>)"),
+    (r"\b\d+ KiB(?=;)", "<size>"),
+    (r"(?m)(?:^[█▀▄ ]+\n)+", "<QR code>\n"),
+    (r"http://\S+?(?=:8080/)", "http://<this machine>"),
+    (r"(http://<this machine>:8080/\?token=)\S+", r"\1<token>"),
+    (r"(?m)(^http://<this machine>\S*\n)+", r"\1"),
+    (r"(?m)^until \d{4}-\d\d-\d\d \(\d+ days left\)", "until <day> (<days> left)"),
 )  # fmt: skip
 PLAYING = Playback("mpd", PlayState.PLAYING, ours=True, track=SONGS[0], device="Kitchen", volume=40, autoplay=True)
 ALONE = (
@@ -87,6 +102,23 @@ WITH_DAEMON = (
     "dislike",
     "withdraw",
 )
+FILES = (
+    "catalogue import list.csv --mood happy",
+    "catalogue export --mood disgust songs.csv",
+    "catalogue refresh --config lists.yaml",
+    "catalogue refresh --if-due --config lists.yaml",
+    "catalogue sort --dry-run --config library.yaml",
+    "history chart chart.svg",
+    "history export",
+    "backup home.backup",
+    "restore home.backup --yes",
+    "doctor --config c.yaml --bundle report.txt",
+    "page-link --lan --config lan.yaml",
+    "spotify status --config accounts.yaml",
+    "spotify logout --config accounts.yaml",
+    "music-assistant status --config accounts.yaml",
+)
+"""Commands for files, lists, links and sign-ins."""
 WRONG = {
     "run": (("run --source webcam", 2), ("run --log-level loud", 2), ("run --config none.yaml", 78)),
     "replay": (("replay", 2), ("replay demo --speed 3", 2), ("replay none.mp4", 69)),
@@ -150,11 +182,21 @@ def run(line: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
 def typical(line: str, capsys: pytest.CaptureFixture[str], folder: Path) -> str:
     """Return a command line with its output, without what changes between runs and machines."""
     code, out, err = run(line, capsys)
-    assert code == 0, out + err
-    text = (err + out).replace(str(folder), "<folder>").replace(str(models_dir().parent), "<root>")
+    assert code == 0, f"{line}: {out}{err}"
+    text = f"$ musicond {line}\n{err}{out}\n".replace(str(folder), "<folder>").replace(
+        str(models_dir().parent), "<root>"
+    )
     for pattern, word in CHANGING:
         text = re.sub(pattern, word, text)
-    return f"$ musicond {line}\n{text}\n"
+    return text
+
+
+def compare(name: str, text: str) -> None:
+    """Compare a text with the expected file, or write that file with MUSICOND_RENEW."""
+    file = EXPECTED / name
+    if os.environ.get("MUSICOND_RENEW"):
+        file.write_text(text, "utf-8")
+    assert text == file.read_text("utf-8"), "see the head of this file"
 
 
 @pytest.fixture
@@ -185,11 +227,66 @@ def test_the_typical_output_of_each_command(
         JsonFile(tmp_path / "state/history/2026-05.json").save({"2026-05-01": {"happy": 30.0, "sad": 12.5}})
         parts.append(typical("history show", capsys, tmp_path))
     parts += ["With a daemon\n\n", *(typical(line, capsys, tmp_path) for line in WITH_DAEMON)]
-    text = "".join(parts)
-    if os.environ.get("MUSICOND_RENEW"):
-        EXPECTED.write_text(text, "utf-8")
-    assert text == EXPECTED.read_text("utf-8"), "see the head of this file"
+    compare("outputs.txt", "".join(parts))
     assert json.loads(run("status --json", capsys)[1])["playback"]["track"]["title"] == "Sunny Side"
+
+
+def test_the_output_of_commands_for_files_lists_and_sign_ins(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "list.csv").write_text("title,artist,link\nA song,Ann,https://example.org/1\n,Nobody,\n")
+    (tmp_path / "music").mkdir()
+    mp3(tmp_path / "music/disco.mp3", title="Disco song", artist="Ben", genre="Disco", bpm="120")
+    (tmp_path / "lists.yaml").write_text(f"music: {{moods: {{happy: {{lists: [starter, {tmp_path}/list.csv]}}}}}}\n")
+    (tmp_path / "library.yaml").write_text(f"music: {{library: [{tmp_path}/music]}}\n")
+    (tmp_path / "lan.yaml").write_text("# the page\n")
+    (tmp_path / "state/history").mkdir(parents=True)
+    JsonFile(tmp_path / "state/history/2026-05.json").save({"2026-05-01": {"happy": 30.0, "sad": 12.5}})
+    double = MusicAssistantDouble()
+    double.start()
+    try:
+        account = f"playback: {{backend: music-assistant}}\nmusic_assistant: {{url: '{double.url}', player: Kitchen}}\n"
+        (tmp_path / "accounts.yaml").write_text(f"{account}spotify: {{client_id: {'0123456789abcdef' * 2}}}\n")
+        parts = [typical(line, capsys, tmp_path) for line in FILES]
+        monkeypatch.setattr("sys.stdin", StringIO(f"{PASSWORD}\n"))
+        signed_in = (f"login {double.url} --user {USER}", "status", "players", "logout")
+        parts += [typical(f"music-assistant {line} --config accounts.yaml", capsys, tmp_path) for line in signed_in]
+    finally:
+        double.stop()
+    compare("outputs-of-files.txt", "".join(parts))
+    for name in ("songs.csv", "chart.svg", "home.backup", "report.txt"):
+        assert (tmp_path / name).stat().st_size > 100
+    assert "A song" not in (tmp_path / "report.txt").read_text("utf-8")
+
+
+class Household(Server):
+    """A daemon's page with two speakers, whose calibration succeeds at once."""
+
+    def submit(self, command: Command) -> Future[None]:
+        if command == Calibrate():
+            settings = Settings(bias=Bias((0.4, 0.0, 0.1, -0.1, -0.5, 0.2, -0.1)))
+            self.output.accept(replace(HAPPY, seq=2, calibration=CalibrationProgress(1.0), settings=settings))
+        return super().submit(command)
+
+
+def test_the_output_of_the_calibration_and_the_speakers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    speakers = [{"name": "Kitchen", "selected": True}, {"name": "Hall", "selected": False}]
+    playback = ActionEndpoint(lambda *_: run_job(lambda: {"speakers": speakers}))
+    server = Household(tmp_path / "run" / "control.sock", endpoints={"playback": playback})
+    server.output.start()
+    try:
+        server.output.accept(HAPPY)
+        lines = ("speaker", "speaker Hall", "calibrate", "calibrate --show", "calibrate --reset")
+        compare("outputs-of-a-household.txt", "".join(typical(line, capsys, tmp_path) for line in lines))
+        assert server.commands == [SetSpeaker("Hall"), Calibrate(), Calibrate(reset=True)]
+    finally:
+        server.output.stop()
+
+
+def test_every_command_has_a_typical_output() -> None:
+    """But `run`, which is the daemon, and `config`, whose output is in interfaces/."""
+    text = "".join(file.read_text("utf-8") for file in EXPECTED.glob("outputs*.txt"))
+    assert set(COMMANDS) - set(re.findall(r"(?m)^\$ musicond ([\w-]+)", text)) == {"run", "config"}
 
 
 def test_each_command_has_its_wrong_usages() -> None:

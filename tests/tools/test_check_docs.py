@@ -62,7 +62,7 @@ SEEN = (
     "musicond/web/static/index.html",
     "musicond/web/static/texts-en.js",
     "musicond/web/notices/en.json",
-    "tests/golden/outputs.txt",
+    *(f"tests/golden/{name}.txt" for name in ("outputs", "outputs-of-files", "outputs-of-a-household")),
     *(
         f"tests/golden/interfaces/{name}"
         for name in ("configuration.schema.json", "discovery.json", "help.txt", "mqtt.schema.json", "openapi.json")
