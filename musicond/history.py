@@ -50,7 +50,7 @@ class HistoryBook:
         return dict(sorted(days.items()))
 
     def add(self, minutes: Mapping[tuple[str, str], float], oldest: date) -> None:
-        """Add minutes by day and mood, and delete the days before `oldest`."""
+        """Add minutes by day and mood, and delete the days before `oldest`, and copies that were made before it."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         months: dict[str, Days] = defaultdict(dict)
         for (day, mood), amount in minutes.items():
@@ -62,15 +62,15 @@ class HistoryBook:
         for file in self._files():
             if file.stem <= oldest.isoformat()[:7]:
                 self._prune(file, oldest)
+        for copy in self._copies:
+            if copy.exists() and datetime.fromtimestamp(copy.stat().st_mtime).astimezone().date() < oldest:
+                _delete(copy)
 
     def delete(self) -> int:
         """Delete the whole history, and the files and folders that hold copies; return the number of days in it."""
         count = len(self.days())
         for copy in self._copies:
-            if copy.is_dir() and not copy.is_symlink():
-                shutil.rmtree(copy)
-            else:
-                copy.unlink(missing_ok=True)
+            _delete(copy)
         for file in [*self._files(), *self._folder.glob("*.damaged")]:
             file.unlink()
         if self._folder.exists():
@@ -105,6 +105,14 @@ class HistoryBook:
             path.unlink(missing_ok=True)
         elif len(remaining) < len(days):
             self._save(path, remaining)
+
+
+def _delete(path: Path) -> None:
+    """Delete a file or a folder, if there is one."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _minutes(value: object) -> float:

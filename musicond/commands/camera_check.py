@@ -17,21 +17,33 @@ if TYPE_CHECKING:  # the doctor runs without pydantic
 PI_CAMERA = "sudo apt install --no-install-recommends python3-picamera2; in a venv, make it with --system-site-packages"
 Access = Callable[[Path, int], bool]
 CAPTURE_S = 3.0
+IN_NETWORK = "network camera "
+"""Beginning of the name of a camera in the network."""
+NETWORK_REMEDY = "see docs/camera.md, cameras in the network"
 
 
 @check("camera")
 def check_open_camera(state: Mapping[str, Any]) -> Result:
     """Check the camera that the running daemon has, by the state of its API."""
     health, watching = state["health"], state["watching"]
+    in_network = str(health.get("camera")).startswith(IN_NETWORK)
     if watching == "private":
         return "ok", f"{health.get('camera')}: closed, because privacy is on"
     if watching == "no_camera" or health.get("trouble"):
         trouble = health.get("trouble") or "not opened yet"
-        return "failed", f"{health.get('camera')}: {trouble}", "check its cable; see journalctl -u musicond"
+        return (
+            "failed",
+            f"{health.get('camera')}: {trouble}",
+            NETWORK_REMEDY if in_network else "check its cable; see journalctl -u musicond",
+        )
     summary = seen(health["camera"], health.get("width_seen"))
     skipped = {"broken": health.get("bad_frames"), "missing": health.get("missing_frames")}
     if counts := [f"{count} {kind}" for kind, count in skipped.items() if count]:
-        return "warning", f"{summary}; pictures since the start: {', '.join(counts)}", "check its cable and its power"
+        return (
+            "warning",
+            f"{summary}; pictures since the start: {', '.join(counts)}",
+            f"check its {'network' if in_network else 'cable'} and its power",
+        )
     return "ok", summary
 
 
@@ -111,7 +123,7 @@ def _check_network_camera(config: Config) -> Result:
                 continue
             return "ok", f"{camera.name}, {width} x {height}"
     except MusicondError as error:
-        return "failed", f"{camera.name}: {one_line(error)}", "see docs/camera.md, cameras in the network"
+        return "failed", f"{camera.name}: {one_line(error)}", NETWORK_REMEDY
     finally:
         camera.close()
 

@@ -60,7 +60,7 @@ def close_after_boot(folder: Path, boot: str) -> None:
     """
     file, marker = JsonFile(folder / "settings.json"), folder / BOOT
     try:
-        if boot and marker.exists() and marker.read_text("utf-8").strip() == boot:
+        if boot and marker.exists() and marker.read_text("utf-8", "replace").strip() == boot:
             return
         file.save(to_json(replace(load_settings(file), private=True, private_until=None)))
         replace_file(marker, f"{boot}\n", folder)

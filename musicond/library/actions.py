@@ -76,8 +76,11 @@ def _move(editor: CatalogueEditor, arguments: Mapping[str, Any]) -> JsonObject:
     source, target = (parse_emotion({"emotion": arguments.get(name)}) for name in ("emotion", "to"))
     if source is None or target is None:
         raise ListError("say which song: its id, the mood of its list, and the mood of the list that it goes to")
-    keep = arguments.get("keep") is True
-    return {"was_there": editor.move(str(arguments.get("id")), source, target, keep=keep)}
+    track_id, keep = str(arguments.get("id")), arguments.get("keep") is True
+    if arguments.get("back") is True:
+        editor.move_back(track_id, source, target, keep=keep)
+        return {"was_there": True}
+    return {"was_there": editor.move(track_id, source, target, keep=keep)}
 
 
 def _reorder(editor: CatalogueEditor, arguments: Mapping[str, Any]) -> JsonObject:

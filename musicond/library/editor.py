@@ -186,6 +186,24 @@ class CatalogueEditor:
                 self.connection.execute("INSERT INTO lists VALUES (?, ?, ?, ?, 'listed')", place)
         return was_there
 
+    def move_back(self, track_id: str, source: Emotion, target: Emotion, *, keep: bool = False) -> None:
+        """Undo a move from `target` to `source`: the places that it took there are listed again, and its own goes.
+
+        With `keep` the track stays in the list of `source`, where it was before. Raises ListError where nothing was
+        moved.
+        """
+        with self._transaction():
+            query = (
+                "UPDATE lists SET state = 'listed' WHERE emotion = ? AND state = 'removed' "
+                "AND track IN (SELECT track FROM tracks WHERE track_id = ?) RETURNING track"
+            )
+            rows = self.connection.execute(query, (target.value, track_id)).fetchall()
+            if not rows or source is target:
+                raise ListError(f"the list of {target.value} has no such song to move back")
+            if not keep:
+                delete = "DELETE FROM lists WHERE emotion = ? AND track = ? AND origin = ?"
+                self.connection.execute(delete, (source.value, rows[0][0], OWN))
+
     def remove(self, track_id: str, emotion: Emotion | None = None) -> int:
         """Remove a track from one list or all; a refresh does not bring it back. Return the number of lists."""
         query = (

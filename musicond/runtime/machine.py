@@ -41,7 +41,7 @@ def mounts(root: Path = ROOT) -> Iterator[tuple[str, str, str]]:
 
 def volatile_kind(folder: Path, root: Path = ROOT) -> str | None:
     """Return the kind of the file system of a folder if a boot forgets its content; None if it lasts, or is unknown."""
-    found = _mount_of(str(folder.absolute()), root)
+    found = _mount_of(str(folder.resolve()), root)
     if found is None:
         return None
     kind, options = found

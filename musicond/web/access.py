@@ -194,16 +194,20 @@ async def _serve_by_link(request: web.Request, auth: TokenAuth, handler: Handler
             raise HttpError(401, "this page opens with its link; on the device, run: sudo musicond page-link")
         return _locked_page()
     if in_link is not None:
-        return _without_token(auth, in_link)
+        return _without_token(auth, in_link, request.cookies.get(COOKIE))
     request[LINK] = link
     with auth.serving(link, request):
         return await _serve(request, handler)
 
 
-def _without_token(auth: TokenAuth, token: str) -> web.Response:
-    """Return the redirect that takes the token out of the address bar and the history; a right one sets its cookie."""
-    response, cookie = web.Response(status=303, headers={"Location": "/"}), cookie_of(token)
-    if auth.link_of(cookie) is not None:
+def _without_token(auth: TokenAuth, token: str, own_cookie: str | None) -> web.Response:
+    """Return the redirect that takes the token out of the address bar and the history; a right one sets its cookie.
+
+    The owner who opens the link of a guest keeps the own cookie. The address is relative: another server may show the
+    page below a path of its own.
+    """
+    response, cookie = web.Response(status=303, headers={"Location": "./"}), cookie_of(token)
+    if auth.link_of(cookie) is not None and auth.link_of(own_cookie) != OWNER:
         response.set_cookie(COOKIE, cookie, max_age=COOKIE_S, httponly=True, samesite="Lax", path="/")
     return response
 

@@ -20,7 +20,7 @@ from musicond.core.outcome import Outcome
 from musicond.errors import clean_text, error_text
 from musicond.web.access import LINK, OWNER, TokenAuth, access_middleware, by_unix_socket, header_adder
 from musicond.web.covers import CoverCache
-from musicond.web.help_pages import add_help
+from musicond.web.help_pages import add_help, has_help
 from musicond.web.latest import LatestOutcome
 from musicond.web.metrics import TEXT_FORMAT, Metrics
 from musicond.web.notice import Notice, choose_language, notice_page
@@ -93,7 +93,7 @@ class Api:
             app.router.add_post(f"{API}/{command.path}", self._command_handler(command))
         for name, endpoint in self._endpoints.items():
             app.router.add_post(f"{API}/{name}/{{action}}", endpoint.handler(name))
-        add_files(app)
+        add_files(app, has_help=has_help(docs))
         if docs is not None:
             add_help(app, docs)
         return app

@@ -21,6 +21,8 @@ HELP = "/help"
 ENGLISH, INDEX = "en", "README"
 NOT_FOR_USERS = ("architecture",)
 COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+EMPTY_PARAGRAPH = re.compile(r"<p>\s*</p>\n?")
+"""Where a picture was that is not there."""
 UNSAFE_ANCHOR = re.compile(r"[^\w\- ]")
 PICTURES = ("pictures", "screenshots")
 PICTURE_TYPES = {".svg": "image/svg+xml", ".png": "image/png", ".gif": "image/gif"}
@@ -82,6 +84,11 @@ def documents(folder: Path) -> Iterator[HelpDocument]:
                 yield HelpDocument(file.stem, language, translated if translated.is_file() else file)
 
 
+def has_help(folder: Path | None) -> bool:
+    """Return whether a folder holds documents."""
+    return folder is not None and next(documents(folder.resolve()), None) is not None
+
+
 def add_help(app: web.Application, folder: Path) -> None:
     """Serve the documents of a folder and their pictures; nothing without it."""
     folder = folder.resolve()
@@ -136,7 +143,7 @@ def render(file: Path, language: str, folder: Path) -> tuple[str, str]:
             title = title or plain
         elif token.type == "inline":
             _lead_links(token.children or [], file.parent, language, folder)
-    content = parser.renderer.render(tokens, parser.options, {})
+    content = EMPTY_PARAGRAPH.sub("", parser.renderer.render(tokens, parser.options, {}))
     return title, content.replace("<table>", f"{SCROLLS}<table>").replace("</table>", "</table></div>")
 
 

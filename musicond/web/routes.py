@@ -287,8 +287,9 @@ ACTION_ROUTES = (
     ActionRoute(
         "catalogue",
         "move",
-        "Move a song from one mood's list to another's, for good: no refresh undoes it. With `keep` it is in both.",
-        action_body(id=TrackId, emotion=EmotionName, to=EmotionName, keep=(bool, False)),
+        "Move a song from one mood's list to another's, for good: no refresh undoes it. With `keep` it is in both. "
+        "`back` undoes such a move: the song is in its lists again as before.",
+        action_body(id=TrackId, emotion=EmotionName, to=EmotionName, keep=(bool, False), back=(bool, False)),
         MOVED,
     ),
     ActionRoute(

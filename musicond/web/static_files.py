@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 from importlib.resources import files
-from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING
 
 from aiohttp import hdrs, web
@@ -25,15 +24,17 @@ COMPRESSED = ("text/", "image/svg", "application/")
 """Beginnings of the media types of files that are sent compressed."""
 
 
-def add_files(app: web.Application) -> None:
-    """Serve the page at `/` and its files beside it."""
+def add_files(app: web.Application, *, has_help: bool = True) -> None:
+    """Serve the page at `/` and its files beside it; without the help, no links to it are shown."""
     for file in files("musicond.web").joinpath("static").iterdir():
         if kind := MEDIA_TYPES.get(file.name.rpartition(".")[2]):
-            app.router.add_get("/" if file.name == "index.html" else f"/{file.name}", _file_handler(file, kind))
+            content, is_page = file.read_bytes(), file.name == "index.html"
+            if is_page and not has_help:
+                content = content.replace(b'<body class="', b'<body class="no-help ', 1)
+            app.router.add_get("/" if is_page else f"/{file.name}", _file_handler(content, kind))
 
 
-def _file_handler(file: Traversable, kind: str) -> Handler:
-    content = file.read_bytes()
+def _file_handler(content: bytes, kind: str) -> Handler:
     tag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
     headers = {hdrs.ETAG: tag, hdrs.CACHE_CONTROL: "no-cache", hdrs.VARY: hdrs.ACCEPT_ENCODING}
     charset = "utf-8" if kind.startswith("text/") else None

@@ -292,9 +292,14 @@ def test_who_deletes_the_history_deletes_its_copies_too(tmp_path: Path) -> None:
     backup, new = make_backup(fill(tmp_path / "old")), fill(tmp_path / "new")
     stage(new, backup)
     make_backup(new)
+    book = HistoryBook(new / FOLDER, copies_of_history(new))
+    os.utime(new / MADE, (0, 0))
+    book.add({}, date(2026, 1, 1))
+    assert not (new / MADE).exists(), "older than the days that are kept"
+    assert (new / BEFORE).exists()
     (new / "before-restore").mkdir()
     (new / "before-restore/catalogue.sqlite").write_bytes(b"x")
-    assert HistoryBook(new / FOLDER, copies_of_history(new)).delete() == 1
+    assert book.delete() == 1
     take_over(new)
     assert HistoryBook(new / FOLDER).days() == {}
     left = {path.name for path in new.iterdir()} - {*SECRETS, "lock"}

@@ -45,6 +45,14 @@ def test_without_a_camera_and_with_recordings(tmp_path: Path) -> None:
     assert check_camera(config("file:/none.mp4")).state == "failed"
 
 
+def test_a_camera_in_the_network_has_no_cable_to_be_checked() -> None:
+    camera = {"camera": "network camera 10.0.0.1"}
+    lost = check_open_camera(state("no_camera", trouble="it answers 404; see", **camera))
+    assert (lost.state, lost.remedy) == ("failed", "see docs/camera.md, cameras in the network")
+    assert "network" in check_open_camera(state(missing_frames=2, **camera)).remedy
+    assert "cable" in check_open_camera(state(missing_frames=2)).remedy
+
+
 def test_a_node_that_is_no_camera_is_named(tmp_path: Path) -> None:
     node = tmp_path / "video0"
     missing = check_camera(config(f"v4l2:/dev/{node.name}"), access=lambda _path, _mode: False)

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from musicond.commands import machine_checks as checks
-from musicond.runtime.machine import saves_power
+from musicond.config.user_settings import close_after_boot, load_settings
+from musicond.runtime.json_file import JsonFile
+from musicond.runtime.machine import saves_power, volatile_kind
 from musicond.runtime.restart import RestartGuard
 
 TEXTS = Path(__file__).resolve().parents[2] / "musicond/web/static"
@@ -49,6 +51,22 @@ def test_a_state_directory_that_a_boot_forgets_is_named(tmp_path: Path, mounts: 
         assert f"is on {kind}" in result.found
         assert "the camera then stays closed" in result.found
         assert "state_dir" in result.remedy
+
+
+def test_a_state_directory_that_is_a_link_is_where_it_leads(tmp_path: Path) -> None:
+    mounts = f"1 0 8:1 / {tmp_path} rw - tmpfs tmpfs rw\n2 1 8:2 / {tmp_path}/disk rw - ext4 /dev/sda1 rw\n"
+    root = tree(tmp_path / "root", {"proc/self/mountinfo": mounts})
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "state").symlink_to(tmp_path / "disk")
+    assert volatile_kind(tmp_path / "state", root) is None
+    assert volatile_kind(tmp_path / "other", root) == "tmpfs"
+
+
+def test_a_damaged_note_of_the_boot_counts_as_another_boot(tmp_path: Path) -> None:
+    (tmp_path / "boot.txt").write_bytes(b"\xff\xfe")
+    close_after_boot(tmp_path, "this boot")
+    assert load_settings(JsonFile(tmp_path / "settings.json")).private
+    assert (tmp_path / "boot.txt").read_text() == "this boot\n"
 
 
 @pytest.mark.parametrize(

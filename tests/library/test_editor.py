@@ -114,6 +114,25 @@ def test_what_a_person_moved_stays_where_it_is_whatever_any_list_says_later(list
             lists.move(song.identifier, source, target)
 
 
+def test_a_move_that_is_taken_back_leaves_nothing_behind(lists: CatalogueEditor) -> None:
+    [song, other] = songs("a", "b")
+    lists.merge(Emotion.SAD, "x", [song, other])
+    lists.merge(Emotion.FEAR, "x", [other])
+
+    def places() -> list[tuple[object, ...]]:
+        return lists.connection.execute("SELECT * FROM lists ORDER BY emotion, track, origin").fetchall()
+
+    before = places()
+    for moved, target in ((song, Emotion.NEUTRAL), (other, Emotion.FEAR)):
+        was_there = lists.move(moved.identifier, Emotion.SAD, target)
+        lists.move_back(moved.identifier, target, Emotion.SAD, keep=was_there)
+        assert places() == before
+    lists.merge(Emotion.NEUTRAL, "y", [song])
+    assert "a" in [entry.title for entry in lists.entries(Emotion.NEUTRAL)], "a list may bring it later"
+    with pytest.raises(ListError, match="no such song to move back"):
+        lists.move_back(song.identifier, Emotion.NEUTRAL, Emotion.SAD)
+
+
 def test_feedback_outlives_a_song_that_leaves_and_returns(lists: CatalogueEditor) -> None:
     [song, other] = songs("a", "b")
     lists.merge(Emotion.SAD, "x", [song])

@@ -13,7 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from musicond.config.paths import docs_dir
-from musicond.web.help_pages import NOT_FOR_USERS, documents
+from musicond.web.help_pages import NOT_FOR_USERS, documents, render
 from tests.web.conftest import HAPPY, Server, make_server
 
 if TYPE_CHECKING:
@@ -92,6 +92,23 @@ def test_the_help_is_for_those_who_may_open_the_page_and_holds_nothing_else_of_t
             assert get(server, path, Authorization=token)[0] == 404, path
     finally:
         server.output.stop()
+
+
+def test_without_documents_no_link_leads_to_them_and_a_missing_picture_leaves_nothing(
+    helped: Server, tmp_path: Path
+) -> None:
+    assert "no-help" not in get(helped, "/")[2]
+    bare = make_server(tmp_path / "bare")
+    bare.docs = tmp_path / "none"
+    bare.output = bare.again("127.0.0.1:0")
+    bare.output.start()
+    try:
+        assert '<body class="no-help ' in get(bare, "/")[2]
+        assert ".no-help [data-help]{display:none}" in get(bare, "/style.css")[2]
+    finally:
+        bare.output.stop()
+    (tmp_path / "x.md").write_text("# X\n\n![A](none/a.png)\n\n[![B](none/b.png)](none/b.md)\n![C](c.png)\n\nText\n")
+    assert render(tmp_path / "x.md", "en", tmp_path)[1] == '<h1 id="x">X</h1>\n<p>Text</p>\n'
 
 
 def test_the_package_brings_the_documents_along() -> None:

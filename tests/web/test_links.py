@@ -153,6 +153,14 @@ def new_token(server: Server, name: str) -> tuple[str, str]:
     return str(made["id"]), str(made["url"]).partition("token=")[2]
 
 
+def test_the_owner_who_opens_the_link_of_a_guest_stays_the_owner(closed: Server) -> None:
+    _, token = new_token(closed, "Ann")
+    own = cookie_from(closed, OWN)
+    assert own is not None
+    assert cookie_from(closed, token, Cookie=own) is None
+    assert cookie_from(closed, token) not in (None, own)
+
+
 def test_taking_a_link_back_ends_its_open_streams_at_once_and_no_other(closed: Server) -> None:
     (ann, token), (_, other) = new_token(closed, "Ann"), new_token(closed, "Ben")
     cookie = cookie_from(closed, token)

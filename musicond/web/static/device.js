@@ -1,5 +1,5 @@
 // The views Device and Welcome: the health of the machine, the next steps, the sign-in at Spotify, and the log.
-import { $, TEXTS, announce, ask, duration, element, explained, fullDay, machineNotice, number, on, percent, redraw, set, show, showTrouble, sign, t, time } from "./page.js";
+import { $, TEXTS, announce, ask, cameraExplained, duration, element, explained, fullDay, machineNotice, number, on, percent, redraw, set, show, showTrouble, sign, t, time } from "./page.js";
 import { findServers, offer } from "./music-assistant.js";
 
 const SIGNS = { ok: "ok", warning: "warning", failed: "warning" };
@@ -29,7 +29,7 @@ function rows(state) {
 	if (health.memory_mib) found.push([t("memory"), `${number(health.memory_mib)} MiB`]);
 	if (health.uptime_s !== undefined) found.push([t("running"), health.uptime_s < 60 ? t("under_a_minute") : duration(health.uptime_s)]);
 	if (health.last_restart) found.push([t("last_restart"), health.last_restart, "wide"]);
-	if (health.outputs?.button?.includes(";")) found.push([t("button"), health.outputs.button, "wide bad"]);
+	if (health.outputs?.button?.includes(";")) found.push([t("button"), explained("plain_button", health.outputs.button)[0], "wide bad"]);
 	found.push([t("version"), state.version]);
 	found.push([t("broker"), brokerText(health)]);
 	found.push([t("broker"), brokerTrouble(health)[0], "wide bad"]);
@@ -80,8 +80,8 @@ function line(mark, label, title, text, raw) {
 	return item;
 }
 
-function cameraTrouble({ trouble }) {
-	const [text, raw] = explained("plain_camera", trouble);
+function cameraTrouble(health) {
+	const [text, raw] = cameraExplained(health);
 	return [text || t("no_camera_detail"), raw];
 }
 

@@ -70,11 +70,11 @@ function openMoving(song) {
 	$("moving").showModal();
 }
 
-async function move(song, from, to, { keep = false, undoable = true } = {}) {
-	const done = await ask("catalogue/move", { id: song.track_id, emotion: from, to, keep });
+async function move(song, from, to, { keep = false, back = false } = {}) {
+	const done = await ask("catalogue/move", { id: song.track_id, emotion: from, to, keep, back });
 	if (!done) return;
-	const back = () => move(song, to, from, { keep: done.was_there, undoable: false });
-	toast(t("moved", { title: song.title, mood: t(to) }), undoable ? back : null);
+	const undo = () => move(song, to, from, { keep: done.was_there, back: true });
+	toast(t("moved", { title: song.title, mood: t(to) }), back ? null : undo);
 	await load();
 }
 

@@ -1,6 +1,6 @@
 // The view Now: the mood, the recommendation, the scores, and the live picture.
 import {
-	$, EMOTIONS, all, announce, command, complain, day, duration, element, explained, lineItem, loaded, machineNotice, on, percent, redraw, refusal, said, sentence,
+	$, EMOTIONS, all, announce, cameraExplained, command, complain, day, duration, element, explained, lineItem, loaded, machineNotice, on, percent, redraw, refusal, said, sentence,
 	set, show, showDetails, sign, signButton, t, tell, time, toast,
 } from "./page.js";
 import { current } from "./store.js";
@@ -9,7 +9,7 @@ let looking = false; // the live picture is wanted
 
 function detailOf(state) {
 	const { watching, mood, controls, health } = state;
-	if (watching === "no_camera") return state.since ? explained("plain_camera", health.trouble)[0] || t("no_camera_detail") : t("starting");
+	if (watching === "no_camera") return state.since ? cameraExplained(health)[0] || t("no_camera_detail") : t("starting");
 	if (watching === "paused") {
 		const until = controls.paused_until;
 		return `${t("paused_detail")} ${until ? t("goes_on_at", { time: time(new Date(until)) }) : t("goes_on")}`;
@@ -38,7 +38,7 @@ function showHero(state) {
 	}
 	set("word", word);
 	set("detail", detail);
-	showDetails("detail", state.watching === "no_camera" && state.since ? explained("plain_camera", state.health.trouble)[1] : "");
+	showDetails("detail", state.watching === "no_camera" && state.since ? cameraExplained(state.health)[1] : "");
 	const chosen = !off && Boolean(state.controls.mood);
 	const count = state.faces > 1 ? "n" : state.faces;
 	set("faces", off || chosen ? "" : t(`faces_${count}`, { n: state.faces }));

@@ -149,6 +149,11 @@ export function explained(key, raw) {
 	return [sentence(text), text === raw ? "" : raw];
 }
 
+// Returns why the camera gives no pictures; one in the network has other remedies.
+export function cameraExplained({ camera, trouble }) {
+	return explained(camera?.startsWith("network camera ") ? "plain_network_camera" : "plain_camera", trouble);
+}
+
 // Returns what heat or a weak power supply does to the device, or "".
 export function machineNotice({ rate_share: share, undervoltage }) {
 	return [share < 1 && t("hot_notice"), undervoltage && t("voltage_notice")].filter(Boolean).join(" ");
