@@ -256,6 +256,37 @@ def test_axe_finds_no_serious_fault(
     assert not violations, "\n".join(violations)
 
 
+def test_axe_finds_no_fault_in_what_a_tap_opens(full_server: FullServer, chromium: Any) -> None:
+    full_server.book.add({("2026-04-30", "happy"): 50.0}, date(2026, 1, 1))
+    axe = importlib.import_module("axe_playwright_python.sync_playwright").Axe()
+    context = chromium.new_context(
+        viewport={"width": 390, "height": 664},
+        color_scheme="dark",
+        reduced_motion="reduce",
+        bypass_csp=True,
+        locale="de",
+    )
+    context.set_default_timeout(15_000)
+    page = context.new_page()
+    page.goto(f"{full_server.output.address}/#music")
+    steps = (
+        ("music", page.locator("#songs button").first.click, "#moving[open]"),
+        ("device", lambda: page.fill("#link-name", "Ann") or page.click("#link-form button"), "#link-new"),
+        ("device", lambda: page.select_option("#set-player", "music-assistant"), "#ma-form"),
+        ("history", lambda: page.click("[data-span=hours]"), "[data-span=hours][aria-pressed=true]"),
+    )
+    violations = []
+    for view, act, opened_by_it in steps:
+        page.evaluate(f"location.hash = '{view}'")
+        act()
+        page.wait_for_selector(opened_by_it)
+        found = axe.run(page).response["violations"]
+        violations += [f"{opened_by_it}: {each['id']}: {each['nodes'][0]['html'][:120]}" for each in found]
+        page.keyboard.press("Escape")
+    context.close()
+    assert not violations, "\n".join(violations)
+
+
 def test_the_keyboard_reaches_everything(full_server: FullServer, page: Any) -> None:
     full_server.output.accept(replace(HAPPY, seq=2, playback=PLAYING))
     page.wait_for_selector("#bar:not([hidden])")
