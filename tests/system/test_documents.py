@@ -30,6 +30,7 @@ NOT_RUN = {
     r"script/|MUSICOND_RENEW=1": "for developers: it takes minutes, or changes the checkout",
     r"sudo apt|sudo install -": "changes the system",
     r"ssh |scp ": "needs a second machine",
+    r"pipx run ": "fetches a program from the internet",
     r"sha256sum |tar |cd musicond-": "needs a release",
     r"(sudo )?systemctl |sudo nano |sudo mopidyctl ": "needs systemd, an editor or Mopidy",
     r"(sudo )?musicond spotify|(printf .*)?(sudo )?musicond music-assistant": "needs an account",

@@ -93,6 +93,18 @@ def test_the_header_is_one_line(server: Server, chromium: Any, locale: str) -> N
             assert all(right <= size[0] for _, _, right in found), size
 
 
+@pytest.mark.parametrize("locale", ["en-GB", "de-DE"])
+def test_the_name_is_whole_on_a_phone(server: Server, chromium: Any, locale: str) -> None:
+    server.health["name"] = "Living room"
+    server.output.accept(HAPPY)
+    with opened(chromium, server.output.address, locale) as tab:
+        tab.wait_for_function("document.querySelector('#name').textContent === 'Living room'")
+        assert (
+            tab.evaluate("(({scrollWidth, clientWidth}) => scrollWidth - clientWidth)(document.querySelector('#name'))")
+            == 0
+        )
+
+
 def test_the_order_of_the_keyboard_is_that_of_sight(page: Any) -> None:
     order = (
         "[...document.querySelectorAll('button, a, input')].filter((e) => e.offsetParent || e.closest('nav'))"
