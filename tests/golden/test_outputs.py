@@ -179,10 +179,10 @@ def run(line: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
     return code, shown.out, shown.err
 
 
-def typical(line: str, capsys: pytest.CaptureFixture[str], folder: Path) -> str:
+def typical(line: str, capsys: pytest.CaptureFixture[str], folder: Path, expected: int = 0) -> str:
     """Return a command line with its output, without what changes between runs and machines."""
     code, out, err = run(line, capsys)
-    assert code == 0, f"{line}: {out}{err}"
+    assert code == expected, f"{line}: {out}{err}"
     text = f"$ musicond {line}\n{err}{out}\n".replace(str(folder), "<folder>").replace(
         str(models_dir().parent), "<root>"
     )
@@ -283,10 +283,16 @@ def test_the_output_of_the_calibration_and_the_speakers(tmp_path: Path, capsys: 
         server.output.stop()
 
 
+def test_the_refusals_of_the_daemon(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "wrong.yaml").write_text("camera: {sorce: demo, rate: fast}\n")
+    lines = [f"run --config {name}.yaml" for name in ("none", "wrong")]
+    compare("outputs-of-refusals.txt", "".join(typical(line, capsys, tmp_path, 78) for line in lines))
+
+
 def test_every_command_has_a_typical_output() -> None:
-    """But `run`, which is the daemon, and `config`, whose output is in interfaces/."""
+    """But `config`, whose output is in interfaces/."""
     text = "".join(file.read_text("utf-8") for file in EXPECTED.glob("outputs*.txt"))
-    assert set(COMMANDS) - set(re.findall(r"(?m)^\$ musicond ([\w-]+)", text)) == {"run", "config"}
+    assert set(COMMANDS) - set(re.findall(r"(?m)^\$ musicond ([\w-]+)", text)) == {"config"}
 
 
 def test_each_command_has_its_wrong_usages() -> None:

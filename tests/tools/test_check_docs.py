@@ -62,7 +62,10 @@ SEEN = (
     "musicond/web/static/index.html",
     "musicond/web/static/texts-en.js",
     "musicond/web/notices/en.json",
-    *(f"tests/golden/{name}.txt" for name in ("outputs", "outputs-of-files", "outputs-of-a-household")),
+    *(
+        f"tests/golden/{name}.txt"
+        for name in ("outputs", "outputs-of-files", "outputs-of-a-household", "outputs-of-refusals")
+    ),
     *(
         f"tests/golden/interfaces/{name}"
         for name in ("configuration.schema.json", "discovery.json", "help.txt", "mqtt.schema.json", "openapi.json")
