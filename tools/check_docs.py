@@ -54,7 +54,7 @@ SCRIPT = re.compile(r"(?<![\w/.-])(script/[a-z-]+)")
 
 def documents() -> list[Path]:
     """Return the documents of the repository, in order."""
-    folders = ("", "docs/**/", "examples/**/", "models/")
+    folders = ("", "docs/**/", "examples/**/", "models/", "oci/**/")
     return sorted(file for folder in folders for file in ROOT.glob(f"{folder}*.md"))
 
 
