@@ -7,14 +7,22 @@ import json
 import subprocess
 import sys
 import tarfile
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
+from musicond.config.loader import load
 from tests.rig.container import Archive
 
-OCI = Path(__file__).resolve().parent.parent / "oci"
+if TYPE_CHECKING:
+    from types import ModuleType
+
+ROOT = Path(__file__).resolve().parent.parent
+OCI = ROOT / "oci"
 USER = 10001
 
 
@@ -86,3 +94,45 @@ def test_the_app_starts_as_the_image_does() -> None:
     for language in ("en", "de"):
         texts = yaml.safe_load((OCI / f"homeassistant/translations/{language}.yaml").read_text("utf-8"))
         assert texts["network"].keys() == app["ports"].keys()
+
+
+@pytest.fixture
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The container's first program, with folders of this machine for those of the image."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    loader = SourceFileLoader("start", str(OCI / "start"))
+    spec = spec_from_loader("start", loader)
+    assert spec is not None
+    module = module_from_spec(spec)
+    loader.exec_module(module)
+    monkeypatch.setattr(module, "DATA", tmp_path)
+    monkeypatch.setattr(module, "CONFIG", tmp_path / "musicon.yaml")
+    monkeypatch.setattr(module, "TEMPLATE", ROOT / "config/musicon.yaml")
+    monkeypatch.setattr(module, "IN_HOME_ASSISTANT", tmp_path / "options.json")
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
+    return module
+
+
+def test_each_start_opens_the_page_if_its_configuration_does_not(start: ModuleType, tmp_path: Path) -> None:
+    config, token = tmp_path / "musicon.yaml", tmp_path / "page-token"
+    assert start.prepare() == 0
+    opened, secret = config.read_text(), token.read_text()
+    config.unlink()
+    assert start.prepare() == 0
+    assert config.read_text() == opened, "a new configuration is opened, although the token is there"
+    assert token.read_text() == secret
+    web = load(config).config.web
+    assert web.address == ("0.0.0.0", 8080)
+    assert web.token_file == token
+    token.unlink()
+    assert start.prepare() == 0
+    assert len(token.read_text()) > 16, "a token that was removed is made again"
+
+
+def test_a_start_keeps_a_page_that_was_closed_in_the_configuration(start: ModuleType, tmp_path: Path) -> None:
+    config = tmp_path / "musicon.yaml"
+    config.write_text("web: {listen: '127.0.0.1:8080'}\n")
+    assert start.prepare() == 0
+    assert config.read_text() == "web: {listen: '127.0.0.1:8080'}\n"
+    assert not (tmp_path / "page-token").exists()

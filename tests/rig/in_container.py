@@ -91,6 +91,9 @@ def run_as_image() -> None:
     token = Path("/data/page-token").read_text()
     run_once("second start")
     check("the token has stayed", Path("/data/page-token").read_text() == token)
+    Path("/data/musicon.yaml").unlink()
+    run_once("start after the configuration was removed")
+    check("the token has stayed then, too", Path("/data/page-token").read_text() == token)
     command = ["musicond", "catalogue", "list", "happy"]
     check("and the song", song[0] in subprocess.run(command, capture_output=True, text=True, check=False).stdout)
 
