@@ -14,6 +14,7 @@ import json
 import subprocess
 import sys
 import tarfile
+import uuid
 from email.parser import Parser
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 MAX_LICENSE = 100
 """Longest name of a licence, in characters; some wheels give its whole text there."""
 Component = dict[str, object]
+NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://cyclonedx.org/schema/bom-1.6.schema.json")
+"""What the serial numbers are made in (RFC 9562, version 5)."""
 
 
 def _run(*command: str | Path) -> bytes:
@@ -72,7 +75,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     packages = sorted(folder.glob("*/*.deb"))
     if not packages:
         sys.exit(f"tools/make_sbom.py: {folder} holds no packages; run: script/deb")
-    bom = {"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1, "components": [*map(describe, packages)]}
+    digests = "".join(hashlib.sha256(package.read_bytes()).hexdigest() for package in packages)
+    bom = {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "serialNumber": f"urn:uuid:{uuid.uuid5(NAMESPACE, digests)}",  # actions/attest-sbom refuses a list without one
+        "version": 1,
+        "components": [*map(describe, packages)],
+    }
     print(json.dumps(bom, indent=1, ensure_ascii=False))
     return 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -132,7 +133,11 @@ def test_the_list_of_contents_names_each_wheel_of_a_package(tmp_path: Path, caps
     make_package(tmp_path, zeta="2.0", Paho_MQTT="2.2.0")
     assert make_sbom.main([str(tmp_path)]) == 0
     text = capsys.readouterr().out
-    [package] = json.loads(text)["components"]
+    bom = json.loads(text)
+    [package] = bom["components"]
+    serial = uuid.UUID(bom["serialNumber"].removeprefix("urn:uuid:"))
+    assert bom["serialNumber"] == f"urn:uuid:{serial}", "actions/attest-sbom asks for it in this form"
+    assert (serial.version, serial.variant) == (5, uuid.RFC_4122)
     assert package["purl"] == "pkg:deb/musicond/musicond@1.2.0~deb13u1?arch=all"
     assert package["properties"][0]["value"] == "python3, procps"
     assert len(package["hashes"][0]["content"]) == 64
@@ -140,5 +145,8 @@ def test_the_list_of_contents_names_each_wheel_of_a_package(tmp_path: Path, caps
     assert package["components"][0]["licenses"] == [{"license": {"name": "MIT"}}]
     make_sbom.main([str(tmp_path)])
     assert capsys.readouterr().out == text
+    make_package(tmp_path / "other", zeta="2.0", Paho_MQTT="2.2.1")
+    make_sbom.main([str(tmp_path / "other")])
+    assert json.loads(capsys.readouterr().out)["serialNumber"] != bom["serialNumber"], "other packages, another number"
     with pytest.raises(SystemExit, match="script/deb"):
         make_sbom.main([str(tmp_path / "nothing")])
