@@ -133,12 +133,11 @@ def test_the_button_switches_privacy_in_turns(pins: MockFactory) -> None:
     button = PrivacyButton(PIN, submit)
     button.start()
     assert button.status() == "at pin 17"
-    for _ in range(3):
+    for number in range(3):
         pins.pin(PIN).drive_low()
-        wait_for(lambda: len(commands) > 0)
+        wait_for(lambda count=number + 1: len(commands) == count)  # type: ignore[misc]
         pins.pin(PIN).drive_high()
         time.sleep(0.06)  # longer than a bounce
-    wait_for(lambda: len(commands) == 3)
     assert commands == [SetPrivacy(on=True), SetPrivacy(on=False), SetPrivacy(on=True)]
     button.accept(without_face(Watching.PRIVATE, settings=Settings(private=False)))
     pins.pin(PIN).drive_low()

@@ -100,13 +100,14 @@ def threads() -> list[str]:
 
 @pytest.mark.parametrize("fault", ["", "no lengths"])
 def test_the_newest_picture_is_shown_and_no_old_one_waits(http: MjpegCamera, fault: str) -> None:
-    http.fault = fault
+    http.fault, http.interval_s = fault, 0.05
     with opened(http.url) as source:
         for _ in range(4):
+            oldest = http.number - 4  # of the pictures that may be shown: a reader that is late by 0.2 s
             frame = next_frame(source)
-            behind = (http.number - round((float(frame.grey.mean()) - 6) / 10)) % LEVELS
-            assert min(behind, LEVELS - behind) <= 3, "an old picture"
-            time.sleep(0.2)  # ten pictures
+            number = round((float(frame.grey.mean()) - 6) / 10)
+            assert (number - oldest) % LEVELS <= http.number - oldest, "an old picture"
+            time.sleep(0.4)  # eight pictures
         assert frame.grey.shape == (240, 320)
         assert frame.colour is not None
         assert frame.colour().shape == (240, 320, 3)
@@ -213,12 +214,12 @@ def test_a_camera_that_never_answers_is_lost_in_time(http: MjpegCamera, monkeypa
     monkeypatch.setattr(network, "OPEN_S", 0.5)
     http.fault = "silent"
     with opened(http.url) as source:
+        started = time.monotonic()
         with pytest.raises(Connecting):
             source.capture(0.1)
         assert "it gives no picture within" in lost(source, 0.3)
-        started = time.monotonic()
-    assert time.monotonic() - started < 1.5
-    assert http.wait_closed(2)
+    assert time.monotonic() - started < 3
+    assert http.wait_closed(5)
     assert not threads()
 
 
@@ -234,8 +235,8 @@ def test_an_urgent_command_ends_the_wait_for_a_camera_that_hangs(http: MjpegCame
         started = time.monotonic()
         with pytest.raises(Interrupted):
             watch(source)
-        assert time.monotonic() - started < 0.9
-    assert http.wait_closed(1), "the connection is closed at once"
+        assert time.monotonic() - started < 2.7
+    assert http.wait_closed(3), "the connection is closed at once"
 
 
 def test_nobody_at_the_address_and_an_unknown_name_are_named() -> None:
@@ -341,11 +342,14 @@ def test_an_rtsp_camera_that_hangs_while_it_is_opened_is_closed_at_once() -> Non
     with rtsp_socket(OK) as url, opened(url) as source:
         with pytest.raises(Connecting):
             source.capture(0.3)
-        assert len(threads()) == 2
+        deadline = time.monotonic() + 5
+        while len(threads()) != 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
         started = time.monotonic()
         source.close()
         assert not threads()
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 3
 
 
 def test_answers_come_in_parts_and_only_whole_ones_are_passed_on() -> None:

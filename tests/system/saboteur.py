@@ -1,7 +1,7 @@
 """`musicond` with a thread that ends the others, or makes their storage raise what nobody expects, when a test asks.
 
-The test writes into the folder SABOTAGE: a file `end` with the name of the thread to end, or a file `raise`, during
-which each fsync of the thread named in it raises RuntimeError. If the folder has JPEGs, a webcam gives them in turns; a
+The test writes into the folder SABOTAGE: a file `end` with the name of the thread to end, which becomes `ending` once
+the thread has the exception; or a file `raise`, during which each fsync of the thread named in it raises RuntimeError. If the folder has JPEGs, a webcam gives them in turns; a
 file `camera` with a kind of BAD and a number makes it give so many bad ones, and `device` exists while it is open. BUG
 plants a bug.
 """
@@ -36,8 +36,8 @@ def end_threads() -> None:
             if thread.name == name and thread.ident is not None:
                 ident, exception = ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit)
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, exception)
+                order.rename(FOLDER / "ending")
                 thread.join(90)
-                order.unlink()
 
 
 class FakeVideo:

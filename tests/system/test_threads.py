@@ -41,9 +41,13 @@ class SabotagedDaemon(Daemon):
 
     def end(self, thread: str, service: str, wake: Callable[[], object]) -> None:
         """End the thread of a service, once `wake` has ended its wait, and wait until it is noticed."""
-        order, count = self.sabotage / "end", self._ends(service)
-        order.write_text(thread, "ascii")
-        time.sleep(0.2)  # the order is read
+        order, count = self.sabotage / "ending", self._ends(service)
+        order.unlink(missing_ok=True)
+        (self.sabotage / "end").write_text(thread, "ascii")
+        deadline = time.monotonic() + 60
+        while not order.exists():
+            assert time.monotonic() < deadline, f"there is no thread {thread}"
+            time.sleep(0.02)
         wake()
         assert self.until(lambda: self._ends(service) > count, 60), f"{thread} does not end"
 
@@ -83,7 +87,7 @@ def test_each_thread_that_ends_is_named_and_works_again(tmp_path: Path, fake_mpd
                 text = daemon.healthy()
                 assert ENDED in text, text
                 assert service in text.partition(ENDED)[2], text
-                for private in ("off", "on", "off"):  # over MQTT, stored, and shown on the page
+                for private in ("on", "off"):  # over MQTT, stored, and shown on the page
                     listener.send(f"{topic}/set", private)
                     assert listener.wait_for(f"{topic}/state", private, 30), thread
                     saved = json.loads((tmp_path / "state" / "settings.json").read_text("utf-8"))
