@@ -16,12 +16,21 @@ NAMESPACE = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--user
 @pytest.fixture(scope="session")
 def preload(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a library that makes storage slow and the clock wrong, and video devices out of files."""
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if compiler is None:
+    if compiler() is None:
         pytest.skip("no C compiler: sudo apt install gcc")
-    library = tmp_path_factory.mktemp("preload") / "faults.so"
-    source = Path(__file__).with_name("faults.c")
-    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-Wall", "-o", str(library), str(source), "-ldl"], check=True)
+    return build_preload(tmp_path_factory.mktemp("preload"))
+
+
+def compiler() -> str | None:
+    """Return the C compiler, if there is one."""
+    return shutil.which("cc") or shutil.which("gcc")
+
+
+def build_preload(folder: Path) -> Path:
+    """Compile the library of `preload` into a folder."""
+    library, source = folder / "faults.so", Path(__file__).with_name("faults.c")
+    options = ["-shared", "-fPIC", "-O1", "-Wall", "-o", str(library), str(source), "-ldl"]
+    subprocess.run([compiler() or "cc", *options], check=True)
     return library
 
 
