@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import quote
 
 import cv2
@@ -16,11 +18,8 @@ from musicond.capture.rtsp_relay import RtspRelay
 from musicond.config.camera_url import CameraUrl
 from musicond.errors import SourceLost
 
-# By TCP, as with UDP the pictures would come beside the relay; with the least delay.
-os.environ.setdefault(
-    "OPENCV_FFMPEG_CAPTURE_OPTIONS",
-    "rtsp_transport;tcp|allowed_media_types;video|fflags;nobuffer|flags;low_delay|analyzeduration;1000000",
-)
+OPTIONS = "rtsp_transport;tcp|allowed_media_types;video|fflags;nobuffer|flags;low_delay|analyzeduration;1000000"
+"""FFmpeg's options: by TCP, as with UDP the pictures would come beside the relay; with the least delay."""
 # FFmpeg would write addresses to standard error.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
@@ -48,9 +47,10 @@ class RtspStream:
     def read(self, newest: NewestPicture) -> None:
         """Put a picture whenever one is wanted, until the stream ends; raise SourceLost."""
         with RtspRelay(self._connection.open(), has_credentials=self._credentials is not None) as relay:
-            capture = cv2.VideoCapture(
-                self._local_url(relay.port), cv2.CAP_FFMPEG, [value for pair in PARAMETERS for value in pair]
-            )
+            with _ffmpeg_options():
+                capture = cv2.VideoCapture(
+                    self._local_url(relay.port), cv2.CAP_FFMPEG, [value for pair in PARAMETERS for value in pair]
+                )
             try:
                 if not capture.isOpened():
                     raise relay.problem or SourceLost(NO_VIDEO)
@@ -92,6 +92,19 @@ class Delay:
         self._least = offset if self._least is None else min(offset, self._least + DRIFT * (now - self._at))
         self._at = now
         return offset - self._least
+
+
+@contextmanager
+def _ffmpeg_options() -> Iterator[None]:
+    """Set OPTIONS, which OpenCV reads from the environment at each opening; recordings would lose frames by them."""
+    name = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
+    own = os.environ.get(name)
+    os.environ[name] = OPTIONS if own is None else own
+    try:
+        yield
+    finally:
+        if own is None:
+            del os.environ[name]
 
 
 def _pass_on(capture: cv2.VideoCapture, newest: NewestPicture) -> None:

@@ -297,6 +297,7 @@ def test_rtsp_pictures_come_in_time(tmp_path: Path) -> None:
         process.kill()
         assert "it has ended the connection" in lost(source, 3)
     assert not threads()
+    assert "OPENCV_FFMPEG_CAPTURE_OPTIONS" not in os.environ, "recordings would lose frames by them"
 
 
 @pytest.mark.parametrize("method", ["basic", "digest"])
