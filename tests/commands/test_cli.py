@@ -351,7 +351,8 @@ def test_a_path_in_a_closed_folder_is_named_without_a_traceback(tmp_path: Path, 
     program = [sys.executable, "-m", "musicond", *command]
     if os.geteuid() == 0:  # root may read everything, unless it gives that up
         os.chown(tmp_path / "closed", 65534, 65534)
-        program = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", *program]
+        given_up = "-dac_override,-dac_read_search"
+        program = ["setpriv", "--inh-caps", given_up, "--bounding-set", given_up, *program]
     (tmp_path / "closed").chmod(0o700 if os.geteuid() == 0 else 0)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
