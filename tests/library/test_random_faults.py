@@ -9,7 +9,7 @@ import random
 import sqlite3
 import threading
 import time
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -44,31 +44,30 @@ def run_librarian(
     seeds = {"sad.csv": fuzz_seeds.csv(), "happy.json": fuzz_seeds.json(), "neutral.m3u": fuzz_seeds.m3u()}
     lists = {Emotion(name.partition(".")[0]): folder / name for name in seeds}
     wanted = {emotion: (str(file),) for emotion, file in lists.items()} | {Emotion.ANGRY: ("starter",)}
-    catalogue = catalogue_type(path)
     likes: dict[int, int] = {}
-    keys = [int(key) for key in catalogue.candidates(Emotion.ANGRY).keys]
-
-    for _ in range(count):
-        spoil(rng.choice(list(lists.values())), seeds, rng)
-        before = songs_of(path)
-        refresh = refresh_type(wanted, should_stop=lambda: rng.randrange(60) == 0)
-        with suppress(RefreshCancelledError):
-            done["kept"] += check_lists(refresh.run(path).errors, lists, before, songs_of(path))
-        key = rng.choice(keys)
-        with locked_for(path, 0.03) if rng.randrange(4) == 0 else nullcontext():
-            try:
-                catalogue.rate([Emotion.ANGRY], key, Verdict.LIKE)
-                likes[key] = likes.get(key, 0) + 1
-            except CatalogueError:
-                done["refused"] += 1
-        if rng.randrange(6) == 0:
-            catalogue.close()
-            catalogue = catalogue_type(path)
-        stats = catalogue.stats(Emotion.ANGRY)
-        assert {key: stats[key].likes for key in likes} == likes, "a like is lost or doubled"
-        check_catalogue(path)
-        done["faults"] += 1
-    catalogue.close()
+    with ExitStack() as opened:
+        catalogue = opened.enter_context(catalogue_type(path))
+        keys = [int(key) for key in catalogue.candidates(Emotion.ANGRY).keys]
+        for _ in range(count):
+            spoil(rng.choice(list(lists.values())), seeds, rng)
+            before = songs_of(path)
+            refresh = refresh_type(wanted, should_stop=lambda: rng.randrange(60) == 0)
+            with suppress(RefreshCancelledError):
+                done["kept"] += check_lists(refresh.run(path).errors, lists, before, songs_of(path))
+            key = rng.choice(keys)
+            with locked_for(path, 0.03) if rng.randrange(4) == 0 else nullcontext():
+                try:
+                    catalogue.rate([Emotion.ANGRY], key, Verdict.LIKE)
+                    likes[key] = likes.get(key, 0) + 1
+                except CatalogueError:
+                    done["refused"] += 1
+            if rng.randrange(6) == 0:
+                opened.close()
+                catalogue = opened.enter_context(catalogue_type(path))
+            stats = catalogue.stats(Emotion.ANGRY)
+            assert {key: stats[key].likes for key in likes} == likes, "a like is lost or doubled"
+            check_catalogue(path)
+            done["faults"] += 1
     assert likes, "likes are stored at all"
     assert done["kept"], "lists fail at all"
     return done | {"likes": sum(likes.values())}

@@ -71,7 +71,8 @@ def descriptors(daemon: Daemon, camera: MjpegCamera) -> list[str]:
 def test_an_upgrade_and_a_source_on_the_command_line_change_nothing(tmp_path: Path) -> None:
     with Daemon(tmp_path, config=CAMERA) as daemon:
         daemon.ready()
-    watching = "private" if volatile_kind(tmp_path) else "no_camera"  # a boot may have forgotten that a person closed it
+    # In a folder that a boot forgets, a person may have closed the camera before it.
+    watching = "private" if volatile_kind(tmp_path) else "no_camera"
     with Daemon(tmp_path, "--ask-consent", config=CAMERA) as daemon:
         assert daemon.ready().wait_state(lambda state: state["watching"] == watching)
     (tmp_path / "new").mkdir()
