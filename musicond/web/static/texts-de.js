@@ -278,7 +278,7 @@ plain_expiry_ma:"Die Anmeldung bei Music Assistant endet bald. Bitte im Bereich 
 plain_notice:"Etwas klappt gerade nicht: Einstellungen oder Lieder lassen sich nicht lesen oder speichern. Die Prüfungen im Bereich Gerät sagen mehr.",
 plain_spotify:"Niemand ist bei Spotify angemeldet, oder die Anmeldung gilt nicht mehr. Hier neu anmelden.",
 failed_400:"Das geht so nicht. Bitte die Eingabe prüfen.",
-failed_401:"Dieser Link gilt nicht mehr. Öffne die Seite mit dem neuen Link.",
+failed_401:"Dieser Link gilt nicht mehr. Für einen neuen auf dem Gerät aufrufen: sudo musicond page-link",
 failed_403:"Das ist von hier aus nicht erlaubt.",
 failed_409:"Das geht gerade nicht.",
 failed_500:"Das hat nicht geklappt. Gleich noch einmal versuchen; die Prüfungen im Bereich Gerät sagen mehr.",
