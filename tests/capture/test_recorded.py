@@ -108,6 +108,9 @@ def test_what_opencv_cannot_decode_is_refused_with_a_remedy(tmp_path: Path, name
     path = tmp_path / name
     drawn = ("-f", "lavfi", "-i", "testsrc=size=64x48:rate=5:duration=1")
     subprocess.run(["ffmpeg", "-v", "error", *drawn, "-c:v", encoder, str(path)], check=True)
+    if encoder == "libaom-av1" and tuple(map(int, cv2.__version__.split(".")[:2])) >= (4, 12):
+        assert len(list(open_clip(path).frames())) == 5, "newer versions of OpenCV decode AV1"
+        return
     with pytest.raises(SourceLost, match="no picture can be decoded; convert it, to H.264"):
         list(open_clip(path).frames())
 
