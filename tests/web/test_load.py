@@ -17,7 +17,7 @@ TRIES = 3
 def test_fifty_pages_half_of_them_slow_do_not_hold_up_the_watch_loop() -> None:
     ratios = []
     for _ in range(TRIES):
-        result = measure(seconds=2.0, rounds=2)
+        result = measure(seconds=4.0, rounds=2)  # in shorter ones the first state, which comes once, counts too much
         assert result["memory_after_mib"] < result["memory_before_mib"] + 20, "no growth"
         assert result["mb_per_hour"] <= MOST_MB_PER_HOUR
         ratios.append(result["ratio"])
