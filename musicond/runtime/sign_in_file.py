@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -16,15 +17,15 @@ if TYPE_CHECKING:
 SignInT = TypeVar("SignInT", bound="DataclassInstance")
 
 
-class SignInFile(Generic[SignInT]):
+class SignInFile(ABC, Generic[SignInT]):
     """The file at `path`. `load`, `save` and `delete` raise PlaybackError."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    @abstractmethod
     def read(self) -> SignInT | None:
         """Return the stored sign-in; raise OSError, or ValueError or TypeError for a damaged file."""
-        raise NotImplementedError
 
     def load(self) -> SignInT | None:
         """Return the stored sign-in; None where there is none or the file is damaged, of which a copy is kept."""

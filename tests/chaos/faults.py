@@ -108,7 +108,7 @@ def flipped_bits(world: World, rng: random.Random) -> Iterator[None]:
 
 @contextmanager
 def flipped_database(world: World, rng: random.Random) -> Iterator[None]:
-    """Flip bits in the catalogue, its backup and the history, then start again; what is promised begins anew."""
+    """Flip bits in the catalogue, its backup and the history, then start again; counts of what is stored begin at zero."""
     likes, world.likes = world.likes, {}
     for file in (world.state / FILE_NAME, world.state / f"{FILE_NAME}-wal", world.state / BACKUP):
         flip_bits(file, rng)
