@@ -98,7 +98,7 @@ def test_the_name_is_whole_on_a_phone(server: Server, chromium: Any, locale: str
     server.health["name"] = "Living room"
     server.output.accept(HAPPY)
     with opened(chromium, server.output.address, locale) as tab:
-        tab.wait_for_function("document.querySelector('#name').textContent === 'Living room'")
+        tab.wait_for_selector("#name:text-is('Living room')")
         assert (
             tab.evaluate("(({scrollWidth, clientWidth}) => scrollWidth - clientWidth)(document.querySelector('#name'))")
             == 0
@@ -112,8 +112,7 @@ def test_the_order_of_the_keyboard_is_that_of_sight(page: Any) -> None:
     )
     assert page.evaluate(order) == ["privacy", "pause", "others", "#now", "#about"], "on a phone the views are below"
     page.set_viewport_size({"width": 1000, "height": 800})
-    # The layout follows the new width a moment later.
-    page.wait_for_function("innerWidth === 1000 && document.querySelector('header #nav, header nav')")
+    page.wait_for_selector("header nav")  # the layout follows the new width a moment later
     assert page.evaluate(order) == ["#now", "#about", "privacy", "pause", "others"]
 
 
