@@ -241,7 +241,7 @@ def _check(connection: sqlite3.Connection, name: str, version: int, tables: set[
             f"{name}: made by a newer musicond (schema {version}, this one knows {SCHEMA_VERSION}); "
             f"update musicond, or {START_ANEW}"
         )
-    if (problem := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+    if (problem := connection.execute("PRAGMA integrity_check(1)").fetchone()[0]) != "ok":
         raise DamagedError(f"{name}: {' '.join(problem.split())}; it is damaged: {MENDS_ITSELF}")
     if version in UNRELEASED_VERSIONS or "plays" not in tables:  # the first schema of all had none
         raise OutdatedError(f"{name}: made before the first release; {MENDS_ITSELF}")

@@ -85,7 +85,10 @@ class LibraryMaintenance:
         return self._schedule.due(last, now, self._jitter_s)
 
     def refresh(self, on_list_done: Callable[[Refresh], None] = lambda _: None) -> RefreshReport | None:
-        """Refresh all lists, or the rest of those of an interrupted refresh; return None if it is interrupted."""
+        """Refresh all lists; return None if it is interrupted.
+
+        After an interrupted refresh only the rest of its lists are read, unless a person has asked for a refresh since.
+        """
         self._failed_at = None
         try:
             report = self._run_refresh(on_list_done)
@@ -106,8 +109,9 @@ class LibraryMaintenance:
 
     def _run_refresh(self, on_list_done: Callable[[Refresh], None]) -> RefreshReport:
         self._running = refresh = self._new_refresh()
-        self._requested, state = False, self._state()
-        first = int(state.get("done") or 0) if state.get("mark") == refresh.mark else 0
+        state, requested = self._state(), self._requested
+        self._requested = False
+        first = int(state.get("done") or 0) if state.get("mark") == refresh.mark and not requested else 0
 
         def save(count: int) -> None:
             save_object(self._file, {**state, "done": count, "mark": refresh.mark})
@@ -124,9 +128,10 @@ class LibraryMaintenance:
         return run(self._path, action, arguments)
 
     def _request_refresh(self, arguments: Mapping[str, Any]) -> JsonObject:
-        """Let the next `tick` refresh."""
-        wanted = not arguments.get("if_due") or self.is_due()
-        if self._running is None and wanted:
+        """Let the next `tick` refresh; a refresh that is running may have read a list before it was changed."""
+        if_due = bool(arguments.get("if_due"))
+        wanted = not if_due or self.is_due()
+        if wanted and (self._running is None or not if_due):
             self._requested, self._report = True, None
         return {"started": wanted}
 

@@ -121,7 +121,12 @@ def _recover(connection: sqlite3.Connection, copy: Path, name: str) -> int:
 
     The copy is newer than the backup, so its values win.
     """
-    track_ids = {row.get("track"): row.get("track_id") for row in _read(copy, "tracks", ("track", "track_id"))}
+    # Either the table or its index may be damaged; both give the identifiers, and the table's win.
+    track_ids = {
+        row.get("track"): row.get("track_id")
+        for table in ("tracks", "tracks NOT INDEXED")
+        for row in _read(copy, table, ("track", "track_id"))
+    }
     with sqlite_errors(name):
         for table, columns in table_columns(connection).items():
             rows = _read(copy, table, columns)
@@ -139,7 +144,7 @@ def _read(copy: Path, table: str, columns: tuple[str, ...]) -> list[dict[str, ob
         contextlib.closing(sqlite3.connect(f"{copy.as_uri()}?mode=rw", uri=True)) as source,
     ):
         source.text_factory = decode_text
-        present = {str(row[1]) for row in source.execute(f"PRAGMA table_info({table})")}
+        present = {str(row[1]) for row in source.execute(f"PRAGMA table_info({table.split(maxsplit=1)[0]})")}
         names = [name for name in columns if name in present]
         for row in source.execute(f"SELECT {', '.join(names)} FROM {table}"):  # noqa: S608 - our own names
             rows.append(dict(zip(names, row, strict=True)))  # noqa: PERF401 - the rows before the damage are kept

@@ -397,6 +397,42 @@ def copies(path: Path) -> list[str]:
     return sorted(file.name for file in path.parent.glob("catalogue.*.sqlite") if file.name != BACKUP)
 
 
+def break_index(path: Path, track_id: str) -> None:
+    """Let the index of the songs' identifiers lead to a row that is not there."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        query = "SELECT rootpage FROM sqlite_schema WHERE name = 'sqlite_autoindex_tracks_1'"
+        [(root,)] = connection.execute(query)
+        [(size,)] = connection.execute("PRAGMA page_size")
+        connection.execute("PRAGMA journal_mode = DELETE")
+    content = bytearray(path.read_bytes())
+    place = content.index(track_id.encode(), (root - 1) * size) + len(track_id)
+    content[place] = 250  # the number that follows the text; as a signed byte it is -6
+    path.write_bytes(content)
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA quick_check").fetchall() == [("ok",)], "the pages alone look well"
+        with pytest.raises(sqlite3.DatabaseError, match="malformed"):
+            connection.execute("SELECT title FROM tracks WHERE track_id = ?", [track_id]).fetchall()
+
+
+@pytest.mark.parametrize("also_backup", [False, True])
+def test_an_index_that_leads_to_no_song_is_damage_in_the_file_and_in_the_backup(
+    path: Path, *, also_backup: bool
+) -> None:
+    with SqliteCatalogue(path) as catalogue:
+        song = key(catalogue, Emotion.SAD)
+        track_id = catalogue.tracks([song])[0].track_id
+        catalogue.rate([Emotion.SAD], song, Verdict.LIKE)
+        back_up(catalogue._connection, path.with_name(BACKUP))
+    for file in (path, path.with_name(BACKUP))[: 1 + also_backup]:
+        break_index(file, track_id)
+    with SqliteCatalogue(path) as catalogue:
+        number = catalogue.key_of(track_id)
+        assert number is not None
+        assert catalogue.stats(Emotion.SAD)[number].likes == 1
+        assert len(catalogue.candidates(Emotion.HAPPY)) == 25
+    assert copies(path) == ["catalogue.backup.kept.sqlite"] * also_backup + ["catalogue.damaged.sqlite"]
+
+
 @pytest.mark.parametrize("what", ["an older schema", "a newer schema", "damage"])
 def test_a_backup_that_can_not_be_used_as_it_is_is_kept_and_its_rows_are_taken_over(path: Path, what: str) -> None:
     with SqliteCatalogue(path) as catalogue:

@@ -331,6 +331,37 @@ def test_a_refresh_that_is_cut_off_goes_on_where_it_was(tmp_path: Path) -> None:
     assert library.titles() == {"a", "b"}, "nothing is left to go on with"
 
 
+def test_a_refresh_that_a_person_asks_for_reads_all_lists_also_after_an_interrupted_one(tmp_path: Path) -> None:
+    library = LibraryFixture(tmp_path, "never")
+    library.stops_after = 28
+    assert library.maintenance().refresh() is None
+    assert library.titles() == {"a", "b"}
+    library.stops_after = None
+    library.songs("a", "b", "c")
+    maintenance = library.maintenance()
+    maintenance.run_action("refresh", {})
+    maintenance.tick()
+    assert library.titles() == {"a", "b", "c"}
+
+
+def test_a_refresh_asked_for_during_another_one_follows_it(tmp_path: Path) -> None:
+    library = LibraryFixture(tmp_path, "never")
+    maintenance = library.maintenance()
+
+    def change_list(refresh: Refresh) -> None:
+        if refresh.progress.done == 1 and library.titles() == {"a", "b"}:
+            library.songs("a", "b", "c")
+            assert maintenance.run_action("refresh", {"if_due": True}) == {"started": False}
+            assert maintenance.run_action("refresh", {}) == {"started": True}
+
+    maintenance.refresh(change_list)
+    assert library.titles() == {"a", "b"}
+    assert maintenance.run_action("progress", {})["running"] is True
+    maintenance.tick()
+    assert library.titles() == {"a", "b", "c"}
+    assert maintenance.run_action("progress", {})["running"] is False
+
+
 def test_a_change_of_the_configuration_is_not_gone_on_with(tmp_path: Path) -> None:
     library = LibraryFixture(tmp_path, "never")
     library.stops_after = 26
