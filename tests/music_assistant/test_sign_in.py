@@ -104,7 +104,7 @@ def test_the_end_of_a_token_is_its_own_or_a_year_later(tmp_path: Path) -> None:
     auth = MusicAssistantAuth(file, "http://ma:8095")
     due = []
     for days in (31, 30, 7, 1, -1):
-        file.save(ServerToken(jwt(datetime.now(UTC) + timedelta(days=days, hours=1))))
+        file.save(ServerToken(jwt(datetime.now(UTC) + timedelta(days=days))))
         account = auth.get_account()
         due.append((account.days_left, account.warning is not None))
     assert due == [(31, False), (30, True), (7, True), (1, True), (-1, True)]
