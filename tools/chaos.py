@@ -31,7 +31,7 @@ from tqdm import tqdm
 
 from tests.chaos.faults import parts, plan, run_step
 from tests.chaos.plants import PLANTS
-from tests.chaos.world import World
+from tests.chaos.world import NotStartedError, World
 from tests.system.preload import NAMESPACE, build_preload, has_namespaces
 
 FOLDER = ROOT / "build" / "chaos"
@@ -61,7 +61,10 @@ class Run:
         """Run steps in a new world until something is broken; return the number of the last one and what is broken."""
         with self.world(plant) as world:
             for number in steps:
-                run_step(world, self.seed, number)
+                try:
+                    run_step(world, self.seed, number)
+                except NotStartedError as exc:
+                    world.broken.append(("f", f"the daemon did not start:\n{exc}"))
                 self.kinds.update(parts(self.seed, number))
                 if progress is not None:
                     progress.update()

@@ -68,6 +68,10 @@ READ = Mood.HAPPY
 """The only mood in the recording."""
 
 
+class NotStartedError(Exception):
+    """A life of the daemon did not begin; its text is the log."""
+
+
 class ChaosDaemon(FaultyDaemon):
     """The test build of musicond on the recording."""
 
@@ -168,7 +172,7 @@ class World:
         )
 
     def start(self) -> None:
-        """Begin a life of the daemon, signed in at both music services."""
+        """Begin a life of the daemon, signed in at both music services; raise NotStartedError."""
         now = datetime.now(UTC).isoformat()
         with contextlib.suppress(OSError):  # the disk may be full
             TokenFile(self.state / "spotify.json").save(Grant(SECRETS[1], now, " ".join(SCOPES), CLIENT_ID, "Ann"))
@@ -178,7 +182,10 @@ class World:
         self.daemon = ChaosDaemon(self, self.make_config(self.rng.choice(BACKENDS)))
         self._read_lines, self._read_beats, self.stopped_until = 0, 0, 0.0
         self.daemon.__enter__()
-        self.daemon.ready()
+        try:
+            self.daemon.ready()
+        except AssertionError as exc:
+            raise NotStartedError(str(exc)) from None
         self.port = self.daemon.port()
         self.resources = get_resources(self.daemon.process.pid)
         self._watch = Stopwatch(self.daemon.process.pid)
