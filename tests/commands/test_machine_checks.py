@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from musicond.commands import machine_checks as checks
+from musicond.commands.checks import Check, check_clock, check_python
 from musicond.config.user_settings import close_after_boot, load_settings
 from musicond.runtime.json_file import JsonFile
 from musicond.runtime.machine import saves_power, volatile_kind
@@ -186,6 +187,35 @@ def test_too_little_voltage_is_named(tmp_path: Path) -> None:
     assert (result.state, result.found) == ("failed", "too little voltage")
     (tmp_path / "hwmon1/in0_lcrit_alarm").write_text("0\n")
     assert checks.check_power(tmp_path / "none", hwmon).state == "ok"
+
+
+def faulty_machine(root: Path) -> list[Check]:
+    """Return the checks of a machine on which each fact fails."""
+    kernel = {"sys/fs/cgroup/cgroup.controllers": "cpu io\n", "sys/class/video4linux/": ""}
+    mounts = {"proc/self/mountinfo": f"{OVERLAY}\n{UPPER_TMPFS}\n"}
+    memory = meminfo(MemTotal=232, MemAvailable=30, CmaTotal=64, CmaFree=3)
+    tree(root, kernel | mounts | memory | WLAN | JOURNAL)
+    hwmon = tree(root / "hwmon", {"hwmon1/name": "rpi_volt\n", "hwmon1/in0_lcrit_alarm": "1\n"})
+    RestartGuard(root, 300).save("310 MiB of memory in use")
+    return [
+        check_python((3, 11, 2), "armv7l", 32),
+        checks.check_detected("pi", root),
+        checks.check_storage(STATE, root),
+        checks.check_last_end(root),
+        checks.check_cgroup(300, root),
+        checks.check_journal(root),
+        checks.check_wifi(root, lambda _: True),
+        checks.check_memory(root),
+        checks.check_cma("pi", root),
+        check_clock(datetime(2027, 1, 1, tzinfo=UTC), root / "none", lambda: False),
+        checks.check_power(root / "none", hwmon),
+    ]
+
+
+def test_on_a_faulty_machine_each_fact_fails(tmp_path: Path) -> None:
+    faults = faulty_machine(tmp_path)
+    assert [fault.name for fault in faults if fault.state == "ok" or not fault.remedy] == []
+    assert [fault.name for fault in faults] == list(NAMES)
 
 
 NAMES = ("Python", "camera", "storage", "ended", "cgroup", "journal", "wifi", "memory", "cma", "clock", "power")

@@ -98,6 +98,8 @@ class FullServer:
         self.brokers: list[tuple[Mqtt, str | None]] = []
         """Brokers that were asked for a connection, with the passwords."""
         self.overrides = Overrides(folder, lambda: LoadedConfig(Config(), None, {}))
+        self.checks: list[dict[str, str]] = CHECKS
+        """What the doctor finds."""
         self.asked: list[str] = []
         """What the set-up has asked of the daemon."""
         setup = Setup(Config(), self.overrides, lambda: self.overrides.effective().config, self._check_broker, folder)
@@ -109,7 +111,7 @@ class FullServer:
             self.maintenance,
             self.book,
             self.history,
-            lambda: CHECKS,
+            lambda: self.checks,
             MusicAssistant(Config(), folder),
             setup,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +12,16 @@ import pytest
 from musicond.core.models import Emotion, Watching
 from musicond.core.settings import Settings
 from musicond.library.editor import CatalogueEditor
+from tests.commands.test_machine_checks import faulty_machine
 from tests.web.browser import PLAYING, go, open_player, opened, text
 from tests.web.conftest import HAPPY, NOON, without_face
 from tests.web.frames import frame, wait_for
 from tests.web.full_server import FullServer, full_server
+from tests.web.test_texts import texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 __all__ = ["full_server"]
 
@@ -131,6 +134,20 @@ def test_the_device_shows_figures_checks_and_the_log(page: Any) -> None:
     page.locator("#checks li.failed:has-text('correct mqtt.username')").wait_for()
     page.locator("#log:has-text('unplugged')").wait_for()
     assert page.locator("#log .bad").count() == 1
+
+
+def test_each_fact_of_a_faulty_machine_is_shown_in_words_and_with_its_remedy(
+    full_server: FullServer, page: Any, tmp_path: Path
+) -> None:
+    faults = faulty_machine(tmp_path / "machine")
+    assert all(fault.state != "ok" and fault.remedy for fault in faults), faults
+    full_server.checks = [asdict(fault) for fault in faults]
+    go(page, "device")
+    words = texts("en")
+    for fault in faults:
+        line = page.locator(f"#checks li.{fault.state}").filter(has_text=words[f"check_{fault.name}_bad"])
+        line.filter(has_text=fault.remedy).wait_for()
+    assert page.locator("#checks li").count() == len(faults)
 
 
 def test_a_lost_broker_is_shown(full_server: FullServer, page: Any) -> None:
