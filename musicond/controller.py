@@ -29,7 +29,7 @@ from musicond.core.outcome import Outcome, PlayState
 from musicond.core.pipeline import FrameRate, Pipeline
 from musicond.core.ports import FramePreview, PlaybackControl
 from musicond.core.settings import shifted
-from musicond.errors import CommandError
+from musicond.errors import NO_PLAYER, CommandError
 from musicond.runtime.clock import LOCAL, ClockGuard
 from musicond.runtime.health import RateMeter, temperature_c
 from musicond.runtime.json_file import JsonFile
@@ -39,7 +39,6 @@ log = logging.getLogger(__name__)
 
 HEAT_CHECK_S = 5.0
 """Seconds between two looks at the temperature."""
-NO_PLAYER = "no player is configured: set playback.backend to music-assistant, spotify or mpd, see docs/players.md"
 
 
 class Controller:

@@ -17,6 +17,8 @@ NOT_YET_VALID, EXPIRED = "not yet valid", "has expired"
 WRONG_CLOCK = "the clock of this machine is probably wrong: see timedatectl"
 UNLESS_WRONG_CLOCK = "unless the clock of this machine is wrong: see timedatectl"
 
+NO_PLAYER = "no player is configured: set playback.backend to music-assistant, spotify or mpd, see docs/players.md"
+
 NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 """Halves of surrogates, which no encoding takes, and control characters but tab and line ends."""
 

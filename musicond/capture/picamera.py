@@ -84,7 +84,7 @@ class PiCamera:
             library = import_module("picamera2")
         except ImportError:
             raise SourceLost(
-                "picamera2 is missing; run: sudo apt install python3-picamera2 --no-install-recommends"
+                "picamera2 is missing; on Raspberry Pi OS: sudo apt install --no-install-recommends python3-picamera2"
             ) from None
         except Exception as exc:  # a broken extension module raises anything
             raise SourceLost(f"picamera2 does not load ({exc}); run: musicond doctor") from None

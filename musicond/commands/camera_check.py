@@ -14,7 +14,7 @@ from musicond.errors import Connecting, MusicondError
 if TYPE_CHECKING:  # the doctor runs without pydantic
     from musicond.config.schema import Config
 
-PI_CAMERA = "sudo apt install --no-install-recommends python3-picamera2; in a venv, make it with --system-site-packages"
+PI_CAMERA = "for a Pi camera, on Raspberry Pi OS: sudo apt install --no-install-recommends python3-picamera2"
 Access = Callable[[Path, int], bool]
 CAPTURE_S = 3.0
 IN_NETWORK = "network camera "
@@ -76,7 +76,7 @@ def _first_good(*results: Result) -> Result:
 
 def seen(camera: str, width_seen: float | None) -> str:
     """Return the name of a camera with the share of its width that it sees."""
-    return camera if width_seen is None else f"{camera}, sees {width_seen:.0%} of its width".replace("%", " %")
+    return camera if width_seen is None else f"{camera}, sees {width_seen * 100:.0f} % of its width"
 
 
 def _check_recording(path: Path, access: Access) -> Result:

@@ -11,7 +11,7 @@ from musicond.config.loader import load
 from musicond.config.paths import control_socket
 from musicond.core.models import Emotion
 from musicond.core.settings import MANUAL_MINUTES, MAX_MINUTES
-from musicond.errors import bounded_number, counted
+from musicond.errors import NO_PLAYER, CommandError, bounded_number, counted
 from musicond.web.client import ControlClient
 
 
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Send the command to the daemon; raise ConfigError or ControlError."""
+    """Send the command to the daemon; raise CommandError, ConfigError or ControlError."""
     print(args.control.run(ControlClient(control_socket(load(args.config).config)), args))
 
 
@@ -85,6 +85,8 @@ def _mood(client: ControlClient, args: argparse.Namespace) -> str:
 
 def _speaker(client: ControlClient, args: argparse.Namespace) -> str:
     if args.name is None:
+        if client.state()["playback"] is None:
+            raise CommandError(NO_PLAYER)
         speakers = client.run_action("playback", "speakers")["speakers"]
         return "\n".join(f"{'*' if item['selected'] else ' '} {item['name']}" for item in speakers) or "no speaker now"
     client.send("speaker", name=args.name)
@@ -116,13 +118,15 @@ def _add_mood(parser: argparse.ArgumentParser) -> None:
 CONTROLS = {
     "play": ControlCommand(_play, lambda parser: _add_id(parser, "all that is recommended")),
     "stop": _send("stop", "stopped"),
-    "next": _send("next", "next"),
-    "previous": _send("previous", "previous"),
+    "next": _send("next", "next track, or other songs where nothing is loaded"),
+    "previous": _send("previous", "previous track"),
     "other-songs": _send("other_songs", "other songs"),
     "volume": ControlCommand(
         _volume, lambda parser: parser.add_argument("percent", type=_number(0, 100), metavar="PERCENT")
     ),
-    "autoplay": ControlCommand(_autoplay, lambda parser: parser.add_argument("switch", choices=("on", "off"))),
+    "autoplay": ControlCommand(
+        _autoplay, lambda parser: parser.add_argument("switch", choices=("on", "off"), metavar="on|off")
+    ),
     "speaker": ControlCommand(
         _speaker, lambda parser: parser.add_argument("name", nargs="?", metavar="NAME", help="default: show them")
     ),

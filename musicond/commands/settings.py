@@ -21,7 +21,7 @@ from musicond.web.client import ControlClient
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_config(parser)
-    parser.add_argument("action", choices=("reset",), metavar="reset", help="forget")
+    parser.add_argument("action", choices=("reset",), metavar="ACTION", help="reset: forget")
     keys = (*SETTINGS, *OVERRIDES)
     group = parser.add_mutually_exclusive_group()
     group.add_argument("key", nargs="?", choices=keys, metavar="KEY", help=f"one of {', '.join(keys)}; default: all")

@@ -93,7 +93,7 @@ def rows(state: State) -> Iterator[tuple[str, str, str]]:
 
 
 def _percent(state: State) -> str:
-    return f" ({state['confidence']:.0%})" if state["confidence"] and state["mood"] != "nobody" else ""
+    return f" ({state['confidence'] * 100:.0f} %)" if state["confidence"] and state["mood"] != "nobody" else ""
 
 
 def _since(text: str | None) -> str:

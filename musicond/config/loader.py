@@ -20,10 +20,12 @@ from musicond.config.secrets import password_source
 from musicond.config.section import CrossSectionError, Section
 from musicond.config.yaml_source import MAX_BYTES, Document, parse, quoted
 from musicond.config.yaml_source import Path as KeyPath
-from musicond.errors import ConfigError
+from musicond.errors import ConfigError, counted
 from musicond.runtime.systemd import remedy_for
 
 SEARCH = (Path("/etc/musicond/musicon.yaml"), Path("config/musicon.yaml"))
+MAX_PROBLEMS = 100
+"""Most problems that are reported at once; there are fewer keys than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ def load(path: Path | None = None, search: Sequence[Path] = SEARCH) -> LoadedCon
     folder = path.absolute().parent if path else Path.cwd()
     config = _validate(document, folder)
     if config is None or document.problems:
-        raise ConfigError(*(problem.format(str(path)) for problem in sorted(document.problems)))
+        raise ConfigError(*_report(document, str(path)))
     return LoadedConfig(config, path, _origins(config, path, document))
 
 
@@ -81,6 +83,14 @@ def _read(path: Path) -> bytes:
     except OSError as exc:
         remedy = remedy_for(path, "give a file that can be read, or leave --config out")
         raise ConfigError(f"{path}: {exc.strerror}; {remedy}") from None
+
+
+def _report(document: Document, file: str) -> list[str]:
+    """Return a line for each problem in the order of the file; beyond MAX_PROBLEMS, only how many more there are."""
+    first = sorted(document.problems)[:MAX_PROBLEMS]
+    more = len(document.problems) - len(first)
+    rest = [f"{file}: {counted(more, 'more fault')}; correct the ones above first"] if more else []
+    return [*(problem.format(file) for problem in first), *rest]
 
 
 def _validate(document: Document, folder: Path) -> Config | None:

@@ -67,7 +67,11 @@ class ControlClient:
             connection.close()
         if status != http.client.OK:
             error = NotUnderstood if status == http.client.BAD_REQUEST else ControlError
-            raise error(f"musicond refuses: {content.get('error', status)}")
+            if status == http.client.NOT_FOUND:
+                raise ControlError(
+                    f"the running musicond has no {path}; after a change of the configuration restart it"
+                )
+            raise error(str(content.get("error", f"musicond answers with status {status}")))
         return dict(content)
 
 

@@ -144,5 +144,5 @@ def test_a_buffer_of_an_unexpected_form_is_a_bad_frame_and_goes_back(board: Boar
 
 def test_without_picamera2_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "picamera2", None)
-    with pytest.raises(SourceLost, match="apt install python3-picamera2"):
+    with pytest.raises(SourceLost, match="apt install --no-install-recommends python3-picamera2"):
         PiCamera((640, 480), 8).open()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,8 +23,10 @@ from musicond.core.commands import (
     Withdraw,
 )
 from musicond.core.models import Emotion, Verdict
+from musicond.core.outcome import Playback, PlayState
+from musicond.errors import NO_PLAYER
 from musicond.web.api import ActionEndpoint
-from tests.web.conftest import Server
+from tests.web.conftest import HAPPY, Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -69,9 +72,26 @@ def test_each_command_arrives(server: Server, capsys: pytest.CaptureFixture[str]
         assert main(arguments) == 0
         assert capsys.readouterr().out.count("\n") == 1
         assert server.commands.pop() == command
+    server.output.accept(replace(HAPPY, playback=Playback("mpd", PlayState.STOPPED)))
     assert main(["speaker"]) == 0
     assert capsys.readouterr().out == "* Kitchen\n  Den\n"
     assert server.commands == []
+
+
+def test_without_a_player_no_speakers_are_shown(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    server.output.accept(HAPPY)
+    assert main(["speaker"]) == 69
+    assert capsys.readouterr().err == f"musicond: {NO_PLAYER}\n"
+
+
+def test_a_part_that_the_running_daemon_lacks_is_named_with_the_remedy(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "c.yaml").write_text(f"spotify: {{client_id: {'0123456789abcdef' * 2}}}\n")
+    assert main(["spotify", "status", "--config", str(tmp_path / "c.yaml")]) == 69
+    assert capsys.readouterr().err == (
+        "musicond: the running musicond has no spotify/status; after a change of the configuration restart it\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_the_mood_the_songs_and_the_page_are_shown(
 ) -> None:
     server.output.accept(replace(HAPPY, playback=PLAYING))
     shown = status(capsys)
-    assert "mood         happy (80%), since 2026-05-01 12:00" in shown
+    assert "mood         happy (80 %), since 2026-05-01 12:00" in shown
     assert "watching     yes, 1 face in view" in shown
     assert "why          bright and quick, to match a happy room" in shown
     assert "playing      Sunny Side – The Bright on Kitchen, volume 40 %" in shown  # noqa: RUF001 - the usual dash

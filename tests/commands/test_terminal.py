@@ -112,7 +112,7 @@ def test_a_question_without_a_terminal_is_no() -> None:
 def test_a_line_of_a_replay_is_a_sentence() -> None:
     place = {"clip": "demo", "t": 1.5}
     mood = {"type": "mood", **place, "before": "unsure", "after": "happy", "confidence": 0.81}
-    assert sentence(mood) == "demo 1.50 s mood happy (81%), before unsure"
+    assert sentence(mood) == "demo 1.50 s mood happy (81 %), before unsure"
     frame = {"type": "frame", **place, "faces": [[0, 0, 1, 1]], "coasted": [], "mood": "happy", "watching": "yes"}
     assert sentence(frame).endswith("1 face, mood happy")
     assert sentence({**frame, "watching": "dark"}).endswith("dark")

@@ -9,18 +9,20 @@ import json
 import logging
 import os
 import re
+import sys
+from argparse import ArgumentParser, _SubParsersAction
 from dataclasses import replace
 from io import StringIO
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import cv2
 import pytest
 
 from musicond import __version__
 from musicond.capture.demo import DemoClip
-from musicond.cli import COMMANDS, main
+from musicond.cli import COMMANDS, build_parser, main
 from musicond.config.paths import models_dir
 from musicond.core.commands import Calibrate, SetSpeaker
 from musicond.core.mood.bias import Bias
@@ -32,6 +34,8 @@ from musicond.web.api import ActionEndpoint
 from tests.library.test_refresh import mp3
 from tests.mqtt.conftest import free_port
 from tests.music_assistant.double import PASSWORD, USER, MusicAssistantDouble
+from tests.spotify.conftest import fake_spotify  # noqa: F401 - a fixture is found by its name
+from tests.spotify.fake_spotify import CLIENT_ID
 from tests.web.conftest import HAPPY, SONGS, Server
 
 if TYPE_CHECKING:
@@ -39,6 +43,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from musicond.core.commands import Command
+    from tests.spotify.fake_spotify import FakeSpotify
 
 EXPECTED = Path(__file__).parent
 CHANGING = (
@@ -56,6 +61,8 @@ CHANGING = (
     (r"(http://<this machine>:8080/\?token=)\S+", r"\1<token>"),
     (r"(?m)(^http://<this machine>\S*\n)+", r"\1"),
     (r"(?m)^until \d{4}-\d\d-\d\d \(\d+ days left\)", "until <day> (<days> left)"),
+    (r"(signed in as .*, since) \d{4}-\d\d-\d\d", r"\1 <day>"),
+    (r"(/authorize\?)\S+", r"\1<request>"),
 )  # fmt: skip
 PLAYING = Playback("mpd", PlayState.PLAYING, ours=True, track=SONGS[0], device="Kitchen", volume=40, autoplay=True)
 ALONE = (
@@ -259,6 +266,29 @@ def test_the_output_of_commands_for_files_lists_and_sign_ins(
     assert "A song" not in (tmp_path / "report.txt").read_text("utf-8")
 
 
+class Browser:
+    """The standard input of `spotify login`: a person agrees at the printed link, and pastes the address at the end."""
+
+    def __init__(self, spotify: FakeSpotify, shown: StringIO) -> None:
+        self._spotify, self._shown = spotify, shown
+
+    def __iter__(self) -> Iterator[str]:
+        yield self._spotify.authorize(re.findall(r"http\S+/authorize\?\S+", self._shown.getvalue())[-1])
+
+
+def test_the_output_of_a_sign_in_at_spotify(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    fake_spotify: FakeSpotify,  # noqa: F811 - the fixture
+) -> None:
+    (tmp_path / "spotify.yaml").write_text(f"spotify: {{client_id: {CLIENT_ID}, redirect_port: {free_port()}}}\n")
+    monkeypatch.setattr("sys.stdin", Browser(fake_spotify, cast("StringIO", sys.stdout)))
+    actions = (("login", 0), ("status", 0), ("devices", 0), ("logout", 0), ("devices", 69))
+    parts = [typical(f"spotify {name} --config spotify.yaml", capsys, tmp_path, code) for name, code in actions]
+    compare("outputs-of-spotify.txt", "".join(parts))
+
+
 class Household(Server):
     """A daemon's page with two speakers, whose calibration succeeds at once."""
 
@@ -275,7 +305,7 @@ def test_the_output_of_the_calibration_and_the_speakers(tmp_path: Path, capsys: 
     server = Household(tmp_path / "run" / "control.sock", endpoints={"playback": playback})
     server.output.start()
     try:
-        server.output.accept(HAPPY)
+        server.output.accept(replace(HAPPY, playback=PLAYING))
         lines = ("speaker", "speaker Hall", "calibrate", "calibrate --show", "calibrate --reset")
         compare("outputs-of-a-household.txt", "".join(typical(line, capsys, tmp_path) for line in lines))
         assert server.commands == [SetSpeaker("Hall"), Calibrate(), Calibrate(reset=True)]
@@ -289,10 +319,24 @@ def test_the_refusals_of_the_daemon(tmp_path: Path, capsys: pytest.CaptureFixtur
     compare("outputs-of-refusals.txt", "".join(typical(line, capsys, tmp_path, 78) for line in lines))
 
 
+def leaves(parser: ArgumentParser, *names: str) -> Iterator[tuple[str, ArgumentParser]]:
+    """Yield each command and sub-command that has none below it, with its parser."""
+    below = [action.choices for action in parser._actions if isinstance(action, _SubParsersAction)]
+    if not below:
+        yield " ".join(names), parser
+    for name, child in (item for choices in below for item in choices.items()):
+        yield from leaves(child, *names, name)
+
+
+LEAVES = dict(leaves(build_parser(*COMMANDS)))
+
+
 def test_every_command_has_a_typical_output() -> None:
     """But `config`, whose output is in interfaces/."""
     text = "".join(file.read_text("utf-8") for file in EXPECTED.glob("outputs*.txt"))
-    assert set(COMMANDS) - set(re.findall(r"(?m)^\$ musicond ([\w-]+)", text)) == {"config"}
+    lines = re.findall(r"(?m)^\$ musicond (.*)$", text)
+    assert [name for name in LEAVES if not any(f"{line} ".startswith(f"{name} ") for line in lines)] == ["config"]
+    assert len(LEAVES) > len(COMMANDS)
 
 
 def test_each_command_has_its_wrong_usages() -> None:
@@ -300,7 +344,20 @@ def test_each_command_has_its_wrong_usages() -> None:
     assert all(len(usages) == 3 for usages in WRONG.values())
 
 
-@pytest.mark.parametrize(("line", "code"), [usage for usages in WRONG.values() for usage in usages])
+def wrong_usages() -> Iterator[tuple[str, int]]:
+    """Yield an unknown option, too many arguments, and a missing file or argument for each command, with its code.
+
+    `replay` takes any number of clips, and `doctor` reports a missing file among its checks.
+    """
+    for name, parser in LEAVES.items():
+        yield f"{name} --nosuch", 2
+        yield f"{name} a b c d e f", 69 if name == "replay" else 2
+        if name != "doctor":
+            lacks = any(action.required for action in parser._actions) or "--config" not in parser.format_usage()
+            yield f"{name} --config none.yaml", 2 if lacks else 78
+
+
+@pytest.mark.parametrize(("line", "code"), [*(usage for usages in WRONG.values() for usage in usages), *wrong_usages()])
 def test_wrong_usage_is_one_line_and_an_exit_code(line: str, code: int, capsys: pytest.CaptureFixture[str]) -> None:
     handlers = logging.getLogger().handlers[:]
     found, out, err = run(line, capsys)

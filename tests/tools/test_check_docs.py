@@ -64,7 +64,13 @@ SEEN = (
     "musicond/web/notices/en.json",
     *(
         f"tests/golden/{name}.txt"
-        for name in ("outputs", "outputs-of-files", "outputs-of-a-household", "outputs-of-refusals")
+        for name in (
+            "outputs",
+            "outputs-of-files",
+            "outputs-of-a-household",
+            "outputs-of-refusals",
+            "outputs-of-spotify",
+        )
     ),
     *(
         f"tests/golden/interfaces/{name}"
