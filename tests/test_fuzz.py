@@ -11,11 +11,13 @@ import pytest
 
 from musicond.library.audio_files import read_tags
 from tools.fuzz import FORMATS, make_input, try_input
+from tools.fuzz_guided import Figures, parse_figures, write_seeds
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 INPUTS = {"csv": 250, "json": 250, "m3u": 250, "tags": 300, "clips": 25, "images": 60, "model": 8, "sidecar": 400}
+INPUTS |= {"config": 60, "sign-ins": 150, "mqtt": 400, "page": 80, "spotify": 60, "music-assistant": 60}
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -36,12 +38,39 @@ def test_the_files_that_are_damaged_are_valid(tmp_path: Path, name: str) -> None
         form.read(path)
 
 
+@pytest.mark.parametrize(
+    ("name", "seed", "old", "new"),
+    [
+        ("music-assistant", 4, '"uri": "spotify://track/7qiZfU4dY1lWllzX7mPBI3"', '"uri": []'),
+        ("spotify", 12, "3600", "9" * 400),
+    ],
+    ids=["an address that is a list", "a token that lasts longer than a number can say"],
+)
+def test_an_input_that_went_wrong_does_so_no_more(tmp_path: Path, name: str, seed: int, old: str, new: str) -> None:
+    before, found, after = FORMATS[name].seeds()[seed].rpartition(old.encode())
+    assert found
+    assert try_input(FORMATS[name], before + new.encode() + after, tmp_path) == ""
+
+
 def test_the_tags_of_most_formats_are_found(tmp_path: Path) -> None:
     path, titles = tmp_path / "input.mp3", []
     for seed in FORMATS["tags"].seeds():
         path.write_bytes(seed)
         titles.append(read_tags(path).get("title"))
     assert titles.count("One") >= 15, titles
+
+
+def test_the_figures_of_a_guided_run_are_those_of_libfuzzer() -> None:
+    progress = "#2\tINITED cov: 7 ft: 8 corp: 1/9b exec/s: 0 rss: 90Mb\n#70\tNEW    cov: 31 ft: 40 corp: 12/3b lim: 4\n"
+    assert parse_figures(f"{progress}stat::number_of_executed_units: 70\n") == Figures(70, 31, 12)
+    assert parse_figures("no module") == Figures(0, 0, 0)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_guided_run_begins_with_the_seeds_and_keeps_what_was_found(tmp_path: Path, name: str) -> None:
+    (tmp_path / "found").write_bytes(b"x")
+    write_seeds(name, tmp_path)
+    assert {path.read_bytes() for path in tmp_path.iterdir()} == {b"x", *FORMATS[name].seeds()}
 
 
 def test_an_input_is_always_the_same() -> None:

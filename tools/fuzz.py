@@ -30,19 +30,13 @@ sys.path.insert(0, str(ROOT))
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 from tqdm import tqdm
 
-from musicond.capture.recorded import RecordedSource, open_clip
-from musicond.core.models import Emotion
-from musicond.errors import ListError, ModelError, SourceLost, clean_line
-from musicond.library.audio_files import read_tags
-from musicond.library.sources import make_source
-from musicond.vision.classifier import TfliteClassifier
-from tools import fuzz_seeds
+from tools.fuzz_files import FILES, MEMORY
+from tools.fuzz_messages import MESSAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from tools.fuzz_files import Format
 
 FOLDER = ROOT / "build" / "fuzz"
 MOST_S = 20
@@ -50,9 +44,6 @@ MOST_S = 20
 HANGING = (-signal.SIGPROF, -signal.SIGALRM)
 MOST_BYTES = 4 * 2**30
 """Memory of a child process."""
-MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made there
-"""A file system in memory, where there is one: a small file on a disk takes longer to write than to read."""
-MODELS = ROOT / "models"
 TOKENS = (
     b"\0", b"\r", b"\n", b"\r\n", b'"', b'""', b",", b";", b"\t", b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf", b"\x85",
     b"\xe2\x80\xa8", b"\xed\xa0\x80", b"\x1b[31m", b"%00", b"%", b"#EXTINF:", b"http://[", b"file://", b"..",
@@ -61,17 +52,6 @@ TOKENS = (
     b"ftyp", b"moov",
 )  # fmt: skip
 """Texts that readers treat in a special way."""
-
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """A format with valid files to damage, and the reader to try."""
-
-    suffix: str
-    seeds: Callable[[], list[bytes]]
-    read: Callable[[Path], None]
-    allowed: tuple[type[Exception], ...]
-    """The reader's own errors."""
 
 
 def damage(content: bytes, others: list[bytes], rng: random.Random) -> bytes:
@@ -120,55 +100,7 @@ def try_input(form: Format, content: bytes, folder: Path) -> str:
     return ""
 
 
-def _read_list(path: Path) -> None:
-    source = make_source(str(path), Emotion.SAD)
-    for song in source.tracks():
-        song.identifier.encode()
-        for text in (song.title, song.artist):
-            if not text or clean_line(text) != text:
-                raise AssertionError(song)
-
-
-def _read_tags(path: Path) -> None:
-    if any(clean_line(text) != text for text in read_tags(path).values()):
-        raise AssertionError(path)
-
-
-def _read_recording(path: Path) -> None:
-    source = RecordedSource("fuzz", lambda: open_clip(path))
-    source.open()
-    try:
-        for _ in range(5):
-            source.capture(0.0)
-    finally:
-        source.close()
-
-
-def _read_model(path: Path) -> None:
-    sidecar = path.with_suffix(".json")
-    sidecar.write_bytes((MODELS / "fer_int8.json").read_bytes())
-    TfliteClassifier(path)
-
-
-def _read_sidecar(path: Path) -> None:
-    model = path.with_suffix(".tflite")
-    if not model.exists():  # writing it took most of the time
-        model.write_bytes((MODELS / "fer_int8.tflite").read_bytes())
-    scores = TfliteClassifier(model).scores(np.zeros((48, 48), np.int8), room=True)
-    if not np.isfinite(scores).all() or abs(scores.sum() - 1) > 1e-6:
-        raise AssertionError(scores)
-
-
-FORMATS = {
-    "csv": Format(".csv", fuzz_seeds.csv, _read_list, (ListError,)),
-    "json": Format(".json", fuzz_seeds.json, _read_list, (ListError,)),
-    "m3u": Format(".m3u", fuzz_seeds.m3u, _read_list, (ListError,)),
-    "tags": Format(".mp3", fuzz_seeds.tags, _read_tags, (OSError,)),
-    "clips": Format(".avi", fuzz_seeds.clips, _read_recording, (SourceLost,)),
-    "images": Format(".png", fuzz_seeds.images, lambda path: _read_recording(path.parent), (SourceLost,)),
-    "model": Format(".tflite", lambda: [(MODELS / "fer_int8.tflite").read_bytes()], _read_model, (ModelError,)),
-    "sidecar": Format(".json", lambda: fuzz_seeds.sidecars(MODELS / "fer_int8.json"), _read_sidecar, (ModelError,)),
-}
+FORMATS = FILES | MESSAGES
 
 
 @dataclass(frozen=True, slots=True)

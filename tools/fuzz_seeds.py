@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import re
 import struct
 import tempfile
 import wave
@@ -230,3 +232,37 @@ def sidecars(path: Path) -> list[bytes]:
     prior = dict.fromkeys(values["labels"], -10.0) | {values["labels"][0]: 10}
     extreme = plain | {"temperature": 0.05, "crop_scale": 4, "face_crop_scale": 0.25, "room_prior": prior}
     return [whole, *(dumps(short).encode() for short in (values, plain, extreme))]
+
+
+@cache
+def config() -> list[bytes]:
+    """Return the documented configuration with all keys in force, and short ones."""
+    whole = (Path(__file__).resolve().parent.parent / "config" / "musicon.yaml").read_text("utf-8")
+    in_force = re.sub(r"(?m)^( *)#([a-z_]+:)", r"\1\2", whole)
+    sections = re.split(r"(?m)^(?=[a-z])", re.sub(r"(?m)^ *# .*\n|^#.*\n", "", in_force))
+    short = [
+        b"music: {moods: {sad: {lists: [starter, 'spotify:liked'], policy: lift}}, quiet_hours: '22:00-7:00'}\n",
+        b"mqtt: {host: broker.lan, port: 8883, tls: true, username: den, base_topic: musicond}\n",
+        b"web: {listen: '0.0.0.0:8080', preview: false}\ncamera: {size: [640, 480], rate: 5}\n",
+        b"mood: {enter: 0.5, leave: 0.6}\nfaces: &a {min_size: .1}\nx: *a\n",
+    ]
+    return [in_force.encode(), *short, *(section.encode() for section in sections if section.strip())]
+
+
+def sign_ins() -> list[bytes]:
+    """Return the files of the sign-ins at Spotify and Music Assistant, and a token of one line."""
+    claims = base64.urlsafe_b64encode(b'{"exp": 1900000000}').decode().rstrip("=")
+    spotify = {
+        "refresh_token": "r" * 20,
+        "authorized_at": "2026-05-01T12:00:00+02:00",
+        "scope": "user-library-read",
+        "client_id": "c" * 32,
+        "user": "Ann",
+    }
+    server = {
+        "token": f"a.{claims}.b",
+        "url": "http://ma.lan:8095",
+        "user": "anna",
+        "created_at": "2026-05-01T12:00:00",
+    }
+    return [*(dumps(sign_in).encode() for sign_in in (spotify, server)), f"a.{claims}.b\n".encode()]

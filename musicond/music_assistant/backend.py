@@ -433,7 +433,7 @@ def _is_any_of(item: Mapping[str, Any], tracks: Sequence[Track], uris: set[str])
         for mapping in as_objects(media.get("provider_mappings"))
         for key in ("provider_domain", "provider_instance")
     }
-    if media.get("uri") in uris or mapped & uris:
+    if str(media.get("uri")) in uris or mapped & uris:
         return True
     name, artists = str(media.get("name") or ""), _artists(media)
     version = str(media.get("version") or "")

@@ -41,6 +41,7 @@ TOKEN_ERRORS = (
     SpotifyBaseException,
     requests.RequestException,
     ValueError,
+    OverflowError,
     KeyError,
     TypeError,
     AttributeError,

@@ -127,7 +127,7 @@ class SpotifyClient:
             items = page.get("items")
             yield from as_objects(items)
             offset += PAGE
-            if not isinstance(items, list) or not page.get("next"):
+            if not isinstance(items, list) or not items or not page.get("next"):
                 return
 
     def _call(self, call: Callable[..., Any], *args: object, **kwargs: object) -> dict[str, Any]:

@@ -56,6 +56,14 @@ def test_a_playlist_is_read_page_by_page_by_id_link_and_name(fake_spotify: FakeS
     assert fake_spotify.violations == []
 
 
+def test_an_empty_page_ends_a_list_whatever_it_says_of_a_next_one(
+    fake_spotify: FakeSpotify, client: SpotifyClient
+) -> None:
+    fake_spotify.faults.append(Fault("me/tracks", error={"items": [], "next": "https://api.spotify.com/v1/x"}))
+    assert list(SpotifyList("spotify:liked", client).tracks()) == []
+    assert [request.path for request in fake_spotify.requests].count("me/tracks") == 1
+
+
 def test_what_can_not_be_played_is_skipped(fake_spotify: FakeSpotify, client: SpotifyClient) -> None:
     fake_spotify.playlists[QUIET] = (
         "Odd",
