@@ -246,7 +246,10 @@ def rtsp_camera(*options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
 
 @contextmanager
 def rtsp_socket(*answers: bytes) -> Iterator[str]:
-    """Run a server that answers each request with the next of `answers`, then nothing; yield its address."""
+    """Run a server that answers each request with the next of `answers`, then nothing; yield its address.
+
+    An empty answer ends the connection.
+    """
     server = socket.create_server(("127.0.0.1", 0))
     server.settimeout(0.1)
     stopping = threading.Event()
@@ -263,7 +266,7 @@ def rtsp_socket(*answers: bytes) -> Iterator[str]:
                     for answer in answers:
                         number = re.search(rb"CSeq: (\d+)", connected.recv(4096))
                         connected.sendall(answer.replace(b"<number>", number[1] if number else b"0"))
-                    while connected.recv(4096):
+                    while b"" not in answers and connected.recv(4096):
                         pass
                 except OSError:
                     pass
