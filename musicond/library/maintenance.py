@@ -20,6 +20,7 @@ from musicond.library.recovery import keep_unreadable_backup
 from musicond.library.refresh import Refresh, RefreshCancelledError, RefreshReport
 from musicond.library.selection import FILE_NAME, ListSelection, save_object
 from musicond.library.sources import SourceBuilders
+from musicond.runtime.backoff import Backoff
 from musicond.runtime.json_file import JsonFile
 
 log = logging.getLogger(__name__)
@@ -27,8 +28,8 @@ log = logging.getLogger(__name__)
 JITTER_S = 1800.0
 """Longest random delay of a scheduled refresh, so that not all devices ask a source at the same moment."""
 BACKUP_AGE = timedelta(days=7)
-RETRY_S = 3600.0
-"""After a refresh that failed as a whole."""
+RETRY_S = (15.0, 60.0, 300.0, 1800.0, 3600.0)
+"""Waits after a refresh that failed as a whole, because of a full disk for example, in seconds."""
 
 
 class LibraryMaintenance:
@@ -52,7 +53,7 @@ class LibraryMaintenance:
         self._should_stop, self._now = should_stop, now
         self._requested = False
         self._running: Refresh | None = None
-        self._failed_at: float | None = None
+        self._failed, self._backoff = False, Backoff(RETRY_S)
         self._again_at: float | None = None
         """Monotonic seconds at which a list whose source asked to wait may be read."""
         self._report: JsonObject | None = None
@@ -74,9 +75,9 @@ class LibraryMaintenance:
         self._selection.configured, self._schedule = wanted, schedule
 
     def is_due(self) -> bool:
-        """Return whether a refresh is due."""
-        if self._failed_at is not None and time.monotonic() - self._failed_at < RETRY_S:
-            return False
+        """Return whether a refresh is due, by its schedule or after one that failed."""
+        if self._failed:
+            return self._backoff.wait_s() <= 0
         if self._again_at is not None and time.monotonic() >= self._again_at:
             return True
         last, now = self._refreshed_at(), self._now()
@@ -89,18 +90,21 @@ class LibraryMaintenance:
 
         After an interrupted refresh only the rest of its lists are read, unless a person has asked for a refresh since.
         """
-        self._failed_at = None
+        self._failed = False
         try:
             report = self._run_refresh(on_list_done)
         except RefreshCancelledError:
             return None
         except Exception as exc:  # a bug, too, must leave an answer and the next refresh
             expected = isinstance(exc, CatalogueError | OSError)
-            log.warning("the catalogue was not refreshed: %s; tried again in an hour", exc, exc_info=not expected)
-            self._failed_at, self._report, self._requested = time.monotonic(), {"error": error_text(exc)}, False
+            wait_s = self._backoff.fail()
+            text = "the catalogue was not refreshed: %s; tried again in %.0f s"
+            log.warning(text, exc, wait_s, exc_info=not expected)
+            self._failed, self._report, self._requested = True, {"error": error_text(exc)}, False
             return None
         finally:
             self._running = None
+        self._backoff.reset()
         self._again_at = None if report.again_s is None else time.monotonic() + report.again_s
         self._report = report.to_json()
         remedy = "; musicond catalogue refresh names them" if report.errors else ""
@@ -155,7 +159,7 @@ class LibraryMaintenance:
         return Refresh(self._selection.wanted(), self._builders, self._should_stop)
 
     def _was_interrupted(self) -> bool:
-        return self._failed_at is None and self._state().get("mark") == self._new_refresh().mark
+        return not self._failed and self._state().get("mark") == self._new_refresh().mark
 
     def _state(self) -> dict[str, Any]:
         return dict(self._file.load(default={}))

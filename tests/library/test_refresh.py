@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import time
 import wave
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from mutagen.wave import WAVE
 from musicond.core.models import Emotion, Song
 from musicond.core.schedule import Schedule
 from musicond.errors import CatalogueError, ListError, SkippedEntries
+from musicond.library import maintenance as maintenance_module
 from musicond.library import refresh as module
 from musicond.library.audio_files import AudioFolder, TagCache
 from musicond.library.catalogue import SqliteCatalogue
@@ -422,6 +424,24 @@ def test_a_refresh_that_fails_as_a_whole_is_told_and_tried_later(
     maintenance.tick()
     assert caplog.text.count("the catalogue was not refreshed") == 1
     assert "error" in str(maintenance.run_action("progress", {}))
+
+
+def test_a_refresh_that_failed_is_tried_again_though_the_lists_are_never_read_by_themselves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maintenance_module, "RETRY_S", (0.05,))
+    library = LibraryFixture(tmp_path, "never")
+    library.path.mkdir()
+    maintenance = library.maintenance()
+    maintenance.run_action("refresh", {})
+    maintenance.tick()
+    library.path.rmdir()
+    time.sleep(0.06)
+    maintenance.tick()
+    assert library.titles() == {"a", "b"}
+    library.songs("a", "b", "c")
+    maintenance.tick()
+    assert library.titles() == {"a", "b"}, "once it has succeeded, it is not read again"
 
 
 class BrokenList:
