@@ -158,12 +158,13 @@ def song_of(path: Path, tag_cache: TagCache | None, extinf: str = "") -> Song:
 def song_of_tags(path: Path, tags: Mapping[str, str], extinf: str = "") -> Song:
     """Return the song of an audio file with these tags, as `song_of` does."""
     path = path.absolute()
+    address = path.as_uri()
     artist, title = split_name(extinf, path.stem)
     return Song(
         title=tags.get("title") or title,
         artist=tags.get("artist") or artist,
-        track_id=path.as_uri(),
-        link=path.as_uri(),
+        track_id=address,
+        link=address,
         year=parse_year(tags.get("date", "")),
         genre=tags.get("genre") or None,
         album=tags.get("album") or None,

@@ -51,7 +51,8 @@ class LibraryMaintenance:
         self._selection = ListSelection(wanted, JsonFile(file.path.with_name(FILE_NAME)), tuple(builders or ()))
         self._schedule, self._jitter_s, self._file = schedule, jitter_s, file
         self._should_stop, self._now = should_stop, now
-        self._requested = False
+        self._requested = self._chosen = False
+        """Whether a refresh is wanted; whether lists were chosen during the one that runs."""
         self._running: Refresh | None = None
         self._failed, self._backoff = False, Backoff(RETRY_S)
         self._again_at: float | None = None
@@ -69,6 +70,8 @@ class LibraryMaintenance:
         """Refresh if it is due, requested or was interrupted."""
         if self._requested or self._was_interrupted() or self.is_due():
             self.refresh()
+            while self._chosen and not self._should_stop():
+                self.refresh()
 
     def reconfigure(self, wanted: Mapping[Emotion, Sequence[str]], schedule: Schedule) -> None:
         """Use another configuration from now on."""
@@ -114,7 +117,7 @@ class LibraryMaintenance:
     def _run_refresh(self, on_list_done: Callable[[Refresh], None]) -> RefreshReport:
         self._running = refresh = self._new_refresh()
         state, requested = self._state(), self._requested
-        self._requested = False
+        self._requested = self._chosen = False
         first = int(state.get("done") or 0) if state.get("mark") == refresh.mark and not requested else 0
 
         def save(count: int) -> None:
@@ -146,7 +149,7 @@ class LibraryMaintenance:
         if "lists" not in arguments:
             raise ListError("say which lists; null stands for those of the configuration")
         self._selection.select(emotion, arguments.get("lists"))
-        self._requested, self._report = True, None
+        self._requested, self._chosen, self._report = True, self._running is not None, None
         return self._selection.to_json()
 
     def _progress(self, _: Mapping[str, Any]) -> JsonObject:
@@ -156,7 +159,7 @@ class LibraryMaintenance:
         return {"running": self._requested, "report": self._report}
 
     def _new_refresh(self) -> Refresh:
-        return Refresh(self._selection.wanted(), self._builders, self._should_stop)
+        return Refresh(self._selection.wanted(), self._builders, lambda: self._should_stop() or self._chosen)
 
     def _was_interrupted(self) -> bool:
         return not self._failed and self._state().get("mark") == self._new_refresh().mark

@@ -1,9 +1,13 @@
-"""The refresh of the lists from their sources: list by list; it can be interrupted at any moment and continued."""
+"""The refresh of the lists from their sources: list by list; it can be interrupted at any moment and continued.
+
+Libraries come after all other lists, as their first sorting may take hours, and fallbacks at the end.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -12,12 +16,12 @@ from zlib import crc32
 from musicond.config.schema import SEARCH, SPOTIFY, STARTER
 from musicond.core.models import Emotion, Song
 from musicond.core.ports import ListSource
-from musicond.errors import CatalogueError, ListError, counted, error_text
+from musicond.errors import CatalogueError, ListError, SkippedEntries, counted, error_text
 from musicond.library.audio_files import TagCache
 from musicond.library.database import sqlite_errors
 from musicond.library.editor import OWN, CatalogueEditor, ListChange
-from musicond.library.sorted_library import LIBRARY
-from musicond.library.sources import MOST_SONGS, SourceBuilders, make_source
+from musicond.library.sorted_library import LIBRARY, LibraryReading, SortedLibrary
+from musicond.library.sources import MOST_SONGS, SourceBuilders, library_source, make_source
 
 log = logging.getLogger(__name__)
 
@@ -92,11 +96,14 @@ class Refresh:
         should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self._wanted, self._builders, self._should_stop = wanted, builders, should_stop
-        self._lists = [(emotion, name) for emotion, names in wanted.items() for name in _in_order(names)]
+        lists = [(emotion, name) for emotion, names in wanted.items() for name in names]
+        self._lists = sorted(lists, key=lambda pair: _rank(pair[1], wanted[pair[0]]))
         self._has_songs: dict[tuple[Emotion, str], bool] = {}
         """Whether a list has songs (True), or is gone or empty (False); one that failed otherwise is missing here."""
         self._unneeded: set[tuple[Emotion, str]] = set()
         """Fallbacks whose mood has another list."""
+        self._readings: dict[str, LibraryReading] = {}
+        """By the name of the library's list."""
         self._report = RefreshReport()
         self.progress = RefreshProgress(0, len(self._lists), "", 0)
         """Replaced as a whole, so that other threads may read it."""
@@ -114,28 +121,49 @@ class Refresh:
         with CatalogueEditor(path) as editor:
             tag_cache = TagCache(editor.connection)
             self._restore(editor, first)
-            for number, (emotion, name) in enumerate(self._lists[first:], start=first):
-                self.progress = RefreshProgress(number, len(self._lists), name, 0)
-                if self._is_needed(emotion, name):
-                    self._refresh_list(editor, tag_cache, emotion, name)
-                on_list_done(number + 1)
+            with self._libraries(tag_cache, path.parent):
+                for number, (emotion, name) in enumerate(self._lists[first:], start=first):
+                    self.progress = RefreshProgress(number, len(self._lists), name, 0)
+                    if self._is_needed(emotion, name):
+                        self._refresh_list(editor, tag_cache, emotion, name)
+                    on_list_done(number + 1)
             self._drop_unwanted(editor)
         self.progress = RefreshProgress(len(self._lists), len(self._lists), "", 0)
         return self._report
+
+    @contextmanager
+    def _libraries(self, tag_cache: TagCache, folder: Path) -> Iterator[None]:
+        """Let each library be read once for all moods, and report at the end which of its songs were left."""
+        names = dict.fromkeys(name for _, name in self._lists if name.startswith(LIBRARY))
+        self._readings = {
+            name: LibraryReading(
+                partial(library_source, name, tag_cache, self._builders), folder, partial(self._note_progress, name)
+            )
+            for name in names
+        }
+        try:
+            yield
+            for name, reading in self._readings.items():
+                self._note_skipped(name, reading.skipped, reading.placed)
+        finally:
+            for reading in self._readings.values():
+                reading.close()
+
+    def _note_skipped(self, name: str, skipped: SkippedEntries, used: int) -> None:
+        self._report.skipped += skipped.report(name, used)
+        self._report.skipped_count += len(skipped)
 
     def _refresh_list(self, editor: CatalogueEditor, tag_cache: TagCache, emotion: Emotion, name: str) -> None:
         """Read one list into the catalogue; raise RefreshCancelledError, CatalogueError."""
         try:
             with sqlite_errors(editor.name):
-                on_song = partial(self._note_progress, name)
-                source = make_source(name, emotion, tag_cache, self._builders, on_song)
+                source = self._make_source(name, emotion, tag_cache)
                 try:
                     songs = list(self._read(source, name))
                 finally:
                     tag_cache.flush()
             self._has_songs[emotion, name] = bool(songs)
-            self._report.skipped += source.skipped.report(name, len(songs))
-            self._report.skipped_count += len(source.skipped)
+            self._note_skipped(name, source.skipped, len(songs))
             if change := editor.merge(emotion, name, songs, source.uri):
                 self._report.changes[emotion.value, name] = change
         except ListError as exc:
@@ -150,6 +178,11 @@ class Refresh:
         except Exception as exc:  # a source that breaks its library must not keep the other lists from being read
             log.exception("a list could not be read")
             self._report.errors.append(f"{name}: {error_text(exc)}; the list stays as it was")
+
+    def _make_source(self, name: str, emotion: Emotion, tag_cache: TagCache) -> ListSource:
+        if (reading := self._readings.get(name)) is not None:
+            return SortedLibrary(reading, emotion)
+        return make_source(name, emotion, tag_cache, self._builders)
 
     def _is_needed(self, emotion: Emotion, name: str) -> bool:
         if not (names := _preferred(name, self._wanted[emotion])):
@@ -204,9 +237,9 @@ class Refresh:
                 self._report.changes[emotion.value, "no longer configured"] = ListChange(replaced=titles)
 
 
-def _in_order(names: Sequence[str]) -> list[str]:
-    """Return the lists of a mood with those last that depend on others."""
-    return sorted(names, key=lambda name: bool(_preferred(name, names)))
+def _rank(name: str, names: Sequence[str]) -> int:
+    """Return the place of a list in the order of a refresh: 0 for the first ones."""
+    return 2 if _preferred(name, names) else int(name.startswith(LIBRARY))
 
 
 def _preferred(name: str, names: Sequence[str]) -> list[str]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from contextlib import ExitStack
+from dataclasses import astuple, replace
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
 
 from musicond.core.models import Emotion, Song
 from musicond.core.ports import ListSource
@@ -18,43 +21,93 @@ LIBRARY = "library:"
 """Prefix of the list of a mood's songs from a place of music.library, which replaces the starter if it has any."""
 SOUND = "sound (valence unknown)"
 """Source of an arousal that was estimated."""
+SPOOL_BYTES = 8_000_000
+"""Some 25,000 songs; more are kept in a file."""
+
+
+class LibraryReading:
+    """One reading of all songs of a library, which its lists of all moods share.
+
+    `open_source` returns the source of all songs, with `energy` where their place is known; it is read once, for the
+    first list. `on_song` is called with the number of songs read so far, after each; it may raise. `folder` takes a
+    temporary file if the library is large.
+    """
+
+    def __init__(
+        self, open_source: Callable[[], ListSource], folder: Path, on_song: Callable[[int], None] = lambda _: None
+    ) -> None:
+        self._open_source, self._folder, self._on_song = open_source, folder, on_song
+        self._songs: SpooledTemporaryFile[bytes] | None = None
+        self._error: ListError | None = None
+        self.skipped = SkippedEntries()
+        """Of the whole library, once it has been read."""
+        self.placed = 0
+        """Songs with a place."""
+
+    def songs_of(self, emotion: Emotion) -> Iterator[Song]:
+        """Yield the songs that fit an emotion; raise ListError, also where the library is empty."""
+        if self._error is not None:
+            raise self._error
+        if self._songs is None:
+            try:
+                self._songs = self._read()
+            except ListError as exc:
+                self._error = exc
+                raise
+        self._songs.seek(0)
+        for line in self._songs:
+            moods, values = json.loads(line)
+            if emotion in moods:
+                yield Song(*values)
+
+    def close(self) -> None:
+        """Delete the songs."""
+        if self._songs is not None:
+            self._songs.close()
+
+    def _read(self) -> SpooledTemporaryFile[bytes]:
+        """Return a file with a line for each song: its moods, and its values."""
+        with ExitStack() as stack:
+            songs = stack.enter_context(SpooledTemporaryFile(SPOOL_BYTES, dir=str(self._folder)))
+            if not self._write(songs):
+                raise ListError("the library has no songs; put music there, or correct music.library", gone=True)
+            stack.pop_all()
+        return songs
+
+    def _write(self, songs: SpooledTemporaryFile[bytes]) -> int:
+        """Write the lines of all songs that have a place; return how many songs there are."""
+        source, count = self._open_source(), 0
+        self.skipped, self.placed = SkippedEntries(), 0
+        for count, song in enumerate(source.tracks(), start=1):
+            self._on_song(count)
+            if song.energy is None:
+                self._leave(song)
+            else:
+                self.placed += 1
+                songs.write(json.dumps([moods_of_song(song), astuple(song)]).encode() + b"\n")
+        self.skipped.update(source.skipped)
+        return count
+
+    def _leave(self, song: Song) -> None:
+        remedy = "add one" if is_decoder_present() else "add one, or install ffmpeg, by which its sound is read"
+        self.skipped.add(EntryError(f"{song.title}, {song.artist}: has no tag of mood, genre or tempo; {remedy}"))
 
 
 class SortedLibrary:
-    """Those songs of `source` that fit an emotion; implements core.ports.ListSource.
+    """Those songs of a library that fit an emotion; implements core.ports.ListSource.
 
-    `source` yields all songs, with `energy` where their place is known. `on_song` is called with the number of songs
-    that were read, after each; it may raise.
+    The skipped entries are those of the reading.
     """
 
     uri = None
 
-    def __init__(self, source: ListSource, emotion: Emotion, on_song: Callable[[int], None] = lambda _: None) -> None:
-        self._source, self._emotion, self._on_song = source, emotion, on_song
+    def __init__(self, reading: LibraryReading, emotion: Emotion) -> None:
+        self._reading, self._emotion = reading, emotion
         self.skipped = SkippedEntries()
 
     def tracks(self) -> Iterator[Song]:
         """Yield its songs; raise ListError, also where the library is empty."""
-        count = 0
-        for count, song in enumerate(self._source.tracks(), start=1):
-            self._on_song(count)
-            if song.energy is None:
-                self._leave(song)
-            elif self._emotion in moods_of_song(song):
-                yield song
-        if self._is_first():
-            self.skipped.update(self._source.skipped)
-        if not count:
-            raise ListError("the library has no songs; put music there, or correct music.library", gone=True)
-
-    def _leave(self, song: Song) -> None:
-        if self._is_first():
-            remedy = "add one" if is_decoder_present() else "add one, or install ffmpeg, by which its sound is read"
-            self.skipped.add(EntryError(f"{song.title}, {song.artist}: has no tag of mood, genre or tempo; {remedy}"))
-
-    def _is_first(self) -> bool:
-        """Return whether this is the list that reports for all moods."""
-        return self._emotion is next(iter(Emotion))
+        return self._reading.songs_of(self._emotion)
 
 
 class SortedFolder(AudioFolder):

@@ -13,7 +13,7 @@ from musicond.errors import EntryError, ListError, SkippedEntries
 from musicond.library.audio_files import AudioFolder, TagCache
 from musicond.library.database import STARTER_FILE
 from musicond.library.m3u import M3u
-from musicond.library.sorted_library import LIBRARY, SortedFolder, SortedLibrary
+from musicond.library.sorted_library import LIBRARY, SortedFolder
 from musicond.library.table_files import Row, read_csv, read_json
 from musicond.library.text_files import read_text
 
@@ -65,16 +65,13 @@ def make_source(
     emotion: Emotion,
     tag_cache: TagCache | None = None,
     builders: SourceBuilders | None = None,
-    on_song: Callable[[int], None] = lambda _: None,
 ) -> ListSource:
     """Return the source of a name: `starter`, a file, a folder, or one of `builders` by its prefix before the colon.
 
-    `on_song` is that of a sorted library. Raises ListError for an unknown name.
+    Raises ListError for an unknown name.
     """
     if name == STARTER:
         return TableFile(STARTER_FILE, emotion)
-    if name.startswith(LIBRARY):
-        return SortedLibrary(library_source(name, tag_cache, builders), emotion, on_song)
     scheme, colon, _ = name.partition(":")
     if colon and builders and scheme in builders:
         return builders[scheme](name, emotion)

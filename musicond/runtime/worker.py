@@ -23,13 +23,18 @@ JOIN_S = 1.0
 MAX_WAITING = 16
 RETRY_S = (60.0, 300.0, 1800.0, 3600.0)
 """Waits before a periodic task that failed is run again; the last one repeats."""
+REST_SHARE = 3.0
+"""Seconds of rest for a second of work in a long job."""
+REST_S = (0.002, 0.1)
+"""Shortest and longest rest."""
 
 
 class Worker:
     """A service of the supervisor.
 
     Periodic tasks run at the start, after each job and every `period_s`. Long jobs and tasks call `should_stop` now and
-    then: within a task, the other tasks go on.
+    then: within a task, the other tasks go on. The thread rests there for most of the time, as only one thread runs
+    Python at a time and the watch loop must keep its rate.
     """
 
     def __init__(
@@ -47,6 +52,8 @@ class Worker:
         """Periodic tasks that are running; those after the first began within one before."""
         self._due_at = 0.0
         """Monotonic seconds at which the periodic tasks run again."""
+        self._rested_at = 0.0
+        """Processor seconds of the thread at its last rest."""
 
     def start(self) -> None:
         """Start the thread."""
@@ -78,8 +85,15 @@ class Worker:
         self.run_pending()
         if self._active and time.monotonic() >= self._due_at and not self._stopping.is_set():
             self._run_periodic()
+        self._rest()
         self.busy_since = time.monotonic()
         return self._stopping.is_set()
+
+    def _rest(self) -> None:
+        shortest_s, longest_s = REST_S
+        if (rest_s := REST_SHARE * (time.thread_time() - self._rested_at)) >= shortest_s:
+            self._stopping.wait(min(rest_s, longest_s))
+            self._rested_at = time.thread_time()
 
     def run_pending(self) -> None:
         """Run the jobs that wait."""

@@ -18,20 +18,24 @@ from mutagen.wave import WAVE
 from musicond.app.library import wanted_lists
 from musicond.cli import main
 from musicond.config.schema import Config
-from musicond.core.models import Emotion
-from musicond.errors import ListError
+from musicond.core.models import Emotion, Song
+from musicond.core.schedule import Schedule
+from musicond.errors import ListError, SkippedEntries
 from musicond.library import refresh as refresh_module
 from musicond.library.audio_files import read_tags
 from musicond.library.database import FILE_NAME
 from musicond.library.editor import CatalogueEditor
+from musicond.library.maintenance import LibraryMaintenance
 from musicond.library.refresh import Refresh, RefreshCancelledError
 from musicond.library.sorted_library import SOUND, SortedFolder
 from musicond.library.sound import RATE, TIMEOUT_S, arousal_of, estimate_arousal
+from musicond.runtime.json_file import JsonFile
 from musicond.web.api import ACTION_WAIT_S
 from tests.figures import FULL
 from tests.library.test_refresh import mp3
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -149,6 +153,76 @@ def test_an_interrupted_first_sort_drops_the_starter_as_an_uninterrupted_one_doe
     assert origins[0][Emotion.HAPPY] == {f"library:{folder}"}
 
 
+class CountedLibrary:
+    """A library that counts how often it is read; `at` is called before a song of this number."""
+
+    uri = None
+
+    def __init__(self) -> None:
+        self.readings = 0
+        self.fails: Exception | None = None
+        self.at: dict[int, Callable[[], object]] = {}
+        self.skipped = SkippedEntries()
+
+    def tracks(self) -> Iterator[Song]:
+        self.readings += 1
+        self.skipped = SkippedEntries()
+        for number in range(10):
+            self.at.pop(number, lambda: None)()
+            if self.fails is not None:
+                raise self.fails
+            yield Song(f"Song {number}", "x", valence=number / 9, energy=number / 9, source="mood tag; mpd")
+
+
+def maintenance_of(folder: Path, library: CountedLibrary, lists: Sequence[str]) -> LibraryMaintenance:
+    wanted = dict.fromkeys(Emotion, (*lists, "library:mpd"))
+    store, builders = JsonFile(folder / "refresh.json"), {"mpd": lambda _, __: library}
+    return LibraryMaintenance(folder / FILE_NAME, wanted, Schedule.parse("never"), store, builders=builders)
+
+
+def test_a_refresh_reads_a_library_once_for_all_moods(tmp_path: Path) -> None:
+    library = CountedLibrary()
+    maintenance = maintenance_of(tmp_path, library, ["starter"])
+    report = maintenance.refresh()
+    assert report is not None
+    assert (report.errors, library.readings) == ([], 1)
+    songs = sorted_songs(tmp_path / FILE_NAME)
+    assert {track_id for mood in songs.values() for track_id, *_ in mood} == {f"song:x:song%20{n}" for n in range(10)}
+    assert ("song:x:song%209", 1.0, 1.0, "mood tag; mpd") in songs[Emotion.HAPPY]
+    library.fails = ListError("mpd is away")
+    report = maintenance.refresh()
+    assert report is not None
+    assert (report.errors, library.readings) == (["mpd is away"], 2)
+    assert sorted_songs(tmp_path / FILE_NAME) == songs
+
+
+def test_lists_that_are_chosen_during_the_first_sort_are_read_before_it_goes_on(tmp_path: Path) -> None:
+    library, chosen = CountedLibrary(), tmp_path / "chosen.csv"
+    chosen.write_text("title,artist\nChosen,Ann\n")
+    maintenance = maintenance_of(tmp_path, library, [str(chosen)])
+    maintenance.run_action("source", {"emotion": "sad", "lists": ["starter"]})
+    titles: list[set[str]] = []
+
+    def choose() -> None:
+        maintenance.run_action("source", {"emotion": "sad", "lists": [str(chosen)]})
+        library.at[1] = look
+
+    def look() -> None:
+        with CatalogueEditor(tmp_path / FILE_NAME) as editor:
+            titles.append({entry.title for entry in editor.entries(Emotion.SAD)})
+
+    library.at[4] = choose
+    maintenance.tick()
+    assert "Chosen" in titles[0], "the sort goes on after it"
+    assert library.readings == 2
+    progress = maintenance.run_action("progress", {})
+    assert not progress["running"]
+    assert isinstance(report := progress["report"], dict)
+    assert report["faults"] == []
+    assert len(sorted_songs(tmp_path / FILE_NAME)[Emotion.HAPPY]) > 0
+    assert len(sorted_songs(tmp_path / FILE_NAME)[Emotion.SAD]) == 0, "only what was chosen"
+
+
 def test_a_library_may_have_more_songs_than_a_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "music"
     folder.mkdir()
@@ -252,7 +326,7 @@ def test_a_song_without_tags_is_sorted_by_its_sound_which_is_read_once(tmp_path:
     assert (loud[1] or 0) > (soft[1] or 1) + 0.3
     assert loud[2] == f"{SOUND}; {folder}"
     assert len(songs) == 2
-    assert report.skipped[0] == f"library:{folder}: 2 of 2 entries skipped"
+    assert report.skipped[0] == f"library:{folder}: 2 of 4 entries skipped"
     assert "silent, unknown artist: has no tag of mood, genre or tempo; add one" in "".join(report.skipped)
     status = (folder / "loud.wav").stat()
     (folder / "loud.wav").write_bytes(bytes(status.st_size))
