@@ -63,8 +63,8 @@ def commands(ha: HomeAssistant, daemon: Daemon) -> None:
     check(55 <= left <= 60, f"for {left:.1f} minutes more")
     ha.call("button.press", "button.musicond_like")
     before = ha.ask("states")["entities"]["sensor.musicond_recommendation"]["state"]
-    ha.call("button.press", "button.musicond_next")
-    ha.becomes("sensor.musicond_recommendation", "next brings other songs", "!" + before)
+    ha.call("button.press", "button.musicond_other_songs")
+    ha.becomes("sensor.musicond_recommendation", "other songs come", "!" + before)
     ha.call("button.press", "button.musicond_wrong_mood")
     ha.becomes("select.musicond_manual_mood", "wrong mood ends the manual mood", "auto")
     with CatalogueEditor(daemon.folder / "state" / FILE_NAME, read_only=True) as lists:

@@ -99,7 +99,7 @@ def with_spotify(ha: HomeAssistant, daemon: WithSpotify, spotify: FakeSpotify, l
     check(refreshed.returncode == 0, f"the playlist is read {refreshed.stderr}")
     ha.call("select.select_option", "select.musicond_manual_mood", option="happy")
     ha.becomes("sensor.musicond_mood", "a happy mood", "happy", 20)
-    ha.call("button.press", "button.musicond_next")
+    ha.call("button.press", "button.musicond_other_songs")
     check(listener.until(lambda: _playlist(listener) == f"spotify:playlist:{LIST}", 10), "songs of the playlist come")
     plays(ha, spotify, listener)
     states = entities(ha, ALL_CAPABILITIES)["entities"]
@@ -127,9 +127,14 @@ def plays(ha: HomeAssistant, spotify: FakeSpotify, listener: Listener) -> None:
     check(spotify.wait_until(lambda: spotify.player.playing, 10), "the speaker plays")
     check(set(spotify.player.uris) <= {track_uri(name) for name in SUNNY}, "what is recommended")
     ha.becomes("sensor.musicond_playback", "Home Assistant shows it", "playing", 20)
-    count = spotify.count("PUT", "me/player/play")
-    ha.call("button.press", "button.musicond_next")
-    check(spotify.wait_until(lambda: spotify.count("PUT", "me/player/play") > count, 10), "next plays other songs")
+    for button, method, path, text in (
+        ("next", "POST", "me/player/next", "next plays the next track"),
+        ("other_songs", "PUT", "me/player/play", "other songs are played"),
+    ):
+        count = spotify.count(method, path)
+        ha.call("button.press", f"button.musicond_{button}")
+        came = spotify.wait_until(lambda count=count, method=method, path=path: spotify.count(method, path) > count, 10)  # type: ignore[misc]
+        check(came, text)
     for requested, actual in ((30, 30), (90, 60)):
         ha.call("number.set_value", "number.musicond_volume", value=requested)
         right = spotify.wait_until(lambda actual=actual: spotify.player.devices[0]["volume_percent"] == actual, 10)  # type: ignore[misc]
