@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -261,8 +262,86 @@ def lift() -> Drawing:
     return drawing
 
 
+PLAYERS: dict[str, dict[str, tuple[str, str, Sequence[str], str, Sequence[str]]]] = {
+    "music-assistant": {
+        "en": (
+            "HTTP",
+            "Music Assistant",
+            ("finds the songs at your", "music services"),
+            "Speakers",
+            ("all that it knows",),
+        ),
+        "de": (
+            "HTTP",
+            "Music Assistant",
+            ("findet die Lieder bei", "deinen Diensten"),
+            "Lautsprecher",
+            ("alle, die es kennt",),
+        ),
+    },
+    "spotify": {
+        "en": ("Web API", "Spotify", ("your app and your", "Premium account"), "Speakers", ("with Spotify Connect",)),
+        "de": ("Web API", "Spotify", ("deine App und dein", "Premium-Konto"), "Lautsprecher", ("mit Spotify Connect",)),
+    },
+    "mpd": {
+        "en": (":6600", "mpd", ("your files,", "web radio"), "Sound card", ("of the machine", "with mpd")),
+        "de": (":6600", "mpd", ("deine Dateien,", "Webradio"), "Soundkarte", ("des Geräts", "mit mpd")),
+    },
+    "mopidy": {
+        "en": (
+            ":6600",
+            "Mopidy",
+            ("your files, and services", "by its extensions"),
+            "Sound card",
+            ("of the machine", "with Mopidy"),
+        ),
+        "de": (
+            ":6600",
+            "Mopidy",
+            ("deine Dateien, und Dienste", "durch Erweiterungen"),
+            "Soundkarte",
+            ("des Geräts", "mit Mopidy"),
+        ),
+    },
+    "blueprint": {
+        "en": (
+            "MQTT",
+            "Home Assistant",
+            ("a blueprint starts", "what was recommended"),
+            "media_player",
+            ("any that it has",),
+        ),
+        "de": (
+            "MQTT",
+            "Home Assistant",
+            ("ein Blueprint startet,", "was empfohlen wird"),
+            "media_player",
+            ("jeder, den es hat",),
+        ),
+    },
+}
+"""Of each player and language: what musicond speaks, the player and what it has, and where it is heard."""
+NAMES_SONGS = {"en": ("names five songs", "for the mood"), "de": ("nennt fünf Lieder", "zur Stimmung")}
+
+
+def player(name: str, language: str) -> Drawing:
+    """Return the way of the songs from musicond over a player to what one hears."""
+    speaks, title, has, heard, where = PLAYERS[name][language]
+    drawing = Drawing(760, 130, f"musicond, {title}, {heard}")
+    for x, head, lines in ((16, "musicond", NAMES_SONGS[language]), (282, title, has), (548, heard, where)):
+        drawing.box(x, 20, 196, 90, head, lines)
+    for x in (212, 478):
+        drawing.line([(x + 4, 65), (x + 67, 65)], "edge", arrow=True)
+    drawing.text(246, 56, speaks, "soft", "middle")
+    return drawing
+
+
 PICTURES: dict[str, Callable[[], Drawing]] = {
     "install": install, "home-assistant": home_assistant, "spotify": spotify, "mood": mood, "lift": lift,
+} | {
+    f"player-{name}{'' if language == 'en' else f'-{language}'}": partial(player, name, language)
+    for name, languages in PLAYERS.items()
+    for language in languages
 }  # fmt: skip
 
 

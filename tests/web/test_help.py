@@ -67,7 +67,7 @@ def test_every_document_for_users_is_a_page_whose_links_lead_somewhere(helped: S
 
 
 def test_a_translation_is_shown_where_there_is_one_and_else_english_which_is_said(helped: Server) -> None:
-    german, english = get(helped, "/help/de/page")[2], get(helped, "/help/de/mqtt")[2]
+    german, english = get(helped, "/help/de/page")[2], get(helped, "/help/de/reliability")[2]
     assert '<h1 id="die-seite">' in german
     assert "nur auf Englisch" not in german
     assert "<main class=card lang=en>" in english
