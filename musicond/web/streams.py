@@ -17,7 +17,7 @@ from musicond.web.preview import MAX_VIEWERS, RATE, Preview
 from musicond.web.responses import HttpError, to_json
 
 PING_S = 15.0
-"""Silence after which a stream gets a comment, so that a lost client is noticed."""
+"""Silence after which a stream gets an empty change, so that both ends notice a lost connection."""
 MIN_INTERVAL_S = 0.25
 """Shortest time between two events of one stream."""
 EXACT_S = 5.0
@@ -71,7 +71,7 @@ class EventStreams:
             exact_at = now if exact else exact_at
             content, sent = _next_event(sent, self._state_of(seen), exact=exact)
             if not content and now - written_at >= PING_S:
-                content = b": ping\n\n"
+                content = _event("change", {})
 
     def _state_of(self, outcome: Outcome | None) -> Mapping[str, object]:
         """Return the state, made once for all streams."""

@@ -90,7 +90,7 @@ def test_the_page_follows_what_happens(server: Server, page: Any) -> None:
     assert text(page, "#value-sad") == "90 %"
     server.output.accept(replace(HAPPY, seq=3, mood=Mood.UNSURE))
     page.wait_for_selector("#hero[data-kind=unsure]")
-    assert "no expression stands out" in text(page, "#detail")
+    assert "No expression stands out" in text(page, "#detail")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 // The stream of the state, the choice of the view by the address, and the controls of every view.
-import { $, adoptLanguage, all, ask, element, keep, language, languages, on, permit, refusal, remembered, set, show, sign, t, time, translate } from "./page.js";
+import { $, adoptLanguage, all, ask, element, keep, language, languages, linkText, on, permit, refusal, remembered, set, show, sign, t, time, translate } from "./page.js";
 import { current, follow, update } from "./store.js";
 import { playingTitle } from "./player.js";
 import "./mood.js";
@@ -14,7 +14,7 @@ import { openLinks } from "./links.js";
 import { openMusicAssistant } from "./music-assistant.js";
 import { openSetup } from "./setup.js";
 
-const SILENCE_MS = 20000; // the server sends at least a comment every 15 s
+const SILENCE_MS = 20000; // the server sends at least an empty change every 15 s
 const PATIENCE_MS = 1500; // how long the first view may take to load what it needs
 const RETRY_MS = [1000, 2000, 5000, 10000];
 const LINKS = { yes: "live", dark: "idle", paused: "idle", private: "idle", no_camera: "idle" };
@@ -62,10 +62,11 @@ function showTitle(state) {
 	if (document.title !== title) document.title = title;
 }
 
-function showAlways({ watching, controls, health, preview, recommendation, demo }) {
+function showAlways(state) {
+	const { watching, controls, health, preview, recommendation, demo } = state;
 	const { private: closed, paused, paused_until: until } = controls;
 	$("link").dataset.link = LINKS[watching];
-	set("link-text", t(`link_${watching}`));
+	set("link-text", linkText(state));
 	set("name", health.name || "musicond");
 	$("privacy").setAttribute("aria-checked", String(closed));
 	$("privacy-sign").setAttribute("href", closed ? "#sign-private" : "#sign-eye");

@@ -31,7 +31,7 @@ function rows(state) {
 	if (health.last_restart) found.push([t("last_restart"), health.last_restart, "wide"]);
 	if (health.outputs?.button?.includes(";")) found.push([t("button"), explained("plain_button", health.outputs.button)[0], "wide bad"]);
 	found.push([t("version"), state.version]);
-	found.push([t("broker"), brokerText(health)]);
+	found.push([t("broker"), brokerText(health), "wide"]);
 	found.push([t("broker"), brokerTrouble(health)[0], "wide bad"]);
 	return found.filter(([, value]) => value);
 }

@@ -1,6 +1,6 @@
 // The view Now: the mood, the recommendation, the scores, and the live picture.
 import {
-	$, EMOTIONS, all, announce, cameraExplained, command, complain, day, duration, element, explained, lineItem, loaded, machineNotice, on, percent, redraw, refusal, said, sentence,
+	$, EMOTIONS, all, announce, cameraExplained, command, complain, day, duration, element, explained, lineItem, linkText, loaded, machineNotice, on, percent, redraw, refusal, said, sentence,
 	set, show, showDetails, sign, signButton, t, tell, time, toast,
 } from "./page.js";
 import { current } from "./store.js";
@@ -9,27 +9,29 @@ let looking = false; // the live picture is wanted
 
 function detailOf(state) {
 	const { watching, mood, controls, health } = state;
-	if (watching === "no_camera") return state.since ? cameraExplained(health)[0] || t("no_camera_detail") : t("starting");
+	if (!state.since) return "";
+	if (watching === "no_camera") return cameraExplained(health)[0] || t("no_camera_detail");
 	if (watching === "paused") {
 		const until = controls.paused_until;
 		return `${t("paused_detail")} ${until ? t("goes_on_at", { time: time(new Date(until)) }) : t("goes_on")}`;
 	}
 	if (watching !== "yes") return t(`${watching}_detail`);
 	if (controls.mood) return t("mood_by_you");
-	if (mood === "unsure" || mood === "nobody") return t(`${mood}_detail`);
+	if (mood === "nobody") return t("faces_0");
+	if (mood === "unsure") return t("unsure_detail");
 	return state.confidence < 0.1 ? t("changing") : t("confident", { share: percent(state.confidence) });
 }
 
 function showHero(state) {
 	const off = state.watching !== "yes";
-	const kind = off ? state.watching : state.mood;
-	const word = off ? t(`link_${kind}`) : t(kind);
+	const kind = !state.since ? "starting" : off ? state.watching : state.mood;
+	const word = off ? linkText(state) : t(kind);
 	const detail = detailOf(state);
 	const hero = $("hero");
 	if (hero.dataset.kind !== kind) {
 		hero.dataset.kind = kind;
 		hero.dataset.mood = off ? "nobody" : state.mood;
-		$("face").setAttribute("href", `#face-${kind}`);
+		$("face").setAttribute("href", `#face-${state.since ? kind : "nobody"}`);
 		const face = $("face").parentNode;
 		face.classList.remove("arrive");
 		void face.getBoundingClientRect();
@@ -41,7 +43,7 @@ function showHero(state) {
 	showDetails("detail", state.watching === "no_camera" && state.since ? cameraExplained(state.health)[1] : "");
 	const chosen = !off && Boolean(state.controls.mood);
 	const count = state.faces > 1 ? "n" : state.faces;
-	set("faces", off || chosen ? "" : t(`faces_${count}`, { n: state.faces }));
+	set("faces", off || chosen || kind === "nobody" ? "" : t(`faces_${count}`, { n: state.faces }));
 	show("mood-back", chosen);
 	hero.classList.toggle("chosen", chosen);
 	set("reading", chosen ? t("reading_meanwhile") : t("reading"));

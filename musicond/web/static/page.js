@@ -44,6 +44,9 @@ export const weekday = (date) => date.toLocaleDateString(locale, { weekday: "sho
 export const fullDay = (text) => noon(text).toLocaleDateString(locale, { dateStyle: "medium" });
 export const number = (value, digits = 0) => value.toLocaleString(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
+// Returns what the daemon does, in one or two words.
+export const linkText = ({ watching, since }) => t(since ? `link_${watching}` : "starting");
+
 export function duration(seconds) {
 	const minutes = Math.floor(seconds / 60);
 	if (minutes < 1) return t("just_now");
