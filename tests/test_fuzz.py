@@ -43,8 +43,10 @@ def test_the_files_that_are_damaged_are_valid(tmp_path: Path, name: str) -> None
     [
         ("music-assistant", 4, '"uri": "spotify://track/7qiZfU4dY1lWllzX7mPBI3"', '"uri": []'),
         ("spotify", 12, "3600", "9" * 400),
+        ("sign-ins", 0, '"user-library-read"', "[7]"),
+        ("sign-ins", 1, '"http://ma.lan:8095"', "NaN"),
     ],
-    ids=["an address that is a list", "a token that lasts longer than a number can say"],
+    ids=["an address that is a list", "a token that lasts longer than a number can say", "no scopes", "no address"],
 )
 def test_an_input_that_went_wrong_does_so_no_more(tmp_path: Path, name: str, seed: int, old: str, new: str) -> None:
     before, found, after = FORMATS[name].seeds()[seed].rpartition(old.encode())

@@ -13,7 +13,6 @@ from musicond.core.expiry import warning_due
 from musicond.core.outcome import Account
 from musicond.errors import PlaybackError, bounded_number
 from musicond.music_assistant.client import SIGN_IN
-from musicond.runtime.json_file import JsonFile
 from musicond.runtime.sign_in_file import SignInFile
 
 FILE_NAME = "music-assistant.json"
@@ -49,9 +48,9 @@ class ServerTokenFile(SignInFile[ServerToken]):
         text = self.path.read_text("utf-8").strip()
         if text and not text.startswith("{"):
             return ServerToken(text) if len(text.split()) == 1 else None
-        token = ServerToken(**JsonFile(self.path).parse())
+        token = self.parse(ServerToken)
         _ = token.expires_on
-        return token if isinstance(token.token, str) and token.token else None
+        return token if token.token else None
 
 
 class MusicAssistantAuth:

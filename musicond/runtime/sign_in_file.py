@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -26,6 +26,15 @@ class SignInFile(ABC, Generic[SignInT]):
     @abstractmethod
     def read(self) -> SignInT | None:
         """Return the stored sign-in; raise OSError, or ValueError or TypeError for a damaged file."""
+
+    def parse(self, kind: type[SignInT]) -> SignInT:
+        """Return the sign-in that the file has as JSON: texts, and null where there is a default; raise as `read`."""
+        sign_in = kind(**JsonFile(self.path).parse())
+        for field in fields(sign_in):
+            value = getattr(sign_in, field.name)
+            if not isinstance(value, str) and (value is not None or field.default is MISSING):
+                raise ValueError(f"{self.path}: {field.name} is no text")
+        return sign_in
 
     def load(self) -> SignInT | None:
         """Return the stored sign-in; None where there is none or the file is damaged, of which a copy is kept."""

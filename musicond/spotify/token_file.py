@@ -6,7 +6,6 @@ from calendar import monthrange
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from musicond.runtime.json_file import JsonFile
 from musicond.runtime.sign_in_file import SignInFile
 
 FILE_NAME = "spotify.json"
@@ -42,7 +41,7 @@ class TokenFile(SignInFile[Grant]):
 
     def read(self) -> Grant:
         """Return the stored grant; raise as the base does."""
-        grant = Grant(**JsonFile(self.path).parse())
+        grant = self.parse(Grant)
         _ = grant.expires_on
         return grant
 
