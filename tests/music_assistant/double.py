@@ -1,8 +1,8 @@
 """A double of the Music Assistant server: the commands that musicond and the official client use, over HTTP and WebSocket.
 
 Made after github.com/music-assistant/server (controllers/webserver, player_queues, players) and the official models;
-test_double.py checks its answers against models.json, and tests/rig/music_assistant/check.py lets the official client
-use it. It is no real server: no music service and no sound is behind it.
+test_double.py checks its answers against models.json. tests/rig/music_assistant/check.py lets the official client use it,
+and tests/rig/ha/music_assistant.py Home Assistant. It is no real server: no music service and no sound is behind it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import random
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Json = dict[str, Any]
+READING = ("/all", "/items", "/get_active_queue", "/get_by_name")
+"""Ends of the commands for players and queues that change nothing."""
 USER, PASSWORD = "anna", "correct horse"
 SCHEMA = 46
 
@@ -176,6 +179,8 @@ class MusicAssistantDouble:
             "playback_state": "idle",
             "powered": True,
             "volume_level": 50,
+            "power_control": "native",
+            "volume_control": "native",
             "group_members": [],
             "synced_to": None,
             "active_source": None,
@@ -230,6 +235,13 @@ class MusicAssistantDouble:
 
     # Commands
 
+    def do_info(self) -> Json:
+        return self.info()
+
+    def do_config_players(self, **_: Any) -> list[Json]:
+        players = self.players.values()
+        return [{"values": {}, **{key: player[key] for key in ("provider", "player_id", "name")}} for player in players]
+
     def do_auth_me(self) -> Json:
         return {"user_id": "1", "username": USER, "role": "user"}
 
@@ -271,6 +283,15 @@ class MusicAssistantDouble:
 
     def do_players_cmd_volume_set(self, player_id: str, volume_level: int) -> None:
         self._get_player(player_id)["volume_level"] = volume_level
+
+    def do_players_cmd_play(self, player_id: str) -> None:
+        self.do_player_queues_resume(player_id)
+
+    def do_players_cmd_pause(self, player_id: str) -> None:
+        self._set_state(player_id, "paused")
+
+    def do_players_cmd_next(self, player_id: str) -> None:
+        self.do_player_queues_next(player_id)
 
     def do_players_cmd_power(self, player_id: str, powered: bool) -> None:
         self._get_player(player_id)["powered"] = powered
@@ -344,6 +365,9 @@ class MusicAssistantDouble:
 
     def do_player_queues_dont_stop_the_music(self, queue_id: str, dont_stop_the_music_enabled: bool) -> None:
         self.queues[queue_id].autoplay = dont_stop_the_music_enabled
+
+    def do_music_verify_item_uri(self, uri: str) -> bool:
+        return self._item(uri) is not None
 
     def do_music_item_by_uri(self, uri: str) -> Json:
         if (item := self._item(uri)) is None:
@@ -427,10 +451,29 @@ class MusicAssistantDouble:
         if not player["active_source"]:
             self.queues[player["player_id"]].advance()
             state = self.queues[player["player_id"]].state
-        media = player["current_media"]
+        media = player["current_media"] or self._media(player)
         if player["extra_attributes"].get("announcement_in_progress"):
             media = {"uri": "announcement", "media_type": "announcement", "title": "ANNOUNCEMENT"}
-        return {**player, "playback_state": state, "current_media": media}
+        source = player["active_source"] or player["player_id"]
+        return {**player, "playback_state": state, "current_media": media, "active_source": source}
+
+    def _media(self, player: Json) -> Json | None:
+        """Return what a player plays from its queue."""
+        queue = self.queues[player["player_id"]]
+        if player["active_source"] or queue.current is None or queue.ended:
+            return None
+        item = queue.current["media_item"]
+        return {
+            "uri": item["uri"],
+            "media_type": "track",
+            "title": item["name"],
+            "artist": item["artists"][0]["name"],
+            "duration": item["duration"],
+            "source_id": queue.player_id,
+            "queue_item_id": queue.current["queue_item_id"],
+            "elapsed_time": int(queue.elapsed_s),
+            "elapsed_time_last_updated": queue.updated,
+        }
 
     # HTTP and WebSocket
 
@@ -524,6 +567,7 @@ class MusicAssistantDouble:
             text = json.dumps(act())
         except CommandError as exc:
             return web.Response(status=exc.status, text=str(exc))
+        await self._publish(command)
         if fault is not None and fault.how == "late":
             await asyncio.to_thread(self.released.wait, 60)
         if fault is not None and fault.how == "noise":
@@ -544,9 +588,30 @@ class MusicAssistantDouble:
         return self.run(command, {key: value for key, value in args.items() if value is not None})
 
     async def _on_socket(self, request: web.Request) -> web.WebSocketResponse:
-        """Serve the official client: commands in, results out, and an update of each queue after a command."""
+        """Serve the official client: commands in, results out."""
         socket = web.WebSocketResponse()
         await socket.prepare(request)
+        try:
+            await self._serve_socket(socket)
+        finally:
+            self._sockets.discard(socket)
+        return socket
+
+    async def _publish(self, command: str) -> None:
+        """Send each player and queue to all clients that have signed in, after a command that may have changed them."""
+        if not command.startswith(("player_queues/", "players/")) or command.endswith(READING):
+            return
+        with self.lock:
+            players = [
+                ("player_updated", player["player_id"], self._player(player)) for player in self.players.values()
+            ]
+            queues = [("queue_updated", queue.player_id, self._queue(queue)) for queue in self.queues.values()]
+        for event, object_id, data in (*queues, *players):
+            for socket in tuple(self._sockets):
+                with suppress(ConnectionError):
+                    await socket.send_json({"event": event, "object_id": object_id, "data": data})
+
+    async def _serve_socket(self, socket: web.WebSocketResponse) -> None:
         await socket.send_json(self.info())
         signed_in = self.schema < 28
         async for message in socket:
@@ -556,13 +621,11 @@ class MusicAssistantDouble:
                 if command == "auth":
                     signed_in = args["token"] in self.tokens
                     result: Any = {"authenticated": signed_in, "user": self.do_auth_me()} if signed_in else None
+                    if signed_in:
+                        self._sockets.add(socket)
                 else:
                     result = self._run_for(command, args, signed_in=signed_in)
                 await socket.send_json({"message_id": number, "result": result, "partial": False})
             except CommandError as exc:
                 await socket.send_json({"message_id": number, "error_code": exc.code, "details": str(exc)})
-            if command.startswith("player_queues/") and signed_in:
-                for queue in self.queues.values():
-                    event = {"event": "queue_updated", "object_id": queue.player_id, "data": queue.to_json()}
-                    await socket.send_json(event)
-        return socket
+            await self._publish(command)

@@ -33,6 +33,10 @@ def test_every_answer_is_as_the_official_models_say(server: MusicAssistantDouble
         assert values
         for value in values:
             check(model, value)
+    server.players["kitchen"]["extra_attributes"].clear()
+    (player,) = server.run("players/all", {})
+    check("Player", player)
+    assert (player["current_media"]["title"], player["active_source"]) == ("Happy", "kitchen")
     check("User", server.run("auth/me", {}))
     check("Track", server.run("music/item_by_name", {"name": "Happy", "artist": "Pharrell Williams"}))
     check("PlayerQueue", server.run("player_queues/get_active_queue", {"player_id": "kitchen"}))
