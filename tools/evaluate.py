@@ -4,7 +4,7 @@
     .venv/bin/python tools/evaluate.py --data fer2013.zip [--split train|test] [--through-pipeline] [--robustness]
         [--confusion PNG] [--json] [MODEL]
     .venv/bin/python tools/evaluate.py --photos photos.zip [--split train|test] [--ages JSON] [--contact-sheet PNG]
-        [--json] [MODEL]
+        [--store NPZ] [--json] [MODEL]
 
 Runs where the daemon runs, without TensorFlow. `--robustness` reads the images again, made worse in eleven
 ways. `--confusion` draws the table of what is taken for what. `--through-pipeline` lays each image, 120 to 240
@@ -28,7 +28,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -44,10 +44,11 @@ from tools.training.fer2013 import DataError, Split, load
 from tools.training.metrics import Figures, drawn, figures, right_at, table
 from tools.training.photos import by_age, contact_sheet, photo_figures
 from tools.training.photos import load as load_photos
+from tools.training.readings import Store
 from tools.training.robustness import CHANGES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -171,7 +172,8 @@ def measure_photos(args: argparse.Namespace) -> dict[str, object]:
     photos = photos.first(args.first) if args.first else photos
     reader = TfliteClassifier(args.model)
     finder = HaarFaceDetector(MODELS / "haarcascade_frontalface_default.xml", reader, motion_gate=False)
-    piped = through(reader, finder, photos.images, PHOTO_HEIGHTS)
+    store = Store(args.store, args.model, args.split, args.first or "all")
+    piped = kept(store, lambda: through(reader, finder, photos.images, PHOTO_HEIGHTS))
     report = photo_figures(photos, piped.found, piped.probabilities, MoodSection().enter)
     if args.ages:
         report["by_age"] = by_age(photos, piped.found, piped.probabilities, json.loads(args.ages.read_text("utf-8")))
@@ -179,6 +181,17 @@ def measure_photos(args: argparse.Namespace) -> dict[str, object]:
     if sheet and not cv2.imwrite(str(sheet), contact_sheet(photos, piped.found, piped.probabilities)):
         raise DataError(f"{sheet}: can't be written; give a .png in a folder that exists")
     return report
+
+
+def kept(store: Store, read: Callable[[], Piped]) -> Piped:
+    """Return the readings of a store, or what `read` returns."""
+
+    def arrays() -> dict[str, NDArray[Any]]:
+        piped = read()
+        return {"found": piped.found, "scores": piped.probabilities}
+
+    known = store.arrays(arrays)
+    return Piped(known["found"], known["scores"])
 
 
 def _shown(result: Figures) -> dict[str, object]:
@@ -218,6 +231,9 @@ def main() -> int:
     parser.add_argument("--ages", type=Path, metavar="JSON", help="what tools/estimate_ages.py says of the photographs")
     parser.add_argument(
         "--contact-sheet", type=Path, metavar="PNG", help="show the photographs that are read wrong most firmly"
+    )
+    parser.add_argument(
+        "--store", type=Path, metavar="NPZ", help="keep the photographs' readings, and score them by a changed sidecar"
     )
     parser.add_argument("--first", type=int, metavar="N", help="take N images only, spread over the split")
     parser.add_argument("--json", action="store_true", help="print JSON")

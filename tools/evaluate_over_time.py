@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Hold photographs before the camera for a minute each, and count the moods that are announced.
 
-    .venv/bin/python tools/evaluate_over_time.py --photos photos.zip [--people 200] [--trade] [--picture PNG] [--json]
-        [MODEL]
+    .venv/bin/python tools/evaluate_over_time.py --photos photos.zip [--people 200] [--trade] [--picture PNG]
+        [--store NPZ] [--json] [MODEL]
 
 Resting people sway, turn a little, and the light changes; every frame has noise and goes through the daemon's whole
 pipeline at its frame rate. A wrong emotion is any mood but neutral and unsure. Then as many smiling people are shown,
@@ -23,7 +23,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import cv2
 import numpy as np
@@ -41,9 +41,10 @@ from tools.chart import Axis, draw_lines
 from tools.evaluate import MODELS, PHOTO_HEIGHTS
 from tools.training.fer2013 import LABELS, DataError
 from tools.training.photos import Photos, load
+from tools.training.readings import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -129,6 +130,29 @@ def decided(person: Watched, rules: MoodConfig) -> Watched:
     return Watched(person.seen, moods)
 
 
+def kept(store: Store, watched: Iterable[Watched], rules: MoodConfig) -> list[Watched]:
+    """Return the persons of a store, or those `watched`, with the moods that the rules announce."""
+
+    def arrays() -> dict[str, NDArray[Any]]:
+        seen = [(number, one) for number, person in enumerate(watched) for one in person.seen]
+        return {
+            "person": np.array([number for number, _ in seen]),
+            "at": np.array([one.at for _, one in seen]),
+            "present": np.array([one.present for _, one in seen]),
+            "dark": np.array([one.dark for _, one in seen]),
+            "read": np.array([one.scores is not None for _, one in seen]),
+            "scores": np.array([one.scores or (1 / len(LABELS),) * len(LABELS) for _, one in seen]),
+        }
+
+    known = store.arrays(arrays)
+    people: list[list[Observation]] = [[] for _ in range(int(known["person"].max()) + 1)]
+    rows = zip(*(known[name] for name in ("person", "at", "present", "dark", "read", "scores")), strict=True)
+    for person, at, present, dark, was_read, scores in rows:
+        values = tuple(map(float, scores)) if was_read else None
+        people[person].append(Observation(float(at), bool(present), values, bool(dark)))
+    return [decided(Watched(seen, []), rules) for seen in people]
+
+
 def summary(resting: Sequence[Watched], smiling: Sequence[Watched]) -> dict[str, float | int]:
     """Return the figures of the persons with any reading; `within_s` counts from the first frame."""
     rest = [person for person in resting if any(seen.scores for seen in person.seen)]
@@ -169,7 +193,13 @@ def measure(args: argparse.Namespace) -> dict[str, object]:
     for emotion, seconds in (("neutral", args.seconds), ("happy", SMILE_S)):
         rng = np.random.default_rng(args.seed)
         people = tqdm(chosen(photos, emotion, args.people), desc=emotion, leave=False, disable=None)
-        groups[emotion] = [watch(image, seconds, reader, rules, rng) for image in people]
+        watched = (watch(image, seconds, reader, rules, rng) for image in people)
+        if args.store:
+            path = args.store.with_name(f"{args.store.stem}-{emotion}.npz")
+            store = Store(path, args.model, args.split, args.people, seconds, args.seed)
+            groups[emotion] = kept(store, watched, rules)
+        else:
+            groups[emotion] = list(watched)
     report: dict[str, object] = {"enter": section.enter, "leave": section.leave, **summary(*groups.values())}
     if args.trade:
         report["trade"] = {
@@ -208,6 +238,9 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="for which a resting person is shown")
     parser.add_argument("--trade", action="store_true", help="repeat the decisions with other thresholds")
     parser.add_argument("--picture", type=Path, metavar="PNG", help="draw the trade")
+    parser.add_argument(
+        "--store", type=Path, metavar="NPZ", help="keep the readings, and decide with a changed sidecar or thresholds"
+    )
     parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--json", action="store_true", help="print JSON")
     args = parser.parse_args()

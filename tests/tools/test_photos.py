@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -55,6 +57,33 @@ def test_the_bench_prints_what_the_daemon_reads_of_them(photos: Path, tmp_path: 
     assert report["found"] >= 0.75
     assert report["by_age"]["30 to 40"]["neutral faces"] <= 1
     assert sheet.stat().st_size > 1000
+
+
+def test_kept_readings_are_scored_by_the_sidecar_as_it_is_now(photos: Path, tmp_path: Path) -> None:
+    model, store = tmp_path / "fer_int8.tflite", tmp_path / "readings.npz"
+    shutil.copy(ROOT / "models" / model.name, model)
+    sidecar = json.loads((ROOT / "models" / "fer_int8.json").read_text())
+
+    def report(tool: str, *more: str | Path) -> dict[str, Any]:
+        done = run(tool, "--photos", photos, "--store", store, "--json", *more, model)
+        assert done.returncode == 0, done.stderr
+        parsed: dict[str, Any] = json.loads(done.stdout)
+        return parsed
+
+    def shift(**shifts: float) -> None:
+        model.with_suffix(".json").write_text(json.dumps(sidecar | {"room_prior": shifts}))
+
+    over_time = "evaluate_over_time.py", "--people", "1", "--seconds", "4"
+    shift(neutral=1.0, happy=1.0)
+    first, moods = report("evaluate.py"), report(*over_time)
+    assert report("evaluate.py") == first
+    assert moods == json.loads(run(over_time[0], "--photos", photos, "--json", *over_time[1:], model).stdout)
+    shift(sad=10.0, neutral=-10.0, happy=-10.0, surprise=-10.0)
+    assert report("evaluate.py")["recall"] == {"happy": 0.0, "neutral": 0.0, "surprise": 0.0}
+    assert report(*over_time)["announced_wrong"] == 1.0
+    refused = run("evaluate.py", "--photos", photos, "--store", store, "--first", "2", model)
+    assert refused.returncode == 69
+    assert "give another --store" in refused.stderr
 
 
 def test_a_zip_without_photographs_is_refused(tmp_path: Path) -> None:
