@@ -27,6 +27,7 @@ import tempfile
 import threading
 import time
 from dataclasses import asdict, dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from musicond.cli import main as run_musicond
 from musicond.config.user_settings import load_settings
+from musicond.core.models import Mood
 from musicond.library.database import BACKUP, FILE_NAME
 from musicond.runtime.json_file import JsonFile
 
@@ -271,12 +273,13 @@ def check_threads(case: Case) -> Iterator[tuple[str, str]]:
 
 
 def count_kept(state: Path) -> dict[str, float]:
-    """Return how much there is of what never shrinks."""
+    """Return how much there is of what never shrinks; a month that is no history, as bits have flipped, is none."""
     minutes = 0.0
     for file in (state / "history").glob("*.json"):
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            days = json.loads(file.read_text("utf-8")).values()
-            minutes += sum(sum(day.values()) for day in days)
+        with contextlib.suppress(OSError, ValueError, AttributeError, TypeError):
+            days = json.loads(file.read_text("utf-8"))
+            if all(date.fromisoformat(day) and set(moods) <= {*Mood} for day, moods in days.items()):
+                minutes += sum(sum(moods.values()) for moods in days.values())
     own = read_catalogue(state, "SELECT count(*) FROM lists WHERE origin = 'user' AND state = 'listed'")
     return {
         "minutes of history": round(minutes, 3),
