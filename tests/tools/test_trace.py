@@ -1,0 +1,45 @@
+"""The reading of what strace has seen; script/test-system traces the daemon in a booted system."""
+
+from __future__ import annotations
+
+from tests.rig.trace import Sinks, demo_rows
+
+
+def line(call: str) -> str:
+    """Return a line of strace, with its texts in hexadecimal."""
+    head, *rest = call.split("'")
+    texts = ['"' + "".join(f"\\x{byte:02x}" for byte in text.encode("latin-1")) + '"' for text in rest[::2]]
+    return "123   " + head + "".join(text + after for text, after in zip(texts, rest[1::2], strict=True))
+
+
+LINES = (
+    "write(5</var/lib/musicond/settings.json.new>, '{}', 2) = 2",
+    "sendto(9<TCP:[127.0.0.1:8080->127.0.0.1:41000]>, 'HTTP/1.1 200 OK', 15, 0, NULL, 0) = 15",
+    r"pwritev(7</\x76ar/lib/musicond/catalogue.sqlite-wal>, [{iov_base='abc', iov_len=3}, {iov_base='d', iov_len=1}], 2, 0) = 4",
+    "openat(AT_FDCWD</>, '/var/lib/musicond/lock', O_RDWR|O_CREAT|O_CLOEXEC, 0600) = 4</var/lib/musicond/lock>",
+    "openat(AT_FDCWD</>, '/etc/hosts', O_RDONLY|O_CLOEXEC) = 4</etc/hosts>",
+)
+
+
+def test_what_is_written_is_listed_by_its_sink() -> None:
+    sinks = Sinks()
+    for each in LINES:
+        sinks.add(line(each))
+    assert {name: bytes(data) for name, data in sinks.content.items()} == {
+        "/var/lib/musicond/settings.json.new": b"{}",
+        "TCP:[127.0.0.1:8080]": b"HTTP/1.1 200 OK",
+        "/var/lib/musicond/catalogue.sqlite-wal": b"abcd",
+    }
+    assert sinks.opened == {"/var/lib/musicond/lock"}
+    assert sinks.unknown() == []
+    assert sinks.with_pictures([b"xyz"]) == []
+
+
+def test_a_picture_and_a_file_elsewhere_are_found() -> None:
+    sinks, rows = Sinks(), demo_rows()
+    assert len(rows) > 100
+    sinks.add(line("write(5</var/lib/musicond/x>, '\xff\xd8\xff\xe0', 4) = 4"))
+    sinks.add(line("write(5</var/lib/musicond/y>, 'data:image/png', 4) = 4"))
+    sinks.content["/srv/raw"] += b"head" + rows[7]
+    assert sinks.with_pictures(rows) == ["/var/lib/musicond/x", "/var/lib/musicond/y", "/srv/raw"]
+    assert sinks.unknown() == ["/srv/raw"]
