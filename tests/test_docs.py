@@ -34,6 +34,26 @@ def test_every_module_and_every_link_exists(document: str) -> None:
     assert sorted(gone) == []
 
 
+FAULTS = """absent, busy, returns, frozen, garbage, size, model file, catalogue, disk is full, can't be written, clock jumps,
+broker, network, Spotify, player, attacked, SIGKILL, power, memory, thread, twice, reload, newer version"""
+
+
+def test_every_row_of_the_faults_names_tests_that_exist() -> None:
+    text = (ROOT / "docs/reliability.md").read_text("utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
+    assert len(named) > 30
+    assert [pair for pair in named if f"def {pair[1]}(" not in (ROOT / pair[0]).read_text("utf-8")] == []
+    rows = [line for line in text.splitlines() if line.startswith("| ") and "---" not in line]
+    missing = [
+        row for row in rows if not re.search(r"`(tests|script)/[\w/.-]+(::\w+)?`", row) and "| test |" not in row
+    ]
+    assert missing == [], "each row has its test"
+    [part] = re.findall(r"## From the camera to the power supply\n(.*?)\n## ", text, re.DOTALL)
+    kinds = re.findall(r"(?m)^\| ([^|]+) \|", part)
+    absent = [word for word in re.split(r",\s", FAULTS) if not any(word in kind for kind in kinds)]
+    assert absent == [], "each kind of fault has its row"
+
+
 def test_twelve_files_are_to_be_read_and_their_lengths_are_about_right() -> None:
     rows = dict(READING.findall((ROOT / "docs/architecture.md").read_text("utf-8")))
     lengths = {path: len((ROOT / path).read_text("utf-8").splitlines()) for path in rows}
