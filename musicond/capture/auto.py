@@ -43,7 +43,7 @@ class AutoSource:
             else:
                 self._chosen = source
                 return
-        raise SourceLost("no camera. " + ". ".join(errors))
+        raise SourceLost(". ".join(errors))
 
     def capture(self, wait_s: float) -> Frame:
         """Return the newest frame of the source in use."""

@@ -17,6 +17,8 @@ if TYPE_CHECKING:  # the doctor runs without pydantic
 PI_CAMERA = "for a Pi camera, on Raspberry Pi OS: sudo apt install --no-install-recommends python3-picamera2"
 Access = Callable[[Path, int], bool]
 CAPTURE_S = 3.0
+UNKNOWN = "camera"
+"""Name of `camera.source: auto` while none is open."""
 IN_NETWORK = "network camera "
 """Beginning of the name of a camera in the network."""
 NETWORK_REMEDY = "see docs/camera.md, cameras in the network"
@@ -27,13 +29,14 @@ def check_open_camera(state: Mapping[str, Any]) -> Result:
     """Check the camera that the running daemon has, by the state of its API."""
     health, watching = state["health"], state["watching"]
     in_network = str(health.get("camera")).startswith(IN_NETWORK)
+    name = "" if health.get("camera") == UNKNOWN else f"{health.get('camera')}: "
     if watching == "private":
-        return "ok", f"{health.get('camera')}: closed, because privacy is on"
+        return "ok", f"{name}closed, because privacy is on"
     if watching == "no_camera" or health.get("trouble"):
         trouble = health.get("trouble") or "not opened yet"
         return (
             "failed",
-            f"{health.get('camera')}: {trouble}",
+            f"{name}{trouble}",
             NETWORK_REMEDY if in_network else "check its cable; see journalctl -u musicond",
         )
     summary = seen(health["camera"], health.get("width_seen"))

@@ -12,14 +12,14 @@ import socket
 import struct
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import wraps
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, ParamSpec
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 
 from musicond.core.models import EMOTIONS
 from musicond.errors import CatalogueError, ControlError, MusicondError, NotRunning, counted
@@ -165,6 +165,20 @@ def check_catalogue(path: Path) -> Result:
     if empty := [emotion for emotion, count in counts.items() if not count]:
         return "warning", f"{summary}, none for {', '.join(empty)}", "see musicond catalogue import --help"
     return "ok", summary
+
+
+@check("player")
+def check_open_player(playback: Mapping[str, Any]) -> Result:
+    """Check the player that the running daemon uses, by the state of its API."""
+    name = " on ".join(filter(None, (playback["backend"], playback["device"])))
+    trouble = playback["trouble"]
+    if playback["state"] == "unavailable":
+        return (
+            "failed",
+            f"{playback['backend']} can't be used now: {trouble or 'not connected yet'}",
+            "see docs/players.md",
+        )
+    return ("warning", name, trouble) if trouble else ("ok", name)
 
 
 @check("player")

@@ -62,6 +62,9 @@ def _add_id(parser: argparse.ArgumentParser, default: str) -> None:
 
 def _play(client: ControlClient, args: argparse.Namespace) -> str:
     client.send("play", id=args.id)
+    playback = client.state()["playback"]
+    if playback and playback["state"] == "unavailable" and playback["trouble"]:
+        raise CommandError(playback["trouble"])
     return "playing"
 
 

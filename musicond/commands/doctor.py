@@ -160,6 +160,8 @@ def _check_configuration(path: Path | None, running_source: str | None = None) -
         yield check_open_camera(state) if state else check_camera(config, access)
         yield checks.check_model(paths.model_path(config), paths.models_dir() / CASCADE)
         yield checks.check_page(config.web.address, paths.control_socket(config))
+        if (playback := state.get("playback")) and playback["backend"] != "music-assistant":
+            yield checks.check_open_player(playback)
         if answers:
             yield from answers
             return

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import segno
 
 from musicond.commands.options import add_config
-from musicond.config.addresses import is_loopback
+from musicond.config.addresses import EVERYWHERE, is_loopback
 from musicond.config.editor import edit
 from musicond.config.loader import SEARCH, LoadedConfig, load
 from musicond.config.paths import daemon_state_dir
@@ -26,7 +26,6 @@ from musicond.runtime.json_file import replace_file
 DESCRIPTION = "print the address of the page, and a QR code for the phone"
 TOKEN_BYTES = 16
 """128 random bits."""
-EVERYWHERE = "0.0.0.0"  # noqa: S104 - --lan opens the page to the local network
 _SERVICE_RUNS = Path("/run/systemd/system")
 """Exists where systemd runs the services: sd_booted(3)."""
 AVAHI = Path("/run/avahi-daemon/socket")

@@ -11,6 +11,7 @@ from typing import Any
 
 from musicond.commands import terminal
 from musicond.commands.options import add_config
+from musicond.config.addresses import EVERYWHERE
 from musicond.config.loader import load
 from musicond.config.paths import control_socket
 from musicond.web.client import ControlClient
@@ -18,6 +19,8 @@ from musicond.web.client import ControlClient
 DESCRIPTION = "show the mood, why these songs are recommended, what plays, and where the page is"
 POLL_S = 1.0
 NAME_WIDTH = 13
+NO_CAMERA_YET = "camera"
+"""Name of `camera.source: auto` while none is open."""
 State = Mapping[str, Any]
 
 
@@ -84,12 +87,21 @@ def rows(state: State) -> Iterator[tuple[str, str, str]]:
         yield "autoplay", f"{'on' if playback['autoplay'] else 'off'}{held}", ""
         if playback["trouble"]:
             yield "player", playback["trouble"], "failed"
-    yield "camera", str(health.get("camera") or "unknown"), ""
-    yield "page", str(health.get("outputs", {}).get("page", "unknown")).partition(",")[0], ""
+    if health.get("camera") != NO_CAMERA_YET:
+        yield "camera", str(health.get("camera") or "unknown"), ""
+    yield "page", _page(str(health.get("outputs", {}).get("page", "unknown")).partition(",")[0]), ""
     yield "version", state["version"], "note"
     for problem in (state["notice"], *health.get("problems", ())):
         if problem:
             yield "problem", str(problem), "warning"
+
+
+def _page(address: str) -> str:
+    """Return the address of the page, or how to get one where it answers on all addresses of this machine."""
+    everywhere = f"http://{EVERYWHERE}:"
+    if not address.startswith(everywhere):
+        return address
+    return f"open to your network at port {address.removeprefix(everywhere)}; musicond page-link prints the link"
 
 
 def _percent(state: State) -> str:

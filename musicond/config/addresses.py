@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 import re
 
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - the page is opened to the network on purpose
+"""The address that stands for all of this machine (IPv4)."""
 SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://(.*)", re.IGNORECASE)
 WITH_PORT = re.compile(r"(\[[^]]*\]|[^:]*)(?::([0-9]{1,5}))?")
 ENCRYPTED = ("mqtts", "ssl", "tls", "wss", "https")

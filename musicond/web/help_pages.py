@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 HELP = "/help"
 """Path of the help; within it, all addresses are relative: another server may show the page below a path of its own."""
 ENGLISH, INDEX = "en", "README"
-NOT_FOR_USERS = ("architecture",)
+NOT_FOR_USERS = ("architecture", "from-musicon", "reliability")
 COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 EMPTY_PARAGRAPH = re.compile(r"<p>\s*</p>\n?")
 """Where a picture was that is not there."""

@@ -133,6 +133,8 @@ def test_the_camera_of_the_running_daemon() -> None:
     assert check_open_camera(state("private")).found == "Camera Module 3: closed, because privacy is on"
     lost = check_open_camera(state("no_camera", trouble="unplugged"))
     assert (lost.state, lost.found) == ("failed", "Camera Module 3: unplugged")
+    none = check_open_camera(state("no_camera", trouble="webcam: no /dev/video* is a camera", camera="camera"))
+    assert none.found == "webcam: no /dev/video* is a camera"
     skipped = check_open_camera(state(bad_frames=3, missing_frames=1))
     assert (skipped.state, skipped.found) == (
         "warning",

@@ -84,6 +84,17 @@ def test_without_a_player_no_speakers_are_shown(server: Server, capsys: pytest.C
     assert capsys.readouterr().err == f"musicond: {NO_PLAYER}\n"
 
 
+def test_music_that_a_player_out_of_reach_can_not_play_is_not_reported_as_playing(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.output.accept(replace(HAPPY, playback=Playback("mpd", PlayState.UNAVAILABLE, trouble="mpd refuses")))
+    assert main(["play"]) == 69
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("", "musicond: mpd refuses\n")
+    server.output.accept(replace(HAPPY, playback=Playback("mpd", PlayState.STOPPED)))
+    assert main(["play"]) == 0
+
+
 def test_a_part_that_the_running_daemon_lacks_is_named_with_the_remedy(
     server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

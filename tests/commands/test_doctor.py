@@ -318,6 +318,20 @@ def test_the_command_prints_each_check_and_fails_where_one_does(tmp_path: Path) 
     assert "no Music Assistant server is known" in player["found"]
 
 
+@pytest.mark.parametrize(
+    ("state", "trouble", "expected"),
+    [
+        ("playing", None, ("ok", "mpd on Kitchen", "")),
+        ("stopped", "the sign-in ends soon", ("warning", "mpd on Kitchen", "the sign-in ends soon")),
+        ("unavailable", "refused", ("failed", "mpd can't be used now: refused", "see docs/players.md")),
+        ("unavailable", None, ("failed", "mpd can't be used now: not connected yet", "see docs/players.md")),
+    ],
+)
+def test_the_player_of_a_running_daemon(state: str, trouble: str | None, expected: tuple[str, str, str]) -> None:
+    check = checks.check_open_player({"backend": "mpd", "device": "Kitchen", "state": state, "trouble": trouble})
+    assert (check.name, check.state, check.found, check.remedy) == ("player", *expected)
+
+
 def test_a_doctor_without_pydantic_says_so() -> None:
     code = "import sys; sys.modules['pydantic'] = None; from musicond.cli import main; sys.exit(main(['doctor', '--json']))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)

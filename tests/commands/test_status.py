@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from musicond.cli import main
+from musicond.commands.status import rows
 from musicond.core.models import Watching
 from musicond.core.outcome import AutoplayBlock, BlockReason, Playback, PlayState
 from musicond.core.settings import Settings
@@ -98,3 +99,28 @@ def test_each_change_is_a_line(server: Server) -> None:  # noqa: F811 - the fixt
 def test_without_a_daemon_it_is_one_line_and_69(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status"]) == 69
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("health", "name", "shown"),
+    [
+        ({"outputs": {"page": "http://127.0.0.1:8080, 2 open"}}, "page", "http://127.0.0.1:8080"),
+        (
+            {"outputs": {"page": "http://0.0.0.0:8081, 2 open"}},
+            "page",
+            "open to your network at port 8081; musicond page-link prints the link",
+        ),
+        ({"camera": "demo"}, "camera", "demo"),
+        ({"camera": "camera"}, "camera", None),
+    ],
+)
+def test_the_page_is_shown_as_a_person_can_open_it_and_the_camera_by_its_name(
+    health: dict[str, object], name: str, shown: str | None
+) -> None:
+    state = {
+        **dict.fromkeys(("mood", "since", "recommendation", "playback", "notice", "version", "confidence")),
+        "watching": "private",
+        "controls": {"private": False},
+        "health": health,
+    }
+    assert {name: text for name, text, _ in rows(state)}.get(name) == shown
