@@ -16,6 +16,9 @@ TIMEOUT_S = 8.0
 ACTION_TIMEOUT_S = 40.0
 """Longer than the daemon waits for an action before it says that it is busy."""
 
+OF_THE_SERVICE = (Path("/run/musicond"), Path("/var/lib/musicond"))
+"""Folders of the socket of an installed musicond."""
+
 
 class ControlClient:
     """A client of the daemon whose control socket is `path`; every method raises ControlError."""
@@ -51,9 +54,8 @@ class ControlClient:
             response = connection.getresponse()
             status, content = response.status, json.loads(response.read())
         except (FileNotFoundError, ConnectionRefusedError):
-            raise NotRunning(
-                f"musicond is not running (nobody answers on {self._path}); start it: musicond run"
-            ) from None
+            start = "sudo systemctl start musicond" if self._path.parent in OF_THE_SERVICE else "musicond run"
+            raise NotRunning(f"musicond is not running (nobody answers on {self._path}); start it: {start}") from None
         except PermissionError:
             raise ControlError(
                 f"{self._path}: only the daemon's user may do this; put sudo before it, or sudo -u musicond"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,13 +25,13 @@ from musicond.core.commands import (
 )
 from musicond.core.models import Emotion, Verdict
 from musicond.core.outcome import Playback, PlayState
-from musicond.errors import NO_PLAYER
+from musicond.errors import NO_PLAYER, NotRunning
 from musicond.web.api import ActionEndpoint
+from musicond.web.client import ControlClient
 from tests.web.conftest import HAPPY, Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 COMMANDS = (
     (("play",), Play()),
@@ -76,6 +77,17 @@ def test_each_command_arrives(server: Server, capsys: pytest.CaptureFixture[str]
     assert main(["speaker"]) == 0
     assert capsys.readouterr().out == "* Kitchen\n  Den\n"
     assert server.commands == []
+
+
+@pytest.mark.parametrize(
+    ("socket", "remedy"),
+    [("/run/musicond/control.sock", "sudo systemctl start musicond"), ("/none/control.sock", "musicond run")],
+)
+def test_a_daemon_that_does_not_run_is_named_with_how_to_start_it(socket: str, remedy: str) -> None:
+    if Path(socket).exists():
+        pytest.skip("musicond runs on this machine")
+    with pytest.raises(NotRunning, match=rf"is not running \(nobody answers on {socket}\); start it: {remedy}$"):
+        ControlClient(Path(socket)).state()
 
 
 def test_without_a_player_no_speakers_are_shown(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
