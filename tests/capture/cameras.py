@@ -39,7 +39,7 @@ PICTURES = [numbered(number) for number in range(LEVELS)]
 class MjpegCamera:
     """An HTTP camera at `url`; `fault` says what it does to the next request, and counts its connections."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.fault = ""
         self.number = 0
         """Number of the newest picture."""
@@ -78,7 +78,7 @@ class MjpegCamera:
             def handle_error(self, *_: object) -> None:
                 """Print nothing: connections are cut here."""
 
-        self.server = Server(("127.0.0.1", 0), Handler)
+        self.server = Server(("127.0.0.1", port), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/mjpeg"
 
     def wait_closed(self, seconds: float) -> bool:
@@ -214,9 +214,9 @@ FAULTS: dict[str, Callable[[MjpegCamera, Any], None]] = {
 
 
 @contextmanager
-def mjpeg_camera() -> Iterator[MjpegCamera]:
-    """Run an HTTP camera."""
-    camera = MjpegCamera()
+def mjpeg_camera(port: int = 0) -> Iterator[MjpegCamera]:
+    """Run an HTTP camera on this port, or on a free one."""
+    camera = MjpegCamera(port)
     thread = threading.Thread(target=camera.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
