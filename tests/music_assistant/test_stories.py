@@ -1,4 +1,4 @@
-"""What persons do at Music Assistant while our music plays, as the rules see it; tests/player/test_stories.py has faults."""
+"""What persons do at Music Assistant while our music plays; tests/player/stories.py has the table, test_stories.py faults."""
 
 from __future__ import annotations
 
@@ -14,50 +14,26 @@ from musicond.player.player import Player
 from musicond.player.state_file import PlayerStateFile
 from musicond.runtime.json_file import JsonFile
 from tests.music_assistant.conftest import SONGS
-from tests.player.test_acts import NOBODY, PAUSED, TAKEN_OVER, change_by
+from tests.player.stories import acts_of
+from tests.player.test_acts import change_by
 from tests.player.test_mpd import Room, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from musicond.library.song_uris import SongUriTable
     from musicond.music_assistant.auth import MusicAssistantAuth
-    from musicond.player.rules import PlaybackChange
     from tests.music_assistant.double import MusicAssistantDouble
 
-KITCHEN = {"queue_id": "kitchen"}
+ACTS = acts_of("music_assistant")
 
 
-def join_another_room(server: MusicAssistantDouble) -> None:
-    server.add_player("den", "Den")
-    server.players["kitchen"]["synced_to"] = "den"
-
-
-def play_the_line_in(server: MusicAssistantDouble) -> None:
-    server.players["kitchen"] |= {"active_source": "line-in", "playback_state": "playing"}
-
-
-ACTS: dict[str, tuple[Callable[[MusicAssistantDouble], object], PlaybackChange]] = {
-    "nothing": (lambda _: None, NOBODY),
-    "pause": (lambda server: server.run("player_queues/pause", KITCHEN), PAUSED),
-    "stop": (lambda server: server.run("player_queues/stop", KITCHEN), PAUSED),
-    "skip": (lambda server: server.run("player_queues/next", KITCHEN), PAUSED),
-    "clear": (lambda server: server.run("player_queues/clear", KITCHEN), TAKEN_OVER),
-    "another queue": (lambda server: server.replace_queue(server.library[5]), TAKEN_OVER),
-    "the same song in another queue": (lambda server: server.replace_queue(server.library[0]), TAKEN_OVER),
-    "another source": (play_the_line_in, TAKEN_OVER),
-    "another room": (join_another_room, TAKEN_OVER),
-    "volume": (lambda server: server.players["kitchen"].update(volume_level=30), NOBODY),
-}
-
-
-@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("story", ACTS)
 def test_what_a_person_does_is_told_from_what_nobody_did(
-    server: MusicAssistantDouble, backend: MusicAssistantBackend, act: str
+    server: MusicAssistantDouble, backend: MusicAssistantBackend, story: str
 ) -> None:
-    do, right = ACTS[act]
-    assert change_by(backend, SONGS, lambda: do(server)) == right
+    act = ACTS[story]
+    assert change_by(backend, SONGS, lambda: act.do(server)) == act.change
 
 
 RULES = PlaybackRules(song_end=False, volume=40, volume_max=60, cool_down_s=0, away_s=600, autoplay=True)

@@ -26,6 +26,7 @@ from musicond.player.events import (
 from musicond.player.mpd import MpdBackend
 from musicond.player.rules import PlaybackChange, classify_change, step
 from musicond.spotify.backend import SpotifyBackend
+from tests.player.stories import BACKENDS, PAUSED, STORIES, acts_of
 from tests.player.test_mpd import NOON, Library, wait_until
 from tests.spotify.api_objects import track_uri
 from tests.spotify.conftest import auth, client, fake_spotify, sign_in, signed_in
@@ -46,33 +47,8 @@ PLAYING = PlayerStatus(
     playing=True, on_our_device=True, item_ids=frozenset({"a"}), elapsed_s=10.0, duration_s=200.0, device="Kitchen"
 )
 RECOMMENDATION = Recommendation(Mood.HAPPY, (Track("b", "B", "x", ""),), "", NOON)
-PAUSED = PlaybackChange(intervened=True)
-TAKEN_OVER = PlaybackChange(intervened=True, over=True)
-NOBODY = PlaybackChange()
-OVER = PlaybackChange(over=True)
 ENDED = PlaybackChange(over=True, ended=True)
-
-MPD_ACTS: dict[str, tuple[Callable[[Any], object], PlaybackChange]] = {
-    "nothing": (lambda _: None, NOBODY),
-    "pause": (lambda person: person.pause(1), PAUSED),
-    "stop": (lambda person: person.stop(), TAKEN_OVER),
-    "clear": (lambda person: person.clear(), TAKEN_OVER),
-    "skip": (lambda person: person.next(), PAUSED),
-    "another queue": (lambda person: (person.clear(), person.add("theirs.wav"), person.play()), TAKEN_OVER),
-    "another song in the queue": (lambda person: person.playid(person.addid("theirs.wav")), TAKEN_OVER),
-    "volume": (lambda person: person.setvol(30), NOBODY),
-    "no output": (lambda person: [person.disableoutput(number) for number in range(2)], OVER),
-}
-SPOTIFY_ACTS: dict[str, tuple[Callable[[FakeSpotify], object], PlaybackChange]] = {
-    "nothing": (lambda _: None, NOBODY),
-    "pause": (lambda spotify: spotify.player.pause(), PAUSED),
-    "skip": (lambda spotify: spotify.player.skip(), PAUSED),
-    "another queue": (lambda spotify: spotify.player.play([track_uri("x")], "d0"), TAKEN_OVER),
-    "an album": (lambda spotify: spotify.player.play([track_uri("song 0")], "d0", "spotify:album:1"), TAKEN_OVER),
-    "another device": (lambda spotify: setattr(spotify.player, "device", "d1"), TAKEN_OVER),
-    "volume": (lambda spotify: spotify.player.devices[0].update(volume_percent=30), NOBODY),
-    "the device is off": (lambda spotify: setattr(spotify.player, "device", None), OVER),
-}
+ACTS = {backend: acts_of(backend) for backend in BACKENDS}
 
 
 @pytest.fixture(scope="module")
@@ -123,12 +99,18 @@ def change_by(backend: PlaybackBackend, tracks: tuple[Track, ...], act: Callable
     return classify_change(StatusPolled(100, before), StatusPolled(110, backend.get_status()), item_ids)
 
 
-@pytest.mark.parametrize("act", MPD_ACTS)
+def test_every_story_is_told_by_at_least_two_backends_or_is_one_players_own() -> None:
+    own = {"another song in our queue", "another source"}
+    counts = {name: sum(name in acts for acts in ACTS.values()) for name in STORIES}
+    assert {name for name, count in counts.items() if count == 1} == own
+
+
+@pytest.mark.parametrize("story", ACTS["mpd"])
 def test_what_a_person_does_at_mpd_is_told_from_what_nobody_did(
-    library: Library, person: Any, mpd_backend: MpdBackend, act: str
+    library: Library, person: Any, mpd_backend: MpdBackend, story: str
 ) -> None:
-    do, right = MPD_ACTS[act]
-    assert change_by(mpd_backend, library.tracks(), lambda: do(person)) == right
+    act = ACTS["mpd"][story]
+    assert change_by(mpd_backend, library.tracks(), lambda: act.do(person)) == act.change
 
 
 def test_mpd_without_an_output_is_the_fault_of_no_person(
@@ -141,13 +123,13 @@ def test_mpd_without_an_output_is_the_fault_of_no_person(
     assert wait_until(lambda: "check its sound card and its outputs" in (mpd_backend.get_status().error or ""))
 
 
-@pytest.mark.parametrize("act", SPOTIFY_ACTS)
+@pytest.mark.parametrize("story", ACTS["spotify"])
 def test_what_a_person_does_at_spotify_is_told_from_what_nobody_did(
-    fake_spotify: FakeSpotify, spotify: SpotifyBackend, act: str
+    fake_spotify: FakeSpotify, spotify: SpotifyBackend, story: str
 ) -> None:
-    do, right = SPOTIFY_ACTS[act]
+    act = ACTS["spotify"][story]
     tracks = tuple(Track(track_uri(f"song {number}"), "a", "b", "") for number in range(3))
-    assert change_by(spotify, tracks, lambda: do(fake_spotify)) == right
+    assert change_by(spotify, tracks, lambda: act.do(fake_spotify)) == act.change
 
 
 def test_a_missing_sound_card_is_the_players_trouble_and_nobodys_doing(tmp_path: Path) -> None:

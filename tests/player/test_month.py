@@ -41,7 +41,7 @@ from musicond.player.events import (
     StatusPolled,
 )
 from musicond.player.rules import poll_in_s, step
-from tests.figures import FULL
+from tests.figures import FULL, record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,6 +75,7 @@ class Household:
         self.present = self.paused = False
         self.silent_until = self.foreign_at = self.autoplay_at = float("-inf")
         self.starts, self.polled_at, self.number = Counter[str](), float("-inf"), 0
+        self.counts = Counter[str]()
         self.recommendation: Recommendation | None = None
 
     @property
@@ -181,6 +182,7 @@ class Household:
         return not self.theirs and self.position >= len(self.queue)
 
     def recommend(self) -> None:
+        self.counts["recommendations"] += 1
         self.recommendation = Recommendation(Mood.HAPPY, self.songs(), "", self.wall)
         self.update(recommended=True)
 
@@ -224,6 +226,7 @@ class Household:
         }
         possible, act = acts[self.rng.choice(list(acts))]
         if possible:
+            self.counts["acts_of_persons"] += 1
             act()
 
     def skip(self) -> None:
@@ -269,6 +272,7 @@ class Household:
 def test_a_month_annoys_nobody(backend: str) -> None:
     home = Household(backend, seed=1)
     home.run()
+    record(f"{DAYS} days with {backend}", **home.counts, **{f"starts_by_{by}": n for by, n in home.starts.items()})
     assert home.starts["mood"] > 0.6 * DAYS, home.starts
     assert home.starts["person"] > 0.6 * DAYS, home.starts
     home.reachable = home.powered = True
