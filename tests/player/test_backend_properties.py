@@ -1,0 +1,154 @@
+"""The same property of each real backend with its service: what others play is never touched without an order.
+
+The rules, the backend and its service are real, only the clock of the rules is simulated; tests/player/test_rules.py has
+the property of the rules alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from musicond.core.commands import Next, OtherSongs, Play, Stop
+from musicond.errors import PlaybackError
+from musicond.player.events import (
+    ChangeVolume,
+    PausePlayback,
+    PlaybackRules,
+    PollFailed,
+    RestorePlayer,
+    ResumePlayback,
+    SkipTrack,
+    Started,
+    StartPlayback,
+    StatusPolled,
+)
+from musicond.player.rules import step
+from tests.player.test_rules import Simulation
+from tests.player.test_stories import auth, client, fake_spotify, sign_in, signed_in, stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from musicond.player.events import Action, Event
+    from musicond.player.rules import Step
+    from tests.player.test_stories import Stage
+
+__all__ = ["auth", "client", "fake_spotify", "sign_in", "signed_in", "stage"]
+
+RULES = PlaybackRules(song_end=False, cool_down_s=30, away_s=600)
+EVENTS = st.lists(
+    st.one_of(
+        st.tuples(st.just("poll"), st.sampled_from([0.1, 10.0, 70.0, 700.0])),
+        st.tuples(st.just("mood"), st.none()),
+        st.tuples(st.just("theirs"), st.none()),
+        st.tuples(st.just("room"), st.sampled_from([{"present": False}, {"present": True}, {"paused": True}])),
+        st.tuples(st.just("request"), st.sampled_from([Play(), Stop(), Next(), OtherSongs()])),
+    ),
+    min_size=4,
+    max_size=10,
+)
+
+
+class BackendSimulation(Simulation):
+    """The rules with a real backend; `rules_step` is their step."""
+
+    def __init__(self, stage: Stage, rules_step: Callable[..., Step] = step, **room: Any) -> None:
+        self._stage, self._step = stage, rules_step
+        super().__init__(RULES, **room)
+
+    def take(self, event: Event) -> list[Action]:
+        self.state, actions = self._step(self.state, self.rules, event)
+        for action in actions:
+            self._perform(action)
+        return list(actions)
+
+    def _perform(self, action: Action) -> None:
+        backend = self._stage.backend
+        try:
+            match action:
+                case StartPlayback(tracks):
+                    started = backend.play(tracks)
+                    self.take(Started(self.at, started.item_ids, action.automatic, started.modes))
+                case PausePlayback():
+                    backend.pause()
+                case ResumePlayback():
+                    backend.resume()
+                case SkipTrack():
+                    backend.next()
+                case ChangeVolume(percent):
+                    backend.set_volume(percent)
+                case RestorePlayer(item_ids, modes):
+                    backend.restore(item_ids, modes)
+        except PlaybackError:
+            self.take(PollFailed())
+
+    def poll(self, after_s: float = 10.0) -> list[Action]:
+        self.at += after_s
+        self.update()
+        try:
+            self.status = self._stage.backend.get_status()
+        except PlaybackError:
+            return self.take(PollFailed())
+        return self.take(StatusPolled(self.at, self.status))
+
+
+def check_property(stage: Stage, events: list[tuple[str, Any]], rules_step: Callable[..., Step] = step) -> None:
+    """Let things happen; what others play is left alone, and nothing starts in an empty room or a pause."""
+    player = BackendSimulation(stage, rules_step)
+    try:
+        happen(player, stage, events)
+    finally:
+        stage.backend.close()
+
+
+def happen(player: BackendSimulation, stage: Stage, events: list[tuple[str, Any]]) -> None:
+    theirs_since = -1
+    """The number of our starts before somebody else's music."""
+    player.poll(0.1)
+    for kind, value in events:
+        if kind == "poll":
+            starts, room = stage.count_starts(), player.room
+            foreign = theirs_since == starts and stage.backend.get_status().playing
+            actions = player.poll(value)
+            if foreign:
+                assert all(isinstance(action, RestorePlayer) for action in actions), "somebody's music is touched"
+            if stage.count_starts() > starts:
+                assert room.present, "the room is empty"
+                assert not room.paused, "a pause"
+        elif kind == "mood":
+            player.recommend(stage.tracks)
+        elif kind == "theirs":
+            stage.replace_queue()
+            theirs_since = stage.count_starts()
+        elif kind == "room":
+            player.update(**value)
+        else:
+            player.request(value)
+
+
+def takes_all_for_ours(state: Any, rules: PlaybackRules, event: Event) -> Any:
+    """Decide with a planted bug: whatever plays is taken for ours."""
+    if isinstance(event, StatusPolled):
+        state = replace(state, owned_ids=tuple(event.status.item_ids), interventions=())
+    return step(state, rules, event)
+
+
+SETTINGS = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@SETTINGS
+@given(events=EVENTS)
+def test_what_others_play_is_left_alone_by_each_backend(stage: Stage, events: list[tuple[str, Any]]) -> None:
+    check_property(stage, events)
+
+
+def test_a_backend_that_takes_all_for_ours_is_found(stage: Stage) -> None:
+    events = [("theirs", None), ("poll", 0.1), ("room", {"present": False}), ("poll", 700.0), ("poll", 700.0)]
+    check_property(stage, events)
+    with pytest.raises(AssertionError, match="somebody's music is touched"):
+        check_property(stage, events, takes_all_for_ours)
