@@ -76,6 +76,7 @@ class Machine:
 
     def __init__(self, folder: Path, number: int) -> None:
         self.console = folder / f"console-{number}"
+        self.is_cut = False
         self.boot_s = 0.0
         """From the report to the page."""
         self.console.touch()
@@ -97,6 +98,7 @@ class Machine:
 
     def cut(self) -> None:
         """Cut the power."""
+        self.is_cut = True
         self._process.kill()
         self._process.wait()
 
@@ -135,14 +137,14 @@ def within(seconds: float, found: Callable[[], Any]) -> Any:
     return value
 
 
-def write(page: Page, ledger: Ledger, rng: random.Random, cut: threading.Timer) -> str:
+def write(machine: Machine, page: Page, ledger: Ledger, rng: random.Random, cut: threading.Timer) -> str:
     """Send likes and settings until the cut, which is set off by the first acknowledged like; return why there is none."""
     entries = page.ask("POST", "catalogue/list", {}) or {"entries": []}
     songs = [str(entry["track_id"]) for entry in entries["entries"]][:SONGS]
     if not songs:
         return "the catalogue has no songs"
     deadline = time.monotonic() + BOOT_S
-    while cut.ident is None or cut.is_alive():
+    while not machine.is_cut:
         if cut.ident is None and time.monotonic() > deadline:
             return "no like is acknowledged"
         if rng.random() < SETTINGS_SHARE:
@@ -176,7 +178,7 @@ def use_and_cut(machine: Machine, page: Page, ledger: Ledger, rng: random.Random
         return "the page does not open"
     machine.boot_s = time.monotonic() - began
     timer = threading.Timer(rng.uniform(0.0, LONGEST_S), machine.cut)
-    return write(page, ledger, rng, timer)
+    return write(machine, page, ledger, rng, timer)
 
 
 def main() -> int:
