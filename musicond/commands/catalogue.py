@@ -231,7 +231,7 @@ def _refresh_locally(config: Config, folder: Path, *, if_due: bool) -> dict[str,
     """Refresh in this process; return the report, None if no refresh is due."""
     with own_state_dir(folder), terminal.progress("lists") as move:
         maintenance = build_maintenance(config, folder)
-        if if_due and not maintenance.is_due():
+        if not maintenance.run_action("refresh", {"if_due": if_due})["started"]:
             return None
 
         def advance(refresh: Any) -> None:

@@ -68,10 +68,10 @@ class LibraryMaintenance:
 
     def tick(self) -> None:
         """Refresh if it is due, requested or was interrupted."""
-        if self._requested or self._was_interrupted() or self.is_due():
+        if self._is_requested() or self._was_interrupted() or self.is_due():
             self.refresh()
-            while self._chosen and not self._should_stop():
-                self.refresh()
+        while self._is_requested() and not self._should_stop():
+            self.refresh()
 
     def reconfigure(self, wanted: Mapping[Emotion, Sequence[str]], schedule: Schedule) -> None:
         """Use another configuration from now on."""
@@ -93,9 +93,9 @@ class LibraryMaintenance:
 
         After an interrupted refresh only the rest of its lists are read, unless a person has asked for a refresh since.
         """
-        self._failed = False
+        requested, self._requested, self._chosen, self._failed = self._requested, False, False, False
         try:
-            report = self._run_refresh(on_list_done)
+            report = self._run_refresh(on_list_done, requested=requested)
         except RefreshCancelledError:
             return None
         except Exception as exc:  # a bug, too, must leave an answer and the next refresh
@@ -103,7 +103,8 @@ class LibraryMaintenance:
             wait_s = self._backoff.fail()
             text = "the catalogue was not refreshed: %s; tried again in %.0f s"
             log.warning(text, exc, wait_s, exc_info=not expected)
-            self._failed, self._report, self._requested = True, {"error": error_text(exc)}, False
+            self._failed, self._report = True, {"error": error_text(exc)}
+            self._requested = requested or self._requested  # the next attempt reads all lists, too
             return None
         finally:
             self._running = None
@@ -114,17 +115,22 @@ class LibraryMaintenance:
         log.log(logging.WARNING if report.errors else logging.INFO, "refreshed: %s%s", report.summary(), remedy)
         return report
 
-    def _run_refresh(self, on_list_done: Callable[[Refresh], None]) -> RefreshReport:
+    def _run_refresh(self, on_list_done: Callable[[Refresh], None], *, requested: bool) -> RefreshReport:
         self._running = refresh = self._new_refresh()
-        state, requested = self._state(), self._requested
-        self._requested = self._chosen = False
-        first = int(state.get("done") or 0) if state.get("mark") == refresh.mark and not requested else 0
+        state = self._state()
+        first = int(state.get("done") or 0) if state.get("mark") == refresh.mark else 0
 
         def save(count: int) -> None:
             save_object(self._file, {**state, "done": count, "mark": refresh.mark})
+
+        def finish_list(count: int) -> None:
+            save(count)
             on_list_done(refresh)
 
-        report = refresh.run(self._path, first=first, on_list_done=save)
+        if requested and first:
+            first = 0
+            save(first)  # or an interruption before the first list would leave it out
+        report = refresh.run(self._path, first=first, on_list_done=finish_list)
         save_object(self._file, {"refreshed": self._now().isoformat(), "done": None, "mark": None})
         return report
 
@@ -139,7 +145,7 @@ class LibraryMaintenance:
         if_due = bool(arguments.get("if_due"))
         wanted = not if_due or self.is_due()
         if wanted and (self._running is None or not if_due):
-            self._requested, self._report = True, None
+            self._request()
         return {"started": wanted}
 
     def _select(self, arguments: Mapping[str, Any]) -> JsonObject:
@@ -149,14 +155,21 @@ class LibraryMaintenance:
         if "lists" not in arguments:
             raise ListError("say which lists; null stands for those of the configuration")
         self._selection.select(emotion, arguments.get("lists"))
-        self._requested, self._chosen, self._report = True, self._running is not None, None
+        self._request()
+        self._chosen = self._running is not None
         return self._selection.to_json()
+
+    def _request(self) -> None:
+        self._requested, self._failed, self._report = True, False, None
+
+    def _is_requested(self) -> bool:
+        return self._requested and not self._failed
 
     def _progress(self, _: Mapping[str, Any]) -> JsonObject:
         running = self._running
         if running is not None:
             return {"running": True, **asdict(running.progress)}
-        return {"running": self._requested, "report": self._report}
+        return {"running": self._is_requested(), "report": self._report}
 
     def _new_refresh(self) -> Refresh:
         return Refresh(self._selection.wanted(), self._builders, lambda: self._should_stop() or self._chosen)

@@ -346,6 +346,30 @@ def test_a_refresh_that_a_person_asks_for_reads_all_lists_also_after_an_interrup
     assert library.titles() == {"a", "b", "c"}
 
 
+def test_a_refresh_that_a_person_asks_for_and_that_fails_reads_all_lists_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maintenance_module, "RETRY_S", (0.05,))
+    library = LibraryFixture(tmp_path, "never")
+    library.stops_after = 28
+    assert library.maintenance().refresh() is None
+    library.stops_after = None
+    library.songs("a", "b", "c")
+    away = library.path.rename(library.path.with_name("away.sqlite"))
+    library.path.mkdir()
+    maintenance = library.maintenance()
+    maintenance.run_action("refresh", {})
+    maintenance.tick()
+    progress = maintenance.run_action("progress", {})
+    assert progress["running"] is False
+    assert "error" in progress["report"]
+    library.path.rmdir()
+    away.rename(library.path)
+    time.sleep(0.06)
+    maintenance.tick()
+    assert library.titles() == {"a", "b", "c"}
+
+
 def test_a_refresh_asked_for_during_another_one_follows_it(tmp_path: Path) -> None:
     library = LibraryFixture(tmp_path, "never")
     maintenance = library.maintenance()
