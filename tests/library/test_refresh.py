@@ -362,7 +362,7 @@ def test_a_refresh_that_a_person_asks_for_and_that_fails_reads_all_lists_later(
     maintenance.tick()
     progress = maintenance.run_action("progress", {})
     assert progress["running"] is False
-    assert "error" in progress["report"]
+    assert "error" in str(progress["report"])
     library.path.rmdir()
     away.rename(library.path)
     time.sleep(0.06)
