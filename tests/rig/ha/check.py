@@ -1,4 +1,4 @@
-"""Tests discovery, states and commands with a real Home Assistant: python -m tests.rig.ha.check SYSTEM_FOLDER
+"""Tests discovery, states and commands with a real Home Assistant: python -m tests.rig.ha.check SYSTEM_FOLDER [--music]
 
 Starts mosquitto, the daemon on its demo and Home Assistant, each with its own folders, prints each check and ends with 1
 after a failure. Needs root, for the mounts of the system that ha/make made.
@@ -22,6 +22,7 @@ from tests.mqtt.conftest import Broker, Listener
 from tests.mqtt.relay import Relay
 from tests.rig.checks import check, failures, mosquitto_version
 from tests.rig.ha.home import HomeAssistant, entities
+from tests.rig.ha.music_assistant import music_assistant
 from tests.rig.ha.player import player
 from tests.system.daemon import Daemon
 
@@ -195,6 +196,7 @@ def run(system: Path, folder: Path) -> None:
             half_open(ha, daemon, relay)
         player(ha, folder, listener, mqtt)
         lines += ha.ask("log")["lines"]
+        music_assistant(ha)
         ha.stop()
         check(not lines, "Home Assistant has logged no warning" + "".join(f"\n     {line}" for line in lines))
     finally:
@@ -203,13 +205,25 @@ def run(system: Path, folder: Path) -> None:
         broker.stop()
 
 
+def run_music(system: Path, folder: Path) -> None:
+    """Check only the integration of Music Assistant."""
+    config, broker = prepare(folder), Broker(folder).start()
+    try:
+        ha = HomeAssistant(system, config, broker.port)
+        music_assistant(ha)
+        ha.stop()
+    finally:
+        broker.stop()
+
+
 def main() -> int:
     """Run all checks; return 1 after a failure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("system", type=Path, help="what ha/make made")
-    system, folder = parser.parse_args().system, Path(tempfile.mkdtemp(prefix="musicond-ha-"))
+    parser.add_argument("--music", action="store_true", help="only the integration of Music Assistant")
+    args, folder = parser.parse_args(), Path(tempfile.mkdtemp(prefix="musicond-ha-"))
     started = time.monotonic()
-    run(system, folder)
+    (run_music if args.music else run)(args.system, folder)
     seconds = time.monotonic() - started
     if failures:
         print(f"{len(failures)} failures in {seconds:.0f} s; the files are in {folder}")

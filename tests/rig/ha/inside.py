@@ -1,7 +1,8 @@
 """Runs the real Home Assistant inside the system that ha/make made, controlled by JSON lines on its standard input.
 
 inside.py CONFIG_FOLDER BROKER_PORT. The broker is added by MQTT's own form, as a person does it. Each request is a line
-{"do": "states" | "call" | "wait" | "log" | "stop", ...} and is answered by one line of JSON. Known to work with 2026.11.
+{"do": "states" | "call" | "wait" | "log" | "stop", ...} and is answered by one line of JSON. Music Assistant is added by
+its form, too. Known to work with 2026.11.
 """
 
 import asyncio
@@ -99,15 +100,38 @@ class Rig:
             "issues": issues,
         }
 
+    async def add_music_assistant(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Add a server by its forms, with each of `tokens` in turn; return the steps and errors, and the entry's state."""
+        flow = await self.hass.config_entries.flow.async_init("music_assistant", context={"source": "user"})
+        steps: list[Any] = []
+        for answers in ({"url": request["url"]}, *({"token": token} for token in request["tokens"])):
+            steps.append([flow.get("step_id"), flow.get("errors") or {}])
+            flow = await self.hass.config_entries.flow.async_configure(flow["flow_id"], answers)
+        await self.hass.async_block_till_done()
+        entry = flow.get("result")
+        return {"type": str(flow["type"]), "steps": steps, "state": str(entry.state) if entry else None}
+
+    async def remove_music_assistant(self, _: Any) -> dict[str, Any]:
+        for entry in self.hass.config_entries.async_entries("music_assistant"):
+            await self.hass.config_entries.async_remove(entry.entry_id)
+        return {}
+
+    def get(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Return the state and the attributes of any entity."""
+        state = self.hass.states.get(request["entity"])
+        return {"state": state.state, "attributes": dict(state.attributes)} if state else {"state": None}
+
     def done(self, _: Any) -> dict[str, Any]:
         """Return the service calls of the automations."""
         return {"calls": self.calls}
 
     async def call(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Call a service and wait until it is complete."""
+        """Call a service and wait until it is complete; return its response if one is wanted."""
         domain, _, service = request["service"].partition(".")
-        await self.hass.services.async_call(domain, service, request.get("data", {}), blocking=True)
-        return {}
+        response = await self.hass.services.async_call(
+            domain, service, request.get("data", {}), blocking=True, return_response=request.get("response", False)
+        )
+        return {"response": response}
 
     async def wait(self, request: dict[str, Any]) -> dict[str, Any]:
         """Wait until an entity has (`state`), or no longer has (`not`), a state."""
