@@ -5,12 +5,14 @@ script/fault-test cameras runs 200 reconnects; here some are enough.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import io
 import os
 import signal
 import threading
 import time
+import tracemalloc
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
@@ -376,6 +378,8 @@ def test_a_delay_grows_only_with_late_pictures() -> None:
 
 MOST_MIB = 20
 """A picture left by each of 200 reconnects would be twice as much."""
+MOST_TRACED_MIB = 1
+"""Memory of Python's objects; a picture left by each of 20 reconnects would be four times as much."""
 
 
 def test_reconnects_leave_nothing_behind(http: MjpegCamera) -> None:
@@ -398,16 +402,28 @@ def test_reconnects_leave_nothing_behind(http: MjpegCamera) -> None:
         for number in range(2 * len(faults)):  # what is made once
             connect(number)
         before, before_mib, count = descriptors(), memory_mib(), 200 if FULL else 20
+        tracemalloc.start()
         for number in range(count):
             connect(number)
         assert http.wait_closed(5)
         deadline = time.monotonic() + 5
         while (after := descriptors()) > before and time.monotonic() < deadline:
             time.sleep(0.1)
+        gc.collect()
+        traced_mib = tracemalloc.get_traced_memory()[0] / 2**20
+        tracemalloc.stop()
+    running, grown_mib = threads(), round(memory_mib() - before_mib, 1)
+    record(
+        "camera in the network",
+        reconnects=count,
+        descriptors=after - before,
+        threads=len(running),
+        memory_mib=grown_mib,
+        traced_mib=round(traced_mib, 2),
+    )
     assert after <= before
-    assert threads() == []
-    grown_mib = round(memory_mib() - before_mib, 1)
-    record("camera in the network", reconnects=count, descriptors=after - before, threads=0, memory_mib=grown_mib)
+    assert running == []
+    assert traced_mib < MOST_TRACED_MIB
     assert grown_mib < MOST_MIB
 
 
