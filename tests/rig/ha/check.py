@@ -196,7 +196,7 @@ def run(system: Path, folder: Path) -> None:
             half_open(ha, daemon, relay)
         player(ha, folder, listener, mqtt)
         lines += ha.ask("log")["lines"]
-        music_assistant(ha)
+        music_assistant(ha, folder, mqtt)
         ha.stop()
         check(not lines, "Home Assistant has logged no warning" + "".join(f"\n     {line}" for line in lines))
     finally:
@@ -210,7 +210,8 @@ def run_music(system: Path, folder: Path) -> None:
     config, broker = prepare(folder), Broker(folder).start()
     try:
         ha = HomeAssistant(system, config, broker.port)
-        music_assistant(ha)
+        mqtt = f"device: {{node: rig}}\nmqtt: {{host: 127.0.0.1, port: {broker.port}}}\n"
+        music_assistant(ha, folder, mqtt)
         ha.stop()
     finally:
         broker.stop()
