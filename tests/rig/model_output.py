@@ -4,7 +4,7 @@
     python3 tests/rig/model_output.py --compare FILE OTHER
 
 The inputs are the chips of tests/golden/golden.json and noise of a fixed seed. The comparison says how many outputs
-differ, and by how much at most; its exit code is 1 where one differs by more than a step of the model's 8 bits: XNNPACK
+differ, and by how much at most; its exit code is 1 where one differs by more than two steps of the model's 8 bits: XNNPACK
 rounds in another way on other processors. The first form needs the installed package.
 """
 
@@ -18,8 +18,8 @@ from typing import Any
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden" / "golden.json"
 NOISE = 500
-STEP = 0.036
-"""A bit more than the model's output moves by one of its 256 levels."""
+MOST = 0.072
+"""A bit more than the model's output moves by two of its 256 levels."""
 
 
 def outputs() -> dict[str, Any]:
@@ -40,7 +40,7 @@ def outputs() -> dict[str, Any]:
 
 
 def compare(one: dict[str, Any], other: dict[str, Any]) -> tuple[str, bool]:
-    """Return what differs, and whether that is at most a step."""
+    """Return what differs, and whether that is at most two steps."""
     if one["digest"] == other["digest"]:
         return f"the same bits for {len(one['logits'])} inputs", True
     pairs = list(zip(one["logits"], other["logits"], strict=True))
@@ -48,7 +48,7 @@ def compare(one: dict[str, Any], other: dict[str, Any]) -> tuple[str, bool]:
     most = max(abs(a - b) for left, right in pairs for a, b in zip(left, right, strict=True))
     winners = sum(left.index(max(left)) != right.index(max(right)) for left, right in pairs)
     text = f"{differing} of {len(pairs)} outputs differ, by {most:g} at most; {winners} have another winner"
-    return text, most <= STEP
+    return text, most <= MOST
 
 
 def main() -> int:
