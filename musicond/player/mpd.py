@@ -22,6 +22,8 @@ MODES = ("repeat", "random", "single", "consume")
 REMEDY = "check its sound card and its outputs (mpc outputs), and the file"
 OWN_FILE = "mpd:"
 """Beginning of the track ids of songs from mpd's library; the path follows, quoted."""
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
+"""Hosts that need no name beside that of mpd."""
 LONGEST_S = 1e6
 """A position or duration beyond it is no time."""
 
@@ -34,6 +36,7 @@ class MpdBackend:
     def __init__(self, host: str, port: int, password: SecretStr | None = None, timeout_s: float = TIMEOUT_S) -> None:
         self._host, self._port, self._password, self._timeout_s = host, port, password, timeout_s
         self._address = host if host.startswith(("/", "@")) else f"{host}:{port}"
+        self._device = "mpd" if host in LOCAL_HOSTS or host.startswith(("/", "@")) else f"mpd, {host}"
         self._client: mpd.MPDClient | None = None
         self._next_output: str | None = None
         """The output for the next start; None: as they are."""
@@ -52,7 +55,7 @@ class MpdBackend:
                 track=_track(song),
                 elapsed_s=bounded_number(status.get("elapsed"), 0, LONGEST_S) or 0.0,
                 duration_s=bounded_number(status.get("duration"), 0, LONGEST_S),
-                device=f"mpd {self._address}",
+                device=self._device,
                 volume=_volume(status),
                 error=f"mpd at {self._address} can't play: {error}; {REMEDY}" if error else None,
                 shuffled=status.get("random") == "1",

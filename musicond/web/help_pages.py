@@ -27,7 +27,8 @@ UNSAFE_ANCHOR = re.compile(r"[^\w\- ]")
 PICTURES = ("pictures", "screenshots")
 PICTURE_TYPES = {".svg": "image/svg+xml", ".png": "image/png", ".gif": "image/gif"}
 SCROLLS = "<div class=scrolls tabindex=0>"
-"""Around a table, which may be wider than a phone."""
+"""Around a table or a diagram, which may be wider than a phone."""
+DIAGRAM = re.compile(r'<p>(<img [^>]*src="\.\./pictures/[^>]*>)</p>')
 WORDS: Mapping[str, Mapping[str, str]] = {
     "en": {"back": "Back to the page", "index": "All documents", "only_english": ""},
     "de": {
@@ -144,6 +145,7 @@ def render(file: Path, language: str, folder: Path) -> tuple[str, str]:
         elif token.type == "inline":
             _lead_links(token.children or [], file.parent, language, folder)
     content = EMPTY_PARAGRAPH.sub("", parser.renderer.render(tokens, parser.options, {}))
+    content = DIAGRAM.sub(rf"{SCROLLS}\1</div>", content)
     return title, content.replace("<table>", f"{SCROLLS}<table>").replace("</table>", "</table></div>")
 
 

@@ -122,6 +122,16 @@ def test_the_package_brings_the_documents_along() -> None:
 
 
 @pytest.mark.browser
+def test_the_help_fits_a_small_phone_and_its_diagrams_can_be_read(helped: Server, chromium: Any) -> None:
+    context = chromium.new_context(viewport={"width": 320, "height": 568}, locale="de-DE")
+    page = context.new_page()
+    page.goto(f"{helped.output.address}/help/de/players")
+    assert page.evaluate("[document.documentElement.scrollWidth, document.images[0].offsetWidth >= 600]") == [320, True]
+    assert page.evaluate("document.images[0].alt").startswith("musicond spricht HTTP")
+    context.close()
+
+
+@pytest.mark.browser
 def test_a_person_reads_the_help_in_each_theme_without_a_fault_or_a_request_elsewhere(
     helped: Server, chromium: Any
 ) -> None:

@@ -80,6 +80,32 @@ OUTSIDE = """
 })
 """
 
+OVERLAPPING = """
+() => {
+	const boxes = [...document.querySelectorAll("#name, #link, #privacy, #pause, nav a span")].map((node) => node.getBoundingClientRect());
+	return boxes.flatMap((one, number) => boxes.slice(number + 1).filter((other) => one.left < other.right - 1
+		&& other.left < one.right - 1 && one.top < other.bottom - 1 && other.top < one.bottom - 1)).length
+		+ boxes.filter(({ left, right }) => left < 0 || right > innerWidth).length;
+}
+"""
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "de-DE"])
+def test_with_text_of_twice_the_size_header_and_views_are_whole(server: Server, chromium: Any, locale: str) -> None:
+    server.output.accept(replace(HAPPY, playback=PLAYING))
+    for width, height in ((390, 664), (320, 568)):
+        context = chromium.new_context(viewport={"width": width, "height": height}, locale=locale)
+        context.add_init_script(
+            "addEventListener('DOMContentLoaded', () => document.documentElement.style.fontSize = '200%')"
+        )
+        tab = context.new_page()
+        tab.goto(f"{server.output.address}/#now")
+        tab.wait_for_selector("body:not(.loading)")
+        assert tab.evaluate(OVERLAPPING) == 0, width
+        assert tab.evaluate("document.documentElement.scrollWidth") == width
+        context.close()
+
+
 READY = {
     "start": "#steps li",
     "now": "#tracks li",

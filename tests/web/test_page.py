@@ -93,6 +93,15 @@ def test_the_page_follows_what_happens(server: Server, page: Any) -> None:
     assert "No expression stands out" in text(page, "#detail")
 
 
+def test_the_demo_has_a_badge_and_says_what_it_is(server: Server, page: Any) -> None:
+    assert page.is_hidden("#demo")
+    server.output.accept(replace(HAPPY, seq=2, demo=True))
+    page.wait_for_selector("#link.badge #link-text:text-is('Demo')")
+    assert "nobody is watched" in text(page, "#demo")
+    server.output.accept(replace(without_face(Watching.PRIVATE, settings=Settings(private=True)), seq=3, demo=True))
+    page.wait_for_selector("#link-text:text-is('Private')")
+
+
 @pytest.mark.parametrize(
     ("watching", "controls", "word", "says"),
     [
@@ -244,7 +253,7 @@ def test_music_plays_after_at_most_three_taps(server: Server, chromium: Any) -> 
 def test_the_player_shows_what_plays_and_obeys(server: Server, page: Any) -> None:
     server.output.accept(replace(HAPPY, seq=2, playback=SILENT))
     page.wait_for_selector("#bar:not([hidden])")
-    assert text(page, "#playing-title") == "Ready to play these songs"
+    assert text(page, "#playing-title") == "Ready to play"
     assert text(page, "#volume-value") == "30 %"
     assert page.get_attribute("#volume", "max") == "80"
     click(server, page, "[aria-label='Play Odd']")

@@ -185,6 +185,11 @@ def test_a_trouble_of_the_player_is_in_sight(server: Server, page: Any) -> None:
     trouble = replace(SILENT, state=PlayState.UNAVAILABLE, trouble="mpd is gone; start it")
     server.output.accept(replace(HAPPY, seq=2, playback=trouble))
     page.wait_for_selector("#player-trouble-text:text-is('Mpd is gone; start it')")
+    assert page.is_hidden("#player-trouble-more")
+    keys = "mpd at den:6600 refuses; check that it runs, and mpd.host and mpd.port"
+    server.output.accept(replace(HAPPY, seq=3, playback=replace(trouble, trouble=keys)))
+    page.wait_for_selector("#player-trouble-text:text-is('Mpd at den:6600 refuses; check that it runs')")
+    assert page.text_content("#player-trouble-raw") == keys
     height = page.evaluate("document.getElementById('bar').offsetHeight")
     assert page.evaluate("parseFloat(document.body.style.getPropertyValue('--bar-height'))") == height
 
@@ -194,6 +199,7 @@ def test_the_last_hour_is_drawn_and_only_the_page_remembers_it(server: Server, p
     server.output.accept(replace(HAPPY, seq=2, mood=Mood.SAD))
     page.wait_for_selector("#trend:not([hidden])")
     assert page.locator("#trend line").count() == 2
+    assert text(page, "#trend-title").startswith("Since "), "an hour is not over yet"
     assert page.get_attribute("#trend svg", "aria-label") == "Moods of the last hour: Happy, Sad"
     page.reload()
     page.wait_for_selector("#hero[data-mood=sad]")
@@ -211,3 +217,4 @@ def test_a_mood_that_reached_into_the_last_hour_is_drawn(server: Server, chromiu
             server.output.accept(replace(HAPPY, seq=number, mood=mood))
             page.wait_for_selector(f"#hero[data-mood={mood}]")
         assert page.get_attribute("#trend svg", "aria-label") == "Moods of the last hour: Sad, Angry, Afraid"
+        assert text(page, "#trend-title") == "The last hour"

@@ -66,7 +66,9 @@ function showAlways(state) {
 	const { watching, controls, health, preview, recommendation, demo } = state;
 	const { private: closed, paused, paused_until: until } = controls;
 	$("link").dataset.link = LINKS[watching];
-	set("link-text", linkText(state));
+	const shown = demo && watching === "yes"; // nobody is watched
+	$("link").classList.toggle("badge", Boolean(shown));
+	set("link-text", shown ? t("demo") : linkText(state));
 	set("name", health.name || "musicond");
 	$("privacy").setAttribute("aria-checked", String(closed));
 	$("privacy-sign").setAttribute("href", closed ? "#sign-private" : "#sign-eye");
@@ -197,7 +199,7 @@ for (const name of ["now", "music", "history", "device", "about"]) {
 	$("nav").append(link);
 }
 // The order of the keyboard is that of sight: the views are at the top of a wide page, and at the bottom of a narrow one.
-const wide = matchMedia("(min-width: 820px)");
+const wide = matchMedia("(min-width: 51.25em)");
 function placeNav() {
 	if (wide.matches) document.querySelector("header").insertBefore($("nav"), $("controls"));
 	else document.querySelector("dialog").before($("nav"));
