@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from musicond.library.audio_files import read_tags
+from musicond.spotify import auth as spotify_auth
+from tools import fuzz_messages
 from tools.fuzz import FORMATS, make_input, try_input
 from tools.fuzz_guided import Figures, parse_figures, write_seeds
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 INPUTS = {"csv": 250, "json": 250, "m3u": 250, "tags": 300, "clips": 25, "images": 60, "model": 8, "sidecar": 400}
-INPUTS |= {"config": 60, "sign-ins": 150, "mqtt": 400, "page": 80, "spotify": 60, "music-assistant": 60}
+INPUTS |= {"config": 60, "sign-ins": 150, "mqtt": 400, "page": 60, "spotify": 40, "music-assistant": 40}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def shared() -> Iterator[None]:
+    """Leave nothing of the readers to the tests of other modules."""
+    before = spotify_auth.API, list(logging.getLogger().handlers), set(threading.enumerate())
+    yield
+    fuzz_messages.close()
+    assert (spotify_auth.API, logging.getLogger().handlers) == before[:2]
+    assert set(threading.enumerate()) <= before[2]
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -12,7 +12,7 @@ import socket
 import tempfile
 import threading
 from concurrent.futures import Future
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -83,7 +83,14 @@ class AnswerServer:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.address = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._answers, self._fixed, self._count = [b""], dict[bytes, bytes](), 0
-        threading.Thread(target=self._serve, name="answers", daemon=True).start()
+        self._thread = threading.Thread(target=self._serve, name="answers", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread."""
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._listener.close()
 
     def set_answers(self, content: bytes, fixed: Mapping[bytes, bytes]) -> None:
         """Answer with the parts of `content` in turns, and with `fixed` at these paths."""
@@ -91,7 +98,10 @@ class AnswerServer:
 
     def _serve(self) -> None:
         while True:
-            connection, _ = self._listener.accept()
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:  # it is closed
+                return
             with connection, suppress(OSError):
                 connection.settimeout(5)
                 connection.sendall(self._answer(_read_request(connection)))
@@ -125,8 +135,8 @@ def with_length(message: bytes) -> bytes:
 
 @cache
 def answers() -> AnswerServer:
-    """Return the one server, which runs until the process ends."""
-    return AnswerServer()
+    """Return the one server."""
+    return _OPEN.enter_context(closing(AnswerServer()))
 
 
 @cache
@@ -134,19 +144,26 @@ def errors() -> LogErrors:
     """Return the one handler of the log."""
     handler = LogErrors()
     logging.getLogger().addHandler(handler)
+    _OPEN.callback(logging.getLogger().removeHandler, handler)
     return handler
 
 
 @cache
 def folder() -> Path:
-    """Return a folder of the process; what the readers keep is in it."""
+    """Return the folder of the readers' files."""
     holder = tempfile.TemporaryDirectory(prefix="musicond-fuzz-", dir=MEMORY if MEMORY.is_dir() else None)
-    _KEPT.append(holder)
-    return Path(holder.name)
+    return Path(_OPEN.enter_context(holder))
 
 
-_KEPT: list[Any] = []
-"""What has to live as long as the process."""
+_OPEN = ExitStack()
+"""Servers, threads, files and the handler of the log, which the inputs share."""
+
+
+def close() -> None:
+    """Close what the readers share; the next input opens it again."""
+    _OPEN.close()
+    for shared in (answers, errors, folder, _mqtt, _page):
+        shared.cache_clear()
 
 
 def check_shown(value: Any) -> None:
@@ -212,9 +229,10 @@ def _page() -> int:
     full = FullServer(Path(tempfile.mkdtemp(dir=folder())))
     full.server.endpoints.pop("music-assistant")
     full.jobs.start()
+    _OPEN.callback(full.jobs.stop)
     full.output.start()
+    _OPEN.callback(full.output.stop)
     full.output.accept(HAPPY)
-    _KEPT.append(full)
     return full.server.port
 
 
@@ -243,10 +261,24 @@ def _run(act: Callable[[], Any]) -> None:
     errors().check()
 
 
+@contextmanager
+def _spotify_at(address: str) -> Iterator[None]:
+    """Let the clients of Spotify ask another server."""
+    before = spotify_auth.API, spotify_auth.ACCOUNTS
+    spotify_auth.API, spotify_auth.ACCOUNTS = f"{address}/v1/", address
+    try:
+        yield
+    finally:
+        spotify_auth.API, spotify_auth.ACCOUNTS = before
+
+
 def _read_spotify(path: Path) -> None:
     """Ask Spotify what the first byte says; the rest is what it answers."""
-    content, server = path.read_bytes(), answers()
-    spotify_auth.API, spotify_auth.ACCOUNTS = f"{server.address}/v1/", server.address
+    with _spotify_at(answers().address):
+        _ask_spotify(path.read_bytes(), answers())
+
+
+def _ask_spotify(content: bytes, server: AnswerServer) -> None:
     scopes = (*READ_SCOPES, *PLAY_SCOPES)
     auth = SpotifyAuth(TokenFile(folder() / "spotify.json"), CLIENT, REDIRECT, scopes)
     auth.token_file.save(Grant("r" * 20, "2026-11-01T12:00:00+00:00", " ".join(scopes), CLIENT, "Ann"))
