@@ -3,9 +3,10 @@
     python3 tests/rig/escape.py FILE
     python3 tests/rig/escape.py --judge SANDBOX USER ROOT
 
-Each attempt is made in a process of its own. FILE gets a JSON object with "done" or the reason of the refusal for each.
-tests/rig/in-guest makes three: with the unit's sandbox, as the service's user without it, and as root. The judge wants
-each attempt refused in the sandbox and done in one of the others, or it would show nothing. Needs nothing but Python.
+Each attempt is made in a process of its own. FILE gets a JSON object with "done", "refused: " and the kernel's error, or
+"failed: " and any other error for each. tests/rig/in-guest makes three: with the unit's sandbox, as the service's user
+without it, and as root. The judge wants each attempt refused in the sandbox and done in one of the others, or it would
+show nothing. Needs nothing but Python.
 """
 
 from __future__ import annotations
@@ -118,9 +119,9 @@ def mount() -> None:
 
 def run_as_owner() -> None:
     """Run a program whose file says that it runs as root."""
-    said = subprocess.run(["/usr/local/bin/rig-id", "-u"], capture_output=True, text=True, check=True).stdout
-    if said.strip() != "0":
-        raise PermissionError(errno.EPERM, f"it ran as user {said.strip()}")
+    user = subprocess.run(["/usr/local/bin/rig-id", "-u"], capture_output=True, text=True, check=True).stdout.strip()
+    if user != "0":
+        raise PermissionError(errno.EPERM, f"it ran as user {user}")
 
 
 def mark_as_root() -> None:
@@ -180,7 +181,10 @@ def see_others() -> None:
 
 def dump_core() -> None:
     """Let a crash write the memory to the disk."""
-    resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    try:
+        resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    except ValueError as exc:  # Python's error for EPERM
+        raise PermissionError(errno.EPERM, str(exc)) from exc
 
 
 def read_log() -> None:
@@ -250,6 +254,7 @@ ATTEMPTS: dict[str, Callable[[], object]] = {
 
 
 DONE = "done"
+REFUSAL = "refused: "
 FILTER = "load a program into the kernel"
 """systemd's filter of devices is such a program."""
 NOT_IN_A_CONTAINER = (
@@ -267,7 +272,7 @@ NOT_IN_A_CONTAINER = (
 
 
 def attempt(act: Callable[[], object]) -> str:
-    """Make an attempt in a process of its own; return "done" or why not."""
+    """Make an attempt in a process of its own; return "done", "refused: " or "failed: " with the error."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -275,14 +280,19 @@ def attempt(act: Callable[[], object]) -> str:
             act()
             text = DONE
         except BaseException as exc:  # it ends the process in any case
-            text = f"{type(exc).__name__}: {exc}"
+            refused = isinstance(exc, OSError) and exc.errno in REFUSED
+            text = f"{REFUSAL if refused else 'failed: '}{type(exc).__name__}: {exc}"
         os.write(writer, text.encode("utf-8", "replace"))
         os._exit(0)
     os.close(writer)
     with os.fdopen(reader, "rb") as file:
-        said = file.read().decode()
+        text = file.read().decode()
     _, status = os.waitpid(child, 0)
-    return said or f"ended by {signal.Signals(os.WTERMSIG(status)).name if os.WIFSIGNALED(status) else status}"
+    if text:
+        return text
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGSYS:  # the signal of a filter of system calls
+        return f"{REFUSAL}SIGSYS"
+    return f"failed: it ended with status {status}"
 
 
 def judge(sandbox: dict[str, str], user: dict[str, str], root: dict[str, str]) -> list[str]:
@@ -294,8 +304,12 @@ def judge(sandbox: dict[str, str], user: dict[str, str], root: dict[str, str]) -
             lines.append(f"      sandbox: {name}: done, as a container may not load the filter of devices")
         elif sandbox[name] == DONE:
             lines.append(f"FAIL  sandbox: {name}: done")
+        elif not sandbox[name].startswith(REFUSAL):
+            lines.append(f"FAIL  sandbox: {name}: not refused, but {sandbox[name]}")
         elif shown:
-            lines.append(f"ok    sandbox: {name}: {sandbox[name]}; without it: done by {' and '.join(shown)}")
+            lines.append(
+                f"ok    sandbox: {name}: {sandbox[name].removeprefix(REFUSAL)}; without it: done by {' and '.join(shown)}"
+            )
         elif name in NOT_IN_A_CONTAINER:
             lines.append(f"      sandbox: {name}: refused, but a container refuses it to root, too: {root[name]}")
         else:
