@@ -6,16 +6,19 @@ import argparse
 import json
 import os
 import platform
+from dataclasses import asdict
+from pathlib import Path
 from statistics import median, quantiles
 
 from musicond.app.pipeline import open_recording
 from musicond.commands import terminal
 from musicond.commands.options import add_config
 from musicond.commands.replay import Costs, fresh_pipeline, play
+from musicond.commands.stage_costs import draw_stages, measure_stages, print_stages
 from musicond.config.loader import load
 from musicond.runtime.health import memory_mib, temperature_c
 
-DESCRIPTION = "measure the pipeline on a clip: milliseconds a frame, memory, temperature"
+DESCRIPTION = "measure the pipeline on a clip: milliseconds by stage and frame, memory, temperature"
 
 MACHINE = {
     "clip": "clip: {}",
@@ -43,15 +46,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     parser.add_argument("clip", metavar="CLIP", help="a clip, a folder of images, or demo")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--picture", type=Path, metavar="PNG", help="draw the costs by stage")
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run every frame of the clip through the pipeline, with and without tracking, and print the costs.
+    """Run the clip through the pipeline, and print the costs by stage and by frame.
 
-    Milliseconds are processor time; the median and p95 are those of the frames whose face was classified.
+    First it runs at the daemon's own rates, for the stages. Then every frame is analysed, with and without tracking:
+    milliseconds are processor time, and the median and p95 are those of the frames whose face was classified.
     """
     config = load(args.config).config
     clip = open_recording(args.clip)
+    costs_by_stage = measure_stages(config, clip)
+    if args.picture:
+        draw_stages(costs_by_stage, args.picture)
     results: dict[str, dict[str, object]] = {}
     for name, tracking in (("tracking", True), ("full scans", False)):
         costs = Costs()
@@ -78,11 +86,13 @@ def run(args: argparse.Namespace) -> None:
         "clip": args.clip,
     }
     if args.json:
-        print(json.dumps({**machine, **results}, indent=1))
+        print(json.dumps({**machine, **results, "at_own_rates": asdict(costs_by_stage)}, indent=1))
         return
     for key, text in MACHINE.items():
         if machine[key] is not None:
             print(text.format(machine[key]))
+    print()
+    print_stages(costs_by_stage)
     print()
     columns = ["", *(f"{name} ({unit})" for name, unit in FIGURES.values())]
     terminal.print_table(columns, [[name, *map(figures.get, FIGURES)] for name, figures in results.items()])

@@ -141,6 +141,8 @@ class Faces:
     """Whether the frame is too dark to detect a face."""
     tentative: bool = False
     """Whether something may be a face but is not certain yet: the next frame should come soon."""
+    still: bool = False
+    """Whether every face is where it was in the frame before."""
 
     @property
     def count(self) -> int:

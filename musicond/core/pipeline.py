@@ -17,10 +17,13 @@ from musicond.core.recommend.recommender import Recommender
 from musicond.core.settings import Settings, apply, expired
 from musicond.errors import CatalogueError, CommandError
 
-STEADY_RATE = 5.0
-"""Frames per second while each frame confirms the announced mood."""
-STEADY_SCORE = 0.6
-"""Score of the announced mood in the last frame from which that frame confirms it."""
+STEADY_RATE, CALM_RATE = 5.0, 2.5
+"""Frames per second while each frame confirms the announced mood: with a face that moves, and with a still one.
+
+The first one counts, too, while the face of an announced mood is out of sight.
+"""
+STEADY_SCORE = 0.45
+"""Score of the announced mood in the last frame from which that frame confirms it, if that mood leads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +44,21 @@ class FrameRate:
         if last is None:
             return 1.0 / self.rate
         faces = last.faces
-        if last.mood is Mood.NOBODY and not (faces.confirmed or faces.coasted or faces.tentative):
+        in_sight = bool(faces.count or faces.tentative)
+        if last.mood is Mood.NOBODY and not in_sight:
             return 1.0 / self.idle_rate
-        return 1.0 / (min(self.rate, STEADY_RATE) if _is_steady(last) else self.rate)
+        if in_sight and not _is_steady(last):
+            return 1.0 / self.rate
+        return 1.0 / min(self.rate, CALM_RATE if faces.still else STEADY_RATE)
 
 
 def _is_steady(last: Outcome) -> bool:
-    """Return whether the last frame was clearly read as the announced mood, and that mood leads."""
+    """Return whether the last frame was read as the announced mood, which leads."""
     if last.raw_scores is None or last.scores is None or last.mood.emotion is None:
         return False
     index = EMOTIONS.index(last.mood.emotion)
-    return last.raw_scores[index] >= STEADY_SCORE and last.scores[index] == max(last.scores)
+    leads = all(scores[index] == max(scores) for scores in (last.raw_scores, last.scores))
+    return leads and last.raw_scores[index] >= STEADY_SCORE
 
 
 NOT_WATCHING = {

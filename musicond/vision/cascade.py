@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from musicond.config.limits import WINDOW_PX
 from musicond.core.models import Box
 from musicond.errors import ModelError
+from musicond.runtime.stages import bare_call, stage
 from musicond.vision.preprocess import upright
 from musicond.vision.search import Search, histogram, stretched
 
@@ -41,6 +42,7 @@ class Effort:
 QUICK = Effort(36, 1.15, 2, (0.8, 1.25), 0.2)
 USUAL = Effort(48, 1.1, 3, (0.75, 1.35), 0.3)
 CAREFUL = Effort(64, 1.05, 3, (0.75, 1.35), 0.3)
+EFFORTS = (QUICK, USUAL, CAREFUL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Detection:
     """In pixels of the frame."""
     weight: float
     """Output of the cascade's last stage: about 3..10 for faces, mostly under 3 for other things."""
+    effort: Effort
 
 
 class Cascade:
@@ -84,9 +87,7 @@ class Cascade:
             small = np.asarray(cv2.copyMakeBorder(small, 0, 0, edge, edge, cv2.BORDER_REPLICATE), np.uint8)
         turned, back = _turned(small, search.roll)
         smallest, largest = ((max(WINDOW_PX, round(size * rows)),) * 2 for size in (search.min_size, search.max_size))
-        rectangles = self._cascade.detectMultiScale(
-            turned, scaleFactor=COARSE_STEP, minNeighbors=COARSE_NEIGHBOURS, minSize=smallest, maxSize=largest
-        )
+        rectangles = _haar_coarse(self._cascade, turned, smallest, largest)
         boxes = []
         for x, y, w, h in np.asarray(rectangles, np.float64).reshape(-1, 4):
             across, down = (back @ np.array([x + w / 2, y + h / 2, 1.0]) - (edge, 0)) / shrink
@@ -113,14 +114,7 @@ class Cascade:
         if mirror:
             window = np.asarray(cv2.flip(window, 1), np.uint8)
         smallest, largest = ((max(WINDOW_PX, round(effort.face * part)),) * 2 for part in effort.sizes)
-        rectangles, _, weights = self._cascade.detectMultiScale3(
-            window,
-            scaleFactor=effort.step,
-            minNeighbors=effort.neighbours,
-            minSize=smallest,
-            maxSize=largest,
-            outputRejectLevels=True,
-        )
+        rectangles, _, weights = _haar_fine(self._cascade, window, effort, smallest, largest)
         if len(rectangles) == 0:
             return None
         best = int(np.argmax(weights))
@@ -132,9 +126,37 @@ class Cascade:
         if not _contains(grey, centre[0] + dx, centre[1] + dy):
             return None
         box = _box(centre[0] + dx, centre[1] + dy, w * scale, near.roll)
-        return Detection(box, float(np.ravel(weights)[best]))
+        return Detection(box, float(np.ravel(weights)[best]), effort)
 
 
+@bare_call
+def _haar_coarse(
+    cascade: cv2.CascadeClassifier, picture: NDArray[np.uint8], smallest: tuple[int, int], largest: tuple[int, int]
+) -> Sequence[cv2.typing.Rect]:
+    return cascade.detectMultiScale(
+        picture, scaleFactor=COARSE_STEP, minNeighbors=COARSE_NEIGHBOURS, minSize=smallest, maxSize=largest
+    )
+
+
+@bare_call
+def _haar_fine(
+    cascade: cv2.CascadeClassifier,
+    window: NDArray[np.uint8],
+    effort: Effort,
+    smallest: tuple[int, int],
+    largest: tuple[int, int],
+) -> tuple[Sequence[cv2.typing.Rect], Sequence[int], Sequence[float]]:
+    return cascade.detectMultiScale3(
+        window,
+        scaleFactor=effort.step,
+        minNeighbors=effort.neighbours,
+        minSize=smallest,
+        maxSize=largest,
+        outputRejectLevels=True,
+    )
+
+
+@stage("scale")
 def reduced(grey: NDArray[np.uint8], rows: int) -> NDArray[np.uint8]:
     """Return uint8 (height, width) area-averaged to `rows` rows."""
     height, width = grey.shape

@@ -10,21 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicond.core.models import Box, Faces, Frame
-from musicond.vision.cascade import QUICK, USUAL, Cascade, Detection
-from musicond.vision.gates import DarknessDetector, MotionDetector, Thumbnail, thumbnail
+from musicond.runtime.stages import stage
+from musicond.vision.candidates import RefusedCandidates
+from musicond.vision.cascade import EFFORTS, QUICK, USUAL, Cascade, Detection
+from musicond.vision.gates import DarknessDetector, MotionDetector, Thumbnail, cells_of_people, thumbnail
 from musicond.vision.search import ROLL, SearchSchedule, has_shadow, histogram
-from musicond.vision.tracker import FaceTrack, is_same_face, is_steady, merge_tracks
+from musicond.vision.tracker import FaceTrack, is_of_same_size, is_same_face, is_steady, merge_tracks, moved
 
 COAST_S = 0.6
 """Seconds for which a face that was not detected is kept."""
-SCAN_EVERY_S = 3.0
-"""Seconds after which the whole frame is scanned although all tracks were detected."""
-REFINE_EVERY_S = 0.7
+SCAN_EVERY_S, LOST_EVERY_S = 3.0, 0.2
+"""Least seconds between two scans of the whole frame: while all faces are detected, and while one is lost."""
+REFINE_EVERY_S = 1.4
 """Seconds after which a face that seems not to have moved is detected with more effort."""
+TRIES_BESIDE = 3
+"""Frames in which a candidate beside a known face is examined, at most."""
 FINE_ROLL = 9
 """Degrees by which the roll of a face is tried more and less once a tilted search has found it."""
 HOLD_S = 8.0
-"""Longest time in seconds for which a still and empty room is not scanned."""
+"""Longest time in seconds for which nothing is scanned because nothing but known faces has changed."""
 
 
 class FaceVerifier(Protocol):
@@ -59,10 +63,12 @@ class HaarFaceDetector:
         self._dark = DarknessDetector()
         self._motion = MotionDetector(HOLD_S) if motion_gate else None
         self._tracks: list[FaceTrack] = []
+        self._refused = RefusedCandidates()
         self._scanned_at: float | None = None
-        self._scans_left = 0
-        """Scans that an empty room needs before it may count as still."""
+        self._scans_left = self._schedule.round(empty=True)
+        """Scans that are needed before the room may count as still."""
 
+    @stage("detect")
     def detect(self, frame: Frame) -> Faces:
         """Return the faces of `frame`, largest first; boxes are in its pixels."""
         at = frame.captured_at
@@ -70,69 +76,89 @@ class HaarFaceDetector:
         if self._dark.is_dark(thumb):
             self._drop_tracks()
             return Faces(dark=True)
-        if not self._tracks and self._is_still(thumb, at):
-            return Faces()
-        if self._tracking:
-            self._follow(frame)
-        if self._scan_is_due(at):
+        known = bool(self._tracks)
+        still = self._tracking and self._follow(frame)
+        if self._scan_is_due(frame, thumb):
             self._scan(frame, thumb)
             self._scanned_at = at
             self._scans_left -= 1
-        self._tracks = merge_tracks([track for track in self._tracks if not track.is_expired(at, COAST_S)])
-        self._update_motion(thumb, at)
-        return self._report(at)
+        self._drop_expired(frame)
+        self._update_motion(frame, thumb, known=known)
+        return self._report(at, still=still)
 
     def reset(self) -> None:
         """Drop all tracks, and the states of motion and darkness."""
         self._drop_tracks()
         self._dark = DarknessDetector()
 
-    def _is_still(self, thumb: Thumbnail, at: float) -> bool:
-        """Return whether an empty room needs no scan: all searches have looked at it, and nothing has changed since."""
+    def _is_still(self, frame: Frame, thumb: Thumbnail) -> bool:
+        """Return whether the room needs no scan: all searches have looked at it, and nothing has changed since.
+
+        What lies around known faces does not count.
+        """
         if self._motion is None:
             return False
-        if self._motion.has_changed(thumb):
-            self._scans_left = self._schedule.round
-        elif self._motion.is_over(at):
-            self._scans_left = max(1, self._scans_left)
-        return self._scans_left <= 0
+        if self._motion.has_changed(thumb, self._people(frame)):
+            self._scans_left = self._schedule.round(empty=not self._tracks)
+        return self._scans_left <= 0 and not self._motion.is_over(frame.captured_at)
+
+    def _people(self, frame: Frame) -> NDArray[np.bool_] | None:
+        """Return the cells of a thumbnail around known faces; None if there are none."""
+        boxes = [track.box for track in self._tracks if track.is_face]
+        return cells_of_people(boxes, frame.grey.shape) if boxes else None
 
     def _drop_tracks(self) -> None:
         self._tracks = []
+        self._refused.clear()
         self._scanned_at = None
+        self._scans_left = self._schedule.round(empty=True)
         self._schedule.reset()
         if self._motion:
             self._motion.reset()
 
-    def _follow(self, frame: Frame) -> None:
+    @stage("track")
+    def _follow(self, frame: Frame) -> bool:
+        """Detect the faces of all tracks; return whether there are any, and all are where they were."""
+        still = bool(self._tracks)
         for track in self._tracks:
             detection = self._followed(track, frame)
+            still = still and detection is not None and is_steady(track.box, detection.box)
             if detection:
                 self._update(track, frame, detection)
+        return still
 
     def _followed(self, track: FaceTrack, frame: Frame) -> Detection | None:
         """Return the face of a track in this frame: as it was turned before, or else turned by one step."""
         if track.is_face and frame.captured_at - track.refined_at < REFINE_EVERY_S:
-            detection = self._cascade.detect_near(frame.grey, track.box, QUICK)
-            if detection and is_steady(track.box, detection.box):
-                return replace(detection, box=track.box)
+            detection = self._cascade.detect_near(frame.grey, track.box, *EFFORTS[EFFORTS.index(track.effort) :])
+            if detection and is_of_same_size(track.box, detection.box):
+                track.effort = detection.effort
+                steady = is_steady(track.box, detection.box)
+                return replace(detection, box=track.box if steady else moved(track.box, detection.box))
         detection = self._cascade.detect_near(frame.grey, track.box)
         if detection or not track.is_face:
-            track.refined_at = frame.captured_at
+            track.refined_at, track.effort = frame.captured_at, QUICK
             return detection
         for roll in (ROLL, -ROLL) if track.box.roll == 0 else (0,):
             detection = detection or self._cascade.detect_near(frame.grey, replace(track.box, roll=roll), USUAL)
         return detection
 
-    def _scan_is_due(self, at: float) -> bool:
-        if not self._tracking or not self._tracks or self._scanned_at is None:
+    def _scan_is_due(self, frame: Frame, thumb: Thumbnail) -> bool:
+        at = frame.captured_at
+        if self._scanned_at is None or (self._tracks and not self._tracking):
             return True
-        lost = any(track.is_face and track.seen_at < at for track in self._tracks)
-        return lost or not 0 <= at - self._scanned_at < SCAN_EVERY_S
+        lost = self._has_lost_one(at)
+        if self._tracks and 0 <= at - self._scanned_at < (LOST_EVERY_S if lost else SCAN_EVERY_S):
+            return False
+        return lost or not self._is_still(frame, thumb)
+
+    def _has_lost_one(self, at: float) -> bool:
+        return any(track.is_face and track.seen_at < at for track in self._tracks)
 
     def _scan(self, frame: Frame, thumb: Thumbnail) -> None:
         shadow = has_shadow(histogram(thumb.astype(np.uint8)))
-        searches = self._schedule.next(empty=not self._tracks, shadow=shadow)
+        alone = self._motion is not None and self._scans_left <= 0 and not self._has_lost_one(frame.captured_at)
+        searches = self._schedule.next(empty=not self._tracks, shadow=shadow, alone=alone)
         for box in self._cascade.scan(frame.grey, searches):
             self._examine(frame, box)
 
@@ -140,7 +166,7 @@ class HaarFaceDetector:
         """Take over what a scan has found, unless it is known already or the fine detection does not find it."""
         at = frame.captured_at
         track = next((track for track in self._tracks if is_same_face(track.box, box)), None)
-        if track and track.seen_at == at:
+        if (track and track.seen_at == at) or (track is None and self._refused.has(frame, box)):
             return
         rolls = (box.roll,) if box.roll == 0 else (box.roll, box.roll - FINE_ROLL, box.roll + FINE_ROLL)
         found = [self._cascade.detect_near(frame.grey, replace(box, roll=roll)) for roll in rolls]
@@ -158,20 +184,28 @@ class HaarFaceDetector:
             logit = self._verifier.face_logit(frame.grey, detection.box)
             track.add_evidence(self._cascade.score(frame.grey, detection.box), logit)
 
-    def _update_motion(self, thumb: Thumbnail, at: float) -> None:
+    def _drop_expired(self, frame: Frame) -> None:
+        tries = TRIES_BESIDE if any(track.is_face for track in self._tracks) else None
+        expired = [track for track in self._tracks if track.is_expired(frame.captured_at, COAST_S, tries)]
+        self._refused.add(frame, [track.box for track in expired if not track.is_face])
+        self._tracks = merge_tracks([track for track in self._tracks if track not in expired])
+
+    def _update_motion(self, frame: Frame, thumb: Thumbnail, *, known: bool) -> None:
+        """Take a frame that was scanned as the reference; let all searches have their turn if people came or went."""
         if self._motion is None:
             return
-        if self._tracks:
+        if known != bool(self._tracks):
             self._motion.reset()
-            self._scans_left = self._schedule.round  # for the room once it is empty
-        elif self._scanned_at == at:
-            self._motion.set_reference(thumb, at)
+            self._scans_left = self._schedule.round(empty=known)
+        elif self._scanned_at == frame.captured_at:
+            self._motion.set_reference(thumb, frame.captured_at, self._people(frame))
 
-    def _report(self, at: float) -> Faces:
+    def _report(self, at: float, *, still: bool) -> Faces:
         faces = [track for track in self._tracks if track.is_face]
         faces.sort(key=lambda track: track.box.area, reverse=True)
         return Faces(
             confirmed=tuple(track.box for track in faces if track.seen_at == at),
             coasted=tuple(track.box for track in faces if track.seen_at != at),
             tentative=len(faces) < len(self._tracks),
+            still=still,
         )

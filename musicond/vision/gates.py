@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from musicond.core.models import Box
+from musicond.runtime.stages import stage
 
 THUMB = (40, 30)
 """Width and height of the thumbnail that both gates use: a cell of 640x480 is 16x16 pixels."""
@@ -21,13 +26,30 @@ CHANGED_LEVELS = 6.0
 """Grey levels by which a cell must differ to count as changed; noise averages to under 1."""
 FULL_SPAN, LEAST_CHANGE = 128.0, 1.5
 """In a picture whose levels span less than the first, fewer levels count as a change, down to the second."""
+AROUND, ABOVE = 1.2, 0.6
+"""How far a person reaches to either side of the face and above it, in sides of the face; downwards to the floor."""
 
 Thumbnail = NDArray[np.float32]
 
 
+@stage("gates")
 def thumbnail(grey: NDArray[np.uint8]) -> Thumbnail:
     """Return `grey`, uint8 (height, width), averaged to float32 (30, 40)."""
     return np.asarray(cv2.resize(grey, THUMB, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def cells_of_people(faces: Sequence[Box], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return the cells of a thumbnail that the people with these faces may cover, bool (30, 40).
+
+    The faces are in pixels of a frame of `shape` (height, width, ...).
+    """
+    cells = np.zeros(THUMB[::-1], np.bool_)
+    across, down = THUMB[0] / shape[1], THUMB[1] / shape[0]
+    for face in faces:
+        left, right = face.x - AROUND * face.w, face.x + (1 + AROUND) * face.w
+        top = face.y - ABOVE * face.h
+        cells[max(0, int(top * down)) :, max(0, int(left * across)) : max(0, int(right * across)) + 1] = True
+    return cells
 
 
 class DarknessDetector:
@@ -36,6 +58,7 @@ class DarknessDetector:
     def __init__(self) -> None:
         self._dark = False
 
+    @stage("gates")
     def is_dark(self, thumb: Thumbnail) -> bool:
         """Return whether a frame is dark, by its thumbnail."""
         dim, bright = np.percentile(thumb, (DIM_PART, BRIGHT_PART))
@@ -54,14 +77,20 @@ class MotionDetector:
     def __init__(self, hold_s: float) -> None:
         self._hold_s = hold_s
         self._reference: Thumbnail | None = None
+        self._hidden: NDArray[np.bool_] | None = None
+        """Cells of the reference that do not count."""
         self._least_change = CHANGED_LEVELS
         self._scanned_at = 0.0
 
-    def has_changed(self, thumb: Thumbnail) -> bool:
-        """Return whether a frame differs from the reference, or there is none."""
+    @stage("gates")
+    def has_changed(self, thumb: Thumbnail, hidden: NDArray[np.bool_] | None = None) -> bool:
+        """Return whether a frame differs from the reference, or there is none; `hidden` cells do not count."""
         if self._reference is None:
             return True
         change = thumb - self._reference
+        for cells in (hidden, self._hidden):
+            if cells is not None:
+                change[cells] = 0
         change -= np.median(change, axis=1, keepdims=True)
         return float(np.abs(change).max()) >= self._least_change
 
@@ -69,9 +98,10 @@ class MotionDetector:
         """Return whether the last scan is too long ago."""
         return not 0 <= captured_at - self._scanned_at < self._hold_s
 
-    def set_reference(self, thumb: Thumbnail, captured_at: float) -> None:
-        """Take a frame that was scanned without a face as the reference."""
-        self._reference = thumb
+    @stage("gates")
+    def set_reference(self, thumb: Thumbnail, captured_at: float, hidden: NDArray[np.bool_] | None = None) -> None:
+        """Take a frame that was scanned as the reference; its `hidden` cells do not count."""
+        self._reference, self._hidden = thumb, hidden
         dim, bright = np.percentile(thumb, (DIM_PART, BRIGHT_PART))
         self._least_change = max(LEAST_CHANGE, CHANGED_LEVELS * min(1.0, float(bright - dim) / FULL_SPAN))
         self._scanned_at = captured_at

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicond.core.models import Box
+from musicond.runtime.stages import stage
 
 INPUT_SIZE = 48
 """Side of the model's square input in pixels; the size of FER2013's images."""
@@ -30,6 +31,7 @@ def chip(grey: NDArray[np.uint8], box: Box, scale: float) -> NDArray[np.uint8]:
     return upright(grey, (box.x + box.w / 2, box.y + box.h / 2), side, box.roll, INPUT_SIZE)
 
 
+@stage("scale")
 def upright(
     grey: NDArray[np.uint8], centre: tuple[float, float], side: float, roll: int, size: int
 ) -> NDArray[np.uint8]:

@@ -58,13 +58,22 @@ class SearchSchedule:
         self._far = [Search(min_size, min(max_size, max(FAR_SIZE, min_size)))] if min_size < NEAR_SIZE else []
         self._rolled = [Search(near, max_size, roll=roll) for roll in (ROLL, -ROLL)]
         self._shadow = Search(near, max_size, gain=SHADOW_GAIN)
-        self._turn = 0
-        self.round = len(self._others(empty=True, shadow=True))
-        """Scans of an empty room after which all searches have had their turn."""
+        self._turn = self._turn_alone = 0
 
-    def next(self, *, empty: bool, shadow: bool) -> list[Search]:
-        """Return the searches of the next scan; tilted ones and those in the shadow only while no face is known."""
+    def round(self, *, empty: bool) -> int:
+        """Return the scans after which all searches have had their turn."""
+        return len(self._others(empty=empty, shadow=True))
+
+    def next(self, *, empty: bool, shadow: bool, alone: bool = False) -> list[Search]:
+        """Return the searches of the next scan; tilted ones and those in the shadow only while no face is known.
+
+        `alone`: one search instead of the near one and another.
+        """
         others = self._others(empty=empty, shadow=shadow)
+        if alone:
+            searches = [search for other in others for search in (self._near, other) if search]
+            self._turn_alone += 1
+            return [searches[(self._turn_alone - 1) % len(searches)]]
         extra = others[self._turn % len(others)]
         self._turn += 1
         return [self._near, extra] if extra else [self._near]
@@ -77,7 +86,7 @@ class SearchSchedule:
 
     def reset(self) -> None:
         """Begin with the far search again."""
-        self._turn = 0
+        self._turn = self._turn_alone = 0
 
 
 def stretched(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from musicond.core.models import Box
-from musicond.vision.cascade import Detection
+from musicond.vision.cascade import QUICK, Detection, Effort
 
 CLEAR = 8.5
 """Evidence of one frame at which a face is confirmed."""
@@ -18,7 +18,7 @@ SURE = 2.5
 SURE_EVERY_S = 1.0
 CANDIDATE_S = 1.0
 """Seconds after which a candidate that is not confirmed expires."""
-SHIFT, GROWTH = 0.03, 0.08
+SHIFT, GROWTH = 0.05, 0.08
 """Differences of place and size, as fractions of the side, that the steps of a quick detection explain."""
 SAME = 0.3
 """Intersection over union above which two boxes are one face."""
@@ -37,7 +37,9 @@ class FaceTrack:
     frames: int = 0
     is_face: bool = False
     refined_at: float = 0.0
-    """Time at which its box was last detected with more than the least effort."""
+    """Time at which its box was last detected anew; in between, only its place changes."""
+    effort: Effort = QUICK
+    """Least effort that has found it since then."""
 
     def update(self, detection: Detection, at: float) -> None:
         """Take over the detection of this frame."""
@@ -55,11 +57,11 @@ class FaceTrack:
         self.frames += 1
         self.is_face = evidence >= CLEAR or (self.frames > 1 and self.evidence >= LIKELY * self.frames)
 
-    def is_expired(self, at: float, coast_s: float) -> bool:
-        """Return whether the track is over: not detected or doubtful for too long, or never confirmed."""
+    def is_expired(self, at: float, coast_s: float, tries: int | None = None) -> bool:
+        """Return whether the track is over: lost or doubtful for too long, or not confirmed in `tries` frames."""
         if self.is_face:
             return at - self.seen_at > coast_s or at - self.sure_at > SURE_EVERY_S + (at - self.seen_at)
-        return self.seen_at < at or at - self.born_at > CANDIDATE_S
+        return self.seen_at < at or at - self.born_at > CANDIDATE_S or (tries is not None and self.frames >= tries)
 
 
 def merge_tracks(tracks: list[FaceTrack]) -> list[FaceTrack]:
@@ -74,7 +76,17 @@ def merge_tracks(tracks: list[FaceTrack]) -> list[FaceTrack]:
 def is_steady(a: Box, b: Box) -> bool:
     """Return whether two boxes differ by no more than the jitter of a quick detection."""
     shift = max(abs(a.x + a.w / 2 - b.x - b.w / 2), abs(a.y + a.h / 2 - b.y - b.h / 2))
-    return a.roll == b.roll and shift <= SHIFT * a.w and abs(a.w - b.w) <= GROWTH * a.w
+    return a.roll == b.roll and shift <= SHIFT * a.w and is_of_same_size(a, b)
+
+
+def is_of_same_size(a: Box, b: Box) -> bool:
+    """Return whether the sizes of two boxes differ by no more than the jitter of a quick detection."""
+    return abs(a.w - b.w) <= GROWTH * a.w
+
+
+def moved(box: Box, to: Box) -> Box:
+    """Return a box with its own size at the centre of another."""
+    return replace(box, x=round(to.x + (to.w - box.w) / 2), y=round(to.y + (to.h - box.h) / 2))
 
 
 def is_same_face(a: Box, b: Box) -> bool:

@@ -293,9 +293,17 @@ def test_bench_prints_what_a_frame_costs(tmp_path: Path) -> None:
     demo = DemoClip(models_dir())
     for number in range(60):
         cv2.imwrite(str(tmp_path / f"{number:03}.png"), demo.frame_at(number / 10))
-    out = musicond("bench", str(tmp_path), "--json")
+    picture = tmp_path.parent / "stages.png"
+    out = musicond("bench", str(tmp_path), "--json", "--picture", str(picture))
     assert out.returncode == 0, out.stderr
     figures = json.loads(out.stdout)
+    own = figures["at_own_rates"]
+    assert own["cpu_ms_per_s"] > own["bare_cpu_ms_per_s"] > 0
+    assert sum(row["cpu_ms_per_s"] for name, row in own["stages"].items() if name != "capture") == pytest.approx(
+        own["cpu_ms_per_s"], abs=0.1
+    )
+    assert all(row["cpu_median_ms"] <= row["cpu_p95_ms"] for row in own["stages"].values())
+    assert cv2.imread(str(picture)).shape[1] > 600
     assert figures["tracking"]["frames"] == 60
     assert figures["tracking"]["analysed"] > 40
     assert 0 < figures["tracking"]["median_ms"] < figures["full scans"]["median_ms"]

@@ -23,10 +23,11 @@ EMPTY = Outcome(
     recommendation=None,
 )
 HAPPY = (0.1, 0.0, 0.0, 0.7, 0.1, 0.1, 0.0)
-MIXED = (0.1, 0.0, 0.0, 0.5, 0.4, 0.0, 0.0)
+MIXED = (0.1, 0.1, 0.0, 0.43, 0.37, 0.0, 0.0)
+LED = (0.1, 0.0, 0.0, 0.5, 0.4, 0.0, 0.0)
 SAD = (0.1, 0.0, 0.0, 0.1, 0.1, 0.7, 0.0)
-READ = replace(EMPTY, mood=Mood.HAPPY, scores=HAPPY, raw_scores=HAPPY)
 HERE = (Box(0, 0, 9, 9),)
+READ = replace(EMPTY, mood=Mood.HAPPY, scores=HAPPY, raw_scores=HAPPY, faces=Faces(confirmed=HERE))
 
 
 @pytest.mark.parametrize(
@@ -34,7 +35,7 @@ HERE = (Box(0, 0, 9, 9),)
     [
         (None, 0.1),
         (EMPTY, 0.5),
-        (replace(EMPTY, mood=Mood.HAPPY), 0.1),
+        (replace(EMPTY, mood=Mood.HAPPY), 0.2),
         (replace(EMPTY, faces=Faces(confirmed=HERE)), 0.1),
         (replace(EMPTY, faces=Faces(coasted=HERE)), 0.1),
         (replace(EMPTY, faces=Faces(tentative=True)), 0.1),
@@ -48,6 +49,9 @@ def test_a_person_or_a_guess_of_one_is_looked_at_quickly(last: Outcome | None, i
     ("last", "interval"),
     [
         (READ, 0.2),
+        (replace(READ, raw_scores=LED), 0.2),
+        (replace(READ, faces=Faces(confirmed=HERE, still=True)), 0.4),
+        (replace(READ, faces=Faces(confirmed=HERE, still=True), raw_scores=SAD), 0.1),
         (replace(READ, raw_scores=SAD), 0.1),
         (replace(READ, raw_scores=MIXED), 0.1),
         (replace(READ, scores=SAD), 0.1),
@@ -58,4 +62,4 @@ def test_a_person_or_a_guess_of_one_is_looked_at_quickly(last: Outcome | None, i
 )
 def test_a_mood_that_each_frame_confirms_is_looked_at_less_often(last: Outcome, interval: float) -> None:
     assert FrameRate(rate=10, idle_rate=2).interval_s(last) == pytest.approx(interval)
-    assert FrameRate(rate=4, idle_rate=2).interval_s(last) == pytest.approx(0.25)
+    assert FrameRate(rate=2, idle_rate=2).interval_s(last) == pytest.approx(0.5)

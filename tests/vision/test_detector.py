@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from musicond.capture.demo import DemoClip
 from musicond.config.paths import models_dir
 from musicond.core.models import Box, Faces, Frame
 from musicond.errors import ModelError
+from musicond.vision.candidates import RefusedCandidates
 from musicond.vision.cascade import Cascade
 from musicond.vision.classifier import TfliteClassifier
 from musicond.vision.detector import HaarFaceDetector
@@ -137,6 +139,53 @@ def test_a_still_room_is_not_searched_again() -> None:
     assert 10 <= len(scans) <= 14, "one round at first, and one scan every few seconds"
 
 
+def test_a_still_room_is_seldom_scanned_around_a_known_face() -> None:
+    """Twice soon after the face came, so that the near and the far search had their turn; then every few seconds."""
+    detector, searches = counting()
+    settled(detector, SOMEBODY)
+    searches.clear()
+    for step in range(30):
+        assert detector.detect(frame(SOMEBODY, 1 + step)).still
+    assert 4 <= len(searches) <= 7
+
+
+def test_a_second_person_is_found_beside_a_known_face() -> None:
+    detector, came_at, at, faces = HaarFaceDetector(CASCADE, CLASSIFIER), 12.0, 0.0, Faces()
+    room = NOBODY.copy()
+    room[230:470, 20:260] = SOMEBODY[120:360, 200:440]
+    settled(detector, room)
+    both = room.copy()
+    both[40:190, 470:620] = cv2.resize(SOMEBODY[120:360, 200:440], (150, 150), interpolation=cv2.INTER_AREA)
+    for at in np.arange(1, 20, 0.4):
+        faces = detector.detect(frame(room if at < came_at else both, at))
+        if len(faces.confirmed) > 1:
+            break
+    assert came_at <= at <= came_at + 4
+
+
+class Doubting:
+    """A verifier that takes nothing for a face."""
+
+    def face_logit(self, grey: NDArray[np.uint8], box: Box) -> float:
+        assert grey.shape == (480, 640)
+        assert box.w > 0
+        return -20.0
+
+
+def test_a_refused_candidate_is_not_examined_again_while_its_pixels_are_the_same() -> None:
+    refused = RefusedCandidates()
+    face = Box(225, 145, 190, 190)
+    refused.add(frame(SOMEBODY, 1), [face])
+    noise = np.random.default_rng(1).normal(0, 3, SOMEBODY.shape)
+    noisy = np.asarray(np.clip(SOMEBODY + noise, 0, 255), np.uint8)
+    assert refused.has(frame(noisy, 2), replace(face, x=230))
+    assert not refused.has(frame(np.roll(SOMEBODY, 30, axis=1), 2), face)
+    assert not refused.has(frame(SOMEBODY, 12), face)
+    assert not refused.has(frame(SOMEBODY, 2), replace(face, x=20))
+    refused.clear()
+    assert not refused.has(frame(SOMEBODY, 2), face)
+
+
 def tilted(degrees: float) -> NDArray[np.uint8]:
     matrix = cv2.getRotationMatrix2D((320, 240), -degrees, 1)
     return np.asarray(cv2.warpAffine(SOMEBODY, matrix, (640, 480), borderMode=cv2.BORDER_REPLICATE), np.uint8)
@@ -259,10 +308,4 @@ def test_posters_that_the_cascade_takes_for_faces_are_seen_through(seed: int) ->
 
 
 def test_what_the_model_calls_no_face_is_none() -> None:
-    class Doubting:
-        def face_logit(self, grey: NDArray[np.uint8], box: Box) -> float:
-            assert grey.shape == (480, 640)
-            assert box.w > 0
-            return -20.0
-
     assert not settled(HaarFaceDetector(CASCADE, Doubting()), SOMEBODY).confirmed

@@ -11,6 +11,7 @@ The rules
   3. A target that differs from the announced mood is announced once it has been the target for
      `dwell_s` without a break; `unsure` takes `UNSURE_DWELL` times as long.
      Only a reading counts: a gap of more than `break_s` (or dwell_s) between two restarts the dwell.
+     Between two readings, the dwell starts at the moment at which the smoothed scores pass the limit.
   4. No face for `away_s`: nobody. A face not found for less than that changes nothing.
   5. Dark for `dwell_s`: watching is `dark` and the mood nobody; light for `dwell_s`: `yes` again.
   6. Not watching (private, paused, no camera): nobody without a dwell, and the state is reset.
@@ -45,6 +46,9 @@ BREAK_FRAMES = 2.5
 
 REJECTED_S = 600.0
 """Seconds for which a rejected mood is not announced again."""
+
+BISECTIONS = 6
+"""Halvings of the gap between two readings in which the start of a dwell is sought."""
 
 TOLERANCE_S = 1e-6
 """Seconds by which a dwell may fall short, as sums of frame times are not exact."""
@@ -169,16 +173,14 @@ def _update_darkness(state: MoodState, config: MoodConfig, observation: Observat
 
 def _smooth(state: MoodState, config: MoodConfig, at: float, scores: tuple[float, ...]) -> MoodState:
     """Apply rules 1 and 3 to a reading."""
-    gap = at - state.scored_at
-    first = state.scores is None
-    if state.scores is not None and config.smoothing_s > 0:
-        weight = 1.0 - math.exp(-gap / config.smoothing_s)
-        scores = tuple(old + weight * (new - old) for old, new in zip(state.scores, scores, strict=True))
+    gap, reading = at - state.scored_at, scores
+    scores = _smoothed(state.scores, reading, gap, config)
     target = _target(state, scores, config)
     if target is state.rejected and target is not state.mood and at - state.rejected_at < REJECTED_S:
         target = Mood.UNSURE
-    unbroken = not first and target is state.target and gap <= max(config.dwell_s, config.break_s) + TOLERANCE_S
-    since = state.target_since if unbroken else at
+    since = at
+    if state.scores is not None and gap <= max(config.dwell_s, config.break_s) + TOLERANCE_S:
+        since = state.target_since if target is state.target else at - _held_s(state, reading, gap, target, config)
     dwell = config.dwell_s * (UNSURE_DWELL if target is Mood.UNSURE else 1.0)
     announced = target is not state.mood and at - since >= dwell - TOLERANCE_S
     return replace(
@@ -190,6 +192,30 @@ def _smooth(state: MoodState, config: MoodConfig, at: float, scores: tuple[float
         target=target,
         target_since=since,
     )
+
+
+def _smoothed(
+    old: tuple[float, ...] | None, reading: tuple[float, ...], gap: float, config: MoodConfig
+) -> tuple[float, ...]:
+    """Apply rule 1: the smoothed scores `gap` seconds after the old ones, with a reading that has held since."""
+    if old is None or config.smoothing_s <= 0:
+        return reading
+    weight = 1.0 - math.exp(-gap / config.smoothing_s)
+    return tuple(before + weight * (now - before) for before, now in zip(old, reading, strict=True))
+
+
+def _held_s(state: MoodState, reading: tuple[float, ...], gap: float, target: Mood, config: MoodConfig) -> float:
+    """Return the seconds for which a new target has held already, by bisection of the gap before this reading."""
+    if config.smoothing_s <= 0:
+        return 0.0
+    low, high = 0.0, gap
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        if _target(state, _smoothed(state.scores, reading, middle, config), config) is target:
+            high = middle
+        else:
+            low = middle
+    return gap - high
 
 
 def _target(state: MoodState, scores: tuple[float, ...], config: MoodConfig) -> Mood:

@@ -90,6 +90,15 @@ def test_a_face_that_fits_nothing_becomes_unsure_after_three_dwell_times() -> No
     assert 5 + 3 < changes[1][0] < 5 + 3 + 3
 
 
+@pytest.mark.parametrize("fps", [1.5, 2.5, 5.0, 8.0])
+def test_a_new_emotion_is_announced_as_early_at_a_low_rate(fps: float) -> None:
+    """The dwell starts where the smoothed scores pass the limit, not at the next reading."""
+    changes = play([(6, face(Emotion.HAPPY)), (6, face(Emotion.SAD))], fps=fps)
+    usual = play([(6, face(Emotion.HAPPY)), (6, face(Emotion.SAD))], fps=40.0)
+    assert [mood for _, mood in changes] == [mood for _, mood in usual]
+    assert changes[1][0] <= usual[1][0] + 1 / fps
+
+
 def test_unsure_gives_way_to_an_emotion() -> None:
     flat = Observation(0, present=True, scores=FLAT)
     assert [mood for _, mood in play([(5, flat), (5, face(Emotion.FEAR))])] == [Mood.UNSURE, Mood.FEAR]
