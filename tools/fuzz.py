@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Give damaged and odd files of each format to its reader, and look for any error that the reader must not raise.
 
-    script/fuzz [FORMAT ...] [--seconds 1800] [--seed N] [--restart]
+    script/fuzz --random [FORMAT ...] [--seconds 1800] [--seed N] [--restart]
 
 A child process reads the files, so that a crash of a library is found, too; one that takes 20 s of processor time for
 a file, or 200 s, counts as hanging. The number of inputs done is kept in build/fuzz/, so that a run can be stopped and

@@ -107,8 +107,8 @@ class Machine:
 
     def report(self) -> dict[str, Any] | None:
         """Return what this boot has found, None until it says so."""
-        found = REPORT.findall(self.console.read_text("utf-8", "replace").replace("\r", ""))
-        return json.loads(found[0]) if found else None
+        reports = REPORT.findall(self.console.read_text("utf-8", "replace").replace("\r", ""))
+        return json.loads(reports[0]) if reports else None
 
 
 class Page:
@@ -129,10 +129,10 @@ class Page:
         return None
 
 
-def within(seconds: float, found: Callable[[], Any]) -> Any:
-    """Return what is found within some seconds, else None."""
+def within(seconds: float, find: Callable[[], Any]) -> Any:
+    """Return the value that is found within some seconds, else None."""
     deadline = time.monotonic() + seconds
-    while not (value := found()) and time.monotonic() < deadline:
+    while not (value := find()) and time.monotonic() < deadline:
         time.sleep(0.5)
     return value
 

@@ -41,7 +41,7 @@ def read_state(state: Path) -> dict[str, object]:
 
 if __name__ == "__main__":
     try:
-        said = read_state(STATE)
+        report = read_state(STATE)
     except (OSError, ValueError, sqlite3.Error) as exc:
-        said = {"error": f"{type(exc).__name__}: {exc}"}
-    print(f"\nRIG {json.dumps(said)}", flush=True)
+        report = {"error": f"{type(exc).__name__}: {exc}"}
+    print(f"\nRIG {json.dumps(report)}", flush=True)

@@ -42,9 +42,10 @@ HEX = re.compile(r'"((?:\\x[0-9a-f]{2})*)"')
 PICTURES = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"WEBPVP8", b"/9j/4", b"iVBORw0KGgo", b"data:image/")
 STATE = Path("/var/lib/musicond")
 KNOWN = re.compile(
-    r"/var/lib/musicond(/|$)|/dev/null$|UNIX|TCP|UDP|NETLINK|pipe:|anon_inode:\[event|socket:|/dev/shm/sem|/tmp(/|$)"
+    r"/var/lib/musicond(/|$)|/dev/null$|UNIX|TCP(v6)?:\[+(127\.0\.0\.1|::1)\]?:[^>]*(->\[?(127\.0\.0\.1|::1)\]?:\d+)?\]$|NETLINK"
+    r"|pipe:|anon_inode:\[event"
 )
-"""Sinks of the service: its state, and its sockets, pipes and events."""
+"""Sinks of the service: its state, its sockets within this machine, and what leads to the kernel or its own processes."""
 ROW_BYTES = 24
 FRAMES_APART = 7
 """Of those frames of the demo that are looked for."""
@@ -168,13 +169,13 @@ def trace_writes(pid: int, seconds: float, *, preview: bool) -> None:
     for name in sorted(sinks.opened - sinks.content.keys()):
         print(f"      |    opened to write  {name}")
     check(not sinks.unknown(), f"all of them are its own: {sinks.unknown()}")
-    found = sinks.with_pictures(rows)
+    shown = sinks.with_pictures(rows)
     if preview:
         check(
-            found and all("TCP" in name for name in found), f"with the preview on, pictures go to its client: {found}"
+            shown and all("TCP" in name for name in shown), f"with the preview on, pictures go to its client: {shown}"
         )
     else:
-        check(not found, f"with the preview off, no picture goes anywhere: {found}")
+        check(not shown, f"with the preview off, no picture goes anywhere: {shown}")
 
 
 class Watch:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.rig.trace import Sinks, demo_rows
 
 
@@ -23,8 +25,8 @@ LINES = (
 
 def test_what_is_written_is_listed_by_its_sink() -> None:
     sinks = Sinks()
-    for each in LINES:
-        sinks.add(line(each))
+    for call in LINES:
+        sinks.add(line(call))
     assert {name: bytes(data) for name, data in sinks.content.items()} == {
         "/var/lib/musicond/settings.json.new": b"{}",
         "TCP:[127.0.0.1:8080]": b"HTTP/1.1 200 OK",
@@ -43,3 +45,27 @@ def test_a_picture_and_a_file_elsewhere_are_found() -> None:
     sinks.content["/srv/raw"] += b"head" + rows[7]
     assert sinks.with_pictures(rows) == ["/var/lib/musicond/x", "/var/lib/musicond/y", "/srv/raw"]
     assert sinks.unknown() == ["/srv/raw"]
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("/var/lib/musicond/settings.json.new", True),
+        ("/var/lib/musicond-other/x", False),
+        ("/tmp/x", False),
+        ("/dev/shm/x", False),
+        ("TCP:[127.0.0.1:8080]", True),
+        ("TCP:[127.0.0.1:->127.0.0.1:1883]", True),
+        ("TCPv6:[[::1]:8080]", True),
+        ("TCP:[127.0.0.1:->192.168.1.5:80]", False),
+        ("TCP:[192.168.1.4:8080->192.168.1.5:80]", False),
+        ("UDP:[192.168.1.4:->9.9.9.9:53]", False),
+        ('UNIX-STREAM:[->,"/run/musicond/control.sock"]', True),
+        ("NETLINK:[ROUTE:]", True),
+        ("pipe:", True),
+    ],
+)
+def test_a_sink_outside_this_machine_is_unknown(name: str, known: bool) -> None:
+    sinks = Sinks()
+    sinks.content[name] += b"x"
+    assert (sinks.unknown() == []) is known
