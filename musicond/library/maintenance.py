@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 from musicond.core.models import Emotion
 from musicond.core.schedule import Schedule
-from musicond.errors import CatalogueError, ListError, error_text
+from musicond.errors import CatalogueError, ListError, StateDirError, error_text
 from musicond.library.actions import JsonObject, parse_emotion, run
 from musicond.library.database import BACKUP, back_up, sqlite_errors
 from musicond.library.editor import CatalogueEditor
@@ -118,20 +119,16 @@ class LibraryMaintenance:
     def _run_refresh(self, on_list_done: Callable[[Refresh], None], *, requested: bool) -> RefreshReport:
         self._running = refresh = self._new_refresh()
         state = self._state()
-        first = int(state.get("done") or 0) if state.get("mark") == refresh.mark else 0
-
-        def save(count: int) -> None:
-            save_object(self._file, {**state, "done": count, "mark": refresh.mark})
+        first = int(state.get("done") or 0) if state.get("mark") == refresh.mark and not requested else 0
 
         def finish_list(count: int) -> None:
-            save(count)
+            if not self._requested:
+                save_object(self._file, {**state, "done": count, "mark": refresh.mark})
             on_list_done(refresh)
 
-        if requested and first:
-            first = 0
-            save(first)  # or an interruption before the first list would leave it out
         report = refresh.run(self._path, first=first, on_list_done=finish_list)
-        save_object(self._file, {"refreshed": self._now().isoformat(), "done": None, "mark": None})
+        done = {"done": 0, "mark": refresh.mark} if self._requested else {"done": None, "mark": None}
+        save_object(self._file, {"refreshed": self._now().isoformat(), **done})
         return report
 
     def run_action(self, action: str, arguments: Mapping[str, Any]) -> JsonObject:
@@ -160,7 +157,10 @@ class LibraryMaintenance:
         return self._selection.to_json()
 
     def _request(self) -> None:
+        """Let the next `tick` read all lists, in this life of the daemon or the next."""
         self._requested, self._failed, self._report = True, False, None
+        with suppress(CatalogueError, StateDirError):
+            save_object(self._file, {**self._state(), "done": 0, "mark": self._new_refresh().mark})
 
     def _is_requested(self) -> bool:
         return self._requested and not self._failed

@@ -370,6 +370,15 @@ def test_a_refresh_that_a_person_asks_for_and_that_fails_reads_all_lists_later(
     assert library.titles() == {"a", "b", "c"}
 
 
+def test_a_refresh_that_a_person_asks_for_outlasts_a_restart(tmp_path: Path) -> None:
+    library = LibraryFixture(tmp_path, "never")
+    library.maintenance().refresh()
+    library.songs("a", "b", "c")
+    library.maintenance().run_action("refresh", {})
+    library.maintenance().tick()
+    assert library.titles() == {"a", "b", "c"}
+
+
 def test_a_refresh_asked_for_during_another_one_follows_it(tmp_path: Path) -> None:
     library = LibraryFixture(tmp_path, "never")
     maintenance = library.maintenance()
