@@ -173,7 +173,7 @@ def measure_photos(args: argparse.Namespace) -> dict[str, object]:
     reader = TfliteClassifier(args.model)
     finder = HaarFaceDetector(MODELS / "haarcascade_frontalface_default.xml", reader, motion_gate=False)
     store = Store(args.store, args.model, args.split, args.first or "all")
-    piped = kept(store, lambda: through(reader, finder, photos.images, PHOTO_HEIGHTS))
+    piped = stored_or_read(store, lambda: through(reader, finder, photos.images, PHOTO_HEIGHTS))
     report = photo_figures(photos, piped.found, piped.probabilities, MoodSection().enter)
     if args.ages:
         report["by_age"] = by_age(photos, piped.found, piped.probabilities, json.loads(args.ages.read_text("utf-8")))
@@ -183,7 +183,7 @@ def measure_photos(args: argparse.Namespace) -> dict[str, object]:
     return report
 
 
-def kept(store: Store, read: Callable[[], Piped]) -> Piped:
+def stored_or_read(store: Store, read: Callable[[], Piped]) -> Piped:
     """Return the readings of a store, or what `read` returns."""
 
     def arrays() -> dict[str, NDArray[Any]]:

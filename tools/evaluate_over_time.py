@@ -130,18 +130,18 @@ def decided(person: Watched, rules: MoodConfig) -> Watched:
     return Watched(person.seen, moods)
 
 
-def kept(store: Store, watched: Iterable[Watched], rules: MoodConfig) -> list[Watched]:
+def decide_stored(store: Store, watched: Iterable[Watched], rules: MoodConfig) -> list[Watched]:
     """Return the persons of a store, or those `watched`, with the moods that the rules announce."""
 
     def arrays() -> dict[str, NDArray[Any]]:
-        seen = [(number, one) for number, person in enumerate(watched) for one in person.seen]
+        observations = [(number, seen) for number, person in enumerate(watched) for seen in person.seen]
         return {
-            "person": np.array([number for number, _ in seen]),
-            "at": np.array([one.at for _, one in seen]),
-            "present": np.array([one.present for _, one in seen]),
-            "dark": np.array([one.dark for _, one in seen]),
-            "read": np.array([one.scores is not None for _, one in seen]),
-            "scores": np.array([one.scores or (1 / len(LABELS),) * len(LABELS) for _, one in seen]),
+            "person": np.array([number for number, _ in observations]),
+            "at": np.array([seen.at for _, seen in observations]),
+            "present": np.array([seen.present for _, seen in observations]),
+            "dark": np.array([seen.dark for _, seen in observations]),
+            "read": np.array([seen.scores is not None for _, seen in observations]),
+            "scores": np.array([seen.scores or (1 / len(LABELS),) * len(LABELS) for _, seen in observations]),
         }
 
     known = store.arrays(arrays)
@@ -197,7 +197,7 @@ def measure(args: argparse.Namespace) -> dict[str, object]:
         if args.store:
             path = args.store.with_name(f"{args.store.stem}-{emotion}.npz")
             store = Store(path, args.model, args.split, args.people, seconds, args.seed)
-            groups[emotion] = kept(store, watched, rules)
+            groups[emotion] = decide_stored(store, watched, rules)
         else:
             groups[emotion] = list(watched)
     report: dict[str, object] = {"enter": section.enter, "leave": section.leave, **summary(*groups.values())}

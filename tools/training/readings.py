@@ -43,16 +43,16 @@ class Store:
             return read()
         if not self._path.exists():
             arrays = read()
-            kept = {**arrays, "scores": logits_of(self._sidecar, arrays["scores"]), "key": np.array(self._key)}
+            stored = {**arrays, "scores": logits_of(self._sidecar, arrays["scores"]), "key": np.array(self._key)}
             with replacing(self._path) as new, new.open("wb") as file:
-                np.savez_compressed(file, **kept)  # type: ignore[arg-type]
+                np.savez_compressed(file, **stored)  # type: ignore[arg-type]
             return arrays
-        with np.load(self._path) as kept_file:
-            if str(kept_file["key"]) != self._key:
-                msg = f"{self._path}: readings of {kept_file['key']}, not of {self._key}; give another --store"
+        with np.load(self._path) as file:
+            if str(file["key"]) != self._key:
+                msg = f"{self._path}: readings of {file['key']}, not of {self._key}; give another --store"
                 raise DataError(msg)
-            found = {name: kept_file[name] for name in kept_file.files if name != "key"}
-        return {**found, "scores": room_scores(self._sidecar, found["scores"])}
+            stored = {name: file[name] for name in file.files if name != "key"}
+        return {**stored, "scores": room_scores(self._sidecar, stored["scores"])}
 
 
 def logits_of(sidecar: Sidecar, scores: NDArray[np.float64]) -> NDArray[np.float64]:
