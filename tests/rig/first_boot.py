@@ -22,6 +22,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from tests.rig import qemu
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -87,42 +89,10 @@ class Machine:
             self.page_port = free.getsockname()[1]
         self.console = folder / f"{name}-console"
         self._control = folder / f"{name}-qmp"
-        accel = "kvm" if self._has_kvm() else "tcg"
-        self._command = [
-            "qemu-system-x86_64",
-            "-M",
-            "q35",
-            "-accel",
-            accel,
-            "-cpu",
-            "max",  # the TFLite runtime needs more than the least of an x86-64
-            "-m",
-            "1024",
-            "-smp",
-            "2",
-            "-nographic",
-            "-no-reboot",
-        ]
-        self._command += ["-kernel", str(folder / "vmlinuz"), "-initrd", str(folder / "initrd")]
-        self._command += [
-            "-append",
-            "root=/dev/vda rw console=ttyS0",
-            "-rtc",
-            f"base={CLOCK}",
-            "-serial",
-            f"file:{self.console}",
-        ]
-        for disk in (root, self._boot):
-            self._command += ["-drive", f"file={disk},if=virtio,format=raw"]
-        forward = f"hostfwd=tcp:127.0.0.1:{self.page_port}-:8080"
-        self._command += ["-netdev", f"user,id=net,{forward}", "-device", "virtio-net,netdev=net,id=card"]
-        self._command += ["-monitor", "none", "-qmp", f"unix:{self._control},server=on,wait=off"]
-        print(f"      {name}: by {accel}, its clock begins at {CLOCK}", flush=True)
-
-    @staticmethod
-    def _has_kvm() -> bool:
-        """Return whether this machine's processor virtualises: the device alone says little."""
-        return re.search(r"\b(vmx|svm)\b", Path("/proc/cpuinfo").read_text()) is not None and Path("/dev/kvm").exists()
+        self._command = qemu.command(folder, self.console, str(root), str(self._boot), kernel="")
+        self._command += [*qemu.forwarded(self.page_port), "-rtc", f"base={CLOCK}"]
+        self._command += ["-qmp", f"unix:{self._control},server=on,wait=off"]
+        print(f"      {name}: by {qemu.accelerator()}, its clock begins at {CLOCK}", flush=True)
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)

@@ -24,6 +24,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from tests.rig import qemu
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -83,14 +85,8 @@ class Machine:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        accel = "kvm" if re.search(r"\b(vmx|svm)\b", Path("/proc/cpuinfo").read_text()) else "tcg"
-        self._command = ["qemu-system-x86_64", "-M", "q35", "-accel", accel, "-cpu", "max", "-m", "1024", "-smp", "2"]
-        self._command += ["-nographic", "-no-reboot", "-monitor", "none", "-serial", f"file:{self.console}"]
-        self._command += ["-kernel", str(folder / "vmlinuz"), "-initrd", str(folder / "initrd")]
-        self._command += ["-append", "root=/dev/vda rw console=ttyS0 quiet systemd.show_status=0 mitigations=off"]
-        self._command += ["-drive", f"file={folder / 'root.img'},if=virtio,format=raw,cache=writeback"]
-        forward = f"hostfwd=tcp:127.0.0.1:{self.port}-:8080"
-        self._command += ["-netdev", f"user,id=net,{forward}", "-device", "virtio-net,netdev=net"]
+        disk = f"{folder / 'root.img'},cache=writeback"
+        self._command = [*qemu.command(folder, self.console, disk), *qemu.forwarded(self.port)]
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)

@@ -8,14 +8,21 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 import pytest
 
+from tools import evaluate, evaluate_over_time
 from tools.training.fer2013 import LABELS
 from tools.training.photos import BANDS, Photos, by_age, load, photo_figures
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import ModuleType
+
+    Call = Callable[..., tuple[int, str, str]]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 KEYS = {"found", "weighted", "mean_recall", "recall", "ece", "resting_wrong", "images"}
@@ -59,31 +66,45 @@ def test_the_bench_prints_what_the_daemon_reads_of_them(photos: Path, tmp_path: 
     assert sheet.stat().st_size > 1000
 
 
-def test_kept_readings_are_scored_by_the_sidecar_as_it_is_now(photos: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Call]:
+    """Run a tool in this process, which spares the start of another one; it returns its status and what it prints."""
+    threads = cv2.getNumThreads()
+
+    def call(tool: ModuleType, *args: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", [str(tool.__file__), *map(str, args)])
+        status = tool.main()
+        return status, *capsys.readouterr()
+
+    yield call
+    cv2.setNumThreads(threads)
+
+
+def test_stored_readings_are_scored_by_the_sidecar_as_it_is_now(photos: Path, tmp_path: Path, call: Call) -> None:
     model, store = tmp_path / "fer_int8.tflite", tmp_path / "readings.npz"
     shutil.copy(ROOT / "models" / model.name, model)
     sidecar = json.loads((ROOT / "models" / "fer_int8.json").read_text())
 
-    def report(tool: str, *more: str | Path) -> dict[str, Any]:
-        done = run(tool, "--photos", photos, "--store", store, "--json", *more, model)
-        assert done.returncode == 0, done.stderr
-        parsed: dict[str, Any] = json.loads(done.stdout)
+    def report(tool: ModuleType, *more: str | Path) -> dict[str, Any]:
+        status, printed, errors = call(tool, "--photos", photos, "--json", *more, model)
+        assert status == 0, errors
+        parsed: dict[str, Any] = json.loads(printed)
         return parsed
 
     def shift(**shifts: float) -> None:
         model.with_suffix(".json").write_text(json.dumps(sidecar | {"room_prior": shifts}))
 
-    over_time = "evaluate_over_time.py", "--people", "1", "--seconds", "4"
+    stored, people = ("--store", store), ("--people", "1", "--seconds", "4")
     shift(neutral=1.0, happy=1.0)
-    first, moods = report("evaluate.py"), report(*over_time)
-    assert report("evaluate.py") == first
-    assert moods == json.loads(run(over_time[0], "--photos", photos, "--json", *over_time[1:], model).stdout)
+    first, moods = report(evaluate, *stored), report(evaluate_over_time, *stored, *people)
+    assert report(evaluate, *stored) == first
+    assert moods == report(evaluate_over_time, *people)
     shift(sad=10.0, neutral=-10.0, happy=-10.0, surprise=-10.0)
-    assert report("evaluate.py")["recall"] == {"happy": 0.0, "neutral": 0.0, "surprise": 0.0}
-    assert report(*over_time)["announced_wrong"] == 1.0
-    refused = run("evaluate.py", "--photos", photos, "--store", store, "--first", "2", model)
-    assert refused.returncode == 69
-    assert "give another --store" in refused.stderr
+    assert report(evaluate, *stored)["recall"] == {"happy": 0.0, "neutral": 0.0, "surprise": 0.0}
+    assert report(evaluate_over_time, *stored, *people)["announced_wrong"] == 1.0
+    status, _, errors = call(evaluate, "--photos", photos, *stored, "--first", "2", model)
+    assert status == 69
+    assert "give another --store" in errors
 
 
 def test_a_zip_without_photographs_is_refused(tmp_path: Path) -> None:
