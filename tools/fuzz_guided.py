@@ -26,7 +26,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tools.fuzz import FOLDER, FORMATS, MEMORY, MOST_S, TOKENS
+from tools.fuzz import FOLDER, FORMATS, MOST_S, TOKENS
+from tools.fuzz_files import MEMORY
 
 WATCHED = ("musicond", "mutagen", "spotipy", "yaml")
 """Packages whose branches guide the inputs."""

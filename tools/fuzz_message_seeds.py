@@ -150,7 +150,8 @@ def music_assistant() -> list[bytes]:
     player |= {"powered": True, "playback_state": "playing", "group_members": ["p"], "enabled": True, "synced_to": None}
     player |= {"current_media": {"title": "x", "artist": "y", "media_type": "track"}, "extra_attributes": {}}
     mapping = {"item_id": ID, "provider_domain": "spotify", "provider_instance": "spotify--1", "available": True}
-    song = {"name": "Shape", "uri": f"spotify://track/{ID}", "artists": [{"name": "Ed"}], "media_type": "track"}
+    song: dict[str, object] = {"name": "Shape", "uri": f"spotify://track/{ID}", "artists": [{"name": "Ed"}]}
+    song |= {"media_type": "track"}
     song |= {"provider_mappings": [mapping], "version": "", "album": {"name": "Divide"}}
     item = {"queue_item_id": "q1", "name": "Ed - Shape", "duration": 200, "media_item": song}
     item |= {"image": {"proxy_id": "abc"}}

@@ -289,6 +289,10 @@ def _ask_spotify(content: bytes, server: AnswerServer) -> None:
         state = str(sign_in.begin()["url"]).partition("state=")[2].partition("&")[0]
         return sign_in.run_action("finish", {"redirect": f"{REDIRECT}?code=x&state={state}"})
 
+    def pause_and_move() -> None:
+        backend.pause()
+        backend.select_speaker("Den", move=True)
+
     def songs(name: str) -> list[object]:
         return list(islice(SpotifyList(name, client).tracks(), 200))
 
@@ -296,7 +300,7 @@ def _ask_spotify(content: bytes, server: AnswerServer) -> None:
         backend.get_status,
         lambda: backend.play([MINE]),
         backend.get_speakers,
-        lambda: (backend.pause(), backend.select_speaker("Den", move=True)),
+        pause_and_move,
         lambda: songs("spotify:liked"),
         lambda: songs("spotify:My list"),
         lambda: songs("spotify:search:x"),
@@ -332,13 +336,26 @@ def _read_music_assistant(path: Path) -> None:
     auth = MusicAssistantAuth(ServerTokenFile(folder() / "music-assistant.json"), None)
     auth.token_file.save(ServerToken("t" * 20, server.address, "anna", "2026-11-01T12:00:00+00:00"))
     backend, sign_in = MusicAssistantBackend(auth, NoUris(), PLAYER), MusicAssistantSignIn(auth, PLAYER)
+
+    def pause_and_move() -> None:
+        backend.pause()
+        backend.select_speaker("Den", move=True)
+
+    def change_modes() -> None:
+        backend.clear_modes()
+        backend.restore((), ("shuffle=on", "repeat=all"))
+
+    def resume_louder() -> None:
+        backend.set_volume(30)
+        backend.resume()
+
     acts: tuple[Callable[[], Any], ...] = (
         backend.get_status,
         lambda: backend.play([MINE]),
         backend.get_speakers,
-        lambda: (backend.pause(), backend.select_speaker("Den", move=True)),
-        lambda: (backend.clear_modes(), backend.restore((), ("shuffle=on", "repeat=all"))),
-        lambda: (backend.set_volume(30), backend.resume()),
+        pause_and_move,
+        change_modes,
+        resume_louder,
         sign_in.players,
         lambda: sign_in.log_in(server.address, "anna", "x"),
         lambda: sign_in.run_action("players", {}),
