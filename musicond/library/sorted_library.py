@@ -14,7 +14,7 @@ from tempfile import SpooledTemporaryFile
 from musicond.core.models import Emotion, Song
 from musicond.core.ports import ListSource
 from musicond.core.recommend.song_affect import SongAffect, affect_of_tags, moods_of
-from musicond.errors import EntryError, ListError, SkippedEntries, bounded_number
+from musicond.errors import EntryError, ListError, SkippedEntries, bounded_number, error_text
 from musicond.library.audio_files import AudioFolder, TagCache, cached_tags, song_of_tags, store_tags
 
 LIBRARY = "library:"
@@ -23,14 +23,17 @@ SOUND = "sound (valence unknown)"
 """Source of an arousal that was estimated."""
 SPOOL_BYTES = 8_000_000
 """Some 25,000 songs; more are kept in a file."""
+SORTED_EVERY = 100
+"""Songs, in a pass over those that were read."""
 
 
 class LibraryReading:
     """One reading of all songs of a library, which its lists of all moods share.
 
     `open_source` returns the source of all songs, with `energy` where their place is known; it is read once, for the
-    first list. `on_song` is called with the number of songs read so far, after each; it may raise. `folder` takes a
-    temporary file if the library is large.
+    first list. `on_song` is called with the number of songs read so far, after each; it may raise. Each list takes its
+    songs from those that were read, with a call after every SORTED_EVERY. `folder` takes a temporary file if the
+    library is large.
     """
 
     def __init__(
@@ -55,7 +58,9 @@ class LibraryReading:
                 self._error = exc
                 raise
         self._songs.seek(0)
-        for line in self._songs:
+        for number, line in enumerate(self._songs, start=1):
+            if number % SORTED_EVERY == 0:
+                self._on_song(number)
             moods, values = json.loads(line)
             if emotion in moods:
                 yield Song(*values)
@@ -63,16 +68,27 @@ class LibraryReading:
     def close(self) -> None:
         """Delete the songs."""
         if self._songs is not None:
-            self._songs.close()
+            _discard(self._songs)
 
     def _read(self) -> SpooledTemporaryFile[bytes]:
         """Return a file with a line for each song: its moods, and its values."""
         with ExitStack() as stack:
-            songs = stack.enter_context(SpooledTemporaryFile(SPOOL_BYTES, dir=str(self._folder)))
+            songs = SpooledTemporaryFile(SPOOL_BYTES, dir=str(self._folder))  # noqa: SIM115 - close() does it
+            stack.callback(_discard, songs)
             if not self._write(songs):
                 raise ListError("the library has no songs; put music there, or correct music.library", gone=True)
+            with self._storage_errors():
+                songs.flush()
             stack.pop_all()
         return songs
+
+    @contextlib.contextmanager
+    def _storage_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as exc:
+            msg = f"{self._folder}: the library can't be sorted there ({error_text(exc)}); make room on this disk"
+            raise ListError(msg) from exc
 
     def _write(self, songs: SpooledTemporaryFile[bytes]) -> int:
         """Write the lines of all songs that have a place; return how many songs there are."""
@@ -84,13 +100,19 @@ class LibraryReading:
                 self._leave(song)
             else:
                 self.placed += 1
-                songs.write(json.dumps([moods_of_song(song), astuple(song)]).encode() + b"\n")
+                with self._storage_errors():
+                    songs.write(json.dumps([moods_of_song(song), astuple(song)]).encode() + b"\n")
         self.skipped.update(source.skipped)
         return count
 
     def _leave(self, song: Song) -> None:
         remedy = "add one" if is_decoder_present() else "add one, or install ffmpeg, by which its sound is read"
         self.skipped.add(EntryError(f"{song.title}, {song.artist}: has no tag of mood, genre or tempo; {remedy}"))
+
+
+def _discard(songs: SpooledTemporaryFile[bytes]) -> None:
+    with contextlib.suppress(OSError):  # on a full disk, closing tries to write what is left
+        songs.close()
 
 
 class SortedLibrary:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import resource
 import shutil
 import time
 import wave
@@ -22,12 +23,13 @@ from musicond.core.models import Emotion, Song
 from musicond.core.schedule import Schedule
 from musicond.errors import ListError, SkippedEntries
 from musicond.library import refresh as refresh_module
+from musicond.library import sorted_library
 from musicond.library.audio_files import read_tags
 from musicond.library.database import FILE_NAME
 from musicond.library.editor import CatalogueEditor
 from musicond.library.maintenance import LibraryMaintenance
 from musicond.library.refresh import Refresh, RefreshCancelledError
-from musicond.library.sorted_library import SOUND, SortedFolder
+from musicond.library.sorted_library import SOUND, LibraryReading, SortedFolder
 from musicond.library.sound import RATE, TIMEOUT_S, arousal_of, estimate_arousal
 from musicond.runtime.json_file import JsonFile
 from musicond.web.api import ACTION_WAIT_S
@@ -158,20 +160,20 @@ class CountedLibrary:
 
     uri = None
 
-    def __init__(self) -> None:
-        self.readings = 0
+    def __init__(self, songs: int = 10) -> None:
+        self.readings, self.songs = 0, songs
         self.fails: Exception | None = None
         self.at: dict[int, Callable[[], object]] = {}
         self.skipped = SkippedEntries()
 
     def tracks(self) -> Iterator[Song]:
         self.readings += 1
-        self.skipped = SkippedEntries()
-        for number in range(10):
+        self.skipped, last = SkippedEntries(), self.songs - 1
+        for number in range(self.songs):
             self.at.pop(number, lambda: None)()
             if self.fails is not None:
                 raise self.fails
-            yield Song(f"Song {number}", "x", valence=number / 9, energy=number / 9, source="mood tag; mpd")
+            yield Song(f"Song {number}", "x", valence=number / last, energy=number / last, source="mood tag; mpd")
 
 
 def maintenance_of(folder: Path, library: CountedLibrary, lists: Sequence[str]) -> LibraryMaintenance:
@@ -194,6 +196,45 @@ def test_a_refresh_reads_a_library_once_for_all_moods(tmp_path: Path) -> None:
     assert report is not None
     assert (report.errors, library.readings) == (["mpd is away"], 2)
     assert sorted_songs(tmp_path / FILE_NAME) == songs
+
+
+def test_the_passes_over_a_sorted_library_show_their_progress_and_can_be_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sorted_library, "SORTED_EVERY", refresh_module.PROGRESS_EVERY)
+    library = CountedLibrary(songs=50)
+    done: list[int] = []
+    seen: list[tuple[int, int]] = []
+
+    def should_stop() -> bool:
+        seen.append((len(done), refresh.progress.songs))
+        return len(done) == 2 and refresh.progress.songs > 0
+
+    wanted = dict.fromkeys(Emotion, ("library:mpd",))
+    refresh = Refresh(wanted, {"mpd": lambda _, __: library}, should_stop)
+    with pytest.raises(RefreshCancelledError):
+        refresh.run(tmp_path / FILE_NAME, on_list_done=done.append)
+    assert (done, library.readings) == ([1, 2], 1)
+    assert [entry for entry in seen if entry[0] > 0] == [(1, 0), (1, 20), (2, 0), (2, 20)]
+
+
+def test_a_disk_that_is_full_while_a_library_is_sorted_is_one_error_of_all_moods(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sorted_library, "SPOOL_BYTES", 1000)
+    library = CountedLibrary(songs=500)
+    reading, limits = LibraryReading(lambda: library, tmp_path), resource.getrlimit(resource.RLIMIT_FSIZE)
+    texts = []
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        for emotion in Emotion:
+            with pytest.raises(ListError) as caught:
+                list(reading.songs_of(emotion))
+            texts.append(str(caught.value))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert set(texts) == {f"{tmp_path}: the library can't be sorted there (File too large); make room on this disk"}
+    assert library.readings == 1
 
 
 def test_lists_that_are_chosen_during_the_first_sort_are_read_before_it_goes_on(tmp_path: Path) -> None:
