@@ -33,8 +33,8 @@ class Worker:
     """A service of the supervisor.
 
     Periodic tasks run at the start, after each job and every `period_s`. Long jobs and tasks call `should_stop` now and
-    then: within a task, the other tasks go on. The thread rests there for most of the time, as only one thread runs
-    Python at a time and the watch loop must keep its rate.
+    then: within a task, the other tasks go on. The thread rests there after work, as only one thread runs Python at a
+    time and the watch loop must keep its rate.
     """
 
     def __init__(
@@ -111,6 +111,7 @@ class Worker:
             thread.join(JOIN_S)
 
     def _run(self) -> None:
+        self._rested_at = time.thread_time()  # of this thread, not of the one before
         while not self._stopping.is_set():
             self._run_periodic()
             self.busy_since = None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from musicond.runtime import worker as worker_module
-from musicond.runtime.worker import Worker
+from musicond.runtime.worker import REST_S, Worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,6 +96,23 @@ def test_a_long_job_lets_others_run_and_ends_when_asked(workers: list[Worker]) -
     assert not future.done()
     worker.stop()
     assert future.result(WAIT_S) >= 0
+
+
+def test_a_long_job_rests_three_times_as_long_as_it_worked_also_after_a_new_start(workers: list[Worker]) -> None:
+    def rest_after(work_s: float) -> float:
+        end = time.thread_time() + work_s
+        while time.thread_time() < end:
+            pass
+        begun = time.monotonic()
+        worker.should_stop()
+        return time.monotonic() - begun
+
+    worker = started(workers)
+    assert worker.submit(lambda: rest_after(0.01)).result(60) >= 0.03
+    assert worker.submit(lambda: rest_after(0.06)).result(60) >= REST_S[1]
+    worker.stop()
+    worker.start()
+    assert worker.submit(lambda: rest_after(0.01)).result(60) >= 0.03, "the new thread counts from its own start"
 
 
 def test_within_a_long_task_the_others_go_on_in_time_and_it_is_not_entered_twice(workers: list[Worker]) -> None:
