@@ -172,7 +172,7 @@ def measure_photos(args: argparse.Namespace) -> dict[str, object]:
     photos = photos.first(args.first) if args.first else photos
     reader = TfliteClassifier(args.model)
     finder = HaarFaceDetector(MODELS / "haarcascade_frontalface_default.xml", reader, motion_gate=False)
-    store = Store(args.store, args.model, args.split, args.first or "all")
+    store = Store(args.store, args.model, args.split, args.first or "all", photos.digest, PHOTO_HEIGHTS)
     piped = stored_or_read(store, lambda: through(reader, finder, photos.images, PHOTO_HEIGHTS))
     report = photo_figures(photos, piped.found, piped.probabilities, MoodSection().enter)
     if args.ages:

@@ -60,6 +60,8 @@ NOISE = (2.0, 6.0)
 """Standard deviation of the camera's noise in grey levels, from bright to poor light."""
 ENTERS = (0.34, 0.38, 0.42, 0.46, 0.50, 0.54, 0.58, 0.62, 0.66)
 WIDTH, HEIGHT = 640, 480
+FRAME_SETTINGS = RATE, PHOTO_HEIGHTS, SWAY, LEAN, NEARER, NOISE, WIDTH, HEIGHT
+"""Those that the frames depend on."""
 
 
 class NoSongs:
@@ -154,9 +156,12 @@ def decide_stored(store: Store, watched: Iterable[Watched], rules: MoodConfig) -
 
 
 def summary(resting: Sequence[Watched], smiling: Sequence[Watched]) -> dict[str, float | int]:
-    """Return the figures of the persons with any reading; `within_s` counts from the first frame."""
+    """Return the figures of the persons with any reading; raise DataError where a group has none."""
     rest = [person for person in resting if any(seen.scores for seen in person.seen)]
     smiles = [person for person in smiling if any(seen.scores for seen in person.seen)]
+    for name, group in (("resting", rest), ("smiling", smiles)):
+        if not group:
+            raise DataError(f"the face of no {name} person was read; give more --people or --seconds")
     minutes = sum(person.seen[-1].at for person in rest) / 60
     wrong = [[mood for _, mood in person.moods if mood.emotion and mood is not Mood.NEUTRAL] for person in rest]
     emotions = sum(1 for person in rest for _, mood in person.moods if mood.emotion)
@@ -192,11 +197,15 @@ def measure(args: argparse.Namespace) -> dict[str, object]:
     groups: dict[str, list[Watched]] = {}
     for emotion, seconds in (("neutral", args.seconds), ("happy", SMILE_S)):
         rng = np.random.default_rng(args.seed)
-        people = tqdm(chosen(photos, emotion, args.people), desc=emotion, leave=False, disable=None)
+        images = chosen(photos, emotion, args.people)
+        if not images:
+            raise DataError(f"{args.photos}: no {emotion} person in {args.split}; give photographs of one")
+        people = tqdm(images, desc=emotion, leave=False, disable=None)
         watched = (watch(image, seconds, reader, rules, rng) for image in people)
         if args.store:
             path = args.store.with_name(f"{args.store.stem}-{emotion}.npz")
-            store = Store(path, args.model, args.split, args.people, seconds, args.seed)
+            settings = args.split, args.people, seconds, args.seed, photos.digest, *FRAME_SETTINGS
+            store = Store(path, args.model, *settings)
             groups[emotion] = decide_stored(store, watched, rules)
         else:
             groups[emotion] = list(watched)

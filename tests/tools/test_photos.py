@@ -14,8 +14,10 @@ import cv2
 import numpy as np
 import pytest
 
+from musicond.core.mood.tracker import Observation
 from tools import evaluate, evaluate_over_time
-from tools.training.fer2013 import LABELS
+from tools.evaluate_over_time import Watched, summary
+from tools.training.fer2013 import LABELS, DataError
 from tools.training.photos import BANDS, Photos, by_age, load, photo_figures
 
 if TYPE_CHECKING:
@@ -105,6 +107,23 @@ def test_stored_readings_are_scored_by_the_sidecar_as_it_is_now(photos: Path, tm
     status, _, errors = call(evaluate, "--photos", photos, *stored, "--first", "2", model)
     assert status == 69
     assert "give another --store" in errors
+
+
+def test_readings_of_other_photographs_are_refused_and_so_is_a_group_without_people(
+    photos: Path, tmp_path: Path, call: Call
+) -> None:
+    other, store = tmp_path / "other.zip", ("--store", tmp_path / "readings.npz")
+    with zipfile.ZipFile(photos) as source, zipfile.ZipFile(other, "w") as out:
+        for name in source.namelist():
+            if "happy" not in name:
+                out.writestr(name, source.read(name))
+    assert call(evaluate, "--photos", photos, *store)[0] == 0
+    status, _, errors = call(evaluate, "--photos", other, *store)
+    assert (status, "give another --store" in errors) == (69, True)
+    status, _, errors = call(evaluate_over_time, "--photos", other, *store, "--seconds", "1")
+    assert (status, "no happy person in test" in errors) == (69, True)
+    with pytest.raises(DataError, match="no resting person was read"):
+        summary([Watched([Observation(0.0, present=False, scores=None)], [])], [])
 
 
 def test_a_zip_without_photographs_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,14 @@ class Photos:
         """Return `count` photographs spread over these."""
         chosen = np.linspace(0, len(self.names) - 1, min(count, len(self.names))).astype(int)
         return Photos([self.images[at] for at in chosen], self.labels[chosen], [self.names[at] for at in chosen])
+
+    @property
+    def digest(self) -> str:
+        """A digest of the photographs, their labels and their names."""
+        content = hashlib.sha256(repr((self.names, self.labels.tolist())).encode())
+        for image in self.images:
+            content.update(repr(image.shape).encode() + image.tobytes())
+        return content.hexdigest()[:12]
 
     @property
     def persons(self) -> list[str]:
