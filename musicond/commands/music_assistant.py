@@ -43,6 +43,9 @@ def run(args: argparse.Namespace) -> None:
         print_status(_log_in(server, config, args))
     elif args.action == "players":
         print_players(server.run_action("players")["players"])
+    elif args.action == "logout":
+        server.run_action("logout")
+        print("signed out at Music Assistant; musicond music-assistant login signs in again")
     else:
         print_status(server.run_action(args.action))
 

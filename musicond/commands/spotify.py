@@ -48,6 +48,9 @@ def run(args: argparse.Namespace) -> None:
         _login(account, config.spotify.redirect_port)
     elif args.action == "devices":
         _print_devices(account.run_action("devices")["devices"])
+    elif args.action == "logout":
+        account.run_action("logout")
+        print("signed out at Spotify; musicond spotify login signs in again")
     else:
         _print_status(account.run_action(args.action))
 
