@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from musicond.core.models import Frame, SourceStatus
+from musicond.core.models import NO_CAMERA_YET, Frame, SourceStatus
 from musicond.core.ports import FrameSource
 from musicond.errors import SourceLost
 
@@ -18,9 +18,9 @@ class AutoSource:
 
     @property
     def name(self) -> str:
-        """Name of the source in use, or "camera"."""
+        """Name of the source in use, or NO_CAMERA_YET."""
         chosen = self._chosen  # the thread `web` reads it too
-        return chosen.name if chosen else "camera"
+        return chosen.name if chosen else NO_CAMERA_YET
 
     def get_status(self) -> SourceStatus:
         """Return the counts of all sources, with what the one in use knows of its picture."""

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from musicond.commands.checks import Result, check, one_line
+from musicond.commands.terminal import percent
 from musicond.config.camera_url import is_url
+from musicond.core.models import NO_CAMERA_YET
 from musicond.errors import Connecting, MusicondError
 
 if TYPE_CHECKING:  # the doctor runs without pydantic
@@ -17,8 +19,6 @@ if TYPE_CHECKING:  # the doctor runs without pydantic
 PI_CAMERA = "for a Pi camera, on Raspberry Pi OS: sudo apt install --no-install-recommends python3-picamera2"
 Access = Callable[[Path, int], bool]
 CAPTURE_S = 3.0
-UNKNOWN = "camera"
-"""Name of `camera.source: auto` while none is open."""
 IN_NETWORK = "network camera "
 """Beginning of the name of a camera in the network."""
 NETWORK_REMEDY = "see docs/camera.md, cameras in the network"
@@ -29,7 +29,7 @@ def check_open_camera(state: Mapping[str, Any]) -> Result:
     """Check the camera that the running daemon has, by the state of its API."""
     health, watching = state["health"], state["watching"]
     in_network = str(health.get("camera")).startswith(IN_NETWORK)
-    name = "" if health.get("camera") == UNKNOWN else f"{health.get('camera')}: "
+    name = "" if health.get("camera") == NO_CAMERA_YET else f"{health.get('camera')}: "
     if watching == "private":
         return "ok", f"{name}closed, because privacy is on"
     if watching == "no_camera" or health.get("trouble"):
@@ -79,7 +79,7 @@ def _first_good(*results: Result) -> Result:
 
 def seen(camera: str, width_seen: float | None) -> str:
     """Return the name of a camera with the share of its width that it sees."""
-    return camera if width_seen is None else f"{camera}, sees {width_seen * 100:.0f} % of its width"
+    return camera if width_seen is None else f"{camera}, sees {percent(width_seen)} of its width"
 
 
 def _check_recording(path: Path, access: Access) -> Result:

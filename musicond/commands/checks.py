@@ -172,12 +172,10 @@ def check_open_player(playback: Mapping[str, Any]) -> Result:
     """Check the player that the running daemon uses, by the state of its API."""
     name = " on ".join(filter(None, (playback["backend"], playback["device"])))
     trouble = playback["trouble"]
+    if playback["state"] == "unavailable" and not trouble:
+        return "warning", f"{playback['backend']}: not connected yet", "run this again in a minute"
     if playback["state"] == "unavailable":
-        return (
-            "failed",
-            f"{playback['backend']} can't be used now: {trouble or 'not connected yet'}",
-            "see docs/players.md",
-        )
+        return "failed", f"{playback['backend']} can't be used now: {trouble}", "see docs/players.md"
     return ("warning", name, trouble) if trouble else ("ok", name)
 
 

@@ -63,8 +63,8 @@ def _add_id(parser: argparse.ArgumentParser, default: str) -> None:
 def _play(client: ControlClient, args: argparse.Namespace) -> str:
     client.send("play", id=args.id)
     playback = client.state()["playback"]
-    if playback and playback["state"] == "unavailable" and playback["trouble"]:
-        raise CommandError(playback["trouble"])
+    if playback and playback["state"] == "unavailable":
+        raise CommandError(playback["trouble"] or "the player is not connected yet; musicond status shows when it is")
     return "playing"
 
 
@@ -88,7 +88,8 @@ def _mood(client: ControlClient, args: argparse.Namespace) -> str:
 
 def _speaker(client: ControlClient, args: argparse.Namespace) -> str:
     if args.name is None:
-        if client.state()["playback"] is None:
+        state = client.state()
+        if state["playback"] is None and state["since"] is not None:  # without `since` nothing is known yet
             raise CommandError(NO_PLAYER)
         speakers = client.run_action("playback", "speakers")["speakers"]
         return "\n".join(f"{'*' if item['selected'] else ' '} {item['name']}" for item in speakers) or "no speaker now"

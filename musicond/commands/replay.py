@@ -133,7 +133,7 @@ def sentence(line: Mapping[str, Any]) -> str:
             faces = counted(len(line["faces"]) + len(line["coasted"]), "face")
             text = f"{faces}, mood {line['mood']}" if line["watching"] == "yes" else line["watching"]
         case "mood":
-            text = f"mood {line['after']} ({line['confidence'] * 100:.0f} %), before {line['before']}"
+            text = f"mood {line['after']} ({terminal.percent(line['confidence'])}), before {line['before']}"
         case "recommendation":
             songs = "; ".join(f"{track['title']} – {track['artist']}" for track in line["tracks"])  # noqa: RUF001 - the usual dash
             text = f"recommended for {line['mood']}: {songs}. {line['reason']}"

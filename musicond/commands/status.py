@@ -11,16 +11,15 @@ from typing import Any
 
 from musicond.commands import terminal
 from musicond.commands.options import add_config
-from musicond.config.addresses import EVERYWHERE
+from musicond.config.addresses import EVERYWHERE, EVERYWHERE_IPV6
 from musicond.config.loader import load
 from musicond.config.paths import control_socket
+from musicond.core.models import NO_CAMERA_YET
 from musicond.web.client import ControlClient
 
 DESCRIPTION = "show the mood, why these songs are recommended, what plays, and where the page is"
 POLL_S = 1.0
 NAME_WIDTH = 13
-NO_CAMERA_YET = "camera"
-"""Name of `camera.source: auto` while none is open."""
 State = Mapping[str, Any]
 
 
@@ -98,14 +97,14 @@ def rows(state: State) -> Iterator[tuple[str, str, str]]:
 
 def _page(address: str) -> str:
     """Return the address of the page, or how to get one where it answers on all addresses of this machine."""
-    everywhere = f"http://{EVERYWHERE}:"
-    if not address.startswith(everywhere):
+    host, _, port = address.rpartition(":")
+    if host not in [f"http://{everywhere}" for everywhere in (EVERYWHERE, f"[{EVERYWHERE_IPV6}]")]:
         return address
-    return f"open to your network at port {address.removeprefix(everywhere)}; musicond page-link prints the link"
+    return f"open to your network at port {port}; musicond page-link prints the link"
 
 
 def _percent(state: State) -> str:
-    return f" ({state['confidence'] * 100:.0f} %)" if state["confidence"] and state["mood"] != "nobody" else ""
+    return f" ({terminal.percent(state['confidence'])})" if state["confidence"] and state["mood"] != "nobody" else ""
 
 
 def _since(text: str | None) -> str:
@@ -122,7 +121,7 @@ def _song(track: Mapping[str, str]) -> str:
 def _playing(state: State) -> str:
     playback = state["playback"]
     if not playback:
-        return "no player is configured"
+        return "no player is configured" if state["since"] else "not known yet"
     volume = "" if playback["volume"] is None else f", volume {playback['volume']} %"
     where = f" on {playback['device']}" if playback["device"] else ""
     if playback["state"] in ("playing", "paused") and playback["track"]:

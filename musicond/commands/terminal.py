@@ -26,6 +26,11 @@ def one_line(text: object) -> str:
     return clean_text(" ".join(str(text).split()))
 
 
+def percent(share: float) -> str:
+    """Return a share from 0 to 1 as a whole percentage."""
+    return f"{share * 100:.0f} %"
+
+
 def has_colour(stream: TextIO) -> bool:
     """Return whether a stream is a terminal that shows colours: https://no-color.org."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

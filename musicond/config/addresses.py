@@ -7,6 +7,7 @@ import re
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - the page is opened to the network on purpose
 """The address that stands for all of this machine (IPv4)."""
+EVERYWHERE_IPV6 = "::"
 SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://(.*)", re.IGNORECASE)
 WITH_PORT = re.compile(r"(\[[^]]*\]|[^:]*)(?::([0-9]{1,5}))?")
 ENCRYPTED = ("mqtts", "ssl", "tls", "wss", "https")

@@ -89,6 +89,10 @@ class LightState(StrEnum):
     FAILED = "failed"
 
 
+NO_CAMERA_YET = "camera"
+"""Name of the camera of `camera.source: auto` while none is open."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
     """Health of a source of frames; the counts are those since the start."""

@@ -68,11 +68,11 @@ class ControlClient:
         finally:
             connection.close()
         if status != http.client.OK:
-            error = NotUnderstood if status == http.client.BAD_REQUEST else ControlError
             if status == http.client.NOT_FOUND:
                 raise ControlError(
                     f"the running musicond has no {path}; after a change of the configuration restart it"
                 )
+            error = NotUnderstood if status == http.client.BAD_REQUEST else ControlError
             raise error(str(content.get("error", f"musicond answers with status {status}")))
         return dict(content)
 

@@ -91,6 +91,8 @@ def test_a_daemon_that_does_not_run_is_named_with_how_to_start_it(socket: str, r
 
 
 def test_without_a_player_no_speakers_are_shown(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["speaker"]) == 0, "before the first mood the player is asked"
+    assert capsys.readouterr().out == "* Kitchen\n  Den\n"
     server.output.accept(HAPPY)
     assert main(["speaker"]) == 69
     assert capsys.readouterr().err == f"musicond: {NO_PLAYER}\n"
@@ -103,6 +105,9 @@ def test_music_that_a_player_out_of_reach_can_not_play_is_not_reported_as_playin
     assert main(["play"]) == 69
     shown = capsys.readouterr()
     assert (shown.out, shown.err) == ("", "musicond: mpd refuses\n")
+    server.output.accept(replace(HAPPY, playback=Playback("mpd", PlayState.UNAVAILABLE)))
+    assert main(["play"]) == 69
+    assert "the player is not connected yet" in capsys.readouterr().err
     server.output.accept(replace(HAPPY, playback=Playback("mpd", PlayState.STOPPED)))
     assert main(["play"]) == 0
 

@@ -324,7 +324,7 @@ def test_the_command_prints_each_check_and_fails_where_one_does(tmp_path: Path) 
         ("playing", None, ("ok", "mpd on Kitchen", "")),
         ("stopped", "the sign-in ends soon", ("warning", "mpd on Kitchen", "the sign-in ends soon")),
         ("unavailable", "refused", ("failed", "mpd can't be used now: refused", "see docs/players.md")),
-        ("unavailable", None, ("failed", "mpd can't be used now: not connected yet", "see docs/players.md")),
+        ("unavailable", None, ("warning", "mpd: not connected yet", "run this again in a minute")),
     ],
 )
 def test_the_player_of_a_running_daemon(state: str, trouble: str | None, expected: tuple[str, str, str]) -> None:

@@ -110,6 +110,12 @@ def test_without_a_daemon_it_is_one_line_and_69(capsys: pytest.CaptureFixture[st
             "page",
             "open to your network at port 8081; musicond page-link prints the link",
         ),
+        (
+            {"outputs": {"page": "http://[::]:8081, 2 open"}},
+            "page",
+            "open to your network at port 8081; musicond page-link prints the link",
+        ),
+        ({"outputs": {"page": "http://[::1]:8081, 2 open"}}, "page", "http://[::1]:8081"),
         ({"camera": "demo"}, "camera", "demo"),
         ({"camera": "camera"}, "camera", None),
     ],
