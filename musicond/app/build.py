@@ -16,6 +16,7 @@ from musicond import __version__
 from musicond.app.backup import copies_of_history
 from musicond.app.expiry_log import ExpiryLog
 from musicond.app.library import build_maintenance, wanted_lists
+from musicond.app.mqtt import build_mqtt
 from musicond.app.music_assistant import MusicAssistant
 from musicond.app.pipeline import (
     build_pipeline,
@@ -24,14 +25,13 @@ from musicond.app.pipeline import (
     frame_rate,
     recommender_config,
 )
-from musicond.app.playback import build_player, capabilities, playback_rules
+from musicond.app.playback import build_player, playback_rules
 from musicond.app.reload import reloader
 from musicond.app.setup import Setup
 from musicond.app.spotify import build_spotify
-from musicond.app.web import Checks, build_endpoints, build_page, build_preview, build_sign_in, public_address
+from musicond.app.web import Checks, build_endpoints, build_page, build_preview, build_sign_in
 from musicond.config.paths import model_path, state_dir
 from musicond.config.schema import Config
-from musicond.config.secrets import mqtt_password
 from musicond.config.user_settings import close_after_boot, load_settings, start_without_consent
 from musicond.controller import Controller
 from musicond.core import heat
@@ -47,8 +47,6 @@ from musicond.indicator import PrivacyButton
 from musicond.library.catalogue import CatalogueFlusher, SqliteCatalogue
 from musicond.library.database import FILE_NAME
 from musicond.library.maintenance import LibraryMaintenance
-from musicond.mqtt.discovery import node_id
-from musicond.mqtt.output import MqttOutput
 from musicond.player.player import Player
 from musicond.runtime import health
 from musicond.runtime.clock import LOCAL, ClockGuard, Timestamp, ZoneFollower, kernel_synchronised
@@ -119,7 +117,7 @@ def build(
             return {**_names(config), "light": _light(config, source), **get_health(), **more}
 
         page = build_page(config, inbox.put, get_page_health, endpoints, preview, player, folder, worker)
-        mqtt = _mqtt(config, folder, inbox.put, get_health, controller, writer) if config.mqtt.host else None
+        mqtt = build_mqtt(config, folder, inbox.put, get_health, controller, writer) if config.mqtt.host else None
         always, button = (StatusOutput(notifier.status), CatalogueFlusher(catalogue)), _button(config, inbox.put)
         optional = (*always, history_output, player, page, mqtt, button)
         outputs += [output for output in optional if output is not None]
@@ -196,34 +194,6 @@ def _apply(
 def _history(config: Config, folder: Path, clock: ClockGuard) -> tuple[HistoryBook, HistoryOutput | None]:
     book = HistoryBook(folder / HISTORY_FOLDER, copies_of_history(folder))
     return book, HistoryOutput(book, config.history.keep_days, clock.is_trusted) if config.history.enabled else None
-
-
-def _mqtt(
-    config: Config,
-    folder: Path,
-    submit: Callable[[Command], Future[None]],
-    get_health: Callable[[], dict[str, object]],
-    controller: Controller,
-    writer: StorageWriter,
-) -> MqttOutput:
-    started = datetime.now().astimezone()
-    sensors = {
-        "temperature": health.temperature_c(),
-        "throttled": health.throttled(),
-        "undervoltage": health.undervoltage(),
-    }
-    return MqttOutput(
-        config.mqtt,
-        node_id(config.device.node),
-        config.device.name,
-        mqtt_password(config),
-        submit,
-        lambda: {**get_health(), "started": started, "cpu_percent": round(controller.meter.cpu_percent(), 1)},
-        capabilities(config) | {name for name, value in sensors.items() if value is not None},
-        page=public_address(config),
-        published=JsonFile(folder / "published.json"),
-        is_reported=lambda: writer.reported,
-    )
 
 
 def _emit(outputs: list[Output], outcome: Outcome) -> None:
