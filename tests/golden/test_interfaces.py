@@ -184,6 +184,11 @@ def stored(file: Path) -> dict[str, Any]:
     return values
 
 
+def is_refreshed(file: Path) -> bool:
+    state = stored(file)
+    return state.get("refreshed") is not None and state.get("done") is None
+
+
 @pytest.fixture
 def used(tmp_path: Path, broker: Broker, listen: Callable[[], Listener], fake_spotify: FakeSpotify) -> Iterator[Path]:  # noqa: F811
     """Yield the state directory of a daemon after the use of every feature that writes to it."""
@@ -202,7 +207,7 @@ def used(tmp_path: Path, broker: Broker, listen: Callable[[], Listener], fake_sp
             listener.send(f"musicond/den/{topic}/set", payload)
         wait_until(lambda: len(stored(state / "settings.json")) == SETTINGS, "every control is set")
         wait_until((state / "playback.json").exists, "the silence after a stop is kept")
-        wait_until(lambda: stored(state / "refresh.json").get("refreshed") is not None, "the lists are read")
+        wait_until(lambda: is_refreshed(state / "refresh.json"), "the lists are read, again as a person has asked")
         home.process.send_signal(signal.SIGTERM)
         home.process.wait(20)
     assert not (state / FOLDER).exists(), "the moods of the demo are not counted"
