@@ -97,9 +97,10 @@ def frames(image: NDArray[np.uint8], seconds: float, rng: np.random.Generator) -
     for number in range(round(seconds * RATE)):
         at = number / RATE
         wave = np.sin(2 * np.pi * at / period + phase)
-        matrix = cv2.getRotationMatrix2D(middle, LEAN * wave[0], scale * (1 + NEARER * wave[1]))
+        turn = cv2.getRotationMatrix2D(middle, LEAN * wave[0], scale * (1 + NEARER * wave[1]))
+        matrix = np.asarray(turn, np.float64)
         matrix[:, 2] += place + SWAY * wave[2:4] - middle
-        room = cv2.warpAffine(image, matrix, (WIDTH, HEIGHT), borderValue=level)
+        room = cv2.warpAffine(image, matrix, (WIDTH, HEIGHT), borderValue=(level,))
         shown = cv2.multiply(room, lit, scale=0.8 + 0.2 * wave[4], dtype=cv2.CV_16S)
         noise = np.roll(noises[number % 4], int(rng.integers(0, WIDTH)), 1)
         grey = cv2.add(shown, noise, dtype=cv2.CV_8U)

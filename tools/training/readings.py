@@ -45,7 +45,7 @@ class Store:
             arrays = read()
             stored = {**arrays, "scores": logits_of(self._sidecar, arrays["scores"]), "key": np.array(self._key)}
             with replacing(self._path) as new, new.open("wb") as file:
-                np.savez_compressed(file, **stored)  # type: ignore[arg-type]
+                np.savez_compressed(file, **stored)
             return arrays
         with np.load(self._path) as file:
             if str(file["key"]) != self._key:
