@@ -6,11 +6,14 @@ the property of the rules alone.
 
 from __future__ import annotations
 
+from contextlib import closing, contextmanager
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from musicond.core.commands import Next, OtherSongs, Play, Stop
@@ -22,6 +25,7 @@ from musicond.player.events import (
     PollFailed,
     RestorePlayer,
     ResumePlayback,
+    RoomUpdate,
     SkipTrack,
     Started,
     StartPlayback,
@@ -29,16 +33,14 @@ from musicond.player.events import (
 )
 from musicond.player.rules import step
 from tests.player.test_rules import Simulation
-from tests.player.test_stories import auth, client, fake_spotify, sign_in, signed_in, stage
+from tests.player.test_stories import BACKENDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from musicond.player.events import Action, Event
     from musicond.player.rules import Step
     from tests.player.test_stories import Stage
-
-__all__ = ["auth", "client", "fake_spotify", "sign_in", "signed_in", "stage"]
 
 RULES = PlaybackRules(song_end=False, cool_down_s=30, away_s=600)
 EVENTS = st.lists(
@@ -63,6 +65,7 @@ class BackendSimulation(Simulation):
 
     def take(self, event: Event) -> list[Action]:
         self.state, actions = self._step(self.state, self.rules, event)
+        self.done += actions
         for action in actions:
             self._perform(action)
         return list(actions)
@@ -97,13 +100,20 @@ class BackendSimulation(Simulation):
         return self.take(StatusPolled(self.at, self.status))
 
 
-def check_property(stage: Stage, events: list[tuple[str, Any]], rules_step: Callable[..., Step] = step) -> None:
+@contextmanager
+def fresh_stage(backend: str) -> Iterator[Stage]:
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as monkeypatch:
+        stages = BACKENDS[backend](Path(folder), monkeypatch)
+        try:
+            yield next(stages)
+        finally:
+            next(stages, None)
+
+
+def check_property(backend: str, events: list[tuple[str, Any]], rules_step: Callable[..., Step] = step) -> None:
     """Let things happen; what others play is left alone, and nothing starts in an empty room or a pause."""
-    player = BackendSimulation(stage, rules_step)
-    try:
-        happen(player, stage, events)
-    finally:
-        stage.backend.close()
+    with fresh_stage(backend) as stage, closing(stage.backend):
+        happen(BackendSimulation(stage, rules_step), stage, events)
 
 
 def happen(player: BackendSimulation, stage: Stage, events: list[tuple[str, Any]]) -> None:
@@ -111,24 +121,27 @@ def happen(player: BackendSimulation, stage: Stage, events: list[tuple[str, Any]
     """The number of our starts before somebody else's music."""
     player.poll(0.1)
     for kind, value in events:
+        starts, done = stage.count_starts(), len(player.done)
+        foreign = theirs_since == starts and stage.backend.get_status().playing
         if kind == "poll":
-            starts, room = stage.count_starts(), player.room
-            foreign = theirs_since == starts and stage.backend.get_status().playing
-            actions = player.poll(value)
-            if foreign:
-                assert all(isinstance(action, RestorePlayer) for action in actions), "somebody's music is touched"
-            if stage.count_starts() > starts:
-                assert room.present, "the room is empty"
-                assert not room.paused, "a pause"
+            player.poll(value)
         elif kind == "mood":
             player.recommend(stage.tracks)
-        elif kind == "theirs":
-            stage.replace_queue()
-            theirs_since = stage.count_starts()
         elif kind == "room":
             player.update(**value)
+        elif kind == "theirs":
+            stage.replace_queue()
+            theirs_since = starts
         else:
             player.request(value)
+            continue
+        if foreign:
+            assert all(isinstance(action, RestorePlayer) for action in player.done[done:]), (
+                "somebody's music is touched"
+            )
+        if stage.count_starts() > starts:
+            assert player.room.present, "the room is empty"
+            assert not player.room.paused, "a pause"
 
 
 def takes_all_for_ours(state: Any, rules: PlaybackRules, event: Event) -> Any:
@@ -138,17 +151,25 @@ def takes_all_for_ours(state: Any, rules: PlaybackRules, event: Event) -> Any:
     return step(state, rules, event)
 
 
-SETTINGS = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def pauses_when_the_room_empties(state: Any, rules: PlaybackRules, event: Event) -> Any:
+    """Decide with a planted bug: an empty room pauses whatever plays, at once."""
+    state, actions = step(state, rules, event)
+    empty = isinstance(event, RoomUpdate) and not event.present
+    return state, (*actions, PausePlayback(automatic=True)) if empty else actions
 
 
-@SETTINGS
+@pytest.mark.parametrize("backend", BACKENDS)
+@settings(max_examples=10, deadline=None)
 @given(events=EVENTS)
-def test_what_others_play_is_left_alone_by_each_backend(stage: Stage, events: list[tuple[str, Any]]) -> None:
-    check_property(stage, events)
+def test_what_others_play_is_left_alone_by_each_backend(backend: str, events: list[tuple[str, Any]]) -> None:
+    check_property(backend, events)
 
 
-def test_a_backend_that_takes_all_for_ours_is_found(stage: Stage) -> None:
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_planted_bugs_are_found_with_each_backend(backend: str) -> None:
     events = [("theirs", None), ("poll", 0.1), ("room", {"present": False}), ("poll", 700.0), ("poll", 700.0)]
-    check_property(stage, events)
+    check_property(backend, events)
     with pytest.raises(AssertionError, match="somebody's music is touched"):
-        check_property(stage, events, takes_all_for_ours)
+        check_property(backend, events, takes_all_for_ours)
+    with pytest.raises(AssertionError, match="somebody's music is touched"):
+        check_property(backend, events[:3], pauses_when_the_room_empties)

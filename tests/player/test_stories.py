@@ -28,11 +28,13 @@ from musicond.player.events import PlaybackRules
 from musicond.player.mpd import MpdBackend
 from musicond.player.player import Player
 from musicond.spotify.backend import SpotifyBackend
+from musicond.spotify.client import SpotifyClient
+from musicond.spotify.sign_in import SignIn
 from tests.music_assistant.double import Fault as ServerFault
 from tests.music_assistant.double import MusicAssistantDouble, track
 from tests.player.test_mpd import Library, Room, wait_until
 from tests.spotify.api_objects import track_uri
-from tests.spotify.conftest import auth, client, fake_spotify, sign_in, signed_in
+from tests.spotify.conftest import auth_in, running_spotify, sign_in_at
 from tests.spotify.fake_server import Fault
 
 if TYPE_CHECKING:
@@ -40,9 +42,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from musicond.core.ports import PlaybackBackend
+    from musicond.spotify.auth import SpotifyAuth
     from tests.spotify.fake_spotify import FakeSpotify
-
-__all__ = ["auth", "client", "fake_spotify", "sign_in", "signed_in"]
 
 RULES = PlaybackRules(autoplay=True, song_end=False, cool_down_s=0, away_s=600)
 TOKENS = ("token-of-the-test", "another-token-of-the-test")
@@ -138,9 +139,15 @@ def mpd_stage(folder: Path) -> Iterator[Stage]:
     library.stop()
 
 
-def spotify_stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
-    spotify: FakeSpotify = request.getfixturevalue("fake_spotify")
-    client, sign_in, auth = (request.getfixturevalue(name) for name in ("client", "signed_in", "auth"))
+def spotify_stage(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    with running_spotify(monkeypatch) as spotify:
+        auth = auth_in(folder)
+        sign_in, client = sign_in_at(spotify, SignIn(auth)), SpotifyClient(auth)
+        yield signed_in_stage(spotify, auth, sign_in, client)
+        client.close()
+
+
+def signed_in_stage(spotify: FakeSpotify, auth: SpotifyAuth, sign_in: SignIn, client: SpotifyClient) -> Stage:
     client._session._deadline_s, client._api.requests_timeout = 1.0, (1.0, 1.0)
     kitchen, devices = spotify.add_device("Kitchen"), spotify.player.devices
     acts: dict[str, Callable[[], object]] = {
@@ -158,7 +165,7 @@ def spotify_stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
         redirect = spotify.authorize(str(sign_in.run_action("begin", {})["url"]))
         sign_in.run_action("finish", {"redirect": redirect})
 
-    yield Stage(
+    return Stage(
         SpotifyBackend(client, auth, "Kitchen"),
         tuple(Track(track_uri(f"song {number}"), "a", "b", "") for number in range(3)),
         {
@@ -221,14 +228,16 @@ def music_assistant_stage(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     server.stop()
 
 
-@pytest.fixture(params=["mpd", "spotify", "music-assistant"])
+BACKENDS: dict[str, Callable[[Path, pytest.MonkeyPatch], Iterator[Stage]]] = {
+    "mpd": lambda folder, _: mpd_stage(folder),
+    "spotify": spotify_stage,
+    "music-assistant": music_assistant_stage,
+}
+
+
+@pytest.fixture(params=BACKENDS)
 def stage(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    stages: dict[str, Callable[[], Iterator[Stage]]] = {
-        "mpd": lambda: mpd_stage(tmp_path),
-        "spotify": lambda: spotify_stage(request),
-        "music-assistant": lambda: music_assistant_stage(tmp_path, monkeypatch),
-    }
-    yield from stages[request.param]()
+    yield from BACKENDS[request.param](tmp_path, monkeypatch)
 
 
 def play_ours(stage: Stage) -> Room:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,8 +25,8 @@ from tests.mqtt.conftest import broker  # noqa: F401 - a fixture is found by its
 REDIRECT = "http://127.0.0.1:8888/callback"
 
 
-@pytest.fixture
-def fake_spotify(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSpotify]:
+@contextmanager
+def running_spotify(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSpotify]:
     with FakeSpotify() as spotify:
         monkeypatch.setattr(auth_module, "API", f"{spotify.address}/v1/")
         monkeypatch.setattr(auth_module, "ACCOUNTS", spotify.address)
@@ -33,9 +34,24 @@ def fake_spotify(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSpotify]:
         yield spotify
 
 
+def auth_in(folder: Path) -> SpotifyAuth:
+    return SpotifyAuth(TokenFile(folder / FILE_NAME), CLIENT_ID, REDIRECT, (*READ_SCOPES, *PLAY_SCOPES))
+
+
+def sign_in_at(spotify: FakeSpotify, sign_in: SignIn) -> SignIn:
+    sign_in.run_action("finish", {"redirect": spotify.authorize(str(sign_in.run_action("begin", {})["url"]))})
+    return sign_in
+
+
+@pytest.fixture
+def fake_spotify(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSpotify]:
+    with running_spotify(monkeypatch) as spotify:
+        yield spotify
+
+
 @pytest.fixture
 def auth(fake_spotify: FakeSpotify, tmp_path: Path) -> SpotifyAuth:
-    return SpotifyAuth(TokenFile(tmp_path / FILE_NAME), CLIENT_ID, REDIRECT, (*READ_SCOPES, *PLAY_SCOPES))
+    return auth_in(tmp_path)
 
 
 @pytest.fixture
@@ -45,8 +61,7 @@ def sign_in(auth: SpotifyAuth) -> SignIn:
 
 @pytest.fixture
 def signed_in(fake_spotify: FakeSpotify, sign_in: SignIn) -> SignIn:
-    sign_in.run_action("finish", {"redirect": fake_spotify.authorize(str(sign_in.run_action("begin", {})["url"]))})
-    return sign_in
+    return sign_in_at(fake_spotify, sign_in)
 
 
 @pytest.fixture
