@@ -94,9 +94,10 @@ class LibraryMaintenance:
 
         After an interrupted refresh only the rest of its lists are read, unless a person has asked for a refresh since.
         """
-        requested, self._requested, self._chosen, self._failed = self._requested, False, False, False
+        requested, self._chosen, self._failed = self._requested, False, False
         try:
             report = self._run_refresh(on_list_done, requested=requested)
+            self._report = report.to_json()
         except RefreshCancelledError:
             return None
         except Exception as exc:  # a bug, too, must leave an answer and the next refresh
@@ -111,13 +112,13 @@ class LibraryMaintenance:
             self._running = None
         self._backoff.reset()
         self._again_at = None if report.again_s is None else time.monotonic() + report.again_s
-        self._report = report.to_json()
         remedy = "; musicond catalogue refresh names them" if report.errors else ""
         log.log(logging.WARNING if report.errors else logging.INFO, "refreshed: %s%s", report.summary(), remedy)
         return report
 
     def _run_refresh(self, on_list_done: Callable[[Refresh], None], *, requested: bool) -> RefreshReport:
         self._running = refresh = self._new_refresh()
+        self._requested = False  # only now: `progress` comes from another thread
         state = self._state()
         first = int(state.get("done") or 0) if state.get("mark") == refresh.mark and not requested else 0
 

@@ -131,7 +131,7 @@ def test_output_survives_a_locale_without_the_characters(tmp_path: Path) -> None
         (["privacy", "maybe"], "invalid choice"),
         (["pause", "soon"], "not a number of minutes"),
         (["pause", "-5"], ""),
-        (["settings"], "required: reset"),
+        (["settings"], "required: ACTION"),
         (["settings", "reset", "everything"], "invalid choice"),
         (["replay"], "CLIP"),
     ],

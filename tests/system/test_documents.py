@@ -33,12 +33,14 @@ NOT_RUN = {
     r"pipx run ": "fetches a program from the internet",
     r"sha256sum |tar |cd musicond-": "needs a release",
     r"(sudo )?systemctl |sudo nano |sudo mopidyctl ": "needs systemd, an editor or Mopidy",
+    r"sudo chown ": "needs the file that a command of the same section writes",
     r"(sudo )?musicond spotify|(printf .*)?(sudo )?musicond music-assistant": "needs an account",
     r"musicond history delete|(sudo )?musicond restore": "asks a person",
     r"musicond run": "it is the daemon of this test",
     r"musicond bench": "takes minutes; tests/golden/test_outputs.py runs it on a short clip",
     r"podman ": "needs an image, which script/oci makes",
     r"sudo curl -fLo|sudo sed -i": "needs a repository that is published",
+    r"mosquitto_sub ": "needs a broker of one's own",
     r"BROKER=": "ends with Ctrl-C; tests/test_examples.py runs it",
 }
 """For the beginning of a command, why it is not run."""
