@@ -97,7 +97,10 @@ def traceback_in_the_log() -> None:
     """Log a traceback at each pause."""
 
     def fail(_: Controller) -> None:
-        log.error("planted", exc_info=ValueError("planted"))
+        try:
+            int("planted")
+        except ValueError:
+            log.exception("planted")
 
     before(Pause, fail)
 
@@ -117,10 +120,10 @@ def history_is_emptied() -> None:
     """Delete the history at the start."""
     make = HistoryBook.__init__
 
-    def empty(self: HistoryBook, folder: Path) -> None:
+    def empty(self: HistoryBook, folder: Path, *more: Any) -> None:
         for file in folder.glob("*.json"):
             file.unlink()
-        make(self, folder)
+        make(self, folder, *more)
 
     patch(HistoryBook, "__init__", empty)
 
