@@ -37,7 +37,7 @@ class FaceTrack:
     frames: int = 0
     is_face: bool = False
     refined_at: float = 0.0
-    """Time at which its box was last detected anew; in between, only its place changes."""
+    """Time of the last detection with full effort; in between, only its place changes."""
     effort: Effort = QUICK
     """Least effort that has found it since then."""
 
