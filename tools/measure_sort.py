@@ -4,8 +4,10 @@
     .venv/bin/python tools/measure_sort.py [--tagged N] [--sounds N] [--rounds N]
 
 The real watch loop reads the demo at the default rate. Beside it, in the same process, the real worker sorts a folder
-of new songs: most have tags, and the sound of the others is decoded. A second of rest follows each of sorting, so
-that other work of the machine slows down both. Prints the turns per second in each, and their ratio.
+of new songs: most have tags, and the sound of the others is decoded. Four seconds of rest follow four of sorting, so
+that other work of the machine slows down both. The loop's rate depends on what it sees, so each turn counts as the
+seconds that the loop plans until the next one. Prints the planned seconds per second in each, 1 where the loop keeps
+its rate, and their ratio.
 """
 
 from __future__ import annotations
@@ -45,13 +47,14 @@ from musicond.watch_loop import WatchLoop
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from musicond.core.outcome import Outcome
     from musicond.library.maintenance import LibraryMaintenance
 
 GENRES = ("Disco", "Heavy Metal", "Blues", "Techno", "Classical", "Grunge", "Dark Ambient", "Jazz", "Rock", "Other")
 FRAME = b"\xff\xfb\x90\x64" + bytes(413)
 """An MPEG frame of silence."""
 WARM_S = 5.0
-PART_S = 1.0
+PART_S = 4.0
 """Seconds of sorting, and of rest."""
 LEAST_RATIO = 0.9
 """Of the rate while songs are sorted to the one at rest."""
@@ -59,6 +62,9 @@ LONGEST_S = 3600.0
 
 Span = tuple[float, float]
 """Begin and end, in monotonic seconds."""
+
+Turn = tuple[float, float]
+"""Moment, in monotonic seconds, and the seconds planned until the next turn."""
 
 
 def main() -> int:
@@ -98,31 +104,31 @@ class Turns:
 
 
 def measure(tagged: int, sounds: int, rounds: int) -> dict[str, float]:
-    """Return the turns per second at rest and while songs are sorted, and their ratio."""
+    """Return the share of its rate that the loop keeps at rest and while songs are sorted, and their ratio."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_songs(folder / "music", tagged, sounds)
-        turns: list[float] = []
+        turns: list[Turn] = []
         with running(folder, turns) as (worker, maintenance, parts):
             for number in range(rounds):
                 for path in (folder / "music").iterdir():
                     os.utime(path, (number, number))  # so that it is read again
                 parts.begin()
                 sort(worker, maintenance)
-    quiet, busy = rate(turns, parts.resting), rate(turns, parts.sorting)
+    quiet, busy = kept(turns, parts.resting), kept(turns, parts.sorting)
     return {
         "tagged": tagged,
         "sounds": sounds,
         "sort_s": round(sum(end - begin for begin, end in parts.sorting) / rounds, 1),
-        "quiet_per_s": round(quiet, 2),
-        "sorting_per_s": round(busy, 2),
+        "quiet": round(quiet, 3),
+        "sorting": round(busy, 3),
         "ratio": round(busy / quiet, 3),
     }
 
 
 @contextmanager
-def running(folder: Path, turns: list[float]) -> Iterator[tuple[Worker, LibraryMaintenance, Turns]]:
-    """Run the watch loop and the worker as the daemon does; append the moment of each turn to `turns`."""
+def running(folder: Path, turns: list[Turn]) -> Iterator[tuple[Worker, LibraryMaintenance, Turns]]:
+    """Run the watch loop and the worker as the daemon does; append each turn to `turns`."""
     camera = {"source": "demo", "idle_rate": Config().camera.rate}
     music = {"refresh": "never", "library": [str(folder / "music")]}
     config = Config.model_validate({"camera": camera, "music": music})
@@ -135,7 +141,11 @@ def running(folder: Path, turns: list[float]) -> Iterator[tuple[Worker, LibraryM
         maintenance = build_maintenance(config, folder, parts.should_stop)
         periodic.append(maintenance.tick)
         source = build_source(config)
-        loop = WatchLoop(source, controller, inbox, lambda _: turns.append(time.monotonic()), lambda: None)
+
+        def count(_: Outcome) -> None:
+            turns.append((time.monotonic(), controller.interval_s()))
+
+        loop = WatchLoop(source, controller, inbox, count, lambda: None)
         thread = threading.Thread(target=loop.run, name="watch")
         thread.start()
         worker.start()
@@ -159,10 +169,10 @@ def sort(worker: Worker, maintenance: LibraryMaintenance) -> None:
     assert not report["faults"], report
 
 
-def rate(turns: Sequence[float], spans: Sequence[Span]) -> float:
-    """Return the turns per second in all spans together."""
-    count = sum(begin <= turn < end for turn in turns for begin, end in spans)
-    return count / sum(end - begin for begin, end in spans)
+def kept(turns: Sequence[Turn], spans: Sequence[Span]) -> float:
+    """Return the planned seconds per second of the turns in all spans together."""
+    planned = sum(plan for moment, plan in turns if any(begin <= moment < end for begin, end in spans))
+    return planned / sum(end - begin for begin, end in spans)
 
 
 def write_songs(folder: Path, tagged: int, sounds: int) -> None:
