@@ -115,6 +115,8 @@ def measure(tagged: int, sounds: int, rounds: int) -> dict[str, float]:
                     os.utime(path, (number, number))  # so that it is read again
                 parts.begin()
                 sort(worker, maintenance)
+    if not parts.resting:
+        sys.exit(f"The songs were sorted within {PART_S:g} seconds; give more of them.")
     quiet, busy = kept(turns, parts.resting), kept(turns, parts.sorting)
     return {
         "tagged": tagged,
