@@ -32,7 +32,9 @@ def test_each_value_stands_with_its_origin_and_no_secret(tmp_path: Path) -> None
 def test_the_output_is_a_file_that_gives_the_same(tmp_path: Path) -> None:
     before = tmp_path / "before.yaml"
     before.write_text(
-        'device: {name: "Küche: #1"}\ncamera: {size: [320, 240], rate: 4}\nweb: {listen: "[::1]:0"}\n', "utf-8"
+        f'state_dir: {tmp_path}/state\ndevice: {{name: "Küche: #1"}}\ncamera: {{size: [320, 240], rate: 4}}\n'
+        'web: {listen: "[::1]:0"}\n',
+        "utf-8",
     )
     done = musicond("config", "--config", str(before), folder=tmp_path)
     after = tmp_path / "after.yaml"
