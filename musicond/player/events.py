@@ -138,7 +138,7 @@ class Requested:
     """A person's command.
 
     Play starts `tracks`; without any it resumes, or plays the recommendation. OtherSongs plays the recommendation of
-    the next `RoomUpdate` if ours is playing now. Next and Previous skip what plays on the device, whoever started it;
+    the next `RoomUpdate`, if it comes soon and ours is playing now. Next and Previous skip what plays on the device, whoever started it;
     Next at our last track asks for other songs. SetSpeaker takes along what plays.
     """
 
@@ -197,7 +197,8 @@ class PlayerState:
     """No status was returned since the last poll."""
     pending: PendingPlayback | None = None
     poll_now: bool = False
-    others_requested: bool = False
+    others_requested_at: float = NEVER
+    """The recommendation that follows this at once is played in place of our music."""
     pause_pending: bool = False
     """A pause has begun, and ours is not paused yet."""
     last_action_at: float = NEVER

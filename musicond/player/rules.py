@@ -13,7 +13,8 @@ The rules
      reports as its error, what happens while it can't be reached, and an end of our tracks are nobody's doing.
   6. With nobody in the room for `away_s`, or when a pause begins, our music is paused.
   7. For GRACE_S after our own action a polled status may still show the state before it, and counts as nobody's doing.
-  8. A pending recommendation lapses where rule 2 forbids it, and after PENDING_MAX_S if the device can't be used.
+  8. A pending recommendation lapses where rule 2 forbids it, and after PENDING_MAX_S if the device can't be used. A
+     person's request for other songs lapses after GRACE_S without them, and once other music plays.
   9. When our music is over, its tracks leave a queue that others use too, and the modes that we changed are put back.
  10. Autoplay leaves a volume that a person has set elsewhere during our music, until it is set with musicond.
  11. Autoplay starts nothing on a device that is switched off, nor on one that plays in a group with others. During an
@@ -236,8 +237,8 @@ def _on_room(state: PlayerState, rules: PlaybackRules, room: RoomUpdate) -> Step
     if not room.recommended or room.recommendation is None:
         return state, stored
     tracks = room.recommendation.tracks
-    if state.others_requested:
-        return _start(replace(state, others_requested=False), rules, tracks, room.at, automatic=False)
+    if room.at - state.others_requested_at <= GRACE_S:
+        return _start(replace(state, others_requested_at=NEVER), rules, tracks, room.at, automatic=False)
     if not room.autoplay or _room_block(room, rules) is not None:
         return replace(state, pending=None), stored
     playing_ids = state.status.item_ids if _is_owned_playing(state) else frozenset[str]()
@@ -249,7 +250,7 @@ def _on_request(state: PlayerState, rules: PlaybackRules, request: Requested) ->
         case Play():
             return _play(state, rules, request)
         case Stop():
-            state = replace(_suppress(state, rules, request.at), others_requested=False, poll_now=True)
+            state = replace(_suppress(state, rules, request.at), others_requested_at=NEVER, poll_now=True)
             return _paused(state, request.at), (PausePlayback(automatic=False),)
         case SetVolume(percent):
             state = replace(state, poll_now=True, volume_set_at=request.at, volume_kept=False)
@@ -259,7 +260,7 @@ def _on_request(state: PlayerState, rules: PlaybackRules, request: Requested) ->
         case Next() | Previous() as command:
             return _skip(state, request.at, forward=isinstance(command, Next))
         case OtherSongs():
-            return replace(state, others_requested=_is_owned_playing(state)), ()
+            return replace(state, others_requested_at=request.at if _is_owned_playing(state) else NEVER), ()
 
 
 def _skip(state: PlayerState, at: float, *, forward: bool) -> Step:
@@ -343,7 +344,7 @@ def _on_status(state: PlayerState, rules: PlaybackRules, poll: StatusPolled) -> 
         state = replace(state, owned_ids=(), modes=())
         more += (RequestTracks(),) if change.ended and _may_continue(state, rules, poll.at) else ()
     if not state.owned_ids and poll.status.playing:
-        state = replace(state, foreign_playback_at=poll.at)
+        state = replace(state, foreign_playback_at=poll.at, others_requested_at=NEVER)
     if _is_owned_playing(state) and (state.pause_pending or _is_away_long(state, rules, poll.at)):
         return _paused(replace(state, pause_pending=False), poll.at), (PausePlayback(automatic=True),)
     state, actions = _start_pending(replace(state, pause_pending=False), rules, poll)

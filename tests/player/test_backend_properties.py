@@ -134,6 +134,8 @@ def happen(player: BackendSimulation, stage: Stage, events: list[tuple[str, Any]
             theirs_since = starts
         else:
             player.request(value)
+            if isinstance(value, OtherSongs):  # which the controller requests once there are some
+                player.recommend(stage.tracks)
             continue
         if foreign:
             assert all(isinstance(action, RestorePlayer) for action in player.done[done:]), (

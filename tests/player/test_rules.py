@@ -258,6 +258,20 @@ def test_next_plays_the_other_songs_where_ours_play() -> None:
     assert player.recommend(SONGS) == [StartPlayback(SONGS, automatic=False)]
 
 
+def test_a_request_for_other_songs_lapses() -> None:
+    player = Simulation(autoplay=False)
+    player.recommend()
+    player.request(Play())
+    player.poll()
+    player.request(OtherSongs())
+    player.poll(GRACE_S + 0.1)
+    assert player.recommend(OTHERS) == []
+    player.request(OtherSongs())
+    player.play("theirs")
+    player.poll(0.1)
+    assert player.recommend(SONGS) == []
+
+
 def test_a_skip_is_nobody_s_intervention_and_the_last_track_leads_on_to_other_songs() -> None:
     player = Simulation().started()
     assert player.request(Next()) == [SkipTrack(forward=True)]
