@@ -138,8 +138,8 @@ class Requested:
     """A person's command.
 
     Play starts `tracks`; without any it resumes, or plays the recommendation. OtherSongs plays the recommendation of
-    the next `RoomUpdate`, if it comes soon and ours is playing now. Next and Previous skip what plays on the device, whoever started it;
-    Next at our last track asks for other songs. SetSpeaker takes along what plays.
+    the next `RoomUpdate`, if it comes soon and ours is playing now. Next and Previous skip what plays on the device,
+    whoever started it; Next at our last track asks for other songs. SetSpeaker takes along what plays.
     """
 
     at: float
