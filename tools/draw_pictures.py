@@ -45,7 +45,7 @@ ARROW = (
 FRAME_S, LENGTH_S = 0.125, 9.0
 """Of the example of a mood: eight frames a second, for nine seconds."""
 HAPPY_AT = ((1.5, 1.8), (3.0, 9.0))
-"""Seconds from which to which the face of the example smiles: for a moment, then for good."""
+"""Seconds from which to which the face of the example smiles: for a moment, then lasting."""
 SMILE, REST = 0.85, 0.06
 """Score of `happy` with and without the smile."""
 
@@ -325,7 +325,7 @@ NAMES_SONGS = {"en": ("names five songs", "for the mood"), "de": ("nennt fünf L
 
 
 def player(name: str, language: str) -> Drawing:
-    """Return the way of the songs from musicond over a player to what one hears."""
+    """Return the diagram of the songs from musicond through a player to a speaker."""
     speaks, title, has, heard, where = PLAYERS[name][language]
     drawing = Drawing(760, 130, f"musicond, {title}, {heard}")
     for x, head, lines in ((16, "musicond", NAMES_SONGS[language]), (282, title, has), (548, heard, where)):

@@ -149,7 +149,7 @@ def measure(args: argparse.Namespace, data: Split) -> dict[str, object]:
 
 
 def pipeline(reader: TfliteClassifier, data: Split, probabilities: NDArray[np.float64]) -> dict[str, object]:
-    """Return what comes of the images in rooms, beside their direct probabilities (n, 7)."""
+    """Return the results of the images in rooms and their direct probabilities (n, 7)."""
     finder = HaarFaceDetector(MODELS / "haarcascade_frontalface_default.xml", reader, motion_gate=False)
     piped = through(reader, finder, data.images)
     summary_fields: dict[str, object] = {"found": round(float(piped.found.mean()), 4)}

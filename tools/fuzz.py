@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Give damaged and odd files of each format to its reader, and look for any error that the reader must not raise.
+"""Pass damaged and malformed files of each format to its reader, and report errors that the reader must not raise.
 
     script/fuzz --random [FORMAT ...] [--seconds 1800] [--seed N] [--restart]
 

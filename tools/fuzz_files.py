@@ -23,7 +23,7 @@ from tools import fuzz_seeds
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made there
+MEMORY = Path("/dev/shm")  # noqa: S108 - a separate folder is made there
 """A file system in memory, where there is one: a small file on a disk takes longer to write than to read."""
 MODELS = Path(__file__).resolve().parent.parent / "models"
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Give odd files to each reader, guided by the code that they reach, and look for errors it must not raise.
+"""Pass malformed files to each reader, guided by code coverage, and report errors that it must not raise.
 
     script/fuzz [FORMAT ...] [--seconds 1800] [--folder FOLDER]
 

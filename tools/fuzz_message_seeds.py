@@ -60,7 +60,7 @@ def payloads() -> list[bytes]:
 
 
 def _example(schema: dict[str, Any], definitions: dict[str, Any]) -> Any:
-    """Return a value that a JSON schema allows, as far as its types say."""
+    """Return a value that a JSON schema allows, as far as its types tell."""
     if "$ref" in schema:
         return _example(definitions[schema["$ref"].rpartition("/")[2]], definitions)
     if "enum" in schema or "const" in schema:

@@ -128,7 +128,7 @@ def _read_request(connection: socket.socket) -> bytes:
 
 
 def with_length(message: bytes) -> bytes:
-    """Return an HTTP message with the right length of its body where it says `Content-Length: *`."""
+    """Return an HTTP message with the right length of its body in place of `Content-Length: *`."""
     _, _, body = message.partition(b"\r\n\r\n")
     return message.replace(LENGTH, b"Content-Length: %d" % len(body), 1)
 
@@ -252,7 +252,7 @@ def _read_page_request(path: Path) -> None:
 
 
 def _run(act: Callable[[], Any]) -> None:
-    """Run what asks a server: it may raise the errors that are shown to a person, each clean."""
+    """Run a client of a server; it may raise only the errors that are shown to users."""
     errors().records.clear()
     try:
         check_shown(act())
@@ -263,7 +263,7 @@ def _run(act: Callable[[], Any]) -> None:
 
 @contextmanager
 def _spotify_at(address: str) -> Iterator[None]:
-    """Let the clients of Spotify ask another server."""
+    """Direct the clients of Spotify to another server."""
     before = spotify_auth.API, spotify_auth.ACCOUNTS
     spotify_auth.API, spotify_auth.ACCOUNTS = f"{address}/v1/", address
     try:
@@ -273,7 +273,7 @@ def _spotify_at(address: str) -> Iterator[None]:
 
 
 def _read_spotify(path: Path) -> None:
-    """Ask Spotify what the first byte says; the rest is what it answers."""
+    """Send the request to Spotify that the first byte selects; the rest is the answer."""
     with _spotify_at(answers().address):
         _ask_spotify(path.read_bytes(), answers())
 
@@ -317,9 +317,9 @@ def _ask_spotify(content: bytes, server: AnswerServer) -> None:
 
 
 class NoUris:
-    """Keeps no addresses of songs, so that each input asks for them; implements core.ports.SongUris."""
+    """Stores no addresses of songs, so that each input requests them; implements core.ports.SongUris."""
 
-    def get(self, server: str, track_ids: Sequence[str]) -> Mapping[str, str | None]:  # noqa: ARG002 - it knows none
+    def get(self, server: str, track_ids: Sequence[str]) -> Mapping[str, str | None]:  # noqa: ARG002 - nothing is stored
         """Know none."""
         return {}
 
@@ -331,7 +331,7 @@ class NoUris:
 
 
 def _read_music_assistant(path: Path) -> None:
-    """Ask Music Assistant what the first byte says; the rest is what it answers."""
+    """Send the request to Music Assistant that the first byte selects; the rest is the answer."""
     content, server = path.read_bytes(), answers()
     auth = MusicAssistantAuth(ServerTokenFile(folder() / "music-assistant.json"), None)
     auth.token_file.save(ServerToken("t" * 20, server.address, "anna", "2026-11-01T12:00:00+00:00"))

@@ -179,7 +179,7 @@ def align_all(images: list[Image], recipe: Recipe, template: Image, label: str) 
 
 
 class Certain:
-    """A verifier that takes all that the cascade finds for a face."""
+    """A verifier that accepts all detections of the cascade as faces."""
 
     def face_logit(self, grey: NDArray[np.uint8], box: Box) -> float:
         """Return log-odds that confirm any box at once."""

@@ -87,7 +87,7 @@ def environment(**variables: str) -> dict[str, str]:
 
 
 def import_s() -> float:
-    """Return the seconds that a process takes which only imports."""
+    """Return the seconds of a process that only imports."""
     began = time.monotonic()
     subprocess.run([sys.executable, "-c", IMPORTS], env=environment(), check=True)  # noqa: S603 - ours
     return time.monotonic() - began

@@ -218,7 +218,7 @@ def quantize(args: argparse.Namespace) -> None:
 
 
 def measured(model: keras.Model, runner: Runner, test: Split, temperature: float) -> dict[str, object]:
-    """Return what the int8 model is worth on the test split beside the float one."""
+    """Return the figures of the int8 model and of the float model on the test split."""
     inputs = model_input(test.images)
     floats = np.asarray(model.predict(inputs, batch_size=256, verbose=0)[0])
     ints, milliseconds = runner.logits(inputs)

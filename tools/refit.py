@@ -5,7 +5,7 @@ r"""Average students that went on from the same weights, and refit the last laye
     $P tools/refit.py models/fer_student.npz build/a/student.npz build/b/student.npz --shares 0.8 0.1 0.1 \
       --data fer2013.zip --photos photos.zip --out build/refitted
 
-Weights between those of before and after a training keep most of what both know (Wortsman et al. 2022, *Robust
+Weights between those before and after a training keep most of the accuracy of both (Wortsman et al. 2022, *Robust
 fine-tuning of zero-shot models*). The last layer is fitted by L-BFGS on the features of some images as they are: to
 FER2013's labels and teachers by halves, and, `--photo-weight` as strongly, to the photographs' smoothed labels. It
 stays near what it was, and in mirrored pairs. Writes student.npz into --out. Minutes on one core.

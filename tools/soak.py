@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Run the real daemon at its highest rate for half an hour or more, and show that it stays as small as it was.
+"""Run the real daemon at its highest rate for half an hour or more, and check that its memory stays constant.
 
     .venv/bin/python tools/soak.py [--minutes M] [--picture FILE.svg] [--json]
 
@@ -191,7 +191,7 @@ def commands(client: ControlClient, every_s: float = 2.0) -> Iterator[None]:
 
 
 def sample(pid: int, at_s: float) -> Sample:
-    """Return what /proc says of a process."""
+    """Return the figures of a process from /proc."""
     proc = Path("/proc") / str(pid)
     pages = int((proc / "statm").read_text().split()[1])
     return Sample(

@@ -146,7 +146,7 @@ def prepare(args: argparse.Namespace) -> tuple[Batches, Split, Split, dict[str, 
 
 
 def train(args: argparse.Namespace) -> float:
-    """Train or go on training; return the last accuracy on the test split."""
+    """Train or continue a training; return the last accuracy on the test split."""
     from tools.training.sizes import SIZES  # noqa: PLC0415
 
     batches, test, held_out, dropped = prepare(args)

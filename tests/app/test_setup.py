@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Rig:
-    """A set-up with a daemon that notes what it is asked for."""
+    """A set-up with a daemon that records its requests."""
 
     def __init__(self, folder: Path) -> None:
         self.file, self.calls = folder / "musicon.yaml", list[str]()

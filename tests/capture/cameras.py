@@ -28,7 +28,7 @@ LEVELS = 24
 
 
 def numbered(number: int, size: tuple[int, int] = (320, 240)) -> bytes:
-    """Return a JPEG whose brightness says its number."""
+    """Return a JPEG whose brightness is its number."""
     noise = np.random.default_rng(number).integers(0, 3, (size[1], size[0]), dtype=np.uint8)
     return cv2.imencode(".jpg", noise + np.uint8(10 * (number % LEVELS) + 5))[1].tobytes()
 
@@ -37,7 +37,7 @@ PICTURES = [numbered(number) for number in range(LEVELS)]
 
 
 class MjpegCamera:
-    """An HTTP camera at `url`; `fault` says what it does to the next request, and counts its connections."""
+    """An HTTP camera at `url`; `fault` selects its behaviour for the next request; it counts its connections."""
 
     def __init__(self, port: int = 0) -> None:
         self.fault = ""
@@ -53,7 +53,7 @@ class MjpegCamera:
         camera = self
 
         class Handler(BaseHTTPRequestHandler):
-            """Answers as the camera's fault says."""
+            """Answers according to the camera's fault."""
 
             def do_GET(self) -> None:
                 camera.paths.append(self.path)
@@ -113,7 +113,7 @@ class MjpegCamera:
         handler.wfile.write(body)
 
     def ask(self, handler: BaseHTTPRequestHandler, *challenges: str) -> None:
-        """Stream to whoever knows the password, and ask everybody else for it."""
+        """Stream to clients with the password, and request it from all others."""
         given = handler.headers.get("Authorization", "")
         if given in (basic_answer(), digest_answer(given, handler.path)):
             self.stream(handler)

@@ -31,7 +31,7 @@ def protected(factory: GstRtspServer.RTSPMediaFactory, name: str, password: str,
     permissions = GstRtspServer.RTSPPermissions()
     permissions.add_role(ROLE)
     for right in ("media.factory.access", "media.factory.construct"):
-        permissions.add_permission_for_role(ROLE, right, True)  # noqa: FBT003 - C knows no names
+        permissions.add_permission_for_role(ROLE, right, True)  # noqa: FBT003 - C has no keyword arguments
     factory.set_permissions(permissions)
     return auth
 

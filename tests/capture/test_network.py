@@ -60,7 +60,7 @@ def opened(
 
 
 def next_frame(source: FrameSource, wait_s: float = 3.0) -> Frame:
-    """Return a frame, as the watch loop does: while the camera is being connected, it is asked again."""
+    """Return a frame, as the watch loop does: while the camera is being connected, the call is repeated."""
     while True:
         try:
             return source.capture(wait_s)

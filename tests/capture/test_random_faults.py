@@ -29,7 +29,7 @@ LEVELS = 24
 
 
 def numbered(number: int, size: tuple[int, int] = SIZE) -> bytes:
-    """Return a JPEG whose brightness says its number."""
+    """Return a JPEG whose brightness is its number."""
     noise = np.random.default_rng(number).integers(0, 3, (size[1], size[0]), dtype=np.uint8)
     return cv2.imencode(".jpg", noise + np.uint8(10 * (number % LEVELS) + 5))[1].tobytes()
 

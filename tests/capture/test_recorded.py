@@ -331,7 +331,7 @@ def test_pixels_that_are_not_square_are_made_square(phone_clip: Path, upright: b
 
 @pytest.fixture
 def slowing_clip(phone_clip: Path) -> Path:
-    """A clip of ten frames a second for a second, then of two, as its container says."""
+    """A clip with ten frames per second for a second, then with two, by the timestamps of its container."""
 
     def slower(table: bytes) -> bytes:
         duration = int.from_bytes(table[12:16])

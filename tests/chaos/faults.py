@@ -1,4 +1,4 @@
-"""The faults of script/chaos: damage that lasts for a while, orders of a person, and restarts."""
+"""The faults of script/chaos: damage that lasts for a while, commands of a user, and restarts."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def flipped_database(world: World, rng: random.Random) -> Iterator[None]:
 
 @contextmanager
 def odd_text(world: World, rng: random.Random) -> Iterator[None]:
-    """Send text that is none to the broker and the page, and write it into a list."""
+    """Send malformed text to the broker and the page, and write it into a list."""
     for topic in rng.sample(TOPICS, 4):
         world.listener.send(f"{NODE}/{topic}/set", rng.choice(PAYLOADS))
     for _ in range(4):
@@ -137,7 +137,7 @@ def odd_text(world: World, rng: random.Random) -> Iterator[None]:
 
 @contextmanager
 def odd_player(world: World, rng: random.Random) -> Iterator[None]:
-    """Let all players answer nonsense, refuse or hang up."""
+    """Let all players send invalid answers, refuse or close the connection."""
     world.mpd.answers |= {"status": rng.choice(STATUSES)}
     how, status = rng.choice(("answer", "cut", "close")), rng.choice((429, 500, 502, 403))
     world.spotify.faults.append(SpotifyFault("me/player", status, how=how, headers={"Retry-After": "2"}))
@@ -367,7 +367,7 @@ def parts(seed: int, number: int) -> list[str]:
 
 
 def run_step(world: World, seed: int, number: int) -> None:
-    """Run one step: damage, orders during it, a restart after it, and the judge."""
+    """Run one step: damage, commands during it, a restart after it, and the checks."""
     damage, orders, restart = plan(seed, number)
     rng = random.Random(f"run {seed} {number}")
     with DAMAGES[damage](world, rng):

@@ -1,6 +1,6 @@
 """Judges a running daemon from outside: python -m tests.chaos.judge FILE.json prints what is broken, as JSON.
 
-A fresh process for each look. It reads /proc, the files, the broker and the page; where these differ it says so. The
+A new process for each check. It reads /proc, the files, the broker and the page, and reports where these differ. The
 invariants, by their letters:
   a  whenever private was acknowledged or is retained: no descriptor on the source, `watching` private, and on the disk
   b  acknowledged <= stored <= sent feedback, for each song
@@ -53,7 +53,7 @@ REFRESH_S = 240.0
 
 @dataclass
 class Case:
-    """All that the judge has to know."""
+    """The data that the judge needs."""
 
     pid: int
     folder: str
@@ -89,7 +89,7 @@ class Verdict:
 
 
 def judge(case: Case) -> Verdict:
-    """Look again and again until nothing is broken, or until patience is over."""
+    """Check repeatedly until nothing is broken or the deadline is over."""
     watch = Stopwatch(case.pid)
     with retained_topics(case.broker_port) as topics:
         while True:
@@ -273,7 +273,7 @@ def check_threads(case: Case) -> Iterator[tuple[str, str]]:
 
 
 def count_kept(state: Path) -> dict[str, float]:
-    """Return how much there is of what never shrinks; a month that is no history, as bits have flipped, is none."""
+    """Return the sizes of the data that must never shrink; a month that is no history, as bits have flipped, is none."""
     minutes = 0.0
     for file in (state / "history").glob("*.json"):
         with contextlib.suppress(OSError, ValueError, AttributeError, TypeError):

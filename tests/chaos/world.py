@@ -1,4 +1,4 @@
-"""The real daemon among a broker, players and files that script/chaos damages, with the book of what it has promised."""
+"""The real daemon among a broker, players and files that script/chaos damages, with a record of its acknowledgements."""
 
 from __future__ import annotations
 
@@ -208,14 +208,14 @@ class World:
         self.close()
 
     def close(self) -> None:
-        """Judge a life that has ended, and count what the next one must keep."""
+        """Check a process that has ended, and count the data that the next one must keep."""
         self.check_output()
         if self.counts:
             self.counts = {name: max(value, self.counts[name]) for name, value in count_kept(self.state).items()}
         self.daemon.__exit__()
 
     def check_output(self) -> None:
-        """Check what the daemon itself cannot tell: d (the watchdog), f (tracebacks) and j."""
+        """Check the invariants that the daemon can't report itself: d (the watchdog), f (tracebacks) and j."""
         beats = self.daemon.beats()[self._read_beats :]
         self._read_beats += max(0, len(beats) - 1)
         gap_s = max((after - before for before, after in pairwise(beats)), default=0.0) - self._watch.kept_s()
@@ -247,7 +247,7 @@ class World:
         return secret or (match[0] if match else None)
 
     def judge(self) -> None:
-        """Let a fresh process judge the daemon, and keep what it counted."""
+        """Check the daemon by a new process, and store its counts."""
         if self.daemon.process.poll() is not None:
             self.broken.append(
                 ("f", f"the daemon has ended with {self.daemon.process.returncode}: {self.daemon.lines[-3:]}")
@@ -334,7 +334,7 @@ class World:
         self.likes[song] = acknowledged + statuses.count(200), sent + times
 
     def forget_promises(self) -> None:
-        """Begin the book again, after damage to the files that keep what is promised."""
+        """Clear the record after damage to the files with the acknowledged data."""
         stored = stored_likes(self.state)
         self.likes = {song: (stored.get(song, 0), stored.get(song, 0)) for song in self.likes}
         self.counts = {}
@@ -358,7 +358,7 @@ class World:
 
 @contextlib.contextmanager
 def in_background(target: Any, *args: Any) -> Iterator[None]:
-    """Run something meanwhile."""
+    """Run a function in a thread during the block."""
     thread = threading.Thread(target=target, args=args, daemon=True)
     thread.start()
     try:

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def on_a_terminal(code: str, **environment: str) -> str:
-    """Return what a program prints on a terminal of its own."""
+    """Return the output of a program on a separate terminal."""
     leader, follower = pty.openpty()
     shown: list[bytes] = []
 

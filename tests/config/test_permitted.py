@@ -1,4 +1,4 @@
-"""Every permitted configuration does what its keys say, or is refused with what would be right."""
+"""Every permitted configuration has the effect that its keys describe, or is refused with the remedy."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_every_mood_is_announced_at_every_permitted_rate(
     config = Config(mood=section, camera=Camera(rate=rate, idle_rate=min(rate, 2.5)))
     rules = config.mood.tracker.at_rate(config.camera.rate).at_sensitivity(sensitivity)
     rng, state, at = random.Random(seed), MoodState(), 0.0
-    # Of two emotions, the old score falls as the new one rises; rule 2 asks for the new one's level and for its lead.
+    # Of two emotions, the old score falls as the new one rises; rule 2 requires a level and a lead of the new one.
     rise_s = -smoothing_s * math.log(min(1 - rules.enter, (1 - rules.enter + rules.leave) / 2))
     for emotion in EMOTIONS:
         scores = tuple(float(each is emotion) for each in EMOTIONS)

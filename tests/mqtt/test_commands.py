@@ -132,7 +132,7 @@ def test_a_retained_command_is_ignored_with_one_line(
     listener.send(f"musicond/den/{topic}", payload, retain=True)
     with Device(tmp_path / "device", broker.port) as device:
         assert device.wait_until(lambda outcome: outcome.mood is Mood.HAPPY)
-        listener.send(f"musicond/den/{topic}", payload, retain=True)  # live, and to be retained
+        listener.send(f"musicond/den/{topic}", payload, retain=True)  # sent now, and to be retained
         listener.send("musicond/den/policy/set", "match")
         assert listener.wait_for("musicond/den/policy/state", "match")
         assert device.wait_published(listener)

@@ -1,4 +1,4 @@
-"""Random faults of the link to the broker: it breaks, goes deaf, or carries garbage and nonsense; script/fault-test random runs a thousand.
+"""Random faults of the link to the broker: it breaks, does not answer, or carries invalid data; script/fault-test random runs a thousand.
 
 After each fault the broker has the present state, commands work, and each like counts once.
 """
@@ -132,7 +132,7 @@ class ObeysRetained(MqttOutput):
     """A planted bug: a retained message is a command."""
 
     def on_message(self, topic: str, message: MQTTMessage) -> None:
-        """Handle a message as if it were live."""
+        """Handle a message as if it were not retained."""
         message.retain = False
         super().on_message(topic, message)
 

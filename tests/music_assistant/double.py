@@ -149,7 +149,7 @@ class Queue:
 
 
 class MusicAssistantDouble:
-    """The server, in a thread of its own, on a free port."""
+    """The server, in a separate thread, on a free port."""
 
     def __init__(self) -> None:
         self.schema, self.tokens, self.set_up = SCHEMA, {"token-of-the-test"}, True

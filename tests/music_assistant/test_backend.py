@@ -1,4 +1,4 @@
-"""The backend for Music Assistant with a double of its server: what is ours, whom it leaves alone, and faults."""
+"""The backend for Music Assistant with a double of its server: which music is ours, music of persons, and faults."""
 
 from __future__ import annotations
 

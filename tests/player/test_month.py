@@ -206,7 +206,7 @@ class Household:
     # The persons
 
     def person_acts(self) -> None:
-        """Let a person do something at the speaker, or by musicond."""
+        """Let a person act at the speaker or through musicond."""
         ours = self.playing and not self.theirs and self.reachable
         acts: dict[str, tuple[bool, Callable[[], object]]] = {
             "play other music": (True, lambda: self.load("theirs", "theirs too", theirs=True)),

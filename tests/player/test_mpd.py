@@ -245,7 +245,7 @@ def test_a_command_that_failed_is_shown_until_the_player_works(library: Library,
     assert room.until(lambda: room.player.get_playback().ours)
     room.player.request(Play("x"), (Track("file:///elsewhere", "Elsewhere", "x", ""),))
     assert room.until(lambda: "mpc update" in str(room.player.get_playback().trouble))
-    room.player.request(Next())  # at our last track it only asks for other songs
+    room.player.request(Next())  # at our last track it only requests other songs
     assert room.more.wait(20)
     assert room.player.query(lambda backend: backend.name).result(20) == "mpd"
     assert "mpc update" in str(room.player.get_playback().trouble)

@@ -1,4 +1,4 @@
-"""Random faults of a speaker that fails, lies, is switched off or is used by others; script/fault-test random runs a thousand.
+"""Random faults of a speaker that fails, gives wrong answers, is switched off or is used by others; script/fault-test random runs a thousand.
 
 The rules and their file are the real ones; the speaker and the clock are simulated.
 """

@@ -41,7 +41,7 @@ class Archive:
         return file.read()
 
     def blob(self, descriptor: dict[str, Any]) -> bytes:
-        """Return a blob; it must be what its descriptor says."""
+        """Return a blob; it must match its descriptor."""
         kind, _, digest = str(descriptor["digest"]).partition(":")
         content = self.read(f"blobs/{kind}/{digest}")
         assert hashlib.sha256(content).hexdigest() == digest, descriptor

@@ -3,7 +3,7 @@
     python3 tests/rig/escape.py FILE
     python3 tests/rig/escape.py --judge SANDBOX USER ROOT
 
-Each attempt is made in a process of its own. FILE gets a JSON object with "done", "refused: " and the kernel's error, or
+Each attempt is made in a separate process. FILE gets a JSON object with "done", "refused: " and the kernel's error, or
 "failed: " and any other error for each. tests/rig/in-guest makes three: with the unit's sandbox, as the service's user
 without it, and as root. The judge wants each attempt refused in the sandbox and done in one of the others, or it would
 show nothing. Needs nothing but Python.
@@ -40,7 +40,7 @@ REFUSED = (
     errno.ENODEV,
     errno.ENXIO,
 )
-"""Errors that say no; with any other the kernel has looked at the request itself."""
+"""Errors that mean a refusal; with any other the kernel has processed the request."""
 STATE = Path(os.environ.get("STATE_DIRECTORY") or "/var/lib/musicond")
 NEW_USER, NEW_MOUNTS, NEW_NETWORK, NEW_PIDS = 0x10000000, 0x00020000, 0x40000000, 0x20000000
 ATTACH, DETACH = 16, 17
@@ -51,7 +51,7 @@ SYSTEM_CALLS["aarch64"] = {"finit_module": 273, "bpf": 280, "perf_event_open": 2
 
 
 def call(name: str, *arguments: Any) -> None:
-    """Call a function of the C library; raise OSError where it says no."""
+    """Call a function of the C library; raise OSError where it fails."""
     ctypes.set_errno(0)
     if getattr(LIBC, name)(*arguments) in (-1, 2**32 - 1):
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
@@ -118,7 +118,7 @@ def mount() -> None:
 
 
 def run_as_owner() -> None:
-    """Run a program whose file says that it runs as root."""
+    """Run a program with the set-user-id bit of root."""
     user = subprocess.run(["/usr/local/bin/rig-id", "-u"], capture_output=True, text=True, check=True).stdout.strip()
     if user != "0":
         raise PermissionError(errno.EPERM, f"it ran as user {user}")
@@ -137,7 +137,7 @@ def mark_as_root() -> None:
 
 
 def give_away() -> None:
-    """Give a file to root."""
+    """Change the owner of a file to root."""
     path = STATE / "escape-owner"
     path.write_bytes(b"")
     try:
@@ -193,7 +193,7 @@ def read_log() -> None:
 
 
 def swap() -> None:
-    """Use a file of its own as swap space, which the kernel would refuse for its content."""
+    """Use a new file as swap space, which the kernel would refuse for its content."""
     path = STATE / "escape-swap"
     path.write_bytes(bytes(4096 * 16))
     try:
@@ -272,7 +272,7 @@ NOT_IN_A_CONTAINER = (
 
 
 def attempt(act: Callable[[], object]) -> str:
-    """Make an attempt in a process of its own; return "done", "refused: " or "failed: " with the error."""
+    """Make an attempt in a separate process; return "done", "refused: " or "failed: " with the error."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:

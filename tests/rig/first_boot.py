@@ -135,7 +135,7 @@ class Machine:
 
 
 def start_without_network(folder: Path) -> None:
-    """Check what the file says where there is no network at all."""
+    """Check the content of the file without any network."""
     with Machine(folder, "no-network") as machine:
         said = within(LIMIT_S, machine.file)
         check(

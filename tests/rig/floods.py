@@ -61,7 +61,7 @@ def chunks(_: random.Random) -> Parts:
 
 
 def connections(rng: random.Random) -> Parts:
-    """A keep-alive connection that asks for something that lasts, and is held."""
+    """A keep-alive connection with a request that lasts, and is held."""
     upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %b\r\n"
     lasting = [b"Accept: text/event-stream\r\n", upgrade % b"AAAAAAAAAAAAAAAAAAAAAA==", b"Connection: keep-alive\r\n"]
     yield b"GET /api/v1/events HTTP/1.1\r\n" + HEAD + rng.choice(lasting) + b"\r\n"

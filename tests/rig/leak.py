@@ -1,4 +1,4 @@
-"""Lets the daemon of a booted system lose memory while the file LEAK is there; every Python of the system imports it."""
+"""Makes the daemon of a booted system leak memory while the file LEAK exists; every Python of the system imports it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BYTES_A_SECOND = 5 * 2**20
 
 
 def lose() -> None:
-    """Take memory and keep it."""
+    """Allocate memory and keep it."""
     lost = []
     while True:
         if LEAK.exists():

@@ -3,7 +3,7 @@
     python3 tests/rig/model_output.py > FILE
     python3 tests/rig/model_output.py --compare FILE OTHER
 
-The inputs are the chips of tests/golden/golden.json and noise of a fixed seed. The comparison says how many outputs
+The inputs are the chips of tests/golden/golden.json and noise of a fixed seed. The comparison prints how many outputs
 differ, and by how much at most; its exit code is 1 where one differs by more than two steps of the model's 8 bits: XNNPACK
 rounds in another way on other processors. The first form needs the installed package.
 """

@@ -102,7 +102,7 @@ class Machine:
         self.cut()
 
     def report(self) -> dict[str, Any] | None:
-        """Return what this boot has found, None until it says so."""
+        """Return the report of this boot, None until there is one."""
         reports = REPORT.findall(self.console.read_text("utf-8", "replace").replace("\r", ""))
         return json.loads(reports[0]) if reports else None
 

@@ -1,4 +1,4 @@
-"""Say what is in the catalogue, before the daemon opens it; in the virtual machine of script/test-power-cut.
+"""Report the content of the catalogue before the daemon opens it; in the virtual machine of script/test-power-cut.
 
 Prints one line: `RIG ` and a JSON object with the answer of SQLite's integrity check, the likes of each song, and the
 settings. A copy is read, so that nothing is repaired for the daemon.

@@ -115,7 +115,7 @@ def ask(path: str, body: str | None = None, *, seconds: float = 0.0) -> bytes:
 
 
 def use_the_page(end: float, *, preview: bool) -> None:
-    """Do what a household does, until the end."""
+    """Use the daemon as a household does, until the end."""
     stream = "/api/v1/preview" if preview else "/api/v1/events"
     reader = threading.Thread(target=ask, args=(stream,), kwargs={"seconds": end - time.monotonic() - 1})
     reader.start()

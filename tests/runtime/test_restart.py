@@ -1,4 +1,4 @@
-"""The daemon ends itself before it takes all memory, and the next one says why."""
+"""The daemon ends itself before it uses all memory, and the next one logs the reason."""
 
 from __future__ import annotations
 

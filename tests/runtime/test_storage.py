@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Disk:
-    """Fails with `error`, or hangs, until told otherwise; keeps what was written."""
+    """Fails with `error`, or hangs, until that is changed; keeps the written data."""
 
     def __init__(self) -> None:
         self.error: Exception | None = None

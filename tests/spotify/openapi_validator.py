@@ -23,7 +23,7 @@ class Spec:
         self._document: dict[str, Any] = yaml.load(path.read_bytes(), yaml.CSafeLoader)
         _without_discriminators(self._document)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it does not know how to check OAuth 2: the fake does that
+            warnings.simplefilter("ignore")  # it can't check OAuth 2: the fake does that
             self._api = OpenAPI.from_dict(self._document)
 
     def request_fault(self, method: str, path: str, query: dict[str, str], body: bytes) -> str | None:

@@ -189,7 +189,7 @@ def test_after_429_nobody_asks_until_the_time_is_over(
 def test_a_broken_or_slow_answer_is_never_taken_for_silence(
     fake_spotify: FakeSpotify, client: SpotifyClient, auth: SpotifyAuth, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """spotipy takes an answer that is no JSON for an empty one, and an empty one means that nothing plays."""
+    """spotipy treats an answer that is not JSON as an empty one, which means that nothing plays."""
     fake_spotify.player.play([track_uri("Theirs")], fake_spotify.add_device("Elsewhere"))
     monkeypatch.setattr(client._session, "_deadline_s", 1.0)
     monkeypatch.setattr(client._api, "requests_timeout", (1.0, 1.0))

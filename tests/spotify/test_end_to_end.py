@@ -117,7 +117,7 @@ def test_sign_in_playback_takeover_and_expiry_end_to_end(
     wait_for_attribute(listener, "holding", "somebody else's music")
     assert (fake_spotify.count("PUT", "me/player/play"), fake_spotify.count("PUT", "me/player/pause")) == (plays, halts)
 
-    # The token dies; page and MQTT ask for a sign-in.
+    # The token becomes invalid; page and MQTT show that a sign-in is needed.
     fake_spotify.revoke_sign_ins()
     listener.send("musicond/den/mood/set", "angry")
     wait_for_attribute(listener, "trouble", "sign in again")

@@ -105,7 +105,7 @@ def test_a_person_signs_in_and_a_dead_sign_in_is_asked_for_again(
     phone.locator("#speakers-show").tap()
     phone.locator("#speakers li:text-is('Kitchen (Speaker)')").wait_for()
 
-    # The sign-in dies while the page is open: both views ask for another without a reload.
+    # The sign-in becomes invalid while the page is open: both views offer another one without a reload.
     daemon.wait_state(lambda state: state["recommendation"] is not None)
     fake_spotify.revoke_sign_ins()
     assert daemon.post("/api/v1/play", {})[0] == 200

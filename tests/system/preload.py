@@ -1,4 +1,4 @@
-"""A library that makes a machine faulty for one process, and name spaces of its own for its file systems."""
+"""A library that makes a machine faulty for one process, and separate name spaces for its file systems."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An installed daemon opens no camera before somebody says that the people here know of it."""
+"""An installed daemon opens no camera before somebody confirms that the people in the room were informed."""
 
 from __future__ import annotations
 

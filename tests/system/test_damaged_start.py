@@ -1,4 +1,4 @@
-"""Starts of the real daemon with a damaged state: no camera opens by itself, and what can be read is kept."""
+"""Starts of the real daemon with a damaged state: no camera is opened without a command, and readable data are kept."""
 
 from __future__ import annotations
 

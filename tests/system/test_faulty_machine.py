@@ -36,7 +36,7 @@ DECADES_S = 14 * 365 * 86400
 
 
 class DaemonOnSmallDisk(Daemon):
-    """The state directory is a file system of its own, of 3 MiB."""
+    """The state directory is a separate file system of 3 MiB."""
 
     def program(self) -> list[str]:
         state = self.folder / "state"

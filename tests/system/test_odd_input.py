@@ -1,4 +1,4 @@
-"""Input that is no text, no song or no answer, for the real daemon: it says so in one line and goes on."""
+"""Invalid texts, songs and answers for the real daemon: it logs one line and continues."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Networks out of packages: read as TensorFlow would run them, tuned, and heard by a student. As test_training.py."""
+"""Networks from packages: read as TensorFlow runs them, tuned, and used as teachers. As test_training.py."""
 
 from __future__ import annotations
 

@@ -164,7 +164,7 @@ def test_a_second_person_is_found_beside_a_known_face() -> None:
 
 
 class Doubting:
-    """A verifier that takes nothing for a face."""
+    """A verifier that accepts no face."""
 
     def face_logit(self, grey: NDArray[np.uint8], box: Box) -> float:
         assert grey.shape == (480, 640)

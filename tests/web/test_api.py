@@ -70,7 +70,7 @@ def post(server: Server, path: str, body: object, headers: dict[str, str] | None
 
 
 class Stream:
-    """A reader of server-sent events on a socket of its own."""
+    """A reader of server-sent events on a separate socket."""
 
     def __init__(self, port: int) -> None:
         self.connection = socket.create_connection(("127.0.0.1", port), timeout=10)
@@ -448,7 +448,7 @@ def test_changes_lead_from_any_state_to_any_other(before: object, data: st.DataO
 
 
 def test_a_silent_stream_gets_an_empty_change(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A comment would not reach the page, which would take the silence for a lost connection."""
+    """A comment would not reach the page, which would treat the silence as a lost connection."""
     monkeypatch.setattr(streams, "PING_S", 0.05)
     with stream(server) as reader:
         assert reader.event()[0] == "state"

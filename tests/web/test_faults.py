@@ -1,4 +1,4 @@
-"""Faults that people found on the page: each stays away."""
+"""Regression tests of faults that people found on the page."""
 
 from __future__ import annotations
 

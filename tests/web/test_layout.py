@@ -1,4 +1,4 @@
-"""The layout of the page: nothing moves by itself, and everything stays within its card, in both languages."""
+"""The layout of the page: nothing shifts, and everything stays within its card, in both languages."""
 
 from __future__ import annotations
 

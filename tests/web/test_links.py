@@ -1,4 +1,4 @@
-"""Named links to the page: each with a token of its own, kept hashed, and taken back at once."""
+"""Named links to the page: each with a separate token, stored as a hash, and revoked at once."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_a_full_disk_takes_a_link_back_all_the_same_and_makes_none(tmp_path: Pat
 
 @pytest.fixture
 def closed(tmp_path: Path) -> Iterator[Server]:
-    """A page with a token of its own and named links."""
+    """A page with its own token and named links."""
     server, jobs, links = make_server(tmp_path), Worker(), make_links(tmp_path)
     server.token, server.links = SecretStr(OWN), links
     server.endpoints = {"links": links_endpoint(links, jobs)}

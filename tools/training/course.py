@@ -203,14 +203,14 @@ class Course:
         self.epochs.append(entry)
 
     def keep(self, path: Path, settings: dict[str, str]) -> None:
-        """Write all that `resume` takes."""
+        """Write the data for `resume`."""
         state = {name: getattr(self, name).state_dict() for name in ("network", "average", "optimizer")}
         progress = {name: getattr(self, name) for name in ("epochs", "spent_s", "budget_s", "steps")}
         with replacing(path) as new:
             torch.save({**state, **progress, "settings": settings}, new)
 
     def resume(self, path: Path, settings: dict[str, str]) -> None:
-        """Go on from what `keep` wrote, if it did. Raises DataError where that had other `settings`."""
+        """Continue from the data of `keep`, if there are any. Raises DataError if they have other `settings`."""
         if not path.exists():
             return
         state = torch.load(path, map_location=DEVICE, weights_only=True)

@@ -112,7 +112,7 @@ class FaceNetwork(nn.Module, ABC):
     def calibrate_norms(self, x: torch.Tensor) -> None:
         """Give the batch norms the statistics of model inputs (n, 1, side, side).
 
-        To be called once, after `take`: what the network says stays the same then.
+        Call it once, after `take`; the outputs of the network stay the same.
         """
 
         def see(norm: Any, inputs: tuple[torch.Tensor]) -> None:
@@ -130,7 +130,7 @@ class FaceNetwork(nn.Module, ABC):
             hook.remove()
 
     def freeze(self, count: int) -> None:
-        """Leave the first convolutions as they are from now on: they cost the most, and know edges already."""
+        """Leave the first convolutions as they are from now on: they take the most time and already detect edges."""
         layers = self.layers()
         if not 0 <= count <= len(layers):
             msg = f"{count} layers of {self.kind} cannot be frozen; it has {len(layers)}"

@@ -42,7 +42,7 @@ class Pictures:
 
 
 def read(path: Path, held: int, smoothing: float) -> tuple[Pictures, dict[str, Pictures], dict[str, int]]:
-    """Read FER2013 at `path`: what is trained on, what judges (`test`, `held_out`), and what was dropped.
+    """Read FER2013 at `path`: the training data, the evaluation data (`test`, `held_out`), and the dropped images.
 
     `held` images are held out of those to train on, whose labels are smoothed. Raises DataError.
     """
@@ -73,9 +73,9 @@ class Live:
 
 
 class Views:
-    """Epochs out of a folder of pictures jittered, mixed and judged once: all that is left is to mirror and shift them.
+    """Epochs of pictures that were augmented, mixed and scored once; only mirroring and shifting are left.
 
-    A view is one epoch of `Live` with what the teachers say of it beside its targets, 40 to 60 MB of FER2013, in a file
+    A view is one epoch of `Live` with the teachers' predictions beside its targets, 40 to 60 MB of FER2013, in a file
     and, once used, in memory. Trainings that run side by side share a folder and the work of filling it. Raises
     DataError for a folder that was filled with other `settings`.
     """

@@ -74,7 +74,7 @@ class NodeRed:
         """Wait for a word in the log whose following text meets a condition."""
 
         def matches() -> bool:
-            # A text of several lines or with odd letters follows on lines of its own.
+            # A text of several lines or with odd letters follows on separate lines.
             text = "\n".join(self.lines)
             return any(condition(part) for part in text.split(word)[1:])
 
