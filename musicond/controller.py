@@ -24,9 +24,10 @@ from musicond.core.commands import (
     SetVolume,
     Stop,
 )
+from musicond.core.frame_rate import FrameRate
 from musicond.core.models import Frame, Track
 from musicond.core.outcome import Outcome, PlayState
-from musicond.core.pipeline import FrameRate, Pipeline
+from musicond.core.pipeline import Pipeline
 from musicond.core.ports import FramePreview, PlaybackControl
 from musicond.core.settings import shifted
 from musicond.errors import NO_PLAYER, CommandError

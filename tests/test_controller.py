@@ -27,11 +27,12 @@ from musicond.core.commands import (
     SetVolume,
     Stop,
 )
+from musicond.core.frame_rate import FrameRate
 from musicond.core.models import Emotion, Faces, Frame, Policy, Verdict, Watching
 from musicond.core.mood.bias import Bias
 from musicond.core.mood.tracker import MoodConfig
 from musicond.core.outcome import Playback, PlayState
-from musicond.core.pipeline import FrameRate, Pipeline
+from musicond.core.pipeline import Pipeline
 from musicond.core.recommend.recommender import Recommender
 from musicond.core.settings import Settings
 from musicond.errors import CatalogueError, CommandError

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from musicond.app.pipeline import frame_rate, open_recording
 from musicond.commands.replay import Costs, fresh_pipeline, play
 from musicond.config.schema import Config
-from musicond.core import pipeline
+from musicond.core import frame_rate as rates
 from musicond.runtime.stages import measured
 from musicond.vision import candidates, classifier, detector, tracker
 
@@ -31,12 +31,13 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 CHOICES: dict[str, tuple[tuple[ModuleType, str, float], ...]] = {
-    "a steady mood is read at a lower rate": ((pipeline, "STEADY_RATE", 99.0), (pipeline, "CALM_RATE", 99.0)),
-    "a still face at a still lower rate": ((pipeline, "CALM_RATE", pipeline.STEADY_RATE),),
+    "a steady mood is read at a lower rate": ((rates, "STEADY_RATE", 99.0), (rates, "CALM_RATE", 99.0)),
+    "a still face at a still lower rate": ((rates, "CALM_RATE", rates.STEADY_RATE),),
     "a face with the same cells keeps its reading": ((classifier, "SAME_CELL", 0.0),),
     "a face that has moved a little is not measured again": ((tracker, "SHIFT", 0.0), (tracker, "GROWTH", 0.0)),
     "no scan while nothing else has changed": ((detector, "HOLD_S", detector.SCAN_EVERY_S),),
     "a lost face is searched for in every second frame": ((detector, "LOST_EVERY_S", 0.0),),
+    "a frame is read when a mood may change": ((rates, "LEAST_INTERVAL_S", 1e9),),
     "refused candidates are remembered": ((candidates, "REFUSED_S", 0.0), (detector, "TRIES_BESIDE", 99)),
 }
 """The constants of each choice, and the values that undo it."""

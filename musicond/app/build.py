@@ -36,8 +36,9 @@ from musicond.config.user_settings import close_after_boot, load_settings, start
 from musicond.controller import Controller
 from musicond.core import heat
 from musicond.core.commands import OVERTAKING, Command, ConfigUpdate, OtherSongs
+from musicond.core.frame_rate import FrameRate
 from musicond.core.outcome import Outcome
-from musicond.core.pipeline import FrameRate, Pipeline
+from musicond.core.pipeline import Pipeline
 from musicond.core.ports import FrameSource, Output
 from musicond.core.settings import Settings, bounded
 from musicond.errors import CatalogueError

@@ -18,8 +18,9 @@ from musicond.config.paths import model_path, models_dir
 from musicond.config.schema import Config
 from musicond.config.secrets import camera_credentials
 from musicond.core.face_choice import ChosenFaceClassifier
+from musicond.core.frame_rate import FrameRate
 from musicond.core.models import Policy
-from musicond.core.pipeline import FrameRate, Pipeline
+from musicond.core.pipeline import Pipeline
 from musicond.core.ports import Catalogue, EmotionClassifier, FaceDetector, FrameSource
 from musicond.core.recommend.recommender import Recommender, RecommenderConfig
 from musicond.errors import ConfigError, SourceLost

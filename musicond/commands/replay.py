@@ -22,9 +22,10 @@ from musicond.commands import terminal
 from musicond.commands.options import add_config
 from musicond.config.loader import load
 from musicond.config.schema import Config
+from musicond.core.frame_rate import FrameRate
 from musicond.core.models import Frame, scores_by_emotion
 from musicond.core.outcome import Outcome
-from musicond.core.pipeline import FrameRate, Pipeline
+from musicond.core.pipeline import Pipeline
 from musicond.core.ports import EmotionClassifier, FaceDetector
 from musicond.errors import counted
 from musicond.library.catalogue import SqliteCatalogue

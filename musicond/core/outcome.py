@@ -215,6 +215,8 @@ class Outcome:
     recommended: bool = False
     """Whether `recommendation` is new in this outcome."""
     settings: Settings = field(default_factory=Settings)
+    changes_at: float | None = None
+    """Monotonic seconds at which the announced mood changes if the next frames are like this one; None if it stays."""
     present: bool | None = None
     """`MoodState.present`, whatever mood a user has set; None while not watching."""
     notice: str | None = None

@@ -2,64 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from musicond.core.commands import Calibrate, Command, OtherSongs, Rate, SetManualMood, Withdraw, WrongMood
-from musicond.core.heat import MIN_RATE
 from musicond.core.models import EMOTIONS, Emotion, EmotionEstimate, Faces, Frame, Mood, MoodChange, Verdict, Watching
 from musicond.core.mood.bias import Bias
 from musicond.core.mood.calibration import Calibration
-from musicond.core.mood.tracker import MoodConfig, MoodState, Observation, reject, reset, update
+from musicond.core.mood.tracker import MoodConfig, MoodState, Observation, changes_at, reject, reset, update
 from musicond.core.outcome import CalibrationProgress, Outcome, Recommendation, RecommendationContext
 from musicond.core.ports import EmotionClassifier, FaceDetector
 from musicond.core.recommend.recommender import Recommender
 from musicond.core.settings import Settings, apply, expired
 from musicond.errors import CatalogueError, CommandError
-
-STEADY_RATE, CALM_RATE = 5.0, 2.5
-"""Frames per second while each frame confirms the announced mood: with a face that moves, and with a still one.
-
-The first one counts, too, while the face of an announced mood is out of sight.
-"""
-STEADY_SCORE = 0.45
-"""Score of the announced mood in the last frame from which that frame confirms it, if that mood leads."""
-
-
-@dataclass(frozen=True, slots=True)
-class FrameRate:
-    """Frames per second with a person present, and in an empty room."""
-
-    rate: float
-    idle_rate: float
-
-    def slowed(self, share: float) -> FrameRate:
-        """Return this share (0..1) of both rates, MIN_RATE at least where more is configured."""
-        return FrameRate(
-            max(self.rate * share, min(self.rate, MIN_RATE)), max(self.idle_rate * share, min(self.idle_rate, MIN_RATE))
-        )
-
-    def interval_s(self, last: Outcome | None) -> float:
-        """Return the seconds from the start of the last step to the start of the next."""
-        if last is None:
-            return 1.0 / self.rate
-        faces = last.faces
-        in_sight = bool(faces.count or faces.tentative)
-        if last.mood is Mood.NOBODY and not in_sight:
-            return 1.0 / self.idle_rate
-        if in_sight and not _is_steady(last):
-            return 1.0 / self.rate
-        return 1.0 / min(self.rate, CALM_RATE if faces.still else STEADY_RATE)
-
-
-def _is_steady(last: Outcome) -> bool:
-    """Return whether the last frame was read as the announced mood, which leads."""
-    if last.raw_scores is None or last.scores is None or last.mood.emotion is None:
-        return False
-    index = EMOTIONS.index(last.mood.emotion)
-    leads = all(scores[index] == max(scores) for scores in (last.raw_scores, last.scores))
-    return leads and last.raw_scores[index] >= STEADY_SCORE
-
 
 NOT_WATCHING = {
     Watching.DARK: "it is too dark to see a face",
@@ -119,7 +74,8 @@ class Pipeline:
         mood_config = self.mood_config.at_sensitivity(self.settings.sensitivity_percent)
         self._state = update(self._state, mood_config, observation)
         watching = Watching.DARK if self._state.dark else Watching.YES
-        return self._outcome(frame.captured_at, frame.wall_time, watching, faces, estimate)
+        outcome = self._outcome(frame.captured_at, frame.wall_time, watching, faces, estimate)
+        return replace(outcome, changes_at=changes_at(self._state, mood_config, observation))
 
     def idle(self, at: float, wall_time: datetime) -> Outcome:
         """Return the outcome of a turn without a frame: private, paused, or else without a camera."""

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from musicond.core.frame_rate import FrameRate
 from musicond.core.models import Box, Faces, Mood, Watching
 from musicond.core.outcome import Outcome
-from musicond.core.pipeline import FrameRate
 
 EMPTY = Outcome(
     seq=1,
@@ -63,3 +63,9 @@ def test_a_person_or_a_guess_of_one_is_looked_at_quickly(last: Outcome | None, i
 def test_a_mood_that_each_frame_confirms_is_looked_at_less_often(last: Outcome, interval: float) -> None:
     assert FrameRate(rate=10, idle_rate=2).interval_s(last) == pytest.approx(interval)
     assert FrameRate(rate=2, idle_rate=2).interval_s(last) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(("changes_at", "interval"), [(0.05, 0.05), (3.0, 0.2), (0.0, 0.2), (-1.0, 0.2), (1e-9, 0.2)])
+def test_a_frame_is_due_when_the_mood_may_change(changes_at: float, interval: float) -> None:
+    last = replace(READ, changes_at=changes_at)
+    assert FrameRate(rate=10, idle_rate=2).interval_s(last) == pytest.approx(interval)

@@ -7,8 +7,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from musicond.core.frame_rate import FrameRate
 from musicond.core.heat import COOLED_C, STEPS, next_step, rate_share
-from musicond.core.pipeline import FrameRate
 
 TEMPERATURES = st.floats(-40, 130)
 

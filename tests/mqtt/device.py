@@ -14,9 +14,10 @@ import numpy as np
 from musicond.config.schema import Mqtt
 from musicond.config.user_settings import load_settings
 from musicond.controller import Controller
+from musicond.core.frame_rate import FrameRate
 from musicond.core.models import EMOTIONS, Box, Emotion, EmotionEstimate, Faces, Frame, SourceStatus
 from musicond.core.mood.tracker import MoodConfig
-from musicond.core.pipeline import FrameRate, Pipeline
+from musicond.core.pipeline import Pipeline
 from musicond.core.recommend.recommender import Recommender
 from musicond.library.catalogue import SqliteCatalogue
 from musicond.library.database import FILE_NAME

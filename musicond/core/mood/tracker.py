@@ -149,6 +149,15 @@ def update(state: MoodState, config: MoodConfig, observation: Observation) -> Mo
     return _smooth(state, config, observation.at, observation.scores)
 
 
+def changes_at(state: MoodState, config: MoodConfig, last: Observation) -> float | None:
+    """Return the monotonic seconds at which the mood changes if the next frames are like the last one, or None."""
+    if state.scores is None:
+        return None
+    if not last.present:
+        return state.seen_at + config.away_s
+    return None if state.target is state.mood else state.target_since + _dwell_s(state.target, config)
+
+
 def reset(state: MoodState, at: float) -> MoodState:
     """Return `nobody`, keeping the darkness only (rules 4, 5 and 6)."""
     since = state.since if state.mood is Mood.NOBODY else at
@@ -181,8 +190,7 @@ def _smooth(state: MoodState, config: MoodConfig, at: float, scores: tuple[float
     since = at
     if state.scores is not None and gap <= max(config.dwell_s, config.break_s) + TOLERANCE_S:
         since = state.target_since if target is state.target else at - _held_s(state, reading, gap, target, config)
-    dwell = config.dwell_s * (UNSURE_DWELL if target is Mood.UNSURE else 1.0)
-    announced = target is not state.mood and at - since >= dwell - TOLERANCE_S
+    announced = target is not state.mood and at - since >= _dwell_s(target, config) - TOLERANCE_S
     return replace(
         state,
         mood=target if announced else state.mood,
@@ -192,6 +200,10 @@ def _smooth(state: MoodState, config: MoodConfig, at: float, scores: tuple[float
         target=target,
         target_since=since,
     )
+
+
+def _dwell_s(target: Mood, config: MoodConfig) -> float:
+    return config.dwell_s * (UNSURE_DWELL if target is Mood.UNSURE else 1.0)
 
 
 def _smoothed(

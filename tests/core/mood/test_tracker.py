@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from musicond.core.models import EMOTIONS, Emotion, Mood
-from musicond.core.mood.tracker import MoodConfig, MoodState, Observation, reset, update
+from musicond.core.mood.tracker import MoodConfig, MoodState, Observation, changes_at, reset, update
 
 CONFIG = MoodConfig(enter=0.42, leave=0.30, dwell_s=1.0, away_s=5.0, smoothing_s=0.8)
 
@@ -97,6 +98,19 @@ def test_a_new_emotion_is_announced_as_early_at_a_low_rate(fps: float) -> None:
     usual = play([(6, face(Emotion.HAPPY)), (6, face(Emotion.SAD))], fps=40.0)
     assert [mood for _, mood in changes] == [mood for _, mood in usual]
     assert changes[1][0] <= usual[1][0] + 1 / fps
+
+
+@pytest.mark.parametrize("last", [face(Emotion.SAD), EMPTY, Observation(0, present=True, scores=FLAT)])
+def test_the_time_of_a_change_is_known_before_it(last: Observation) -> None:
+    state, due, at = MoodState(), None, 0.0
+    while at < 5:
+        state, at = update(state, CONFIG, replace(face(Emotion.HAPPY), at=at)), at + 1 / 8
+    assert changes_at(state, CONFIG, face(Emotion.HAPPY)) is None
+    while due is None or due > at:
+        state, at = update(state, CONFIG, replace(last, at=at)), at + 1 / 8
+        due = changes_at(state, CONFIG, last)
+    assert update(state, CONFIG, replace(last, at=due - 0.001)).mood is Mood.HAPPY
+    assert update(state, CONFIG, replace(last, at=due)).mood is not Mood.HAPPY
 
 
 def test_unsure_gives_way_to_an_emotion() -> None:
