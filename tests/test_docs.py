@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.capture.test_picamera_modes import SENSORS
+
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted(str(file.relative_to(ROOT)) for file in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 CODE = re.compile(r"`([^`\n]+)`")
@@ -48,10 +50,31 @@ def test_every_row_of_the_faults_names_tests_that_exist() -> None:
         row for row in rows if not re.search(r"`(tests|script)/[\w/.-]+(::\w+)?`", row) and "| test |" not in row
     ]
     assert missing == [], "each row has its test"
+    paths = {path for row in rows for path in re.findall(r"`((?:tests|script|tools)/[\w/.-]+)", row)}
+    assert sorted(path for path in paths if not (ROOT / path).is_file()) == []
     [part] = re.findall(r"## From the camera to the power supply\n(.*?)\n## ", text, re.DOTALL)
     kinds = re.findall(r"(?m)^\| ([^|]+) \|", part)
     absent = [word for word in re.split(r",\s", FAULTS) if not any(word in kind for kind in kinds)]
     assert absent == [], "each kind of fault has its row"
+
+
+KNOWN = re.compile(r"measured: \S|estimated: \S|unknown$|no\b")
+"""How a cell of docs/hardware.md says from where it is known."""
+
+
+def test_what_is_known_of_boards_cameras_and_modes_says_how() -> None:
+    text = (ROOT / "docs/hardware.md").read_text("utf-8")
+    for heading, names in (
+        ("## Boards", "Pi 5, Pi 4, Pi 3, Zero 2 W, amd64"),
+        ("## Cameras", "Module 1, vivid, USB, MJPEG"),
+    ):
+        part = text.partition(f"{heading}\n")[2].partition("\n#")[0]
+        rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in re.findall(r"(?m)^\|.*", part)][2:]
+        assert [name for name in names.split(", ") if not any(name in row[0] for row in rows)] == []
+        assert [cell for row in rows for cell in row[1:] if not KNOWN.match(cell)] == []
+    table = re.findall(r"(?m)^\| (\w+) \| ([\w ]+) \| (\d+) x (\d+) \| (\d+) x (\d+) \| estimated \|$", text)
+    modes = {sensor: (name, (int(a), int(b)), (int(c), int(d))) for sensor, name, a, b, c, d in table}
+    assert modes == {sensor: mode for sensor, mode in SENSORS.items() if "_" not in sensor}
 
 
 def test_twelve_files_are_to_be_read_and_their_lengths_are_about_right() -> None:
