@@ -15,7 +15,7 @@ from pathlib import Path
 from musicond import __version__
 from musicond.app.backup import copies_of_history
 from musicond.app.expiry_log import ExpiryLog
-from musicond.app.library import build_maintenance, wanted_lists
+from musicond.app.library import build_maintenance, reconfigurer
 from musicond.app.mqtt import build_mqtt
 from musicond.app.music_assistant import MusicAssistant
 from musicond.app.pipeline import (
@@ -47,7 +47,6 @@ from musicond.history import HistoryBook, HistoryOutput
 from musicond.indicator import PrivacyButton
 from musicond.library.catalogue import CatalogueFlusher, SqliteCatalogue
 from musicond.library.database import FILE_NAME
-from musicond.library.maintenance import LibraryMaintenance
 from musicond.player.player import Player
 from musicond.runtime import health
 from musicond.runtime.clock import LOCAL, ClockGuard, Timestamp, ZoneFollower, kernel_synchronised
@@ -75,8 +74,7 @@ def build(
     `setup` has the actions of the page's set-up; `examine` runs the doctor's checks for the page.
     With `ask_consent` a camera stays closed until a person opens it.
     """
-    folder = state_dir(config)
-    writer, clock = StorageWriter(), ClockGuard()
+    folder, writer, clock = state_dir(config), StorageWriter(), ClockGuard()
     with _own_state(folder, ask_consent), SqliteCatalogue(folder / FILE_NAME, submit=writer.submit) as catalogue:
         with suppress(CatalogueError):  # the pipeline reports it when it needs the tracks
             catalogue.preload()
@@ -123,7 +121,8 @@ def build(
         optional = (*always, history_output, player, page, mqtt, button)
         outputs += [output for output in optional if output is not None]
         running += [writer, *outputs, *services]
-        reload = reloader(config, setup.read_again, inbox, partial(_apply, pipeline, controller, maintenance, player))
+        relist = reconfigurer(maintenance, worker.wake, config.playback.backend)
+        reload = reloader(config, setup.read_again, inbox, partial(_apply, pipeline, controller, relist, player))
         supervisor = Supervisor(monitor, loop, notifier, partial(_log_ready, page), reload, guard)
         setup.attach(supervisor)
         yield supervisor
@@ -179,7 +178,7 @@ def _initial_settings(file: JsonFile, config: Config) -> Settings:
 
 
 def _apply(
-    pipeline: Pipeline, controller: Controller, maintenance: LibraryMaintenance, player: Player | None, config: Config
+    pipeline: Pipeline, controller: Controller, relist: Callable[[Config], None], player: Player | None, config: Config
 ) -> None:
     """Apply the keys of `RELOADABLE`."""
     # The camera was opened with its rate, which waits for a restart.
@@ -187,7 +186,7 @@ def _apply(
     pipeline.mood_config = config.mood.tracker.at_rate(controller.rate)
     pipeline.recommender.config = recommender_config(config)
     controller.frame_rate = FrameRate(rate, min(config.camera.idle_rate, rate))
-    maintenance.reconfigure(wanted_lists(config), config.music.schedule)
+    relist(config)
     if player is not None:
         player.rules = playback_rules(config)
 

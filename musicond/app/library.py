@@ -27,7 +27,7 @@ def build_maintenance(
     """Return the maintenance of the catalogue in the state directory; a long task ends once `should_stop` is true."""
     spotify = spotify or build_spotify(config, folder)
     jitter_s = crc32(node_id(config.device.node).encode()) % JITTER_S
-    return LibraryMaintenance(
+    maintenance = LibraryMaintenance(
         folder / FILE_NAME,
         wanted_lists(config),
         config.music.schedule,
@@ -36,15 +36,39 @@ def build_maintenance(
         builders=list_builders(config, spotify),
         should_stop=should_stop,
     )
+    maintenance.origins = _origins(config, spotify)
+    return maintenance
 
 
-def wanted_lists(config: Config) -> dict[Emotion, tuple[str, ...]]:
-    """Return the lists of each mood; those of the library begin with LIBRARY."""
+def reconfigurer(maintenance: LibraryMaintenance, wake: Callable[[], None], backend: str) -> Callable[[Config], None]:
+    """Return the function that lets the maintenance read the lists of another configuration soon.
+
+    `backend` is that of the running player; another one waits for a restart. `wake` lets the maintenance tick.
+    """
+
+    def reconfigure(config: Config) -> None:
+        maintenance.reconfigure(wanted_lists(config, backend), config.music.schedule)
+        wake()
+
+    return reconfigure
+
+
+def _origins(config: Config, spotify: Spotify | None) -> dict[str, str]:
+    """Return where the lists of other packages are read, by the beginnings of their names."""
+    origins = {"spotify": config.spotify.client_id or ""} if spotify else {}
+    return origins | ({MPD: f"{config.mpd.host}:{config.mpd.port}"} if config.playback.backend == MPD else {})
+
+
+def wanted_lists(config: Config, backend: str | None = None) -> dict[Emotion, tuple[str, ...]]:
+    """Return the lists of each mood; those of the library begin with LIBRARY.
+
+    `backend` is the running one, where the configured one waits for a restart.
+    """
     lists = {Emotion(name): section.lists for name, section in config.music.moods}
     if config.music.library is not None:
         library = tuple(f"{LIBRARY}{place}" for place in config.music.library)
         return {emotion: (*names, *library) for emotion, names in lists.items()}
-    default = (STARTER, f"{LIBRARY}{MPD}") if config.playback.backend == MPD else (STARTER,)
+    default = (STARTER, f"{LIBRARY}{MPD}") if (backend or config.playback.backend) == MPD else (STARTER,)
     return {emotion: default if names == (STARTER,) else names for emotion, names in lists.items()}
 
 

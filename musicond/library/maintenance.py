@@ -10,7 +10,9 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
+from musicond.config.schema import STARTER
 from musicond.core.models import Emotion
 from musicond.core.schedule import Schedule
 from musicond.errors import CatalogueError, ListError, StateDirError, error_text
@@ -20,6 +22,7 @@ from musicond.library.editor import CatalogueEditor
 from musicond.library.recovery import keep_unreadable_backup
 from musicond.library.refresh import Refresh, RefreshCancelledError, RefreshReport
 from musicond.library.selection import FILE_NAME, ListSelection, save_object
+from musicond.library.sorted_library import LIBRARY
 from musicond.library.sources import SourceBuilders
 from musicond.runtime.backoff import Backoff
 from musicond.runtime.json_file import JsonFile
@@ -30,11 +33,12 @@ JITTER_S = 1800.0
 """Longest random delay of a scheduled refresh, so that not all devices ask a source at the same moment."""
 BACKUP_AGE = timedelta(days=7)
 RETRY_S = (15.0, 60.0, 300.0, 1800.0, 3600.0)
-"""Waits after a refresh that failed as a whole, because of a full disk for example, in seconds."""
+"""Seconds before a refresh that failed as a whole is tried again, on a full disk for example, or one of whose lists
+may soon be readable."""
 
 
 class LibraryMaintenance:
-    """For one thread, except for the action `progress`, which any thread may run."""
+    """For one thread, except for `reconfigure` and the action `progress`, which any thread may call."""
 
     def __init__(
         self,
@@ -49,15 +53,19 @@ class LibraryMaintenance:
         now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
     ) -> None:
         self._path, self._builders = path, builders
+        self.origins: Mapping[str, str] = {}
+        """Where the lists of some prefixes are read, such as mpd's address."""
         self._selection = ListSelection(wanted, JsonFile(file.path.with_name(FILE_NAME)), tuple(builders or ()))
         self._schedule, self._jitter_s, self._file = schedule, jitter_s, file
         self._should_stop, self._now = should_stop, now
         self._requested = self._chosen = False
-        """Whether a refresh is wanted; whether lists were chosen during the one that runs."""
+        """Whether a refresh is wanted; whether lists were chosen or configured during the one that runs."""
         self._running: Refresh | None = None
-        self._failed, self._backoff = False, Backoff(RETRY_S)
+        self._failed, self._backoff, self._again = False, Backoff(RETRY_S), Backoff(RETRY_S)
         self._again_at: float | None = None
-        """Monotonic seconds at which a list whose source asked to wait may be read."""
+        """Monotonic seconds at which a list that could not be read is tried again."""
+        self._errors: list[str] = []
+        """Of the last refresh."""
         self._report: JsonObject | None = None
         self._actions: Mapping[str, Callable[[Mapping[str, Any]], JsonObject]] = {
             "refresh": self._request_refresh,
@@ -71,18 +79,21 @@ class LibraryMaintenance:
         """Refresh if it is due, requested or was interrupted."""
         if self._is_requested() or self._was_interrupted() or self.is_due():
             self.refresh()
-        while self._is_requested() and not self._should_stop():
+        while (self._is_requested() or (self._chosen and not self._failed)) and not self._should_stop():
             self.refresh()
 
     def reconfigure(self, wanted: Mapping[Emotion, Sequence[str]], schedule: Schedule) -> None:
-        """Use another configuration from now on."""
+        """Use another configuration from now on; other lists are read at the next `tick`, whatever the schedule."""
+        is_changed = wanted != self._selection.configured
         self._selection.configured, self._schedule = wanted, schedule
+        if is_changed:
+            self._again_at, self._chosen = None, self._running is not None
 
     def is_due(self) -> bool:
-        """Return whether a refresh is due, by its schedule or after one that failed."""
+        """Return whether a refresh is due: by its schedule, for other lists than the last one, or after a failure."""
         if self._failed:
             return self._backoff.wait_s() <= 0
-        if self._again_at is not None and time.monotonic() >= self._again_at:
+        if self._is_changed() if self._again_at is None else time.monotonic() >= self._again_at:
             return True
         last, now = self._refreshed_at(), self._now()
         if last is not None and last > now + timedelta(days=1):
@@ -111,25 +122,40 @@ class LibraryMaintenance:
         finally:
             self._running = None
         self._backoff.reset()
-        self._again_at = None if report.again_s is None else time.monotonic() + report.again_s
-        remedy = "; musicond catalogue refresh names them" if report.errors else ""
-        log.log(logging.WARNING if report.errors else logging.INFO, "refreshed: %s%s", report.summary(), remedy)
+        self._again_at = None
+        if report.again_s is None:
+            self._again.reset()
+        else:
+            self._again_at = time.monotonic() + self._again.fail(report.again_s)
+        self._log(report)
         return report
 
+    def _log(self, report: RefreshReport) -> None:
+        """Log a refresh; one that leaves the same lists unread as the one before is no news."""
+        level = logging.WARNING if report.errors else logging.INFO
+        if report.errors and report.errors == self._errors:
+            level = logging.DEBUG
+        self._errors = report.errors
+        remedy = "; musicond catalogue refresh names them" if report.errors else ""
+        log.log(level, "refreshed: %s%s", report.summary(), remedy)
+
     def _run_refresh(self, on_list_done: Callable[[Refresh], None], *, requested: bool) -> RefreshReport:
-        self._running = refresh = self._new_refresh()
+        wanted = self._selection.wanted()
+        self._running = refresh = Refresh(wanted, self._builders, lambda: self._should_stop() or self._chosen)
         self._requested = False  # only now: `progress` comes from another thread
-        state = self._state()
-        first = int(state.get("done") or 0) if state.get("mark") == refresh.mark and not requested else 0
+        state, mark = self._state(), self._mark(wanted)
+        first = int(state.get("done") or 0) if state.get("mark") == mark and not requested else 0
+        state["read"] = mark if state.get("read") == mark else None  # else, a part of the lists is of another refresh
 
         def finish_list(count: int) -> None:
             if not self._requested:
-                save_object(self._file, {**state, "done": count, "mark": refresh.mark})
+                save_object(self._file, {**state, "done": count, "mark": mark})
             on_list_done(refresh)
 
         report = refresh.run(self._path, first=first, on_list_done=finish_list)
-        done = {"done": 0, "mark": refresh.mark} if self._requested else {"done": None, "mark": None}
-        save_object(self._file, {"refreshed": self._now().isoformat(), **done})
+        done = {"done": 0, "mark": mark} if self._requested else {"done": None, "mark": None}
+        read = mark if report.again_s is None else None
+        save_object(self._file, {"refreshed": self._now().isoformat(), "read": read, **done})
         return report
 
     def run_action(self, action: str, arguments: Mapping[str, Any]) -> JsonObject:
@@ -161,7 +187,7 @@ class LibraryMaintenance:
         """Let the next `tick` read all lists, in this life of the daemon or the next."""
         self._requested, self._failed, self._report = True, False, None
         with suppress(CatalogueError, StateDirError):
-            save_object(self._file, {**self._state(), "done": 0, "mark": self._new_refresh().mark})
+            save_object(self._file, {**self._state(), "done": 0, "mark": self._mark(self._selection.wanted())})
 
     def _is_requested(self) -> bool:
         return self._requested and not self._failed
@@ -172,11 +198,22 @@ class LibraryMaintenance:
             return {"running": True, **asdict(running.progress)}
         return {"running": self._is_requested(), "report": self._report}
 
-    def _new_refresh(self) -> Refresh:
-        return Refresh(self._selection.wanted(), self._builders, lambda: self._should_stop() or self._chosen)
+    def _mark(self, wanted: Mapping[Emotion, Sequence[str]]) -> float:
+        """Return a checksum of lists and their origins: a refresh is continued, or need not be made, for the same."""
+        names = [(emotion, name, self._origin(name)) for emotion, names in wanted.items() for name in names]
+        return float(crc32(repr(names).encode()))
+
+    def _origin(self, name: str) -> str | None:
+        return self.origins.get(name.removeprefix(LIBRARY).partition(":")[0])
 
     def _was_interrupted(self) -> bool:
-        return not self._failed and self._state().get("mark") == self._new_refresh().mark
+        return not self._failed and self._state().get("mark") == self._mark(self._selection.wanted())
+
+    def _is_changed(self) -> bool:
+        """Return whether other lists are wanted than those last read; the first catalogue has the starter."""
+        wanted = self._selection.wanted()
+        first = self._mark(dict.fromkeys(wanted, (STARTER,)))
+        return bool(self._state().get("read", first) != self._mark(wanted))
 
     def _state(self) -> dict[str, Any]:
         return dict(self._file.load(default={}))

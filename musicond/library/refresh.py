@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from zlib import crc32
 
 from musicond.config.schema import SEARCH, SPOTIFY, STARTER
 from musicond.core.models import Emotion, Song
@@ -107,11 +106,6 @@ class Refresh:
         self._report = RefreshReport()
         self.progress = RefreshProgress(0, len(self._lists), "", 0)
         """Replaced as a whole, so that other threads may read it."""
-
-    @property
-    def mark(self) -> float:
-        """A checksum of the wanted lists: an interrupted refresh is continued only for the same lists."""
-        return float(crc32(repr(self._lists).encode()))
 
     def run(self, path: Path, *, first: int = 0, on_list_done: Callable[[int], None] = lambda _: None) -> RefreshReport:
         """Refresh from list number `first` on; call `on_list_done` with the number of completed lists after each.

@@ -25,6 +25,8 @@ SPOOL_BYTES = 8_000_000
 """Some 25,000 songs; more are kept in a file."""
 SORTED_EVERY = 100
 """Songs, in a pass over those that were read."""
+SOON_S = 15.0
+"""Least seconds after which a library that could not be read is tried again: it may be mounted, started or filled."""
 
 
 class LibraryReading:
@@ -55,8 +57,8 @@ class LibraryReading:
             try:
                 self._songs = self._read()
             except ListError as exc:
-                self._error = exc
-                raise
+                self._error = ListError(str(exc), wait_s=exc.wait_s or SOON_S, gone=exc.gone)
+                raise self._error from exc
         self._songs.seek(0)
         for number, line in enumerate(self._songs, start=1):
             if number % SORTED_EVERY == 0:

@@ -188,6 +188,11 @@ class MpdBackend:
             handlers = [str(handler) for handler in client.urlhandlers()]
         return bool(handlers) and not any("://" in handler for handler in handlers)
 
+    def is_updating(self) -> bool:
+        """Return whether mpd reads its music folder just now."""
+        with self._connected() as client:
+            return "updating_db" in client.status()
+
     def list_folder(self, folder: str) -> list[dict[str, Any]]:
         """Return the songs of a folder of the library with their tags, and its folders."""
         with self._connected() as client:

@@ -29,8 +29,10 @@ class MpdLibrary:
         self.skipped = SkippedEntries()
 
     def tracks(self) -> Iterator[Song]:
-        """Yield its songs, folder by folder; raise ListError where mpd can't be reached."""
+        """Yield its songs, folder by folder; raise ListError where mpd can't be reached or has not found all yet."""
         try:
+            if self._backend.is_updating():
+                raise ListError("mpd still reads its music folder; wait until it has ended (mpc status)")
             folders = [(MOPIDY_FOLDER if self._backend.is_mopidy() else "", 0)]
             while folders:
                 folder, depth = folders.pop()

@@ -80,6 +80,11 @@ class Worker:
             future.set_exception(full)
         return future
 
+    def wake(self) -> None:
+        """Run the periodic tasks soon; for any thread."""
+        with suppress(queue.Full):  # they run after each job
+            self._queue.put_nowait(lambda: None)
+
     def should_stop(self) -> bool:
         """Run the waiting jobs, within a task also the others if due; return whether the running one has to end."""
         self.run_pending()
@@ -106,8 +111,7 @@ class Worker:
         thread, self._thread = self._thread, None
         self._stopping.set()
         if thread is not None:
-            with suppress(queue.Full):
-                self._queue.put_nowait(lambda: None)  # ends the wait for a job
+            self.wake()
             thread.join(JOIN_S)
 
     def _run(self) -> None:

@@ -33,6 +33,7 @@ from musicond.library.refresh import Refresh, RefreshCancelledError
 from musicond.library.sources import MOST_SONGS, make_source
 from musicond.library.text_files import MOST_BYTES
 from musicond.runtime.json_file import JsonFile
+from musicond.runtime.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -381,6 +382,7 @@ def test_a_refresh_that_a_person_asks_for_outlasts_a_restart(tmp_path: Path) -> 
 
 def test_a_refresh_asked_for_during_another_one_follows_it(tmp_path: Path) -> None:
     library = LibraryFixture(tmp_path, "never")
+    library.maintenance().refresh()
     maintenance = library.maintenance()
 
     def change_list(refresh: Refresh) -> None:
@@ -402,8 +404,57 @@ def test_a_change_of_the_configuration_is_not_gone_on_with(tmp_path: Path) -> No
     library.stops_after = 26
     library.maintenance().refresh()
     library.stops_after = None
-    library.maintenance(str(library.list)).tick()
+    done: list[int] = []
+    library.maintenance(str(library.list)).refresh(lambda refresh: done.append(refresh.progress.done))
+    assert done == [0, 1, 2, 3], "all lists are read"
+
+
+def test_other_lists_than_the_last_ones_are_read_at_the_next_start_and_once(tmp_path: Path) -> None:
+    library = LibraryFixture(tmp_path)
+    store = JsonFile(library.state / "refresh.json")
+
+    def start(lists: tuple[str, ...], address: str = "") -> LibraryMaintenance:
+        wanted = {Emotion.SAD: lists}
+        maintenance = LibraryMaintenance(library.path, wanted, library.schedule, store, now=lambda: library.now)
+        maintenance.origins = {"mpd": address}
+        return maintenance
+
+    start(("starter",)).tick()
+    own = ("starter", str(library.list))
+    start(own).tick()
+    assert library.titles() == {"a", "b"}
+    assert not start(own).is_due()
+    assert start((*own, "mpd")).is_due()
+    start((*own, "mpd"), "here:6600").tick()
+    assert not start((*own, "mpd"), "here:6600").is_due()
+    assert start((*own, "mpd"), "there:6600").is_due(), "another mpd has other songs"
+    start(("starter",)).tick()
     assert not library.titles()
+
+
+def test_lists_that_a_reload_brings_are_read_at_once_also_during_a_refresh(tmp_path: Path) -> None:
+    library = LibraryFixture(tmp_path, "never")
+    maintenance, done = library.maintenance(), list[int]()
+    own = {Emotion.SAD: ("starter", str(library.list))}
+
+    def reload(refresh: Refresh) -> None:
+        done.append(refresh.progress.done)
+        maintenance.reconfigure({Emotion.SAD: ("starter",)}, library.schedule)
+
+    assert maintenance.refresh(reload) is None
+    assert done == [0], "the first of three lists"
+    maintenance.tick()
+    assert not maintenance.is_due()
+    assert library.titles() == set()
+    worker = Worker([maintenance.tick])
+    worker.start()
+    maintenance.reconfigure(own, library.schedule)
+    worker.wake()
+    end = time.monotonic() + 20
+    while library.titles() != {"a", "b"}:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    worker.stop()
 
 
 def test_songs_of_an_m3u_file_lead_to_it(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from musicond.config.schema import Config
 from musicond.core.models import Emotion, Song
 from musicond.core.schedule import Schedule
 from musicond.errors import ListError, SkippedEntries
+from musicond.library import maintenance as maintenance_module
 from musicond.library import refresh as refresh_module
 from musicond.library import sorted_library
 from musicond.library.audio_files import read_tags
@@ -196,6 +197,27 @@ def test_a_refresh_reads_a_library_once_for_all_moods(tmp_path: Path) -> None:
     assert report is not None
     assert (report.errors, library.readings) == (["mpd is away"], 2)
     assert sorted_songs(tmp_path / FILE_NAME) == songs
+
+
+def test_a_library_out_of_reach_is_tried_again_soon_and_named_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sorted_library, "SOON_S", 0.02)
+    monkeypatch.setattr(maintenance_module, "RETRY_S", (0.02,))
+    caplog.set_level("INFO")
+    library = CountedLibrary()
+    library.fails = ListError("mpd is away")
+    maintenance = maintenance_of(tmp_path, library, ["starter"])
+    for _ in range(3):
+        maintenance.tick()
+        assert not maintenance.is_due(), "not at once again"
+        time.sleep(0.03)
+    assert library.readings == 3
+    assert caplog.text.count("1 list could not be read") == 1
+    library.fails = None
+    maintenance_of(tmp_path, library, ["starter"]).tick()
+    assert len(sorted_songs(tmp_path / FILE_NAME)[Emotion.HAPPY]) > 0, "a restart tries it again, too"
+    assert not maintenance_of(tmp_path, library, ["starter"]).is_due()
 
 
 def test_the_passes_over_a_sorted_library_show_their_progress_and_can_be_interrupted(
