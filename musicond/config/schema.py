@@ -328,7 +328,7 @@ class Web(Section):
     language: str = Field(
         "auto",
         pattern=r"^(auto|[a-z]{2})$",
-        description="Language of the page, such as en or de; auto: as each browser wishes.",
+        description="Language of the page, such as en or de; auto: that of each browser.",
     )
     embed: list[Annotated[str, valid_for(check_origin)]] = Field(
         [],

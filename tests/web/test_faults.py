@@ -169,6 +169,25 @@ def test_a_song_is_in_sight_and_long_names_are_cut(server: Server, page: Any) ->
     assert page.locator("#bar").bounding_box()["height"] < 90
 
 
+@pytest.mark.parametrize("locale", ["en-GB", "de-DE"])
+def test_a_song_is_in_sight_beside_the_player_and_the_notice_of_the_live_picture(
+    server: Server, chromium: Any, locale: str
+) -> None:
+    server.output.stop()
+    server.preview = Preview()
+    server.output = server.again("127.0.0.1:0")
+    server.output.start()
+    assert HAPPY.recommendation is not None
+    shown = replace(HAPPY.recommendation, tracks=(LONG, *HAPPY.recommendation.tracks))
+    server.output.accept(replace(HAPPY, recommendation=shown, playback=replace(PLAYING, track=LONG)))
+    with opened(chromium, server.output.address, locale) as tab:
+        tab.set_viewport_size({"width": 390, "height": 664})
+        tab.wait_for_selector("#bar:not([hidden])")
+        assert tab.is_visible("#live-notice")
+        first = tab.locator("#tracks li:first-child").bounding_box()
+        assert first["y"] + first["height"] <= tab.locator("#bar").bounding_box()["y"]
+
+
 def test_a_larger_font_of_the_browser_enlarges_all(page: Any) -> None:
     page.evaluate("document.documentElement.style.fontSize = '24px'")
     sizes = page.evaluate(

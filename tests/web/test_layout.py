@@ -90,6 +90,9 @@ OVERLAPPING = """
 """
 
 
+CUT = "(nodes) => nodes.filter((node) => node.scrollWidth > node.clientWidth).map((node) => node.textContent)"
+
+
 @pytest.mark.parametrize("locale", ["en-GB", "de-DE"])
 def test_with_text_of_twice_the_size_header_and_views_are_whole(server: Server, chromium: Any, locale: str) -> None:
     server.output.accept(replace(HAPPY, playback=PLAYING))
@@ -103,7 +106,46 @@ def test_with_text_of_twice_the_size_header_and_views_are_whole(server: Server, 
         tab.wait_for_selector("body:not(.loading)")
         assert tab.evaluate(OVERLAPPING) == 0, width
         assert tab.evaluate("document.documentElement.scrollWidth") == width
+        tab.click("#wrong")
+        tab.wait_for_selector("#correcting[open]")
+        assert tab.locator("dialog[open] button").evaluate_all(CUT) == [], width
         context.close()
+
+
+HIDDEN = """
+() => {
+	const node = document.activeElement, { left, right, top, bottom } = node.getBoundingClientRect();
+	const hit = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+	return node === document.body || hit === node || node.contains(hit) || node.closest("nav, .skip, label") ? "" : node.id || node.textContent;
+}
+"""
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "de-DE"])
+def test_on_the_smallest_phone_each_setting_is_three_taps_away_and_the_focus_is_in_sight(
+    full_server: FullServer, chromium: Any, locale: str
+) -> None:
+    """The view Device, the field, and its button; player and live picture are on."""
+    full_server.output.accept(replace(HAPPY, seq=2, playback=PLAYING))
+    context = chromium.new_context(viewport={"width": 320, "height": 568}, locale=locale, has_touch=True)
+    context.set_default_timeout(15_000)
+    tab = context.new_page()
+    tab.goto(f"{full_server.output.address}/#now")
+    tab.wait_for_selector("#bar:not([hidden])")
+    tab.tap("nav a[href='#device']")
+    tab.wait_for_selector("body:not(.loading) #checks b")
+    for field in ("set-name", "set-host", "set-player", "link-name"):
+        tab.tap(f"#{field}")
+        tab.wait_for_function("(id) => document.activeElement.id === id", arg=field)
+    for button in ("signin", "calibrate", "broker-test", "player-save", "check"):
+        tab.tap(f"#{button}", trial=True)
+    tab.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
+    hidden = []
+    for _ in range(60):
+        tab.keyboard.press("Tab")
+        hidden.append(tab.evaluate(HIDDEN))
+    context.close()
+    assert [name for name in hidden if name] == []
 
 
 READY = {

@@ -191,7 +191,7 @@ def test_a_trouble_of_the_player_is_in_sight(server: Server, page: Any) -> None:
     page.wait_for_selector("#player-trouble-text:text-is('Mpd at den:6600 refuses; check that it runs')")
     assert page.text_content("#player-trouble-raw") == keys
     height = page.evaluate("document.getElementById('bar').offsetHeight")
-    assert page.evaluate("parseFloat(document.body.style.getPropertyValue('--bar-height'))") == height
+    assert page.evaluate("parseFloat(getComputedStyle(document.body).getPropertyValue('--bar-height'))") == height
 
 
 def test_the_last_hour_is_drawn_and_only_the_page_remembers_it(server: Server, page: Any) -> None:

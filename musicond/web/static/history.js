@@ -3,7 +3,7 @@ import { $, ask, day, drawn, element, fullDay, keep, noon, number, on, remembere
 
 const MOODS = ["happy", "surprise", "neutral", "sad", "fear", "angry", "disgust", "unsure"];
 const SPANS = { hours: 24, week: 7, month: 30 }; // slots of each
-const WIDTH = innerWidth < 600 ? 350 : 640, HEIGHT = 180, LEFT = 34, TOP = 8;
+const WIDTH = innerWidth < 600 ? Math.max(240, innerWidth - 70) : 640, HEIGHT = 180, LEFT = 34, TOP = 8;
 const HOUR = 60; // minutes
 
 let enabled = false;

@@ -170,6 +170,6 @@ on("volume", "change", async () => {
 on("cover", "load", () => show("cover", true));
 on("cover", "error", () => show("cover", false));
 // The page ends above the bar, however tall that is.
-new ResizeObserver(() => document.body.style.setProperty("--bar-height", `${$("bar").offsetHeight}px`)).observe($("bar"));
+new ResizeObserver(() => document.documentElement.style.setProperty("--bar-height", `${$("bar").offsetHeight}px`)).observe($("bar"));
 setInterval(tickPlayer, 1000);
 follow(showPlayer);
