@@ -183,7 +183,7 @@ def check_open_player(playback: Mapping[str, Any]) -> Result:
 def check_music_assistant(config: Config, folder: Path) -> Result:
     """Check that the server can be reached, takes the sign-in in `folder`, and has the configured player."""
     from musicond.app.music_assistant import MusicAssistant
-    from musicond.music_assistant.backend import is_usable
+    from musicond.music_assistant.api_objects import is_usable
     from musicond.music_assistant.client import MusicAssistantClient
     from musicond.runtime.http_session import as_objects
 

@@ -259,6 +259,8 @@ class PlayerStatus:
     """Whether music on the device would also play on devices that are not configured."""
     announcing: bool = False
     """Whether the device interrupts the music by an announcement."""
+    waiting: tuple[frozenset[str], ...] = ()
+    """The items that a start would take the place of, each with its identifiers: the loaded one, those behind it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,7 @@ class BlockReason(StrEnum):
 
     SILENT = "silent"
     OTHERS = "others"
+    WAITING = "waiting"
     OFF = "off"
     GROUPED = "grouped"
     PAUSED = "paused"
@@ -76,6 +77,7 @@ class BlockReason(StrEnum):
 BLOCK_TEXTS: Mapping[BlockReason, str] = {
     BlockReason.SILENT: "silent until {}: a person has stopped our music; play ends it",
     BlockReason.OTHERS: "somebody else's music is playing",
+    BlockReason.WAITING: "somebody else's music is paused or queued there; play starts ours instead",
     BlockReason.OFF: "the player is switched off; play switches it on",
     BlockReason.GROUPED: "the player is in a group with others; play starts there nevertheless",
     BlockReason.PAUSED: "paused",

@@ -143,8 +143,9 @@ class PlaybackBackend(Protocol):
     def play(self, tracks: Sequence[Track]) -> StartedTracks:
         """Play these tracks instead of what plays, in this order and once.
 
-        A track that can't be played is left out. Tracks that others have queued stay in the queue where there is one.
-        After an error, queue and modes are as before, as far as the player can be reached.
+        A track that can't be played is left out. Tracks that others have queued may go: only a person's order starts
+        music over them (`PlayerStatus.waiting`). After an error, queue and modes are as before, as far as the player
+        can be reached.
         """
 
     def restore(self, item_ids: Sequence[str], modes: Sequence[str]) -> None:

@@ -17,8 +17,25 @@ from musicond.core.models import Cover, PlayerStatus, Speaker, StartedTracks, Tr
 from musicond.core.outcome import Account
 from musicond.core.pictures import as_cover
 from musicond.core.ports import SongUris
-from musicond.core.same_song import is_same_song
 from musicond.errors import PlaybackError, bounded_number, clean_text
+from musicond.music_assistant.api_objects import (
+    LONGEST_S,
+    OFF,
+    RADIO,
+    check_playable,
+    follows_another,
+    is_announcing,
+    is_any_of,
+    is_grouped,
+    is_usable,
+    item_id_of,
+    mode_names,
+    modes_of,
+    position_of,
+    status_without_queue,
+    track_of,
+    volume_of,
+)
 from musicond.music_assistant.auth import MusicAssistantAuth
 from musicond.music_assistant.client import (
     AnswerTimeout,
@@ -34,18 +51,12 @@ log = logging.getLogger(__name__)
 PLAYERS = "musicond music-assistant players lists those that are there"
 ITEMS = 100
 """Items of a queue that are read after a start."""
-LONGEST_S = 1e6
-OFF = "off"
 MODES = {
     "shuffle": ("shuffle", "shuffle_enabled"),
     "repeat": ("repeat", "repeat_mode"),
     "autoplay": ("dont_stop_the_music", "dont_stop_the_music_enabled"),
 }
 """The modes of a queue by our names, with the command that sets each and its argument."""
-SILENT_TYPES = ("protocol", "display", "visualizer", "light", "source")
-"""Types of players that play no music on their own."""
-FOREIGN = frozenset(("something",))
-"""The item that plays where no queue names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,30 +94,31 @@ class MusicAssistantBackend:
         """Return the status of the player, and of the queue that it plays, its group's for a member of one."""
         player = self._find_player()
         queue = as_object(self._run("player_queues/get_active_queue", player_id=player["player_id"]))
-        own, state = queue.get("queue_id") == player["player_id"], queue.get("state")
+        queue_id, state = str(player["player_id"]), queue.get("state")
+        own = queue.get("queue_id") == queue_id
         item = as_object(queue.get("current_item")) if queue.get("active") is not False else {}
         common = PlayerStatus(
             device=clean_text(player.get("name") or player["player_id"]),
-            volume=_volume(player),
+            volume=volume_of(player),
             powered=player.get("powered") is not False,
-            grouped=_is_grouped(player),
-            announcing=_is_announcing(player),
+            grouped=is_grouped(player),
+            announcing=is_announcing(player),
         )
         if not item:
-            return _without_queue(common, player)
+            return status_without_queue(common, player, self._find_waiting(player, queue))
         if self._unread is not None and own:
-            items = self._read_items(str(player["player_id"]), self._unread)
+            items = self._read_items(queue_id, self._unread)
             # From the last one, which says where our songs end.
             self._names = dict(zip(reversed(items), reversed(self._unread.names), strict=False))
             self._unread = None
-        item_id = _item_id(item)
-        track, proxy_id = _track(item), as_object(item.get("image")).get("proxy_id")
+        track, proxy_id = track_of(item), as_object(item.get("image")).get("proxy_id")
         self._picture = (track.track_id, str(proxy_id)) if track and proxy_id else None
         # A paused player stops after half a minute; a queue that has ended stays on its last item.
         return PlayerStatus(
             playing=state == "playing",
             on_our_device=own,
-            item_ids=frozenset(() if queue.get("ended") is True else (item_id, self._names.get(item_id, item_id))),
+            item_ids=frozenset() if queue.get("ended") is True else self._known_as(item),
+            waiting=self._find_waiting(player, queue),
             track=track,
             elapsed_s=self._elapsed_s(queue),
             duration_s=bounded_number(item.get("duration"), 1, LONGEST_S),
@@ -121,25 +133,25 @@ class MusicAssistantBackend:
     def clear_modes(self) -> tuple[str, ...]:
         """Switch off the modes of the player's queue that change the order or the end of its songs; return them."""
         player = self._find_player()
-        modes = _modes(self._own_queue(player))
+        modes = modes_of(self._own_queue(player))
         self._set_modes(str(player["player_id"]), dict.fromkeys(modes, OFF))
-        return _names(modes)
+        return mode_names(modes)
 
     def play(self, tracks: Sequence[Track]) -> StartedTracks:
         """Replace the player's queue by these tracks and play them; the identifiers are those of the queue's items."""
         player = self._find_player()
-        _check_playable(player)
+        check_playable(player)
         uris = self._resolve(tracks)
-        queue_id, modes = str(player["player_id"]), _modes(self._own_queue(player))
+        queue_id, modes = str(player["player_id"]), modes_of(self._own_queue(player))
         started = _Started(self._item_ids(queue_id), tuple(tracks), tuple(uris.values()))
         try:
             self._set_modes(queue_id, dict.fromkeys(modes, OFF))
-            return StartedTracks(self._play_media(queue_id, started), _names(modes))
+            return StartedTracks(self._play_media(queue_id, started), mode_names(modes))
         except PlaybackError as exc:
             if isinstance(exc, RequestRefused) and exc.status in ABSENT:
                 self._open()[1].forget(list(uris))
             with suppress(PlaybackError):
-                self.restore((), _names(modes))
+                self.restore((), mode_names(modes))
             raise
 
     def _play_media(self, queue_id: str, started: _Started) -> tuple[str, ...]:
@@ -164,19 +176,23 @@ class MusicAssistantBackend:
             )
         return item_ids
 
-    def restore(self, item_ids: Sequence[str], modes: Sequence[str]) -> None:  # noqa: ARG002 - songs that were played stay as they do after any music
-        """Set modes that are still off."""
-        if not modes:
+    def restore(self, item_ids: Sequence[str], modes: Sequence[str]) -> None:
+        """Delete those of our items that were not played yet, and set modes that are still off."""
+        if not item_ids and not modes:
             return
         player = self._find_player()
-        present = _modes(self._own_queue(player))
+        if item_ids:
+            self._delete(str(player["player_id"]), frozenset(item_ids))
+        if not modes:
+            return
+        present = modes_of(self._own_queue(player))
         wanted = {name: value for name, _, value in (mode.partition("=") for mode in modes) if name not in present}
         self._set_modes(str(player["player_id"]), wanted)
 
     def resume(self) -> None:
         """Resume playback of the player's own queue."""
         player = self._find_player()
-        _check_playable(player)
+        check_playable(player)
         self._run("player_queues/resume", queue_id=player["player_id"])
 
     def pause(self) -> None:
@@ -215,7 +231,7 @@ class MusicAssistantBackend:
         if queue.get("state") == "playing":
             try:
                 target = self._find_player()
-                _check_playable(target)
+                check_playable(target)
                 queues = {"source_queue_id": queue["queue_id"], "target_queue_id": target["player_id"]}
                 self._run("player_queues/transfer", **queues)
             except PlaybackError:
@@ -232,7 +248,7 @@ class MusicAssistantBackend:
     def set_volume(self, percent: int) -> None:
         """Set the volume of the player; do nothing where it has none, or while it is switched off."""
         player = self._find_player()
-        if _volume(player) is not None and player.get("powered") is not False:
+        if volume_of(player) is not None and player.get("powered") is not False:
             self._run("players/cmd/volume_set", player_id=player["player_id"], volume_level=percent)
 
     def get_account(self) -> Account | None:
@@ -258,7 +274,7 @@ class MusicAssistantBackend:
 
     def _skip(self, command: str) -> None:
         player = self._find_player()
-        _check_playable(player)
+        check_playable(player)
         self._run(f"player_queues/{command}", queue_id=player["player_id"])
 
     def _run(self, command: str, **arguments: object) -> Any:
@@ -295,15 +311,43 @@ class MusicAssistantBackend:
         return uris
 
     def _item_ids(self, queue_id: str) -> frozenset[str]:
-        return frozenset(map(_item_id, self._items(queue_id)))
+        return frozenset(map(item_id_of, self._items(queue_id)))
 
     def _read_items(self, queue_id: str, started: _Started) -> tuple[str, ...]:
         """Return the ids of the items that a start has put into the queue."""
-        new = (item for item in self._items(queue_id) if _item_id(item) not in started.before)
-        return tuple(_item_id(item) for item in new if _is_any_of(item, started.tracks, set(started.uris)))
+        new = (item for item in self._items(queue_id) if item_id_of(item) not in started.before)
+        return tuple(item_id_of(item) for item in new if is_any_of(item, started.tracks, set(started.uris)))
 
-    def _items(self, queue_id: str) -> list[dict[str, Any]]:
-        return as_objects(self._run("player_queues/items", queue_id=queue_id, limit=ITEMS, offset=0))
+    def _items(self, queue_id: str, offset: int = 0) -> list[dict[str, Any]]:
+        return as_objects(self._run("player_queues/items", queue_id=queue_id, limit=ITEMS, offset=offset))
+
+    def _known_as(self, item: Mapping[str, Any]) -> frozenset[str]:
+        """Return the names under which `play` may have returned an item."""
+        item_id = item_id_of(item)
+        return frozenset((item_id, self._names.get(item_id, item_id)))
+
+    def _find_waiting(self, player: Mapping[str, Any], queue: Mapping[str, Any]) -> tuple[frozenset[str], ...]:
+        """Return the items of the player's own queue that were not played to their end; a start replaces them."""
+        if queue.get("queue_id") != player["player_id"]:
+            if follows_another(player):
+                return ()
+            queue = as_object(self._run("player_queues/get", queue_id=player["player_id"]))
+        position = position_of(queue)
+        if queue.get("items") in (None, 0) or position >= queue["items"]:
+            return ()
+        items = self._items(str(player["player_id"]), position)
+        if queue.get("state") == "idle" and items and as_object(items[0].get("media_item")).get("media_type") == RADIO:
+            items = items[1:]  # a station that was stopped has no place to be lost
+        return tuple(map(self._known_as, items))
+
+    def _delete(self, queue_id: str, names: frozenset[str]) -> None:
+        """Delete those of these items that wait in a queue; the loaded one stays, with what was played before it."""
+        queue = as_object(self._run("player_queues/get", queue_id=queue_id))
+        loaded = item_id_of(as_object(queue.get("current_item")))
+        for item in self._items(queue_id, position_of(queue)):
+            if item_id_of(item) != loaded and self._known_as(item) & names:
+                with suppress(RequestRefused):  # it has just been played or deleted
+                    self._run("player_queues/delete_item", queue_id=queue_id, item_id_or_index=item_id_of(item))
 
     def _own_queue(self, player: Mapping[str, Any]) -> dict[str, Any]:
         """Return the player's own queue; an empty object while it plays something else."""
@@ -326,115 +370,3 @@ class MusicAssistantBackend:
             return elapsed_s
         speed = bounded_number(queue.get("playback_speed"), 0.1, 10) or 1.0
         return elapsed_s + min(max(0.0, self._open()[0].server_time() - updated), LONGEST_S) * speed
-
-
-def is_usable(player: Mapping[str, Any]) -> bool:
-    """Return whether a player plays music, and is there."""
-    present = player.get("available") is not False and player.get("enabled") is not False
-    return present and player.get("type") not in SILENT_TYPES
-
-
-def _without_queue(common: PlayerStatus, player: Mapping[str, Any]) -> PlayerStatus:
-    """Return the status of a player whose queue is empty, or that plays a source of its own."""
-    media = as_object(player.get("current_media"))
-    playing = player.get("playback_state", player.get("state")) == "playing"
-    title = clean_text(media.get("title") or "")
-    return PlayerStatus(
-        playing=playing,
-        on_our_device=not _follows_another(player),
-        item_ids=FOREIGN if playing else frozenset(),
-        track=Track("", title, clean_text(media.get("artist") or "unknown artist"), "") if title and playing else None,
-        device=common.device,
-        volume=common.volume,
-        powered=common.powered,
-        grouped=common.grouped,
-        announcing=common.announcing,
-    )
-
-
-def _check_playable(player: Mapping[str, Any]) -> None:
-    """Raise PlaybackError where a start would play somewhere else, or nowhere."""
-    name = clean_text(player.get("name") or player["player_id"])
-    if _follows_another(player):
-        raise PlaybackError(
-            f"the player {name} is part of a group; take it out of it in Music Assistant, "
-            "or name the group in music_assistant.player"
-        )
-    if _is_announcing(player):
-        raise PlaybackError(f"the player {name} makes an announcement; try again in a moment")
-
-
-def _follows_another(player: Mapping[str, Any]) -> bool:
-    """Return whether a player plays what another one, or a group, plays."""
-    leaders = (player.get("synced_to"), player.get("active_group"))
-    return any(leader and leader != player.get("player_id") for leader in leaders)
-
-
-def _is_grouped(player: Mapping[str, Any]) -> bool:
-    """Return whether music on this player would play in rooms that were not configured."""
-    if _follows_another(player):
-        return True
-    members = player.get("group_members", player.get("group_childs"))
-    others = [member for member in members if member != player.get("player_id")] if isinstance(members, list) else []
-    return bool(others) and player.get("type") != "group"
-
-
-def _is_announcing(player: Mapping[str, Any]) -> bool:
-    if as_object(player.get("current_media")).get("media_type") == "announcement":
-        return True
-    attributes = as_object(player.get("extra_attributes") or player.get("extra_data"))
-    return attributes.get("announcement_in_progress") is True or player.get("announcement_in_progress") is True
-
-
-def _modes(queue: Mapping[str, Any]) -> dict[str, str]:
-    """Return the modes that are on, with their values."""
-    keep_on = queue.get("autoplay_enabled", queue.get("dont_stop_the_music_enabled"))
-    values = {
-        "shuffle": "on" if queue.get("shuffle_enabled") is True else OFF,
-        "repeat": str(queue.get("repeat_mode") or OFF),
-        "autoplay": "on" if keep_on is True else OFF,
-    }
-    return {name: value for name, value in values.items() if value in ("on", "one", "all")}
-
-
-def _names(modes: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(f"{name}={value}" for name, value in modes.items())
-
-
-def _item_id(item: Mapping[str, Any]) -> str:
-    return str(item.get("queue_item_id"))
-
-
-def _volume(player: Mapping[str, Any]) -> int | None:
-    percent = bounded_number(player.get("volume_level"), 0, 100)
-    return None if percent is None else round(percent)
-
-
-def _artists(media: Mapping[str, Any]) -> list[str]:
-    return [clean_text(artist.get("name") or "") for artist in as_objects(media.get("artists"))]
-
-
-def _track(item: Mapping[str, Any]) -> Track | None:
-    """Return what a queue item shows."""
-    media = as_object(item.get("media_item"))
-    title = clean_text(media.get("name") or item.get("name") or "")
-    if not title:
-        return None
-    artist = next(filter(None, _artists(media)), "unknown artist")
-    album = clean_text(as_object(media.get("album")).get("name") or "")
-    return Track(clean_text(media.get("uri") or ""), title, artist, "", album)
-
-
-def _is_any_of(item: Mapping[str, Any], tracks: Sequence[Track], uris: set[str]) -> bool:
-    """Return whether a queue item is one of the songs that were asked for."""
-    media = as_object(item.get("media_item"))
-    mapped = {
-        f"{mapping.get(key)}://track/{mapping.get('item_id')}"
-        for mapping in as_objects(media.get("provider_mappings"))
-        for key in ("provider_domain", "provider_instance")
-    }
-    if str(media.get("uri")) in uris or mapped & uris:
-        return True
-    name, artists = str(media.get("name") or ""), _artists(media)
-    version = str(media.get("version") or "")
-    return any(is_same_song(track.title, track.artist, name, artists, version=version) for track in tracks)

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from musicond.errors import ListError, PlaybackError, clean_text
+from musicond.music_assistant.api_objects import SILENT_TYPES
 from musicond.music_assistant.auth import MusicAssistantAuth, ServerToken
-from musicond.music_assistant.backend import SILENT_TYPES
 from musicond.music_assistant.client import SIGN_IN, MusicAssistantClient
 from musicond.music_assistant.discovery import find_servers
 from musicond.runtime.http_session import as_objects

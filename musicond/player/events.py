@@ -190,6 +190,8 @@ class PlayerState:
     room: RoomUpdate | None = None
     owned_ids: tuple[str, ...] = ()
     """The names of what we started last, in the order of playing; empty: nothing is ours any more."""
+    former_ids: tuple[str, ...] = ()
+    """The names of what was ours last; what is left of it in a queue is nobody else's."""
     modes: tuple[str, ...] = ()
     """The modes of the player to put back after our tracks."""
     last_poll: StatusPolled | None = None
@@ -220,3 +222,9 @@ class PlayerState:
     def status(self) -> PlayerStatus:
         """The status of the last poll; an empty one without a poll since our last start."""
         return self.last_poll.status if self.last_poll else PlayerStatus()
+
+    @property
+    def others_wait(self) -> bool:
+        """Whether music of others is paused, or waits behind ours."""
+        ours = {*self.owned_ids, *self.former_ids}
+        return any(item_ids.isdisjoint(ours) for item_ids in self.status.waiting)

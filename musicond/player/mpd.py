@@ -24,6 +24,8 @@ OWN_FILE = "mpd:"
 """Beginning of the track ids of songs from mpd's library; the path follows, quoted."""
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 """Hosts that need no name beside that of mpd."""
+WAITING = 20
+"""Songs of the queue that are looked at for those of others: more than our own."""
 LONGEST_S = 1e6
 """A position or duration beyond it is no time."""
 
@@ -45,13 +47,15 @@ class MpdBackend:
         """Return the current status."""
         with self._connected() as client:
             status, song = client.status(), client.currentsong()
+            loaded = bool(song.get("file")) and status.get("state") != "stop"
             error = first_value(status.get("error"))
             if error and status.get("state") == "play":
                 client.clearerror()  # of an earlier song: it would be taken for the reason of the next pause
             return PlayerStatus(
                 playing=status.get("state") == "play",
                 on_our_device=True,
-                item_ids=frozenset({_item_id(song)} if song.get("file") and status.get("state") != "stop" else ()),
+                item_ids=frozenset({_item_id(song)} if loaded else ()),
+                waiting=_waiting(client, song) if loaded else (),
                 track=_track(song),
                 elapsed_s=bounded_number(status.get("elapsed"), 0, LONGEST_S) or 0.0,
                 duration_s=bounded_number(status.get("duration"), 0, LONGEST_S),
@@ -248,6 +252,13 @@ class MpdBackend:
 def _item_id(song: dict[str, str]) -> str:
     # mpd gives every entry of the queue a new number, whoever adds it.
     return f"{song.get('id')} {song.get('file')}"
+
+
+def _waiting(client: Any, song: dict[str, Any]) -> tuple[frozenset[str], ...]:
+    """Return the loaded song and those behind it: songs before it in the queue have had their turn."""
+    position = bounded_number(song.get("pos"), 0, LONGEST_S)
+    songs = [song] if position is None else client.playlistinfo(f"{position:.0f}:{position + WAITING:.0f}")
+    return tuple(frozenset({_item_id(item)}) for item in songs)
 
 
 def _track(song: dict[str, Any]) -> Track | None:

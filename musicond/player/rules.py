@@ -4,7 +4,8 @@ The rules
   1. What plays is ours if it plays on the configured device and is one of the tracks that we started there. All other
      playback is foreign, wherever it is. Only a person's command stops or replaces it, and its volume stays.
   2. Autoplay starts music only right after a status poll, with autoplay on, somebody in the room and a changed mood;
-     never during foreign playback, in quiet hours, in a pause, or while the clock is not set.
+     never during foreign playback or where music of others is paused or queued, nor in quiet hours, in a pause, or
+     while the clock is not set.
   3. Autoplay starts or changes music at most once per cool-down, and not within the cool-down after foreign playback
      or a person's pause.
   4. `song_end`: a track of ours that plays is not cut off; the change waits for its end.
@@ -184,6 +185,8 @@ def _device_block(state: PlayerState) -> AutoplayBlock | None:
     """Return the reason why autoplay may start nothing, from the device alone."""
     if state.status.playing and not is_owned(state.status, state.owned_ids):
         return AutoplayBlock(BlockReason.OTHERS)
+    if state.others_wait:
+        return AutoplayBlock(BlockReason.WAITING)
     if not state.status.powered:
         return AutoplayBlock(BlockReason.OFF)
     return AutoplayBlock(BlockReason.GROUPED) if state.status.grouped else None
@@ -267,7 +270,7 @@ def _skip(state: PlayerState, at: float, *, forward: bool) -> Step:
     status = state.status
     if not (status.on_our_device and status.item_ids):
         return state, ()
-    if forward and _is_owned_playing(state) and state.owned_ids[-1] in status.item_ids:
+    if forward and _is_owned_playing(state) and state.owned_ids[-1] in status.item_ids and not state.others_wait:
         return state, (RequestTracks(),)
     return replace(state, last_action_at=at, last_action_was_start=status.playing, poll_now=True), (SkipTrack(forward),)
 
@@ -313,6 +316,7 @@ def _on_started(state: PlayerState, event: Started) -> PlayerState:
     return replace(
         state,
         owned_ids=event.item_ids,
+        former_ids=(),
         modes=_with_modes(state, event.modes),
         volume_set_at=event.at,
         last_action_at=event.at,
@@ -341,7 +345,7 @@ def _on_status(state: PlayerState, rules: PlaybackRules, poll: StatusPolled) -> 
         state = _intervene(state, rules, poll.at)
     if change.over:
         more = (RestorePlayer(state.owned_ids, state.modes),)
-        state = replace(state, owned_ids=(), modes=())
+        state = replace(state, owned_ids=(), former_ids=state.owned_ids, modes=())
         more += (RequestTracks(),) if change.ended and _may_continue(state, rules, poll.at) else ()
     if not state.owned_ids and poll.status.playing:
         state = replace(state, foreign_playback_at=poll.at, others_requested_at=NEVER)

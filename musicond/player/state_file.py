@@ -30,6 +30,7 @@ def persistent_part(state: PlayerState, rules: PlaybackRules, at: float) -> Play
     cooling = at < state.autoplay_started_at + rules.cool_down_s
     return PlayerState(
         owned_ids=state.owned_ids,
+        former_ids=state.former_ids,
         modes=state.modes,
         autoplay_started_at=state.autoplay_started_at if cooling else NEVER,
         suppressed_until=state.suppressed_until if is_suppressed(state, at) else None,
@@ -44,6 +45,7 @@ class _Content(BaseModel):
 
     speaker: str = ""
     ours: Json[tuple[str, ...]]
+    former: Json[tuple[str, ...]] = ()
     modes: Json[tuple[str, ...]] = ()
     begun_at: Seconds | None = None
     silent_until: Seconds | None = None
@@ -74,9 +76,11 @@ class PlayerStateFile:
         shift_s, started, until = now.at - passed_s - content.at, content.begun_at, content.silent_until
         suppressed_until = None if until is None else min(until + shift_s, now.at + MAX_AGE_S)
         if passed_s > MAX_AGE_S or content.speaker != self._device:
-            return PlayerState(suppressed_until=suppressed_until)
+            former_ids = content.ours or content.former if content.speaker == self._device else ()
+            return PlayerState(former_ids=former_ids, suppressed_until=suppressed_until)
         self._written = PlayerState(
             owned_ids=content.ours,
+            former_ids=content.former,
             modes=content.modes,
             autoplay_started_at=NEVER if started is None else started + shift_s,
             suppressed_until=suppressed_until,
@@ -97,6 +101,7 @@ class PlayerStateFile:
                 {
                     "speaker": self._device,
                     "ours": json.dumps(state.owned_ids),
+                    "former": json.dumps(state.former_ids),
                     "modes": json.dumps(state.modes),
                     "begun_at": None if state.autoplay_started_at == NEVER else state.autoplay_started_at,
                     "silent_until": state.suppressed_until,

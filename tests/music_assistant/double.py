@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Json = dict[str, Any]
-READING = ("/all", "/items", "/get_active_queue", "/get_by_name")
+READING = ("/all", "/items", "/get", "/get_active_queue", "/get_by_name")
 """Ends of the commands for players and queues that change nothing."""
 USER, PASSWORD = "anna", "correct horse"
 SCHEMA = 46
@@ -221,8 +221,12 @@ class MusicAssistantDouble:
 
     def replace_queue(self, *tracks: Json, player_id: str = "kitchen") -> None:
         """Play tracks, as a person does in the app."""
+        self.enqueue(*tracks, option="replace", player_id=player_id)
+
+    def enqueue(self, *tracks: Json, option: str = "add", player_id: str = "kitchen") -> None:
+        """Put tracks into a queue, as a person does in the app."""
         with self.lock:
-            self._load(self.queues[player_id], list(tracks))
+            self._enqueue(self.queues[player_id], list(tracks), option)
 
     def run(self, command: str, args: Json) -> Any:
         """Run a command; raise CommandError."""
@@ -307,6 +311,10 @@ class MusicAssistantDouble:
         queue = self.queues.get(leader)
         return None if queue is None else self._queue(queue)
 
+    def do_player_queues_get(self, queue_id: str) -> Json | None:
+        queue = self.queues.get(queue_id)
+        return None if queue is None else self._queue(queue)
+
     def do_player_queues_items(self, queue_id: str, limit: int = 500, offset: int = 0) -> list[Json]:
         queue = self.queues.get(queue_id)
         return [] if queue is None else queue.items[offset : offset + limit]
@@ -321,9 +329,18 @@ class MusicAssistantDouble:
         tracks = [item for uri in uris if (item := self._item(uri)) is not None]
         if not tracks:
             raise CommandError(500, 2, "Internal server error")
-        assert option == "replace", "no other is needed"
-        player["powered"] = True
-        self._load(queue, tracks)
+        if option in (None, "play", "replace"):
+            player["powered"] = True
+        self._enqueue(queue, tracks, option or "replace")
+
+    def do_player_queues_delete_item(self, queue_id: str, item_id_or_index: str) -> None:
+        queue = self.queues[queue_id]
+        queue.advance()
+        indices = {item["queue_item_id"]: index for index, item in enumerate(queue.items)}
+        if (index := indices.get(item_id_or_index)) is None:
+            raise CommandError(500, 4, "Internal server error")
+        if queue.index is None or index > queue.index:  # else "delete requested for item already loaded in buffer"
+            del queue.items[index]
 
     def do_player_queues_pause(self, queue_id: str) -> None:
         self._set_state(queue_id, "paused")
@@ -417,6 +434,29 @@ class MusicAssistantDouble:
         queue.state, queue.ended = state, False
 
     def _load(self, queue: Queue, tracks: list[Json]) -> None:
+        queue.items, queue.index = self._new_items(queue, tracks), 0
+        self._begin(queue)
+
+    def _begin(self, queue: Queue) -> None:
+        queue.state, queue.ended, queue.elapsed_s, queue.updated = "playing", False, 0.0, time.time()
+
+    def _enqueue(self, queue: Queue, tracks: list[Json], option: str) -> None:
+        """Put tracks into a queue by an option of the server's QueueOption, of which play and replace begin at once."""
+        if option == "replace":
+            self._load(queue, tracks)
+            return
+        queue.advance()
+        behind = 0 if queue.index is None else queue.index + 1
+        place = len(queue.items) if option == "add" else behind
+        kept = [] if option == "replace_next" else queue.items[place:]
+        queue.items = [*queue.items[:place], *self._new_items(queue, tracks), *kept]
+        if option == "play":
+            queue.index = behind
+            self._begin(queue)
+        elif queue.index is None:
+            queue.index = 0
+
+    def _new_items(self, queue: Queue, tracks: list[Json]) -> list[Json]:
         items = [
             {
                 "queue_id": queue.player_id,
@@ -438,8 +478,7 @@ class MusicAssistantDouble:
         ]
         if queue.shuffle:
             random.Random(1).shuffle(items)
-        queue.items, queue.index, queue.state, queue.ended = items, 0, "playing", False
-        queue.elapsed_s, queue.updated = 0.0, time.time()
+        return items
 
     def _queue(self, queue: Queue) -> Json:
         answer = queue.to_json()

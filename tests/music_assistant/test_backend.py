@@ -166,6 +166,53 @@ def test_songs_of_a_person_are_not_ours(server: MusicAssistantDouble, backend: M
     assert status.track.title == "Radio"
 
 
+def waiting(backend: MusicAssistantBackend, ours: tuple[str, ...]) -> list[bool]:
+    """Return for each item that a start would take the place of whether it is ours."""
+    return [not item_ids.isdisjoint(ours) for item_ids in backend.get_status().waiting]
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_paused_queue_of_a_person_waits(
+    server: MusicAssistantDouble, backend: MusicAssistantBackend, *, elsewhere: bool
+) -> None:
+    theirs = track("filesystem_local", "f6", "Another Song", "Somebody")
+    server.replace_queue(server.library[5], theirs)
+    server.run("player_queues/pause", {"queue_id": "kitchen"})
+    if elsewhere:
+        server.players["kitchen"]["active_source"] = "line-in"
+    assert waiting(backend, ()) == [False, False]
+    queue = server.queues["kitchen"]
+    queue.index, queue.ended, queue.state = 1, True, "idle"
+    assert waiting(backend, ()) == [], "it has been heard"
+    server.enqueue(theirs)
+    assert waiting(backend, ()) == [False]
+
+
+def test_a_station_that_was_stopped_holds_no_place(
+    server: MusicAssistantDouble, backend: MusicAssistantBackend
+) -> None:
+    station = {**track("builtin", "r", "Radio", "Somebody"), "media_type": "radio"}
+    server.replace_queue(station)
+    assert len(backend.get_status().waiting) == 1
+    server.run("player_queues/stop", {"queue_id": "kitchen"})
+    assert backend.get_status().waiting == ()
+
+
+def test_our_songs_leave_a_queue_that_others_use_too(
+    server: MusicAssistantDouble, backend: MusicAssistantBackend
+) -> None:
+    ids = backend.play(SONGS).item_ids
+    server.enqueue(server.library[5])
+    assert waiting(backend, ids) == [True, True, True, False]
+    server.enqueue(server.library[5], option="play")
+    assert server.names() == ["Happy", "Their Own Song", "Feeling Good", "Hurt", "Their Own Song"]
+    assert waiting(backend, ids) == [False, True, True, False]
+    backend.restore(ids, ())
+    assert server.names() == ["Happy", "Their Own Song", "Their Own Song"], "what was played stays"
+    assert waiting(backend, ids) == [False, False]
+    backend.restore(ids, ())
+
+
 def test_a_queue_that_has_ended_holds_nothing(server: MusicAssistantDouble, backend: MusicAssistantBackend) -> None:
     server.library = [track("spotify", "s1", "Happy", "Pharrell Williams", duration=1)]
     ids = backend.play(SONGS[:1]).item_ids

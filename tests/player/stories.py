@@ -98,7 +98,12 @@ STORIES: dict[str, Story] = {
     "another song in our queue": Story(
         Act(lambda person: person.playid(person.addid("theirs.wav")), TAKEN_OVER),
         "a song that is put into Spotify's queue plays after the present one",
-        "the double's queue is replaced as a whole",
+        Act(lambda server: server.enqueue(server.library[5], option="play"), TAKEN_OVER),
+    ),
+    "a song behind ours": Story(
+        Act(lambda person: person.add("theirs.wav"), NOBODY),
+        "what a person queues at Spotify is not part of the list that plays",
+        Act(lambda server: server.enqueue(server.library[5]), NOBODY),
     ),
     "another speaker": Story(
         "mpd has one queue for all its outputs",

@@ -47,13 +47,21 @@ EVENTS = st.lists(
     st.one_of(
         st.tuples(st.just("poll"), st.sampled_from([0.1, 10.0, 70.0, 700.0])),
         st.tuples(st.just("mood"), st.none()),
-        st.tuples(st.just("theirs"), st.none()),
+        st.tuples(st.sampled_from(["theirs", "theirs paused"]), st.none()),
+        st.tuples(st.just("enqueue"), st.none()),
         st.tuples(st.just("room"), st.sampled_from([{"present": False}, {"present": True}, {"paused": True}])),
         st.tuples(st.just("request"), st.sampled_from([Play(), Stop(), Next(), OtherSongs()])),
     ),
     min_size=4,
     max_size=10,
 )
+
+PERSONS: dict[str, Callable[[Stage], object]] = {
+    "theirs": lambda stage: stage.replace_queue(),
+    "theirs paused": lambda stage: (stage.replace_queue(), stage.pause()),
+    "enqueue": lambda stage: stage.enqueue(),
+}
+"""What persons do at the player."""
 
 
 class BackendSimulation(Simulation):
@@ -117,21 +125,21 @@ def check_property(backend: str, events: list[tuple[str, Any]], rules_step: Call
 
 
 def happen(player: BackendSimulation, stage: Stage, events: list[tuple[str, Any]]) -> None:
-    theirs_since = -1
-    """The number of our starts before somebody else's music."""
+    put: dict[str, int] = {}
+    """The number of our starts before somebody else's music, and before a song that somebody has put behind ours."""
     player.poll(0.1)
     for kind, value in events:
         starts, done = stage.count_starts(), len(player.done)
-        foreign = theirs_since == starts and stage.backend.get_status().playing
+        foreign = put.get("theirs") == starts and stage.backend.get_status().playing
         if kind == "poll":
             player.poll(value)
         elif kind == "mood":
             player.recommend(stage.tracks)
         elif kind == "room":
             player.update(**value)
-        elif kind == "theirs":
-            stage.replace_queue()
-            theirs_since = starts
+        elif kind in PERSONS:
+            PERSONS[kind](stage)
+            put[kind.partition(" ")[0]] = starts if kind != "enqueue" or is_behind_another(stage) else -1
         else:
             player.request(value)
             if isinstance(value, OtherSongs):  # which the controller requests once there are some
@@ -142,14 +150,33 @@ def happen(player: BackendSimulation, stage: Stage, events: list[tuple[str, Any]
                 "somebody's music is touched"
             )
         if stage.count_starts() > starts:
-            assert player.room.present, "the room is empty"
-            assert not player.room.paused, "a pause"
+            check_start(player, paused=put.get("theirs") == starts, queued=put.get("enqueue") == starts)
+
+
+def is_behind_another(stage: Stage) -> bool:
+    """Return whether a song that was put into the queue comes after a loaded one."""
+    return stage.queues and bool(stage.backend.get_status().item_ids)
+
+
+def check_start(player: BackendSimulation, *, paused: bool, queued: bool) -> None:
+    """Check a start that no person has asked for; others have `paused` music there, or `queued` a song."""
+    assert not paused, "somebody's music is paused"
+    assert not queued, "somebody's song waits"
+    assert player.room.present, "the room is empty"
+    assert not player.room.paused, "a pause"
 
 
 def takes_all_for_ours(state: Any, rules: PlaybackRules, event: Event) -> Any:
     """Decide with a planted bug: whatever plays is taken for ours."""
     if isinstance(event, StatusPolled):
         state = replace(state, owned_ids=tuple(event.status.item_ids), interventions=())
+    return step(state, rules, event)
+
+
+def starts_over_what_waits(state: Any, rules: PlaybackRules, event: Event) -> Any:
+    """Decide with a planted bug: music of others that waits is not seen."""
+    if isinstance(event, StatusPolled):
+        event = replace(event, status=replace(event.status, waiting=()))
     return step(state, rules, event)
 
 
@@ -175,3 +202,12 @@ def test_planted_bugs_are_found_with_each_backend(backend: str) -> None:
         check_property(backend, events, takes_all_for_ours)
     with pytest.raises(AssertionError, match="somebody's music is touched"):
         check_property(backend, events[:3], pauses_when_the_room_empties)
+    paused = [("theirs paused", None), ("poll", 700.0), ("mood", None), ("poll", 0.1)]
+    check_property(backend, paused)
+    with pytest.raises(AssertionError, match="somebody's music is paused"):
+        check_property(backend, paused, starts_over_what_waits)
+    queued = [("mood", None), ("poll", 0.1), ("enqueue", None), ("mood", None), ("poll", 70.0)]
+    check_property(backend, queued)
+    if backend != "spotify":
+        with pytest.raises(AssertionError, match="somebody's song waits"):
+            check_property(backend, queued, starts_over_what_waits)

@@ -171,6 +171,34 @@ def test_somebodys_music_is_never_interrupted(*, here: bool) -> None:
     assert player.poll() == [StartPlayback(SONGS, automatic=True)]
 
 
+@pytest.mark.parametrize("playing", [True, False])
+def test_music_of_others_that_is_paused_or_queued_is_kept_for_them(*, playing: bool) -> None:
+    player = Simulation(PlaybackRules(cool_down_s=0, song_end=False))
+    if playing:
+        player.started()
+    queue = (*player.status.item_ids, "theirs")
+    player.status = replace(player.status, waiting=tuple(frozenset({item_id}) for item_id in queue))
+    player.recommend(OTHERS)
+    assert player.poll(9000) == []
+    assert "paused or queued there" in player.why
+    if playing:
+        player.status = replace(player.status, item_ids=frozenset({"t:2"}), elapsed_s=0.0)
+        player.poll(0.1)
+        assert player.request(Next()) == [SkipTrack(forward=True)], "their song comes next, and no other songs of ours"
+    assert player.request(Play(), OTHERS) == [StartPlayback(OTHERS, automatic=False)], "a command is a command"
+
+
+def test_what_is_left_of_our_music_is_nobody_elses() -> None:
+    player = Simulation(PlaybackRules(cool_down_s=0)).started()
+    left = tuple(map(frozenset, (["t:1"], ["t:2"])))
+    player.play("theirs")
+    player.poll()
+    player.status = PlayerStatus(on_our_device=True, item_ids=frozenset({"t:1"}), waiting=left)
+    player.poll(900)
+    player.recommend(OTHERS)
+    assert player.poll(0.1) == [StartPlayback(OTHERS, automatic=True)]
+
+
 def test_who_takes_over_is_left_alone() -> None:
     player = Simulation().started()
     player.play("theirs")

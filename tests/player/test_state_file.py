@@ -86,7 +86,7 @@ def test_changes_during_a_restart_are_nobodys_intervention() -> None:
     foreign = PlayerStatus(playing=True, on_our_device=True, item_ids=frozenset({"theirs"}))
     state = after(StatusPolled(122.0, foreign), state=restarted(state, 121.0))
     assert (state.interventions, state.owned_ids) == ((), ())
-    assert persistent_part(state, PlaybackRules(), 123.0) == PlayerState()
+    assert persistent_part(state, PlaybackRules(), 123.0) == PlayerState(former_ids=OURS), "what is left is no other's"
 
 
 def test_silence_and_cool_down_go_on_and_end_in_their_time() -> None:
@@ -171,6 +171,7 @@ def test_what_is_old_or_was_started_elsewhere_is_not_ours(tmp_path: Path, now: T
     file = state_file(tmp_path, now, device)
     state = file.load()
     assert (state.owned_ids, state.autoplay_started_at) == ((), NEVER)
+    assert state.former_ids == (STATE.owned_ids if device == "spotify Kitchen" else ())
     file.save(PlayerState())
     assert not (tmp_path / FILE_NAME).exists()
 

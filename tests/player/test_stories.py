@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from musicond.core.commands import Play
 from musicond.core.models import Track
 from musicond.core.outcome import PlayState
 from musicond.library.database import FILE_NAME
@@ -62,7 +63,13 @@ class Stage:
     count_starts: Callable[[], int]
     replace_queue: Callable[[], object]
     """A person plays other music on the same speaker."""
+    pause: Callable[[], object]
+    """A person pauses what plays."""
+    enqueue: Callable[[], object]
+    """A person puts a song behind what plays."""
     secrets: list[str] = field(default_factory=list)
+    queues: bool = True
+    """Our songs and those of persons are in one queue."""
 
 
 class FaultyWay(socketserver.ThreadingTCPServer):
@@ -133,6 +140,8 @@ def mpd_stage(folder: Path) -> Iterator[Stage]:
             mend,
             lambda: way.commands.count("playid"),
             lambda: (person.clear(), person.add("theirs.wav"), person.play()),
+            lambda: person.pause(1),
+            lambda: person.add("theirs.wav"),
         )
         way.released.set()
         way.shutdown()
@@ -179,7 +188,10 @@ def signed_in_stage(spotify: FakeSpotify, auth: SpotifyAuth, sign_in: SignIn, cl
         mend,
         lambda: spotify.count("PUT", "me/player/play"),
         lambda: spotify.player.play([track_uri("theirs")], kitchen),
+        spotify.player.pause,
+        lambda: None,
         list(spotify.secrets),
+        queues=False,
     )
 
 
@@ -223,6 +235,8 @@ def music_assistant_stage(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
         mend,
         lambda: server.count("player_queues/play_media"),
         lambda: server.replace_queue(theirs),
+        lambda: server.run("player_queues/pause", {"queue_id": "kitchen"}),
+        lambda: server.enqueue(theirs),
         [*TOKENS],
     )
     server.stop()
@@ -287,4 +301,20 @@ def test_a_queue_that_a_person_has_put_there_is_left_alone(stage: Stage) -> None
     assert wait_until(lambda: "somebody else" in str(room.player.get_playback().autoplay_block))
     assert room.player.get_playback().state is PlayState.PLAYING
     assert stage.count_starts() == 1
+    room.player.stop()
+
+
+def test_paused_music_of_a_person_keeps_its_place_until_a_person_plays_ours(stage: Stage) -> None:
+    room = play_ours(stage)
+    stage.replace_queue()
+    stage.pause()
+    room.player.wake()
+    assert wait_until(lambda: "paused or queued there" in str(room.player.get_playback().autoplay_block))
+    room.update(stage.tracks[1:])
+    room.player.wake()
+    assert wait_until(lambda: room.player.get_playback().state is PlayState.PAUSED)
+    assert stage.count_starts() == 1
+    room.player.request(Play())
+    assert wait_until(lambda: room.player.get_playback().ours)
+    assert stage.count_starts() == 2
     room.player.stop()
