@@ -16,7 +16,7 @@ from musicond.core.models import Mood, Watching
 from musicond.core.outcome import Outcome
 from musicond.core.ports import Output
 from musicond.errors import ListError, bounded_number, counted
-from musicond.runtime.json_file import JsonFile
+from musicond.runtime.json_file import JsonFile, delete_file, sync_folder
 from musicond.runtime.warn_once import WarnOnce
 
 log = logging.getLogger(__name__)
@@ -72,9 +72,10 @@ class HistoryBook:
         for copy in self._copies:
             _delete(copy)
         for file in [*self._files(), *self._folder.glob("*.damaged")]:
-            file.unlink()
+            delete_file(file)
         if self._folder.exists():
             self._folder.rmdir()
+            sync_folder(self._folder.parent)
         return count
 
     def _files(self) -> list[Path]:
@@ -108,11 +109,12 @@ class HistoryBook:
 
 
 def _delete(path: Path) -> None:
-    """Delete a file or a folder, if there is one."""
+    """Delete a file or a folder, if there is one; on return that is on the disk."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
+        sync_folder(path.parent)
     else:
-        path.unlink(missing_ok=True)
+        delete_file(path)
 
 
 def _minutes(value: object) -> float:

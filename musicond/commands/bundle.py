@@ -16,7 +16,7 @@ from musicond import __version__
 from musicond.commands.checks import Check
 from musicond.commands.config import lines as config_lines
 from musicond.commands.daemon import read_list_selection, read_settings
-from musicond.config.overrides import load_effective
+from musicond.config.overrides import PASSWORD_FILES, load_effective
 from musicond.config.paths import control_socket, daemon_state_dir
 from musicond.config.schema import Config
 from musicond.core.models import Emotion
@@ -32,7 +32,7 @@ HEAD = (
 STATES = ("watching", "demo", "preview", "version")
 CONTROLS = ("private", "private_until", "consent_pending", "paused", "paused_until", "autoplay", "volume")
 PLAYBACK = ("backend", "state", "trouble")
-SECRET_FILES = ("spotify.json", "music-assistant.json", "page-links.json", "page-token", "mqtt-password")
+SECRET_FILES = ("spotify.json", "music-assistant.json", "page-links.json", "page-token", *PASSWORD_FILES)
 """Files of the state directory whose texts are secret."""
 SHORTEST_SECRET, SHORTEST_NAME = 4, 3
 """Shorter secrets and titles are too common to be replaced."""

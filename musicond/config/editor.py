@@ -13,6 +13,7 @@ import yaml
 
 from musicond.config.loader import load
 from musicond.errors import ConfigError
+from musicond.runtime.json_file import sync_folder
 
 
 def edit(path: Path, section: str, values: Mapping[str, str]) -> None:
@@ -40,6 +41,7 @@ def edit(path: Path, section: str, values: Mapping[str, str]) -> None:
             line = exc.problems[0].replace(str(new), str(path))
             raise ConfigError(f"{line} (after a change by program; set by hand: {keys})") from None
         new.replace(path)
+        sync_folder(path.parent)
     finally:
         new.unlink(missing_ok=True)
 

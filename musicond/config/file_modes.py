@@ -10,7 +10,7 @@ from musicond.config.schema import Config
 
 READ_BY_OTHERS = stat.S_IRGRP | stat.S_IROTH
 WRITTEN_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
-STATE_FILES = ("*.json", "*.sqlite", "mqtt-password", "page-token")
+STATE_FILES = ("*.json", "*.sqlite", "mqtt-password*", "page-token")
 """Files of the state directory with tokens, passwords, settings or feedback."""
 
 

@@ -16,13 +16,14 @@ from musicond.config.loader import LoadedConfig, describe_error, load
 from musicond.config.paths import daemon_state_dir
 from musicond.config.schema import Config
 from musicond.config.section import CrossSectionError
-from musicond.errors import ConfigError, ListError, StateDirError, clean_text
-from musicond.runtime.json_file import JsonFile, replace_file
+from musicond.errors import NOT_TEXT, ConfigError, ListError, StateDirError, clean_text
+from musicond.runtime.json_file import JsonFile, delete_file, replace_file
 
 log = logging.getLogger(__name__)
 
 FILE_NAME = "overrides.json"
-PASSWORD_FILE = "mqtt-password"  # noqa: S105 - the file's name, not a password
+PASSWORD_FILES = ("mqtt-password", "mqtt-password-2")
+"""A new password is written into the other file: the one in force stays until the new values are stored."""
 PASSWORD, PASSWORD_KEY = "mqtt.password", "mqtt.password_file"
 """The value that a person sends, and the key that names the file in which it is kept."""
 KEYS = (
@@ -54,7 +55,7 @@ class Overrides:
     """
 
     def __init__(self, folder: Path, load: Callable[[], LoadedConfig]) -> None:
-        self._file, self._password_file, self._load = JsonFile(folder / FILE_NAME), folder / PASSWORD_FILE, load
+        self._folder, self._file, self._load = folder, JsonFile(folder / FILE_NAME), load
 
     def read(self) -> dict[str, Any]:
         """Return the values that are set, for a command; raise StateDirError."""
@@ -77,7 +78,9 @@ class Overrides:
         """Return the values that are set; after damage SAFE, which is then stored."""
         values = _known(self._file.load(dict(SAFE), plausible=lambda _: False))
         if not self._file.verified:
-            log.warning("%s was damaged: the file holds, without live picture and history", self._file.path)
+            log.warning(
+                "%s was damaged: the configuration file applies; live picture and history are off", self._file.path
+            )
             with suppress(OSError):  # the next start does it
                 self._file.save(values)
         return values
@@ -96,20 +99,29 @@ class Overrides:
     def change(self, values: Mapping[str, object]) -> None:
         """Keep further values; raise ListError where they do not fit, and OSError."""
         self.checked(values)
-        kept = self._stored() | {key: value for key, value in values.items() if key != PASSWORD}
+        stored = self._stored()
+        kept = stored | {key: value for key, value in values.items() if key != PASSWORD}
         if PASSWORD in values:
-            kept[PASSWORD_KEY] = self._keep_password(values[PASSWORD])
-        self._file.save(kept)
+            kept[PASSWORD_KEY] = self._keep_password(values[PASSWORD], stored.get(PASSWORD_KEY))
+        self._save(kept)
 
-    def _keep_password(self, password: object) -> str | None:
-        """Store a password, or delete it (null or empty); return its file."""
+    def _keep_password(self, password: object, stored: str | None) -> str | None:
+        """Store a password beside the file of the one that is `stored`; return its file, None without a password."""
         if not password:
-            self._password_file.unlink(missing_ok=True)
             return None
-        if not isinstance(password, str) or "\n" in password or "\r" in password:
+        if not isinstance(password, str) or NOT_TEXT.search(password) or len(password.splitlines()) > 1:
             raise ListError(f"{PASSWORD}: give one line of text")
-        replace_file(self._password_file, f"{password}\n", self._password_file.parent)
-        return str(self._password_file)
+        file = self._folder / PASSWORD_FILES[stored == str(self._folder / PASSWORD_FILES[0])]
+        replace_file(file, f"{password}\n", self._folder)
+        return str(file)
+
+    def _save(self, values: Mapping[str, object]) -> None:
+        """Store the values, then delete the passwords that are no longer used; raise OSError where it is not stored."""
+        self._file.save(values)
+        for file in (self._folder / name for name in PASSWORD_FILES):
+            if str(file) != values.get(PASSWORD_KEY):
+                with suppress(OSError):  # the next change does it
+                    delete_file(file)
 
     def reset(self, key: str | None) -> None:
         """Forget one value, or all (None); raise OSError.
@@ -119,10 +131,8 @@ class Overrides:
         kept = self._stored()
         group = BROKER if key and key.startswith(BROKER) else key
         left = {name: value for name, value in kept.items() if group and not name.startswith(group)}
-        if PASSWORD_KEY not in left:
-            self._password_file.unlink(missing_ok=True)
         if left != kept:
-            self._file.save(left)
+            self._save(left)
 
 
 def load_effective(path: Path | None) -> LoadedConfig:

@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from musicond.config.schema import MIN_TOKEN, PASSWORD_VARIABLE, Config
-from musicond.errors import ConfigError
+from musicond.errors import NOT_TEXT, ConfigError
 from musicond.runtime.systemd import remedy_for
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,10 @@ def mqtt_password(config: Config) -> SecretStr | None:
     if source is None:
         return None
     if isinstance(source, str):
-        return SecretStr(os.environ[source])
+        password = os.environ[source]
+        if NOT_TEXT.search(password):
+            raise ConfigError(f"{source}: not UTF-8 text; give the password as UTF-8, without control characters")
+        return SecretStr(password)
     own_file = source == config.mqtt.password_file
     return SecretStr(_first_line("mqtt.password_file", source, "the password", warn=own_file))
 

@@ -13,7 +13,7 @@ from musicond.errors import StateDirError
 from musicond.player.events import NEVER, PlaybackRules, PlayerState
 from musicond.player.rules import is_suppressed
 from musicond.runtime.clock import Timestamp
-from musicond.runtime.json_file import JsonFile
+from musicond.runtime.json_file import JsonFile, delete_file
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ class PlayerStateFile:
         self._written = state
         try:
             if state == PlayerState():
-                self._file.path.unlink(missing_ok=True)
+                delete_file(self._file.path)
                 return
             now = self._now()
             self._file.save(

@@ -129,7 +129,21 @@ def replace_file(path: Path, text: str, owner: Path) -> None:
         out.flush()
         os.fsync(number)
     new.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
+    sync_folder(path.parent)
+
+
+def delete_file(path: Path) -> None:
+    """Delete a file, if there is one; on return that is on the disk. Raises OSError."""
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Wait until new, renamed and deleted names in a folder are on the disk; raise OSError."""
+    folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from musicond.errors import PlaybackError
-from musicond.runtime.json_file import JsonFile
+from musicond.runtime.json_file import JsonFile, delete_file
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -61,6 +61,6 @@ class SignInFile(ABC, Generic[SignInT]):
     def delete(self) -> None:
         """Delete the stored sign-in."""
         try:
-            self.path.unlink(missing_ok=True)
+            delete_file(self.path)
         except OSError as exc:
             raise PlaybackError(f"{self.path}: {exc.strerror}; put sudo -u musicond before the command") from None

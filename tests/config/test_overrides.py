@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from musicond.config.loader import load
-from musicond.config.overrides import FILE_NAME, KEYS, ORIGIN, PASSWORD, PASSWORD_FILE, Overrides, effective
+from musicond.config.overrides import FILE_NAME, KEYS, ORIGIN, PASSWORD, PASSWORD_FILES, Overrides, effective
 from musicond.errors import ConfigError, ListError
 from musicond.runtime.json_file import JsonFile
 
@@ -73,12 +73,12 @@ def test_a_value_that_does_not_fit_is_refused_and_nothing_is_kept(
         rig.overrides.change({"device.name": "Den", **values})
     assert text in str(error.value)
     assert not (rig.state / FILE_NAME).exists()
-    assert not (rig.state / PASSWORD_FILE).exists()
+    assert passwords(rig) == {}
 
 
 def test_a_password_is_in_its_own_file_and_leaves_with_its_broker(rig: Rig) -> None:
     rig.overrides.change({"mqtt.username": "me", PASSWORD: "hush"})
-    path = rig.state / PASSWORD_FILE
+    path = rig.state / PASSWORD_FILES[0]
     assert (path.read_text(), stat.S_IMODE(path.stat().st_mode)) == ("hush\n", 0o600)
     assert "hush" not in (rig.state / FILE_NAME).read_text()
     assert rig.overrides.effective().config.mqtt.password_file == path
@@ -89,6 +89,32 @@ def test_a_password_is_in_its_own_file_and_leaves_with_its_broker(rig: Rig) -> N
     rig.overrides.change({PASSWORD: ""})
     assert not path.exists()
     assert rig.overrides.effective().config.mqtt.password_file is None
+
+
+def test_a_change_that_can_t_be_stored_leaves_the_password_as_it_was(rig: Rig) -> None:
+    rig.overrides.change({"mqtt.host": "old.example", PASSWORD: "old"})
+    (rig.state / f"{FILE_NAME}.new").mkdir()
+    with pytest.raises(IsADirectoryError):
+        rig.overrides.change({"mqtt.host": "new.example", PASSWORD: "new"})
+    with pytest.raises(IsADirectoryError):
+        rig.overrides.reset("mqtt.")
+    mqtt = rig.overrides.effective().config.mqtt
+    assert mqtt.host == "old.example"
+    assert mqtt.password_file is not None
+    assert mqtt.password_file.read_text() == "old\n"
+    (rig.state / f"{FILE_NAME}.new").rmdir()
+    for password in ("newer", "newest"):
+        rig.overrides.change({PASSWORD: password})
+        source = rig.overrides.effective().config.mqtt.password_file
+        assert source is not None
+        assert passwords(rig) == {source.name: f"{password}\n"}
+    rig.overrides.reset("mqtt.")
+    assert passwords(rig) == {}
+
+
+def passwords(rig: Rig) -> dict[str, str]:
+    """Return the content of each password's file in the state directory."""
+    return {name: (rig.state / name).read_text() for name in PASSWORD_FILES if (rig.state / name).exists()}
 
 
 def test_values_that_no_longer_fit_the_file_are_left_out_but_for_what_closes(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,13 @@ def test_the_models_are_beside_the_package_or_where_the_environment_says(monkeyp
 
 def test_no_password_is_none() -> None:
     assert mqtt_password(Config()) is None
+
+
+def test_a_password_of_the_environment_that_is_no_text_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MUSICOND_MQTT_PASSWORD", os.fsdecode(b"hush\xff"))
+    with pytest.raises(ConfigError, match="not UTF-8 text") as error:
+        mqtt_password(Config())
+    assert "hush" not in str(error.value)
 
 
 def test_a_password_is_the_first_line_and_never_printed(tmp_path: Path) -> None:
