@@ -29,6 +29,8 @@ MODELS = {
     "imx296": "Global Shutter Camera",
 }
 """Names of Raspberry Pi's cameras by their sensor."""
+UNOPENED = "__init__ sequence did not complete"
+"""picamera2's error when it can't open a camera; its cause says why, and without one another program has the camera."""
 AF_CONTINUOUS = 2
 """libcamera's AfModeContinuous."""
 SAME_RATIO = 0.99
@@ -212,8 +214,17 @@ def _explain(exc: Exception) -> SourceLost:
     if isinstance(exc, SourceLost):
         return exc
     text = str(exc) or type(exc).__name__
-    if isinstance(exc, IndexError):
+    if isinstance(exc, IndexError) or "No camera" in text:
         return SourceLost(f"no Pi camera found; {REMEDY}")
-    if "__init__ sequence did not complete" in text or "Device or resource busy" in text:
+    if UNOPENED in text and (cause := exc.__cause__ or exc.__context__):
+        text = error_text(_innermost(cause))
+    if UNOPENED in text or "Device or resource busy" in text:
         return SourceLost("the Pi camera is in use by another program; stop that one")
     return SourceLost(f"the Pi camera failed ({text}); {REMEDY}")
+
+
+def _innermost(exc: BaseException) -> BaseException:
+    """Return the error from which others came."""
+    while (cause := exc.__cause__ or exc.__context__) is not None:
+        exc = cause
+    return exc

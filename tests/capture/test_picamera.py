@@ -89,12 +89,22 @@ def test_a_format_without_a_y_plane_is_refused_and_the_camera_closed(board: Boar
     assert board.calls[-1] == "close"
 
 
+def unopened(cause: Exception | None = None) -> Exception:
+    """Return picamera2's error when it can't open a camera."""
+    error = RuntimeError("Camera __init__ sequence did not complete.")
+    error.__cause__ = cause
+    return error
+
+
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
         (IndexError("list index out of range"), "no Pi camera found; check the ribbon cable"),
-        (RuntimeError("No cameras available!"), "No cameras available"),
-        (RuntimeError("Camera __init__ sequence did not complete."), "in use by another program"),
+        (RuntimeError("No cameras available!"), "no Pi camera found"),
+        (RuntimeError('No camera number 0 found - use "rpicam-hello --list-cameras"'), "no Pi camera found; check"),
+        (unopened(), "in use by another program"),
+        (unopened(RuntimeError("Failed to acquire camera: Device or resource busy")), "in use by another program"),
+        (unopened(RuntimeError("Failed to initialize camera")), r"failed \(Failed to initialize camera\)"),
         (RuntimeError("Failed to acquire camera: Device or resource busy"), "in use by another program"),
     ],
 )
