@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import random
+import time
+from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,13 +16,13 @@ from musicond.config.user_settings import from_json, load_settings, to_json
 from musicond.core.models import Emotion, Policy
 from musicond.core.mood.bias import Bias
 from musicond.core.schedule import Schedule
-from musicond.core.settings import Settings
+from musicond.core.settings import Settings, bounded, expired
 from musicond.library.maintenance import LibraryMaintenance
 from musicond.library.selection import ListSelection
 from musicond.mqtt.published import PublishedTopics
 from musicond.player.events import PlayerState
 from musicond.player.state_file import PlayerStateFile
-from musicond.runtime.json_file import JsonFile
+from musicond.runtime.json_file import DamagedFileError, JsonFile
 from musicond.spotify.token_file import Grant, TokenFile
 from tests.figures import FULL, SEED, record
 
@@ -31,7 +33,13 @@ if TYPE_CHECKING:
 DAMAGES = 2000 if FULL else 100
 UNTIL = datetime(2099, 1, 1, 6, tzinfo=UTC)
 SETTINGS = Settings(
-    private=True, paused=True, paused_until=UNTIL, policy=Policy.LIFT, volume=30, bias=Bias().corrected(5, 4)
+    private=True,
+    private_until=UNTIL,
+    paused=True,
+    paused_until=UNTIL,
+    policy=Policy.LIFT,
+    volume=30,
+    bias=Bias().corrected(5, 4),
 )
 
 
@@ -70,41 +78,79 @@ def each_damage(path: Path, load: Callable[[], Any], seed: int = SEED) -> int:
     return harmful
 
 
+def is_unchanged(path: Path, content: bytes) -> bool:
+    """Return whether a file has what was saved, but for blanks that were added or removed."""
+    try:
+        return bool(json.loads(path.read_bytes()) == json.loads(content))
+    except ValueError:
+        return False
+
+
+def is_closed(settings: Settings) -> bool:
+    """Return whether the camera is closed at a start, and still is a week later."""
+    wall = datetime.now(UTC)
+    at_start = bounded(settings, wall, set_clock=True)
+    return all(expired(at_start, wall + timedelta(days=later)).private for later in (0, 7))
+
+
 def test_damaged_settings_of_an_open_camera_close_it(tmp_path: Path) -> None:
     file = JsonFile(tmp_path / "settings.json")
-    file.save(to_json(replace(SETTINGS, private=False)))
-    content = file.path.read_text()
+    file.save(to_json(replace(SETTINGS, private=False, private_until=None)))
+    content = file.path.read_bytes()
 
     def load() -> Settings:
-        try:
-            same = json.dumps(json.loads(file.path.read_bytes())) == content  # only blanks were added or removed
-        except ValueError:
-            same = False
+        same = is_unchanged(file.path, content)
         settings = load_settings(JsonFile(file.path))
-        assert settings.private is not same
+        assert is_closed(settings) is not same
         return settings
 
     assert each_damage(file.path, load) > DAMAGES / 3
 
 
 @pytest.mark.parametrize("checksum", [True, False])
-def test_no_damage_of_the_settings_opens_the_camera(tmp_path: Path, *, checksum: bool) -> None:
+def test_no_damage_of_the_settings_opens_the_camera_at_once_or_later(tmp_path: Path, *, checksum: bool) -> None:
     file = JsonFile(tmp_path / "settings.json")
     file.save(to_json(SETTINGS))
     if not checksum:  # a file of an earlier version
         file.path.write_text(json.dumps(to_json(SETTINGS)))
-    bias = 0
+    content, bias = file.path.read_bytes(), 0
 
     def load() -> Settings:
         nonlocal bias
+        same = checksum and is_unchanged(file.path, content)
         settings = load_settings(JsonFile(file.path))
         assert settings.private
+        assert is_closed(settings) is not same
         bias += settings.bias == SETTINGS.bias
         return settings
 
     assert each_damage(file.path, load) > DAMAGES / 3
     assert bias > DAMAGES / 10, "what could be read is kept"
     assert from_json(file.read()).private, "it is repaired on the disk"
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+@pytest.mark.parametrize("year", ["0001-01-01", "9999-12-31"])
+def test_a_time_that_another_zone_lacks_ends_no_start(
+    tmp_path: Path, zone: str, year: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    file = JsonFile(tmp_path / "settings.json")
+    times = dict.fromkeys(("private_until", "paused_until", "manual_until"), f"{year}T23:59:59")
+    file.save({"private": True, "paused": True, "manual_mood": "sad", "volume": 30, **times})
+    assert load_settings(file) == Settings(private=True, volume=30)
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_nested_lists_of_any_depth_are_damage(tmp_path: Path) -> None:
+    file = JsonFile(tmp_path / "settings.json")
+    for depth in (*range(900, 1010), 100_000):
+        file.path.write_text(f'{{"private": false, "volume": {"[" * depth}{"]" * depth}}}')
+        with suppress(DamagedFileError):
+            file.parse()
+    assert load_settings(file).private
 
 
 @pytest.mark.parametrize("text", ["[]", "null", '"private"', '{"private": 0}', '{"private": "no"}', '{"privat": true}'])

@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 BOOT = "boot.txt"
 """Holds the id of the boot in which a state directory that does not last was first used."""
+YEARS = range(1970, 9999)
+"""Years whose times exist in every zone."""
 
 
 def load_settings(file: JsonFile) -> Settings:
@@ -28,7 +30,8 @@ def load_settings(file: JsonFile) -> Settings:
 
     A damaged file is repaired on the disk. Raises StateDirError.
     """
-    data = file.load({"private": True, "damaged": True}, salvage=True, plausible=_is_plausible)
+    closed = {"private": True, "private_until": None, "damaged": True}
+    data = file.load(closed, salvage=True, plausible=_is_plausible)
     if data.get("damaged"):
         log.warning("%s was damaged: the camera stays closed; to watch again: musicond privacy off", file.path)
     settings = from_json(data)
@@ -72,15 +75,15 @@ def close_after_boot(folder: Path, boot: str) -> None:
 
 
 def _is_plausible(data: JsonObject) -> bool:
-    """Return whether an object without a checksum may be of an earlier version."""
-    return data.keys() <= FIELDS.keys() and isinstance(data.get("private"), bool)
+    """Return whether an object without a checksum may be of an earlier version, and opens no camera later by itself."""
+    return data.keys() <= FIELDS.keys() - {"private_until"} and isinstance(data.get("private"), bool)
 
 
 def from_json(data: JsonObject) -> Settings:
     """Return the settings in a file; a value that is not valid counts as the default, but for privacy."""
     settings: dict[str, Any] = {}
     for name, (parse, _) in FIELDS.items():
-        with suppress(ValueError, TypeError, AttributeError):
+        with suppress(ValueError, TypeError, AttributeError, OverflowError):
             settings[name] = parse(data[name]) if data.get(name) is not None else getattr(DEFAULTS, name)
     if settings.get("paused_until") is None and data.get("paused_until") is not None:
         settings["paused"] = False  # better than a pause that never ends
@@ -99,7 +102,10 @@ def to_json(settings: Settings) -> JsonObject:
 
 
 def _time(text: Any) -> datetime:
+    """Parse a time; raise ValueError, TypeError, and OverflowError for one that this machine can't have as local."""
     time = datetime.fromisoformat(text)
+    if time.year not in YEARS:
+        raise ValueError(text)
     return time.astimezone() if time.tzinfo is None else time
 
 

@@ -48,15 +48,15 @@ class JsonFile:
         self.verified = False
         try:
             data = json.loads(self.path.read_text("utf-8"))
+            if not isinstance(data, dict):
+                raise DamagedFileError(self.path)
+            checksum = data.pop(CHECKSUM, None)
+            self.verified = checksum == _checksum(data)
         except FileNotFoundError:
             self.verified = True
             return {}
         except (ValueError, RecursionError):
             raise DamagedFileError(self.path) from None
-        if not isinstance(data, dict):
-            raise DamagedFileError(self.path)
-        checksum = data.pop(CHECKSUM, None)
-        self.verified = checksum == _checksum(data)
         if not self.verified and (checksum is not None or not plausible(data)):
             raise DamagedFileError(self.path, data)
         return data
