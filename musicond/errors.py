@@ -197,7 +197,15 @@ class OutputError(MusicondError):
 class PlaybackError(MusicondError):
     """The playback device, its service or its account can't do it now; the text says why and what to do."""
 
-    def __init__(self, text: str, *, wait_s: float | None = None, sign_in: bool = False, gone: bool = False) -> None:
+    def __init__(
+        self,
+        text: str,
+        *,
+        wait_s: float | None = None,
+        sign_in: bool = False,
+        gone: bool = False,
+        refused: bool = False,
+    ) -> None:
         super().__init__(text)
         self.wait_s = wait_s
         """Seconds in which it must not be asked again; None: unknown."""
@@ -205,6 +213,8 @@ class PlaybackError(MusicondError):
         """A person has to sign in first."""
         self.gone = gone
         """The item is missing, or not accessible to us."""
+        self.refused = refused
+        """It would have taken the place of other music, and is not tried again without an order."""
 
 
 class ConfigError(MusicondError):

@@ -172,7 +172,8 @@ class PlaybackBackend(Protocol):
     def select_speaker(self, name: str | None, *, move: bool) -> None:
         """Play on the speaker of this name from now on, with `move` also what plays now; None: on the configured one.
 
-        After an error, the speaker before is in force.
+        Music that plays on it is not replaced by that of the one before: PlaybackError with `refused`. After an error,
+        the speaker before is in force.
         """
 
     def get_cover(self, track: Track) -> Cover | None:

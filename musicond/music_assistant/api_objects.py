@@ -64,6 +64,15 @@ def check_playable(player: Mapping[str, Any]) -> None:
         raise PlaybackError(f"the player {name} makes an announcement; try again in a moment")
 
 
+def check_silent(player: Mapping[str, Any]) -> None:
+    """Raise PlaybackError where music plays that another queue would take the place of."""
+    if player.get("playback_state", player.get("state")) == "playing":
+        name = clean_text(player.get("name") or player["player_id"])
+        raise PlaybackError(
+            f"the player {name} plays other music; stop that first, or stop ours, and choose it again", refused=True
+        )
+
+
 def follows_another(player: Mapping[str, Any]) -> bool:
     """Return whether a player plays what another one, or a group, plays."""
     leaders = (player.get("synced_to"), player.get("active_group"))

@@ -23,6 +23,7 @@ from musicond.music_assistant.api_objects import (
     OFF,
     RADIO,
     check_playable,
+    check_silent,
     follows_another,
     is_announcing,
     is_any_of,
@@ -230,13 +231,18 @@ class MusicAssistantBackend:
         self._player = chosen
         if queue.get("state") == "playing":
             try:
-                target = self._find_player()
-                check_playable(target)
-                queues = {"source_queue_id": queue["queue_id"], "target_queue_id": target["player_id"]}
-                self._run("player_queues/transfer", **queues)
+                self._transfer(str(queue["queue_id"]), self._find_player())
             except PlaybackError:
                 self._player = before
                 raise
+
+    def _transfer(self, source_id: str, target: Mapping[str, Any]) -> None:
+        """Move a queue that plays to another player; raise PlaybackError."""
+        if target["player_id"] == source_id:
+            return
+        check_playable(target)
+        check_silent(target)
+        self._run("player_queues/transfer", source_queue_id=source_id, target_queue_id=target["player_id"])
 
     def get_cover(self, track: Track) -> Cover | None:
         """Return the picture of the loaded item."""

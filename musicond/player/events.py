@@ -184,6 +184,18 @@ class PendingPlayback:
 
 
 @dataclass(frozen=True, slots=True)
+class PlaybackChange:
+    """The change of our playback between two polls."""
+
+    intervened: bool = False
+    """A person has paused, stopped, skipped or replaced our music."""
+    over: bool = False
+    """The track that plays, or is paused, is no longer ours."""
+    ended: bool = False
+    """Our tracks have played to their end."""
+
+
+@dataclass(frozen=True, slots=True)
 class PlayerState:
     """The memory of the rules between two events."""
 
@@ -208,6 +220,8 @@ class PlayerState:
     """Our last action was to start or to resume, not to pause."""
     volume_set_at: float = NEVER
     """Time at which we last changed the volume."""
+    speaker_changed: bool = False
+    """A person has chosen another speaker for our music, whose volume was not compared with the ceiling yet."""
     volume_kept: bool = False
     """A person has changed the volume of our music elsewhere; autoplay leaves it so."""
     autoplay_started_at: float = NEVER

@@ -299,6 +299,10 @@ class Player:
         self._fader.run_due(float("inf"))  # the rest of a fade is for the speaker before
         try:
             self._select_speaker(move=move)
+        except PlaybackError as exc:
+            if exc.refused:
+                self._chosen = self._speaker
+            raise
         finally:
             self._clear_modes()
 
@@ -317,7 +321,11 @@ class Player:
     def _start_playback(self, start: StartPlayback) -> None:
         """Play tracks instead of our last ones; raise PlaybackError."""
         self._fader.cancel()
-        self._select_speaker(move=False)  # where an error has kept it from being selected
+        if self._chosen != self._speaker:  # an error has kept it from being selected
+            self._select_speaker(move=False)
+            if start.automatic:  # what plays there is not known yet
+                self._state = replace(self._state, poll_now=True)
+                return
         before = self._state.owned_ids
         started = self._backend.play(start.tracks)
         self._process(Started(time.monotonic(), started.item_ids, start.automatic, started.modes))

@@ -21,13 +21,14 @@ The rules
  11. Autoplay starts nothing on a device that is switched off, nor on one that plays in a group with others. During an
      announcement nothing starts and nothing is concluded from the status.
  12. A person's choice of a speaker takes along what plays; the modes that we changed at the one before are put back
-     first. The choice that was stored at the last stop is applied at the first `RoomUpdate`, and moves nothing.
+     first, and its volume is held to the ceiling. It is refused where that would take the place of music that plays at
+     the other one. The choice that was stored at the last stop is applied at the first `RoomUpdate`, and moves nothing.
 Events in (`Event` of `player.events`), actions out (`Action`); time comes with the events.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
 from musicond.core.commands import Next, OtherSongs, Play, Previous, SetSpeaker, SetVolume, Stop
@@ -42,6 +43,7 @@ from musicond.player.events import (
     ModesCleared,
     PausePlayback,
     PendingPlayback,
+    PlaybackChange,
     PlaybackRules,
     PlayerState,
     PollFailed,
@@ -76,18 +78,6 @@ NEAR_END_S = 1.5
 """A track with no more than this left may be replaced under `song_end`."""
 
 Step = tuple[PlayerState, tuple["Action", ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class PlaybackChange:
-    """The change of our playback between two polls."""
-
-    intervened: bool = False
-    """A person has paused, stopped, skipped or replaced our music."""
-    over: bool = False
-    """The track that plays, or is paused, is no longer ours."""
-    ended: bool = False
-    """Our tracks have played to their end."""
 
 
 def is_owned(status: PlayerStatus, owned_ids: tuple[str, ...]) -> bool:
@@ -279,6 +269,7 @@ def _select_speaker(state: PlayerState, name: str | None, at: float) -> Step:
     restored = (RestorePlayer((), state.modes),) if state.modes else ()
     playing = state.status.playing
     state = replace(state, modes=(), last_action_at=at, volume_set_at=at, last_action_was_start=playing, poll_now=True)
+    state = replace(state, speaker_changed=bool(state.owned_ids))
     return state, (*restored, SelectSpeaker(name, move=True))
 
 
@@ -351,8 +342,18 @@ def _on_status(state: PlayerState, rules: PlaybackRules, poll: StatusPolled) -> 
         state = replace(state, foreign_playback_at=poll.at, others_requested_at=NEVER)
     if _is_owned_playing(state) and (state.pause_pending or _is_away_long(state, rules, poll.at)):
         return _paused(replace(state, pause_pending=False), poll.at), (PausePlayback(automatic=True),)
-    state, actions = _start_pending(replace(state, pause_pending=False), rules, poll)
-    return state, more + actions
+    state, quieter = _hold_ceiling(replace(state, pause_pending=False), rules)
+    state, actions = _start_pending(state, rules, poll)
+    return state, more + quieter + actions
+
+
+def _hold_ceiling(state: PlayerState, rules: PlaybackRules) -> Step:
+    """Turn down a speaker that was chosen during our music and is louder than the ceiling."""
+    volume = state.status.volume
+    if not (state.speaker_changed and _is_owned_playing(state)):
+        return state, ()
+    loud = volume is not None and volume > rules.volume_max
+    return replace(state, speaker_changed=False), (ChangeVolume(rules.volume_max),) if loud else ()
 
 
 def _change(state: PlayerState, poll: StatusPolled) -> PlaybackChange:

@@ -67,3 +67,29 @@ def test_a_chosen_speaker_takes_the_music_along_and_outlives_a_restart(
     assert wait_until(lambda: server.players["den"]["volume_level"] == 30)
     assert (server.queues["den"].state, server.count("player_queues/transfer")) == ("playing", 1)
     player.stop()
+
+
+def test_a_speaker_on_which_others_play_is_not_taken_over(
+    server: MusicAssistantDouble, auth: MusicAssistantAuth, uris: SongUriTable
+) -> None:
+    server.add_player("den", "Den", volume_level=95)
+    theirs = server.library[5]
+    server.replace_queue(theirs, player_id="den")
+    room = Room(Player(MusicAssistantBackend(auth, uris, "Kitchen"), RULES))
+    room.player.start()
+    room.update(SONGS)
+    assert wait_until(lambda: room.player.get_playback().ours)
+    room.player.request(SetSpeaker("Den"))
+    assert wait_until(lambda: "Den plays other music" in str(room.player.get_playback().trouble))
+    assert (server.names("den"), server.queues["den"].state) == ([theirs["name"]], "playing")
+    assert server.queues["kitchen"].state == "playing"
+    room.update(SONGS[1:])
+    room.player.wake()
+    assert wait_until(lambda: server.count("player_queues/play_media") == 2)
+    assert server.names("den") == [theirs["name"]], "not by the next mood either"
+    server.run("player_queues/clear", {"queue_id": "den"})
+    room.player.request(SetSpeaker("Den"))
+    assert wait_until(lambda: server.queues["den"].state == "playing")
+    assert wait_until(lambda: server.players["den"]["volume_level"] == RULES.volume_max)
+    assert server.queues["kitchen"].state == "idle"
+    room.player.stop()

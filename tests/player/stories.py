@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from musicond.player.rules import PlaybackChange
+from musicond.player.events import PlaybackChange
 from tests.spotify.api_objects import track_uri
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from musicond.core.models import Mood, PlayerStatus, Track
 from musicond.core.outcome import Recommendation
 from musicond.errors import PlaybackError
 from musicond.player.events import (
+    PlaybackChange,
     PlaybackRules,
     PlayerState,
     PollFailed,
@@ -24,7 +25,7 @@ from musicond.player.events import (
     StatusPolled,
 )
 from musicond.player.mpd import MpdBackend
-from musicond.player.rules import PlaybackChange, classify_change, step
+from musicond.player.rules import classify_change, step
 from musicond.spotify.backend import SpotifyBackend
 from tests.player.stories import BACKENDS, PAUSED, STORIES, acts_of
 from tests.player.test_mpd import NOON, Library, wait_until

@@ -21,6 +21,7 @@ from musicond.player.events import (
     Event,
     ModesCleared,
     PausePlayback,
+    PlaybackChange,
     PlaybackRules,
     PlayerState,
     Requested,
@@ -37,7 +38,6 @@ from musicond.player.events import (
 from musicond.player.rules import (
     GRACE_S,
     PENDING_MAX_S,
-    PlaybackChange,
     autoplay_block,
     classify_change,
     classify_first,
@@ -530,6 +530,21 @@ def test_another_speaker_gets_the_music_and_the_modes_go_back_to_the_one_before(
     player.play("theirs")
     assert player.poll() == [RestorePlayer(("t:0", "t:1", "t:2"), ("random=1",))]
     assert player.request(SetSpeaker(None)) == [SelectSpeaker(None, move=True)]
+
+
+def test_a_loud_speaker_that_is_chosen_during_our_music_is_turned_down() -> None:
+    player = Simulation(PlaybackRules(volume_max=60)).started()
+    player.request(SetSpeaker("Den"))
+    player.status = replace(player.status, volume=95)
+    assert player.poll(0.5) == [ChangeVolume(60)]
+    assert player.poll(0.5) == [], "once: what a person sets there later stays"
+    player.request(SetSpeaker("Bath"))
+    player.status = replace(player.status, volume=50)
+    assert player.poll(0.5) == []
+    player.play("theirs")
+    player.request(SetSpeaker("Den"))
+    player.status = replace(player.status, volume=95)
+    assert ChangeVolume(60) not in player.poll(0.5), "the volume of other music is theirs"
 
 
 def test_an_announcement_is_nobodys_doing() -> None:
