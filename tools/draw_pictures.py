@@ -7,13 +7,14 @@ follow the reader's choice of light or dark.
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, unescape
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -22,6 +23,7 @@ from musicond.config.schema import Config
 from musicond.core.models import EMOTIONS, Emotion, Mood
 from musicond.core.mood.tracker import MoodState, Observation, update
 from musicond.core.recommend.affect import CALM, EMOTION_AFFECT, LIFT_SONGS, lift_path
+from tools.picture_texts import GERMAN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,6 +46,8 @@ ARROW = (
 )
 FRAME_S, LENGTH_S = 0.125, 9.0
 """Of the example of a mood: eight frames a second, for nine seconds."""
+TEXT = re.compile(r"(?<=>)[^<>]+(?=</text>$)")
+"""The text of a part of a drawing."""
 HAPPY_AT = ((1.5, 1.8), (3.0, 9.0))
 """Seconds from which to which the face of the example smiles: for a moment, then lasting."""
 SMILE, REST = 0.85, 0.06
@@ -203,7 +207,7 @@ def mood() -> Drawing:
     drawing.text(
         place(announced, 0)[0] + 8, y + 5, f"mood.dwell_s: {config.dwell_s:g} s in the lead and above it", "soft"
     )
-    drawing.text(60, 326, "mood", "soft", "end")
+    drawing.text(66, 326, "mood", "soft", "end")
     for second in range(int(LENGTH_S) + 1):
         drawing.text(place(second, 0)[0], 366, f"{second} s", "soft", "middle")
     return drawing
@@ -232,6 +236,10 @@ def _example() -> tuple[list[float], list[float], list[MoodState]]:
     return seconds, raw, states
 
 
+BESIDE = {"fear": (8, "end"), "angry": (-8, "start")}
+"""Shift and anchor of the names of two moods that are close to each other."""
+
+
 def lift() -> Drawing:
     """Return the places of the moods, and those of the songs of a lift out of sad."""
     drawing = Drawing(720, 560, "A lift leads from sad over calm to happy, song by song")
@@ -252,7 +260,8 @@ def lift() -> Drawing:
     for name, affect in (*EMOTION_AFFECT.items(), ("relaxed", CALM)):
         x, y = place(*affect)
         drawing.dot(x, y, "edge-fill" if name == "relaxed" else "two-fill", 7)
-        drawing.text(x, y + 24 if name == "relaxed" else y - 12, str(name), "text", "middle")
+        shift, anchor = BESIDE.get(str(name), (0, "middle"))
+        drawing.text(x + shift, y + 24 if name == "relaxed" else y - 12, str(name), "text", anchor)
     drawing.text(
         40,
         545,
@@ -336,8 +345,22 @@ def player(name: str, language: str) -> Drawing:
     return drawing
 
 
-PICTURES: dict[str, Callable[[], Drawing]] = {
+def in_german(draw: Callable[[], Drawing]) -> Drawing:
+    """Return a diagram with its texts in German."""
+
+    def translated(text: str) -> str:
+        return escape(GERMAN.get(unescape(text), unescape(text)))
+
+    drawing = draw()
+    parts = [TEXT.sub(lambda found: translated(found.group()), part) for part in drawing.parts]
+    return Drawing(drawing.width, drawing.height, GERMAN[drawing.title], parts)
+
+
+DIAGRAMS: dict[str, Callable[[], Drawing]] = {
     "install": install, "home-assistant": home_assistant, "spotify": spotify, "mood": mood, "lift": lift,
+}  # fmt: skip
+PICTURES: dict[str, Callable[[], Drawing]] = DIAGRAMS | {
+    f"{name}-de": partial(in_german, draw) for name, draw in DIAGRAMS.items()
 } | {
     f"player-{name}{'' if language == 'en' else f'-{language}'}": partial(player, name, language)
     for name, languages in PLAYERS.items()

@@ -62,7 +62,7 @@ def notice_page(notice: Notice, language: str, *, closed: bool) -> str:
         f"<!doctype html>\n<html lang={language}>\n<head>\n<meta charset=utf-8>\n"
         '<meta name=viewport content="width=device-width, initial-scale=1">\n'
         f"<title>{title}</title>\n<link rel=icon href=icon.svg>\n<link rel=stylesheet href=style.css>\n</head>\n"
-        f"<body>\n<main>\n<section class=card>\n<h1>{title}</h1>\n"
+        f"<body class=for-guests>\n<main>\n<section class=card>\n<h1>{title}</h1>\n"
         + "".join(f"<p>{escape(line)}</p>\n" for line in lines)
         + "</section>\n</main>\n</body>\n</html>\n"
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
+from xml.sax.saxutils import unescape
 
-from tools.draw_pictures import DARK, FOLDER, LIGHT, PICTURES, main, mood
+from tools.draw_pictures import DARK, DIAGRAMS, FOLDER, LIGHT, PICTURES, TEXT, main, mood
+from tools.picture_texts import GERMAN, UNCHANGED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,6 +22,15 @@ def test_the_committed_pictures_are_up_to_date(tmp_path: Path) -> None:
 def test_a_short_smile_changes_no_mood_and_a_long_one_does() -> None:
     bands = [part for part in mood().parts if part.startswith("<text") and 'y="326"' in part]
     assert [part.partition(">")[2].removesuffix("</text>") for part in bands] == ["nobody", "neutral", "happy", "mood"]
+
+
+def test_every_text_has_its_german_one() -> None:
+    """Commands, keys and numbers are the same in both languages."""
+    drawings = [draw() for draw in DIAGRAMS.values()]
+    parts = [part for drawing in drawings for part in drawing.parts if 'class="code"' not in part]
+    texts = {unescape(text) for part in parts for text in TEXT.findall(part) if re.search("[A-Za-z]{2}", text)}
+    texts = {text for text in texts if not re.fullmatch(r"mood\.enter: \S+", text)}
+    assert texts | {drawing.title for drawing in drawings} == {*GERMAN, *UNCHANGED}
 
 
 def test_texts_are_readable_in_light_and_dark() -> None:
