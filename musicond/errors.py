@@ -217,6 +217,10 @@ class PlaybackError(MusicondError):
         """It would have taken the place of other music, and is not tried again without an order."""
 
 
+class SongsMissingError(PlaybackError):
+    """The player works, but has none of the songs; the text says what to do."""
+
+
 class ConfigError(MusicondError):
     """The configuration can't be used; `problems` holds a line for each error: where, what, and what would be right."""
 

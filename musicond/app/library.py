@@ -62,14 +62,18 @@ def _origins(config: Config, spotify: Spotify | None) -> dict[str, str]:
 def wanted_lists(config: Config, backend: str | None = None) -> dict[Emotion, tuple[str, ...]]:
     """Return the lists of each mood; those of the library begin with LIBRARY.
 
-    `backend` is the running one, where the configured one waits for a restart.
+    `backend` is the running one, where the configured one waits for a restart. mpd does not have the starter's songs:
+    its library is the default, and in place of the starter where a library is configured.
     """
     lists = {Emotion(name): section.lists for name, section in config.music.moods}
-    if config.music.library is not None:
-        library = tuple(f"{LIBRARY}{place}" for place in config.music.library)
-        return {emotion: (*names, *library) for emotion, names in lists.items()}
-    default = (STARTER, f"{LIBRARY}{MPD}") if (backend or config.playback.backend) == MPD else (STARTER,)
-    return {emotion: default if names == (STARTER,) else names for emotion, names in lists.items()}
+    is_mpd = (backend or config.playback.backend) == MPD
+    places, default = config.music.library, (STARTER,)
+    if places is None and is_mpd:
+        return {emotion: (f"{LIBRARY}{MPD}",) if names == default else names for emotion, names in lists.items()}
+    library = tuple(f"{LIBRARY}{place}" for place in places or ())
+    if library and is_mpd:
+        lists = {emotion: () if names == default else names for emotion, names in lists.items()}
+    return {emotion: (*names, *library) for emotion, names in lists.items()}
 
 
 def list_builders(config: Config, spotify: Spotify | None) -> dict[str, Callable[[str, Emotion], ListSource]]:

@@ -28,7 +28,7 @@ from musicond.library.actions import run as run_action
 from musicond.library.audio_files import AudioFolder
 from musicond.library.database import FILE_NAME, MEMORY
 from musicond.library.editor import CatalogueEntry
-from musicond.library.sorted_library import LIBRARY, moods_of_song
+from musicond.library.sorted_library import LIBRARY, moods_of_song, songs_for
 from musicond.library.sources import PLAYLISTS, library_source, read_table
 from musicond.library.table_files import Row, rows_to_json, write_csv, write_json
 from musicond.web.client import ControlClient
@@ -264,7 +264,13 @@ def _sort(args: argparse.Namespace, config: Config) -> int | None:
         raise ListError("there is no library; set music.library to folders, or to mpd with playback.backend: mpd")
     if args.dry_run:
         songs = [song for place in places for song in _library_songs(config, place)]
-        _print_sorted([(mood, song) for song in songs if song.energy is not None for mood in moods_of_song(song)])
+        placed, wanted = (
+            [(moods_of_song(song), song) for song in songs if song.energy is not None],
+            wanted_lists(config),
+        )
+        libraries = {mood for mood, names in wanted.items() if all(name.startswith(LIBRARY) for name in names)}
+        got = {mood: songs_for(mood, lambda: placed, nearest=mood in libraries) for mood in EMOTIONS}
+        _print_sorted([(mood, song) for mood, fitting in got.items() for song in fitting])
         print(f"left: {sum(song.energy is None for song in songs)} of {counted(len(songs), 'song')}")
         return None
     report = ask_daemon(
@@ -283,11 +289,13 @@ def _library_songs(config: Config, place: str) -> Iterator[Song]:
 
 
 def _print_sorted(songs: Sequence[tuple[Emotion, Song]]) -> None:
-    """Print how many songs each mood got, and by what."""
+    """Print how many songs each mood got, by what, and whether they are only the nearest ones."""
     for emotion in EMOTIONS:
-        sources = Counter(song.source.partition(";")[0] for mood, song in songs if mood == emotion)
+        own = [song for mood, song in songs if mood == emotion]
+        sources = Counter(song.source.partition(";")[0] for song in own)
         by = ", ".join(f"{number} by {source}" for source, number in sources.most_common())
-        print(f"{emotion}: {counted(sources.total(), 'song')}{f' ({by})' if by else ''}")
+        nearest = "" if any(song.energy is None or emotion in moods_of_song(song) for song in own) else "the nearest: "
+        print(f"{emotion}: {counted(sources.total(), 'song')}{f' ({nearest}{by})' if by else ''}")
 
 
 def _feedback(args: argparse.Namespace, config: Config) -> None:

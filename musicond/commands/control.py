@@ -63,7 +63,7 @@ def _add_id(parser: argparse.ArgumentParser, default: str) -> None:
 def _play(client: ControlClient, args: argparse.Namespace) -> str:
     client.send("play", id=args.id)
     playback = client.state()["playback"]
-    if playback and playback["state"] == "unavailable":
+    if playback and (playback["state"] == "unavailable" or (playback["songs_missing"] and args.id is None)):
         raise CommandError(playback["trouble"] or "the player is not connected yet; musicond status shows when it is")
     return "playing"
 

@@ -142,6 +142,8 @@ class Playback:
     """Why autoplay is blocked now; None if it is not."""
     trouble: str | None = None
     """The current problem with its remedy, in one plain sentence."""
+    songs_missing: bool = False
+    """Whether `trouble` is that the player works, but has none of the recommended songs."""
     account: Account | None = None
     """None for a backend without an account."""
 

@@ -83,6 +83,7 @@ class RefreshReport:
 class Refresh:
     """One refresh of all wanted lists; `should_stop` interrupts it.
 
+    A mood that has libraries alone, none of which has songs that fit it, takes the nearest songs of the last one.
     Two lists are fallbacks: a search is read only where every other list of the mood at Spotify is gone or empty, and
     the starter where those of the library are. While one of these can be read, the songs of the fallback leave; while
     one is merely out of reach, all stays as it is.
@@ -175,8 +176,14 @@ class Refresh:
 
     def _make_source(self, name: str, emotion: Emotion, tag_cache: TagCache) -> ListSource:
         if (reading := self._readings.get(name)) is not None:
-            return SortedLibrary(reading, emotion)
+            return SortedLibrary(reading, emotion, nearest=self._takes_nearest(name, emotion))
         return make_source(name, emotion, tag_cache, self._builders)
+
+    def _takes_nearest(self, name: str, emotion: Emotion) -> bool:
+        """Return whether a library is the last list of a mood that has no songs yet, and nothing but libraries."""
+        *others, last = self._wanted[emotion]
+        libraries_only = all(other.startswith(LIBRARY) for other in others)
+        return name == last and libraries_only and not any(self._has_songs.get((emotion, other)) for other in others)
 
     def _is_needed(self, emotion: Emotion, name: str) -> bool:
         if not (names := _preferred(name, self._wanted[emotion])):

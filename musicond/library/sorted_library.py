@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import astuple, replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from tempfile import SpooledTemporaryFile
 
 from musicond.core.models import Emotion, Song
 from musicond.core.ports import ListSource
-from musicond.core.recommend.song_affect import SongAffect, affect_of_tags, moods_of
+from musicond.core.recommend.song_affect import NEAR, SongAffect, affect_of_tags, mood_distance, moods_of
 from musicond.errors import EntryError, ListError, SkippedEntries, bounded_number, error_text
 from musicond.library.audio_files import AudioFolder, TagCache, cached_tags, song_of_tags, store_tags
 
@@ -49,8 +49,15 @@ class LibraryReading:
         self.placed = 0
         """Songs with a place."""
 
-    def songs_of(self, emotion: Emotion) -> Iterator[Song]:
-        """Yield the songs that fit an emotion; raise ListError, also where the library is empty."""
+    def songs_of(self, emotion: Emotion, *, nearest: bool = False) -> Iterator[Song]:
+        """Yield the songs that fit an emotion, if there is none and `nearest`, those nearest to it.
+
+        Raises ListError, also where the library is empty.
+        """
+        return songs_for(emotion, self._placed, nearest=nearest)
+
+    def _placed(self) -> Iterator[tuple[Sequence[str], Song]]:
+        """Yield each song that has a place, with its moods; raise ListError."""
         if self._error is not None:
             raise self._error
         if self._songs is None:
@@ -64,8 +71,7 @@ class LibraryReading:
             if number % SORTED_EVERY == 0:
                 self._on_song(number)
             moods, values = json.loads(line)
-            if emotion in moods:
-                yield Song(*values)
+            yield moods, Song(*values)
 
     def close(self) -> None:
         """Delete the songs."""
@@ -118,20 +124,20 @@ def _discard(songs: SpooledTemporaryFile[bytes]) -> None:
 
 
 class SortedLibrary:
-    """Those songs of a library that fit an emotion; implements core.ports.ListSource.
+    """Those songs of a library that fit an emotion, or else are `nearest`; implements core.ports.ListSource.
 
     The skipped entries are those of the reading.
     """
 
     uri = None
 
-    def __init__(self, reading: LibraryReading, emotion: Emotion) -> None:
-        self._reading, self._emotion = reading, emotion
+    def __init__(self, reading: LibraryReading, emotion: Emotion, *, nearest: bool = False) -> None:
+        self._reading, self._emotion, self._nearest = reading, emotion, nearest
         self.skipped = SkippedEntries()
 
     def tracks(self) -> Iterator[Song]:
         """Yield its songs; raise ListError, also where the library is empty."""
-        return self._reading.songs_of(self._emotion)
+        return self._reading.songs_of(self._emotion, nearest=self._nearest)
 
 
 class SortedFolder(AudioFolder):
@@ -185,5 +191,31 @@ def place_song(song: Song, tags: dict[str, str]) -> Song:
 
 def moods_of_song(song: Song) -> tuple[Emotion, ...]:
     """Return the moods that a song with `energy` fits."""
+    return moods_of(*_place_of(song))
+
+
+def songs_for(
+    emotion: Emotion, placed: Callable[[], Iterable[tuple[Sequence[str], Song]]], *, nearest: bool
+) -> Iterator[Song]:
+    """Yield those songs that fit an emotion, if there is none and `nearest`, those nearest to it.
+
+    `placed` returns each song that has a place, with its moods.
+    """
+    fitting = False
+    for moods, song in placed():
+        if emotion in moods:
+            fitting = True
+            yield song
+    if nearest and not fitting:
+        most = NEAR + min((distance_to(emotion, song) for _, song in placed()), default=0.0)
+        yield from (song for _, song in placed() if distance_to(emotion, song) <= most)
+
+
+def distance_to(emotion: Emotion, song: Song) -> float:
+    """Return the distance of a song with `energy` from a mood."""
+    return mood_distance(emotion, *_place_of(song))
+
+
+def _place_of(song: Song) -> tuple[float | None, float]:
     assert song.energy is not None
-    return moods_of(None if song.valence is None else 2 * song.valence - 1, 2 * song.energy - 1)
+    return None if song.valence is None else 2 * song.valence - 1, 2 * song.energy - 1

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from musicond.core.models import Cover, PlayerStatus, Speaker, StartedTracks, Track
 from musicond.core.pictures import as_cover
-from musicond.errors import NOT_TEXT, PlaybackError, bounded_number, clean_line, error_text
+from musicond.errors import NOT_TEXT, PlaybackError, SongsMissingError, bounded_number, clean_line, error_text
 
 TIMEOUT_S = 5.0
 MODES = ("repeat", "random", "single", "consume")
@@ -75,7 +75,8 @@ class MpdBackend:
     def play(self, tracks: Sequence[Track]) -> StartedTracks:
         """Play those tracks that mpd has, behind all others in its queue; the identifiers are those of the queue.
 
-        mpd has a track if it can open its URI, as Mopidy opens those of Spotify, or if its library has it.
+        mpd has a track if it can open its URI, as Mopidy opens those of Spotify, or if its library has it. Raises
+        SongsMissingError if it has none.
         """
         added: list[str] = []
         modes: tuple[str, ...] = ()
@@ -94,9 +95,9 @@ class MpdBackend:
                     self.restore(added, modes)
             raise
         if not added:
-            raise PlaybackError(
-                "none of the recommended songs is in mpd's library; add a folder of your own to music.moods, "
-                "and have mpd read it: mpc update (docs/players.md)"
+            raise SongsMissingError(
+                "none of the recommended songs is in mpd's library; put songs there that have a tag of genre or mood, "
+                "or name their folder in music.library, then: mpc update; musicond catalogue sort"
             )
         return StartedTracks(tuple(added), modes)
 

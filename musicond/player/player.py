@@ -23,7 +23,7 @@ from musicond.core.commands import OtherSongs, PlayerCommand, SetSpeaker
 from musicond.core.models import PlayerStatus, Track, Watching
 from musicond.core.outcome import Outcome, Playback, PlayState
 from musicond.core.ports import PlaybackBackend
-from musicond.errors import CommandError, PlaybackError, error_text
+from musicond.errors import CommandError, PlaybackError, SongsMissingError, error_text
 from musicond.player.backoff import BackendBackoff
 from musicond.player.events import (
     Action,
@@ -48,6 +48,7 @@ from musicond.player.events import (
 from musicond.player.fade import VolumeFader
 from musicond.player.rules import autoplay_block, is_owned, poll_in_s, step
 from musicond.player.state_file import PlayerStateFile, persistent_part
+from musicond.runtime.warn_once import WarnOnce
 from musicond.runtime.worker import resolve
 
 log = logging.getLogger(__name__)
@@ -89,6 +90,9 @@ class Player:
         self._state_file = state_file
         self._state = PlayerState()
         self._backoff = BackendBackoff()
+        self._hints = WarnOnce(log)
+        self._songs_missing: str | None = None
+        """That the backend has none of the recommended songs, with the remedy."""
         self._fader = VolumeFader(backend.set_volume, self._pause_if_owned)
         self._changed = threading.Condition()
         self._events: deque[Event] = deque(maxlen=MAX_EVENTS)
@@ -236,6 +240,8 @@ class Player:
         if room is not None:
             # Its recommendation is among the events already.
             for event in (*events, replace(room, recommended=False)):
+                if isinstance(event, RoomUpdate) and event.recommended:
+                    self._songs_missing = None
                 self._process(event)
         self._fader.run_due(time.monotonic())
         if not self._stopping and self._next_poll_s(time.monotonic()) <= 0:
@@ -260,6 +266,10 @@ class Player:
                 return
             try:
                 self._act(action)
+            except SongsMissingError as exc:  # other songs may be there: it is no fault, and not tried again
+                self._songs_missing = str(exc)
+                self._hints.warn("playback: %s", exc)
+                self._state = replace(self._state, pending=None)
             except PlaybackError as exc:
                 self._backoff.failed(exc)
                 return
@@ -328,6 +338,7 @@ class Player:
                 return
         before = self._state.owned_ids
         started = self._backend.play(start.tracks)
+        self._songs_missing = None
         self._process(Started(time.monotonic(), started.item_ids, start.automatic, started.modes))
         with suppress(PlaybackError):  # the music plays: what follows is no reason for a warning
             if before:
@@ -389,7 +400,8 @@ class Player:
             volume_max=self.rules.volume_max,
             autoplay=room.autoplay if room else self.rules.autoplay,
             autoplay_block=autoplay_block(self._state, self.rules, time.monotonic()),
-            trouble=trouble or (account.warning if account else None),
+            trouble=trouble or self._songs_missing or (account.warning if account else None),
+            songs_missing=trouble is None and self._songs_missing is not None,
             account=account,
         )
 

@@ -9,7 +9,7 @@ from typing import Any
 from musicond.core.models import Cover, PlayerStatus, Speaker, StartedTracks, Track
 from musicond.core.outcome import Account
 from musicond.core.pictures import as_cover
-from musicond.errors import PlaybackError, bounded_number, clean_text
+from musicond.errors import PlaybackError, SongsMissingError, bounded_number, clean_text
 from musicond.runtime.http_session import as_object
 from musicond.spotify.auth import SpotifyAuth
 from musicond.spotify.client import TRACK, SpotifyClient, linked_uris, to_track
@@ -79,7 +79,7 @@ class SpotifyBackend:
         """Play tracks; the device is looked up by its name each time, because its id may change."""
         uris = [track.track_id for track in tracks if TRACK.fullmatch(track.track_id)]
         if not uris:
-            raise PlaybackError(
+            raise SongsMissingError(
                 "none of the recommended songs is at Spotify; add lists with Spotify songs to music.moods"
             )
         device, modes = self._find_device(), self.clear_modes()

@@ -9,7 +9,7 @@ import resource
 import shutil
 import time
 import wave
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -232,7 +232,7 @@ def test_the_passes_over_a_sorted_library_show_their_progress_and_can_be_interru
         seen.append((len(done), refresh.progress.songs))
         return len(done) == 2 and refresh.progress.songs > 0
 
-    wanted = dict.fromkeys(Emotion, ("library:mpd",))
+    wanted = dict.fromkeys(Emotion, ("starter", "library:mpd"))
     refresh = Refresh(wanted, {"mpd": lambda _, __: library}, should_stop)
     with pytest.raises(RefreshCancelledError):
         refresh.run(tmp_path / FILE_NAME, on_list_done=done.append)
@@ -323,9 +323,17 @@ def test_a_song_whose_loudness_alone_is_known_is_listened_to(tmp_path: Path, spe
 def test_which_lists_a_configuration_has() -> None:
     starter = dict.fromkeys(Emotion, ("starter",))
     assert wanted_lists(Config()) == starter
-    own = {"playback": {"backend": "mpd"}, "music": {"moods": {"sad": {"lists": ["/music/sad"]}}}}
+    own: dict[str, Any] = {"playback": {"backend": "mpd"}, "music": {"moods": {"sad": {"lists": ["/music/sad"]}}}}
     lists = wanted_lists(Config.model_validate(own))
-    assert (lists[Emotion.SAD], lists[Emotion.HAPPY]) == (("/music/sad",), ("starter", "library:mpd"))
+    assert (lists[Emotion.SAD], lists[Emotion.HAPPY]) == (("/music/sad",), ("library:mpd",))
+    own["music"]["library"] = ["/music", "mpd"]
+    lists = wanted_lists(Config.model_validate(own))
+    libraries = ("library:/music", "library:mpd")
+    assert (lists[Emotion.SAD], lists[Emotion.HAPPY]) == (("/music/sad", *libraries), libraries)
+    own["playback"]["backend"] = "none"
+    assert wanted_lists(Config.model_validate(own))[Emotion.HAPPY] == ("starter", *libraries)
+    waits = Config.model_validate({"playback": {"backend": "mpd"}})
+    assert wanted_lists(waits, "none") == starter
     none = {"playback": {"backend": "mpd"}, "music": {"library": []}}
     assert wanted_lists(Config.model_validate(none)) == starter
 
@@ -431,7 +439,7 @@ def test_without_ffmpeg_songs_without_tags_are_left(tmp_path: Path, monkeypatch:
     mp3(folder / "a.mp3", title="A", genre="Disco")
     mp3(folder / "b.mp3", title="B")
     monkeypatch.setenv("PATH", "")
-    report = Refresh(library_names(library(folder))).run(tmp_path / FILE_NAME)
+    report = Refresh(wanted_lists(library(folder))).run(tmp_path / FILE_NAME)
     assert "install ffmpeg" in "".join(report.skipped)
     assert [len(songs) for songs in sorted_songs(tmp_path / FILE_NAME).values()].count(0) == 6
 
@@ -453,6 +461,14 @@ def test_the_command_says_what_each_mood_got(tmp_path: Path, capsys: pytest.Capt
     output = capsys.readouterr()
     assert dry.partition("left")[0] in output.out
     assert "X, unknown artist" in output.err
+    place = f"state_dir: {tmp_path / 'other'}\nmusic: {{library: ['{folder}']}}\n"
+    config.write_text(f"{place}playback: {{backend: mpd}}\n")
+    for more in (["--dry-run"], []):
+        assert main([*arguments, *more]) == 0
+        nearest = capsys.readouterr().out
+        assert "happy: 2 songs (2 by mood tag)\n" in nearest
+        assert "surprise: 2 songs (the nearest: 2 by mood tag)\n" in nearest, "mpd does not have the starter's songs"
+        assert "disgust: 1 song (the nearest: 1 by mood tag)\n" in nearest
     config.write_text("music: {library: []}\n")
     with contextlib.suppress(SystemExit, ListError):
         assert main(arguments) == 69

@@ -25,7 +25,7 @@ from musicond.core.commands import Next, OtherSongs, Play, Previous, SetSpeaker,
 from musicond.core.models import Faces, Mood, PlayerStatus, Speaker, Track, Watching
 from musicond.core.outcome import Outcome, PlayState, Recommendation
 from musicond.core.settings import Settings
-from musicond.errors import PlaybackError
+from musicond.errors import PlaybackError, SongsMissingError
 from musicond.player.events import PlaybackRules
 from musicond.player.mpd import MpdBackend
 from musicond.player.player import Player
@@ -251,6 +251,29 @@ def test_a_command_that_failed_is_shown_until_the_player_works(library: Library,
     assert "mpc update" in str(room.player.get_playback().trouble)
 
 
+def test_songs_that_mpd_does_not_have_are_named_once_and_are_no_fault(
+    library: Library, room: Room, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    playback = room.player.get_playback
+    missing = (Track("file:///elsewhere", "Elsewhere", "x", ""),)
+    for _ in range(3):
+        room.update(missing)
+        assert room.until(lambda: playback().songs_missing)
+        assert playback().state is PlayState.STOPPED, "mpd works"
+        assert "music.library" in str(playback().trouble)
+        room.update(missing[:0])
+    room.update(library.tracks())
+    assert room.until(lambda: playback().ours)
+    assert not playback().songs_missing
+    assert playback().trouble is None
+    room.update(missing)
+    assert room.until(lambda: playback().songs_missing)
+    assert playback().state is PlayState.PLAYING, "what plays goes on"
+    assert caplog.text.count("none of the recommended songs") == 1
+    assert "playback is back" not in caplog.text
+
+
 def test_an_output_is_chosen_and_a_picture_is_read(library: Library, room: Room) -> None:
     person = library.client()
     assert room.player.query(lambda backend: backend.get_speakers()).result(20) == (
@@ -323,7 +346,7 @@ def test_a_daemon_that_goes_and_comes_back_is_told_and_found(library: Library, r
 
 def test_songs_that_it_does_not_have_are_told(library: Library) -> None:
     backend = MpdBackend("127.0.0.1", library.port)
-    with pytest.raises(PlaybackError, match="mpc update"):
+    with pytest.raises(SongsMissingError, match=r"music\.library.*mpc update"):
         backend.play([Track("spotify:track:1", "Elsewhere", "x", "")])
     item_ids = backend.play(library.tracks()[:1]).item_ids
     assert backend.get_status().item_ids == set(item_ids)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -25,31 +26,49 @@ from tests.library.test_refresh import mp3
 from tests.player.test_mpd import FakeMpd, Library
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 GENRES = ("Disco", "Heavy Metal", "Blues", "Techno", "Classical", "Grunge", "Dark Ambient", "Jazz", "Pop", "Punk")
 
 
-@pytest.fixture
-def library(tmp_path: Path) -> Iterator[Library]:
+@contextlib.contextmanager
+def library_of(tmp_path: Path, songs: int, genres: Sequence[str]) -> Iterator[Library]:
+    """Run mpd with so many songs of these genres, and four without one."""
     library = Library(tmp_path)
-    for number in range(200):
+    for number in range(songs):
         folder = library.music / f"Album #{number % 20}" / "CD 1"
         folder.mkdir(parents=True, exist_ok=True)
-        genre = GENRES[number % len(GENRES)]
+        genre = genres[number % len(genres)]
         mp3(folder / f"{number} ä'\".mp3", title=f"Song {number}", artist=f"Artist {number % 7}", genre=genre)
     library.start()
     person = library.client()
     end = time.monotonic() + 60
-    while len(person.listall()) < 200 or "updating_db" in person.status():
+    while len(person.listall()) < songs or "updating_db" in person.status():
         assert time.monotonic() < end
         time.sleep(0.1)
     yield library
     library.stop()
 
 
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[Library]:
+    with library_of(tmp_path, 200, GENRES) as library:
+        yield library
+
+
 def test_every_mood_plays_songs_of_the_library(library: Library, tmp_path: Path) -> None:
+    report = check_every_mood_plays(library, tmp_path)
+    assert report["skipped"][0] == "library:mpd: 4 of 204 entries skipped", "the four songs without a genre"
+
+
+def test_every_mood_plays_the_nearest_songs_of_a_library_of_one_genre(tmp_path: Path) -> None:
+    with library_of(tmp_path, 8, ["Heavy Metal"]) as library:
+        check_every_mood_plays(library, tmp_path)
+
+
+def check_every_mood_plays(library: Library, tmp_path: Path) -> dict[str, Any]:
+    """Check that a real mpd plays five songs for every mood; return the report of the refresh."""
     build_maintenance(Config(), tmp_path).tick()  # the first start is without a player
     config = Config.model_validate({"playback": {"backend": "mpd"}, "mpd": {"port": library.port}})
     maintenance = build_maintenance(config, tmp_path)
@@ -73,9 +92,7 @@ def test_every_mood_plays_songs_of_the_library(library: Library, tmp_path: Path)
             assert status.playing
             assert person.currentsong()["title"] == tracks[0].title
     backend.close()
-    assert report["skipped"][0] == "library:mpd: 4 of 204 entries skipped", (
-        "the four songs without a genre are named once"
-    )
+    return report
 
 
 def test_of_mopidy_only_the_local_library_is_read() -> None:

@@ -96,12 +96,15 @@ def affect_of_tags(tags: Mapping[str, str]) -> SongAffect | None:
 
 def moods_of(valence: float | None, arousal: float) -> tuple[Emotion, ...]:
     """Return the moods that a place (-1 to 1) fits, the nearest first; without a valence by the arousal alone."""
-    distances = {
-        emotion: math.dist(affect[valence is None :], (arousal,) if valence is None else (valence, arousal))
-        for emotion, affect in EMOTION_AFFECT.items()
-    }
+    distances = {emotion: mood_distance(emotion, valence, arousal) for emotion in EMOTION_AFFECT}
     most = min(distances.values()) + NEAR
     return tuple(sorted((emotion for emotion, far in distances.items() if far <= most), key=distances.__getitem__))
+
+
+def mood_distance(emotion: Emotion, valence: float | None, arousal: float) -> float:
+    """Return the distance of a place (-1 to 1) from a mood; without a valence that of the arousals."""
+    affect = EMOTION_AFFECT[emotion]
+    return math.dist(affect[valence is None :], (arousal,) if valence is None else (valence, arousal))
 
 
 def _on_scale(text: object, ends: tuple[float, float], bounds: tuple[float, float]) -> float | None:

@@ -124,7 +124,8 @@ function showPlayer(state) {
 	showSpeakers(state);
 	permit($("play"), whyNot(state));
 	for (const id of ["previous", "next"]) permit($(id), loaded(playback) ? "" : t("why_not_loaded"));
-	showTrouble("player-trouble", playback.state === "unavailable" ? "player_trouble" : `plain_expiry${service(playback)}`, playback.trouble);
+	const missing = playback.songs_missing ? "plain_songs_missing" : `plain_expiry${service(playback)}`;
+	showTrouble("player-trouble", playback.state === "unavailable" ? "player_trouble" : missing, playback.trouble);
 	show("player-signin", playback.account && !(playback.account.days_left > 30));
 	set("player-signin", t(`signin${service(playback)}`));
 	tell("player-holding", playback.held && said(`hold_${playback.held.why}`, sentence(playback.holding), playback.held));
