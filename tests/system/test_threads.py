@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from musicond.library.database import BACKUP
+from tests.capture.cameras import mjpeg_camera
 from tests.figures import FULL, record
 from tests.mqtt.conftest import Broker, Listener, free_port
 from tests.player.test_mpd import FakeMpd, fake_mpd
@@ -32,12 +33,12 @@ ENDED = "ended unexpectedly and started again"
 class SabotagedDaemon(Daemon):
     """A daemon whose threads a test can end."""
 
-    def __init__(self, folder: Path, config: str = "") -> None:
+    def __init__(self, folder: Path, config: str = "", args: tuple[str, ...] = ("--source", "demo")) -> None:
         self.sabotage = folder / "sabotage"
         self.sabotage.mkdir()
         env = {"SABOTAGE": str(self.sabotage)}
         web = f"listen: '127.0.0.1:{free_port()}'"  # the page has to be found again
-        super().__init__(folder, "--source", "demo", config=config, web=web, env=env, watchdog_s=30)
+        super().__init__(folder, *args, config=config, web=web, env=env, watchdog_s=30)
 
     def program(self) -> list[str]:
         return [sys.executable, "-m", "tests.system.saboteur"]
@@ -75,17 +76,19 @@ def test_each_thread_that_ends_is_named_and_works_again(tmp_path: Path, fake_mpd
     listener = Listener(broker.port)
     mqtt = f"device: {{node: den}}\nmqtt: {{host: 127.0.0.1, port: {broker.port}}}\n"
     mpd = f"playback: {{backend: mpd}}\nmpd: {{host: 127.0.0.1, port: {fake_mpd.server_address[1]}}}\n"
+    spotify = f"spotify: {{client_id: {'a' * 32}}}\n"
     topic, privates = "musicond/den/privacy", 0
     try:
-        with SabotagedDaemon(tmp_path, mqtt + mpd) as daemon:
+        with SabotagedDaemon(tmp_path, mqtt + mpd + spotify) as daemon:
             wakes: dict[str, Callable[[], object]] = {
                 "storage": lambda: post(daemon, "privacy", {"on": True}),
                 "jobs": lambda: daemon.command("history", "export"),
+                "sign-in": lambda: post(daemon, "spotify/finish", {"redirect": "x"}),
                 "web": daemon.healthy,
             }
             daemon.ready()
             assert listener.wait_for("musicond/den/availability", "online", 30)
-            for thread in ("storage", "mqtt", "web", "playback", "jobs") * (3 if FULL else 1):
+            for thread in ("storage", "mqtt", "web", "playback", "jobs", "sign-in") * (3 if FULL else 1):
                 service = "page" if thread == "web" else thread
                 online = listener.messages.count(ONLINE)
                 daemon.end(thread, service, wakes.get(thread, lambda: None))
@@ -111,6 +114,17 @@ def test_each_thread_that_ends_is_named_and_works_again(tmp_path: Path, fake_mpd
     finally:
         listener.close()
         broker.stop()
+
+
+def test_a_network_camera_is_opened_again_after_its_thread_has_ended(tmp_path: Path) -> None:
+    with mjpeg_camera() as camera:
+        daemon = SabotagedDaemon(tmp_path, f"camera: {{source: '{camera.url}'}}\n", ())
+        with daemon:
+            daemon.ready().wait_state(lambda state: state["watching"] in ("yes", "dark"))
+            (daemon.sabotage / "end").write_text("camera", "ascii")
+            assert daemon.until(lambda: any(" back after " in line for line in daemon.lines), 60)
+            daemon.wait_state(lambda state: state["watching"] in ("yes", "dark"))
+            assert (camera.open, daemon.process.poll()) == (1, None)
 
 
 def test_the_end_of_the_watch_thread_ends_the_process(tmp_path: Path) -> None:
