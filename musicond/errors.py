@@ -80,7 +80,7 @@ class SourceLost(MusicondError):  # noqa: N818 - a state of the source, not a bu
 
 
 class PasswordRefused(SourceLost):
-    """The camera does not take the password; it may lock whoever tries often."""
+    """The camera refuses the password; after many attempts it may lock the account."""
 
     def __init__(self) -> None:
         super().__init__(

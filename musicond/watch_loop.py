@@ -29,7 +29,7 @@ MAX_WAIT_S = 5.0
 BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0)
 """Waits between attempts to open the source; the last one repeats."""
 REFUSED_S = 600.0
-"""Wait after a refused password: a camera may lock whoever tries often."""
+"""Wait after a refused password: after many attempts a camera may lock the account."""
 STEADY_S = 30.0
 """A source that worked this long is retried from the shortest wait on."""
 
@@ -120,7 +120,7 @@ class WatchLoop:
                 stored.add_done_callback(partial(_settle_with, future))
 
     def _watch(self) -> tuple[Outcome, float] | None:
-        """Return the outcome of this turn, and the seconds to wait for the next; None where a command must not wait."""
+        """Return the outcome of this turn, and the seconds to the next; None if a command interrupted the capture."""
         wants_frames = self._controller.wants_frames()
         self.busy_with = "the camera"
         if not self._controller.wants_camera():

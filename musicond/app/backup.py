@@ -276,7 +276,7 @@ def _parsed(file: JsonFile) -> Mapping[str, Any]:
 
 
 def _present(folder: Path) -> Settings:
-    """Return the settings here: without any, nobody has agreed to the camera yet; after damage it is closed."""
+    """Return the settings here: without any, consent is pending; after damage the camera is closed."""
     file = JsonFile(folder / SETTINGS)
     if not file.path.exists():
         return replace(DEFAULTS, consent_pending=not (folder / CATALOGUE).exists())

@@ -54,7 +54,7 @@ class MjpegStream:
         except http.client.HTTPException:
             raise SourceLost("its answer is no HTTP; see whether the address and port are right") from None
         except TimeoutError:
-            raise SourceLost("it does not answer; see whether the camera is well, or switch it off and on") from None
+            raise SourceLost("it does not answer; check the camera, or switch it off and on") from None
         except OSError as exc:
             raise SourceLost(f"the connection was lost: {error_text(exc)}; tried again") from None
 

@@ -172,7 +172,7 @@ def _rows(path: Path, emotion: Emotion | None, skipped: SkippedEntries) -> Itera
     suffix, is_folder = path.suffix.lower(), os.path.isdir(path)  # noqa: PTH112 - unlike Path.is_dir it never raises
     if is_folder or suffix in PLAYLISTS:
         if emotion is None:
-            raise ListError(f"{path}: say for which mood these songs are: --mood MOOD")
+            raise ListError(f"{path}: give the mood of these songs: --mood MOOD")
         source = AudioFolder(path) if is_folder else PLAYLISTS[suffix](path)
         for song in source.tracks():
             yield Row(song, emotion)
@@ -191,7 +191,7 @@ def _export(args: argparse.Namespace, config: Config) -> None:
 
 def _verify(_: argparse.Namespace, config: Config) -> int:
     faults = _run_action(config, "verify")["faults"]
-    for fault in faults or ["the catalogue is well"]:
+    for fault in faults or ["the catalogue has no faults"]:
         print(terminal.one_line(fault))
     return UNAVAILABLE if any(fault.startswith("damage") for fault in faults) else 0
 

@@ -263,14 +263,14 @@ class Output(Protocol):
 
     @property
     def busy_since(self) -> float | None:
-        """Monotonic seconds since when its thread is at one thing; None while it waits, or without a thread."""
+        """Monotonic seconds at which its thread began the present task; None while it waits, or without a thread."""
         return None
 
     def accept(self, outcome: Outcome) -> None:
         """Accept an outcome in the thread of the watch loop. Waits for no network and never raises."""
 
     def is_alive(self) -> bool:
-        """Return whether its thread runs as it should; True without a thread."""
+        """Return whether its thread is running; True without a thread."""
         return True
 
     def status(self) -> str:

@@ -86,7 +86,7 @@ def _move(editor: CatalogueEditor, arguments: Mapping[str, Any]) -> JsonObject:
 def _reorder(editor: CatalogueEditor, arguments: Mapping[str, Any]) -> JsonObject:
     emotion, ids = parse_emotion(arguments), arguments.get("ids")
     if emotion is None or not isinstance(ids, list) or not all(isinstance(track_id, str) for track_id in ids):
-        raise ListError("say for which mood, and give the songs' track_id in order as ids")
+        raise ListError("give the mood, and the songs' track_id in order as ids")
     return {"songs": editor.reorder(emotion, ids)}
 
 

@@ -175,9 +175,9 @@ class LibraryMaintenance:
     def _select(self, arguments: Mapping[str, Any]) -> JsonObject:
         """Choose other lists for a mood, and let the next `tick` read them."""
         if (emotion := parse_emotion(arguments)) is None:
-            raise ListError("say for which mood")
+            raise ListError("give the mood")
         if "lists" not in arguments:
-            raise ListError("say which lists; null stands for those of the configuration")
+            raise ListError("give the lists; null stands for those of the configuration")
         self._selection.select(emotion, arguments.get("lists"))
         self._request()
         self._chosen = self._running is not None

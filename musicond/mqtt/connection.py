@@ -162,7 +162,7 @@ class Connection:
         self._thread.start()
 
     def is_alive(self) -> bool:
-        """Return whether the thread runs as it should."""
+        """Return whether the thread is running."""
         return self._thread is None or self._thread.is_alive()
 
     def wake(self) -> None:

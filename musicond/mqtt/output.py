@@ -113,12 +113,12 @@ class MqttOutput:
         self._connection.start()
 
     def is_alive(self) -> bool:
-        """Return whether the connection's thread runs as it should."""
+        """Return whether the connection's thread is running."""
         return self._connection.is_alive()
 
     @property
     def busy_since(self) -> float | None:
-        """Since when the connection's thread is at one thing."""
+        """Monotonic seconds at which the connection's thread began the present task."""
         return self._connection.busy_since
 
     def accept(self, outcome: Outcome) -> None:

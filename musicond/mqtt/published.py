@@ -18,7 +18,7 @@ RETRY_S = 60.0
 class PublishedTopics:
     """Used in the connection's thread. `own` are the beginnings of the topics that the device has now.
 
-    The file may be the copy of another device's, or another device may have taken the old name. So topics with an
+    The file may be a copy from another device, or another device may have taken the old name. So topics with an
     `availability` beside them are cleared only when that says `offline`. Raises StateDirError for a file that can't be
     read.
     """

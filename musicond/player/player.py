@@ -168,7 +168,7 @@ class Player:
             self._changed.notify_all()
 
     def is_alive(self) -> bool:
-        """Return whether the thread runs as it should."""
+        """Return whether the thread is running."""
         return self._thread is None or self._thread.is_alive()
 
     def status(self) -> str:

@@ -22,7 +22,7 @@ CHECKSUM = "checksum"
 
 
 class DamagedFileError(ValueError):
-    """A file is not as it was saved; `readable` is the part that can be read, which nothing vouches for."""
+    """A file is not as it was saved; `readable` is the part that can be read, which may be wrong."""
 
     def __init__(self, path: Path, readable: JsonObject | None = None) -> None:
         super().__init__(f"{path} is damaged")

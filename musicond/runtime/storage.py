@@ -4,7 +4,7 @@ The rules
   1. The settings go before everything else; only the newest are stored. Where that fails, whoever waits for them gets
      the error, and they are stored again and again until it succeeds; `unsaved` says so meanwhile.
   2. Other writes keep their order. While the catalogue is locked, one stays pending and is repeated, for WRITE_WAIT_S.
-     After that, or after any other error, whoever waits gets the error, and it is never done later. A write that raises
+     After that, or after any other error, whoever waits gets the error, and the write is dropped. A write that raises
      has changed nothing, so none is done twice.
 """
 
@@ -35,7 +35,7 @@ SLOW_S = 2.0
 """Settings that wait longer than this are reported as not saved."""
 JOIN_S = 2.0
 SETTINGS_JOIN_S = 8.0
-"""So long a stop waits for a slow disk to take the newest settings; systemd allows 15 s."""
+"""Longest wait of `stop` for a slow disk to store the newest settings; systemd allows 15 s."""
 
 
 @dataclass(eq=False)
@@ -125,7 +125,8 @@ class StorageWriter:
         if self.saved or not (error or time.monotonic() - self._unsaved_since > SLOW_S):
             return None
         reason = error_text(error) if error else "the disk does not answer"
-        return f"privacy and settings are in force, but not saved yet ({reason}); make room on the disk"
+        remedy = "make room on the disk, or check it: dmesg | tail"
+        return f"privacy and settings are in force, but not saved yet ({reason}); {remedy}"
 
     @property
     def reported(self) -> bool:

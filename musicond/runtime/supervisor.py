@@ -26,7 +26,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, *(() if sys.stdin and sys.stdin.isatty
 TURN_DEADLINE_S = 20.0
 """A turn of the watch loop that takes longer hangs, in a camera's driver for example; a new process may help.
 
-It is shorter than systemd's watchdog: the end takes along what waits, a switch to privacy for example.
+It is shorter than systemd's watchdog, so that what waits to be stored, such as privacy, is stored before the end.
 """
 END_S = 1.5
 """From the signal to the end; the watch thread may use the rest of it to finish its turn."""
@@ -34,13 +34,13 @@ MIN_JOIN_S = 0.2
 RESTART_S = (1.0, 5.0, 30.0, 120.0)
 """Waits before a service whose thread has ended is started again; the last one repeats."""
 STEADY_S = 300.0
-"""A service that runs this long again is well."""
+"""A service that has run for this long again counts as healthy."""
 ANSWER_S = 0.5
 """How long the response to a request that ends the daemon may take to be sent."""
 STALL_S = 20.0
 """The watchdog is fed no longer once the services were not checked for this long."""
 HANG_S = 300.0
-"""A thread that is at one thing for longer hangs; each waits for no network or disk as long."""
+"""A thread that works on one task for longer counts as hanging; no wait for network or disk takes that long."""
 WATCH_ENDED = b"\0"
 """Written by the watch thread into the pipe of the signals; no signal has this number."""
 
@@ -65,11 +65,11 @@ class Service(Protocol):
         """Stop; may be called twice."""
 
     def is_alive(self) -> bool:
-        """Return whether its thread runs as it should; true without a thread."""
+        """Return whether its thread is running; True without a thread."""
 
     @property
     def busy_since(self) -> float | None:
-        """Monotonic seconds since when its thread is at one thing; None while it waits, or without a thread."""
+        """Monotonic seconds at which its thread began the present task; None while it waits, or without a thread."""
 
 
 class ServiceMonitor:
@@ -190,7 +190,7 @@ class Supervisor:
             self._thread.join(max(MIN_JOIN_S, ended + END_S - time.monotonic()))
         if self._thread.is_alive():
             # What hangs in a driver, a camera for example, can't be stopped; the kernel closes it.
-            log.warning("%s does not end; ending without it", self._loop.busy_with)
+            log.warning("%s hangs; musicond ends without waiting for it", self._loop.busy_with)
             os._exit(1 if self._crashed or self.restarts else 0)
         return 1 if self._crashed else 0
 

@@ -28,7 +28,7 @@ NOT_OPEN = "only this device may open the page; open it to the home network firs
 
 @dataclass(frozen=True, slots=True)
 class PageLink:
-    """A link as it is stored: what opens the page can't be made from it."""
+    """A link as it is stored: its token can't be derived from it."""
 
     link_id: str
     name: str
@@ -125,7 +125,7 @@ def qr_rows(text: str) -> list[str]:
 
 
 def _parse(data: JsonObject) -> Iterator[PageLink]:
-    """Yield the stored links; one that is not as it was stored lets nobody in."""
+    """Yield the stored links, without damaged ones."""
     links, names = data.get("links"), [field.name for field in fields(PageLink)]
     for item in links if isinstance(links, list) else []:
         with suppress(TypeError, KeyError):

@@ -101,7 +101,7 @@ class WebOutput:
         ready.result()
 
     def is_alive(self) -> bool:
-        """Return whether the thread runs as it should."""
+        """Return whether the thread is running."""
         return self._thread is None or self._thread.is_alive()
 
     def accept(self, outcome: Outcome) -> None:

@@ -58,7 +58,7 @@ def test_songs_are_added_listed_and_removed(shell: Shell) -> None:
     assert (entry["title"], entry["valence"], entry["track_id"]) == ("A song", 0.2, "https://example.org/a")
     assert "removed from 1 list;" in shell("catalogue", "remove", entry["track_id"])
     assert "catalogue list shows the id of each song" in shell("catalogue", "remove", entry["track_id"], code=69)
-    assert shell("catalogue", "verify") == "the catalogue is well\n"
+    assert shell("catalogue", "verify") == "the catalogue has no faults\n"
 
 
 def test_an_export_is_imported_again(shell: Shell) -> None:
@@ -78,7 +78,7 @@ def test_an_export_is_imported_again(shell: Shell) -> None:
     [
         ("a.csv", "title,artist\na,b\n", "'a' names no mood; add --mood MOOD, or a column emotion"),
         ("a.csv", "title,artist,emotion\na,,sad\n", "a.csv:2: no artist; give one"),
-        ("a.m3u", "x.mp3\n", "say for which mood these songs are"),
+        ("a.m3u", "x.mp3\n", "give the mood of these songs"),
         ("a.txt", "", "a.txt:1: no columns title and artist"),
     ],
 )

@@ -64,7 +64,7 @@ CAMELOT = re.compile(r"\s*(?:1[0-2]|[1-9])\s*([ABab])\s*")
 
 @dataclass(frozen=True, slots=True)
 class SongAffect:
-    """The place of a song, and what says so."""
+    """The place of a song, and its source."""
 
     valence: float | None
     """-1 to 1; None if unknown."""
