@@ -190,7 +190,7 @@ def test_a_running_daemon_is_asked_for_everything(tmp_path: Path) -> None:
             assert done.returncode == code, done.stderr
             return done.stdout + done.stderr
 
-        assert "30 new songs" in command("catalogue", "refresh")
+        assert daemon.until(lambda: any("refreshed: 30 new songs" in line for line in daemon.lines))
         assert "0 new songs" in command("catalogue", "refresh")
         assert command("catalogue", "refresh", "--if-due") == "not due yet\n"
         assert "added to sad" in command("catalogue", "add", "sad", "By hand", "Ann", "--id", "x:1")
@@ -200,7 +200,7 @@ def test_a_running_daemon_is_asked_for_everything(tmp_path: Path) -> None:
         assert "no list holds a song 'x:2'" in command("catalogue", "feedback", "like", "x:2", code=69)
         assert "no song is recommended now" in command("catalogue", "feedback", "skip", code=69)
         assert "removed from 1 list" in command("catalogue", "remove", "x:1")
-        assert "well" in command("catalogue", "verify")
+        assert "no faults" in command("catalogue", "verify")
         assert command("catalogue", "export").count("\n") == 1 + 175 + 30
         assert "no face can be read now: no camera" in command("calibrate", code=69)
         assert "forgotten" in command("calibrate", "--reset")
