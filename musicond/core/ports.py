@@ -140,9 +140,10 @@ class PlaybackBackend(Protocol):
     def clear_modes(self) -> tuple[str, ...]:
         """Switch off the modes that change the order or the end of a list; return them, such as "repeat=1"."""
 
-    def play(self, tracks: Sequence[Track]) -> StartedTracks:
+    def play(self, tracks: Sequence[Track], is_wanted: Callable[[], bool] = lambda: True) -> StartedTracks:
         """Play these tracks instead of what plays, in this order and once.
 
+        Nothing is started once `is_wanted` is false, which is asked before each request that may take long.
         A track that can't be played is left out. Tracks that others have queued may go: only a person's order starts
         music over them (`PlayerStatus.waiting`). After an error, queue and modes are as before, as far as the player
         can be reached.

@@ -8,7 +8,7 @@ after them.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ from musicond.core.models import Cover, PlayerStatus, Speaker, StartedTracks, Tr
 from musicond.core.outcome import Account
 from musicond.core.pictures import as_cover
 from musicond.core.ports import SongUris
-from musicond.errors import PlaybackError, bounded_number, clean_text
+from musicond.errors import PlaybackError, SongsMissingError, bounded_number, clean_text
 from musicond.music_assistant.api_objects import (
     LONGEST_S,
     OFF,
@@ -43,7 +43,7 @@ from musicond.music_assistant.client import (
     MusicAssistantClient,
     RequestRefused,
 )
-from musicond.music_assistant.resolver import ABSENT, SongResolver
+from musicond.music_assistant.resolver import ABSENT, SongResolver, StartCancelled
 from musicond.runtime.http_session import as_object, as_objects
 from musicond.runtime.warn_once import WarnOnce
 
@@ -138,11 +138,14 @@ class MusicAssistantBackend:
         self._set_modes(str(player["player_id"]), dict.fromkeys(modes, OFF))
         return mode_names(modes)
 
-    def play(self, tracks: Sequence[Track]) -> StartedTracks:
+    def play(self, tracks: Sequence[Track], is_wanted: Callable[[], bool] = lambda: True) -> StartedTracks:
         """Replace the player's queue by these tracks and play them; the identifiers are those of the queue's items."""
         player = self._find_player()
         check_playable(player)
-        uris = self._resolve(tracks)
+        try:
+            uris = self._resolve(tracks, is_wanted)
+        except StartCancelled:
+            return StartedTracks(())
         queue_id, modes = str(player["player_id"]), modes_of(self._own_queue(player))
         started = _Started(self._item_ids(queue_id), tuple(tracks), tuple(uris.values()))
         try:
@@ -302,19 +305,21 @@ class MusicAssistantBackend:
             )
         return player
 
-    def _resolve(self, tracks: Sequence[Track]) -> dict[str, str]:
-        uris = self._open()[1].resolve(tracks)
-        if not uris:
-            raise PlaybackError(
-                "none of the recommended songs is at a music service of Music Assistant; add a service there, "
-                "or lists of songs that it has to music.moods"
+    def _resolve(self, tracks: Sequence[Track], is_wanted: Callable[[], bool]) -> dict[str, str]:
+        resolved = self._open()[1].resolve(tracks, is_wanted)
+        if not resolved.uris:
+            raise SongsMissingError(
+                "none of the recommended songs is at a music service of Music Assistant; check its services, add one, "
+                "or add lists of songs that they have to music.moods"
             )
-        if len(uris) < len(tracks):
+        if resolved.postponed:
+            self._hints.warn("Music Assistant has not found all songs yet; the others are looked for another time")
+        if resolved.absent:
             self._hints.warn(
                 "Music Assistant does not have all songs: those that are missing are looked for again in a week; "
                 "a further music service there may have them"
             )
-        return uris
+        return resolved.uris
 
     def _item_ids(self, queue_id: str) -> frozenset[str]:
         return frozenset(map(item_id_of, self._items(queue_id)))

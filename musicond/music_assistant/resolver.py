@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from musicond.core.models import Track
 from musicond.core.ports import SongUris
 from musicond.core.same_song import is_same_song
-from musicond.errors import CatalogueError
+from musicond.errors import CatalogueError, PlaybackError
 from musicond.music_assistant.client import (
     NOT_FOUND,
     SERVER_ERROR,
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 BY_NAME = 33
 """Schema of the API from which the server looks for a song by its name."""
 SEARCH_LIMIT = 10
+EMPTY_S = 600.0
+"""A song for which a search has found nothing at all is looked for again after this time."""
 BUDGET_S = 15.0
 """After this time the songs found so far are played, and the others looked for the next time."""
 PROVIDERS_S = 600.0
@@ -34,6 +37,21 @@ BUILT_IN = "builtin"
 SPOTIFY = "spotify:track:"
 ABSENT = (400, NOT_FOUND, SERVER_ERROR)
 """Statuses with which a server refuses an address that it does not know."""
+
+
+class StartCancelled(Exception):  # noqa: N818 - a person's wish
+    """The songs are not wanted any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The addresses of songs by track id, in order; `absent`, `postponed`: whether others are missing, and why."""
+
+    uris: dict[str, str]
+    absent: bool = False
+    """The server does not have them."""
+    postponed: bool = False
+    """The server has not answered for them in time, or has found nothing at all."""
 
 
 class SongResolver:
@@ -46,24 +64,50 @@ class SongResolver:
         self._warnings = WarnOnce(log)
         self._services: tuple[float, tuple[str, ...]] = (float("-inf"), ())
         """When they were asked for, and the available music services."""
+        self._nothing_found: dict[str, float] = {}
+        """When the search for a song came back empty, by its id: its service may have been out of reach."""
+        self._is_wanted: Callable[[], bool] = lambda: True
 
-    def resolve(self, tracks: Sequence[Track]) -> dict[str, str]:
-        """Return the addresses of those tracks that the server has, by track id, in order; raise PlaybackError."""
+    def resolve(self, tracks: Sequence[Track], is_wanted: Callable[[], bool] = lambda: True) -> Resolved:
+        """Return the addresses of those tracks that the server has; raise PlaybackError, StartCancelled.
+
+        A song for which the server does not answer holds up no other one.
+        """
+        self._is_wanted = is_wanted
         server, services = self._client.get_info().server_id, self._get_services()
         # What these services do not have, others may have, or one that comes back.
         missing = f"{server} with {' '.join(services)}"
         found = {track_id: uri for track_id, uri in self._get_known(server, tracks).items() if uri is not None}
         known = {**self._get_known(missing, tracks), **found}
-        deadline = self._clock() + BUDGET_S
+        error = self._look_up_all([track for track in tracks if track.track_id not in known], known, server, missing)
+        uris = {track.track_id: uri for track in tracks if (uri := known.get(track.track_id)) is not None}
+        if error is not None and not uris:
+            raise error
+        return Resolved(uris, None in known.values(), any(track.track_id not in known for track in tracks))
+
+    def _look_up_all(
+        self, tracks: Sequence[Track], known: dict[str, str | None], server: str, missing: str
+    ) -> PlaybackError | None:
+        """Add to `known` what the server says of tracks; return the first error, or that the time is up."""
+        deadline, error = self._clock() + BUDGET_S, None
         for track in tracks:
-            if track.track_id in known:
+            if self._clock() > deadline:
+                return error or PlaybackError("Music Assistant looks for songs too slowly; it is tried again")
+            try:
+                uri, is_certain = self._look_up(track)
+            except PlaybackError as exc:
+                error = error or exc
+                if exc.sign_in:
+                    raise
+                if not isinstance(exc, RequestRefused):  # the next one would be waited for as long
+                    return error
                 continue
-            if self._clock() > deadline and any(known.values()):
-                break
-            known[track.track_id] = uri = self._look_up(track)
-            if uri is not None or services:
-                self._store(server if uri is not None else missing, track.track_id, uri)
-        return {track.track_id: uri for track in tracks if (uri := known.get(track.track_id)) is not None}
+            if uri is None and not is_certain:
+                continue
+            known[track.track_id] = uri
+            if uri is not None or self._get_services():
+                self._store(missing if uri is None else server, track.track_id, uri)
+        return error
 
     def forget(self, track_ids: Sequence[str]) -> None:
         """Forget addresses that the server no longer plays."""
@@ -84,13 +128,23 @@ class SongResolver:
         except CatalogueError as exc:
             self._warnings.warn("the addresses of songs at Music Assistant can't be kept: %s", exc)
 
-    def _look_up(self, track: Track) -> str | None:
-        """Ask the server for a track's address."""
+    def _look_up(self, track: Track) -> tuple[str | None, bool]:
+        """Return a track's address, and whether the server is certain; without an answer, a search is not repeated."""
         if track.track_id.startswith(SPOTIFY) and "spotify" in self._get_services():
             by_id = f"spotify://track/{track.track_id.removeprefix(SPOTIFY)}"
             if self._run_if_present("music/item_by_uri", uri=by_id):
-                return by_id
-        return next((uri for item in self._find_by_name(track) if (uri := _playable_uri(item, track))), None)
+                return by_id, True
+        now, searched_at = self._clock(), self._nothing_found.get(track.track_id)
+        if searched_at is not None and now - searched_at < EMPTY_S:
+            return None, False
+        is_certain = False
+        for item in self._find_by_name(track):
+            is_certain = True
+            if (uri := _playable_uri(item, track)) is not None:
+                return uri, True
+        if not is_certain and self._get_services():
+            self._nothing_found[track.track_id] = now
+        return None, is_certain
 
     def _find_by_name(self, track: Track) -> Iterator[Mapping[str, Any]]:
         """Yield the items that may be a track, the server's best match first."""
@@ -98,19 +152,24 @@ class SongResolver:
             item = self._run_if_present("music/item_by_name", name=track.title, artist=track.artist, media_type="track")
             if item:
                 yield as_object(item)
-        answer = self._client.run(
-            "music/search", search_query=f"{track.artist} - {track.title}", media_types=["track"], limit=SEARCH_LIMIT
-        )
+        query = f"{track.artist} - {track.title}"
+        answer = self._run("music/search", search_query=query, media_types=["track"], limit=SEARCH_LIMIT)
         yield from as_objects(as_object(answer).get("tracks"))
 
     def _run_if_present(self, command: str, **arguments: object) -> Any:
         """Run a command that looks for one item; None where the server does not know it."""
         try:
-            return self._client.run(command, **arguments)
+            return self._run(command, **arguments)
         except RequestRefused as exc:
             if exc.status not in ABSENT:
                 raise
             return None
+
+    def _run(self, command: str, **arguments: object) -> Any:
+        """Run a command, unless the songs are not wanted any more."""
+        if not self._is_wanted():
+            raise StartCancelled
+        return self._client.run(command, **arguments)
 
     def _get_services(self) -> tuple[str, ...]:
         """Return the domains of the music services that the server has now, in order."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import PurePath
 from typing import Any
@@ -72,12 +72,14 @@ class MpdBackend:
             _clear(client, modes)
         return modes
 
-    def play(self, tracks: Sequence[Track]) -> StartedTracks:
+    def play(self, tracks: Sequence[Track], is_wanted: Callable[[], bool] = lambda: True) -> StartedTracks:
         """Play those tracks that mpd has, behind all others in its queue; the identifiers are those of the queue.
 
         mpd has a track if it can open its URI, as Mopidy opens those of Spotify, or if its library has it. Raises
         SongsMissingError if it has none.
         """
+        if not is_wanted():
+            return StartedTracks(())
         added: list[str] = []
         modes: tuple[str, ...] = ()
         try:

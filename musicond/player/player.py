@@ -19,7 +19,7 @@ from functools import partial
 from operator import attrgetter
 from typing import TypeVar
 
-from musicond.core.commands import OtherSongs, PlayerCommand, SetSpeaker
+from musicond.core.commands import OtherSongs, PlayerCommand, SetSpeaker, Stop
 from musicond.core.models import PlayerStatus, Track, Watching
 from musicond.core.outcome import Outcome, Playback, PlayState
 from musicond.core.ports import PlaybackBackend
@@ -229,20 +229,18 @@ class Player:
                 self._wait_s(),
             )
             self.busy_since = time.monotonic()
-            events, room, account_changed = list(self._events), self._room, self._account_changed
-            questions = list(self._questions)
-            if room is not None:  # it brings the stored speaker, which commands and polls are for
-                self._events.clear()
+            room, account_changed, questions = self._room, self._account_changed, list(self._questions)
             self._questions.clear()
             self._account_changed = False
         if account_changed:
             self._publish()  # before a poll, which may take its time
-        if room is not None:
-            # Its recommendation is among the events already.
-            for event in (*events, replace(room, recommended=False)):
+        if room is not None:  # it brings the stored speaker, which commands and polls are for
+            while (event := self._next_event()) is not None:
                 if isinstance(event, RoomUpdate) and event.recommended:
                     self._songs_missing = None
                 self._process(event)
+            # The newest one, whose recommendation is among the events.
+            self._process(replace(self._room or room, recommended=False))
         self._fader.run_due(time.monotonic())
         if not self._stopping and self._next_poll_s(time.monotonic()) <= 0:
             self._poll()
@@ -251,6 +249,16 @@ class Player:
         if self._state_file is not None:
             self._state_file.save(persistent_part(self._state, self.rules, time.monotonic()))
         self._publish()
+
+    def _next_event(self) -> Event | None:
+        """Take the oldest event; None where none waits."""
+        with self._changed:
+            return self._events.popleft() if self._events else None
+
+    def _is_start_wanted(self) -> bool:
+        """Return whether no stop and no pause waits behind the start that is being made."""
+        with self._changed:
+            return not self._stopping and not any(map(_ends_music, self._events))
 
     def _is_wanted(self) -> bool:
         """Return whether something waits for the thread."""
@@ -337,7 +345,9 @@ class Player:
                 self._state = replace(self._state, poll_now=True)
                 return
         before = self._state.owned_ids
-        started = self._backend.play(start.tracks)
+        started = self._backend.play(start.tracks, self._is_start_wanted)
+        if not started.item_ids:  # a person has stopped it in the meantime
+            return
         self._songs_missing = None
         self._process(Started(time.monotonic(), started.item_ids, start.automatic, started.modes))
         with suppress(PlaybackError):  # the music plays: what follows is no reason for a warning
@@ -410,6 +420,12 @@ def _play_state(status: PlayerStatus) -> PlayState:
     if not status.item_ids:
         return PlayState.STOPPED
     return PlayState.PLAYING if status.playing else PlayState.PAUSED
+
+
+def _ends_music(event: Event) -> bool:
+    if isinstance(event, RoomUpdate):
+        return event.paused
+    return isinstance(event, Requested) and isinstance(event.command, Stop)
 
 
 def _has_changed(before: RoomUpdate, room: RoomUpdate) -> bool:

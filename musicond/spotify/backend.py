@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -75,13 +75,15 @@ class SpotifyBackend:
                 cleared.append(f"{name}={value}")
         return tuple(cleared)
 
-    def play(self, tracks: Sequence[Track]) -> StartedTracks:
+    def play(self, tracks: Sequence[Track], is_wanted: Callable[[], bool] = lambda: True) -> StartedTracks:
         """Play tracks; the device is looked up by its name each time, because its id may change."""
         uris = [track.track_id for track in tracks if TRACK.fullmatch(track.track_id)]
         if not uris:
             raise SongsMissingError(
                 "none of the recommended songs is at Spotify; add lists with Spotify songs to music.moods"
             )
+        if not is_wanted():
+            return StartedTracks(())
         device, modes = self._find_device(), self.clear_modes()
         try:
             uris = self._play_on(device, uris)

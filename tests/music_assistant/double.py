@@ -43,7 +43,8 @@ class Fault:
 
     command: str
     how: str = "status"
-    """status, cut (half of the answer), noise (no JSON), hang (no answer until released), late (done, then no answer)."""
+    """status, cut (half of the answer), noise (no JSON), slow (half a second), hang (no answer until released), late (done,
+    then no answer)."""
     status: int = 500
     times: int | None = None
     after: str = ""
@@ -600,6 +601,8 @@ class MusicAssistantDouble:
         fault = self._fault(command)
         if fault is not None and fault.how == "status":
             return web.Response(status=fault.status, text="Internal server error")
+        if fault is not None and fault.how == "slow":
+            await asyncio.sleep(0.5)
         if fault is not None and fault.how == "hang":
             await asyncio.to_thread(self.released.wait, 60)
         try:

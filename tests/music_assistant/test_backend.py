@@ -86,6 +86,7 @@ def test_songs_are_looked_for_once(
     server: MusicAssistantDouble, backend: MusicAssistantBackend, uris: SongUriTable
 ) -> None:
     absent = Track("song:x:absent", "Nowhere Man", "The Beatles", "")
+    server.library.append(track("spotify", "s9", "Nowhere Man", "Karaoke Crew"))
     backend.play((*SONGS, absent))
     asked = len([name for name, _ in server.calls if name.startswith("music/")])
     backend.play((*SONGS, absent))
