@@ -27,7 +27,7 @@ from musicond.errors import MusicondError, StateDirError
 from musicond.runtime import logs
 from musicond.runtime.json_file import state_lock
 from musicond.runtime.restart import RestartGuard, fault_place
-from musicond.runtime.supervisor import start_again
+from musicond.runtime.supervisor import Supervisor, start_again
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +53,17 @@ def run(args: argparse.Namespace) -> int:
     """Run the daemon in the foreground."""
     folder = state_dir(load(args.config).config)
     logs.setup(args.log_level)
+    try:
+        supervisor, code = _supervise(args, folder)
+    finally:
+        logs.flush()  # what is printed from now on comes after the lines of the log
+    if supervisor.restarts:
+        start_again()
+    return code
+
+
+def _supervise(args: argparse.Namespace, folder: Path) -> tuple[Supervisor, int]:
+    """Build the daemon and run it; return its supervisor and its exit code."""
     _take_over(folder)
     overrides = Overrides(folder, lambda: load(args.config))
     loaded = overrides.effective()
@@ -69,14 +80,11 @@ def run(args: argparse.Namespace) -> int:
     ask_consent = args.ask_consent and args.source is None  # who names a camera consents
     try:
         with build(config, setup, examine, ask_consent=ask_consent) as supervisor:
-            code = supervisor.run()
+            return supervisor, supervisor.run()
     except Exception as exc:
         if not isinstance(exc, MusicondError):  # a bug, which a journal in memory would forget
             RestartGuard(folder, 0).save(f"musicond failed: {fault_place(exc)}")
         raise
-    if supervisor.restarts:
-        start_again()
-    return code
 
 
 def _take_over(folder: Path) -> None:

@@ -14,6 +14,7 @@ from types import FrameType
 from typing import NoReturn, Protocol
 
 from musicond.errors import MusicondError
+from musicond.runtime import logs
 from musicond.runtime.backoff import Backoff
 from musicond.runtime.restart import RestartGuard, fault_place
 from musicond.runtime.systemd import Notifier
@@ -191,6 +192,7 @@ class Supervisor:
         if self._thread.is_alive():
             # What hangs in a driver, a camera for example, can't be stopped; the kernel closes it.
             log.warning("%s hangs; musicond ends without waiting for it", self._loop.busy_with)
+            logs.flush()
             os._exit(1 if self._crashed or self.restarts else 0)
         return 1 if self._crashed else 0
 

@@ -97,7 +97,7 @@ def test_under_the_journal_each_line_has_its_priority(tmp_path: Path) -> None:
 
 
 def test_elsewhere_lines_have_time_and_level(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("JOURNAL_STREAM", raising=False)
     root = logging.getLogger()
@@ -106,10 +106,11 @@ def test_elsewhere_lines_have_time_and_level(
         logs.setup("warning")
         logging.getLogger("a").warning("hot")
         logging.getLogger("a").info("not")
+        logs.flush()
     finally:
         root.handlers[:] = before
         root.setLevel(level)
-    err = capsys.readouterr().err
+    err = capfd.readouterr().err
     assert err.endswith("WARNING hot\n")
     assert err.count("\n") == 1
 
