@@ -60,7 +60,8 @@ class MusicAssistant:
 
     def backend(self) -> PlaybackBackend:
         """Return the backend that plays on the configured player."""
+        from musicond.library.audio_files import read_duration_s
         from musicond.music_assistant.backend import MusicAssistantBackend
 
         uris = SongUriTable(self._folder / FILE_NAME)
-        return MusicAssistantBackend(self.auth, uris, self._config.music_assistant.player)
+        return MusicAssistantBackend(self.auth, uris, self._config.music_assistant.player, read_duration_s)

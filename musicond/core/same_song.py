@@ -17,6 +17,7 @@ VERSIONS = frozenset(
         "instrumental",
         "demo",
         "unplugged",
+        "concert",
         "rehearsal",
         "session",
         "medley",
@@ -71,9 +72,22 @@ NEUTRAL = frozenset(
     ]
 )
 """Words in brackets, or behind a dash, that leave the recording the same."""
+LIVE = frozenset(("live", "unplugged", "concert"))
+"""Words for one and the same: a recording before an audience."""
 TOLERANCE_S = 8.0
 """Two durations further apart are those of two recordings."""
 PART = re.compile(r"[(\[]([^)\]]*)[)\]]|\s[-\u2013\u2014]\s(.*)$")
+NEUTRAL_MIX = re.compile(r"\b(?:original|album|single|mono|stereo|(?:19|20)\d\d(?: mono| stereo)?) mix\b")
+"""A mix of the same recording."""
+REMADE = re.compile(r"\bre-?record|['\u2019]s version\b", re.IGNORECASE)
+LIVE_ALBUM = re.compile(
+    r"(?:^|[-\u2013\u2014:(\[,/]\s*|\d\s|\brecorded\s)live(?:\s(?:at|from|in|on|sessions?|with)\b|\s\d|[!.]*\s*(?:[)\]]|$))"
+    r"|\bunplugged\b|\bconcert\b",
+    re.IGNORECASE,
+)
+"""The name of an album of such recordings; not of "Live Through This"."""
+PART_NUMBER = re.compile(r"\b(?:part|pt) (\w+)\b")
+NUMBERS = {"i": "1", "one": "1", "ii": "2", "two": "2", "iii": "3", "three": "3", "iv": "4", "four": "4"}
 ARTISTS = re.compile(r"\s*(?:,|;|/|&|\+|\bfeat\.?\b|\bft\.?\b|\bfeaturing\b|\band\b|\bund\b|\bx\b|\bvs\.?\b)\s*")
 
 
@@ -91,12 +105,14 @@ def split_title(title: str) -> tuple[str, frozenset[str]]:
     versions: set[str] = set()
 
     def reduce(match: re.Match[str]) -> str:
-        words = set(fold((match[1] or match[2] or "").replace("re-", "re")).split())
-        versions.update(words & VERSIONS)
-        return " " if words & (VERSIONS | NEUTRAL) else match[0]
+        text = match[1] or match[2] or ""
+        found = _versions(text)
+        versions.update(found)
+        neutral = set(fold(text).split()) & NEUTRAL or NEUTRAL_MIX.search(fold(text))
+        return " " if found or neutral else match[0]
 
     base = fold(PART.sub(reduce, title))
-    return base or fold(title), frozenset(versions)
+    return _number_parts(base or fold(title)), frozenset(versions)
 
 
 def is_same_song(
@@ -107,21 +123,55 @@ def is_same_song(
     *,
     version: str = "",
     album: str = "",
+    wanted_album: str = "",
     durations_s: tuple[float, float] | None = None,
 ) -> bool:
     """Return whether a found song is the wanted one.
 
-    `title` and `artist` are wanted. `candidate` is the title of the found song, by `artists`, with the name of its
-    `version` and its `album`; `durations_s` is that of the wanted and of the found one, where both are known.
+    `title`, `artist` and `wanted_album` are wanted. `candidate` is the title of the found song, by `artists`, with the
+    name of its `version` and its `album`; `durations_s` is that of the wanted and of the found one, where both are
+    known.
     """
     base, versions = split_title(title)
     candidate_base, candidate_versions = split_title(candidate)
-    candidate_versions |= set(fold(version.replace("re-", "re")).split()) & VERSIONS
-    if base != candidate_base or versions != candidate_versions:
+    candidate_versions |= _versions(version)
+    versions, candidate_versions = _with_album(versions, wanted_album), _with_album(candidate_versions, album)
+    if base != candidate_base or versions != candidate_versions or _is_unknown(version, title):
         return False
     if durations_s is not None and abs(durations_s[0] - durations_s[1]) > TOLERANCE_S:
         return False
-    wanted = {fold(name) for name in (artist, *ARTISTS.split(artist.casefold()))} - {""}
-    named = {fold(part) for name in artists for part in (name, *ARTISTS.split(name.casefold()))} - {""}
+    named = _names(artists)
     imitation = set(" ".join((*named, fold(album))).split()) & IMITATIONS
-    return bool(wanted & named) and not imitation - set(fold(f"{artist} {title}").split())
+    return bool(_names([artist]) & named) and not imitation - set(fold(f"{artist} {title}").split())
+
+
+def _versions(text: str) -> frozenset[str]:
+    """Return the words of VERSIONS in an addition to a title."""
+    words = set(NEUTRAL_MIX.sub(" ", fold(text)).split()) & VERSIONS
+    if REMADE.search(text):
+        words.add("rerecorded")
+    return frozenset("live" if word in LIVE else word for word in words)
+
+
+def _with_album(versions: frozenset[str], album: str) -> frozenset[str]:
+    """Return the versions of a song, with that of its album where it names none."""
+    return frozenset(("live",)) if not versions and LIVE_ALBUM.search(album) else versions
+
+
+def _is_unknown(version: str, title: str) -> bool:
+    """Return whether the name of a version says nothing that is known, as "BBC 1991": another recording."""
+    words = {word for word in fold(version).split() if not word.isdigit()}
+    known = words & (VERSIONS | NEUTRAL) or REMADE.search(version) or words <= set(fold(title).split())
+    return not known
+
+
+def _number_parts(base: str) -> str:
+    """Return a folded title with "Pt. II" as "part 2"."""
+    return PART_NUMBER.sub(lambda match: f"part {NUMBERS.get(match[1], match[1])}", base)
+
+
+def _names(artists: Sequence[str]) -> set[str]:
+    """Return the folded names of artists, whole and one by one, without a leading "the"."""
+    parts = (fold(part) for name in artists for part in (name, *ARTISTS.split(name.casefold())))
+    names = {(part.removeprefix("the ") if part != "the the" else part) for part in parts} - {""}
+    return names - {"the"} or names

@@ -11,6 +11,7 @@ import stat
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import mutagen
 from mutagen.easyid3 import EasyID3
@@ -53,6 +54,7 @@ EasyID3.RegisterTXXXKey("replaygain_track_gain", "REPLAYGAIN_TRACK_GAIN")
 EasyID3.RegisterTXXXKey("replaygain_track_gain_lower", "replaygain_track_gain")
 for _name, _key in (("mood", "MOOD"), ("initialkey", "initialkey"), ("replaygain_track_gain", "replaygain_track_gain")):
     EasyMP4Tags.RegisterFreeformKey(_name, _key)
+DURATION_S = (1, 1e6)
 UNKNOWN = "unknown artist"
 LONGEST_TAG = 500
 """Characters."""
@@ -214,6 +216,18 @@ def read_tags(path: Path) -> dict[str, str]:
     except Exception:  # a damaged file can break the library in any way
         return {}
     return {name: text for name, value in values.items() if (text := clean_line(value)[:LONGEST_TAG])}
+
+
+def read_duration_s(track_id: str) -> float | None:
+    """Return the duration of a track that is an audio file; None for any other, and for one that can't be read."""
+    if not track_id.startswith("file:"):
+        return None
+    try:
+        with _LimitedFile(io.FileIO(unquote(urlsplit(track_id).path))) as content:
+            file = mutagen.File(content)
+        return bounded_number(file.info.length, *DURATION_S) if file is not None else None
+    except Exception:  # a damaged file can break the library in any way
+        return None
 
 
 class _LimitedFile(io.BufferedReader):

@@ -75,12 +75,19 @@ class _Started:
 
 
 class MusicAssistantBackend:
-    """For one thread. `player` is the name or the id of the player."""
+    """For one thread. `player` is the name or the id of the player, `get_duration` returns a track's seconds."""
 
     name = "music-assistant"
 
-    def __init__(self, auth: MusicAssistantAuth, uris: SongUris, player: str | None) -> None:
+    def __init__(
+        self,
+        auth: MusicAssistantAuth,
+        uris: SongUris,
+        player: str | None,
+        get_duration: Callable[[str], float | None] = lambda _: None,
+    ) -> None:
         self._auth, self._uris, self._player, self._configured = auth, uris, player, player
+        self._get_duration = get_duration
         self._opened: tuple[str, MusicAssistantClient, SongResolver] | None = None
         """The address, and what asks the server there."""
         self._picture: tuple[str, str] | None = None
@@ -278,7 +285,7 @@ class MusicAssistantBackend:
         if self._opened is None or self._opened[0] != url:
             self.close()
             client = MusicAssistantClient(url, self._auth.get_token, self._auth.reject)
-            self._opened = (url, client, SongResolver(client, self._uris))
+            self._opened = (url, client, SongResolver(client, self._uris, get_duration=self._get_duration))
         return self._opened[1:]
 
     def _skip(self, command: str) -> None:

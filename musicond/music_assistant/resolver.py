@@ -11,7 +11,7 @@ from typing import Any
 from musicond.core.models import Track
 from musicond.core.ports import SongUris
 from musicond.core.same_song import is_same_song
-from musicond.errors import CatalogueError, PlaybackError
+from musicond.errors import CatalogueError, PlaybackError, bounded_number
 from musicond.music_assistant.client import (
     NOT_FOUND,
     SERVER_ERROR,
@@ -55,12 +55,16 @@ class Resolved:
 
 
 class SongResolver:
-    """For one thread. `uris` keeps what was found, and what was not."""
+    """For one thread. `uris` keeps what was found, and what was not; `get_duration` returns a track's seconds."""
 
     def __init__(
-        self, client: MusicAssistantClient, uris: SongUris, clock: Callable[[], float] = time.monotonic
+        self,
+        client: MusicAssistantClient,
+        uris: SongUris,
+        clock: Callable[[], float] = time.monotonic,
+        get_duration: Callable[[str], float | None] = lambda _: None,
     ) -> None:
-        self._client, self._uris, self._clock = client, uris, clock
+        self._client, self._uris, self._clock, self._get_duration = client, uris, clock, get_duration
         self._warnings = WarnOnce(log)
         self._services: tuple[float, tuple[str, ...]] = (float("-inf"), ())
         """When they were asked for, and the available music services."""
@@ -137,10 +141,10 @@ class SongResolver:
         now, searched_at = self._clock(), self._nothing_found.get(track.track_id)
         if searched_at is not None and now - searched_at < EMPTY_S:
             return None, False
-        is_certain = False
+        is_certain, duration_s = False, self._get_duration(track.track_id)
         for item in self._find_by_name(track):
             is_certain = True
-            if (uri := _playable_uri(item, track)) is not None:
+            if (uri := _playable_uri(item, track, duration_s)) is not None:
                 return uri, True
         if not is_certain and self._get_services():
             self._nothing_found[track.track_id] = now
@@ -182,13 +186,14 @@ class SongResolver:
         return services
 
 
-def _playable_uri(item: Mapping[str, Any], track: Track) -> str | None:
+def _playable_uri(item: Mapping[str, Any], track: Track, duration_s: float | None) -> str | None:
     """Return the address of a found item if it is this track and can be played."""
     uri, mappings = item.get("uri"), as_objects(item.get("provider_mappings"))
     if item.get("media_type") != "track" or not isinstance(uri, str) or not uri:
         return None
     if mappings and not any(mapping.get("available", True) for mapping in mappings):
         return None
+    found_s = bounded_number(item.get("duration"), 1, 1e6)
     same = is_same_song(
         track.title,
         track.artist,
@@ -196,5 +201,7 @@ def _playable_uri(item: Mapping[str, Any], track: Track) -> str | None:
         [str(artist.get("name") or "") for artist in as_objects(item.get("artists"))],
         version=str(item.get("version") or ""),
         album=str(as_object(item.get("album")).get("name") or ""),
+        wanted_album=track.album,
+        durations_s=None if duration_s is None or found_s is None else (duration_s, found_s),
     )
     return uri if same else None

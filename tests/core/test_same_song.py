@@ -20,6 +20,13 @@ SAME = [
     (("Hallelujah - Live", "Jeff Buckley"), ("Hallelujah (Live)", "Jeff Buckley")),
     (("Karma Police", "Radiohead"), ("Karma Police", "Radiohead")),
     (("...", "Ye"), ("...", "Ye")),
+    (("Strobe", "deadmau5"), ("Strobe (Original Mix)", "deadmau5")),
+    (("Help!", "The Beatles"), ("Help! - 2015 Mix", "Beatles")),
+    (("Beatles Song", "Beatles, The"), ("Beatles Song", "The Beatles")),
+    (("Infected", "The The"), ("Infected", "The The")),
+    (("Another Brick in the Wall, Pt. 2", "Pink Floyd"), ("Another Brick in the Wall (Part 2)", "Pink Floyd")),
+    (("Another Brick in the Wall, Part II", "Pink Floyd"), ("Another Brick in the Wall, Pt. 2", "Pink Floyd")),
+    (("About a Girl (Unplugged)", "Nirvana"), ("About a Girl (Live)", "Nirvana")),
     (("(Remastered)", "Ye"), ("(Remastered)", "Ye")),
 ]
 DIFFERENT = [
@@ -31,6 +38,10 @@ DIFFERENT = [
     (("Blinding Lights", "The Weeknd"), ("Blinding Lights (Slowed + Reverb)", "The Weeknd")),
     (("One More Time", "Daft Punk"), ("One More Time (Club Remix)", "Daft Punk")),
     (("Hallelujah - Live", "Jeff Buckley"), ("Hallelujah", "Jeff Buckley")),
+    (("Another Brick in the Wall, Pt. 1", "Pink Floyd"), ("Another Brick in the Wall, Pt. 2", "Pink Floyd")),
+    (("One More Time", "Daft Punk"), ("One More Time (Extended Mix)", "Daft Punk")),
+    (("Love Story", "Taylor Swift"), ("Love Story (Taylor's Version)", "Taylor Swift")),
+    (("Infected", "The The"), ("Infected", "The Who")),
 ]
 
 
@@ -51,6 +62,45 @@ def test_the_version_the_album_and_the_duration_count() -> None:
     assert not is_same_song(*song, album="Karaoke Hits")
     assert is_same_song(*song, durations_s=(218, 222))
     assert not is_same_song(*song, durations_s=(218, 260))
+
+
+LIVE_ALBUMS = [
+    "Live at Sin-e",
+    "MTV Unplugged in New York",
+    "Live",
+    "Live!",
+    "Stop Making Sense: Live",
+    "Under a Blood Red Sky (Live)",
+    "1991 Live in Paris",
+    "In Concert",
+]
+STUDIO_ALBUMS = [
+    "Live Through This",
+    "The World We Live In",
+    "Live and Let Die",
+    "Alive",
+    "Grace",
+    "Piano Concerto No. 1",
+    "",
+]
+
+
+def test_an_album_of_concerts_makes_a_song_a_live_one() -> None:
+    song = ("Hallelujah", "Jeff Buckley", "Hallelujah", ["Jeff Buckley"])
+    assert [album for album in LIVE_ALBUMS if is_same_song(*song, album=album)] == []
+    assert [album for album in STUDIO_ALBUMS if not is_same_song(*song, album=album)] == []
+    assert is_same_song("Hallelujah (Live)", *song[1:], album="Live at Sin-e")
+    assert is_same_song(*song, album="Live at Sin-e", wanted_album="Live at Sin-e")
+    assert not is_same_song(*song, album="Grace", wanted_album="Live at Sin-e")
+
+
+def test_a_version_with_an_unknown_name_is_another_recording() -> None:
+    song = ("Hurt", "Johnny Cash", "Hurt", ["Johnny Cash"])
+    for version in ("BBC Concert 1991", "BBC 1991", "Peel"):
+        assert not is_same_song(*song, version=version)
+    for version in ("", "2011", "Remaster 2011", "Single Edit", "Original Mix", "Explicit"):
+        assert is_same_song(*song, version=version), version
+    assert is_same_song("Hurt (Peel)", "Johnny Cash", "Hurt (Peel)", ["Johnny Cash"], version="Peel")
 
 
 @given(st.text(max_size=30), st.text(min_size=1, max_size=20))

@@ -10,16 +10,19 @@ import pytest
 from musicond.core.commands import Play, Stop
 from musicond.core.models import Track
 from musicond.errors import PlaybackError
+from musicond.library.audio_files import read_duration_s
 from musicond.music_assistant.client import MusicAssistantClient
 from musicond.music_assistant.resolver import BUDGET_S, EMPTY_S, SongResolver
 from musicond.player.events import PlaybackRules
 from musicond.player.player import Player
 from tests.music_assistant.conftest import SONGS, TOKEN
-from tests.music_assistant.double import Fault
+from tests.music_assistant.double import Fault, track
 from tests.player.test_mpd import Room, wait_until
+from tests.player.test_mpd import song as write_tone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from musicond.library.song_uris import SongUriTable
     from musicond.music_assistant.backend import MusicAssistantBackend
@@ -114,3 +117,20 @@ def test_a_stop_does_not_wait_for_the_search(server: MusicAssistantDouble, backe
     assert server.count("player_queues/play_media") == 0
     assert room.player.get_playback().trouble is None
     room.player.stop()
+
+
+def test_a_recording_of_another_length_is_another_one_than_the_file(
+    server: MusicAssistantDouble, uris: SongUriTable, tmp_path: Path
+) -> None:
+    path = tmp_path / "Nina Simone - Feeling Good.wav"
+    write_tone(path, 200.0, seconds=30)
+    file = Track(path.as_uri(), "Feeling Good", "Nina Simone", "")
+    client = MusicAssistantClient(server.url, lambda: TOKEN)
+    resolver = SongResolver(client, uris, get_duration=read_duration_s)
+    server.library = [track("spotify", f"s{seconds}", file.title, file.artist, seconds) for seconds in (200, 45, 33)]
+    assert resolver.resolve([file]).uris == {file.track_id: "spotify://track/s33"}
+    assert read_duration_s(file.track_id) == pytest.approx(30)
+    path.write_bytes(b"no audio")
+    assert read_duration_s(file.track_id) is None
+    assert read_duration_s((tmp_path / "gone.wav").as_uri()) is None
+    client.close()
