@@ -18,7 +18,9 @@ from musicond.core.commands import (
     OtherSongs,
     Play,
     Previous,
+    Reset,
     SetAutoplay,
+    SetPrivacy,
     SetSpeaker,
     SettingsCommand,
     SetVolume,
@@ -68,6 +70,8 @@ class Controller:
         self._get_temperature, self._heat_checked_at = get_temperature, -HEAT_CHECK_S
         self._submitted = pipeline.settings if settings_file.verified else None
         """The settings that are stored, or handed to the writer."""
+        self._end_waits = pipeline.settings.private_until is not None
+        """Whether the end of privacy is from before the start, and the clock may be another one since."""
         self._last: Outcome | None = None
 
     def step(self, frame: Frame) -> Outcome:
@@ -107,6 +111,7 @@ class Controller:
             case Stop() | Next() | Previous() | SetVolume() if self._player is not None:
                 self._player.request(command)
         self._pipeline.handle(command, datetime.now(LOCAL))
+        self._end_waits = self._end_waits and not isinstance(command, (SetPrivacy, Reset))
         if isinstance(command, OtherSongs) and self._player is not None:  # only once there is another recommendation
             self._player.request(command)
         chosen = self._pipeline.settings.speaker
@@ -150,7 +155,8 @@ class Controller:
         """
         self._follow_clock()
         self._follow_heat()
-        self._pipeline.expire(datetime.now().astimezone())
+        self._end_waits = self._end_waits and self._clock.is_unsynchronised()
+        self._pipeline.expire(datetime.now().astimezone(), keep_privacy=self._end_waits)
         if self._pipeline.settings is not self._submitted:
             self._store()
         return not self._pipeline.settings.paused
@@ -187,5 +193,5 @@ class Controller:
         settings = self._pipeline.settings
         if settings == self._submitted and not (again and not self._writer.saved):
             return None
-        self._submitted = settings
-        return self._writer.save_settings(lambda: self._settings_file.save(to_json(settings)))
+        self._submitted, data = settings, to_json(settings)  # at once: its ends are by the present clock
+        return self._writer.save_settings(lambda: self._settings_file.save(data))

@@ -36,7 +36,7 @@ from musicond.core.pipeline import Pipeline
 from musicond.core.recommend.recommender import Recommender
 from musicond.core.settings import Settings
 from musicond.errors import CatalogueError, CommandError
-from musicond.runtime.clock import ClockGuard
+from musicond.runtime.clock import ClockGuard, kernel_synchronised
 from musicond.runtime.health import temperature_c
 from musicond.runtime.json_file import JsonFile
 
@@ -320,3 +320,44 @@ def test_a_pause_keeps_its_duration_while_the_clock_is_set(tmp_path: Path) -> No
     assert not controller.wants_frames()
     assert abs((pipeline.settings.paused_until or ends) - ends - timedelta(days=365)) < timedelta(seconds=2)
     assert load_settings(JsonFile(tmp_path / "settings.json")).paused_until == pipeline.settings.paused_until
+
+
+@pytest.mark.parametrize("boot", ["this", "earlier"])
+def test_a_stored_pause_lasts_its_time_whatever_the_clock_says_at_the_next_start(boot: str) -> None:
+    now = datetime.now(UTC)
+    stored = to_json(Settings(paused=True, paused_until=now + timedelta(minutes=30), paused_minutes=30))
+    assert from_json(stored).paused_until == now + timedelta(minutes=30)
+    wrong = timedelta(days=5000)
+    # As if the clock had been behind when it was stored.
+    ends = {"paused_until": (now + timedelta(minutes=30) - wrong).isoformat(), "wall": (now - wrong).isoformat()}
+    with_ends = {**stored, **ends, "boot": stored["boot"] if boot == "this" else "another"}
+    until = from_json(with_ends).paused_until
+    assert until is not None
+    if boot == "this" or kernel_synchronised() is False:
+        assert abs(until - now - timedelta(minutes=30)) < timedelta(seconds=5)
+    else:
+        assert until < now
+
+
+def test_privacy_from_before_the_start_waits_for_a_synchronised_clock_or_a_person(tmp_path: Path) -> None:
+    synchronised: bool | None = False
+    clock = ClockGuard(synchronised=lambda: synchronised)
+    ended = Settings(private=True, private_until=datetime(2026, 11, 23, tzinfo=UTC))
+
+    def start() -> Controller:
+        pipeline = Pipeline(Nothing(), Nothing(), Nothing(), MoodConfig(0.4, 0.3, 1, 5, 1), ended)
+        return Controller(pipeline, FrameRate(8, 2), JsonFile(tmp_path / "settings.json"), clock=clock)
+
+    controller, other = start(), start()
+    for item in (controller, other):
+        item.handle(Pause(5))
+        item.wants_frames()
+        assert not item.wants_camera()
+    other.handle(SetPrivacy(on=False))
+    assert other.wants_camera(), "a person has opened it"
+    synchronised = True
+    controller.wants_frames()
+    assert controller.wants_camera()
+    synchronised = False
+    controller.handle(SetPrivacy(on=True, until_midnight=True))
+    assert not controller.wants_camera()

@@ -81,7 +81,7 @@ def build(
         inbox = Inbox[Command | ConfigUpdate](lambda command: isinstance(command, (*OVERTAKING, ConfigUpdate)))
         notifier, settings_file, preview = Notifier(), JsonFile(folder / "settings.json"), build_preview(config)
         pipeline = build_pipeline(config, *build_vision(config), catalogue, seed=secrets.randbits(32))
-        pipeline.settings = _initial_settings(settings_file, config)
+        pipeline.settings = _initial_settings(settings_file, config, clock)
         source, spotify = build_source(config, inbox.has_urgent), build_spotify(config, folder)
         music_assistant = MusicAssistant(config, folder)
         player = build_player(config, folder, spotify, music_assistant, lambda: inbox.put(OtherSongs()))
@@ -169,8 +169,10 @@ def _own_state(folder: Path, ask_consent: bool) -> Iterator[None]:
         yield
 
 
-def _initial_settings(file: JsonFile, config: Config) -> Settings:
+def _initial_settings(file: JsonFile, config: Config, clock: ClockGuard) -> Settings:
     settings = bounded(load_settings(file), datetime.now(LOCAL), set_clock=kernel_synchronised() is True)
+    if settings.private_until is not None and clock.is_unsynchronised():
+        log.info("privacy ends only once the clock is synchronised; to watch at once: musicond privacy off")
     if settings.consent_pending and config.camera.is_device:
         log.warning("the camera stays closed: tell the people here, then run: musicond privacy off")
         settings = replace(settings, private=True)

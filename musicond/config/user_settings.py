@@ -13,8 +13,9 @@ from typing import Any
 
 from musicond.core.models import Emotion, Policy
 from musicond.core.mood.bias import CLASSES, Bias, bounded
-from musicond.core.settings import DEFAULTS, MAX_MINUTES, Settings
+from musicond.core.settings import DEFAULTS, MAX_MINUTES, Settings, shifted
 from musicond.errors import NOT_TEXT, StateDirError, bounded_number
+from musicond.runtime.clock import LOCAL, Timestamp, kernel_synchronised
 from musicond.runtime.json_file import JsonFile, JsonObject, replace_file
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ def load_settings(file: JsonFile) -> Settings:
 
     A damaged file is repaired on the disk. Raises StateDirError.
     """
-    closed = {"private": True, "private_until": None, "damaged": True}
+    closed = {"private": True, "private_until": None, "boot": None, "damaged": True}
     data = file.load(closed, salvage=True, plausible=_is_plausible)
     if data.get("damaged"):
         log.warning("%s was damaged: the camera stays closed; to watch again: musicond privacy off", file.path)
@@ -80,7 +81,10 @@ def _is_plausible(data: JsonObject) -> bool:
 
 
 def from_json(data: JsonObject) -> Settings:
-    """Return the settings in a file; a value that is not valid counts as the default, but for privacy."""
+    """Return the settings in a file, with their ends by the present clock.
+
+    A value that is not valid counts as the default, but for privacy.
+    """
     settings: dict[str, Any] = {}
     for name, (parse, _) in FIELDS.items():
         with suppress(ValueError, TypeError, AttributeError, OverflowError):
@@ -89,16 +93,32 @@ def from_json(data: JsonObject) -> Settings:
         settings["paused"] = False  # better than a pause that never ends
     if settings.get("manual_until") is None:
         settings["manual_mood"] = None
-    return Settings(**settings)
+    return _by_present_clock(Settings(**settings), data)
+
+
+def _by_present_clock(settings: Settings, data: JsonObject) -> Settings:
+    """Return settings after the clock was set since they were stored, if it was.
+
+    After a boot the end of privacy stays as it is: `Controller` waits with it for a synchronised clock.
+    """
+    if not data.get("boot"):
+        return settings
+    now, stored = Timestamp.now(), Timestamp(str(data["boot"]), data["at"], datetime.fromisoformat(data["wall"]))
+    moved = now.clock_set_by(stored, synchronised=kernel_synchronised() is not False)
+    if not moved:
+        return settings
+    later = shifted(settings, moved, now.wall.astimezone(LOCAL))
+    return later if now.is_same_boot(stored) else replace(later, private_until=settings.private_until)
 
 
 def to_json(settings: Settings) -> JsonObject:
-    """Return the settings to store, without those that have their default."""
-    return {
+    """Return the settings to store, without those that have their default; with an end, the present time, too."""
+    data = {
         name: serialise(value)
         for name, (_, serialise) in FIELDS.items()
         if (value := getattr(settings, name)) != getattr(DEFAULTS, name)
     }
+    return data | Timestamp.now().to_json() if data.keys() & ENDS else data
 
 
 def _time(text: Any) -> datetime:
@@ -158,3 +178,4 @@ FIELDS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "bias": (_bias, lambda bias: " ".join(map(str, bias.shifts))),
 }
 """The parser and the writer of each field of Settings in settings.json."""
+ENDS = {name for name, (parse, _) in FIELDS.items() if parse is _time}

@@ -111,10 +111,10 @@ class Pipeline:
                 self.settings = apply(self.settings, command, wall_time)
         return self.settings
 
-    def expire(self, wall_time: datetime) -> bool:
-        """End a pause or a manual mood that is over; return whether one ended."""
+    def expire(self, wall_time: datetime, *, keep_privacy: bool = False) -> bool:
+        """End what is over: a pause, a manual mood, and privacy unless it is to be kept; return whether one ended."""
         before = self.settings
-        self.settings = expired(before, wall_time)
+        self.settings = expired(before, wall_time, keep_privacy=keep_privacy)
         return self.settings != before
 
     def _rate(self, rate: Rate, wall_time: datetime) -> None:

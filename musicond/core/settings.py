@@ -146,9 +146,9 @@ def with_privacy_of(settings: Settings, present: Settings) -> Settings:
     )
 
 
-def expired(settings: Settings, wall_time: datetime) -> Settings:
-    """Return the settings without a privacy, a pause or a manual mood that is over."""
-    if settings.private_until is not None and wall_time >= settings.private_until:
+def expired(settings: Settings, wall_time: datetime, *, keep_privacy: bool = False) -> Settings:
+    """Return the settings without a pause or a manual mood that is over, nor a privacy unless it is to be kept."""
+    if not keep_privacy and settings.private_until is not None and wall_time >= settings.private_until:
         settings = reset(settings, "privacy")
     if settings.paused_until is not None and wall_time >= settings.paused_until:
         settings = reset(settings, "pause")

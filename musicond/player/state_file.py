@@ -105,9 +105,7 @@ class PlayerStateFile:
                     "modes": json.dumps(state.modes),
                     "begun_at": None if state.autoplay_started_at == NEVER else state.autoplay_started_at,
                     "silent_until": state.suppressed_until,
-                    "boot": now.boot,
-                    "at": now.at,
-                    "wall": now.wall.isoformat(),
+                    **now.to_json(),
                 }
             )
         except OSError as exc:

@@ -39,10 +39,30 @@ class Timestamp:
             boot = ""
         return cls(boot, time.monotonic(), datetime.now().astimezone())
 
+    def to_json(self) -> dict[str, str | float]:
+        """Return the timestamp to store."""
+        return {"boot": self.boot, "at": self.at, "wall": self.wall.isoformat()}
+
     def after_s(self, earlier: Timestamp) -> float:
         """Return the seconds since an earlier timestamp, at least 0: of the monotonic clock within one boot."""
-        same_boot = self.boot != "" and self.boot == earlier.boot
-        return max(0.0, self.at - earlier.at if same_boot else (self.wall - earlier.wall).total_seconds())
+        passed_s = self.at - earlier.at if self.is_same_boot(earlier) else (self.wall - earlier.wall).total_seconds()
+        return max(0.0, passed_s)
+
+    def clock_set_by(self, earlier: Timestamp, *, synchronised: bool) -> timedelta:
+        """Return by how much the clock was set since an earlier timestamp; 0 for less than JUMP_S.
+
+        After a boot only a synchronised clock says how long the machine was off; otherwise that counts as no time.
+        """
+        moved = self.wall - earlier.wall
+        if self.is_same_boot(earlier):
+            moved -= timedelta(seconds=self.at - earlier.at)
+        elif synchronised:
+            return timedelta()
+        return moved if abs(moved.total_seconds()) >= JUMP_S else timedelta()
+
+    def is_same_boot(self, other: Timestamp) -> bool:
+        """Return whether both timestamps are known to be of one boot."""
+        return self.boot != "" and self.boot == other.boot
 
 
 class LocalZone(tzinfo):
@@ -130,10 +150,14 @@ class ClockGuard:
         self._jumped_at = self._monotonic_s()
         return timedelta(seconds=moved_s)
 
+    def is_unsynchronised(self) -> bool:
+        """Return whether the kernel says that the clock is not synchronised."""
+        return self._synchronised() is False
+
     def is_trusted(self) -> bool:
         """Return whether something may be deleted by the date: the clock is not known to be wrong, nor was just set."""
         settled = self._jumped_at is None or self._monotonic_s() - self._jumped_at >= SETTLE_S
-        return settled and abs(self._moved_s()) < JUMP_S and self._synchronised() is not False
+        return settled and abs(self._moved_s()) < JUMP_S and not self.is_unsynchronised()
 
     def _moved_s(self) -> float:
         return self._wall_s() - self._monotonic_s() - self._offset_s

@@ -268,6 +268,9 @@ def test_a_reset_clears_switched_settings_and_config_shows_them(
         "manual_mood",
         "manual_until",
         "bias",
+        "boot",
+        "at",
+        "wall",
         "checksum",
     }
     assert "enter: 0.42 # default" in config()

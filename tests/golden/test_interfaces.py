@@ -48,8 +48,8 @@ ROOT = Path(__file__).resolve().parents[2]
 EXPECTED = Path(__file__).with_name("interfaces")
 CAPABILITIES = ("playback", "account", "temperature", "throttled", "undervoltage", "pi_camera")
 """All capabilities, which decide on the entities of an installation."""
-SETTINGS = 12
-"""Number of keys in settings.json with all settings changed."""
+SETTINGS = 15
+"""Number of keys in settings.json with all settings changed, with the time and the checksum."""
 CONTROLS = {
     "policy": "lift",
     "sensitivity": "60",

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from musicond.runtime.clock import SETTLE_S, ClockGuard
+import pytest
+
+from musicond.runtime.clock import SETTLE_S, ClockGuard, Timestamp
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +49,29 @@ def test_a_clock_is_trusted_a_while_after_it_was_set_and_while_it_is_synchronise
     assert clocks.guard.is_trusted()
     clocks.synchronised = False
     assert not clocks.guard.is_trusted()
+
+
+NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("boot", "synchronised", "set_by"),
+    [
+        ("one", True, timedelta(days=5000)),
+        ("one", False, timedelta(days=5000)),
+        ("two", True, timedelta()),
+        ("two", False, timedelta(days=5000, minutes=5)),
+        ("", False, timedelta(days=5000, minutes=5)),
+    ],
+)
+def test_a_clock_that_was_set_between_two_starts_is_known_within_a_boot(
+    boot: str, *, synchronised: bool, set_by: timedelta
+) -> None:
+    before = Timestamp(boot and "one", 100.0, NOON)
+    now = Timestamp(boot, 400.0, NOON + timedelta(days=5000, minutes=5))
+    assert now.clock_set_by(before, synchronised=synchronised) == set_by
+    after = Timestamp("one", 400.0, NOON + timedelta(minutes=5, seconds=1))
+    assert after.clock_set_by(Timestamp("one", 100.0, NOON), synchronised=synchronised) == timedelta()
 
 
 ZONES = """

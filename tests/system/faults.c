@@ -1,6 +1,6 @@
-/* Preloaded into the daemon. The file FAULTS holds two 64-bit numbers: the seconds by which the time of day is wrong,
-   and the milliseconds that each fsync takes. They can be changed while the daemon runs. With FAULTS the kernel says
-   that the clock is synchronised, whatever it is. A file with the content of a
+/* Preloaded into the daemon. The file FAULTS holds three 64-bit numbers: the seconds by which the time of day is
+   wrong, the milliseconds that each fsync takes, and 1 while the kernel says that the clock is not synchronised. They
+   can be changed while the daemon runs. Without the last one the clock counts as synchronised, whatever it is. A file with the content of a
    struct v4l2_capability is a video device with these capabilities. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -22,7 +22,7 @@ __attribute__((constructor)) static void open_faults(void) {
   const char *path = getenv("FAULTS");
   int file = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
   if (file >= 0) {
-    void *page = mmap(NULL, 2 * sizeof *faults, PROT_READ, MAP_SHARED, file, 0);
+    void *page = mmap(NULL, 3 * sizeof *faults, PROT_READ, MAP_SHARED, file, 0);
     faults = page == MAP_FAILED ? NULL : page;
     close(file);
   }
@@ -46,7 +46,7 @@ int clock_gettime(clockid_t clock, struct timespec *at) {
 
 int adjtimex(struct timex *clock) {
   (void)clock;
-  return faults ? TIME_OK : TIME_ERROR;
+  return faults && !faults[2] ? TIME_OK : TIME_ERROR;
 }
 
 int ioctl(int file, unsigned long request, ...) {

@@ -18,7 +18,11 @@ import pytest
 
 from musicond.capture.demo import DemoClip
 from musicond.config.paths import models_dir
+from musicond.config.user_settings import to_json
+from musicond.core.commands import SetPrivacy
+from musicond.core.settings import Settings, apply
 from musicond.history import HistoryBook
+from musicond.runtime.clock import LOCAL
 from musicond.runtime.json_file import JsonFile
 from tests.figures import FULL, record
 from tests.mqtt.conftest import Broker, Listener
@@ -126,12 +130,12 @@ class FaultyDaemon(Daemon):
         env = {"LD_PRELOAD": str(preload), "FAULTS": str(self._faults)}
         super().__init__(folder, "--source", source, config=config, env=env)
 
-    def set_faults(self, *, clock_s: int = 0, fsync_ms: int = 0) -> None:
-        """Set the seconds by which the clock is wrong, and the milliseconds of an fsync."""
+    def set_faults(self, *, clock_s: int = 0, fsync_ms: int = 0, unsynchronised: bool = False) -> None:
+        """Set the seconds by which the clock is wrong, the milliseconds of an fsync, and the kernel's word."""
         if not self._faults.exists():
             self._faults.touch()
         with self._faults.open("r+b", buffering=0) as file:
-            file.write(struct.pack("qq", clock_s, fsync_ms))
+            file.write(struct.pack("qqq", clock_s, fsync_ms, unsynchronised))
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +157,28 @@ def test_a_pause_lasts_its_time_while_the_clock_is_set(faulty: FaultyDaemon) -> 
     record("clock set by 14 years and back: pause", kept=True)
     assert faulty.command("pause", "off").returncode == 0
     assert not any("Traceback" in line for line in faulty.lines)
+
+
+@pytest.mark.parametrize("boot", ["this", "earlier"])
+def test_privacy_until_midnight_outlasts_a_start_in_2040(tmp_path: Path, preload: Path, boot: str) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir()
+    guests = to_json(apply(Settings(), SetPrivacy(on=True, until_midnight=True), datetime.now(LOCAL)))
+    stored = guests if boot == "this" else {**guests, "boot": "another"}
+    JsonFile(folder / "settings.json").save(stored)
+    daemon = FaultyDaemon(tmp_path, preload)
+    # Within one boot the monotonic clock tells it, even where the kernel calls the clock synchronised.
+    unsynchronised = boot == "earlier"
+    daemon.set_faults(clock_s=DECADES_S, unsynchronised=unsynchronised)
+    with daemon:
+        daemon.ready()
+        for clock_s in (DECADES_S, 0):
+            daemon.set_faults(clock_s=clock_s, unsynchronised=unsynchronised and clock_s > 0)
+            for policy in ("lift", "steady"):  # the watch loop looks at the clock before and after a command
+                assert post(daemon.port(), "policy", {"policy": policy}) == 200
+            assert daemon.state()["watching"] == "private", clock_s
+        assert not any(" opened" in line or "Traceback" in line for line in daemon.lines)
+    record("start in 2040: privacy until midnight", boot=boot, kept=True)
 
 
 def test_seconds_in_2040_delete_no_day_of_the_history(tmp_path: Path, preload: Path) -> None:
