@@ -20,7 +20,6 @@ import re
 import select
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import defaultdict
@@ -49,6 +48,8 @@ KNOWN = re.compile(
 ROW_BYTES = 24
 FRAMES_APART = 7
 """Of those frames of the demo that are looked for."""
+MOST_ROUNDS = 600
+"""Of what a household does, however long it is traced."""
 IN_OPEN = 0x20
 
 
@@ -58,32 +59,38 @@ def plain(text: str) -> str:
 
 
 class Sinks:
-    """What a process has written, by the name of the file or socket."""
+    """What a process has written, by the name of the file or socket; `rows` are looked for as pictures are."""
 
-    def __init__(self) -> None:
-        self.content: defaultdict[str, bytearray] = defaultdict(bytearray)
+    def __init__(self, rows: list[bytes]) -> None:
+        self.sizes: defaultdict[str, int] = defaultdict(int)
         self.opened: set[str] = set()
+        self.with_pictures: set[str] = set()
+        self._wanted = (*PICTURES, *rows)
+        self._ends: defaultdict[str, bytes] = defaultdict(bytes)
+        """The last bytes of each sink, as a picture may be written in parts."""
 
     def add(self, line: str) -> None:
         """Add a line of strace."""
         if match := SINK.match(line):
             name = re.sub(r"->127\.0\.0\.1:\d{5}|\[\d+\]|\d{5,}", "", plain(match[3]))
-            for text in HEX.findall(match[4]):
-                self.content[name] += bytes.fromhex(text.replace("\\x", ""))
+            self._write(name, b"".join(bytes.fromhex(text.replace("\\x", "")) for text in HEX.findall(match[4])))
         elif match := SHARED.match(line):
-            self.content[plain(match[1])] += b""
+            self.sizes[plain(match[1])] += 0
         elif match := COPIED.match(line):
-            self.content[f"{match[1]}: {plain(match[2])[:80]}"] += b""
+            self.sizes[f"{match[1]}: {plain(match[2])[:80]}"] += 0
         elif match := OPENED.match(line):
             self.opened.add(plain(match[1]))
 
-    def with_pictures(self, rows: list[bytes]) -> list[str]:
-        """Return the sinks that got a picture."""
-        return [name for name, data in self.content.items() if any(part in data for part in (*PICTURES, *rows))]
+    def _write(self, name: str, data: bytes) -> None:
+        self.sizes[name] += len(data)
+        data = self._ends[name] + data
+        if name not in self.with_pictures and any(part in data for part in self._wanted):
+            self.with_pictures.add(name)
+        self._ends[name] = data[-ROW_BYTES:]
 
     def unknown(self) -> list[str]:
         """Return the sinks that are none of the service's."""
-        return sorted(name for name in {*self.content, *self.opened} if not KNOWN.match(name))
+        return sorted(name for name in {*self.sizes, *self.opened} if not KNOWN.match(name))
 
 
 def demo_rows() -> list[bytes]:
@@ -117,6 +124,7 @@ def ask(path: str, body: str | None = None, *, seconds: float = 0.0) -> bytes:
 def use_the_page(end: float, *, preview: bool) -> None:
     """Use the daemon as a household does, until the end."""
     stream = "/api/v1/preview" if preview else "/api/v1/events"
+    pause = max(1.0, (end - time.monotonic()) / MOST_ROUNDS)
     reader = threading.Thread(target=ask, args=(stream,), kwargs={"seconds": end - time.monotonic() - 1})
     reader.start()
     while time.monotonic() < end - 2:
@@ -131,45 +139,43 @@ def use_the_page(end: float, *, preview: bool) -> None:
         ):
             ask(path, body)
         subprocess.run(["musicond", "status"], capture_output=True, check=False)
-        time.sleep(1)
+        time.sleep(pause)
     reader.join()
+
+
+def trace(pid: int, seconds: float, sinks: Sinks, *, preview: bool) -> None:
+    """Follow a process by strace while the page is used."""
+    read_end, write_end = os.pipe()
+    command = ["strace", "-f", "-qq", "-yy", "-xx", "-s", str(MOST_BYTES), "-e", f"trace={CALLS}"]
+    with subprocess.Popen([*command, "-o", f"/dev/fd/{write_end}", "-p", str(pid)], pass_fds=(write_end,)) as tracer:
+        os.close(write_end)
+
+        def read() -> None:
+            with os.fdopen(read_end, encoding="utf-8", errors="replace") as lines:
+                for line in lines:
+                    sinks.add(line)
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        time.sleep(1)
+        use_the_page(time.monotonic() + seconds, preview=preview)
+        tracer.terminate()
+        reader.join()
 
 
 def trace_writes(pid: int, seconds: float, *, preview: bool) -> None:
     """Check what a process writes in some seconds."""
-    with tempfile.TemporaryDirectory() as folder:
-        output = Path(folder) / "strace"
-        command = [
-            "strace",
-            "-f",
-            "-qq",
-            "-yy",
-            "-xx",
-            "-s",
-            str(MOST_BYTES),
-            "-e",
-            f"trace={CALLS}",
-            "-o",
-            str(output),
-        ]
-        tracer = subprocess.Popen([*command, "-p", str(pid)])
-        time.sleep(1)
-        use_the_page(time.monotonic() + seconds, preview=preview)
-        tracer.terminate()
-        tracer.wait()
-        sinks = Sinks()
-        with output.open(encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                sinks.add(line)
     rows = demo_rows()
     check(len(rows) > 100, f"the demo's frames give {len(rows)} rows to look for")
-    check(any(sinks.content.values()), f"in {seconds:.0f} s the daemon wrote to {len(sinks.content)} files and sockets")
-    for name, data in sorted(sinks.content.items()):
-        print(f"      | {len(data):9} bytes  {name}")
-    for name in sorted(sinks.opened - sinks.content.keys()):
+    sinks = Sinks(rows)
+    trace(pid, seconds, sinks, preview=preview)
+    check(any(sinks.sizes.values()), f"in {seconds:.0f} s the daemon wrote to {len(sinks.sizes)} files and sockets")
+    for name, size in sorted(sinks.sizes.items()):
+        print(f"      | {size:9} bytes  {name}")
+    for name in sorted(sinks.opened - sinks.sizes.keys()):
         print(f"      |    opened to write  {name}")
     check(not sinks.unknown(), f"all of them are its own: {sinks.unknown()}")
-    shown = sinks.with_pictures(rows)
+    shown = sorted(sinks.with_pictures)
     if preview:
         check(
             shown and all("TCP" in name for name in shown), f"with the preview on, pictures go to its client: {shown}"

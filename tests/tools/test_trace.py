@@ -7,10 +7,15 @@ import pytest
 from tests.rig.trace import Sinks, demo_rows
 
 
+def quoted(text: str) -> str:
+    """Return a text as strace writes it."""
+    return '"' + "".join(f"\\x{byte:02x}" for byte in text.encode("latin-1")) + '"'
+
+
 def line(call: str) -> str:
     """Return a line of strace, with its texts in hexadecimal."""
     head, *rest = call.split("'")
-    texts = ['"' + "".join(f"\\x{byte:02x}" for byte in text.encode("latin-1")) + '"' for text in rest[::2]]
+    texts = [quoted(text) for text in rest[::2]]
     return "123   " + head + "".join(text + after for text, after in zip(texts, rest[1::2], strict=True))
 
 
@@ -24,26 +29,29 @@ LINES = (
 
 
 def test_what_is_written_is_listed_by_its_sink() -> None:
-    sinks = Sinks()
+    sinks = Sinks([b"xyz"])
     for call in LINES:
         sinks.add(line(call))
-    assert {name: bytes(data) for name, data in sinks.content.items()} == {
-        "/var/lib/musicond/settings.json.new": b"{}",
-        "TCP:[127.0.0.1:8080]": b"HTTP/1.1 200 OK",
-        "/var/lib/musicond/catalogue.sqlite-wal": b"abcd",
+    assert sinks.sizes == {
+        "/var/lib/musicond/settings.json.new": 2,
+        "TCP:[127.0.0.1:8080]": 15,
+        "/var/lib/musicond/catalogue.sqlite-wal": 4,
     }
     assert sinks.opened == {"/var/lib/musicond/lock"}
     assert sinks.unknown() == []
-    assert sinks.with_pictures([b"xyz"]) == []
+    assert sinks.with_pictures == set()
 
 
 def test_a_picture_and_a_file_elsewhere_are_found() -> None:
-    sinks, rows = Sinks(), demo_rows()
+    rows = demo_rows()
+    sinks, row = Sinks(rows), rows[7].decode("latin-1")
     assert len(rows) > 100
     sinks.add(line("write(5</var/lib/musicond/x>, '\xff\xd8\xff\xe0', 4) = 4"))
     sinks.add(line("write(5</var/lib/musicond/y>, 'data:image/png', 4) = 4"))
-    sinks.content["/srv/raw"] += b"head" + rows[7]
-    assert sinks.with_pictures(rows) == ["/var/lib/musicond/x", "/var/lib/musicond/y", "/srv/raw"]
+    sinks.add(f"{line('write(5</srv/raw>, ')}{quoted('head' + row[:9])}, 13) = 13")
+    assert "/srv/raw" not in sinks.with_pictures
+    sinks.add(f"{line('write(5</srv/raw>, ')}{quoted(row[9:])}, 15) = 15")
+    assert sinks.with_pictures == {"/var/lib/musicond/x", "/var/lib/musicond/y", "/srv/raw"}, "in two parts, too"
     assert sinks.unknown() == ["/srv/raw"]
 
 
@@ -66,6 +74,6 @@ def test_a_picture_and_a_file_elsewhere_are_found() -> None:
     ],
 )
 def test_a_sink_outside_this_machine_is_unknown(name: str, known: bool) -> None:
-    sinks = Sinks()
-    sinks.content[name] += b"x"
+    sinks = Sinks([])
+    sinks.sizes[name] += 1
     assert (sinks.unknown() == []) is known
