@@ -59,6 +59,7 @@ from musicond.runtime.supervisor import Service, ServiceMonitor, Supervisor
 from musicond.runtime.systemd import Notifier
 from musicond.runtime.worker import Worker
 from musicond.status import StatusOutput
+from musicond.vision.reach import rounded_reach_m
 from musicond.watch_loop import WatchLoop
 from musicond.web.server import WebOutput
 
@@ -108,7 +109,7 @@ def build(
             endpoints["spotify"], sign_in_worker = build_sign_in(spotify.sign_in)
             services.insert(0, sign_in_worker)
             periodic.append(ExpiryLog(spotify.auth.get_account).warn)
-        get_health = partial(_health, source, loop, controller, writer, lambda: (monitor.trouble, worker.trouble))
+        get_health = partial(_health, config, source, loop, controller, writer, (monitor, worker))
         guard, reason = _restart_guard(config, folder)
 
         def get_page_health() -> dict[str, object]:
@@ -204,23 +205,25 @@ def _emit(outputs: list[Output], outcome: Outcome) -> None:
 
 
 def _health(
+    config: Config,
     source: FrameSource,
     loop: WatchLoop,
     controller: Controller,
     writer: StorageWriter,
-    troubles: Callable[[], Iterable[str | None]],
+    services: Iterable[ServiceMonitor | Worker],
 ) -> dict[str, object]:
     status = source.get_status()
     return {
         "version": __version__,
         "camera": source.name,
         "width_seen": status.width_seen,
+        "reach_m": rounded_reach_m(status.vertical_deg, config.faces.min_size),
         "bad_frames": status.bad_frames,
         "stale_frames": status.stale_frames,
         "missing_frames": status.missing_frames,
         "trouble": loop.trouble,
         "unsaved": writer.unsaved,
-        "problems": [problem for problem in troubles() if problem],
+        "problems": [service.trouble for service in services if service.trouble],
         "frames_per_s": round(controller.meter.rate(), 1),
         "temperature_c": health.temperature_c(),
         "throttled": health.throttled(),

@@ -25,11 +25,13 @@ class AutoSource:
     def get_status(self) -> SourceStatus:
         """Return the counts of all sources, with what the one in use knows of its picture."""
         chosen, statuses = self._chosen, [source.get_status() for source in self._sources]
+        current = chosen.get_status() if chosen else SourceStatus()
         return SourceStatus(
-            chosen.get_status().width_seen if chosen else None,
-            sum(status.bad_frames for status in statuses),
-            sum(status.stale_frames for status in statuses),
-            sum(status.missing_frames for status in statuses),
+            width_seen=current.width_seen,
+            vertical_deg=current.vertical_deg,
+            bad_frames=sum(status.bad_frames for status in statuses),
+            stale_frames=sum(status.stale_frames for status in statuses),
+            missing_frames=sum(status.missing_frames for status in statuses),
         )
 
     def open(self) -> None:

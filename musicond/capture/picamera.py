@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from musicond.capture.transform import orient
+from musicond.capture.transform import orient, vertical_angle
 from musicond.core.models import Frame, SourceStatus
 from musicond.errors import BadFrame, NoFrame, SourceLost, error_text
 
@@ -31,6 +31,8 @@ MODELS = {
 """Names of Raspberry Pi's cameras by their sensor."""
 UNOPENED = "__init__ sequence did not complete"
 """picamera2's error when it can't open a camera; its cause says why, and without one another program has the camera."""
+VERTICAL_DEG = {"ov5647": 41, "imx219": 49, "imx708": 41, "imx708_wide": 67, "imx500": 52}
+"""Vertical angles of view in degrees of the cameras that have their own lens, as Raspberry Pi states them."""
 AF_CONTINUOUS = 2
 """libcamera's AfModeContinuous."""
 SAME_RATIO = 0.99
@@ -66,10 +68,11 @@ class PiCamera:
         self.name = "Pi camera"
         self.width_seen: float | None = None
         """Share of the sensor's width that the picture shows; None while closed."""
+        self._vertical_deg: float | None = None
 
     def get_status(self) -> SourceStatus:
-        """Return how much of the sensor's width is seen."""
-        return SourceStatus(width_seen=self.width_seen)
+        """Return how much of the sensor's width is seen, and the angle of view."""
+        return SourceStatus(width_seen=self.width_seen, vertical_deg=self._vertical_deg)
 
     def open(self) -> None:
         """Configure and start the camera; raise SourceLost."""
@@ -102,6 +105,7 @@ class PiCamera:
             raise SourceLost(f"no Pi camera found; {REMEDY}")
         self.name = model_name(str(camera.camera_properties.get("Model", "")))
         resolution = camera.sensor_resolution
+        self._vertical_deg = self._angle(str(camera.camera_properties.get("Model", "")), resolution)
         # With `raw`, picamera2 would choose the mode of the sensor by the size of the picture, which may be a cut-out.
         config = camera.create_video_configuration(
             main={"size": in_ratio(self._size, resolution), "format": "YUV420"},
@@ -119,6 +123,14 @@ class PiCamera:
         self._actual_size = int(main["size"][0]), int(main["size"][1])
         self._format = str(main["format"])
         self._choose_view(camera)
+
+    def _angle(self, model: str, resolution: tuple[int, int]) -> float | None:
+        """Return the vertical angle of view of the picture; None for a camera whose lens is not known."""
+        sensor_deg = VERTICAL_DEG.get(model.removesuffix("_noir"))
+        if sensor_deg is None:
+            return None
+        ratio = resolution[0] / resolution[1]
+        return vertical_angle(sensor_deg, ratio, self._rotation, near=self._view == "near")
 
     def _controls(self, available: Mapping[str, object]) -> dict[str, object]:
         """Return the controls that this camera has.
@@ -176,7 +188,7 @@ class PiCamera:
     def close(self) -> None:
         """Stop and close the camera in any state."""
         camera, self._camera = self._camera, None
-        self.width_seen = None
+        self.width_seen = self._vertical_deg = None
         if camera is None:
             return
         stalled, self._job = self._job is not None, None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,15 @@ def orient(picture: NDArray[np.uint8], rotation: int = 0, *, mirror: bool = Fals
     if mirror:
         picture = np.asarray(cv2.flip(picture, 1), np.uint8)
     return picture
+
+
+def vertical_angle(sensor_deg: float, ratio: float, rotation: int, *, near: bool) -> float:
+    """Return the vertical angle of view in degrees of a picture that was rotated, and cut to its middle for `near`.
+
+    `sensor_deg` is the vertical angle of the whole sensor, `ratio` its width divided by its height.
+    """
+    extent = math.tan(math.radians(sensor_deg) / 2) * (ratio if rotation in (90, 270) else 1) * (0.5 if near else 1)
+    return math.degrees(2 * math.atan(extent))
 
 
 def fit(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:

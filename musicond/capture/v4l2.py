@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicond.capture.jpeg import decode
-from musicond.capture.transform import fit, middle_half, orient
+from musicond.capture.transform import fit, middle_half, orient, vertical_angle
 from musicond.capture.video_nodes import cameras
 from musicond.core.models import Frame, SourceStatus
 from musicond.errors import BadFrame, NoFrame, SourceLost
@@ -30,6 +30,8 @@ MOST_BUFFERED = 8
 OPEN_S = 8.0
 """Seconds for all devices together."""
 MJPEG = cv2.VideoWriter.fourcc(*"MJPG")
+TYPICAL_DEG = 47
+"""Vertical angle of view in degrees of many webcams: 72 degrees from corner to corner, at 4:3."""
 REMEDY = "check its cable"
 
 
@@ -63,8 +65,9 @@ class Webcam:
         return f"webcam {self._device}" if self._device else "webcam"
 
     def get_status(self) -> SourceStatus:
-        """Return nothing: a webcam does not say how much of its sensor it shows."""
-        return SourceStatus()
+        """Return a typical angle of view: a webcam does not say how much it shows."""
+        ratio = self._size[0] / self._size[1]
+        return SourceStatus(vertical_deg=vertical_angle(TYPICAL_DEG, ratio, self._rotation, near=self._near))
 
     def open(self) -> None:
         """Open the device; raise SourceLost."""

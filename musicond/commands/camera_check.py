@@ -39,7 +39,7 @@ def check_open_camera(state: Mapping[str, Any]) -> Result:
             f"{name}{trouble}",
             NETWORK_REMEDY if in_network else "check its cable; see journalctl -u musicond",
         )
-    summary = seen(health["camera"], health.get("width_seen"))
+    summary = seen(health["camera"], health.get("width_seen"), health.get("reach_m"))
     skipped = {"broken": health.get("bad_frames"), "missing": health.get("missing_frames")}
     if counts := [f"{count} {kind}" for kind, count in skipped.items() if count]:
         return (
@@ -77,9 +77,11 @@ def _first_good(*results: Result) -> Result:
     return "failed", "; ".join(found), " | or: ".join(remedies)
 
 
-def seen(camera: str, width_seen: float | None) -> str:
-    """Return the name of a camera with the share of its width that it sees."""
-    return camera if width_seen is None else f"{camera}, sees {percent(width_seen)} of its width"
+def seen(camera: str, width_seen: float | None, reach_m: float | None) -> str:
+    """Return the name of a camera with the share of its width that it sees, and with its reach."""
+    width = [] if width_seen is None else [f"sees {percent(width_seen)} of its width"]
+    reach = [] if reach_m is None else [f"finds a face up to about {reach_m:g} m away"]
+    return ", ".join([camera, *width, *reach])
 
 
 def _check_recording(path: Path, access: Access) -> Result:
@@ -99,11 +101,13 @@ def _check_recording(path: Path, access: Access) -> Result:
 def _check_pi_camera(config: Config) -> Result:
     """Configure the camera, which takes no picture, and close it."""
     from musicond.app.pipeline import pi_camera
+    from musicond.vision.reach import rounded_reach_m
 
     camera = pi_camera(config)
     try:
         camera.configure()
-        return "ok", seen(camera.name, camera.width_seen)
+        status = camera.get_status()
+        return "ok", seen(camera.name, status.width_seen, rounded_reach_m(status.vertical_deg, config.faces.min_size))
     except MusicondError as error:
         text = one_line(error)
         remedy = PI_CAMERA if "picamera2" in text else "restart, and try: rpicam-hello --list-cameras"

@@ -99,6 +99,8 @@ class SourceStatus:
 
     width_seen: float | None = None
     """Share (0..1) of the sensor's width that the picture shows; None if unknown."""
+    vertical_deg: float | None = None
+    """Vertical angle of view of the picture; None if unknown."""
     bad_frames: int = 0
     """Frames that could not be decoded, or had another size."""
     stale_frames: int = 0

@@ -136,6 +136,9 @@ class Health(Payload):
     width_seen: float | None = Field(
         None, ge=0, le=1, description="Share of the sensor's width in the picture; null while unknown, or no Pi camera."
     )
+    reach_m: float | None = Field(
+        None, gt=0, description="Metres up to which a face is found, about; null where the angle of view is unknown."
+    )
     bad_frames: int = Field(0, ge=0, description="Frames since the start that could not be decoded; they are skipped.")
     stale_frames: int = Field(0, ge=0, description="Frames since the start that were the same as the one before.")
     missing_frames: int = Field(0, ge=0, description="How often since the start no frame came in time.")

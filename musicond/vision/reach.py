@@ -16,6 +16,11 @@ def face_share(vertical_deg: float, distance_m: float) -> float:
     return FACE_M / (2 * distance_m * math.tan(math.radians(vertical_deg) / 2))
 
 
+def rounded_reach_m(vertical_deg: float | None, min_size: float) -> float | None:
+    """Return the reach in metres to a tenth; None where the camera's angle of view is unknown."""
+    return None if vertical_deg is None else round(reach_m(vertical_deg, min_size), 1)
+
+
 def reach_m(vertical_deg: float, min_size: float) -> float:
     """Return the distance in metres at which a face fills just `min_size` of the picture's height."""
     return face_share(vertical_deg, 1.0) / min_size

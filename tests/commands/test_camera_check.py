@@ -123,7 +123,10 @@ def test_without_picamera2_its_package_is_named(monkeypatch: pytest.MonkeyPatch)
 def test_a_pi_camera_says_how_much_it_sees_without_a_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     below = load_picamera2(monkeypatch).plug("imx708")
     check = check_camera(config("auto"))
-    assert (check.state, check.found) == ("ok", "Camera Module 3, sees 100 % of its width")
+    assert (check.state, check.found) == (
+        "ok",
+        "Camera Module 3, sees 100 % of its width, finds a face up to about 4.9 m away",
+    )
     assert not below.started_with, "it was not started"
 
 
@@ -140,4 +143,4 @@ def test_the_camera_of_the_running_daemon() -> None:
         "warning",
         "Camera Module 3, sees 100 % of its width; pictures since the start: 3 broken, 1 missing",
     )
-    assert seen("webcam", None) == "webcam"
+    assert seen("webcam", None, 4.2) == "webcam, finds a face up to about 4.2 m away"

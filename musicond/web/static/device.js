@@ -14,7 +14,8 @@ let doubted = null; // the account with which the state did not agree
 function rows(state) {
 	const { health } = state;
 	const seen = health.width_seen ? `, ${t("width_seen", { share: percent(health.width_seen) })}` : "";
-	const found = [[t("camera"), `${health.camera}${seen}`]];
+	const reach = health.reach_m ? `, ${t("reach", { metres: number(health.reach_m, 1) })}` : "";
+	const found = [[t("camera"), `${health.camera}${seen}${reach}`]];
 	const skipped = (health.bad_frames || 0) + (health.missing_frames || 0);
 	if (skipped) found.push([t("skipped"), number(skipped)]);
 	if (health.trouble && !state.controls.private) found.push([t("camera"), cameraTrouble(health)[0], "wide bad"]);
