@@ -1,4 +1,7 @@
-"""The commands of a document: python tools/doc_commands.py FILE [HEADING] prints them, one in a line."""
+"""The commands of a document: python tools/doc_commands.py FILE [HEADING] prints them, one in a line.
+
+The options restrict them to those in blocks, fill in their placeholders, or print the fences of another language.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ INDENTED = re.compile(r"(?m)^ {4}(\S.*)$")
 INLINE = re.compile(r"`((?:sudo |printf |curl |script/|musicond |\.venv/bin/musicond )[^`\n]*)`")
 """Code within a line is a command where it begins like one."""
 NOTE = re.compile(r"\s{2,}(?=\S).*$|\s+# .*$")
-"""What a block of commands says beside one of them."""
+"""A remark beside a command in a block."""
 SHELLS = ("sh", "bash", "")
 """Languages of the fences that hold commands; `text`, `yaml` and the like do not."""
 ROW = re.compile(r"(?m)^\| `musicond [^|]*\|")
@@ -72,7 +75,7 @@ def variants(line: str) -> Iterator[str]:
 
 
 def usage_fault(line: str, *, is_name: bool = False) -> str:
-    """Return what the parser says against a command line of musicond; nothing if it takes it, or for other programs.
+    """Return the parser's error for a command line of musicond; nothing if it is valid, or for other programs.
 
     `is_name`: `musicond mood` alone is the name of a command, whatever arguments it needs.
     """
@@ -104,6 +107,11 @@ def section(text: str, heading: str) -> str:
     return found.group(2)
 
 
+def fences(text: str, language: str) -> Iterator[str]:
+    """Yield the contents of the fences of a language."""
+    yield from (block for name, block in FENCE.findall(text) if name == language)
+
+
 def _plain(line: str) -> str:
     return NOTE.sub("", line.strip())
 
@@ -113,10 +121,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", type=Path)
     parser.add_argument("heading", nargs="?", help="only those below this heading")
+    parser.add_argument("--blocks", action="store_true", help="only those in blocks, not within sentences")
+    parser.add_argument("--fill", action="store_true", help="a line for each choice, a value for each placeholder")
+    parser.add_argument("--fences", metavar="LANGUAGE", help="print the fences of a language instead, such as yaml")
     args = parser.parse_args(argv)
     text = args.file.read_text("utf-8")
-    for command in commands(section(text, args.heading) if args.heading else text):
-        print(command)
+    text = section(text, args.heading) if args.heading else text
+    if args.fences:
+        print(*fences(text, args.fences), sep="", end="")
+        return 0
+    for command in block_commands(text) if args.blocks else commands(text):
+        print(*variants(command) if args.fill else [command], sep="\n")
     return 0
 
 

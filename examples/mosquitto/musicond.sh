@@ -1,12 +1,14 @@
 #!/bin/sh
 # musicond by hand: BROKER=localhost NODE=living-room-3f2a musicond.sh watch|mood|songs|changes|pause|resume|private|like|other
+# Where the broker asks for a user: BROKER_USER and BROKER_PASSWORD.
 set -eu
 broker=${BROKER:-localhost}
 base=${BASE:-musicond}/${NODE:-+}
-listen() { exec mosquitto_sub -h "$broker" "$@"; }
+run() { program=$1; shift; exec "$program" -h "$broker" ${BROKER_USER:+-u "$BROKER_USER" -P "$BROKER_PASSWORD"} "$@"; }
+listen() { run mosquitto_sub "$@"; }
 tell() {
   case $base in *+*) echo "set NODE to the device that is meant" >&2; exit 2 ;; esac
-  exec mosquitto_pub -h "$broker" -q 1 "$@"
+  run mosquitto_pub -q 1 "$@"
 }
 case ${1:-watch} in
   watch) listen -v -t "$base/#" ;;                                  # all that is said
