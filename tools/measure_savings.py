@@ -35,6 +35,7 @@ CHOICES: dict[str, tuple[tuple[ModuleType, str, float], ...]] = {
     "a still face at a still lower rate": ((rates, "CALM_RATE", rates.STEADY_RATE),),
     "a face with the same cells keeps its reading": ((classifier, "SAME_CELL", 0.0),),
     "a face that has moved a little is not measured again": ((tracker, "SHIFT", 0.0), (tracker, "GROWTH", 0.0)),
+    "a face that shows the same is not detected again": ((tracker, "SAME_CELL", 0.0),),
     "no scan while nothing else has changed": ((detector, "HOLD_S", detector.SCAN_EVERY_S),),
     "a lost face is searched for in every second frame": ((detector, "LOST_EVERY_S", 0.0),),
     "a frame is read when a mood may change": ((rates, "LEAST_INTERVAL_S", 1e9),),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from musicond.core.models import Box, Frame
-from musicond.vision.preprocess import upright
+from musicond.vision.preprocess import cells
 from musicond.vision.tracker import is_same_face
 
 REFUSED_S = 10.0
@@ -46,4 +47,4 @@ class RefusedCandidates:
 
 
 def _pixels(frame: Frame, box: Box) -> NDArray[np.uint8]:
-    return upright(frame.grey, (box.x + box.w / 2, box.y + box.h / 2), box.w, 0, SIDE)
+    return cells(frame.grey, replace(box, roll=0), SIDE)

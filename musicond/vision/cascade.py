@@ -15,7 +15,7 @@ from musicond.config.limits import WINDOW_PX
 from musicond.core.models import Box
 from musicond.errors import ModelError
 from musicond.runtime.stages import bare_call, stage
-from musicond.vision.preprocess import upright
+from musicond.vision.preprocess import shrunk, upright
 from musicond.vision.search import Search, histogram, stretched
 
 COARSE_STEP, COARSE_NEIGHBOURS = 1.2, 1
@@ -162,9 +162,7 @@ def reduced(grey: NDArray[np.uint8], rows: int) -> NDArray[np.uint8]:
     height, width = grey.shape
     if rows >= height:
         return grey
-    return np.asarray(
-        cv2.resize(grey, (max(1, round(width * rows / height)), rows), interpolation=cv2.INTER_AREA), np.uint8
-    )
+    return shrunk(grey, max(1, round(width * rows / height)), rows)
 
 
 def _turned(small: NDArray[np.uint8], roll: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:

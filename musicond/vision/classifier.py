@@ -16,7 +16,7 @@ from musicond.core.models import EMOTIONS, Box, EmotionEstimate, Faces, Frame
 from musicond.errors import ModelError, bounded_number
 from musicond.runtime.stages import bare_call, stage
 from musicond.vision.interpreter import make_interpreter
-from musicond.vision.preprocess import INPUT_SIZE, MODEL_SCALE, chip, normalise
+from musicond.vision.preprocess import INPUT_SIZE, MODEL_SCALE, chip, normalise, spread_of
 
 INPUT_SHAPE, SCORES_SHAPE, FACE_SHAPE = (1, INPUT_SIZE, INPUT_SIZE, 1), (1, len(EMOTIONS)), (1, 1)
 TEMPERATURES, CROP_SCALES, SHIFTS = (0.05, 20.0), (0.25, 4.0), (-10.0, 10.0)
@@ -168,7 +168,8 @@ def _tensor(path: Path, tensors: list[dict[str, Any]], shape: tuple[int, ...]) -
 
 def sharpness(levels: NDArray[np.int8]) -> float:
     """Return the variance of the Laplacian (Pech-Pacheco et al. 2000) of a normalised chip."""
-    return float(cv2.Laplacian(levels.astype(np.float32), cv2.CV_32F).var())
+    positive = cv2.addWeighted(levels, 1.0, levels, 0.0, 128.0, dtype=cv2.CV_8U)
+    return spread_of(cv2.Laplacian(positive, cv2.CV_16S))[1] ** 2
 
 
 def load_sidecar(path: Path, content: bytes) -> Sidecar:

@@ -14,8 +14,20 @@ from musicond.runtime.stages import stage
 from musicond.vision.candidates import RefusedCandidates
 from musicond.vision.cascade import EFFORTS, QUICK, USUAL, Cascade, Detection
 from musicond.vision.gates import DarknessDetector, MotionDetector, Thumbnail, cells_of_people, thumbnail
+from musicond.vision.preprocess import cells
 from musicond.vision.search import ROLL, SearchSchedule, has_shadow, histogram
-from musicond.vision.tracker import FaceTrack, is_of_same_size, is_same_face, is_steady, merge_tracks, moved
+from musicond.vision.tracker import (
+    CELLS,
+    SURE,
+    FaceTrack,
+    is_of_same_size,
+    is_same_face,
+    is_steady,
+    is_unchanged,
+    merge_tracks,
+    midway,
+    moved,
+)
 
 COAST_S = 0.6
 """Seconds for which a face that was not detected is kept."""
@@ -128,16 +140,29 @@ class HaarFaceDetector:
         return still
 
     def _followed(self, track: FaceTrack, frame: Frame) -> Detection | None:
-        """Return the face of a track in this frame: as it was turned before, or else turned by one step."""
+        """Return the face of a track in this frame: as it was turned before, or else turned by one step.
+
+        A face of which its box shows the same as at the last detection is not detected again before it is refined.
+        """
         if track.is_face and frame.captured_at - track.refined_at < REFINE_EVERY_S:
-            detection = self._cascade.detect_near(frame.grey, track.box, *EFFORTS[EFFORTS.index(track.effort) :])
+            if track.last and track.last[0].weight >= SURE and is_unchanged(track.last[1], _cells(frame, track.box)):
+                return track.last[0]
+            efforts = EFFORTS[EFFORTS.index(track.effort) :]
+            detection = self._cascade.detect_near(frame.grey, track.box, *efforts)
             if detection and is_of_same_size(track.box, detection.box):
                 track.effort = detection.effort
                 steady = is_steady(track.box, detection.box)
                 return replace(detection, box=track.box if steady else moved(track.box, detection.box))
-        detection = self._cascade.detect_near(frame.grey, track.box)
+            if detection is None or detection.effort is not QUICK:
+                return self._refined(track, frame, detection)
+        return self._refined(track, frame, self._cascade.detect_near(frame.grey, track.box))
+
+    def _refined(self, track: FaceTrack, frame: Frame, detection: Detection | None) -> Detection | None:
+        """Return what a detection with more effort has found; the face at another tilt if it has found nothing."""
         if detection or not track.is_face:
             track.refined_at, track.effort = frame.captured_at, QUICK
+            if detection and is_steady(track.box, detection.box):
+                detection = replace(detection, box=midway(track.box, detection.box))
             return detection
         for roll in (ROLL, -ROLL) if track.box.roll == 0 else (0,):
             detection = detection or self._cascade.detect_near(frame.grey, replace(track.box, roll=roll), USUAL)
@@ -180,6 +205,10 @@ class HaarFaceDetector:
 
     def _update(self, track: FaceTrack, frame: Frame, detection: Detection) -> None:
         track.update(detection, frame.captured_at)
+        if track.is_doubtful(frame.captured_at):
+            track.start_again(frame.captured_at)
+        if track.is_face and (track.last is None or detection is not track.last[0]):
+            track.last = detection, _cells(frame, detection.box)
         if not track.is_face:
             logit = self._verifier.face_logit(frame.grey, detection.box)
             track.add_evidence(self._cascade.score(frame.grey, detection.box), logit)
@@ -209,3 +238,7 @@ class HaarFaceDetector:
             tentative=len(faces) < len(self._tracks),
             still=still,
         )
+
+
+def _cells(frame: Frame, box: Box) -> NDArray[np.uint8]:
+    return cells(frame.grey, box, CELLS)

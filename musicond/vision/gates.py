@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from musicond.core.models import Box
 from musicond.runtime.stages import stage
+from musicond.vision.preprocess import shrunk
 
 THUMB = (40, 30)
 """Width and height of the thumbnail that both gates use: a cell of 640x480 is 16x16 pixels."""
@@ -20,8 +20,8 @@ With fewer levels nothing is left to stretch. The second is higher so that noise
 """
 DIM_BELOW = 40.0
 """Grey level below which the brightest parts of a dim picture lie; limited-range video has its black at 16."""
-BRIGHT_PART, DIM_PART = 98.0, 2.0
-"""Percentiles of the brightest and the dimmest parts: a lit face counts, a pilot lamp does not."""
+OUTLIERS = THUMB[0] * THUMB[1] // 50
+"""Cells brighter than the brightest parts, and cells dimmer than the dimmest: a lit face counts, a pilot lamp not."""
 CHANGED_LEVELS = 6.0
 """Grey levels by which a cell must differ to count as changed; noise averages to under 1."""
 FULL_SPAN, LEAST_CHANGE = 128.0, 1.5
@@ -35,7 +35,7 @@ Thumbnail = NDArray[np.float32]
 @stage("gates")
 def thumbnail(grey: NDArray[np.uint8]) -> Thumbnail:
     """Return `grey`, uint8 (height, width), averaged to float32 (30, 40)."""
-    return np.asarray(cv2.resize(grey, THUMB, interpolation=cv2.INTER_AREA), np.float32)
+    return shrunk(grey, *THUMB).astype(np.float32)
 
 
 def cells_of_people(faces: Sequence[Box], shape: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -52,6 +52,12 @@ def cells_of_people(faces: Sequence[Box], shape: tuple[int, ...]) -> NDArray[np.
     return cells
 
 
+def _dim_and_bright(thumb: Thumbnail) -> tuple[float, float]:
+    """Return the grey levels of the dimmest and of the brightest parts."""
+    cells = np.partition(thumb, (OUTLIERS, thumb.size - 1 - OUTLIERS), axis=None)
+    return float(cells[OUTLIERS]), float(cells[-1 - OUTLIERS])
+
+
 class DarknessDetector:
     """A detector of frames that are too dark for a face, with hysteresis."""
 
@@ -61,7 +67,7 @@ class DarknessDetector:
     @stage("gates")
     def is_dark(self, thumb: Thumbnail) -> bool:
         """Return whether a frame is dark, by its thumbnail."""
-        dim, bright = np.percentile(thumb, (DIM_PART, BRIGHT_PART))
+        dim, bright = _dim_and_bright(thumb)
         self._dark = bool(bright < DIM_BELOW and bright - dim < (LIGHT_SPAN if self._dark else DARK_SPAN))
         return self._dark
 
@@ -102,7 +108,7 @@ class MotionDetector:
     def set_reference(self, thumb: Thumbnail, captured_at: float, hidden: NDArray[np.bool_] | None = None) -> None:
         """Take a frame that was scanned as the reference; its `hidden` cells do not count."""
         self._reference, self._hidden = thumb, hidden
-        dim, bright = np.percentile(thumb, (DIM_PART, BRIGHT_PART))
+        dim, bright = _dim_and_bright(thumb)
         self._least_change = max(LEAST_CHANGE, CHANGED_LEVELS * min(1.0, float(bright - dim) / FULL_SPAN))
         self._scanned_at = captured_at
 

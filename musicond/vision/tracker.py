@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
 from musicond.core.models import Box
 from musicond.vision.cascade import QUICK, Detection, Effort
+from musicond.vision.preprocess import MIN_STD, spread_of
 
 CLEAR = 8.5
 """Evidence of one frame at which a face is confirmed."""
@@ -14,12 +19,17 @@ LIKELY = 6.5
 LOGIT_WEIGHT = 0.5
 """Weight of the emotion model's second output (log-odds) in the evidence, beside the cascade's mean weight of 1."""
 SURE = 2.5
-"""Weight that a face must reach every SURE_EVERY_S to be kept."""
+"""Weight that a face must reach every SURE_EVERY_S, or else it needs the evidence of a new one."""
 SURE_EVERY_S = 1.0
 CANDIDATE_S = 1.0
 """Seconds after which a candidate that is not confirmed expires."""
 SHIFT, GROWTH = 0.05, 0.08
 """Differences of place and size, as fractions of the side, that the steps of a quick detection explain."""
+SAME_CELL, CELLS = 0.35, 16
+"""Difference of a cell, in standard deviations of all, below which a box shows what it has shown; it has 16 x 16 cells.
+
+A face that moves by more than `SHIFT`, or changes its expression, changes some cells by more.
+"""
 SAME = 0.3
 """Intersection over union above which two boxes are one face."""
 
@@ -40,12 +50,23 @@ class FaceTrack:
     """Time of the last detection with full effort; in between, only its place changes."""
     effort: Effort = QUICK
     """Least effort that has found it since then."""
+    last: tuple[Detection, NDArray[np.uint8]] | None = None
+    """The last detection of a confirmed face, and the cells of its box."""
 
     def update(self, detection: Detection, at: float) -> None:
         """Take over the detection of this frame."""
         self.box, self.seen_at = detection.box, at
         if detection.weight >= SURE:
             self.sure_at = at
+
+    def is_doubtful(self, at: float) -> bool:
+        """Return whether a face that is still detected has had no sure detection for too long."""
+        return self.is_face and at - self.sure_at > SURE_EVERY_S
+
+    def start_again(self, at: float) -> None:
+        """Make a doubtful face a candidate, so that it needs the evidence of a new one."""
+        self.born_at = self.sure_at = at
+        self.evidence, self.frames, self.is_face, self.last = 0.0, 0, False, None
 
     def add_evidence(self, weight: float, face_logit: float) -> None:
         """Add the evidence of this frame for a candidate, and confirm it if that suffices.
@@ -58,10 +79,15 @@ class FaceTrack:
         self.is_face = evidence >= CLEAR or (self.frames > 1 and self.evidence >= LIKELY * self.frames)
 
     def is_expired(self, at: float, coast_s: float, tries: int | None = None) -> bool:
-        """Return whether the track is over: lost or doubtful for too long, or not confirmed in `tries` frames."""
+        """Return whether the track is over: lost for too long, or not confirmed in `tries` frames."""
         if self.is_face:
-            return at - self.seen_at > coast_s or at - self.sure_at > SURE_EVERY_S + (at - self.seen_at)
+            return at - self.seen_at > coast_s
         return self.seen_at < at or at - self.born_at > CANDIDATE_S or (tries is not None and self.frames >= tries)
+
+
+def is_unchanged(before: NDArray[np.uint8], now: NDArray[np.uint8]) -> bool:
+    """Return whether no cell of a box differs by more than a part of the contrast within it."""
+    return cv2.norm(before, now, cv2.NORM_INF) < SAME_CELL * max(spread_of(before)[1], MIN_STD)
 
 
 def merge_tracks(tracks: list[FaceTrack]) -> list[FaceTrack]:
@@ -87,6 +113,18 @@ def is_of_same_size(a: Box, b: Box) -> bool:
 def moved(box: Box, to: Box) -> Box:
     """Return a box with its own size at the centre of another."""
     return replace(box, x=round(to.x + (to.w - box.w) / 2), y=round(to.y + (to.h - box.h) / 2))
+
+
+def midway(a: Box, b: Box) -> Box:
+    """Return the box midway between two of the same face and roll."""
+    size = round((a.w + b.w) / 2)
+    return replace(
+        a,
+        x=round((2 * a.x + a.w + 2 * b.x + b.w) / 4 - size / 2),
+        y=round((2 * a.y + a.h + 2 * b.y + b.h) / 4 - size / 2),
+        w=size,
+        h=size,
+    )
 
 
 def is_same_face(a: Box, b: Box) -> bool:

@@ -13,7 +13,7 @@ from musicond.config.paths import models_dir
 from musicond.core.models import Box, Faces, Frame
 from musicond.errors import ModelError
 from musicond.vision.candidates import RefusedCandidates
-from musicond.vision.cascade import Cascade
+from musicond.vision.cascade import Cascade, Detection, Effort
 from musicond.vision.classifier import TfliteClassifier
 from musicond.vision.detector import HaarFaceDetector
 from tests.figures import FULL
@@ -102,11 +102,19 @@ def test_a_small_face_is_no_face_where_the_limits_say_so() -> None:
 
 
 class CountingCascade(Cascade):
-    """The cascade, and the searches that were made with it."""
+    """The cascade, and the searches and fine detections that were made with it."""
 
     def __init__(self) -> None:
         super().__init__(CASCADE)
         self.searches: list[Search] = []
+        self.detections = 0
+        self.most_weight = 99.0
+        """Greatest weight of a fine detection."""
+
+    def detect_near(self, grey: NDArray[np.uint8], near: Box, *efforts: Effort) -> Detection | None:
+        self.detections += 1
+        detection = super().detect_near(grey, near, *efforts)
+        return detection and replace(detection, weight=min(detection.weight, self.most_weight))
 
     def scan(self, grey: NDArray[np.uint8], searches: Sequence[Search]) -> list[Box]:
         self.searches += searches
@@ -147,6 +155,36 @@ def test_a_still_room_is_seldom_scanned_around_a_known_face() -> None:
     for step in range(30):
         assert detector.detect(frame(SOMEBODY, 1 + step)).still
     assert 4 <= len(searches) <= 7
+
+
+def test_a_face_whose_box_shows_the_same_is_detected_again_only_to_be_refined() -> None:
+    detector, cascade = HaarFaceDetector(CASCADE, CLASSIFIER), CountingCascade()
+    detector._cascade = cascade
+    settled(detector, SOMEBODY)
+    rng = np.random.default_rng(1)
+    cascade.detections = 0
+    for step in range(32):
+        noisy = np.asarray(np.clip(SOMEBODY + rng.normal(0, 2, SOMEBODY.shape), 0, 255), np.uint8)
+        assert detector.detect(frame(noisy, 1 + step / 8)).confirmed
+    assert 2 <= cascade.detections <= 10
+    moved = np.roll(SOMEBODY, 15, axis=1)
+    [box] = detector.detect(frame(moved, 5)).confirmed
+    assert centre(box) == pytest.approx((335, 240), abs=30)
+    assert not detector.detect(frame(NOBODY, 5.125)).confirmed
+
+
+@pytest.mark.parametrize("is_face", [True, False])
+def test_a_face_that_is_detected_weakly_for_a_second_needs_new_evidence(is_face: bool) -> None:
+    detector, cascade = HaarFaceDetector(CASCADE, CLASSIFIER), CountingCascade()
+    detector._cascade = cascade
+    settled(detector, SOMEBODY)
+    cascade.most_weight = 2.0
+    if not is_face:
+        detector._verifier = Doubting()
+    seen = [bool(detector.detect(frame(SOMEBODY, 0.5 + step / 8)).confirmed) for step in range(32)]
+    assert all(seen[:4])
+    assert seen[-1] == is_face
+    assert sum(seen) >= 24 if is_face else not any(seen[22:])
 
 
 def test_a_second_person_is_found_beside_a_known_face() -> None:
