@@ -144,6 +144,11 @@ class Controller:
             outcome = replace(outcome, unsaved=unsaved)
         return outcome if self._player is None else replace(outcome, playback=self._player.get_playback())
 
+    @property
+    def picture_turned(self) -> int:
+        """`Faces.turned` of the last outcome."""
+        return self._last.faces.turned if self._last else 0
+
     def wants_camera(self) -> bool:
         """Return whether the camera may be open: not in privacy."""
         return not self._pipeline.settings.private

@@ -30,6 +30,7 @@ from musicond.app.reload import reloader
 from musicond.app.setup import Setup
 from musicond.app.spotify import build_spotify
 from musicond.app.web import Checks, build_endpoints, build_page, build_preview, build_sign_in
+from musicond.capture.transform import rotation_hint
 from musicond.config.paths import model_path, state_dir
 from musicond.config.schema import Config
 from musicond.config.user_settings import close_after_boot, load_settings, start_without_consent
@@ -212,12 +213,14 @@ def _health(
     writer: StorageWriter,
     services: Iterable[ServiceMonitor | Worker],
 ) -> dict[str, object]:
-    status = source.get_status()
+    status, camera = source.get_status(), config.camera
+    turned = controller.picture_turned if camera.is_device else 0
     return {
         "version": __version__,
         "camera": source.name,
         "width_seen": status.width_seen,
         "reach_m": rounded_reach_m(status.vertical_deg, config.faces.min_size),
+        "rotation_hint": rotation_hint(camera.rotation, turned, mirror=camera.mirror),
         "bad_frames": status.bad_frames,
         "stale_frames": status.stale_frames,
         "missing_frames": status.missing_frames,

@@ -20,6 +20,11 @@ def orient(picture: NDArray[np.uint8], rotation: int = 0, *, mirror: bool = Fals
     return picture
 
 
+def rotation_hint(rotation: int, turned: int, *, mirror: bool) -> int | None:
+    """Return the `rotation` for `orient` that turns its picture by `turned` degrees clockwise; None for no turn."""
+    return (rotation + (-turned if mirror else turned)) % 360 if turned else None
+
+
 def vertical_angle(sensor_deg: float, ratio: float, rotation: int, *, near: bool) -> float:
     """Return the vertical angle of view in degrees of a picture that was rotated, and cut to its middle for `near`.
 

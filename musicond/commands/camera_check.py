@@ -21,6 +21,7 @@ Access = Callable[[Path, int], bool]
 CAPTURE_S = 3.0
 IN_NETWORK = "network camera "
 """Beginning of the name of a camera in the network."""
+TURNED = "faces are found only in a turned picture: it hangs upside down or on its side"
 NETWORK_REMEDY = "see docs/camera.md, cameras in the network"
 
 
@@ -39,6 +40,8 @@ def check_open_camera(state: Mapping[str, Any]) -> Result:
             f"{name}{trouble}",
             NETWORK_REMEDY if in_network else "check its cable; see journalctl -u musicond",
         )
+    if (rotation := health.get("rotation_hint")) is not None:
+        return "warning", f"{name}{TURNED}", f"set camera.rotation: {rotation}, then restart musicond"
     summary = seen(health["camera"], health.get("width_seen"), health.get("reach_m"))
     skipped = {"broken": health.get("bad_frames"), "missing": health.get("missing_frames")}
     if counts := [f"{count} {kind}" for kind, count in skipped.items() if count]:

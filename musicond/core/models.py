@@ -149,6 +149,8 @@ class Faces:
     """Whether something may be a face but is not certain yet: the next frame should come soon."""
     still: bool = False
     """Whether every face is where it was in the frame before."""
+    turned: int = 0
+    """Degrees clockwise by which the picture has to be turned so that faces are upright; 0 unless that is known."""
 
     @property
     def count(self) -> int:

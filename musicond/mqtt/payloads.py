@@ -139,6 +139,10 @@ class Health(Payload):
     reach_m: float | None = Field(
         None, gt=0, description="Metres up to which a face is found, about; null where the angle of view is unknown."
     )
+    rotation_hint: int | None = Field(
+        None,
+        description="The `camera.rotation` that would help, once faces are found only in a turned picture; else null.",
+    )
     bad_frames: int = Field(0, ge=0, description="Frames since the start that could not be decoded; they are skipped.")
     stale_frames: int = Field(0, ge=0, description="Frames since the start that were the same as the one before.")
     missing_frames: int = Field(0, ge=0, description="How often since the start no frame came in time.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +19,7 @@ from musicond.vision.tracker import (
     CELLS,
     SURE,
     FaceTrack,
+    FaceVerifier,
     is_of_same_size,
     is_same_face,
     is_steady,
@@ -28,6 +28,7 @@ from musicond.vision.tracker import (
     midway,
     moved,
 )
+from musicond.vision.turned import TurnedSearch
 
 COAST_S = 0.6
 """Seconds for which a face that was not detected is kept."""
@@ -41,13 +42,6 @@ FINE_ROLL = 9
 """Degrees by which the roll of a face is tried more and less once a tilted search has found it."""
 HOLD_S = 8.0
 """Longest time in seconds for which nothing is scanned because nothing but known faces has changed."""
-
-
-class FaceVerifier(Protocol):
-    """A second check of the faces that the cascade detects."""
-
-    def face_logit(self, grey: NDArray[np.uint8], box: Box) -> float:
-        """Return the log odds that `box` of uint8 (height, width) frames a face."""
 
 
 class HaarFaceDetector:
@@ -76,6 +70,7 @@ class HaarFaceDetector:
         self._motion = MotionDetector(HOLD_S) if motion_gate else None
         self._tracks: list[FaceTrack] = []
         self._refused = RefusedCandidates()
+        self._turned = TurnedSearch(self._cascade, verifier, max_size)
         self._scanned_at: float | None = None
         self._scans_left = self._schedule.round(empty=True)
         """Scans that are needed before the room may count as still."""
@@ -95,6 +90,8 @@ class HaarFaceDetector:
             self._scanned_at = at
             self._scans_left -= 1
         self._drop_expired(frame)
+        if self._motion and self._scanned_at == at and self._scans_left > 0:  # something has moved
+            self._turned.look(frame)
         self._update_motion(frame, thumb, known=known)
         return self._report(at, still=still)
 
@@ -232,11 +229,14 @@ class HaarFaceDetector:
     def _report(self, at: float, *, still: bool) -> Faces:
         faces = [track for track in self._tracks if track.is_face]
         faces.sort(key=lambda track: track.box.area, reverse=True)
+        if faces:
+            self._turned.see_upright(at)
         return Faces(
             confirmed=tuple(track.box for track in faces if track.seen_at == at),
             coasted=tuple(track.box for track in faces if track.seen_at != at),
             tentative=len(faces) < len(self._tracks),
             still=still,
+            turned=self._turned.turned,
         )
 
 

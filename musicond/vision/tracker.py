@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -32,6 +33,13 @@ A face that moves by more than `SHIFT`, or changes its expression, changes some 
 """
 SAME = 0.3
 """Intersection over union above which two boxes are one face."""
+
+
+class FaceVerifier(Protocol):
+    """A second check of the faces that the cascade detects."""
+
+    def face_logit(self, grey: NDArray[np.uint8], box: Box) -> float:
+        """Return the log odds that `box` of uint8 (height, width) frames a face."""
 
 
 @dataclass(slots=True)

@@ -143,4 +143,9 @@ def test_the_camera_of_the_running_daemon() -> None:
         "warning",
         "Camera Module 3, sees 100 % of its width; pictures since the start: 3 broken, 1 missing",
     )
+    turned = check_open_camera(state(rotation_hint=180))
+    assert (turned.state, turned.remedy) == ("warning", "set camera.rotation: 180, then restart musicond")
+    assert "upside down or on its side" in turned.found
+    assert check_open_camera(state(rotation_hint=0)).state == "warning", "it was turned by mistake"
+    assert check_open_camera(state(rotation_hint=None)).state == "ok"
     assert seen("webcam", None, 4.2) == "webcam, finds a face up to about 4.2 m away"

@@ -158,9 +158,10 @@ export function cameraExplained({ camera, trouble }) {
 	return explained(camera?.startsWith("network camera ") ? "plain_network_camera" : "plain_camera", trouble);
 }
 
-// Returns what heat or a weak power supply does to the device, or "".
-export function machineNotice({ rate_share: share, undervoltage }) {
-	return [share < 1 && t("hot_notice"), undervoltage && t("voltage_notice")].filter(Boolean).join(" ");
+// Returns what heat, a weak power supply or a turned camera does to the device, or "".
+export function machineNotice({ rate_share: share, undervoltage, rotation_hint: rotation }) {
+	const turned = typeof rotation === "number" && t("turned_notice", { rotation });
+	return [share < 1 && t("hot_notice"), undervoltage && t("voltage_notice"), turned].filter(Boolean).join(" ");
 }
 
 // Shows a trouble in human words, with the daemon's own text behind "details".
