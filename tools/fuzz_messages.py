@@ -335,7 +335,7 @@ def _read_music_assistant(path: Path) -> None:
     content, server = path.read_bytes(), answers()
     auth = MusicAssistantAuth(ServerTokenFile(folder() / "music-assistant.json"), None)
     auth.token_file.save(ServerToken("t" * 20, server.address, "anna", "2026-11-01T12:00:00+00:00"))
-    backend, sign_in = MusicAssistantBackend(auth, NoUris(), PLAYER), MusicAssistantSignIn(auth, PLAYER)
+    backend, sign_in = MusicAssistantBackend(auth, NoUris(), PLAYER), MusicAssistantSignIn(auth, lambda: PLAYER)
 
     def pause_and_move() -> None:
         backend.pause()

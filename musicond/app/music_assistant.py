@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from musicond.app.expiry_log import ExpiryLog
 from musicond.config.schema import Config
+from musicond.config.user_settings import FILE_NAME as SETTINGS
+from musicond.config.user_settings import from_json
 from musicond.core.ports import PlaybackBackend
+from musicond.errors import StateDirError
 from musicond.library.database import FILE_NAME
 from musicond.library.song_uris import SongUriTable
+from musicond.runtime.json_file import JsonFile
 
 if TYPE_CHECKING:  # requests is loaded only where it is needed
     from musicond.music_assistant.auth import MusicAssistantAuth
@@ -41,7 +46,14 @@ class MusicAssistant:
         """The actions of the sign-in."""
         from musicond.music_assistant.sign_in import MusicAssistantSignIn
 
-        return MusicAssistantSignIn(self.auth, self._config.music_assistant.player, self._notify)
+        return MusicAssistantSignIn(self.auth, self.get_player, self._notify)
+
+    def get_player(self) -> str | None:
+        """Return the name of the player: the speaker that a person has chosen, else the configured one."""
+        with suppress(StateDirError):
+            if (speaker := from_json(JsonFile(self._folder / SETTINGS).read()).speaker) is not None:
+                return speaker
+        return self._config.music_assistant.player
 
     def _notify(self) -> None:
         self._changed()

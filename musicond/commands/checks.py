@@ -181,20 +181,21 @@ def check_open_player(playback: Mapping[str, Any]) -> Result:
 
 @check("player")
 def check_music_assistant(config: Config, folder: Path) -> Result:
-    """Check that the server can be reached, takes the sign-in in `folder`, and has the configured player."""
+    """Check that the server can be reached, takes the sign-in in `folder`, and has the chosen player."""
     from musicond.app.music_assistant import MusicAssistant
     from musicond.music_assistant.api_objects import is_usable
     from musicond.music_assistant.client import MusicAssistantClient
     from musicond.runtime.http_session import as_objects
 
-    name, auth = config.music_assistant.player, MusicAssistant(config, folder).auth
+    music_assistant = MusicAssistant(config, folder)
+    name, auth = music_assistant.get_player(), music_assistant.auth
     url = auth.get_url()
     with closing(MusicAssistantClient(url, auth.get_token)) as client:
         where = f"Music Assistant {client.get_info().version} at {url}"
         players = as_objects(client.run("players/all"))
-    remedy = "set music_assistant.player to one that musicond music-assistant players lists"
+    remedy = "choose the speaker on the page, or set music_assistant.player to one of musicond music-assistant players"
     if name is None:
-        return "failed", f"{where}: no player is named", remedy
+        return "failed", f"{where}: no speaker is chosen yet", remedy
     names = (name, name.strip().casefold())  # as the server compares them
     named = [item for item in players if item.get("player_id") == name or str(item.get("name")).casefold() in names]
     if not named:

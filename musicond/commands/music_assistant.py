@@ -25,6 +25,7 @@ ACTIONS = {
     "status": "who is signed in, where, and until when",
     "logout": "forget the sign-in",
 }
+NO_PLAYER = "none; choose the speaker: musicond speaker NAME, or set music_assistant.player"
 DEFAULT_URL = "http://homeassistant.local:8095"
 
 
@@ -44,8 +45,10 @@ def run(args: argparse.Namespace) -> None:
     elif args.action == "players":
         print_players(server.run_action("players")["players"])
     elif args.action == "logout":
-        server.run_action("logout")
+        revoked = server.run_action("logout")["revoked"]
         print("signed out at Music Assistant; musicond music-assistant login signs in again")
+        if not revoked:
+            print("the server still has the token musicond: delete it there, in the user's profile", file=sys.stderr)
     else:
         print_status(server.run_action(args.action))
 
@@ -102,7 +105,7 @@ def print_status(status: dict[str, Any]) -> None:
     print(f"signed in at {status['url']} as {status['user'] or 'a user whose name is not known'}")
     if status["expires_on"]:
         print(f"until {status['expires_on']} ({counted(status['days_left'], 'day')} left)")
-    print(f"player: {status['player'] or 'none; set music_assistant.player'}")
+    print(f"player: {status['player'] or NO_PLAYER}")
     if status["trouble"]:
         print(status["trouble"])
 

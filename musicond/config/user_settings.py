@@ -20,6 +20,7 @@ from musicond.runtime.json_file import JsonFile, JsonObject, replace_file
 
 log = logging.getLogger(__name__)
 
+FILE_NAME = "settings.json"
 BOOT = "boot.txt"
 """Holds the id of the boot in which a state directory that does not last was first used."""
 YEARS = range(1970, 9999)
@@ -47,7 +48,7 @@ def start_without_consent(folder: Path, catalogue: str) -> None:
 
     A directory with settings or with a `catalogue` has been used before: nothing changes. Raises StateDirError.
     """
-    file = JsonFile(folder / "settings.json")
+    file = JsonFile(folder / FILE_NAME)
     if file.path.exists() or (folder / catalogue).exists():
         return
     try:
@@ -62,7 +63,7 @@ def close_after_boot(folder: Path, boot: str) -> None:
     A person may have switched privacy on before it. `boot` is the kernel's id; "" counts as a new one. Raises
     StateDirError.
     """
-    file, marker = JsonFile(folder / "settings.json"), folder / BOOT
+    file, marker = JsonFile(folder / FILE_NAME), folder / BOOT
     try:
         if boot and marker.exists() and marker.read_text("utf-8", "replace").strip() == boot:
             return

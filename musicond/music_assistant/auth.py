@@ -57,14 +57,14 @@ class MusicAssistantAuth:
     """The authorisation of the process, for any thread. `url` overrides that of the sign-in."""
 
     def __init__(self, token_file: ServerTokenFile, url: str | None) -> None:
-        self.token_file, self._url = token_file, url
+        self.token_file, self.configured_url = token_file, url
         self._rejected: tuple[str, float] | None = None
         """The token that the server did not accept, and the monotonic time at which it is tried again."""
 
     def find_url(self) -> str | None:
         """Return the server's address; None where none is known; raise PlaybackError for an unreadable file."""
         stored = self.token_file.load()
-        return self._url or (stored.url if stored else None)
+        return self.configured_url or (stored.url if stored else None)
 
     def get_url(self) -> str:
         """Return the server's address; raise PlaybackError where none is known."""

@@ -299,7 +299,9 @@ class MusicAssistantBackend:
     def _find_player(self) -> dict[str, Any]:
         """Return the player; raise PlaybackError where it is not there."""
         if self._player is None:
-            raise PlaybackError(f"no player is named; set music_assistant.player: {PLAYERS}")
+            raise PlaybackError(
+                f"no speaker is chosen yet: choose the speaker on the page, or set music_assistant.player; {PLAYERS}"
+            )
         player = as_object(self._run("players/get_by_name", name=self._player))
         if not player.get("player_id"):
             players = as_objects(self._run("players/all"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from itertools import count
@@ -169,6 +170,8 @@ class MusicAssistantClient:
             raise PlaybackError("Music Assistant has given no token; update it")
         message = {"message_id": "1", "command": "auth/token/create", "args": {"name": TOKEN_NAME}}
         token = self._request("POST", "api", message, session)
+        with suppress(PlaybackError):  # the session would last a month
+            self._request("POST", "api", {"message_id": "2", "command": "auth/logout", "args": {}}, session)
         if not isinstance(token, str) or not token:
             raise PlaybackError("Music Assistant has given no token; update it")
         return token

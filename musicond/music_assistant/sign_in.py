@@ -22,12 +22,18 @@ ADDRESS = re.compile(
 
 
 class MusicAssistantSignIn:
-    """The sign-in of the process, for one thread at a time. `on_change` is called after a sign-in or sign-out."""
+    """The sign-in of the process, for one thread at a time.
+
+    `get_player` returns the name or the id of the player in force. `on_change` is called after a sign-in or sign-out.
+    """
 
     def __init__(
-        self, auth: MusicAssistantAuth, player: str | None, on_change: Callable[[], None] = lambda: None
+        self,
+        auth: MusicAssistantAuth,
+        get_player: Callable[[], str | None],
+        on_change: Callable[[], None] = lambda: None,
     ) -> None:
-        self._auth, self._player, self.on_change = auth, player, on_change
+        self._auth, self._get_player, self.on_change = auth, get_player, on_change
 
     def run_action(self, action: str, arguments: Mapping[str, Any]) -> dict[str, object]:
         """Run one of `status`, `servers`, `login`, `logout`, `players`; raise ListError or PlaybackError."""
@@ -53,7 +59,7 @@ class MusicAssistantSignIn:
             "signed_in": account.signed_in,
             "url": url,
             "user": account.user,
-            "player": self._player,
+            "player": self._get_player(),
             "signed_in_on": stored and stored.created_at and stored.created_at[:10],
             "expires_on": account.expires_on and account.expires_on.isoformat(),
             "days_left": account.days_left,
@@ -68,7 +74,9 @@ class MusicAssistantSignIn:
         """Sign in and store the token; the password is used once and kept nowhere."""
         if not user or not password:
             raise ListError("give the user and the password of Music Assistant")
-        address = parse_address(url or self._auth.find_url() or "")
+        address, configured = parse_address(url or self._auth.find_url() or ""), self._auth.configured_url
+        if configured is not None and parse_address(configured) != address:
+            raise ListError(f"music_assistant.url names another server, {configured}; sign in there, or correct it")
         with closing(MusicAssistantClient(address)) as client:
             client.get_info()
             token = client.log_in(user, password)
@@ -78,13 +86,25 @@ class MusicAssistantSignIn:
         return self.status()
 
     def logout(self) -> dict[str, object]:
-        """Delete the token."""
+        """Delete the token here, and at the server where it can be reached: `revoked`."""
+        revoked = self._revoke()
         self._auth.token_file.delete()
         self.on_change()
-        return self.status()
+        return {**self.status(), "revoked": revoked}
+
+    def _revoke(self) -> bool:
+        """Return whether the server holds no token of ours any more."""
+        try:
+            self._auth.get_token()
+            with closing(MusicAssistantClient(self._auth.get_url(), self._auth.get_token)) as client:
+                client.run("auth/logout")
+        except PlaybackError as exc:
+            return exc.sign_in
+        return True
 
     def players(self) -> dict[str, object]:
         """Return the players of the server that can play music."""
+        name = self._get_player()
         with closing(MusicAssistantClient(self._auth.get_url(), self._auth.get_token)) as client:
             players = as_objects(client.run("players/all"))
         return {
@@ -94,7 +114,7 @@ class MusicAssistantSignIn:
                     "type": clean_text(player.get("type") or ""),
                     "available": player.get("available") is not False,
                     "powered": player.get("powered") is not False,
-                    "configured": self._player in (player.get("name"), player.get("player_id")),
+                    "configured": name in (player.get("name"), player.get("player_id")),
                 }
                 for player in players
                 if player.get("type") not in SILENT_TYPES and player.get("enabled") is not False

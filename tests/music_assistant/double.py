@@ -238,6 +238,12 @@ class MusicAssistantDouble:
             self.calls.append((command, args))
             return handler(**args)
 
+    def log_out(self, token: str) -> None:
+        """Revoke the token with which this is asked."""
+        with self.lock:
+            self.calls.append(("auth/logout", {}))
+            self.tokens.discard(token)
+
     # Commands
 
     def do_info(self) -> Json:
@@ -586,6 +592,8 @@ class MusicAssistantDouble:
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
         if self.schema >= 28 and token not in self.tokens:
             return web.Response(status=401, text="Authentication required")
+        if command == "auth/logout":
+            return await self._answer(request, command, lambda: self.log_out(token))
         return await self._answer(request, command, lambda: self.run(command, args))
 
     def _fault(self, command: str) -> Fault | None:

@@ -298,7 +298,7 @@ def test_a_player_is_found_by_its_id_too(
         assert backend.get_status().device == "Other"
     with (
         closing(MusicAssistantBackend(auth, uris, None)) as backend,
-        pytest.raises(PlaybackError, match=r"music_assistant\.player"),
+        pytest.raises(PlaybackError, match=r"choose the speaker .* music_assistant\.player"),
     ):
         backend.get_status()
 

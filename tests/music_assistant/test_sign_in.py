@@ -12,14 +12,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from musicond.app.music_assistant import MusicAssistant
 from musicond.cli import main
 from musicond.commands.checks import Check, check_music_assistant
 from musicond.config.schema import Config
+from musicond.config.user_settings import to_json
+from musicond.core.settings import Settings
 from musicond.errors import ListError, PlaybackError
 from musicond.music_assistant.auth import MusicAssistantAuth, ServerToken, ServerTokenFile
 from musicond.music_assistant.discovery import parse_services
 from musicond.music_assistant.sign_in import MusicAssistantSignIn, parse_address
-from tests.music_assistant.double import PASSWORD, USER, MusicAssistantDouble
+from musicond.runtime.json_file import JsonFile
+from tests.music_assistant.conftest import TOKEN
+from tests.music_assistant.double import PASSWORD, USER, Fault, MusicAssistantDouble
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +37,7 @@ def jwt(expires: datetime) -> str:
 
 @pytest.fixture
 def sign_in(tmp_path: Path) -> MusicAssistantSignIn:
-    return MusicAssistantSignIn(MusicAssistantAuth(ServerTokenFile(tmp_path / "token.json"), None), "Kitchen")
+    return MusicAssistantSignIn(MusicAssistantAuth(ServerTokenFile(tmp_path / "token.json"), None), lambda: "Kitchen")
 
 
 def test_a_password_gives_a_token_for_a_year(
@@ -46,13 +51,54 @@ def test_a_password_gives_a_token_for_a_year(
     file = tmp_path / "token.json"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     token = json.loads(file.read_text())["token"]
-    assert token in server.tokens
+    assert server.tokens == {TOKEN, token}, "no token of the sign-in itself is left there"
     assert PASSWORD not in file.read_text() + caplog.text
     assert token not in caplog.text + str(status)
     player = {"name": "Kitchen", "type": "player", "available": True, "powered": True, "configured": True}
     assert sign_in.run_action("players", {}) == {"players": [player]}
-    assert sign_in.run_action("logout", {})["signed_in"] is False
+    status = sign_in.run_action("logout", {})
+    assert (status["signed_in"], status["revoked"]) == (False, True)
     assert not file.exists()
+    assert server.tokens == {TOKEN}
+
+
+def test_a_sign_out_without_the_server_says_that_the_token_is_left(
+    server: MusicAssistantDouble, sign_in: MusicAssistantSignIn
+) -> None:
+    sign_in.run_action("login", {"url": server.url, "user": USER, "password": PASSWORD})
+    server.faults.append(Fault("auth/logout"))
+    status = sign_in.run_action("logout", {})
+    assert (status["signed_in"], status["revoked"]) == (False, False)
+    assert sign_in.run_action("logout", {})["revoked"] is True, "nobody was signed in"
+
+
+def test_a_sign_in_at_another_server_than_the_configured_one_is_refused(
+    server: MusicAssistantDouble, tmp_path: Path
+) -> None:
+    file = ServerTokenFile(tmp_path / "token.json")
+    arguments = {"url": server.url, "user": USER, "password": PASSWORD}
+    sign_in = MusicAssistantSignIn(MusicAssistantAuth(file, "http://127.0.0.1:9"), lambda: None)
+    with pytest.raises(ListError, match="names another server, http://127.0.0.1:9"):
+        sign_in.run_action("login", arguments)
+    assert not server.calls
+    assert file.load() is None
+    sign_in = MusicAssistantSignIn(MusicAssistantAuth(file, server.url + "/"), lambda: None)
+    assert sign_in.run_action("login", arguments)["signed_in"] is True
+    assert sign_in.run_action("login", {**arguments, "url": ""})["signed_in"] is True
+
+
+def test_the_speaker_that_a_person_has_chosen_is_the_player(server: MusicAssistantDouble, tmp_path: Path) -> None:
+    server.add_player("den", "Den")
+    config = Config.model_validate({"playback": {"backend": "music-assistant"}, "music_assistant": {"url": server.url}})
+    ServerTokenFile(tmp_path / "music-assistant.json").save(ServerToken(TOKEN, server.url))
+    assert "choose the speaker on the page" in check_music_assistant(config, tmp_path).remedy
+    JsonFile(tmp_path / "settings.json").save(to_json(Settings(speaker="Den")))
+    assert "the player Den is there" in check_music_assistant(config, tmp_path).found
+    sign_in = MusicAssistant(config, tmp_path).sign_in
+    assert sign_in.status()["player"] == "Den"
+    players = sign_in.players()["players"]
+    assert isinstance(players, list)
+    assert [player["configured"] for player in players] == [False, True]
 
 
 def test_the_doctor_checks_the_server_the_sign_in_and_the_player(

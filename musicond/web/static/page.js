@@ -141,7 +141,7 @@ export const sentence = (text) => (text ? text[0].toUpperCase() + text.slice(1) 
 export const loaded = (playback) => Boolean(playback?.track) && (playback.state === "playing" || playback.state === "paused");
 
 const COMMAND = /[;,][^;]*\bmusicond [a-z-]+.*$/; // a remedy for the command line, which the page has itself
-const KEYS = /(?:[,;] (?:check|correct|see)|,? and) (?:(?:camera|mpd|mqtt|music|playback|spotify)\.[a-z_]+(?:,? and )?)+$/; // of the configuration, at the end of a remedy
+const KEYS = /(?:[,;] (?:check|correct|see|or set)|,? and) (?:(?:camera|mpd|mqtt|music|music_assistant|playback|spotify)\.[a-z_]+(?:,? and )?)+$/; // of the configuration, at the end of a remedy
 const TECHNICAL = /No module named|\[Errno|Error\b|Traceback/;
 
 // Returns a text of the daemon as a person can read it, and the text itself where that says more.
