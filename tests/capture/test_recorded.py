@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import zlib
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -472,16 +473,17 @@ class Counting(Webcam):
         self.bad += 1
 
     def get_status(self) -> SourceStatus:
-        return SourceStatus(width_seen=0.5, bad_frames=self.bad, missing_frames=2 * self.bad)
+        return SourceStatus(width_seen=0.5, vertical_deg=41, bad_frames=self.bad, missing_frames=2 * self.bad)
 
 
 def test_auto_keeps_the_counts_of_a_camera_that_is_closed() -> None:
     source = AutoSource((Webcam(None, (640, 480), 8, find=list), Counting()))
     for times in (1, 2):
         source.open()
-        assert source.get_status() == SourceStatus(0.5, times, 0, 2 * times)
+        counts = SourceStatus(bad_frames=times, missing_frames=2 * times)
+        assert source.get_status() == replace(counts, width_seen=0.5, vertical_deg=41)
         source.close()
-        assert source.get_status() == SourceStatus(None, times, 0, 2 * times)
+        assert source.get_status() == counts
 
 
 def test_auto_takes_the_first_that_opens_and_tries_again(clip: Path) -> None:
