@@ -14,11 +14,14 @@ import sys
 import threading
 from pathlib import Path
 
+import pytest
+
 from tests.figures import FULL
 from tests.player.test_mpd import FakeMpd, fake_mpd
 from tests.system.daemon import Daemon
 
 __all__ = ["fake_mpd"]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def post(daemon: Daemon, path: str, body: dict[str, object]) -> int:
@@ -74,6 +77,31 @@ def test_a_camera_that_never_opens_ends_the_process_and_privacy_is_stored(tmp_pa
         thread.join(30)
         assert any("the camera has not ended within 20 s" in line for line in daemon.lines)
         assert not any("Traceback" in line for line in daemon.lines)
+    saved = json.loads((tmp_path / "state" / "settings.json").read_text("utf-8"))
+    assert saved["private"] is True
+
+
+BLOCKING_STOP = """
+import time
+from tests.capture.fake_picamera2 import Board, module
+Picamera2 = module(Board()).Picamera2
+Picamera2.stop = lambda _camera: time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(not FULL, reason="takes the 20 s of a hanging camera; run by script/fault-test")
+def test_a_pi_camera_whose_stop_blocks_ends_the_process_and_privacy_is_stored(tmp_path: Path) -> None:
+    (tmp_path / "double").mkdir()
+    (tmp_path / "double" / "picamera2.py").write_text(BLOCKING_STOP, "utf-8")
+    folders = [str(tmp_path / "double"), str(ROOT), os.environ.get("PYTHONPATH", "")]
+    with Daemon(tmp_path, "--source", "pi", env={"PYTHONPATH": os.pathsep.join(filter(None, folders))}) as daemon:
+        daemon.ready()
+        daemon.wait_state(lambda state: state["watching"] in ("yes", "dark"))
+        thread = threading.Thread(target=try_to_post, args=(daemon, "privacy", {"on": True}))
+        thread.start()
+        assert daemon.process.wait(60) == 1, "it ends before the watchdog would kill it"
+        thread.join(30)
+        assert any("the camera has not ended within 20 s" in line for line in daemon.lines)
     saved = json.loads((tmp_path / "state" / "settings.json").read_text("utf-8"))
     assert saved["private"] is True
 
