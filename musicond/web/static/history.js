@@ -5,6 +5,7 @@ const MOODS = ["happy", "surprise", "neutral", "sad", "fear", "angry", "disgust"
 const SPANS = { hours: 24, week: 7, month: 30 }; // slots of each
 const WIDTH = innerWidth < 600 ? Math.max(240, innerWidth - 70) : 640, HEIGHT = 180, LEFT = 34, TOP = 8;
 const HOUR = 60; // minutes
+const EVERY = WIDTH < 300 ? 14 : 7; // days from one label of a month to the next
 
 let enabled = false;
 let found = { days: {}, last_day: null };
@@ -49,7 +50,7 @@ function slots() {
 		});
 	}
 	return lastDays(Object.keys(found.days).at(-1)).map((date, index) => {
-		const label = span === "week" ? weekday(noon(date)) : index % 7 === 1 ? day(noon(date)) : "";
+		const label = span === "week" ? weekday(noon(date)) : index % EVERY === 1 ? day(noon(date)) : "";
 		return { label, name: fullDay(date), moods: found.days[date] || {} };
 	});
 }
