@@ -8,6 +8,7 @@ import shutil
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from musicond.core.models import Mood, Watching
 from musicond.core.outcome import Outcome
 from musicond.core.ports import Output
 from musicond.errors import ListError, bounded_number, counted
-from musicond.runtime.json_file import JsonFile, delete_file, sync_folder
+from musicond.runtime.json_file import DamagedFileError, JsonFile, delete_file, sync_folder
 from musicond.runtime.warn_once import WarnOnce
 
 log = logging.getLogger(__name__)
@@ -82,22 +83,25 @@ class HistoryBook:
         return sorted(file for file in self._folder.glob("*.json") if FILE.match(file.name))
 
     def _load(self, path: Path) -> Days:
+        """Return the days of a month; after damage those that can be read, which replace the file."""
         file = JsonFile(path)
         try:
-            return {
-                date.fromisoformat(day).isoformat(): {
-                    Mood(mood).value: _minutes(value) for mood, value in moods.items()
-                }
-                for day, moods in file.parse().items()
-            }
-        except (ValueError, AttributeError, TypeError):
-            log.warning("%s was damaged; it is kept as %s.damaged", path, path.stem)
-            file.keep_copy()
+            stored = file.parse(lambda _: True)  # an invalid key is found below
+            days = _valid(stored, path.stem)
+            if len(days) == len(stored):
+                return days
+        except DamagedFileError as exc:
+            days = _valid(exc.readable, path.stem)
+        log.warning("%s was damaged; it is kept as %s.damaged; days that are left: %d", path, path.stem, len(days))
+        file.keep_copy()
+        if days:
+            self._save(path, days)
+        else:
             path.unlink()
-            return {}
+        return days
 
     def _save(self, path: Path, days: Days) -> None:
-        JsonFile(path).save(days, sorted_lines=True)
+        JsonFile(path).save({day: dict(sorted(moods.items())) for day, moods in sorted(days.items())})
 
     def _prune(self, path: Path, oldest: date) -> None:
         days = self._load(path)
@@ -117,6 +121,16 @@ def _delete(path: Path) -> None:
         delete_file(path)
 
 
+def _valid(stored: Mapping[str, Any], month: str) -> Days:
+    """Return the stored days of a month that are valid."""
+    days: Days = {}
+    for day, moods in stored.items():
+        with suppress(ValueError, AttributeError, TypeError):
+            if date.fromisoformat(day).isoformat() == day and day.startswith(month):
+                days[day] = {Mood(mood).value: _minutes(value) for mood, value in moods.items()}
+    return days
+
+
 def _minutes(value: object) -> float:
     """Return the minutes of a day; raise ValueError for what can be none, such as NaN."""
     if (minutes := bounded_number(value, 0, MAX_MINUTES)) is None:
@@ -129,8 +143,14 @@ class HistoryOutput(Output):
 
     name = "history"
 
-    def __init__(self, book: HistoryBook, keep_days: int, may_delete: Callable[[], bool] = lambda: True) -> None:
-        self._book, self._keep_days, self._may_delete = book, keep_days, may_delete
+    def __init__(
+        self,
+        book: HistoryBook,
+        keep_days: int,
+        may_delete: Callable[[], bool] = lambda: True,
+        today: Callable[[], date] = date.today,
+    ) -> None:
+        self._book, self._keep_days, self._may_delete, self._today = book, keep_days, may_delete, today
         self._last: Outcome | None = None
         self._counted: deque[tuple[datetime, str, float]] = deque()
         """Time, mood, minutes; from the watch loop to `flush`."""
@@ -163,7 +183,8 @@ class HistoryOutput(Output):
             self._add(*self._counted.popleft())
         if not self._unsaved:
             return
-        newest = date.fromisoformat(max(day for day, _ in self._unsaved))
+        # The minutes may have been counted by a wrong clock, before it was set.
+        newest = min(self._today(), date.fromisoformat(max(day for day, _ in self._unsaved)))
         try:
             oldest = newest - timedelta(days=self._keep_days - 1) if self._may_delete() else date.min
             self._book.add(self._unsaved, oldest)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from musicond.core.models import Faces, Mood, Watching
 from musicond.core.outcome import Outcome
 from musicond.errors import ListError
 from musicond.history import HistoryBook, HistoryOutput, run_action
+from musicond.runtime.json_file import JsonFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +47,7 @@ def test_minutes_of_each_mood_and_day_are_kept_and_nothing_else(tmp_path: Path) 
     }
     files = sorted((tmp_path / "history").iterdir())
     assert [file.name for file in files] == ["2026-11.json", "2026-12.json"]
-    assert json.loads(files[0].read_text()) == {"2026-11-30": {"happy": 1.0}}
+    assert JsonFile(files[0]).parse() == {"2026-11-30": {"happy": 1.0}}
     assert [path.stat().st_mode & 0o077 for path in (files[0].parent, *files)] == [0, 0, 0]
 
 
@@ -71,11 +71,30 @@ def test_days_past_their_time_go(tmp_path: Path) -> None:
     book = HistoryBook(tmp_path / "history")
     old = {(f"2026-{month:02}-{day:02}", "sad"): 1.0 for month in (9, 10) for day in range(1, 31)}
     book.add(old, date(2020, 1, 1))
-    output = HistoryOutput(book, 40)
+    output = HistoryOutput(book, 40, today=NIGHT.date)
     watch(output, 0, 31, Mood.HAPPY)
     output.flush()
     assert min(book.days()) == "2026-10-22"
     assert not (tmp_path / "history" / "2026-09.json").exists()
+
+
+def test_minutes_that_a_wrong_clock_counted_delete_no_day_once_the_clock_is_right(tmp_path: Path) -> None:
+    book, trusted = HistoryBook(tmp_path / "history"), False
+    days = {((NIGHT - timedelta(days=age)).date().isoformat(), "sad"): 1.0 for age in range(60)}
+    book.add(days, date.min)
+    output = HistoryOutput(book, 60, lambda: trusted, NIGHT.date)
+    in_2040 = replace(outcome(0, Mood.HAPPY), wall_time=NIGHT.replace(year=2040))
+    output.accept(in_2040)
+    output.accept(outcome(5, Mood.HAPPY))
+    (tmp_path / "history").rename(tmp_path / "aside")
+    (tmp_path / "history").write_text("in the way")
+    output.flush()  # it can't be stored until the clock is right again
+    (tmp_path / "history").unlink()
+    (tmp_path / "aside").rename(tmp_path / "history")
+    trusted = True
+    output.accept(outcome(10, Mood.HAPPY))
+    output.flush()
+    assert book.days().keys() == {*(day for day, _ in days), "2040-11-30"}
 
 
 @pytest.mark.parametrize(
@@ -99,6 +118,31 @@ def test_a_damaged_month_is_kept_aside(tmp_path: Path, text: str, caplog: pytest
     assert book.days() == {"2026-11-30": {"sad": 2.0}}
     assert (folder / "2026-11.damaged").read_text() == text
     assert "was damaged" in caplog.text
+
+
+def test_damage_of_one_day_leaves_the_others(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    book = HistoryBook(tmp_path / "history")
+    book.add({(f"2026-11-{day:02}", "happy"): float(day) for day in range(1, 31)}, date.min)
+    days, file = book.days(), tmp_path / "history" / "2026-11.json"
+    content = file.read_bytes()
+    for damaged in (content.replace(b"17.0", b"18.0"), content.replace(b"-11-17", b"-31-17"), content[:-9]):
+        file.write_bytes(damaged)
+        left = book.days()
+        assert len(left) == 29
+        assert left.items() <= days.items()
+        assert JsonFile(file).parse() == left, "it is repaired"
+    assert "days that are left: 29" in caplog.text
+    assert len(list(file.parent.glob("*.damaged"))) == 3
+
+
+def test_a_month_of_an_earlier_version_is_read_and_gets_its_checksum(tmp_path: Path) -> None:
+    book, file = HistoryBook(tmp_path / "history"), tmp_path / "history" / "2026-11.json"
+    file.parent.mkdir()
+    file.write_text('{\n"2026-11-29": {\n"happy": 2.5\n},\n"2026-11-30": {\n"bored": 3.0\n}\n}')
+    assert book.days() == {"2026-11-29": {"happy": 2.5}}, "the other day is none"
+    book.add({("2026-11-29", "happy"): 1.0}, date.min)
+    assert JsonFile(file).parse() == {"2026-11-29": {"happy": 3.5}}
+    assert "checksum" in file.read_text()
 
 
 def test_what_cannot_be_stored_waits_and_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -75,11 +75,16 @@ class Overrides:
             return overlaid(loaded, {key: values[key] for key in SAFE if key in values})
 
     def _stored(self) -> dict[str, Any]:
-        """Return the values that are set; after damage SAFE, which is then stored."""
+        """Return the values that are set; after damage SAFE with those that are left, which are then stored.
+
+        The broker's are left out, as they go together.
+        """
         values = _known(self._file.load(dict(SAFE), plausible=lambda _: False))
         if not self._file.verified:
+            values = {key: value for key, value in values.items() if not key.startswith(BROKER)}
             log.warning(
-                "%s was damaged: the configuration file applies; live picture and history are off", self._file.path
+                "%s was damaged: for the broker the configuration file applies; live picture and history are off",
+                self._file.path,
             )
             with suppress(OSError):  # the next start does it
                 self._file.save(values)

@@ -33,7 +33,7 @@ def load_settings(file: JsonFile) -> Settings:
     A damaged file is repaired on the disk. Raises StateDirError.
     """
     closed = {"private": True, "private_until": None, "boot": None, "damaged": True}
-    data = file.load(closed, salvage=True, plausible=_is_plausible)
+    data = file.load(closed, unvouched=True, plausible=_is_plausible)
     if data.get("damaged"):
         log.warning("%s was damaged: the camera stays closed; to watch again: musicond privacy off", file.path)
     settings = from_json(data)

@@ -70,7 +70,7 @@ class ListSelection:
         return tuple(names)
 
     def _chosen(self) -> ListNames:
-        return parse_selection(self._file.load({}, salvage=True))
+        return parse_selection(self._file.load({}, unvouched=True))
 
 
 def save_object(file: JsonFile, data: JsonObject) -> None:

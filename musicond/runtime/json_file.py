@@ -18,21 +18,31 @@ from musicond.runtime.systemd import remedy_for
 JsonObject = dict[str, Any]
 
 CHECKSUM = "checksum"
-"""The last key of a saved object: 16 hexadecimal digits of BLAKE2b over the rest."""
+"""The first key of a saved object: the digest of the rest, then that of each key with its value."""
+WHOLE_BYTES, ENTRY_BYTES = 8, 4
+"""Lengths of the digests, which are in hexadecimal."""
 
 
 class DamagedFileError(ValueError):
-    """A file is not as it was saved; `readable` is the part that can be read, which may be wrong."""
+    """A file is not as it was saved.
 
-    def __init__(self, path: Path, readable: JsonObject | None = None) -> None:
+    `vouched` are the values with the right digest. `readable` are the same, but all that can be read where the file has
+    no digests of single values: an earlier version has saved it.
+    """
+
+    def __init__(self, path: Path, content: bytes) -> None:
         super().__init__(f"{path} is damaged")
-        self.readable = readable or {}
+        entries = _read_entries(content)
+        digests = str(entries.pop(CHECKSUM, "")).split()[1:]
+        self.vouched = {key: value for key, value in entries.items() if _entry_digest(key, value) in digests}
+        self.readable = self.vouched if digests else entries
 
 
 class JsonFile:
     """A JSON object in a file, replaced as a whole: after a power cut it is the old or the new one.
 
-    It ends with a checksum. A file without one is of an earlier version.
+    It has a line for each key, so that damage of one line leaves the others, and a checksum. A file without one, or
+    with the digest of the whole alone, is of an earlier version.
     """
 
     def __init__(self, path: Path) -> None:
@@ -40,25 +50,28 @@ class JsonFile:
         self.verified = True
         """Whether the file was missing or as it was saved when it was last read or saved."""
 
-    def parse(self, plausible: Callable[[JsonObject], bool] = lambda _: True) -> JsonObject:
+    def parse(self, plausible: Callable[[JsonObject], bool] | None = None) -> JsonObject:
         """Return the stored object, an empty one without a file; raise OSError and DamagedFileError.
 
-        A file without a checksum is damaged unless its object is `plausible`.
+        A file without a checksum is damaged unless its object is `plausible`, by default unless it is one line: most
+        files of earlier versions are.
         """
         self.verified = False
         try:
-            data = json.loads(self.path.read_text("utf-8"))
-            if not isinstance(data, dict):
-                raise DamagedFileError(self.path)
-            checksum = data.pop(CHECKSUM, None)
-            self.verified = checksum == _checksum(data)
+            content = self.path.read_bytes()
         except FileNotFoundError:
             self.verified = True
             return {}
+        try:
+            data = _object(content.decode("utf-8"))
+            checksum = data.pop(CHECKSUM, None)
+            self.verified = checksum in (_checksum(data), _digest(data, WHOLE_BYTES))
+            is_earlier = plausible(data) if plausible else b"\n" not in content
+            damaged = not self.verified and (checksum is not None or not is_earlier)
         except (ValueError, RecursionError):
-            raise DamagedFileError(self.path) from None
-        if not self.verified and (checksum is not None or not plausible(data)):
-            raise DamagedFileError(self.path, data)
+            damaged = True
+        if damaged:
+            raise DamagedFileError(self.path, content)
         return data
 
     def read(self) -> JsonObject:
@@ -71,12 +84,17 @@ class JsonFile:
             raise StateDirError(f"{self.path} is damaged; the next start moves it aside and stays private") from None
 
     def load(
-        self, default: JsonObject, *, salvage: bool = False, plausible: Callable[[JsonObject], bool] = lambda _: True
+        self,
+        default: JsonObject,
+        *,
+        unvouched: bool = False,
+        plausible: Callable[[JsonObject], bool] | None = None,
     ) -> JsonObject:
         """Return the stored object, for the daemon; keep a copy of a damaged file and return `default`.
 
-        A file of an earlier version gets its checksum. With `salvage`, the readable values of a damaged file complete
-        `default`. Raises StateDirError where the file can't be read or copied.
+        A file of an earlier version gets its checksum. After damage, the values for which a digest vouches complete
+        `default`; with `unvouched`, also all that can be read of a file of an earlier version. Raises StateDirError
+        where the file can't be read or copied.
         """
         try:
             data = self.parse(plausible)
@@ -87,12 +105,12 @@ class JsonFile:
         except OSError as exc:
             raise StateDirError(f"{self.path}: {exc.strerror}; make it readable for this user, or remove it") from None
         except DamagedFileError as exc:
-            readable = exc.readable
+            kept = exc.readable if unvouched else exc.vouched
         try:
             self.keep_copy()
         except OSError as exc:
             raise StateDirError(f"{self.path} is damaged and can't be moved ({exc.strerror}); remove it") from None
-        return readable | default if salvage else default
+        return kept | default
 
     def keep_copy(self) -> None:
         """Keep a damaged file as NAME.damaged, NAME.2.damaged and so on, besides its own name; raise OSError."""
@@ -105,15 +123,11 @@ class JsonFile:
                     continue
             return
 
-    def save(self, data: Mapping[str, Any], *, sorted_lines: bool = False) -> None:
-        """Store an object on the disk, in a file for the folder's owner alone, whoever saves it; raise OSError.
-
-        `sorted_lines` writes one value a line, in the order of the keys, for a file that
-        persons may edit: it gets no checksum.
-        """
-        content = data if sorted_lines else {**data, CHECKSUM: _checksum(data)}
-        text = json.dumps(content, sort_keys=sorted_lines, indent=0 if sorted_lines else None)
-        replace_file(self.path, text, self.path.parent)
+    def save(self, data: Mapping[str, Any]) -> None:
+        """Store an object on the disk, in a file for the folder's owner alone, whoever saves it; raise OSError."""
+        entries = {CHECKSUM: _checksum(data), **data}
+        lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in entries.items())
+        replace_file(self.path, f"{{\n{lines}\n}}\n", self.path.parent)
         self.verified = True
 
 
@@ -150,8 +164,36 @@ def sync_folder(path: Path) -> None:
         os.close(folder)
 
 
+def _object(text: str, *, strict: bool = True) -> JsonObject:
+    """Return a JSON object; raise ValueError, and RecursionError for one that is nested too deep."""
+    data = json.loads(text, strict=strict)
+    if not isinstance(data, dict):
+        raise ValueError(text)  # noqa: TRY004 - as for all other text that is no JSON object
+    return data
+
+
 def _checksum(data: Mapping[str, Any]) -> str:
-    return blake2b(json.dumps(data, sort_keys=True).encode("ascii"), digest_size=8).hexdigest()
+    return " ".join([_digest(data, WHOLE_BYTES), *(_digest({key: data[key]}, ENTRY_BYTES) for key in data)])
+
+
+def _digest(data: Mapping[str, Any], size: int) -> str:
+    return blake2b(json.dumps(data, sort_keys=True).encode("ascii"), digest_size=size).hexdigest()
+
+
+def _entry_digest(key: str, value: Any) -> str | None:
+    try:
+        return _digest({key: value}, ENTRY_BYTES)
+    except RecursionError:
+        return None
+
+
+def _read_entries(content: bytes) -> JsonObject:
+    """Return what can be read of a damaged file: as a whole, else line by line."""
+    text, entries = content.decode("utf-8", "replace"), JsonObject()
+    for part in (text, *(f"{{{line.rstrip(',')}}}" for line in text.split("\n"))):
+        with suppress(ValueError, RecursionError):
+            entries |= _object(part, strict=False)
+    return entries
 
 
 @contextmanager

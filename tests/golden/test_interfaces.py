@@ -65,7 +65,7 @@ CHANGING = (
     (r"\d{4}-\d\d-\d\dT[\d:.]+(?:[+-]\d\d:\d\d|Z)", "<time>"),
     (r'"\d{4}-\d\d-\d\d"', '"<day>"'),
     (r'"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"', '"<boot>"'),
-    (r'"checksum": "[0-9a-f]{16}"', '"checksum": "<checksum>"'),
+    (r'"checksum": "[0-9a-f ]+"', '"checksum": "<checksum>"'),
     (r'"refresh_token": "[^"]+"', '"refresh_token": "<token>"'),
     (r'"bias": "-?[\d.]+( -?[\d.]+){6}"', '"bias": "<seven shifts>"'),
     (r"(?<=: )\d+\.\d{3,}", "<seconds>"),

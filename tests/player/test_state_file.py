@@ -181,8 +181,6 @@ def test_what_is_old_or_was_started_elsewhere_is_not_ours(tmp_path: Path, now: T
     [
         {"ours": "t:1"},
         {"ours": "[1]"},
-        {"begun_at": "x"},
-        {"silent_until": True},
         {"at": float("inf")},
         {"wall": "yesterday"},
         {"wall": "2026-11-23T12:00:00"},
@@ -199,6 +197,15 @@ def test_an_invalid_file_is_ignored_and_written_again(tmp_path: Path, change: di
     assert state_file(tmp_path, on("second", 20.0, minutes=10)).load() == STATE
     path.write_text("{")
     assert state_file(tmp_path).load() == PlayerState()
+
+
+@pytest.mark.parametrize("lost", ["begun_at", "silent_until"])
+def test_what_could_be_read_of_a_damaged_file_is_kept(tmp_path: Path, lost: str) -> None:
+    state_file(tmp_path).save(STATE)
+    path = tmp_path / FILE_NAME
+    path.write_text(path.read_text().replace(f'"{lost}": ', f'"{lost}": 1'))
+    left = {"begun_at": persisted(OURS, None, 8000.0), "silent_until": persisted(OURS, 990.0)}
+    assert state_file(tmp_path).load() == left[lost]
 
 
 def test_a_silence_has_a_longest_duration(tmp_path: Path) -> None:

@@ -56,10 +56,29 @@ def test_a_changed_value_is_damage_and_a_file_of_an_earlier_version_gets_its_che
     file.path.write_text('{"done": 3}')
     assert file.load({}) == {"done": 3}
     assert file.verified
-    file.path.write_text(file.path.read_text().replace("3", "4", 1))
+    file.path.write_text(file.path.read_text().replace('"done": 3', '"done": 4'))
     assert file.load({"done": 0, "mark": None}) == {"done": 0, "mark": None}
-    assert file.load({"mark": None}, salvage=True) == {"done": 4, "mark": None}
+    assert file.load({"mark": None}, unvouched=True) == {"mark": None}, "nothing vouches for the 4"
     assert not file.verified
+    file.path.write_text(
+        '{"done": 4, "checksum": "0123456789abcdef"}'
+    )  # an earlier version vouched for the whole alone
+    assert file.load({"mark": None}) == {"mark": None}
+    assert file.load({"mark": None}, unvouched=True) == {"done": 4, "mark": None}
+
+
+def test_damage_of_a_line_leaves_the_others(tmp_path: Path) -> None:
+    file = JsonFile(tmp_path / "lists.json")
+    saved = {"happy": "[1]", "sad": {"a": 1, "b": [2]}, "checked": None}
+    file.save(saved)
+    content = file.path.read_bytes()
+    for place, byte in enumerate(content):
+        file.path.write_bytes(content[:place] + bytes([byte ^ 1 << place % 8]) + content[place + 1 :])
+        left = file.load({})
+        assert left == {key: saved[key] for key in left}
+        assert len(left) >= len(saved) - 2 or place <= content.index(b",\n") + 1, "without a checksum none is kept"
+    file.path.write_bytes(content[: content.index(b"checked")])
+    assert file.load({}) == {"happy": "[1]", "sad": {"a": 1, "b": [2]}}, "the end is lost"
 
 
 def test_what_cannot_be_read_is_one_line(tmp_path: Path) -> None:

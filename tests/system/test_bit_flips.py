@@ -44,7 +44,7 @@ def save_other_files(state: Path) -> list[Path]:
     JsonFile(lists).save({"sad": ["starter"]})
     JsonFile(refresh).save({"refreshed": now, "done": None, "mark": None})
     history = state / "history" / f"{now[:7]}.json"
-    JsonFile(history).save({f"{now[:7]}-01": {"happy": 12.5, "sad": 3.25}}, sorted_lines=True)
+    JsonFile(history).save({f"{now[:7]}-01": {"happy": 12.5, "sad": 3.25}})
     (state / "restart.txt").write_text(f"{now} for a test\n", "utf-8")
     return [*paths, history, state / "restart.txt"]
 
