@@ -59,12 +59,12 @@ def test_a_changed_value_is_damage_and_a_file_of_an_earlier_version_gets_its_che
     file.path.write_text(file.path.read_text().replace('"done": 3', '"done": 4'))
     assert file.load({"done": 0, "mark": None}) == {"done": 0, "mark": None}
     assert file.load({"mark": None}, unvouched=True) == {"mark": None}, "nothing vouches for the 4"
-    assert not file.verified
     file.path.write_text(
         '{"done": 4, "checksum": "0123456789abcdef"}'
     )  # an earlier version vouched for the whole alone
     assert file.load({"mark": None}) == {"mark": None}
     assert file.load({"mark": None}, unvouched=True) == {"done": 4, "mark": None}
+    assert not file.verified
 
 
 def test_damage_of_a_line_leaves_the_others(tmp_path: Path) -> None:
