@@ -264,7 +264,10 @@ class PlayerStatus:
     announcing: bool = False
     """Whether the device interrupts the music by an announcement."""
     waiting: tuple[frozenset[str], ...] = ()
-    """The items that a start would take the place of, each with its identifiers: the loaded one, those behind it."""
+    """The items that a start would take the place of, each with its identifiers: the loaded one, those behind it.
+
+    Empty at Spotify, which shows for hours what was paused, and keeps a queue beside it.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,6 @@ class SpotifyBackend:
             playing=playing,
             on_our_device=on_our_device,
             item_ids=frozenset(item_ids or ({"something"} if playing else ())),
-            waiting=(frozenset(item_ids),) if item_ids else (),  # a queue beside it stays at Spotify
             track=track,
             elapsed_s=_seconds(playback.get("progress_ms")) or 0.0,
             duration_s=_seconds(item.get("duration_ms")),

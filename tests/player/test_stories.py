@@ -69,7 +69,7 @@ class Stage:
     """A person puts a song behind what plays."""
     secrets: list[str] = field(default_factory=list)
     queues: bool = True
-    """Our songs and those of persons are in one queue."""
+    """Our songs and those of persons are in one queue, which keeps its place while it is paused."""
 
 
 class FaultyWay(socketserver.ThreadingTCPServer):
@@ -309,12 +309,14 @@ def test_paused_music_of_a_person_keeps_its_place_until_a_person_plays_ours(stag
     stage.replace_queue()
     stage.pause()
     room.player.wake()
-    assert wait_until(lambda: "paused or queued there" in str(room.player.get_playback().autoplay_block))
-    room.update(stage.tracks[1:])
-    room.player.wake()
     assert wait_until(lambda: room.player.get_playback().state is PlayState.PAUSED)
-    assert stage.count_starts() == 1
-    room.player.request(Play())
+    held = "paused or queued there" in str(room.player.get_playback().autoplay_block)
+    assert held == stage.queues, "Spotify shows what was paused for hours: there it is over after the cool-down"
+    room.update(stage.tracks[1:])
+    if held:
+        room.player.wake()
+        assert not wait_until(lambda: stage.count_starts() > 1, 1)
+        room.player.request(Play())
     assert wait_until(lambda: room.player.get_playback().ours)
     assert stage.count_starts() == 2
     room.player.stop()
