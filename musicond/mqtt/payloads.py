@@ -152,7 +152,7 @@ class Health(Payload):
     frames_per_s: float = Field(ge=0, description="Frames looked at.")
     cpu_percent: float = Field(ge=0, description="Of one core, by the process, since the message before.")
     memory_mib: float = Field(ge=0, description="Resident memory of the process.")
-    temperature_c: float | None = Field(description="Of the processor; null where the kernel tells none.")
+    temperature_c: float | None = Field(description="Of the processor; null where the kernel does not report it.")
     throttled: bool | None = Field(description="A Pi is too hot or short of voltage; null elsewhere.")
     undervoltage: bool | None = Field(None, description="The supply voltage of a Pi is too low; null elsewhere.")
     rate_share: float = Field(1.0, ge=0, le=1, description="Share of the frame rate that the heat leaves; 1 when cool.")
