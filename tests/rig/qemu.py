@@ -1,4 +1,7 @@
-"""The virtual machines of the rig, by QEMU: python -m tests.rig.qemu FOLDER MIB prints a command, one argument a line."""
+"""The virtual machines of the rig, by QEMU.
+
+python -m tests.rig.qemu FOLDER MIB [amd64 | arm64] prints a command, one argument a line.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ from pathlib import Path
 
 QUIET = "quiet systemd.show_status=0 mitigations=off"
 """Arguments of the kernel for a machine whose console has the report."""
+PATIENT = f"{QUIET} systemd.default_timeout_start_sec=900 systemd.service_watchdogs=0"
+"""Arguments for a machine that may be emulated while others are busy: no service is ended for being slow."""
 
 
 def accelerator() -> str:
@@ -16,13 +21,23 @@ def accelerator() -> str:
     return "kvm" if virtualises and Path("/dev/kvm").exists() else "tcg"
 
 
-def command(folder: Path, console: Path, *disks: str, memory_mib: int = 1024, kernel: str = QUIET) -> list[str]:
+def hardware(arch: str) -> list[str]:
+    """Return the program with its machine and processor."""
+    if arch == "arm64":  # the processor of a Pi 3 and a Zero 2 W
+        return ["qemu-system-aarch64", "-M", "virt", "-accel", "tcg", "-cpu", "cortex-a53"]
+    # The TFLite runtime needs more than the least of an x86-64.
+    return ["qemu-system-x86_64", "-M", "q35", "-accel", accelerator(), "-cpu", "max"]
+
+
+def command(
+    folder: Path, console: Path, *disks: str, memory_mib: int = 1024, kernel: str = QUIET, arch: str = "amd64"
+) -> list[str]:
     """Return the command without a network; the folder has vmlinuz and initrd, and the first disk is the root."""
-    words = ["qemu-system-x86_64", "-M", "q35", "-accel", accelerator(), "-m", str(memory_mib), "-smp", "2"]
-    words += ["-cpu", "max"]  # the TFLite runtime needs more than the least of an x86-64
+    words = [*hardware(arch), "-m", str(memory_mib), "-smp", "2"]
     words += ["-nographic", "-no-reboot", "-monitor", "none", "-serial", f"file:{console}"]
     words += ["-kernel", str(folder / "vmlinuz"), "-initrd", str(folder / "initrd")]
-    words += ["-append", f"root=/dev/vda rw console=ttyS0 {kernel}".strip()]
+    line = "ttyAMA0" if arch == "arm64" else "ttyS0"
+    words += ["-append", f"root=/dev/vda rw console={line} {kernel}".strip()]
     for disk in disks:
         words += ["-drive", f"file={disk},if=virtio,format=raw"]
     return words
@@ -35,9 +50,9 @@ def forwarded(port: int) -> list[str]:
 
 
 if __name__ == "__main__":
-    place = Path(sys.argv[1])
+    place, mib, kind = Path(sys.argv[1]), int(sys.argv[2]), (*sys.argv[3:], "amd64")[0]
     print(
-        *command(place, place / "console", str(place / "root.img"), memory_mib=int(sys.argv[2])),
+        *command(place, place / "console", str(place / "root.img"), memory_mib=mib, kernel=PATIENT, arch=kind),
         "-nic",
         "none",
         sep="\n",
