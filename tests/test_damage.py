@@ -7,28 +7,38 @@ import random
 import time
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
 
-from musicond.config.user_settings import from_json, load_settings, to_json
+from musicond.config.loader import load as load_config
+from musicond.config.overrides import FILE_NAME as OVERRIDES
+from musicond.config.overrides import Overrides
+from musicond.config.user_settings import BOOT, close_after_boot, from_json, load_settings, to_json
 from musicond.core.models import Emotion, Policy
 from musicond.core.mood.bias import Bias
 from musicond.core.schedule import Schedule
 from musicond.core.settings import Settings, bounded, expired
+from musicond.history import Days, HistoryBook
 from musicond.library.maintenance import LibraryMaintenance
-from musicond.library.selection import ListSelection
+from musicond.library.selection import ListNames, ListSelection
 from musicond.mqtt.published import PublishedTopics
+from musicond.music_assistant.auth import ServerToken, ServerTokenFile
 from musicond.player.events import PlayerState
 from musicond.player.state_file import PlayerStateFile
 from musicond.runtime.json_file import DamagedFileError, JsonFile
+from musicond.runtime.restart import RestartGuard
 from musicond.spotify.token_file import Grant, TokenFile
+from musicond.web.links import PageLinks, cookie_of
 from tests.figures import FULL, SEED, record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from musicond.config.schema import Config
 
 DAMAGES = 2000 if FULL else 100
 UNTIL = datetime(2099, 1, 1, 6, tzinfo=UTC)
@@ -122,6 +132,7 @@ def test_no_damage_of_the_settings_opens_the_camera_at_once_or_later(tmp_path: P
         assert settings.private
         assert is_closed(settings) is not same
         bias += settings.bias == SETTINGS.bias
+        assert not checksum or settings.bias in (SETTINGS.bias, Bias())
         return settings
 
     assert each_damage(file.path, load) > DAMAGES / 3
@@ -163,21 +174,133 @@ def test_settings_of_another_type_are_private(tmp_path: Path, text: str) -> None
     assert not load_settings(JsonFile(file.path)).private
 
 
-def test_no_damage_of_the_other_state_files_raises(tmp_path: Path) -> None:
-    player = JsonFile(tmp_path / "playback.json")
-    PlayerStateFile(player, "mpd").save(PlayerState(owned_ids=("a", "b"), suppressed_until=1e9))
-    assert each_damage(player.path, lambda: PlayerStateFile(player, "mpd").load().owned_ids) > DAMAGES / 3
-    lists = JsonFile(tmp_path / "lists.json")
-    ListSelection({Emotion.SAD: ("starter",)}, lists).select(Emotion.SAD, ["starter"])
-    assert each_damage(lists.path, lambda: ListSelection({Emotion.SAD: ()}, lists).wanted()) > DAMAGES / 3
-    published = JsonFile(tmp_path / "published.json")
-    published.save({"topics": ["old/den/mood", "old/den/state"]})
-    assert each_damage(published.path, lambda: PublishedTopics(published, ("new/",)).foreign) > DAMAGES / 3
-    refresh = JsonFile(tmp_path / "refresh.json")
-    refresh.save({"refreshed": "2026-11-29T12:00:00+00:00", "done": None, "mark": None})
-    now = datetime(2026, 11, 29, 13, tzinfo=UTC)
-    maintenance = LibraryMaintenance(tmp_path / "c", {}, Schedule.parse("sun 04:00"), refresh, now=lambda: now)
-    assert each_damage(refresh.path, maintenance.is_due) > DAMAGES / 3
+def test_no_damage_of_what_plays_makes_other_music_ours(tmp_path: Path) -> None:
+    file, ours = JsonFile(tmp_path / "playback.json"), ("a", "b")
+    PlayerStateFile(file, "mpd").save(PlayerState(owned_ids=ours, suppressed_until=1e9))
+    kept = 0
+
+    def load() -> PlayerState:
+        nonlocal kept
+        state = PlayerStateFile(file, "mpd").load()
+        kept += state.owned_ids == ours
+        assert state.owned_ids in (ours, ())
+        return replace(state, suppressed_until=None)  # at most a day from now
+
+    assert each_damage(file.path, load) > DAMAGES / 3
+    assert kept > DAMAGES / 4, "what could be read is kept"
+
+
+def test_damage_of_the_chosen_lists_leaves_those_of_other_moods(tmp_path: Path) -> None:
+    file, chosen = JsonFile(tmp_path / "lists.json"), {Emotion.SAD: ("starter",), Emotion.HAPPY: ("a", "b")}
+    for emotion, names in chosen.items():
+        ListSelection(chosen, file).select(emotion, list(names))
+    kept = 0
+
+    def load() -> ListNames:
+        nonlocal kept
+        wanted = ListSelection(dict.fromkeys(chosen, ()), file).wanted()
+        kept += sum(map(bool, wanted.values()))
+        assert all(names in (chosen[emotion], ()) for emotion, names in wanted.items())
+        return wanted
+
+    assert each_damage(file.path, load) > DAMAGES / 3
+    assert kept > DAMAGES / 2, "what could be read is kept"
+
+
+def test_no_damage_of_the_published_topics_clears_others(tmp_path: Path) -> None:
+    file, topics = JsonFile(tmp_path / "published.json"), {"old/den/mood", "old/den/state"}
+    file.save({"topics": sorted(topics)})
+
+    def load() -> set[str]:
+        foreign = PublishedTopics(file, ("new/",)).foreign
+        assert foreign in (topics, set())
+        return foreign
+
+    assert each_damage(file.path, load) > DAMAGES / 3
+
+
+def test_no_damage_of_the_last_refresh_raises(tmp_path: Path) -> None:
+    file, now = JsonFile(tmp_path / "refresh.json"), datetime(2026, 11, 29, 13, tzinfo=UTC)
+    file.save({"refreshed": "2026-11-29T12:00:00+00:00", "done": None, "mark": None})
+    maintenance = LibraryMaintenance(tmp_path / "c", {}, Schedule.parse("sun 04:00"), file, now=lambda: now)
+    assert each_damage(file.path, maintenance.is_due) > DAMAGES / 3
+
+
+def test_damage_of_a_month_leaves_its_other_days_as_they_were(tmp_path: Path) -> None:
+    book, path = HistoryBook(tmp_path), tmp_path / "2026-11.json"
+    book.add({(f"2026-11-{day:02}", "happy"): day / 4 for day in range(1, 31)}, date.min)
+    days, checksum, kept = book.days(), path.read_bytes().split(b"\n")[:2], 0
+
+    def load() -> Days:
+        nonlocal kept
+        vouched = path.exists() and path.read_bytes().split(b"\n")[:2] == checksum
+        left = book.days()
+        assert set(left) <= set(days)
+        assert not vouched or left.items() <= days.items()
+        kept += len(left)
+        return left
+
+    assert each_damage(path, load) > DAMAGES / 3
+    assert kept > DAMAGES * 20, "what could be read is kept"
+
+
+def test_no_damage_of_what_was_set_on_the_page_allows_what_was_forbidden(tmp_path: Path) -> None:
+    config = tmp_path / "musicon.yaml"
+    config.write_text("mqtt: {host: file.example}\nweb: {preview: true}\nhistory: {enabled: true}\n")
+    loaded, folder, kept = load_config(config), tmp_path / "state", 0
+    folder.mkdir()
+    own = {"device.name": "Den", "mqtt.host": "own.example", "mqtt.port": 1884, "mqtt.username": "ann"}
+    Overrides(folder, lambda: loaded).change({**own, "web.preview": False, "history.enabled": False})
+
+    def load() -> Config:
+        nonlocal kept
+        config = Overrides(folder, lambda: loaded).effective().config
+        assert not config.web.preview
+        assert not config.history.enabled
+        broker = (config.mqtt.host, config.mqtt.port, config.mqtt.username)
+        assert broker in (("own.example", 1884, "ann"), ("file.example", 1883, None)), "the broker's go together"
+        kept += config.device.name == "Den"
+        return config
+
+    assert each_damage(folder / OVERRIDES, load) > DAMAGES / 3
+    assert kept > DAMAGES / 2, "what could be read is kept"
+
+
+def test_no_damage_of_the_page_links_lets_another_in(tmp_path: Path) -> None:
+    file, address, kept = JsonFile(tmp_path / "page-links.json"), "http://den.local:8080/", 0
+    urls = [PageLinks(file, address).run_action("add", {"name": name})["url"] for name in ("Ann", "Bob", "Cleo")]
+    tokens, saved = [url.partition("=")[2] for url in urls], PageLinks(file, address).run_action("list", {})["links"]
+
+    def load() -> list[str | None]:
+        nonlocal kept
+        links = PageLinks(file, address)
+        assert links.find(cookie_of("another")) is links.find("") is None
+        assert all(link in saved for link in links.run_action("list", {})["links"])
+        found = [links.find(cookie_of(token)) for token in tokens]
+        kept += 3 - found.count(None)
+        return found
+
+    assert each_damage(file.path, load) > DAMAGES / 3
+    assert kept > DAMAGES, "what could be read is kept"
+
+
+def test_no_damage_of_the_reason_of_a_restart_raises(tmp_path: Path) -> None:
+    guard = RestartGuard(tmp_path, 250)
+    guard.save("a turn hangs")
+    each_damage(tmp_path / "restart.txt", guard.last_reason)
+
+
+def test_no_damage_of_the_id_of_the_boot_opens_the_camera(tmp_path: Path) -> None:
+    settings, marker, boot = JsonFile(tmp_path / "settings.json"), tmp_path / BOOT, str(UUID(int=7))
+    marker.write_text(f"{boot}\n")
+
+    def load() -> None:
+        same = marker.exists() and marker.read_text("utf-8", "replace").strip() == boot
+        close_after_boot(tmp_path, boot)
+        assert same or is_closed(load_settings(settings))
+        assert marker.read_text().strip() == boot, "it is written again"
+
+    each_damage(marker, load)
 
 
 def test_a_refresh_in_the_future_puts_off_no_other(tmp_path: Path) -> None:
@@ -189,13 +312,20 @@ def test_a_refresh_in_the_future_puts_off_no_other(tmp_path: Path) -> None:
     assert maintenance.is_due()
 
 
-def test_no_damage_of_the_sign_in_gives_another_one(tmp_path: Path) -> None:
-    tokens = TokenFile(tmp_path / "spotify.json")
-    grant = Grant("token", "2026-11-29T12:00:00+00:00", "a b", "id", "Ann")
-    tokens.save(grant)
+def each_damage_of_a_sign_in(file: TokenFile | ServerTokenFile, token: str) -> int:
+    """Load each damaged form of a sign-in: none gives another one."""
 
     def load() -> None:
-        loaded = tokens.load()
-        assert loaded is None or loaded.refresh_token == grant.refresh_token
+        match file.load():
+            case Grant(refresh_token=found) | ServerToken(token=found):
+                assert found == token
 
-    assert each_damage(tokens.path, load) > DAMAGES / 3
+    return each_damage(file.path, load)
+
+
+def test_no_damage_of_a_sign_in_gives_another_one(tmp_path: Path) -> None:
+    spotify, server = TokenFile(tmp_path / "spotify.json"), ServerTokenFile(tmp_path / "music-assistant.json")
+    spotify.save(Grant("token", "2026-11-29T12:00:00+00:00", "a b", "id", "Ann"))
+    assert each_damage_of_a_sign_in(spotify, "token") > DAMAGES / 3
+    server.save(ServerToken("a.long.token", "http://den.local:8095", "Ann", "2026-11-29T12:00:00+00:00"))
+    assert each_damage_of_a_sign_in(server, "a.long.token") > DAMAGES / 3

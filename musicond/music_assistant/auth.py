@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -16,6 +17,8 @@ from musicond.music_assistant.client import SIGN_IN
 from musicond.runtime.sign_in_file import SignInFile
 
 FILE_NAME = "music-assistant.json"
+BARE_TOKEN = re.compile(r"[\w.~+/=-]+", re.ASCII)
+"""A token that was written into the file by hand, in the form of RFC 6750."""
 LASTS_DAYS = 365
 """A long-lived token of Music Assistant; it is not renewed."""
 RECHECK_S = 300.0
@@ -47,7 +50,7 @@ class ServerTokenFile(SignInFile[ServerToken]):
         """Return the stored token; None for text that is no token; raise as the base does."""
         text = self.path.read_text("utf-8").strip()
         if text and not text.startswith("{"):
-            return ServerToken(text) if len(text.split()) == 1 else None
+            return ServerToken(text) if BARE_TOKEN.fullmatch(text) else None
         token = self.parse(ServerToken)
         _ = token.expires_on
         return token if token.token else None

@@ -104,7 +104,7 @@ class PageLinks:
         return self._list()
 
     def _save(self, links: tuple[PageLink, ...]) -> None:
-        self._file.save({"links": [asdict(link) for link in links]})
+        self._file.save({link.link_id: asdict(link) for link in links})
 
 
 def cookie_of(token: str) -> str:
@@ -126,8 +126,8 @@ def qr_rows(text: str) -> list[str]:
 
 def _parse(data: JsonObject) -> Iterator[PageLink]:
     """Yield the stored links, without damaged ones."""
-    links, names = data.get("links"), [field.name for field in fields(PageLink)]
-    for item in links if isinstance(links, list) else []:
+    earlier, names = data.get("links"), [field.name for field in fields(PageLink)]
+    for item in earlier if isinstance(earlier, list) else data.values():
         with suppress(TypeError, KeyError):
             yield PageLink(**{name: str(item[name]) for name in names})
 
