@@ -153,6 +153,21 @@ def test_heat_and_low_voltage_are_shown_with_their_remedy(server: Server, page: 
     assert "its own power supply" in text(page, "#health")
 
 
+def test_the_reach_of_the_camera_is_shown_and_that_it_is_turned(server: Server, page: Any) -> None:
+    server.health |= {"width_seen": 1.0, "reach_m": 4.9, "rotation_hint": None}
+    server.output.accept(replace(HAPPY, seq=2, confidence=0.4))
+    go(page, "device")
+    page.wait_for_selector("#health:has-text('finds a face up to about 4.9 m away')")
+    assert "upside down" not in text(page, "#health")
+    server.health |= {"rotation_hint": 180}
+    server.output.accept(replace(HAPPY, seq=3, confidence=0.5))
+    page.wait_for_selector("#health:has-text('camera.rotation: 180')")
+    assert "upside down or on its side" in text(page, "#health")
+    server.health |= {"rotation_hint": 0}
+    server.output.accept(replace(HAPPY, seq=4, confidence=0.6))
+    page.wait_for_selector("#health:has-text('camera.rotation: 0')")
+
+
 def test_the_light_of_the_camera_is_shown_and_said_to_be_missing(server: Server, page: Any) -> None:
     go(page, "device")
     words = {"none": "nothing on the device", "on": "lit", "failed": "stays closed"}
