@@ -124,6 +124,16 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
+def empty_log(connection: sqlite3.Connection) -> None:
+    """Move all commits from the write-ahead log into the file, and empty it if no reader is in the way.
+
+    SQLite reads a log up to the first damaged bit: all commits after it would be lost without an error.
+    """
+    with contextlib.suppress(sqlite3.Error):  # on a full disk, for example, they stay in the log until the next write
+        for mode in ("PASSIVE", "TRUNCATE"):  # the first does the work, and holds up no write
+            connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
+
+
 @contextmanager
 def rebuild_lock(path: Path | str, name: str, wait_s: float, *, exclusive: bool) -> Iterator[None]:
     """Hold the catalogue's folder: shared for a write, exclusive for a rebuild, which replaces the file.
@@ -228,6 +238,8 @@ def _prepare(connection: sqlite3.Connection, name: str, *, read_only: bool) -> N
         for statement in SCHEMA.split(";"):
             if statement.split()[2] in set(ADDED) - tables:
                 connection.execute(statement.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS", 1))
+    if version == 0:
+        empty_log(connection)
 
 
 def _check(connection: sqlite3.Connection, name: str, version: int, tables: set[str]) -> None:

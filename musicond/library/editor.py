@@ -13,7 +13,15 @@ from urllib.parse import unquote_to_bytes
 
 from musicond.core.models import Emotion, Song
 from musicond.errors import CatalogueError, ListError, counted
-from musicond.library.database import BUSY_TIMEOUT_S, REPLACED, file_id, rebuild_lock, sqlite_errors, transaction
+from musicond.library.database import (
+    BUSY_TIMEOUT_S,
+    REPLACED,
+    empty_log,
+    file_id,
+    rebuild_lock,
+    sqlite_errors,
+    transaction,
+)
 from musicond.library.recovery import open_catalogue
 
 OWN = "own"
@@ -311,11 +319,12 @@ class CatalogueEditor:
         with (
             sqlite_errors(self.name),
             rebuild_lock(self._path, self.name, BUSY_TIMEOUT_S, exclusive=False),
-            transaction(self.connection),
         ):
-            if self._file_id != file_id(self._path):
-                raise CatalogueError(f"{self.name}: {REPLACED}")
-            yield
+            with transaction(self.connection):
+                if self._file_id != file_id(self._path):
+                    raise CatalogueError(f"{self.name}: {REPLACED}")
+                yield
+            empty_log(self.connection)
 
     def _scalar(self, query: str, *values: object) -> int:
         return int(self.connection.execute(query, values).fetchone()[0])

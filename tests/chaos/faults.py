@@ -108,15 +108,20 @@ def flipped_bits(world: World, rng: random.Random) -> Iterator[None]:
 
 @contextmanager
 def flipped_database(world: World, rng: random.Random) -> Iterator[None]:
-    """Flip bits in the catalogue, its backup and the history, then start again; counts of what is stored begin at zero."""
+    """Flip bits in the catalogue, its backup and the history, then start again; a lost like must be in the log.
+
+    Counts of what is stored begin at zero.
+    """
     likes, world.likes = world.likes, {}
     for file in (world.state / FILE_NAME, world.state / f"{FILE_NAME}-wal", world.state / BACKUP):
         flip_bits(file, rng)
     for file in (world.state / "history").glob("*.json"):
         flip_bits(file, rng)
     yield
+    lines = world.daemon.lines
     world.end()
     world.start()
+    world.check_kept_likes(likes, [*lines, *world.daemon.lines])
     world.likes = likes | world.likes
     world.daemon.command("catalogue", "refresh")
     world.forget_promises()

@@ -333,6 +333,13 @@ class World:
             thread.join(70)
         self.likes[song] = acknowledged + statuses.count(200), sent + times
 
+    def check_kept_likes(self, likes: dict[str, tuple[int, int]], lines: list[str]) -> None:
+        """Check b after damage to the catalogue: acknowledged likes are stored, or the log names the damage."""
+        stored = stored_likes(self.state)
+        lost = [song for song, (acknowledged, _) in likes.items() if stored.get(song, 0) < acknowledged]
+        if lost and not any("it was kept as" in line for line in lines):
+            self.broken.append(("b", f"likes of {', '.join(lost)} were lost, and the log names no damage"))
+
     def forget_promises(self) -> None:
         """Clear the record after damage to the files with the acknowledged data."""
         stored = stored_likes(self.state)

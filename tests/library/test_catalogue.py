@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import shutil
 import sqlite3
 import threading
 import time
@@ -227,6 +228,43 @@ def test_a_file_uses_a_write_ahead_log_syncs_and_is_read_while_written(path: Pat
         with CatalogueEditor(path, read_only=True) as reader:
             assert len(reader.entries()) == 7 * 25
         writer._connection.execute("ROLLBACK")
+
+
+def test_no_flipped_bit_of_the_write_ahead_log_loses_an_acknowledged_like(path: Path, tmp_path: Path) -> None:
+    copy, rng = tmp_path / "copy" / path.name, random.Random(21)
+    log = path.with_name(f"{path.name}-wal")
+    with SqliteCatalogue(path) as catalogue, CatalogueEditor(path) as editor:
+        for number in range(1, 6):
+            catalogue.rate([Emotion.HAPPY], key(catalogue, Emotion.HAPPY), Verdict.LIKE)
+            editor.add([(Emotion.HAPPY, Song("New", f"Artist {number}", f"x:{number}"), (0, 0, 0))])
+            for place in rng.sample(range(log.stat().st_size), min(10, log.stat().st_size)):
+                copy.parent.mkdir()
+                data = bytearray(log.read_bytes())
+                data[place] ^= 1 << rng.randrange(8)
+                shutil.copy(path, copy)  # as SIGKILL leaves it
+                copy.with_name(log.name).write_bytes(data)
+                with CatalogueEditor(copy) as damaged:
+                    assert [row["likes"] for row in damaged.feedback()] == [number]
+                    assert len(damaged.entries(Emotion.HAPPY)) == 25 + number
+                shutil.rmtree(copy.parent)
+            assert sum(row[0] for row in editor.connection.execute("SELECT likes FROM feedback")) == number
+
+
+def test_the_thread_that_writes_empties_the_log_once_all_waiting_likes_are_stored(path: Path) -> None:
+    writer, log = StorageWriter(), path.with_name(f"{path.name}-wal")
+    with SqliteCatalogue(path, submit=writer.submit) as catalogue:
+        for _ in range(10):
+            catalogue.rate([Emotion.HAPPY], key(catalogue, Emotion.HAPPY), Verdict.LIKE)
+        writer.start()
+        deadline = time.monotonic() + 20
+        while (log.stat().st_size or writer.busy_since) and time.monotonic() < deadline:
+            catalogue.flush_if_due()
+            time.sleep(0.01)
+        assert log.stat().st_size == 0
+        assert catalogue.flush_if_due() is None, "nothing was written since"
+        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)) as file_alone:
+            assert file_alone.execute("SELECT sum(likes) FROM feedback").fetchone() == (10,)
+        writer.stop()
 
 
 def test_read_only_reads_a_file_at_rest_and_writes_nothing(path: Path) -> None:

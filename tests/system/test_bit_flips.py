@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -15,12 +16,15 @@ from musicond.runtime.json_file import JsonFile
 from musicond.spotify.token_file import Grant, TokenFile
 from tests.figures import FULL, SEED, record
 from tests.system.daemon import Daemon
+from tests.system.quick import QuickDaemon
+from tests.system.test_locked_storage import likes
 from tests.system.test_workers import post
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 ROUNDS = 10 if FULL else 2
+LIKES = 5
 CONFIG = f"""\
 playback: {{backend: music-assistant}}
 music_assistant: {{url: 'http://127.0.0.1:9', player: Kitchen}}
@@ -62,38 +66,63 @@ def flip_bits(file: Path, rng: random.Random) -> int:
     return 0
 
 
-def use(daemon: Daemon) -> None:
-    """Use each state file as the page and the command line do."""
+def use(daemon: Daemon) -> bool:
+    """Use each state file as the page and the command line do; return whether a like was acknowledged."""
     track = daemon.wait_state(lambda state: state["recommendation"] is not None)["recommendation"]["tracks"][0]["id"]
-    assert post(daemon, "rate", {"verdict": "like", "id": track}) in (200, 500, 503)
+    status = post(daemon, "rate", {"verdict": "like", "id": track})
+    assert status in (200, 500, 503)
     assert post(daemon, "play", {}) in (200, 409, 500, 503)
     for words in (("catalogue", "list", "sad"), ("catalogue", "refresh"), ("history", "export"), ("spotify", "status")):
         assert daemon.command(*words).returncode in (0, 69), words
     assert daemon.get("/healthz")[0] in (200, 503)
     assert daemon.process.poll() is None
+    return status == 200
 
 
 def test_flipped_bits_in_the_files_of_the_running_daemon_open_no_camera(tmp_path: Path) -> None:
     rng, state, bits, rebuilt = random.Random(SEED), tmp_path / "state", 0, 0
-    settings = JsonFile(state / SETTINGS)
+    settings, liked, lines = JsonFile(state / SETTINGS), 0, list[str]()
     for round_number in range(ROUNDS + 1):
         with Daemon(tmp_path, "--source", "demo", config=CONFIG) as daemon:
             daemon.ready()
             wanted = "private" if round_number else "yes"
             daemon.wait_state(lambda state, wanted=wanted: state["watching"] == wanted)  # type: ignore[misc] # mypy sees no defaults of lambdas
             rebuilt += any("a new one made" in line for line in daemon.lines)
+            stored = likes(state / FILE_NAME)
+            assert stored >= liked or any("it was kept as" in line for line in (*lines, *daemon.lines))
             for private in (True, False):
                 assert post(daemon, "privacy", {"on": private}) == 200
             daemon.command("catalogue", "refresh")  # after it none runs, which would write refresh.json, too
             others = [*save_other_files(state), *(state / name for name in DATABASES)]
             bits += sum(flip_bits(file, rng) for file in (settings.path, *others))
             daemon.wait_state(lambda state: state["watching"] == "yes")
-            use(daemon)
+            liked = stored + use(daemon)
             for private in (True, False):
                 assert post(daemon, "privacy", {"on": private}) == 200
                 assert settings.parse().get("private", False) is private, "it is written whole again"
                 assert settings.verified
             bits += flip_bits(settings.path, rng)
-            lines = [line for line in daemon.lines if "Traceback" in line]
-            assert lines == [], "\n".join(daemon.lines)
+            assert [line for line in daemon.lines if "Traceback" in line] == [], "\n".join(daemon.lines)
+        lines = daemon.lines
     record("bits flipped in all files of the running daemon", starts=ROUNDS, bits=bits, rebuilt=rebuilt)
+
+
+def test_flipped_bits_in_the_write_ahead_log_lose_no_like_and_the_camera_stays_closed(tmp_path: Path) -> None:
+    rng, catalogue, bits = random.Random(SEED), tmp_path / "state" / FILE_NAME, 0
+    log = catalogue.with_name(f"{FILE_NAME}-wal")
+    for round_number in range(ROUNDS):
+        with QuickDaemon(tmp_path) as daemon:
+            assert daemon.state()["watching"] == "private" or not round_number
+            assert daemon.post("privacy", {"on": False}) == 200
+            for _ in range(LIKES):
+                daemon.like()
+            assert daemon.post("privacy", {"on": True}) == 200
+            deadline = time.monotonic() + 30
+            while log.stat().st_size and time.monotonic() < deadline:
+                time.sleep(0.05)
+            assert log.stat().st_size == 0, "no like depends on it"
+            daemon.process.kill()
+            daemon.process.join(10)
+        bits += flip_bits(log, rng)
+        assert likes(catalogue) == LIKES * (round_number + 1)
+    record("bits flipped in the write-ahead log after SIGKILL", likes=LIKES * ROUNDS, bits=bits)
