@@ -169,13 +169,17 @@ def back_up(connection: sqlite3.Connection, target: Path) -> None:
     """Replace `target` by a copy of the whole database, atomically; raise sqlite3.Error or OSError."""
     new = target.with_suffix(".new")
     new.unlink(missing_ok=True)
-    _create_private(new)
-    with contextlib.closing(sqlite3.connect(new)) as copy:
-        connection.backup(copy)
-        copy.execute("PRAGMA journal_mode = DELETE")
-    with new.open("rb") as file:
-        os.fsync(file.fileno())
-    new.replace(target)
+    try:
+        _create_private(new)
+        with contextlib.closing(sqlite3.connect(new)) as copy:
+            connection.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")
+        with new.open("rb") as file:
+            os.fsync(file.fileno())
+        new.replace(target)
+    except BaseException:
+        new.unlink(missing_ok=True)  # a part of a copy would only fill the disk
+        raise
 
 
 def open_database(

@@ -15,7 +15,7 @@ from zlib import crc32
 from musicond.config.schema import STARTER
 from musicond.core.models import Emotion
 from musicond.core.schedule import Schedule
-from musicond.errors import CatalogueError, ListError, StateDirError, error_text
+from musicond.errors import CatalogueError, ListError, MusicondError, StateDirError, error_text
 from musicond.library.actions import JsonObject, parse_emotion, run
 from musicond.library.database import BACKUP, back_up, sqlite_errors
 from musicond.library.editor import CatalogueEditor
@@ -112,7 +112,7 @@ class LibraryMaintenance:
         except RefreshCancelledError:
             return None
         except Exception as exc:  # a bug, too, must leave an answer and the next refresh
-            expected = isinstance(exc, CatalogueError | OSError)
+            expected = isinstance(exc, MusicondError | OSError)
             wait_s = self._backoff.fail()
             text = "the catalogue was not refreshed: %s; tried again in %.0f s"
             log.warning(text, exc, wait_s, exc_info=not expected)
@@ -226,7 +226,7 @@ class LibraryMaintenance:
         return refreshed_at if refreshed_at.tzinfo else refreshed_at.astimezone()
 
     def back_up(self) -> None:
-        """Copy the catalogue once a week if it has changed since."""
+        """Copy the catalogue once a week if it has changed since; raise CatalogueError."""
         target = self._path.with_name(BACKUP)
         try:
             if target.exists():
@@ -237,7 +237,7 @@ class LibraryMaintenance:
                 keep_unreadable_backup(target, editor.name)
                 back_up(editor.connection, target)
         except (CatalogueError, OSError) as exc:
-            log.debug("no backup of the catalogue: %s", exc)
+            raise CatalogueError(f"the catalogue was not backed up: {error_text(exc)}") from exc
 
     def _changed_at(self) -> float:
         files = [self._path, self._path.with_name(f"{self._path.name}-wal")]

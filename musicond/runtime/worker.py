@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import TypeVar
 
-from musicond.errors import error_text
+from musicond.errors import MusicondError, error_text
 from musicond.runtime.backoff import Backoff
 
 log = logging.getLogger(__name__)
@@ -136,10 +136,11 @@ class Worker:
             self._active.append(task)
             try:
                 task()
-            except Exception as exc:  # a bug: logged once with its traceback, and the others go on
+            except Exception as exc:  # logged once, a bug with its traceback, and the others go on
+                wait_s, is_bug = backoff.fail(), not isinstance(exc, MusicondError | OSError)
                 if task not in self._failures:
-                    log.exception("a regular job failed")
-                backoff.fail()
+                    text = "a regular job failed, and is tried again in %.0f s: %s"
+                    log.error(text, wait_s, error_text(exc), exc_info=is_bug)  # noqa: TRY400 - a traceback for a bug alone
                 self._failures[task] = backoff, error_text(exc)
             else:
                 if self._failures.pop(task, None):

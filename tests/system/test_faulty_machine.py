@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from musicond.config.user_settings import to_json
 from musicond.core.commands import SetPrivacy
 from musicond.core.settings import Settings, apply
 from musicond.history import HistoryBook
+from musicond.library.database import BACKUP
 from musicond.runtime.clock import LOCAL
 from musicond.runtime.json_file import JsonFile
 from tests.figures import FULL, record
@@ -62,6 +64,26 @@ def fill(file: Path) -> None:
                 handle.write(bytes(4096))
         except OSError as exc:
             assert exc.errno == errno.ENOSPC
+
+
+@pytest.mark.skipif(not has_namespaces(), reason="no namespaces for a small file system here")
+def test_a_backup_for_which_there_is_no_room_is_shown_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    with DaemonOnSmallDisk(tmp_path, "--source", "demo") as daemon:
+        daemon.ready()
+        backup, deadline = daemon.state_folder / BACKUP, time.monotonic() + 60
+        while not backup.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        os.utime(backup, (1e9, 1e9))
+        fill(daemon.state_folder / "ballast")
+        assert daemon.command("catalogue", "verify").returncode in (0, 69)  # after each job the regular ones run
+        assert daemon.until(lambda: any("the catalogue was not backed up" in line for line in daemon.lines), 60)
+        status, body = daemon.get("/healthz")
+        assert status == 503
+        assert b"the catalogue was not backed up" in body
+        assert b"make room on the disk" in body
+        assert backup.stat().st_mtime == 1e9
+        assert [file.name for file in daemon.state_folder.glob("*.new")] == []
+        assert not any("Traceback" in line for line in daemon.lines)
 
 
 @pytest.mark.skipif(not has_namespaces(), reason="no namespaces for a small file system here")
