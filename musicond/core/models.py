@@ -189,6 +189,15 @@ class MoodChange:
     wall_time: datetime
 
 
+class Placement(StrEnum):
+    """By what a song of the own library got its moods."""
+
+    MOOD_TAG = "mood_tag"
+    GENRE = "genre"
+    TEMPO = "tempo"
+    SOUND = "sound"
+
+
 @dataclass(frozen=True, slots=True)
 class Track:
     """A song that can be recommended."""
@@ -201,6 +210,7 @@ class Track:
     """Web address that a person can open."""
     album: str = ""
     """Empty if unknown."""
+    placed_by: Placement | None = None
 
 
 class Verdict(StrEnum):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
-from musicond.core.models import Emotion, Faces, Mood, MoodChange, Policy, Track, Verdict, Watching
+from musicond.core.models import Emotion, Faces, Mood, MoodChange, Placement, Policy, Track, Verdict, Watching
 from musicond.core.settings import Settings
 
 
@@ -45,6 +45,8 @@ class Explanation:
     """Of a mix: the second emotion."""
     quiet: bool = False
     """Whether quiet hours limited the choice to the calmer songs."""
+    placed: tuple[Placement, ...] = ()
+    """By what songs of the own library got their moods."""
 
 
 class PlayState(StrEnum):

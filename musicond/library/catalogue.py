@@ -20,6 +20,7 @@ from musicond.core.outcome import Outcome
 from musicond.core.ports import Output
 from musicond.core.recommend.affect import track_affect
 from musicond.core.recommend.sampler import Candidates, TrackStats
+from musicond.core.recommend.song_affect import placement_of
 from musicond.errors import CatalogueError
 from musicond.library.database import (
     BUSY_TIMEOUT_S,
@@ -125,11 +126,14 @@ class SqliteCatalogue:
 
     def tracks(self, keys: Sequence[int]) -> Sequence[Track]:
         """Return tracks by their numbers, in the same order; raise CatalogueError."""
-        query = "SELECT track_id, title, artist, link, coalesce(album, '') FROM tracks WHERE track = ?"
+        query = "SELECT track_id, title, artist, link, coalesce(album, ''), source FROM tracks WHERE track = ?"
         rows = [row for key in keys for row in self._query(query, key)]
         if len(rows) < len(keys):
             raise CatalogueError(self._replaced)  # a refresh has removed one of them a moment ago
-        return tuple(Track(*row) for row in rows)
+        return tuple(
+            Track(track_id, title, artist, link, album, placement_of(source))
+            for track_id, title, artist, link, album, source in rows
+        )
 
     def playlist(self, tracks: Sequence[Track]) -> str | None:
         """Return the URI of a playlist that holds all these tracks, or None; raise CatalogueError."""

@@ -13,14 +13,12 @@ from tempfile import SpooledTemporaryFile
 
 from musicond.core.models import Emotion, Song
 from musicond.core.ports import ListSource
-from musicond.core.recommend.song_affect import NEAR, SongAffect, affect_of_tags, mood_distance, moods_of
+from musicond.core.recommend.song_affect import NEAR, SOUND, SongAffect, affect_of_tags, mood_distance, moods_of
 from musicond.errors import EntryError, ListError, SkippedEntries, bounded_number, error_text
 from musicond.library.audio_files import AudioFolder, TagCache, cached_tags, song_of_tags, store_tags
 
 LIBRARY = "library:"
 """Prefix of the list of a mood's songs from a place of music.library, which replaces the starter if it has any."""
-SOUND = "sound (valence unknown)"
-"""Source of an arousal that was estimated."""
 SPOOL_BYTES = 8_000_000
 """Some 25,000 songs; more are kept in a file."""
 SORTED_EVERY = 100

@@ -23,7 +23,8 @@ class Backoff:
     def fail(self, least_s: float = 0.0) -> float:
         """Count a failure; return the seconds until the next attempt, `least_s` or more."""
         wait_s = self._waits_s[min(self._failures, len(self._waits_s) - 1)]
-        wait_s *= random.uniform(1 - self._jitter, 1 + self._jitter)  # noqa: S311 - no secret
+        if self._jitter:
+            wait_s *= random.uniform(1 - self._jitter, 1 + self._jitter)  # noqa: S311 - no secret
         wait_s = max(wait_s, least_s)
         self._failures += 1
         self._retry_at = self._clock() + wait_s

@@ -15,7 +15,18 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from musicond import __version__
-from musicond.core.models import EMOTIONS, Emotion, Faces, Mood, Policy, Track, Verdict, Watching, scores_by_emotion
+from musicond.core.models import (
+    EMOTIONS,
+    Emotion,
+    Faces,
+    Mood,
+    Placement,
+    Policy,
+    Track,
+    Verdict,
+    Watching,
+    scores_by_emotion,
+)
 from musicond.core.outcome import (
     Account,
     AutoplayBlock,
@@ -250,6 +261,10 @@ EXPLANATION = JsonObject[Explanation](
     last=(INTEGER, lambda explanation: explanation.last),
     other=(nullable(enum_schema(EMOTIONS)), lambda explanation: explanation.other),
     quiet=(BOOLEAN, lambda explanation: explanation.quiet),
+    placed=(
+        {**array_schema(enum_schema(Placement)), "description": "By what songs of the own library got their moods."},
+        lambda explanation: explanation.placed,
+    ),
 )
 
 

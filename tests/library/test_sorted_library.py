@@ -20,6 +20,7 @@ from musicond.app.library import wanted_lists
 from musicond.cli import main
 from musicond.config.schema import Config
 from musicond.core.models import Emotion, Song
+from musicond.core.recommend.song_affect import SOUND
 from musicond.core.schedule import Schedule
 from musicond.errors import ListError, SkippedEntries
 from musicond.library import maintenance as maintenance_module
@@ -30,7 +31,7 @@ from musicond.library.database import FILE_NAME
 from musicond.library.editor import CatalogueEditor
 from musicond.library.maintenance import LibraryMaintenance
 from musicond.library.refresh import Refresh, RefreshCancelledError
-from musicond.library.sorted_library import SOUND, LibraryReading, SortedFolder
+from musicond.library.sorted_library import LibraryReading, SortedFolder
 from musicond.library.sound import RATE, TIMEOUT_S, arousal_of, estimate_arousal
 from musicond.runtime.json_file import JsonFile
 from musicond.web.api import ACTION_WAIT_S

@@ -85,6 +85,7 @@ def check_every_mood_plays(library: Library, tmp_path: Path) -> dict[str, Any]:
         for number, emotion in enumerate(Emotion):
             recommendation = recommender.recommend(RecommendationContext(emotion, 1000.0 * number, noon))
             assert recommendation is not None
+            assert recommendation.reason.endswith(". Sorted by genre.")
             tracks = recommendation.tracks
             started = backend.play(tracks)
             assert len(started.item_ids) == len(tracks) == 5, "mpd has all of them"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from musicond.commands import checks
-from musicond.core.models import Emotion, Mood
+from musicond.core.models import Emotion, Mood, Placement
 from musicond.core.outcome import Account, AutoplayBlock, BlockReason, Explanation, Novelty, Recommendation, Strategy
 from musicond.web import static_files
 from tests.web.browser import SILENT
@@ -42,7 +42,9 @@ def test_german_is_shown_everywhere_and_can_be_switched(server: Server, chromium
 
 @pytest.mark.browser
 def test_german_words_the_reason_and_what_holds_the_music(server: Server, chromium: Any) -> None:
-    why = Explanation(Strategy.LIFT, Novelty.LIKED, liked=2, first=1, last=5, quiet=True)
+    why = Explanation(
+        Strategy.LIFT, Novelty.LIKED, liked=2, first=1, last=5, quiet=True, placed=(Placement.GENRE, Placement.SOUND)
+    )
     shown = Recommendation(Mood.SAD, SONGS, "Sad, to be lifted", NOON, why)
     held = replace(SILENT, autoplay=True, autoplay_block=AutoplayBlock(BlockReason.QUIET, "07:00"))
     server.output.accept(replace(HAPPY, recommendation=shown, playback=held))
@@ -51,7 +53,8 @@ def test_german_words_the_reason_and_what_holds_the_music(server: Server, chromi
     tab = context.new_page()
     tab.goto(f"{server.output.address}/#now")
     words = (
-        "Traurig, zum Aufhellen: Lied 1 bis 5 auf dem Weg, 2 davon gefielen schon. Ruhezeit: aus der ruhigeren Hälfte."
+        "Traurig, zum Aufhellen: Lied 1 bis 5 auf dem Weg, 2 davon gefielen schon. Ruhezeit: aus der ruhigeren Hälfte. "
+        "Eingeordnet nach: Genre, Klang (Valenz unbekannt)."
     )
     tab.wait_for_selector(f"#reason:text-is('{words}')")
     tab.click("#bar-more")
@@ -90,7 +93,8 @@ def test_german_words_what_else_the_daemon_says(full_server: FullServer, chromiu
 
 
 def test_every_reason_of_the_daemon_has_german_words() -> None:
-    wanted = {f"hold_{reason}" for reason in BlockReason} | {f"why_{key}" for key in (*Strategy, *Novelty, "quiet")}
+    reasons = (*Strategy, *Novelty, "quiet", "placed", *Placement)
+    wanted = {f"hold_{reason}" for reason in BlockReason} | {f"why_{key}" for key in reasons}
     assert wanted == {key for key in texts("de") if key.startswith(("why_", "hold_")) and not key.startswith("why_not")}
 
 

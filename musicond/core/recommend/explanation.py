@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from musicond.core.models import Emotion, Policy
+from musicond.core.models import Emotion, Placement, Policy, Track
 from musicond.core.outcome import Explanation, Novelty, Strategy
 from musicond.core.recommend.affect import LIFT_SONGS
 from musicond.core.recommend.policies import Plan
@@ -27,11 +27,23 @@ NOVELTY_TEXTS = {
     Novelty.AGAIN: "some offered just before, as the list is short",
     Novelty.RESTED: "none of them offered last time",
 }
+PLACEMENT_TEXTS = {
+    Placement.MOOD_TAG: "mood tag",
+    Placement.GENRE: "genre",
+    Placement.TEMPO: "tempo",
+    Placement.SOUND: "sound (valence unknown)",
+}
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
 def explain(
-    plan: Plan, counts: Sequence[int], stats: Sequence[TrackStats | None], number: int, *, quiet: bool
+    plan: Plan,
+    counts: Sequence[int],
+    stats: Sequence[TrackStats | None],
+    tracks: Sequence[Track],
+    number: int,
+    *,
+    quiet: bool,
 ) -> Explanation:
     """Return the reason for these tracks.
 
@@ -49,7 +61,9 @@ def explain(
         strategy, other = Strategy.MIX, plan.parts[1].lists[0]
     known = [track for track in stats if track is not None]
     liked = sum(track.likes > track.dislikes for track in known)
-    return Explanation(strategy, _novelty(known, number, liked), liked, first, last, other, quiet)
+    sources = {track.placed_by for track in tracks}
+    placed = tuple(placement for placement in Placement if placement in sources)
+    return Explanation(strategy, _novelty(known, number, liked), liked, first, last, other, quiet, placed)
 
 
 def _novelty(known: Sequence[TrackStats], number: int, liked: int) -> Novelty:
@@ -63,12 +77,13 @@ def _novelty(known: Sequence[TrackStats], number: int, liked: int) -> Novelty:
 
 
 def to_text(emotion: Emotion, explanation: Explanation, counts: Sequence[int], heard: Sequence[bool]) -> str:
-    """Return the explanation in one or two sentences.
+    """Return the explanation in a few sentences.
 
-    `heard`: for each part, whether the sound of all its tracks is known; of others no sound is claimed.
+    `heard`: for each part, whether the sound of all its tracks is known; of others no sound is claimed, nor of songs
+    that were placed by their tags or an estimate.
     """
     moods = zip((emotion, explanation.other), heard, strict=False)
-    sounds = [SOUNDS[mood] if known else "" for mood, known in moods if mood]
+    sounds = [SOUNDS[mood] if known and not explanation.placed else "" for mood, known in moods if mood]
     name, total, other = emotion.value.capitalize(), sum(counts), explanation.other
     if explanation.strategy is Strategy.LIFT:
         first, last = explanation.first, explanation.last
@@ -83,6 +98,8 @@ def to_text(emotion: Emotion, explanation: Explanation, counts: Sequence[int], h
     else:
         text = f"{name}: {_songs(total, sounds[0])}"
     end = " Quiet hours: from the calmer half." if explanation.quiet else ""
+    if explanation.placed:
+        end += f" Sorted by {', '.join(map(PLACEMENT_TEXTS.__getitem__, explanation.placed))}."
     return f"{text}, {NOVELTY_TEXTS[explanation.novelty].format(_number(explanation.liked))}.{end}"
 
 

@@ -89,9 +89,9 @@ class Recommender:
             # The name of the list would put the mood into the log.
             raise CatalogueError("catalogue: a list is empty; see musicond catalogue verify")
         counts, stats = [len(candidates) for candidates in drawn], [sampler.stats.get(key) for key in keys]
-        explanation = explain(plan, counts, stats, sampler.round, quiet=quiet)
-        affects = [known_affects(candidates, part.lists) for candidates, part in zip(drawn, plan.parts, strict=True)]
         tracks = tuple(self._catalogue.tracks(keys))
+        explanation = explain(plan, counts, stats, tracks, sampler.round, quiet=quiet)
+        affects = [known_affects(candidates, part.lists) for candidates, part in zip(drawn, plan.parts, strict=True)]
         reason = to_text(emotion, explanation, counts, [None not in part for part in affects])
         playlist = self._catalogue.playlist(tracks)
         recommendation = Recommendation(

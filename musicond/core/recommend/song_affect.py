@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from statistics import fmean
 
-from musicond.core.models import Emotion
+from musicond.core.models import Emotion, Placement
 from musicond.core.recommend.affect import EMOTION_AFFECT, Affect
 from musicond.errors import bounded_number
 
@@ -62,6 +62,17 @@ CAMELOT = re.compile(r"\s*(?:1[0-2]|[1-9])\s*([ABab])\s*")
 """A key as disc jockeys write it: 8A is minor, 8B major."""
 
 
+SOUND = "sound (valence unknown)"
+"""Source of an arousal that was estimated."""
+PLACEMENTS = {
+    "mood tag": Placement.MOOD_TAG,
+    "genre": Placement.GENRE,
+    "tempo": Placement.TEMPO,
+    SOUND: Placement.SOUND,
+}
+"""By the beginnings of sources."""
+
+
 @dataclass(frozen=True, slots=True)
 class SongAffect:
     """The place of a song, and its source."""
@@ -92,6 +103,12 @@ def affect_of_tags(tags: Mapping[str, str]) -> SongAffect | None:
     valences = [value for value in (genre and genre[0], mode) if value is not None]
     sources = [*present, *(["key"] if mode is not None else [])]
     return SongAffect(fmean(valences) if valences else None, fmean(present.values()), ", ".join(sources))
+
+
+def placement_of(source: str) -> Placement | None:
+    """Return by what musicond placed a song, by its `Song.source`; None for a song that others placed."""
+    first, separator, _ = source.partition(";")
+    return PLACEMENTS.get(first.partition(",")[0]) if separator else None
 
 
 def moods_of(valence: float | None, arousal: float) -> tuple[Emotion, ...]:

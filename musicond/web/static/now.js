@@ -121,7 +121,8 @@ function trackItem(track, plays) {
 function reason({ mood, reason: text, tracks, why }) {
 	if (!why) return text;
 	const values = { ...why, mood: t(mood), n: tracks.length, known: t(`why_${why.known}`, why), other: why.other && t(why.other) };
-	return [said(`why_${why.how}`, text, values), why.quiet && t("why_quiet")].filter(Boolean).join(" ");
+	const by = why.placed.map((source) => t(`why_${source}`)).join(", ");
+	return [said(`why_${why.how}`, text, values), why.quiet && t("why_quiet"), by && t("why_placed", { by })].filter(Boolean).join(" ");
 }
 
 function showTracks(state) {

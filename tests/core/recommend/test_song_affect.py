@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from musicond.core.models import Emotion
+from musicond.core.models import Emotion, Placement
 from musicond.core.recommend.affect import EMOTION_AFFECT
-from musicond.core.recommend.song_affect import GENRES, NEAR, WORDS, affect_of_tags, moods_of
+from musicond.core.recommend.song_affect import GENRES, NEAR, SOUND, WORDS, affect_of_tags, moods_of, placement_of
 
 
 @pytest.mark.parametrize("emotion", EMOTION_AFFECT)
@@ -93,3 +93,20 @@ def test_a_song_fits_its_nearest_mood_and_those_that_are_hardly_further(valence:
     assert moods
     assert distances == sorted(distances)
     assert distances[-1] - distances[0] <= NEAR + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("source", "placement"),
+    [
+        ("mood tag; mpd", Placement.MOOD_TAG),
+        ("genre, tempo; /music; more", Placement.GENRE),
+        ("tempo, key; /music", Placement.TEMPO),
+        (f"{SOUND}; /music", Placement.SOUND),
+        ("genre", None),
+        ("starter", None),
+        ("my table; genre", None),
+        ("", None),
+    ],
+)
+def test_the_source_of_a_song_tells_by_what_musicond_placed_it(source: str, placement: Placement | None) -> None:
+    assert placement_of(source) is placement
