@@ -271,7 +271,7 @@ def _sort(args: argparse.Namespace, config: Config) -> int | None:
         libraries = {mood for mood, names in wanted.items() if all(name.startswith(LIBRARY) for name in names)}
         got = {mood: songs_for(mood, lambda: placed, nearest=mood in libraries) for mood in EMOTIONS}
         _print_sorted([(mood, song) for mood, fitting in got.items() for song in fitting])
-        print(f"left: {sum(song.energy is None for song in songs)} of {counted(len(songs), 'song')}")
+        _print_left(sum(song.energy is None for song in songs), len(songs))
         return None
     report = ask_daemon(
         config,
@@ -280,6 +280,8 @@ def _sort(args: argparse.Namespace, config: Config) -> int | None:
     )
     entries = (entry for entry in _entries(config, None) if entry.origin in places and entry.state == "listed")
     _print_sorted([(Emotion(entry.emotion), entry) for entry in entries])
+    if report is not None and report.get("library_songs"):
+        _print_left(report["left"], report["library_songs"])
     return _print_report({**(report or {}), "lists": []})
 
 
@@ -296,6 +298,10 @@ def _print_sorted(songs: Sequence[tuple[Emotion, Song]]) -> None:
         by = ", ".join(f"{number} by {source}" for source, number in sources.most_common())
         nearest = "" if any(song.energy is None or emotion in moods_of_song(song) for song in own) else "the nearest: "
         print(f"{emotion}: {counted(sources.total(), 'song')}{f' ({nearest}{by})' if by else ''}")
+
+
+def _print_left(left: int, songs: int) -> None:
+    print(f"left: {left} of {counted(songs, 'song')}")
 
 
 def _feedback(args: argparse.Namespace, config: Config) -> None:

@@ -57,6 +57,10 @@ class RefreshReport:
     """For each list with entries that could not be used: their number, and the first ones by file and line."""
     skipped_count: int = 0
     """Of all lists."""
+    left: int = 0
+    """Songs of libraries that got no mood."""
+    library_songs: int = 0
+    """All songs of libraries, if these were read."""
     again_s: float | None = None
     """Seconds after which some of these may be readable; None: unknown."""
 
@@ -77,7 +81,14 @@ class RefreshReport:
             {"emotion": emotion, "list": name, "new": change.added, "gone": change.gone, "replaced": change.replaced}
             for (emotion, name), change in self.changes.items()
         ]
-        return {"summary": self.summary(), "lists": lists, "faults": self.errors, "skipped": self.skipped}
+        return {
+            "summary": self.summary(),
+            "lists": lists,
+            "faults": self.errors,
+            "skipped": self.skipped,
+            "left": self.left,
+            "library_songs": self.library_songs,
+        }
 
 
 class Refresh:
@@ -140,6 +151,8 @@ class Refresh:
             yield
             for name, reading in self._readings.items():
                 self._note_skipped(name, reading.skipped, reading.placed)
+                self._report.left += reading.left
+                self._report.library_songs += reading.left + reading.placed
         finally:
             for reading in self._readings.values():
                 reading.close()

@@ -46,6 +46,8 @@ class LibraryReading:
         """Of the whole library, once it has been read."""
         self.placed = 0
         """Songs with a place."""
+        self.left = 0
+        """Songs without one."""
 
     def songs_of(self, emotion: Emotion, *, nearest: bool = False) -> Iterator[Song]:
         """Yield the songs that fit an emotion, if there is none and `nearest`, those nearest to it.
@@ -99,7 +101,7 @@ class LibraryReading:
     def _write(self, songs: SpooledTemporaryFile[bytes]) -> int:
         """Write the lines of all songs that have a place; return how many songs there are."""
         source, count = self._open_source(), 0
-        self.skipped, self.placed = SkippedEntries(), 0
+        self.skipped, self.placed, self.left = SkippedEntries(), 0, 0
         for count, song in enumerate(source.tracks(), start=1):
             self._on_song(count)
             if song.energy is None:
@@ -113,6 +115,7 @@ class LibraryReading:
 
     def _leave(self, song: Song) -> None:
         remedy = "add one" if is_decoder_present() else "add one, or install ffmpeg, by which its sound is read"
+        self.left += 1
         self.skipped.add(EntryError(f"{song.title}, {song.artist}: has no tag of mood, genre or tempo; {remedy}"))
 
 

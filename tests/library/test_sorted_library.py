@@ -460,7 +460,7 @@ def test_the_command_says_what_each_mood_got(tmp_path: Path, capsys: pytest.Capt
     assert not (tmp_path / "state").exists()
     assert main(arguments) == 0
     output = capsys.readouterr()
-    assert dry.partition("left")[0] in output.out
+    assert output.out.startswith(dry), "with the songs that are left"
     assert "X, unknown artist" in output.err
     place = f"state_dir: {tmp_path / 'other'}\nmusic: {{library: ['{folder}']}}\n"
     config.write_text(f"{place}playback: {{backend: mpd}}\n")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pydantic import SecretStr
+
+    from musicond.core.ports import ListSource
 
 CHECKS = [
     {"name": "broker", "state": "failed", "found": "mqtt.example:1883 refuses", "remedy": "correct mqtt.username"},
@@ -81,17 +85,23 @@ class Account:
 
 
 class FullServer:
-    """A server with all endpoints."""
+    """A server with all endpoints; the songs of `library` are sorted at its start."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, library: ListSource | None = None) -> None:
         self.folder = folder
         path = folder / "catalogue.sqlite"
         SqliteCatalogue(path).close()
         wanted = dict.fromkeys(Emotion, ("starter",)) | {Emotion.FEAR: ("starter", "library:/srv/music")}
+        builders: dict[str, Callable[[str, Emotion], ListSource]] = {"spotify": _empty_source}
+        if library is not None:
+            wanted[Emotion.HAPPY] = ("library:mpd",)
+            builders["mpd"] = lambda _, __: library
         store = JsonFile(folder / "refresh.json")
+        self.jobs = Worker(periodic := list[Callable[[], None]]())
         self.maintenance = LibraryMaintenance(
-            path, wanted, Schedule.parse("never"), store, builders={"spotify": _empty_source}
+            path, wanted, Schedule.parse("never"), store, builders=builders, should_stop=self.jobs.should_stop
         )
+        periodic.append(self.maintenance.tick)
         self.book = HistoryBook(folder / "history")
         self.history = HistoryOutput(self.book, 365)
         self.account = Account()
@@ -105,7 +115,6 @@ class FullServer:
         setup = Setup(Config(), self.overrides, lambda: self.overrides.effective().config, self._check_broker, folder)
         setup.attach(self)
         self.links = PageLinks(JsonFile(folder / "page-links.json"), "http://den.local:8080/")
-        self.jobs = Worker([self.maintenance.tick])
         endpoints = build_endpoints(
             self.jobs,
             self.maintenance,
@@ -147,10 +156,18 @@ def _empty_source(name: str, _: Emotion) -> Any:
 
 @pytest.fixture
 def full_server(tmp_path: Path) -> Iterator[FullServer]:
-    full = FullServer(tmp_path)
+    with running(FullServer(tmp_path)) as full:
+        yield full
+
+
+@contextmanager
+def running(full: FullServer) -> Iterator[FullServer]:
+    """Run a server."""
     full.jobs.start()
     full.output.start()
     full.output.accept(HAPPY)
-    yield full
-    full.output.stop()
-    full.jobs.stop()
+    try:
+        yield full
+    finally:
+        full.output.stop()
+        full.jobs.stop()

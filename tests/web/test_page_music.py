@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from musicond.core.models import Emotion
+from musicond.core.models import Emotion, Song
+from musicond.errors import SkippedEntries
 from musicond.library.editor import CatalogueEditor
 from tests.web.browser import go, opened, text
 from tests.web.frames import wait_for
-from tests.web.full_server import FullServer, full_server
+from tests.web.full_server import FullServer, full_server, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 __all__ = ["full_server"]
 
@@ -26,6 +29,34 @@ def page(full_server: FullServer, chromium: Any) -> Iterator[Any]:
         go(tab, "music")
         tab.locator("#songs li").nth(9).wait_for()
         yield tab
+
+
+class SlowLibrary:
+    """A library that is read slowly after 40 songs, until it is released."""
+
+    uri = None
+
+    def __init__(self) -> None:
+        self.released = threading.Event()
+        self.skipped = SkippedEntries()
+
+    def tracks(self) -> Iterator[Song]:
+        for number in range(1000):
+            if number > 40 and self.released.wait(0.05):
+                return
+            yield Song(f"Song {number}", "Ann", valence=0.9, energy=0.75, source="genre; mpd")
+
+
+def test_a_sort_that_began_by_itself_is_shown_with_the_number_of_its_songs(tmp_path: Path, chromium: Any) -> None:
+    library = SlowLibrary()
+    with running(FullServer(tmp_path, library)) as server, opened(chromium, server.output.address) as tab:
+        try:
+            go(tab, "music")
+            tab.locator("#progress", has_text="songs so far").wait_for()
+            assert "mpd" in tab.locator("#progress").inner_text()
+        finally:
+            library.released.set()
+        tab.locator("#progress:text-matches('^Read: ')").wait_for()
 
 
 def titles(full_server: FullServer) -> list[str]:

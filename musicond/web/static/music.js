@@ -34,7 +34,12 @@ export function showMusic({ controls: { policy } }) {
 
 export async function openMusic(state) {
 	if (state?.recommendation) mood = state.recommendation.mood;
-	await Promise.all([load(), loadSources()]);
+	await Promise.all([load(), loadSources(), followRunning()]);
+}
+
+// Shows a refresh that began by itself.
+async function followRunning() {
+	if ((await ask("catalogue/progress", {}, { quietly: true }))?.running) follow();
 }
 
 async function load(more = false) {
@@ -154,12 +159,13 @@ async function follow() {
 	watching = true;
 	for (;;) {
 		const found = await ask("catalogue/progress", {}, { quietly: true });
-		if (!found) break;
+		if (!found || $("view-music").hidden) break;
 		if (!found.running) {
 			showReport(found.report);
 			break;
 		}
-		set("progress", t("refreshing", { done: found.done ?? 0, total: found.total ?? "" }));
+		const values = { done: found.done ?? 0, total: found.total ?? "", n: found.songs, name: titled(found.name || "") };
+		set("progress", t(found.songs ? "refreshing_songs" : "refreshing", values));
 		await new Promise((resolve) => { setTimeout(resolve, POLL_MS); });
 	}
 	watching = false;
