@@ -353,7 +353,7 @@ class MusicAssistantBackend:
                 return ()
             queue = as_object(self._run("player_queues/get", queue_id=player["player_id"]))
         position = position_of(queue)
-        if queue.get("items") in (None, 0) or position >= queue["items"]:
+        if position >= (bounded_number(queue.get("items"), 0, LONGEST_S) or 0):
             return ()
         items = self._items(str(player["player_id"]), position)
         if queue.get("state") == "idle" and items and as_object(items[0].get("media_item")).get("media_type") == RADIO:
