@@ -9,9 +9,10 @@
 Runs where the daemon runs, without TensorFlow. `--robustness` reads the images again, made worse in eleven
 ways. `--confusion` draws the table of what is taken for what. `--through-pipeline` lays each image, 120 to 240
 pixels wide, into a room of 640x480 with noise and changing light, has the daemon's finder find it and its
-reader read it. FER2013 is read without the room's prior of the model's sidecar, and with it where it says so.
+reader read it. FER2013 is read without the room's temperature and prior of the model's sidecar, and with them where
+it says so.
 
-`--photos` lays photographs, 160 to 320 pixels high, into such rooms and reads them with the room's prior:
+`--photos` lays photographs, 160 to 320 pixels high, into such rooms and reads them with the two:
 `weighted` is accuracy weighted to the split's class mix, `resting_wrong` the share of neutral faces whose leading
 wrong score reaches `mood.enter`, `right_at_80` how many of those that state about 80 % are right.
 """
@@ -41,10 +42,10 @@ from musicond.vision.classifier import TfliteClassifier
 from musicond.vision.detector import HaarFaceDetector
 from musicond.vision.preprocess import normalise
 from tools.training.fer2013 import DataError, Split, load
-from tools.training.metrics import Figures, drawn, figures, right_at, table
+from tools.training.metrics import Figures, drawn, figures, right_at, softmax, table
 from tools.training.photos import by_age, contact_sheet, photo_figures
 from tools.training.photos import load as load_photos
-from tools.training.readings import Store
+from tools.training.readings import Store, logits_of
 from tools.training.robustness import CHANGES
 
 if TYPE_CHECKING:
@@ -156,8 +157,7 @@ def pipeline(reader: TfliteClassifier, data: Split, probabilities: NDArray[np.fl
     if not piped.found.any():
         return {**summary_fields, **dict.fromkeys(("accuracy", "macro_f1", "recall", "ece", "accuracy_direct"))}
     labels = data.labels[piped.found]
-    without = piped.probabilities * np.exp(-np.array(reader.room_prior))
-    without /= without.sum(axis=1, keepdims=True)
+    without = softmax(logits_of(reader.sidecar, piped.probabilities), reader.sidecar.temperature)
     return {
         **summary_fields,
         **_shown(figures(without, labels)),
@@ -167,7 +167,7 @@ def pipeline(reader: TfliteClassifier, data: Split, probabilities: NDArray[np.fl
 
 
 def measure_photos(args: argparse.Namespace) -> dict[str, object]:
-    """Return the figures of the photographs in rooms, with the room's prior, and write the contact sheet."""
+    """Return the figures of the photographs in rooms, calibrated for a room, and write the contact sheet."""
     photos = load_photos(args.photos, args.split)
     photos = photos.first(args.first) if args.first else photos
     reader = TfliteClassifier(args.model)

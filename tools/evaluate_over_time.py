@@ -58,7 +58,9 @@ SWAY, LEAN, NEARER = 9.0, 4.0, 0.03
 """Largest movement of a person: pixels, degrees and share of the size."""
 NOISE = (2.0, 6.0)
 """Standard deviation of the camera's noise in grey levels, from bright to poor light."""
-ENTERS = (0.34, 0.38, 0.42, 0.46, 0.50, 0.54, 0.58, 0.62, 0.66)
+ENTERS = (0.42, 0.50, 0.58, 0.62, 0.66, 0.70, 0.74, 0.78, 0.82)
+LEAVES = (3 / 7, 0.9)
+"""Values of `mood.leave` that are tried with each, as shares of `mood.enter`."""
 WIDTH, HEIGHT = 640, 480
 FRAME_SETTINGS = RATE, PHOTO_HEIGHTS, SWAY, LEAN, NEARER, NOISE, WIDTH, HEIGHT
 """Those that the frames depend on."""
@@ -217,14 +219,14 @@ def measure(args: argparse.Namespace) -> dict[str, object]:
                 *([decided(p, other) for p in of] for of in groups.values())
             )
             for enter in ENTERS
-            for leave in (round(0.7 * enter, 2), round(enter - 0.06, 2))
+            for leave in (round(share * enter, 2) for share in LEAVES)
             for other in (MoodConfig(**{**section.model_dump(), "enter": enter, "leave": leave}),)
         }
     return report
 
 
 def draw_trade(path: Path, trade: dict[str, dict[str, float | int]]) -> None:
-    """Draw, for falling thresholds, moods that are missed over wrong moods; a mood is left at 0.7 of `mood.enter`."""
+    """Draw, for falling thresholds, moods that are missed over wrong moods; a mood is left at the first of `LEAVES`."""
     lines: dict[str, list[tuple[float, float]]] = {name: [] for name in ("smile missed", "never neutral", "told wrong")}
     for figures in list(trade.values())[::2]:
         per_hour = float(figures["wrong_moods_per_hour"])

@@ -228,9 +228,11 @@ def sidecars(path: Path) -> list[bytes]:
     """Return the sidecar at a path, and short ones of the same model: most of their bytes are values that count."""
     whole = path.read_bytes()
     values = {name: value for name, value in loads(whole).items() if name != "trained"}
-    plain = {name: value for name, value in values.items() if name not in ("face_crop_scale", "room_prior")}
+    optional = "face_crop_scale", "room_temperature", "room_prior"
+    plain = {name: value for name, value in values.items() if name not in optional}
     prior = dict.fromkeys(values["labels"], -10.0) | {values["labels"][0]: 10}
     extreme = plain | {"temperature": 0.05, "crop_scale": 4, "face_crop_scale": 0.25, "room_prior": prior}
+    extreme |= {"room_temperature": 20}
     return [whole, *(dumps(short).encode() for short in (values, plain, extreme))]
 
 

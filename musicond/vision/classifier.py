@@ -45,6 +45,8 @@ class Sidecar:
     """Factor by which a box of the Haar cascade is widened before the emotions are read from it."""
     face_crop_scale: float
     """The same factor for the face output."""
+    room_temperature: float
+    """Divides the logits of faces before a camera instead of `temperature`."""
     room_prior: tuple[float, ...]
     """Shifts of the seven log-odds for faces before a camera: people at home rest and smile more than in FER2013."""
 
@@ -77,9 +79,9 @@ class TfliteClassifier:
         return self._sidecar.crop_scale
 
     @property
-    def room_prior(self) -> tuple[float, ...]:
-        """Shifts of the seven log-odds that `classify` adds."""
-        return self._sidecar.room_prior
+    def sidecar(self) -> Sidecar:
+        """The parameters of the file beside the model."""
+        return self._sidecar
 
     @stage("classify")
     def classify(self, frame: Frame, faces: Faces) -> EmotionEstimate | None:
@@ -110,10 +112,12 @@ class TfliteClassifier:
         return self._last[1]
 
     def scores(self, levels: NDArray[np.int8], *, room: bool = False) -> NDArray[np.float64]:
-        """Return seven calibrated probabilities of a normalised chip, int8 (48, 48); `room`: with the room's prior."""
-        logits = self.logits(levels) / self._sidecar.temperature
+        """Return seven calibrated probabilities of a normalised chip, int8 (48, 48); `room`: calibrated for a room."""
+        logits = self.logits(levels)
         if room:
-            logits = logits + np.array(self._sidecar.room_prior)
+            logits = logits / self._sidecar.room_temperature + np.array(self._sidecar.room_prior)
+        else:
+            logits = logits / self._sidecar.temperature
         powers = np.exp(logits - logits.max())
         return np.asarray(powers / powers.sum(), np.float64)
 
@@ -184,6 +188,9 @@ def load_sidecar(path: Path, content: bytes) -> Sidecar:
             crop_scale=_within(values, "crop_scale", *CROP_SCALES),
             face_crop_scale=_within(
                 {"face_crop_scale": values["crop_scale"], **values}, "face_crop_scale", *CROP_SCALES
+            ),
+            room_temperature=_within(
+                {"room_temperature": values["temperature"], **values}, "room_temperature", *TEMPERATURES
             ),
             room_prior=tuple(_within({str(emotion): 0.0, **shifts}, str(emotion), *SHIFTS) for emotion in EMOTIONS),
         )

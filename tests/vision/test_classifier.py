@@ -168,7 +168,7 @@ def test_what_is_wrong_beside_the_model_is_named(copy: Path) -> None:
 def test_the_rooms_prior_shifts_what_is_read_in_a_room_only(copy: Path) -> None:
     frame, faces = picture("sad")
     levels = normalise(chip(frame.grey, faces.confirmed[0], TfliteClassifier(copy).crop_scale))
-    change(copy, room_prior={})
+    change(copy, room_temperature=1.0, room_prior={})
     plain = TfliteClassifier(copy)
     change(copy, room_prior={"neutral": 1.0})
     shifted = TfliteClassifier(copy)
@@ -179,6 +179,24 @@ def test_the_rooms_prior_shifts_what_is_read_in_a_room_only(copy: Path) -> None:
     odds = [np.log(estimate.scores[neutral] / estimate.scores[sad]) for estimate in (before, after)]
     assert odds[1] - odds[0] == pytest.approx(1.0)
     assert plain.scores(levels) == pytest.approx(shifted.scores(levels).tolist())
+
+
+def test_the_rooms_temperature_divides_what_is_read_in_a_room_only(copy: Path) -> None:
+    frame, faces = picture("sad")
+    levels = normalise(chip(frame.grey, faces.confirmed[0], TfliteClassifier(copy).crop_scale))
+    change(copy, temperature=1.0, room_temperature=2.0, room_prior={})
+    reader = TfliteClassifier(copy)
+    logits, estimate = reader.logits(levels), reader.classify(frame, faces)
+    assert estimate is not None
+    for scores, temperature in ((reader.scores(levels), 1.0), (np.array(estimate.scores), 2.0)):
+        assert np.log(scores / scores[0]) == pytest.approx((logits - logits[0]) / temperature)
+    sidecar = copy.with_suffix(".json")
+    values = json.loads(sidecar.read_text())
+    del values["room_temperature"]
+    sidecar.write_text(json.dumps(values))
+    estimate = TfliteClassifier(copy).classify(frame, faces)
+    assert estimate is not None
+    assert estimate.scores == pytest.approx(reader.scores(levels).tolist())
 
 
 def test_the_face_output_has_a_crop_of_its_own(copy: Path) -> None:
@@ -199,6 +217,7 @@ def test_the_face_output_has_a_crop_of_its_own(copy: Path) -> None:
     [
         ("temperature", 0), ("temperature", -1), ("temperature", math.nan), ("temperature", "hot"), ("temperature", 1e6),
         ("crop_scale", 0), ("crop_scale", 50), ("face_crop_scale", math.inf), ("room_prior", {"sad": math.nan}),
+        ("room_temperature", 0),
     ],
 )  # fmt: skip
 def test_a_sidecar_that_can_give_no_scores_is_refused(copy: Path, name: str, value: object) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ECE_BINS = 15
-STATED_WITHIN = 0.05
+STATED, STATED_WITHIN = 0.8, 0.05
 
 
 @dataclass(frozen=True)
@@ -55,19 +55,28 @@ def figures(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> Fi
     )
 
 
-def calibration_error(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
-    """Return the expected calibration error (Guo et al. 2017): the mean gap of confidence and accuracy in 15 bins."""
+def calibration_error(
+    probabilities: NDArray[np.float64], labels: NDArray[np.int64], weights: NDArray[np.float64] | None = None
+) -> float:
+    """Return the expected calibration error (Guo et al. 2017): the mean gap of confidence and accuracy in 15 bins.
+
+    `weights` (n,) say how much each prediction counts; without them all count alike.
+    """
+    counted = np.ones(len(labels)) if weights is None else weights
     confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == labels
+    gaps = counted * ((probabilities.argmax(axis=1) == labels) - confidence)
     bins = np.minimum((confidence * ECE_BINS).astype(int), ECE_BINS - 1)
-    gaps = (abs(float(np.sum(right[bins == b]) - np.sum(confidence[bins == b]))) for b in range(ECE_BINS))
-    return sum(gaps) / len(labels)
+    return sum(abs(float(gaps[bins == b].sum())) for b in range(ECE_BINS)) / float(counted.sum())
 
 
-def right_at(probabilities: NDArray[np.float64], labels: NDArray[np.int64], stated: float = 0.8) -> float | None:
-    """Return how many of the readings that state about this confidence (5 points either way) are right."""
-    near = np.abs(probabilities.max(axis=1) - stated) <= STATED_WITHIN
-    return round(float((probabilities.argmax(axis=1) == labels)[near].mean()), 4) if near.any() else None
+def right_at(
+    probabilities: NDArray[np.float64], labels: NDArray[np.int64], weights: NDArray[np.float64] | None = None
+) -> float | None:
+    """Return how many of the readings that state about 80 % (5 points either way) are right, of `weights` (n,)."""
+    near = np.abs(probabilities.max(axis=1) - STATED) <= STATED_WITHIN
+    right = (probabilities.argmax(axis=1) == labels)[near]
+    counted = np.ones(len(labels)) if weights is None else weights
+    return round(float(np.average(right, weights=counted[near])), 4) if near.any() else None
 
 
 def fit_temperature(logits: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -> float:

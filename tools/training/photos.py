@@ -11,7 +11,7 @@ import numpy as np
 
 from musicond.core.mood.calibration import NEUTRAL
 from tools.training.fer2013 import LABELS, DataError, image_files
-from tools.training.metrics import figures, right_at
+from tools.training.metrics import calibration_error, figures, right_at
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,15 +70,23 @@ def load(path: Path, split: str) -> Photos:
 
 
 def photo_figures(
-    photos: Photos, detected: NDArray[np.bool_], probabilities: NDArray[np.float64], enter: float
+    photos: Photos,
+    detected: NDArray[np.bool_],
+    probabilities: NDArray[np.float64],
+    enter: float,
+    shares: NDArray[np.float64] | None = None,
 ) -> dict[str, object]:
-    """Return the figures of `probabilities` (m, 7), of the m `found` (n,) photographs; scores from `enter` announce."""
+    """Return the figures of `probabilities` (m, 7), of the m `found` (n,) photographs; scores from `enter` announce.
+
+    `shares` (7,) of the emotions are those of which the photographs are a part; without them their own.
+    """
     labels = photos.labels[detected]
     if not len(labels):
         nothing = ("weighted", "mean_recall", "recall", "ece", "resting_wrong", "right_at_80")
         return {"found": 0.0, **dict.fromkeys(nothing), "images": len(detected)}
     recall = figures(probabilities, labels).recall
-    shares = np.bincount(photos.labels, minlength=len(LABELS)) / len(detected)
+    weights = None if shares is None else class_weights(labels, shares)
+    shares = np.bincount(photos.labels, minlength=len(LABELS)) / len(detected) if shares is None else shares
     there = [label for label, share in zip(LABELS, shares, strict=True) if share]
     rest = probabilities[labels == NEUTRAL]
     wrong = np.delete(rest, NEUTRAL, axis=1).max(axis=1, initial=0)
@@ -88,11 +96,17 @@ def photo_figures(
         "weighted": round(float(sum(recall[label] * share for label, share in zip(LABELS, shares, strict=True))), 4),
         "mean_recall": round(float(np.mean([recall[label] for label in there])), 4),
         "recall": {label: round(recall[label], 4) for label in there},
-        "ece": round(figures(probabilities, labels).ece, 4),
+        "ece": round(calibration_error(probabilities, labels, weights), 4),
         "resting_wrong": round(float(announced.mean()), 4) if len(rest) else None,
-        "right_at_80": right_at(probabilities, labels),
+        "right_at_80": right_at(probabilities, labels, weights),
         "images": len(detected),
     }
+
+
+def class_weights(labels: NDArray[np.int64], shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return weights of labelled photographs (n,) by which each emotion counts as its share (7,) says."""
+    counts = np.bincount(labels, minlength=len(LABELS))
+    return np.asarray((shares / np.maximum(counts, 1))[labels], np.float64)
 
 
 def by_age(

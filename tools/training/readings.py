@@ -58,9 +58,9 @@ class Store:
 def logits_of(sidecar: Sidecar, scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the model's logits (n, 7), up to a constant each, of the scores of faces in a room."""
     shifted: NDArray[np.float64] = np.log(np.maximum(scores, LEAST)) - np.array(sidecar.room_prior)
-    return shifted * sidecar.temperature
+    return shifted * sidecar.room_temperature
 
 
 def room_scores(sidecar: Sidecar, logits: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the scores (n, 7) of faces in a room."""
-    return softmax(logits / sidecar.temperature + np.array(sidecar.room_prior), 1.0)
+    return softmax(logits / sidecar.room_temperature + np.array(sidecar.room_prior), 1.0)

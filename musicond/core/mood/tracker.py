@@ -8,6 +8,7 @@ The rules
                                                              -> the leading emotion
        announced emotion's score >= leave                    -> the announced emotion
        otherwise                                             -> unsure
+     Neutral needs no more than the middle of leave and enter: of all wrong moods it disturbs the least.
   3. A target that differs from the announced mood is announced once it has been the target for
      `dwell_s` without a break; `unsure` takes `UNSURE_DWELL` times as long.
      Only a reading counts: a gap of more than `break_s` (or dwell_s) between two restarts the dwell.
@@ -33,16 +34,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from musicond.core.models import EMOTIONS, Mood
+from musicond.core.models import EMOTIONS, Emotion, Mood
 from musicond.core.settings import SENSITIVITY
 
 UNSURE_DWELL = 3.0
 """Multiple of `dwell_s` for which the scores must fit no emotion before `unsure` is announced."""
 
-BREAK_S = 1.0
-"""Least seconds between two readings above which the dwell restarts."""
-BREAK_FRAMES = 2.5
-"""The same in frames: one reading may be missing, and frames may come late."""
+BREAK_S, BREAK_FRAMES = 1.0, 2.5
+"""Least seconds, and frames, between two readings above which the dwell restarts: one may be missing, or come late."""
 
 REJECTED_S = 600.0
 """Seconds for which a rejected mood is not announced again."""
@@ -233,10 +232,11 @@ def _held_s(state: MoodState, reading: tuple[float, ...], gap: float, target: Mo
 def _target(state: MoodState, scores: tuple[float, ...], config: MoodConfig) -> Mood:
     """Apply rule 2."""
     leading = max(range(len(scores)), key=scores.__getitem__)
-    announced = state.mood.emotion
+    neutral, announced = EMOTIONS[leading] is Emotion.NEUTRAL, state.mood.emotion
+    enter = (config.leave + config.enter) / 2 if neutral else config.enter
     if announced is None:
-        return Mood(EMOTIONS[leading].value) if scores[leading] >= config.enter else Mood.UNSURE
+        return Mood(EMOTIONS[leading].value) if scores[leading] >= enter else Mood.UNSURE
     held = scores[EMOTIONS.index(announced)]
-    if scores[leading] >= config.enter and scores[leading] - held >= config.enter - config.leave:
+    if scores[leading] >= enter and scores[leading] - held >= config.enter - config.leave:
         return Mood(EMOTIONS[leading].value)
     return state.mood if held >= config.leave else Mood.UNSURE

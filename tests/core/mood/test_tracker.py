@@ -75,6 +75,21 @@ def test_between_leave_and_enter_nothing_is_announced_but_unsure() -> None:
     assert at == pytest.approx(3.0, abs=0.2)
 
 
+@pytest.mark.parametrize(
+    ("emotion", "score", "announced"),
+    [
+        (Emotion.NEUTRAL, 0.35, Mood.UNSURE),
+        (Emotion.NEUTRAL, 0.37, Mood.NEUTRAL),
+        (Emotion.SAD, 0.41, Mood.UNSURE),
+        (Emotion.SAD, 0.43, Mood.SAD),
+    ],
+)
+def test_neutral_is_announced_from_the_middle_of_leave_and_enter(
+    emotion: Emotion, score: float, announced: Mood
+) -> None:
+    assert [mood for _, mood in play([(10, face(emotion, score))])] == [announced]
+
+
 def test_a_lead_smaller_than_the_hysteresis_does_not_change_the_mood() -> None:
     def both(happy: float, surprise: float) -> Observation:
         rest = (1 - happy - surprise) / 5
@@ -288,7 +303,7 @@ def test_more_sensitive_is_never_later(enter: float, leave: float, dwell_s: floa
 
 
 def test_the_ends_of_the_sensitivity_are_as_documented() -> None:
-    config = MoodConfig(0.42, 0.30, 1.0, 5, 0.8)
+    config = MoodConfig(0.67, 0.30, 1.0, 5, 0.8)
     low, high = config.at_sensitivity(0), config.at_sensitivity(100)
-    assert [round(value, 2) for value in (low.enter, low.leave, low.dwell_s)] == [0.54, 0.43, 2.0]
-    assert [round(value, 2) for value in (high.enter, high.leave, high.dwell_s)] == [0.29, 0.18, 0.5]
+    assert [round(value, 2) for value in (low.enter, low.leave, low.dwell_s)] == [0.75, 0.43, 2.0]
+    assert [round(value, 2) for value in (high.enter, high.leave, high.dwell_s)] == [0.57, 0.18, 0.5]
