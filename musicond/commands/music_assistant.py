@@ -79,12 +79,15 @@ def _log_in(server: _Server, config: Config, args: argparse.Namespace) -> dict[s
 
 
 def _find_url(server: _Server) -> str:
-    servers = [str(url) for url in server.run_action("servers")["servers"]]
+    found = server.run_action("servers")
+    servers = [str(url) for url in found["servers"]]
     if len(servers) == 1:
         print(f"found {servers[0]}")
         return servers[0]
     for url in servers:
         print(url)
+    if not found["searched"]:
+        print("the network can't be searched; install avahi-utils, or type the address")
     default = servers[0] if servers else DEFAULT_URL
     return _ask(f"Address of the server [{default}]: ", default)
 

@@ -11,11 +11,11 @@ RESOLVED, FIELDS = "=", 9
 """Marks a resolved service in the output of avahi-browse -p, with this many fields before its records."""
 
 
-def find_servers() -> list[str]:
-    """Return the addresses of the servers; none where avahi-browse is missing or finds none."""
+def find_servers() -> list[str] | None:
+    """Return the addresses of the servers; None where the network can't be searched: avahi is missing or stopped."""
     program = shutil.which("avahi-browse")
     if program is None:
-        return []
+        return None
     try:
         result = subprocess.run(  # noqa: S603 - our own arguments
             [program, "--parsable", "--resolve", "--terminate", "--no-db-lookup", SERVICE],
@@ -24,8 +24,8 @@ def find_servers() -> list[str]:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return []
-    return parse_services(result.stdout.decode("utf-8", "replace"))
+        return None
+    return None if result.returncode else parse_services(result.stdout.decode("utf-8", "replace"))
 
 
 def parse_services(output: str) -> list[str]:

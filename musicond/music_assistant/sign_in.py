@@ -67,8 +67,9 @@ class MusicAssistantSignIn:
         }
 
     def servers(self) -> dict[str, object]:
-        """Return the addresses of the servers in the home network."""
-        return {"servers": find_servers()}
+        """Return the addresses of the servers in the home network, and whether it could be searched."""
+        found = find_servers()
+        return {"servers": found or [], "searched": found is not None}
 
     def log_in(self, url: str, user: str, password: str) -> dict[str, object]:
         """Sign in and store the token; the password is used once and kept nowhere."""

@@ -20,7 +20,7 @@ from musicond.config.user_settings import to_json
 from musicond.core.settings import Settings
 from musicond.errors import ListError, PlaybackError
 from musicond.music_assistant.auth import MusicAssistantAuth, ServerToken, ServerTokenFile
-from musicond.music_assistant.discovery import parse_services
+from musicond.music_assistant.discovery import find_servers, parse_services
 from musicond.music_assistant.sign_in import MusicAssistantSignIn, parse_address
 from musicond.runtime.json_file import JsonFile
 from tests.music_assistant.conftest import TOKEN
@@ -180,6 +180,18 @@ def test_servers_are_read_from_avahi_browse() -> None:
         "=;eth0;IPv4;Other;_http._tcp;local;x.local;192.168.1.6;80;\n"
     )
     assert parse_services(output) == ["http://192.168.1.5:8095", "http://[fd00::5]:8095"]
+
+
+def test_that_the_network_cannot_be_searched_is_no_empty_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert find_servers() is None, "avahi-utils is not installed"
+    program = tmp_path / "avahi-browse"
+    for text, found in (("exit 1", None), ("exit 0", [])):  # it ends with 1 where avahi-daemon does not run
+        program.write_text(f"#!/bin/sh\n{text}\n")
+        program.chmod(0o755)
+        assert find_servers() == found
 
 
 def test_the_command_signs_in_and_lists(

@@ -13,6 +13,7 @@ from tests.web.full_server import FullServer, full_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 __all__ = ["full_server"]
 
@@ -96,6 +97,20 @@ def test_what_does_not_fit_is_said_and_what_was_typed_stays(full_server: FullSer
         page.click("#player-form [type=submit]")
     page.wait_for_selector("#setup:not([hidden])")
     assert values(full_server)["playback.backend"] == "spotify"
+
+
+def test_why_no_server_of_music_assistant_is_found_is_said(
+    full_server: FullServer, page: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    page.select_option("#set-player", "music-assistant")
+    page.locator("#ma-status", has_text="install the package avahi-utils").wait_for()
+    program = tmp_path / "avahi-browse"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    page.select_option("#set-player", "none")
+    page.select_option("#set-player", "music-assistant")
+    page.locator("#ma-status", has_text="No server of Music Assistant was found").wait_for()
 
 
 def test_the_language_is_set_for_all_browsers_and_switched_in_one(full_server: FullServer, page: Any) -> None:

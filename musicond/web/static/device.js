@@ -148,7 +148,7 @@ function wayTo(name, text) {
 async function lookForServers() {
 	if (looked || current.playback) return;
 	looked = true;
-	servers = await findServers();
+	({ servers } = await findServers());
 	showSteps();
 }
 

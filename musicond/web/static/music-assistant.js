@@ -7,8 +7,8 @@ const BACKEND = "music-assistant";
 let account = null;
 let offered = ""; // the address of a server that a person wants to use
 
-// Returns the servers in the home network; it may take some seconds.
-export const findServers = async () => (await ask("music-assistant/servers", {}, { quietly: true }))?.servers || [];
+// Returns the servers in the home network, and whether it could be searched; it may take some seconds.
+export const findServers = async () => (await ask("music-assistant/servers", {}, { quietly: true })) || { servers: [], searched: true };
 
 export function offer(url) {
 	offered = url;
@@ -32,7 +32,14 @@ async function showChoice() {
 	show("ma-signout", inside);
 	set("ma-status", inside ? t("step_signed_in", { ...account, date: account.expires_on ? fullDay(account.expires_on) : "" }) : t("ma_hint"));
 	if (choice !== BACKEND || $("ma-url").value) return;
-	$("ma-url").value = offered || account?.url || (await findServers())[0] || "";
+	$("ma-url").value = offered || account?.url || await search() || "";
+}
+
+// Returns the address of a server; where none is found, says why and what to do.
+async function search() {
+	const { servers, searched } = await findServers();
+	if (!servers.length) set("ma-status", t(searched ? "ma_none" : "ma_no_avahi"));
+	return servers[0];
 }
 
 on("set-player", "change", showChoice);

@@ -444,5 +444,7 @@ ma_url:"Adresse des Servers",
 ma_user:"Benutzer bei Music Assistant",
 ma_signin:"Anmelden und dort spielen",
 ma_hint:"Das Passwort wird einmal gebraucht und nirgends behalten. Music Assistant erlaubt es für ein Jahr.",
+ma_none:"Im Netz wurde kein Server von Music Assistant gefunden. Ist er an? Sonst die Adresse eingeben, etwa http://192.168.1.20:8095.",
+ma_no_avahi:"musicond kann das Netz nicht durchsuchen. Die Adresse des Servers eingeben, etwa http://192.168.1.20:8095, oder das Paket avahi-utils installieren.",
 step_ma_found:"In deinem Netz gefunden: {url}. Damit spielt musicond auf deinen Lautsprechern."
 };

@@ -444,5 +444,7 @@ ma_url:"Address of the server",
 ma_user:"User of Music Assistant",
 ma_signin:"Sign in and play there",
 ma_hint:"The password is used once and kept nowhere. Music Assistant gives a permission for one year.",
+ma_none:"No server of Music Assistant was found in your network. Is it on? Else type its address, such as http://192.168.1.20:8095.",
+ma_no_avahi:"musicond can’t search your network. Type the address of the server, such as http://192.168.1.20:8095, or install the package avahi-utils.",
 step_ma_found:"Found in your network: {url}. With it musicond plays on your speakers."
 };
