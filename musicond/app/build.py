@@ -18,13 +18,7 @@ from musicond.app.expiry_log import ExpiryLog
 from musicond.app.library import build_maintenance, reconfigurer
 from musicond.app.mqtt import build_mqtt
 from musicond.app.music_assistant import MusicAssistant
-from musicond.app.pipeline import (
-    build_pipeline,
-    build_source,
-    build_vision,
-    frame_rate,
-    recommender_config,
-)
+from musicond.app.pipeline import build_pipeline, build_source, build_vision, frame_rate, recommender_config
 from musicond.app.playback import build_player, playback_rules
 from musicond.app.reload import reloader
 from musicond.app.setup import Setup

@@ -76,10 +76,7 @@ class EmotionClassifier(Protocol):
 
 
 class Catalogue(Protocol):
-    """The lists of tracks, one for each emotion, and the statistics of each track in each mood.
-
-    All methods raise CatalogueError.
-    """
+    """The lists of tracks, one for each emotion, and each track's statistics; all methods raise CatalogueError."""
 
     def candidates(self, emotion: Emotion) -> Candidates:
         """Return the tracks of an emotion's list."""
