@@ -203,7 +203,7 @@ class HaarFaceDetector:
     def _update(self, track: FaceTrack, frame: Frame, detection: Detection) -> None:
         track.update(detection, frame.captured_at)
         if track.is_doubtful(frame.captured_at):
-            track.start_again(frame.captured_at)
+            track.doubt(frame.captured_at)
         if track.is_face and (track.last is None or detection is not track.last[0]):
             track.last = detection, _cells(frame, detection.box)
         if not track.is_face:
@@ -213,7 +213,7 @@ class HaarFaceDetector:
     def _drop_expired(self, frame: Frame) -> None:
         tries = TRIES_BESIDE if any(track.is_face for track in self._tracks) else None
         expired = [track for track in self._tracks if track.is_expired(frame.captured_at, COAST_S, tries)]
-        self._refused.add(frame, [track.box for track in expired if not track.is_face])
+        self._refused.add(frame, [track.box for track in expired if not (track.is_face or track.doubted)])
         self._tracks = merge_tracks([track for track in self._tracks if track not in expired])
 
     def _update_motion(self, frame: Frame, thumb: Thumbnail, *, known: bool) -> None:

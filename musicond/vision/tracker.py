@@ -17,6 +17,8 @@ CLEAR = 8.5
 """Evidence of one frame at which a face is confirmed."""
 LIKELY = 6.5
 """Mean evidence over at least two frames at which a face is confirmed."""
+HOPELESS, HOPELESS_FRAMES = 4.5, 3
+"""Mean evidence over this many frames below which a candidate is given up: while it is examined, nothing is scanned."""
 LOGIT_WEIGHT = 0.5
 """Weight of the emotion model's second output (log-odds) in the evidence, beside the cascade's mean weight of 1."""
 SURE = 2.5
@@ -58,6 +60,8 @@ class FaceTrack:
     """Time of the last detection with full effort; in between, only its place changes."""
     effort: Effort = QUICK
     """Least effort that has found it since then."""
+    doubted: bool = False
+    """Whether it was a face, and has to be verified again."""
     last: tuple[Detection, NDArray[np.uint8]] | None = None
     """The last detection of a confirmed face, and the cells of its box."""
 
@@ -71,10 +75,10 @@ class FaceTrack:
         """Return whether a face that is still detected has had no sure detection for too long."""
         return self.is_face and at - self.sure_at > SURE_EVERY_S
 
-    def start_again(self, at: float) -> None:
-        """Make a doubtful face a candidate, so that it needs the evidence of a new one."""
+    def doubt(self, at: float) -> None:
+        """Make a doubtful face a candidate, so that it needs the evidence of a new one in this frame."""
         self.born_at = self.sure_at = at
-        self.evidence, self.frames, self.is_face, self.last = 0.0, 0, False, None
+        self.evidence, self.frames, self.is_face, self.doubted, self.last = 0.0, 0, False, True, None
 
     def add_evidence(self, weight: float, face_logit: float) -> None:
         """Add the evidence of this frame for a candidate, and confirm it if that suffices.
@@ -85,11 +89,15 @@ class FaceTrack:
         self.evidence += evidence
         self.frames += 1
         self.is_face = evidence >= CLEAR or (self.frames > 1 and self.evidence >= LIKELY * self.frames)
+        self.doubted = self.doubted and not self.is_face
 
     def is_expired(self, at: float, coast_s: float, tries: int | None = None) -> bool:
-        """Return whether the track is over: lost for too long, or not confirmed in `tries` frames."""
+        """Return whether the track is over: lost for too long, doubted, or not confirmed in `tries` frames."""
         if self.is_face:
             return at - self.seen_at > coast_s
+        hopeless = self.frames >= HOPELESS_FRAMES and self.evidence < HOPELESS * self.frames
+        if self.doubted or hopeless:
+            return True
         return self.seen_at < at or at - self.born_at > CANDIDATE_S or (tries is not None and self.frames >= tries)
 
 

@@ -204,10 +204,22 @@ def test_a_second_person_is_found_beside_a_known_face() -> None:
 class Doubting:
     """A verifier that accepts no face."""
 
+    calls = 0
+
     def face_logit(self, grey: NDArray[np.uint8], box: Box) -> float:
+        self.calls += 1
         assert grey.shape == (480, 640)
         assert box.w > 0
         return -20.0
+
+
+def test_a_candidate_with_little_evidence_is_given_up_after_three_frames() -> None:
+    """While it is examined, a person who comes in is not found."""
+    verifier = Doubting()
+    detector = HaarFaceDetector(CASCADE, verifier)
+    tentative = [detector.detect(frame(SOMEBODY, step / 8)).tentative for step in range(8)]
+    assert verifier.calls == 3
+    assert not any(tentative[3:])
 
 
 def test_a_refused_candidate_is_not_examined_again_while_its_pixels_are_the_same() -> None:
