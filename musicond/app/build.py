@@ -12,9 +12,9 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from musicond import __version__
 from musicond.app.backup import copies_of_history
 from musicond.app.expiry_log import ExpiryLog
+from musicond.app.health import collect_health
 from musicond.app.library import build_maintenance, reconfigurer
 from musicond.app.mqtt import build_mqtt
 from musicond.app.music_assistant import MusicAssistant
@@ -24,12 +24,10 @@ from musicond.app.reload import reloader
 from musicond.app.setup import Setup
 from musicond.app.spotify import build_spotify
 from musicond.app.web import Checks, build_endpoints, build_page, build_preview, build_sign_in
-from musicond.capture.transform import rotation_hint
 from musicond.config.paths import model_path, state_dir
 from musicond.config.schema import Config
 from musicond.config.user_settings import close_after_boot, load_settings, start_without_consent
 from musicond.controller import Controller
-from musicond.core import heat
 from musicond.core.commands import OVERTAKING, Command, ConfigUpdate, OtherSongs
 from musicond.core.frame_rate import FrameRate
 from musicond.core.outcome import Outcome
@@ -43,7 +41,6 @@ from musicond.indicator import PrivacyButton
 from musicond.library.catalogue import CatalogueFlusher, SqliteCatalogue
 from musicond.library.database import FILE_NAME
 from musicond.player.player import Player
-from musicond.runtime import health
 from musicond.runtime.clock import LOCAL, ClockGuard, Timestamp, ZoneFollower, kernel_synchronised
 from musicond.runtime.inbox import Inbox
 from musicond.runtime.json_file import JsonFile, state_lock
@@ -54,7 +51,6 @@ from musicond.runtime.supervisor import Service, ServiceMonitor, Supervisor
 from musicond.runtime.systemd import Notifier
 from musicond.runtime.worker import Worker
 from musicond.status import StatusOutput
-from musicond.vision.reach import rounded_reach_m
 from musicond.watch_loop import WatchLoop
 from musicond.web.server import WebOutput
 
@@ -104,7 +100,7 @@ def build(
             endpoints["spotify"], sign_in_worker = build_sign_in(spotify.sign_in)
             services.insert(0, sign_in_worker)
             periodic.append(ExpiryLog(spotify.auth.get_account).warn)
-        get_health = partial(_health, config, source, loop, controller, writer, (monitor, worker))
+        get_health = partial(collect_health, config, source, loop, controller, writer, (monitor, worker))
         guard, reason = _restart_guard(config, folder)
 
         def get_page_health() -> dict[str, object]:
@@ -197,35 +193,3 @@ def _history(config: Config, folder: Path, clock: ClockGuard) -> tuple[HistoryBo
 def _emit(outputs: list[Output], outcome: Outcome) -> None:
     for output in outputs:
         output.accept(outcome)
-
-
-def _health(
-    config: Config,
-    source: FrameSource,
-    loop: WatchLoop,
-    controller: Controller,
-    writer: StorageWriter,
-    services: Iterable[ServiceMonitor | Worker],
-) -> dict[str, object]:
-    status, camera = source.get_status(), config.camera
-    turned = controller.picture_turned if camera.is_device else 0
-    return {
-        "version": __version__,
-        "camera": source.name,
-        "width_seen": status.width_seen,
-        "reach_m": rounded_reach_m(status.vertical_deg, config.faces.min_size),
-        "rotation_hint": rotation_hint(camera.rotation, turned, mirror=camera.mirror),
-        "bad_frames": status.bad_frames,
-        "stale_frames": status.stale_frames,
-        "missing_frames": status.missing_frames,
-        "trouble": loop.trouble,
-        "unsaved": writer.unsaved,
-        "problems": [service.trouble for service in services if service.trouble],
-        "frames_per_s": round(controller.meter.rate(), 1),
-        "temperature_c": health.temperature_c(),
-        "throttled": health.throttled(),
-        "undervoltage": health.undervoltage(),
-        "rate_share": heat.rate_share(controller.heat_step),
-        "memory_mib": round(health.memory_mib(), 1),
-        "uptime_s": round(controller.meter.uptime_s()),
-    }
