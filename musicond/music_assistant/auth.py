@@ -17,7 +17,7 @@ from musicond.music_assistant.client import SIGN_IN
 from musicond.runtime.sign_in_file import SignInFile
 
 FILE_NAME = "music-assistant.json"
-BARE_TOKEN = re.compile(r"[\w.~+/=-]+", re.ASCII)
+BARE_TOKEN = re.compile(r"[\w.~+/=-]{8,}", re.ASCII)
 """A token that was written into the file by hand, in the form of RFC 6750."""
 LASTS_DAYS = 365
 """A long-lived token of Music Assistant; it is not renewed."""

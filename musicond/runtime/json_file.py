@@ -26,8 +26,8 @@ WHOLE_BYTES, ENTRY_BYTES = 8, 4
 class DamagedFileError(ValueError):
     """A file is not as it was saved.
 
-    `vouched` are the values with the right digest. `readable` are the same, but all that can be read where the file has
-    no digests of single values: an earlier version has saved it.
+    `vouched` are the values with the right digest. `readable` are the same, but all that can be read where no digests
+    of single values are left. `is_earlier` is whether an earlier version may have saved it: in one line, without them.
     """
 
     def __init__(self, path: Path, content: bytes) -> None:
@@ -36,6 +36,7 @@ class DamagedFileError(ValueError):
         digests = str(entries.pop(CHECKSUM, "")).split()[1:]
         self.vouched = {key: value for key, value in entries.items() if _entry_digest(key, value) in digests}
         self.readable = self.vouched if digests else entries
+        self.is_earlier = not digests and b"\n" not in content
 
 
 class JsonFile:
@@ -105,7 +106,7 @@ class JsonFile:
         except OSError as exc:
             raise StateDirError(f"{self.path}: {exc.strerror}; make it readable for this user, or remove it") from None
         except DamagedFileError as exc:
-            kept = exc.readable if unvouched else exc.vouched
+            kept = exc.readable if unvouched and exc.is_earlier else exc.vouched
         try:
             self.keep_copy()
         except OSError as exc:
