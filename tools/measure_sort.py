@@ -107,9 +107,10 @@ def measure(tagged: int, sounds: int, rounds: int) -> dict[str, float]:
     """Return the share of its rate that the loop keeps at rest and while songs are sorted, and their ratio."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_songs(folder / "music", tagged, sounds)
+        write_songs(folder / "music", 1, 0)
         turns: list[Turn] = []
         with running(folder, turns) as (worker, maintenance, parts):
+            write_songs(folder / "music", tagged, sounds)
             for number in range(rounds):
                 for path in (folder / "music").iterdir():
                     os.utime(path, (number, number))  # so that it is read again
@@ -139,6 +140,7 @@ def running(folder: Path, turns: list[Turn]) -> Iterator[tuple[Worker, LibraryMa
     with SqliteCatalogue(folder / FILE_NAME) as catalogue:
         pipeline = build_pipeline(config, *build_vision(config), catalogue, seed=1)
         controller = Controller(pipeline, frame_rate(config), JsonFile(folder / "settings.json"))
+        build_maintenance(config, folder).refresh()  # else the sort would begin with the worker
         parts = Turns(worker.should_stop)
         maintenance = build_maintenance(config, folder, parts.should_stop)
         periodic.append(maintenance.tick)
@@ -179,7 +181,7 @@ def kept(turns: Sequence[Turn], spans: Sequence[Span]) -> float:
 
 def write_songs(folder: Path, tagged: int, sounds: int) -> None:
     """Write songs with tags, and others whose sound has to be decoded."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     rng = random.Random(1)
     for number in range(tagged):
         path = folder / f"{number}.mp3"

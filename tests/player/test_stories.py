@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import SecretStr
 
 from musicond.core.commands import Play
 from musicond.core.models import Track
@@ -121,6 +122,9 @@ class FaultyConnection(socketserver.StreamRequestHandler):
 
 def mpd_stage(folder: Path) -> Iterator[Stage]:
     library = Library(folder)
+    library.password = "open sesame"
+    with (folder / "mpd.conf").open("a") as config:
+        config.write(f'password "{library.password}@read,add,control,admin"\ndefault_permissions ""\n')
     library.start()
     with FaultyWay(library.port) as way:
         threading.Thread(target=way.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
@@ -133,7 +137,7 @@ def mpd_stage(folder: Path) -> Iterator[Stage]:
             way.released.set()
 
         yield Stage(
-            MpdBackend("127.0.0.1", int(way.server_address[1]), timeout_s=1.0),
+            MpdBackend("127.0.0.1", int(way.server_address[1]), SecretStr(library.password), timeout_s=1.0),
             library.tracks(),
             faults,
             lambda fault: setattr(way, "fault", fault),
@@ -142,6 +146,7 @@ def mpd_stage(folder: Path) -> Iterator[Stage]:
             lambda: (person.clear(), person.add("theirs.wav"), person.play()),
             lambda: person.pause(1),
             lambda: person.add("theirs.wav"),
+            [library.password],
         )
         way.released.set()
         way.shutdown()
@@ -288,6 +293,7 @@ def test_a_fault_in_the_middle_of_a_song_is_shown_and_passes(
         assert wait_until(lambda: room.player.get_playback().ours), "ours is still ours"
     assert room.player.get_playback().autoplay_block is None, "it was nobody's doing"
     assert stage.count_starts() == 1
+    assert stage.secrets
     assert not [secret for secret in stage.secrets if secret in caplog.text]
     room.player.stop()
 
