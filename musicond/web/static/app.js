@@ -3,7 +3,7 @@ import { $, adoptLanguage, all, ask, element, keep, language, languages, linkTex
 import { current, follow, update } from "./store.js";
 import { playingTitle } from "./player.js";
 import "./mood.js";
-import "./keys.js";
+import "./shortcuts.js";
 import "./trend.js";
 import "./way.js";
 import { showNow, tick, leaveNow } from "./now.js";
