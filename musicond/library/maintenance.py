@@ -61,7 +61,7 @@ class LibraryMaintenance:
         self._requested = self._chosen = False
         """Whether a refresh is wanted; whether lists were chosen or configured during the one that runs."""
         self._running: Refresh | None = None
-        self._failed, self._backoff, self._again = False, Backoff(RETRY_S), Backoff(RETRY_S)
+        self._failed, self._backoff, self._again = False, Backoff(RETRY_S), Backoff((0.0, *RETRY_S))
         self._again_at: float | None = None
         """Monotonic seconds at which a list that could not be read is tried again."""
         self._errors: list[str] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ MEDIA_TYPES = {
 }
 COMPRESSED = ("text/", "image/svg", "application/")
 """Beginnings of the media types of files that are sent compressed."""
+COMMENTS = re.compile(rb"(?m)^[ \t]*//.*\n")
+"""Lines of a script that are only a comment; they are not sent."""
 
 
 def add_files(app: web.Application, *, has_help: bool = True) -> None:
@@ -31,6 +34,8 @@ def add_files(app: web.Application, *, has_help: bool = True) -> None:
             content, is_page = file.read_bytes(), file.name == "index.html"
             if is_page and not has_help:
                 content = content.replace(b'<body class="', b'<body class="no-help ', 1)
+            if kind == MEDIA_TYPES["js"]:
+                content = COMMENTS.sub(b"", content)
             app.router.add_get("/" if is_page else f"/{file.name}", _file_handler(content, kind))
 
 

@@ -49,7 +49,7 @@ def test_a_long_line_is_cut_and_one_that_can_not_be_made_hurts_nobody(capsys: py
 
 def test_a_log_that_nobody_reads_holds_up_nobody_and_what_is_dropped_is_counted_in_its_place() -> None:
     reader, writer = os.pipe()
-    queued, total = QueuedHandler(DescriptorHandler(writer, "ascii")), MAX_WAITING + 5000
+    queued, total = QueuedHandler(DescriptorHandler(writer, "ascii")), MAX_WAITING + 20_000
     queued.start()
     started = time.monotonic()
     for number in range(total):

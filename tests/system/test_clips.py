@@ -18,7 +18,7 @@ from musicond.core.models import EMOTIONS
 if TYPE_CHECKING:
     from pathlib import Path
 
-CLEAR = 0.48
+CLEAR = 0.76
 """A mood that just passes its threshold may do so with tracking and not without; d18 is a face that does little else."""
 CLIPS = ("d0", "d3", "d10", "d18", "s18", "s32")
 
@@ -78,7 +78,7 @@ def test_the_same_bytes_twice_and_the_same_moods_without_tracking(shared: Path) 
         return [(change["clip"], change["after"]) for change in clear]
 
     without = replay(shared, "--no-tracking")
-    assert len(moods(once, CLEAR)) >= 8
+    assert len(moods(once, CLEAR)) >= 5
     assert [mood for mood in moods(once, CLEAR) if mood not in moods(without)] == []
     assert [mood for mood in moods(without, CLEAR) if mood not in moods(once)] == []
 
