@@ -108,6 +108,7 @@ def test_another_speaker_is_chosen_and_the_ceiling_is_shown(server: Server, page
         page.select_option("#speaker", label=label)
         assert server.arrived.wait(10)
         assert server.commands.pop() == SetSpeaker(name)
+        page.wait_for_selector("#controls[aria-busy=false]", state="attached")  # until then another is refused
 
 
 def test_keys_control_it_until_they_are_switched_off(server: Server, page: Any) -> None:
