@@ -3,7 +3,7 @@
 
     .venv/bin/python tools/measure_choice.py [--songs 50000] [--json]
 
-Processor milliseconds, medians. A pass is a frame of the demo with a classified face.
+Processor milliseconds, medians. A pass is a frame of the demo whose face is searched and read in full.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def choices(path: Path, policy: Policy) -> tuple[float, float]:
 def vision() -> float:
     """Return the median processor milliseconds of a pass."""
     costs, clip = Costs(), open_recording("demo")
-    with fresh_pipeline(Config(), costs, gate=False) as pipeline:
+    with fresh_pipeline(Config(), costs, tracking=False, gate=False) as pipeline:
         for _ in play(pipeline, clip.frames(), None, costs):
             pass
     return median(costs.steps)

@@ -38,12 +38,12 @@ def test_some_kills_of_the_real_daemon_lose_no_like_and_damage_nothing() -> None
 
 
 @pytest.mark.alone
-def test_a_choice_from_fifty_thousand_songs_costs_less_than_a_pass_of_the_pipeline() -> None:
+def test_a_choice_from_fifty_thousand_songs_costs_less_than_a_fifth_of_a_full_pass() -> None:
     runs = []
     for _ in range(3):  # other work on the machine slows one part of a run and not the other
         runs.append(json.loads(run_tool("measure_choice.py", "--json")))
         assert runs[-1]["songs"] == 50_000
-        if all(runs[-1][f"{policy}_ms"] < runs[-1]["vision_ms"] for policy in ("match", "lift", "steady")):
+        if all(runs[-1][f"{policy}_ms"] < runs[-1]["vision_ms"] / 5 for policy in ("match", "lift", "steady")):
             return
     pytest.fail(f"in none of three runs: {runs}")
 
