@@ -30,7 +30,7 @@ from musicond.errors import BackupError, CatalogueError, StateDirError, error_te
 from musicond.history import FILE as HISTORY_FILE
 from musicond.history import FOLDER as HISTORY
 from musicond.library.database import FILE_NAME as CATALOGUE
-from musicond.library.database import back_up, open_database, sqlite_errors
+from musicond.library.database import back_up, check_database, open_database, sqlite_errors
 from musicond.library.recovery import SIDECARS
 from musicond.library.selection import FILE_NAME as LISTS
 from musicond.runtime.json_file import JsonFile
@@ -221,7 +221,7 @@ def _check_staged(file: Path, staged: Path) -> None:
             raise BackupError(f"{file}: its {path.name} is damaged; {ANOTHER}") from None
     if (staged / CATALOGUE).exists():
         try:
-            open_database(staged / CATALOGUE, "its catalogue", read_only=True).close()
+            check_database(staged / CATALOGUE, "its catalogue")
         except CatalogueError as exc:
             raise BackupError(f"{file}: {str(exc).partition('; ')[0]}; update musicond, or {ANOTHER}") from None
 

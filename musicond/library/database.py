@@ -226,9 +226,21 @@ def _create_private(file: Path) -> None:
         file.chmod(0o600)
 
 
+def check_database(path: Path, name: str) -> None:
+    """Raise CatalogueError for a file that is no whole catalogue of this schema; nothing in it is changed.
+
+    Through a read-only connection, SQLite 3.40 does not check the constraints of values.
+    """
+    with sqlite_errors(name), contextlib.closing(connect(path, "rw")) as connection:
+        _check(connection, name, _version(connection), _tables(connection))
+
+
+def _tables(connection: sqlite3.Connection) -> set[str]:
+    return {str(row[0]) for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+
+
 def _prepare(connection: sqlite3.Connection, name: str, *, read_only: bool) -> None:
-    tables = {str(row[0]) for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-    version = _version(connection)
+    tables, version = _tables(connection), _version(connection)
     if version or tables or read_only:
         _check(connection, name, version, tables)
     if read_only:

@@ -14,6 +14,7 @@ from musicond.library.database import (
     MEMORY,
     DamagedError,
     back_up,
+    check_database,
     decode_text,
     open_database,
     rebuild_lock,
@@ -64,7 +65,7 @@ def keep_unreadable_backup(backup: Path, name: str) -> None:
 
 def _is_whole(backup: Path, name: str) -> bool:
     try:
-        open_database(backup, name, read_only=True).close()
+        check_database(backup, name)
     except CatalogueError:
         return False
     return True

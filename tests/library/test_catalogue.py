@@ -452,6 +452,17 @@ def break_index(path: Path, track_id: str) -> None:
             connection.execute("SELECT title FROM tracks WHERE track_id = ?", [track_id]).fetchall()
 
 
+def break_value(path: Path) -> None:
+    """Store a value that the schema forbids, as a flipped bit does: SQLite does not see it while it only reads."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        connection.execute("UPDATE lists SET state = 'lIsted' WHERE position = 30")
+        connection.commit()
+        assert connection.total_changes
+    with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+        assert connection.execute("SELECT count(*) FROM lists WHERE state = 'lIsted'").fetchone() == (1,)
+
+
 @pytest.mark.parametrize("also_backup", [False, True])
 def test_an_index_that_leads_to_no_song_is_damage_in_the_file_and_in_the_backup(
     path: Path, *, also_backup: bool
@@ -471,7 +482,7 @@ def test_an_index_that_leads_to_no_song_is_damage_in_the_file_and_in_the_backup(
     assert copies(path) == ["catalogue.backup.kept.sqlite"] * also_backup + ["catalogue.damaged.sqlite"]
 
 
-@pytest.mark.parametrize("what", ["an older schema", "a newer schema", "damage"])
+@pytest.mark.parametrize("what", ["an older schema", "a newer schema", "damage", "a damaged value"])
 def test_a_backup_that_can_not_be_used_as_it_is_is_kept_and_its_rows_are_taken_over(path: Path, what: str) -> None:
     with SqliteCatalogue(path) as catalogue:
         song = key(catalogue, Emotion.SAD)
@@ -480,6 +491,8 @@ def test_a_backup_that_can_not_be_used_as_it_is_is_kept_and_its_rows_are_taken_o
     path.rename(path.with_name(BACKUP))
     if what == "damage":
         overwrite_root(path.with_name(BACKUP), "plays")
+    elif what == "a damaged value":
+        break_value(path.with_name(BACKUP))
     else:
         with contextlib.closing(sqlite3.connect(path.with_name(BACKUP))) as connection:
             connection.execute(f"PRAGMA user_version = {3 if what == 'an older schema' else 99}")
