@@ -77,7 +77,10 @@ def close_after_boot(folder: Path, boot: str) -> None:
 
 
 def _is_plausible(data: JsonObject) -> bool:
-    """Return whether an object without a checksum may be of an earlier version, and opens no camera later by itself."""
+    """Return whether an object without a checksum may be of an earlier version.
+
+    With an end of privacy it counts as damaged: a damaged end could open the camera.
+    """
     return data.keys() <= FIELDS.keys() - {"private_until"} and isinstance(data.get("private"), bool)
 
 

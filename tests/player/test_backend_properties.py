@@ -126,7 +126,7 @@ def check_property(backend: str, events: list[tuple[str, Any]], rules_step: Call
 
 def happen(player: BackendSimulation, stage: Stage, events: list[tuple[str, Any]]) -> None:
     put: dict[str, int] = {}
-    """The number of our starts before somebody else's music, and before a song that somebody has put behind ours."""
+    """The number of our starts before the music of others, and before a song that others have queued behind ours."""
     player.poll(0.1)
     for kind, value in events:
         starts, done = stage.count_starts(), len(player.done)

@@ -3,7 +3,7 @@
 tests/rig/in-pi-camera-guest calls `adapt` at the end of picamera2's `__init__`, and `replace_needless` before. picamera2 is made for the pipelines of a Pi, and the
 virtual one (libcamera 0.4.0) lacks what they have:
 
-- the property ColorFilterArrangement, by which a Pi's camera is told from a webcam, and modes of a sensor;
+- the property ColorFilterArrangement, which distinguishes a Pi camera from a webcam, and modes of a sensor;
 - planes of a buffer in one piece: with picamera2's own allocator libcamera aborts, so libcamera's allocator is used;
 - the bytes used in the planes of a frame, and its status: picamera2 drops such a frame, so the guest removes that line;
 - a rate: it completes a request at once.

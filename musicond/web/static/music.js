@@ -37,7 +37,7 @@ export async function openMusic(state) {
 	await Promise.all([load(), loadSources(), followRunning()]);
 }
 
-// Shows a refresh that began by itself.
+// Shows a refresh that was not started on this page.
 async function followRunning() {
 	if ((await ask("catalogue/progress", {}, { quietly: true }))?.running) follow();
 }
