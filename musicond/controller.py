@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime
 
-from musicond.config.user_settings import to_json
+from musicond.config.user_settings import is_of_this_boot, to_json
 from musicond.core import heat
 from musicond.core.commands import (
     Command,
@@ -61,6 +61,8 @@ class Controller:
         self.frame_rate = frame_rate
         self.heat_step = 0
         """How many of `core.heat.STEPS` are in force."""
+        self.picture_turned = 0
+        """`Faces.turned` of the last frame that was not dark."""
         self.demo = False
         """Whether the frames are drawn by the built-in demo."""
         self.meter = RateMeter()
@@ -70,13 +72,15 @@ class Controller:
         self._get_temperature, self._heat_checked_at = get_temperature, -HEAT_CHECK_S
         self._submitted = pipeline.settings if settings_file.verified else None
         """The settings that are stored, or handed to the writer."""
-        self._end_waits = pipeline.settings.private_until is not None
-        """Whether the end of privacy is from before the start, and the clock may be another one since."""
+        self._end_waits = pipeline.settings.private_until is not None and not is_of_this_boot(settings_file)
+        """Whether the end of privacy is from before the boot: the clock may be another one since."""
         self._last: Outcome | None = None
 
     def step(self, frame: Frame) -> Outcome:
         """Process one frame."""
         self._last = self._completed(self._pipeline.step(frame))
+        if not self._last.faces.dark:
+            self.picture_turned = self._last.faces.turned
         self.meter.count()
         if self._preview is not None:
             self._preview.show(frame, self._last)
@@ -143,11 +147,6 @@ class Controller:
         if (unsaved := self._writer.unsaved) is not None:
             outcome = replace(outcome, unsaved=unsaved)
         return outcome if self._player is None else replace(outcome, playback=self._player.get_playback())
-
-    @property
-    def picture_turned(self) -> int:
-        """`Faces.turned` of the last outcome."""
-        return self._last.faces.turned if self._last else 0
 
     def wants_camera(self) -> bool:
         """Return whether the camera may be open: not in privacy."""

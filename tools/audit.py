@@ -62,13 +62,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     packages = pinned(args.files or sorted((ROOT / "requirements").glob("*-py*.txt")))
     try:
         advisories(args.api, *packages[0])  # where nobody answers, one request is enough
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            found = [line for lines in pool.map(lambda each: advisories(args.api, *each), packages) for line in lines]
     except NoAnswerError as exc:
         print(f"not audited: PyPI gives no advisories here ({exc})")
         return int(args.required)
-    print(*found, f"{len(packages)} packages, {len(found)} open advisories", sep="\n")
-    return int(bool(found))
+    found: list[str] = []
+    unknown: list[NoAnswerError] = []
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for answer in [pool.submit(advisories, args.api, *package) for package in packages]:
+            try:
+                found += answer.result()
+            except NoAnswerError as exc:
+                unknown.append(exc)
+    print(*found, *(f"not audited: {exc}" for exc in unknown), sep="\n")
+    print(f"{len(packages) - len(unknown)} of {len(packages)} packages, {len(found)} open advisories")
+    return int(bool(found) or (args.required and bool(unknown)))
 
 
 if __name__ == "__main__":

@@ -98,7 +98,7 @@ def main() -> int:
     options = [args.clip, "--seconds", str(args.seconds), "--child"]
     without, with_pipeline = count(*options, "without"), count(*options, "with")
     millions = {kind: (with_pipeline[kind] - without[kind]) / args.seconds / 1e6 for kind in without}
-    calls, seconds, _ = run([args.clip])
+    calls, seconds, _ = run([args.clip], args.seconds)
     rest, readings = millions["all"] - millions["reading"], calls["invoke"] / seconds
     figures = {
         "million_instructions": millions["all"],

@@ -11,9 +11,11 @@ undone.
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections import Counter
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,15 +47,19 @@ CHOICES: dict[str, tuple[tuple[ModuleType, str, float], ...]] = {
 KINDS = {"_haar_coarse": "coarse", "_haar_fine": "fine", "_invoke": "invoke"}
 
 
-def run(clips: list[str]) -> tuple[Counter[str], float, list[tuple[str, str, float]]]:
-    """Return the counts of frames and calls, the seconds, and the moods with their clips and times."""
+def run(clips: list[str], longest_s: float = math.inf) -> tuple[Counter[str], float, list[tuple[str, str, float]]]:
+    """Return the counts of frames and calls, the seconds, and the moods with their clips and times.
+
+    Of each clip, `longest_s` seconds are played.
+    """
     counts: Counter[str] = Counter()
     moods, seconds = [], 0.0
     config = Config()
     for name in clips:
         at = 0.0
         with measured() as times, fresh_pipeline(config, Costs()) as stages:
-            for at, outcome in play(stages, open_recording(name).frames(), frame_rate(config), Costs()):
+            frames = takewhile(lambda frame: frame[0] < longest_s, open_recording(name).frames())
+            for at, outcome in play(stages, frames, frame_rate(config), Costs()):
                 counts["frames"] += 1
                 if outcome.change:
                     moods.append((name, str(outcome.change.after), at))

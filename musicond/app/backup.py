@@ -24,6 +24,7 @@ from typing import IO, Any
 from musicond import __version__
 from musicond.config.overrides import FILE_NAME as OVERRIDES
 from musicond.config.overrides import PASSWORD_KEY
+from musicond.config.user_settings import FILE_NAME as SETTINGS
 from musicond.config.user_settings import from_json, to_json
 from musicond.core.settings import DEFAULTS, Settings, with_privacy_of
 from musicond.errors import BackupError, CatalogueError, StateDirError, error_text
@@ -33,7 +34,7 @@ from musicond.library.database import FILE_NAME as CATALOGUE
 from musicond.library.database import back_up, check_database, open_database, sqlite_errors
 from musicond.library.recovery import SIDECARS
 from musicond.library.selection import FILE_NAME as LISTS
-from musicond.runtime.json_file import JsonFile
+from musicond.runtime.json_file import JsonFile, sync_folder
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ BEFORE_FILES = "before-restore"
 """The folder with the files of a state before the last restore of which no backup could be made."""
 STAGED = "restore"
 """The folder whose files the next start takes over."""
-SETTINGS, MANIFEST = "settings.json", "manifest.json"
+MANIFEST = "manifest.json"
 STAGED_HISTORY = f"{STAGED}/{HISTORY}"
 HEADER = re.compile(rb"musicond backup (\d{1,6})(?: ([0-9a-f]{64}))?")
 HEADER_BYTES = len(f"musicond backup {VERSION} {'0' * 64}\n")
@@ -173,7 +174,7 @@ def stage(folder: Path, file: Path) -> None:
         before.rename(folder / (BEFORE_FILES if before.is_dir() else BEFORE))
         shutil.rmtree(folder / STAGED, ignore_errors=True)
         new.rename(folder / STAGED)
-        _sync(folder)
+        sync_folder(folder)
 
 
 def _copy_present(folder: Path) -> Path:
@@ -245,7 +246,7 @@ def take_over(folder: Path) -> bool:
         if (staged / HISTORY).exists():
             shutil.rmtree(folder / HISTORY, ignore_errors=True)
             (staged / HISTORY).rename(folder / HISTORY)
-        _sync(folder)
+        sync_folder(folder)
         shutil.rmtree(staged)
     except OSError as exc:
         raise StateDirError(
@@ -289,14 +290,6 @@ def _present(folder: Path) -> Settings:
 def _replace(source: Path, target: Path) -> None:
     if source.exists():
         source.replace(target)
-
-
-def _sync(folder: Path) -> None:
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
 
 
 def _digest(file: IO[bytes]) -> str:

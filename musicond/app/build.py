@@ -26,7 +26,8 @@ from musicond.app.spotify import build_spotify
 from musicond.app.web import Checks, build_endpoints, build_page, build_preview, build_sign_in
 from musicond.config.paths import model_path, state_dir
 from musicond.config.schema import Config
-from musicond.config.user_settings import close_after_boot, load_settings, start_without_consent
+from musicond.config.user_settings import FILE_NAME as SETTINGS
+from musicond.config.user_settings import close_after_boot, is_of_this_boot, load_settings, start_without_consent
 from musicond.controller import Controller
 from musicond.core.commands import OVERTAKING, Command, ConfigUpdate, OtherSongs
 from musicond.core.frame_rate import FrameRate
@@ -71,7 +72,7 @@ def build(
         with suppress(CatalogueError):  # the pipeline reports it when it needs the tracks
             catalogue.preload()
         inbox = Inbox[Command | ConfigUpdate](lambda command: isinstance(command, (*OVERTAKING, ConfigUpdate)))
-        notifier, settings_file, preview = Notifier(), JsonFile(folder / "settings.json"), build_preview(config)
+        notifier, settings_file, preview = Notifier(), JsonFile(folder / SETTINGS), build_preview(config)
         pipeline = build_pipeline(config, *build_vision(config), catalogue, seed=secrets.randbits(32))
         pipeline.settings = _initial_settings(settings_file, config, clock)
         source, spotify = build_source(config, inbox.has_urgent), build_spotify(config, folder)
@@ -163,7 +164,7 @@ def _own_state(folder: Path, ask_consent: bool) -> Iterator[None]:
 
 def _initial_settings(file: JsonFile, config: Config, clock: ClockGuard) -> Settings:
     settings = bounded(load_settings(file), datetime.now(LOCAL), set_clock=kernel_synchronised() is True)
-    if settings.private_until is not None and clock.is_unsynchronised():
+    if settings.private_until is not None and clock.is_unsynchronised() and not is_of_this_boot(file):
         log.info("privacy ends only once the clock is synchronised; to watch at once: musicond privacy off")
     if settings.consent_pending and config.camera.is_device:
         log.warning("the camera stays closed: tell the people here, then run: musicond privacy off")

@@ -33,6 +33,8 @@ UNOPENED = "__init__ sequence did not complete"
 """picamera2's error when it can't open a camera; its cause says why, and without one another program has the camera."""
 VERTICAL_DEG = {"ov5647": 41, "imx219": 49, "imx708": 41, "imx708_wide": 67, "imx500": 52}
 """Vertical angles of view in degrees of the cameras that have their own lens, as Raspberry Pi states them."""
+CROP = "ScalerCrop"
+"""The control by which libcamera cuts the picture."""
 AF_CONTINUOUS = 2
 """libcamera's AfModeContinuous."""
 SAME_RATIO = 0.99
@@ -105,7 +107,7 @@ class PiCamera:
             raise SourceLost(f"no Pi camera found; {REMEDY}")
         self.name = model_name(str(camera.camera_properties.get("Model", "")))
         resolution = camera.sensor_resolution
-        self._vertical_deg = self._angle(str(camera.camera_properties.get("Model", "")), resolution)
+        self._vertical_deg = self._angle(camera, resolution)
         # With `raw`, picamera2 would choose the mode of the sensor by the size of the picture, which may be a cut-out.
         config = camera.create_video_configuration(
             main={"size": in_ratio(self._size, resolution), "format": "YUV420"},
@@ -124,13 +126,16 @@ class PiCamera:
         self._format = str(main["format"])
         self._choose_view(camera)
 
-    def _angle(self, model: str, resolution: tuple[int, int]) -> float | None:
+    def _angle(self, camera: Any, resolution: tuple[int, int]) -> float | None:
         """Return the vertical angle of view of the picture; None for a camera whose lens is not known."""
+        model = str(camera.camera_properties.get("Model", ""))
         sensor_deg = VERTICAL_DEG.get(model.removesuffix("_noir"))
         if sensor_deg is None:
             return None
         ratio = resolution[0] / resolution[1]
-        return vertical_angle(sensor_deg, ratio, self._rotation, near=self._view == "near")
+        return vertical_angle(
+            sensor_deg, ratio, self._rotation, near=self._view == "near" and CROP in camera.camera_controls
+        )
 
     def _controls(self, available: Mapping[str, object]) -> dict[str, object]:
         """Return the controls that this camera has.
@@ -144,13 +149,13 @@ class PiCamera:
     def _choose_view(self, camera: Any) -> None:
         """Cut out the middle in the view `near`; set `width_seen`."""
         controls, whole = camera.camera_controls, camera.camera_properties.get("PixelArraySize")
-        if "ScalerCrop" not in controls:
+        if CROP not in controls:
             return
-        crop: Rectangle = controls["ScalerCrop"][2]
+        crop: Rectangle = controls[CROP][2]
         if self._view == "near":
             crop = middle(crop, NEAR_SHARE)
             # Where libcamera has ScalerCrops, picamera2 has set it, and it comes first.
-            name, value = ("ScalerCrops", [crop]) if "ScalerCrops" in controls else ("ScalerCrop", crop)
+            name, value = ("ScalerCrops", [crop]) if "ScalerCrops" in controls else (CROP, crop)
             camera.set_controls({name: value})
         self.width_seen = crop[2] / whole[0] if whole else None
 

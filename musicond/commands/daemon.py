@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from musicond.config.paths import control_socket, daemon_state_dir
 from musicond.config.schema import Config
+from musicond.config.user_settings import FILE_NAME as SETTINGS
 from musicond.config.user_settings import from_json, load_settings, to_json
 from musicond.core.models import Emotion
 from musicond.core.settings import Settings
@@ -19,7 +20,6 @@ from musicond.library.selection import parse_selection
 from musicond.runtime.json_file import JsonFile, state_lock
 from musicond.web.client import ControlClient
 
-SETTINGS = "settings.json"
 Answer = TypeVar("Answer")
 
 

@@ -29,6 +29,7 @@ PASSWORD, PASSWORD_KEY = "mqtt.password", "mqtt.password_file"
 KEYS = (
     "device.name",
     "camera.view",
+    "camera.rotation",
     "music.quiet_hours",
     "playback.backend",
     "spotify.client_id",

@@ -105,14 +105,23 @@ def _by_present_clock(settings: Settings, data: JsonObject) -> Settings:
 
     After a boot the end of privacy stays as it is: `Controller` waits with it for a synchronised clock.
     """
-    if not data.get("boot"):
+    now, stored = Timestamp.now(), Timestamp.from_json(data)
+    if stored is None:
         return settings
-    now, stored = Timestamp.now(), Timestamp(str(data["boot"]), data["at"], datetime.fromisoformat(data["wall"]))
     moved = now.clock_set_by(stored, synchronised=kernel_synchronised() is not False)
     if not moved:
         return settings
     later = shifted(settings, moved, now.wall.astimezone(LOCAL))
     return later if now.is_same_boot(stored) else replace(later, private_until=settings.private_until)
+
+
+def is_of_this_boot(file: JsonFile) -> bool:
+    """Return whether settings with an end were stored in this boot, so that the monotonic clock says when it comes."""
+    try:
+        stored = Timestamp.from_json(file.parse())
+    except (OSError, ValueError):
+        return False
+    return stored is not None and Timestamp.now().is_same_boot(stored)
 
 
 def to_json(settings: Settings) -> JsonObject:

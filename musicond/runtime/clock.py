@@ -5,11 +5,12 @@ from __future__ import annotations
 import ctypes
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
+from typing import Any
 
 TIME_ERROR = 5
 """Result of adjtimex(2) while the clock is not synchronised."""
@@ -17,6 +18,8 @@ JUMP_S = 2.0
 """Steps of the clock below this are its usual corrections."""
 SETTLE_S = 3600.0
 """Seconds for which a clock is not trusted after it was set."""
+MAX_OFF = timedelta(days=30)
+"""A clock that is not synchronised is believed if it says that the machine was off for at most this time."""
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -39,6 +42,15 @@ class Timestamp:
             boot = ""
         return cls(boot, time.monotonic(), datetime.now().astimezone())
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Timestamp | None:
+        """Return a stored timestamp; None where there is none, or it is not valid."""
+        try:
+            wall = datetime.fromisoformat(data["wall"])
+            return cls(str(data["boot"]), float(data["at"]), wall if wall.tzinfo else wall.astimezone())
+        except (KeyError, ValueError, TypeError, OverflowError):
+            return None
+
     def to_json(self) -> dict[str, str | float]:
         """Return the timestamp to store."""
         return {"boot": self.boot, "at": self.at, "wall": self.wall.isoformat()}
@@ -51,12 +63,13 @@ class Timestamp:
     def clock_set_by(self, earlier: Timestamp, *, synchronised: bool) -> timedelta:
         """Return by how much the clock was set since an earlier timestamp; 0 for less than JUMP_S.
 
-        After a boot only a synchronised clock says how long the machine was off; otherwise that counts as no time.
+        After a boot only a synchronised clock says for certain how long the machine was off. Another one is believed
+        for MAX_OFF; beyond that, or where it goes back, the machine counts as off for no time.
         """
         moved = self.wall - earlier.wall
         if self.is_same_boot(earlier):
             moved -= timedelta(seconds=self.at - earlier.at)
-        elif synchronised:
+        elif synchronised or timedelta() <= moved <= MAX_OFF:
             return timedelta()
         return moved if abs(moved.total_seconds()) >= JUMP_S else timedelta()
 

@@ -44,7 +44,7 @@ def setup(level: str) -> None:
     under_journal = _under_journal()
     handler = _journal_handler() if under_journal else None
     if handler is None:
-        handler = DescriptorHandler(sys.stderr.fileno(), sys.stderr.encoding)
+        handler = DescriptorHandler(2, sys.stderr.encoding if sys.stderr else "utf-8")
         readable = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
         handler.setFormatter(_PriorityFormatter() if under_journal else readable)
     queued = QueuedHandler(handler)
@@ -99,7 +99,9 @@ class QueuedHandler(QueueHandler):
     def _run(self) -> None:
         # Without the lock of the target: a thread that takes it, at the end for example, would wait, too.
         while True:
-            self._waiting.get()()
+            write = self._waiting.get()
+            with suppress(Exception):  # one line that can't be written must not end the log
+                write()
 
 
 class DescriptorHandler(logging.Handler):
@@ -121,7 +123,7 @@ def _under_journal() -> bool:
     """Return whether systemd has connected stderr to the journal (systemd.exec(5), JOURNAL_STREAM)."""
     try:
         device, inode = os.environ.get("JOURNAL_STREAM", "").split(":")
-        stderr = os.fstat(sys.stderr.fileno())
+        stderr = os.fstat(2)
         return (int(device), int(inode)) == (stderr.st_dev, stderr.st_ino)
     except (ValueError, OSError):
         return False

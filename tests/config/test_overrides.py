@@ -159,6 +159,7 @@ def test_every_key_can_be_set(rig: Rig) -> None:
     values: dict[str, object] = {
         "device.name": "Den",
         "camera.view": "near",
+        "camera.rotation": 180,
         "music.quiet_hours": None,
         "playback.backend": "mpd",
         "spotify.client_id": "0" * 32,

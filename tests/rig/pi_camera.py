@@ -4,7 +4,7 @@
     python3 -m tests.rig.pi_camera absent
     python3 -m tests.rig.pi_camera present FOLDER
 
-`frames` writes the pictures that the virtual pipeline shows in turn: a face of the demo. `absent` wants that there is no
+`frames` writes the pictures that the virtual pipeline shows in turn: a face of the demo. `absent` checks the error when there is no
 camera, `present` opens, reads, closes and opens it again. Runs in the virtual machine of script/test-camera-drivers.
 """
 

@@ -70,6 +70,10 @@ def test_a_clock_that_was_set_between_two_starts_is_known_within_a_boot(
     before = Timestamp(boot and "one", 100.0, NOON)
     now = Timestamp(boot, 400.0, NOON + timedelta(days=5000, minutes=5))
     assert now.clock_set_by(before, synchronised=synchronised) == set_by
+    later = Timestamp("three", 30.0, NOON + timedelta(minutes=50))
+    assert later.clock_set_by(Timestamp("one", 100.0, NOON), synchronised=synchronised) == timedelta(), "it was off"
+    behind = Timestamp("three", 30.0, NOON - timedelta(minutes=50))
+    assert bool(behind.clock_set_by(Timestamp("one", 100.0, NOON), synchronised=False)), "it shows too little"
     after = Timestamp("one", 400.0, NOON + timedelta(minutes=5, seconds=1))
     assert after.clock_set_by(Timestamp("one", 100.0, NOON), synchronised=synchronised) == timedelta()
 

@@ -54,7 +54,7 @@ def test_an_open_advisory_fails_and_a_withdrawn_one_does_not(
         assert main(["--api", api, str(lock)]) == 1
     assert capsys.readouterr().out.splitlines() == [
         "holed 1.0: PYSEC-2026-1, fixed in 1.1: https://osv.dev/PYSEC-2026-1",
-        "2 packages, 1 open advisories",
+        "2 of 2 packages, 1 open advisories",
     ]
     with pypi({harmless: [], "/pypi/holed/1.0/json": [{**HOLE, "withdrawn": "2026-01-02T00:00:00Z"}]}) as api:
         assert main(["--required", "--api", api, str(lock)]) == 0
@@ -70,6 +70,22 @@ def test_without_an_answer_it_says_so_and_fails_only_where_one_is_required(
         assert capsys.readouterr().out.startswith("not audited: PyPI gives no advisories here (harmless 2.0: 404")
         assert main(["--api", api, "--required", str(lock)]) == 1
     assert main(["--api", api, "--required", str(lock)]) == 1, "nobody listens there"
+
+
+def test_an_advisory_counts_though_another_package_gets_no_answer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lock = tmp_path / "lock.txt"
+    lock.write_text(f"{LOCK}\nmissing==3.0\n")
+    with pypi({"/pypi/harmless/2.0/json": [], "/pypi/holed/1.0/json": [HOLE]}) as api:
+        assert main(["--api", api, str(lock)]) == 1
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0].startswith("holed 1.0: PYSEC-2026-1")
+        assert lines[1].startswith("not audited: missing 3.0")
+        assert lines[2] == "2 of 3 packages, 1 open advisories"
+    with pypi({"/pypi/harmless/2.0/json": [], "/pypi/holed/1.0/json": []}) as api:
+        assert main(["--api", api, str(lock)]) == 0
+        assert main(["--required", "--api", api, str(lock)]) == 1
 
 
 def test_each_package_of_the_lock_files_is_asked_for() -> None:

@@ -161,11 +161,11 @@ def test_the_reach_of_the_camera_is_shown_and_that_it_is_turned(server: Server, 
     assert "upside down" not in text(page, "#health")
     server.health |= {"rotation_hint": 180}
     server.output.accept(replace(HAPPY, seq=3, confidence=0.5))
-    page.wait_for_selector("#health:has-text('camera.rotation: 180')")
+    page.wait_for_selector("#health:has-text('180°')")
     assert "upside down or on its side" in text(page, "#health")
     server.health |= {"rotation_hint": 0}
     server.output.accept(replace(HAPPY, seq=4, confidence=0.6))
-    page.wait_for_selector("#health:has-text('camera.rotation: 0')")
+    page.wait_for_selector("#health:has-text('0°')")
 
 
 def test_the_light_of_the_camera_is_shown_and_said_to_be_missing(server: Server, page: Any) -> None:

@@ -46,13 +46,15 @@ def test_the_device_is_named_and_its_hours_are_set(full_server: FullServer, page
     assert values(full_server) == {"music.quiet_hours": "22:00-07:00"}
     page.fill("#set-name", "Küche")
     page.select_option("#set-view", "near")
+    page.select_option("#set-rotation", "180")
     page.check("#set-history")
     with page.expect_navigation():
         page.click("#device-form [type=submit]")
     page.wait_for_selector("#setup-reset:not([hidden])")
     assert (page.input_value("#set-name"), page.is_checked("#set-history")) == ("Küche", True)
     assert page.input_value("#set-quiet-from") == "22:00"
-    kept = {"device.name": "Küche", "camera.view": "near", "history.enabled": True, "music.quiet_hours": "22:00-07:00"}
+    kept = {"device.name": "Küche", "camera.view": "near", "camera.rotation": 180, "history.enabled": True}
+    kept["music.quiet_hours"] = "22:00-07:00"
     assert values(full_server) == kept
     assert full_server.asked == ["reload", "restart"]
     page.once("dialog", lambda dialog: dialog.accept())
@@ -104,7 +106,7 @@ def test_why_no_server_of_music_assistant_is_found_is_said(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     page.select_option("#set-player", "music-assistant")
-    page.locator("#ma-status", has_text="install the package avahi-utils").wait_for()
+    page.locator("#ma-status", has_text="search your network").wait_for()
     program = tmp_path / "avahi-browse"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)

@@ -13,6 +13,7 @@ let total = 0;
 let removed = null;
 let moving = null; // the song to move to another mood
 let watching = false; // a refresh is under way
+let left = false; // the view was left during it
 let typing = 0;
 let lists = {};
 
@@ -39,7 +40,10 @@ export async function openMusic(state) {
 
 // Shows a refresh that was not started on this page.
 async function followRunning() {
-	if ((await ask("catalogue/progress", {}, { quietly: true }))?.running) follow();
+	const found = await ask("catalogue/progress", {}, { quietly: true });
+	if (found?.running) follow();
+	else if (found && left) showReport(found.report);
+	left = false;
 }
 
 async function load(more = false) {
@@ -159,7 +163,8 @@ async function follow() {
 	watching = true;
 	for (;;) {
 		const found = await ask("catalogue/progress", {}, { quietly: true });
-		if (!found || $("view-music").hidden) break;
+		left = $("view-music").hidden;
+		if (!found || left) break;
 		if (!found.running) {
 			showReport(found.report);
 			break;
@@ -169,7 +174,7 @@ async function follow() {
 		await new Promise((resolve) => { setTimeout(resolve, POLL_MS); });
 	}
 	watching = false;
-	await load();
+	if (!left) await load();
 }
 
 for (const policy of POLICIES) {

@@ -7,6 +7,7 @@ const POLL_MS = 700;
 const FIELDS = {
 	"set-name": "device.name",
 	"set-view": "camera.view",
+	"set-rotation": "camera.rotation",
 	"set-preview": "web.preview",
 	"set-history": "history.enabled",
 	"set-language": "web.language",
@@ -45,7 +46,7 @@ function entered(id) {
 	const field = $(id);
 	if (field.type === "checkbox") return field.checked;
 	const text = field.value.trim();
-	if (field.type === "number") return text ? Number(text) : null;
+	if (field.type === "number" || "number" in field.dataset) return text ? Number(text) : null;
 	return text || null;
 }
 
