@@ -29,7 +29,7 @@ from musicond.config.schema import Config
 from musicond.config.user_settings import FILE_NAME as SETTINGS
 from musicond.config.user_settings import close_after_boot, is_of_this_boot, load_settings, start_without_consent
 from musicond.controller import Controller
-from musicond.core.commands import OVERTAKING, Command, ConfigUpdate, OtherSongs
+from musicond.core.commands import OVERTAKING, Command, ConfigUpdate
 from musicond.core.frame_rate import FrameRate
 from musicond.core.outcome import Outcome
 from musicond.core.pipeline import Pipeline
@@ -77,7 +77,7 @@ def build(
         pipeline.settings = _initial_settings(settings_file, config, clock)
         source, spotify = build_source(config, inbox.has_urgent), build_spotify(config, folder)
         music_assistant = MusicAssistant(config, folder)
-        player = build_player(config, folder, spotify, music_assistant, lambda: inbox.put(OtherSongs()))
+        player = build_player(config, folder, spotify, music_assistant, inbox.put)
         controller = Controller(pipeline, frame_rate(config), settings_file, player, preview, writer, clock)
         controller.demo = config.camera.source == "demo"
         outputs, running = list[Output](), list[Service]()

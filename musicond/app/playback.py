@@ -10,6 +10,7 @@ from musicond.app.music_assistant import MusicAssistant
 from musicond.app.spotify import Spotify
 from musicond.config.schema import Config
 from musicond.config.secrets import mpd_password
+from musicond.core.commands import Command, OtherSongs, SetSpeaker
 from musicond.core.ports import PlaybackBackend
 from musicond.player.events import PlaybackRules
 from musicond.player.player import Player
@@ -23,7 +24,7 @@ def build_player(
     folder: Path,
     spotify: Spotify | None,
     music_assistant: MusicAssistant,
-    request_tracks: Callable[[], object],
+    submit: Callable[[Command], object],
 ) -> Player | None:
     """Return the player for `playback.backend`, None for none; its state is kept in the state directory `folder`."""
     backend = config.playback.backend
@@ -32,7 +33,8 @@ def build_player(
     player = Player(
         BACKENDS[backend](config, spotify, music_assistant),
         playback_rules(config),
-        request_tracks,
+        lambda: submit(OtherSongs()),
+        set_speaker=lambda name: submit(SetSpeaker(name)),
         synchronised=kernel_synchronised,
         state_file=PlayerStateFile(JsonFile(folder / FILE_NAME), f"{backend} {_device(config)}"),
     )

@@ -11,7 +11,6 @@ import stat
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import mutagen
 from mutagen.easyid3 import EasyID3
@@ -21,6 +20,7 @@ from musicond.core.models import Song
 from musicond.errors import EntryError, ListError, SkippedEntries, bounded_number, clean_line, error_text
 from musicond.library.database import transaction
 from musicond.library.table_files import parse_year
+from musicond.library.track_ids import path_of
 from musicond.runtime.systemd import remedy_for
 
 AUDIO = frozenset(
@@ -223,7 +223,10 @@ def read_duration_s(track_id: str) -> float | None:
     if not track_id.startswith("file:"):
         return None
     try:
-        with _LimitedFile(io.FileIO(unquote(urlsplit(track_id).path))) as content:
+        path = path_of(track_id)
+        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - a path may hold any bytes
+            return None  # reading a pipe would wait for ever
+        with _LimitedFile(io.FileIO(path)) as content:
             file = mutagen.File(content)
         return bounded_number(file.info.length, *DURATION_S) if file is not None else None
     except Exception:  # a damaged file can break the library in any way

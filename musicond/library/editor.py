@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, fields
 from itertools import count
 from pathlib import Path
 from typing import Self
-from urllib.parse import unquote_to_bytes
 
 from musicond.core.models import Emotion, Song
 from musicond.errors import CatalogueError, ListError, counted
@@ -23,16 +22,12 @@ from musicond.library.database import (
     transaction,
 )
 from musicond.library.recovery import open_catalogue
+from musicond.library.track_ids import path_of
 
 OWN = "own"
 """Origin of songs that a person added or imported."""
 LEAST = 10
 """Songs of a list; with fewer, the same ones come too often."""
-
-
-def path_of(address: str) -> str:
-    """Return the path of a `file:` address, which may hold bytes that are no UTF-8."""
-    return os.fsdecode(unquote_to_bytes(address.removeprefix("file:").removeprefix("//")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

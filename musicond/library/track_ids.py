@@ -1,8 +1,10 @@
-"""The ids of tracks at Spotify, in every form in which tools write them."""
+"""The ids of tracks: those of Spotify, in every form in which tools write them, and the addresses of files."""
 
 from __future__ import annotations
 
+import os
 import re
+from urllib.parse import unquote_to_bytes
 
 TRACK = re.compile(
     r"(?:spotify:track:"
@@ -25,3 +27,8 @@ def parse_track_id(text: str, *, bare: bool = False) -> str | None:
 def uri_and_page(track_id: str) -> tuple[str, str]:
     """Return the URI and the web address of a track with this id."""
     return f"spotify:track:{track_id}", PAGE + track_id
+
+
+def path_of(address: str) -> str:
+    """Return the path of a `file:` address, which may hold bytes that are no UTF-8."""
+    return os.fsdecode(unquote_to_bytes(address.removeprefix("file:").removeprefix("//")))

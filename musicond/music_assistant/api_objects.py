@@ -149,5 +149,8 @@ def is_any_of(item: Mapping[str, Any], tracks: Sequence[Track], uris: set[str]) 
     if str(media.get("uri")) in uris or mapped & uris:
         return True
     name, artists = str(media.get("name") or ""), _artists(media)
-    version = str(media.get("version") or "")
-    return any(is_same_song(track.title, track.artist, name, artists, version=version) for track in tracks)
+    version, album = str(media.get("version") or ""), str(as_object(media.get("album")).get("name") or "")
+    return any(
+        is_same_song(track.title, track.artist, name, artists, version=version, album=album, wanted_album=track.album)
+        for track in tracks
+    )

@@ -52,6 +52,8 @@ log = logging.getLogger(__name__)
 PLAYERS = "musicond music-assistant players lists those that are there"
 ITEMS = 100
 """Items of a queue that are read after a start."""
+WAITING = 20
+"""Items of a queue that are looked at in a poll for those of others: more than our own."""
 MODES = {
     "shuffle": ("shuffle", "shuffle_enabled"),
     "repeat": ("repeat", "repeat_mode"),
@@ -338,8 +340,8 @@ class MusicAssistantBackend:
         new = (item for item in self._items(queue_id) if item_id_of(item) not in started.before)
         return tuple(item_id_of(item) for item in new if is_any_of(item, started.tracks, set(started.uris)))
 
-    def _items(self, queue_id: str, offset: int = 0) -> list[dict[str, Any]]:
-        return as_objects(self._run("player_queues/items", queue_id=queue_id, limit=ITEMS, offset=offset))
+    def _items(self, queue_id: str, offset: int = 0, limit: int = ITEMS) -> list[dict[str, Any]]:
+        return as_objects(self._run("player_queues/items", queue_id=queue_id, limit=limit, offset=offset))
 
     def _known_as(self, item: Mapping[str, Any]) -> frozenset[str]:
         """Return the names under which `play` may have returned an item."""
@@ -355,7 +357,7 @@ class MusicAssistantBackend:
         position = position_of(queue)
         if position >= (bounded_number(queue.get("items"), 0, LONGEST_S) or 0):
             return ()
-        items = self._items(str(player["player_id"]), position)
+        items = self._items(str(player["player_id"]), position, WAITING)
         if queue.get("state") == "idle" and items and as_object(items[0].get("media_item")).get("media_type") == RADIO:
             items = items[1:]  # a station that was stopped has no place to be lost
         return tuple(map(self._known_as, items))

@@ -69,7 +69,8 @@ T = TypeVar("T")
 class Player:
     """Implements `core.ports.Output` and `core.ports.PlaybackControl`.
 
-    `request_tracks` asks for another recommendation. `synchronised` returns whether the clock is right (None: unknown,
+    `request_tracks` asks for another recommendation, `set_speaker` sets the chosen speaker back after a refusal.
+    `synchronised` returns whether the clock is right (None: unknown,
     which is trusted).
     """
 
@@ -81,12 +82,14 @@ class Player:
         rules: PlaybackRules,
         request_tracks: Callable[[], object] = lambda: None,
         *,
+        set_speaker: Callable[[str | None], object] = lambda _: None,
         synchronised: Callable[[], bool | None] = lambda: True,
         state_file: PlayerStateFile | None = None,
     ) -> None:
         self.rules = rules
         """May be replaced at any time."""
-        self._backend, self._request_tracks, self._synchronised = backend, request_tracks, synchronised
+        self._backend, self._synchronised = backend, synchronised
+        self._request_tracks, self._set_speaker = request_tracks, set_speaker
         self._state_file = state_file
         self._state = PlayerState()
         self._backoff = BackendBackoff()
@@ -258,7 +261,8 @@ class Player:
     def _is_start_wanted(self) -> bool:
         """Return whether no stop and no pause waits behind the start that is being made."""
         with self._changed:
-            return not self._stopping and not any(map(_ends_music, self._events))
+            pauses = self._state.room is None or not self._state.room.paused
+            return not self._stopping and not any(_ends_music(event, pauses=pauses) for event in self._events)
 
     def _is_wanted(self) -> bool:
         """Return whether something waits for the thread."""
@@ -320,6 +324,8 @@ class Player:
         except PlaybackError as exc:
             if exc.refused:
                 self._chosen = self._speaker
+                self._state = replace(self._state, speaker_changed=False)
+                self._set_speaker(self._speaker)  # also where it is stored
             raise
         finally:
             self._clear_modes()
@@ -350,12 +356,13 @@ class Player:
             return
         self._songs_missing = None
         self._process(Started(time.monotonic(), started.item_ids, start.automatic, started.modes))
-        with suppress(PlaybackError):  # the music plays: what follows is no reason for a warning
-            if before:
-                self._backend.restore([item_id for item_id in before if item_id not in started.item_ids], ())
+        # The music plays: what follows is no reason for a warning.
         if start.volume is not None:
             with suppress(PlaybackError):
                 self._fader.fade_to(0 if start.automatic else None, start.volume)
+        if before:
+            with suppress(PlaybackError):
+                self._backend.restore([item_id for item_id in before if item_id not in started.item_ids], ())
 
     def _pause_if_owned(self) -> None:
         """Pause, unless somebody has started other music during the fade."""
@@ -422,9 +429,10 @@ def _play_state(status: PlayerStatus) -> PlayState:
     return PlayState.PLAYING if status.playing else PlayState.PAUSED
 
 
-def _ends_music(event: Event) -> bool:
+def _ends_music(event: Event, *, pauses: bool) -> bool:
+    """Return whether an event stops music that is being started; with `pauses`, so does a room in a pause."""
     if isinstance(event, RoomUpdate):
-        return event.paused
+        return pauses and event.paused
     return isinstance(event, Requested) and isinstance(event.command, Stop)
 
 

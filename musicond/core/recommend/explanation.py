@@ -9,6 +9,7 @@ from musicond.core.outcome import Explanation, Novelty, Strategy
 from musicond.core.recommend.affect import LIFT_SONGS
 from musicond.core.recommend.policies import Plan
 from musicond.core.recommend.sampler import TrackStats
+from musicond.core.recommend.song_affect import PLACEMENTS
 
 SOUNDS = {
     Emotion.ANGRY: "fast, loud guitar",
@@ -27,12 +28,7 @@ NOVELTY_TEXTS = {
     Novelty.AGAIN: "some offered just before, as the list is short",
     Novelty.RESTED: "none of them offered last time",
 }
-PLACEMENT_TEXTS = {
-    Placement.MOOD_TAG: "mood tag",
-    Placement.GENRE: "genre",
-    Placement.TEMPO: "tempo",
-    Placement.SOUND: "sound (valence unknown)",
-}
+PLACEMENT_TEXTS = {placement: text for text, placement in PLACEMENTS.items()}
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
