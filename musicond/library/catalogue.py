@@ -84,10 +84,6 @@ class SqliteCatalogue:
         """Device and inode of the opened file."""
         self._mend_at = float("-inf")
         """Monotonic time from which the file may be made or rebuilt again."""
-        self._log_used = False
-        """Whether something was written since the log was emptied last."""
-        self._emptied: Future[None] | None = None
-        """Of the last `submit` that empties the log."""
         self._closed = False
 
     def __enter__(self) -> Self:
@@ -182,20 +178,8 @@ class SqliteCatalogue:
         self._store([(mood.value, key) for mood in moods], "DELETE FROM feedback WHERE mood = ? AND track = ?")
 
     def flush_if_due(self) -> Future[None] | None:
-        """Store plays that have waited for FLUSH_S, or empty the log after a write; cheap enough for every turn.
-
-        Raises CatalogueError.
-        """
-        if self._unsaved and self._clock() - self._flushed_at >= FLUSH_S:
-            return self.flush()
-        if self._submit is None or not self._log_used or (self._emptied and not self._emptied.done()):
-            return None
-        self._log_used, self._emptied = False, self._submit(self._empty_log)
-        return self._emptied
-
-    def _empty_log(self) -> None:
-        with sqlite_errors(self._name), self._writing() as connection:
-            empty_log(connection)
+        """Store plays that have waited for FLUSH_S; cheap enough for every turn. Raises CatalogueError."""
+        return self.flush() if self._unsaved and self._clock() - self._flushed_at >= FLUSH_S else None
 
     def flush(self) -> Future[None] | None:
         """Store all plays; raise CatalogueError."""
@@ -214,24 +198,24 @@ class SqliteCatalogue:
                 raise CatalogueError(self._replaced)
 
         def write() -> None:
-            with sqlite_errors(self._name), self._writing() as connection, transaction(connection):
-                check_file()  # in another file the numbers are those of other songs
-                if feedback:
-                    connection.executemany(query, feedback)
-                connection.executemany(
-                    "INSERT INTO plays SELECT ?1, ?2, ?3, ?4 WHERE ?2 IN (SELECT track FROM tracks) "
-                    "ON CONFLICT DO UPDATE SET shown = excluded.shown, turn = excluded.turn",
-                    [(mood.value, key, stats.impressions, stats.round) for (mood, key), stats in plays.items()],
-                )
+            with sqlite_errors(self._name), self._writing() as connection:
+                with transaction(connection):
+                    check_file()  # in another file the numbers are those of other songs
+                    if feedback:
+                        connection.executemany(query, feedback)
+                    connection.executemany(
+                        "INSERT INTO plays SELECT ?1, ?2, ?3, ?4 WHERE ?2 IN (SELECT track FROM tracks) "
+                        "ON CONFLICT DO UPDATE SET shown = excluded.shown, turn = excluded.turn",
+                        [(mood.value, key, stats.impressions, stats.round) for (mood, key), stats in plays.items()],
+                    )
+                empty_log(connection)
             check_file()
-            self._log_used = True
             with self._lock:  # the others have come meanwhile
                 self._unsaved = {play: stats for play, stats in self._unsaved.items() if plays.get(play) is not stats}
 
         if self._submit is not None:
             return self._submit(write)
         write()
-        self._empty_log()
         self._stats.clear()
         return None
 

@@ -250,20 +250,25 @@ def test_no_flipped_bit_of_the_write_ahead_log_loses_an_acknowledged_like(path: 
             assert sum(row[0] for row in editor.connection.execute("SELECT likes FROM feedback")) == number
 
 
-def test_the_thread_that_writes_empties_the_log_once_all_waiting_likes_are_stored(path: Path) -> None:
+def test_the_log_is_empty_before_a_like_is_answered_or_after_the_next_one_if_a_reader_is_in_the_way(path: Path) -> None:
     writer, log = StorageWriter(), path.with_name(f"{path.name}-wal")
-    with SqliteCatalogue(path, submit=writer.submit) as catalogue:
-        for _ in range(10):
-            catalogue.rate([Emotion.HAPPY], key(catalogue, Emotion.HAPPY), Verdict.LIKE)
-        writer.start()
-        deadline = time.monotonic() + 20
-        while (log.stat().st_size or writer.busy_since) and time.monotonic() < deadline:
-            catalogue.flush_if_due()
-            time.sleep(0.01)
-        assert log.stat().st_size == 0
-        assert catalogue.flush_if_due() is None, "nothing was written since"
+    writer.start()
+
+    def like() -> int:
+        catalogue.rate([Emotion.HAPPY], key(catalogue, Emotion.HAPPY), Verdict.LIKE)
+        assert writer.last_submitted is not None
+        writer.last_submitted.result(20)
         with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)) as file_alone:
-            assert file_alone.execute("SELECT sum(likes) FROM feedback").fetchone() == (10,)
+            return int(file_alone.execute("SELECT sum(likes) FROM feedback").fetchone()[0] or 0)
+
+    with SqliteCatalogue(path, submit=writer.submit) as catalogue:
+        assert (like(), log.stat().st_size) == (1, 0)
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM feedback").fetchone()
+            like()
+            assert log.stat().st_size > 0
+        assert (like(), log.stat().st_size) == (3, 0)
         writer.stop()
 
 
