@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 
 from musicond.app.library import build_maintenance, list_builders, wanted_lists
 from musicond.commands import terminal
-from musicond.commands.daemon import ask_daemon, own_state_dir
+from musicond.commands.daemon import ask_daemon, own_state_dir, read_list_selection
 from musicond.commands.options import add_actions, wants_json, write_output
 from musicond.config.loader import load
 from musicond.config.paths import control_socket
@@ -28,7 +29,7 @@ from musicond.library.actions import run as run_action
 from musicond.library.audio_files import AudioFolder
 from musicond.library.database import FILE_NAME, MEMORY
 from musicond.library.editor import CatalogueEntry
-from musicond.library.sorted_library import LIBRARY, moods_of_song, songs_for
+from musicond.library.sorted_library import LIBRARY, moods_of_song, songs_for, takes_nearest
 from musicond.library.sources import PLAYLISTS, library_source, read_table
 from musicond.library.table_files import Row, rows_to_json, write_csv, write_json
 from musicond.web.client import ControlClient
@@ -257,21 +258,14 @@ def _print_report(report: Mapping[str, Any]) -> int:
 
 
 def _sort(args: argparse.Namespace, config: Config) -> int | None:
-    places = dict.fromkeys(
-        name for names in wanted_lists(config).values() for name in names if name.startswith(LIBRARY)
-    )
+    lists = _lists_in_force(config)
+    places = dict.fromkeys(name for names in lists.values() for name in names if name.startswith(LIBRARY))
     if not places:
+        if any(name.startswith(LIBRARY) for names in wanted_lists(config).values() for name in names):
+            raise ListError("no mood takes songs of the library: other lists were chosen on the page; add it there")
         raise ListError("there is no library; set music.library to folders, or to mpd with playback.backend: mpd")
     if args.dry_run:
-        songs = [song for place in places for song in _library_songs(config, place)]
-        placed, wanted = (
-            [(moods_of_song(song), song) for song in songs if song.energy is not None],
-            wanted_lists(config),
-        )
-        libraries = {mood for mood, names in wanted.items() if all(name.startswith(LIBRARY) for name in names)}
-        got = {mood: songs_for(mood, lambda: placed, nearest=mood in libraries) for mood in EMOTIONS}
-        _print_sorted([(mood, song) for mood, fitting in got.items() for song in fitting])
-        _print_left(sum(song.energy is None for song in songs), len(songs))
+        _print_placed(lists, {place: list(_library_songs(config, place)) for place in places})
         return None
     report = ask_daemon(
         config,
@@ -283,6 +277,35 @@ def _sort(args: argparse.Namespace, config: Config) -> int | None:
     if report is not None and report.get("library_songs"):
         _print_left(report["left"], report["library_songs"])
     return _print_report({**(report or {}), "lists": []})
+
+
+def _lists_in_force(config: Config) -> dict[Emotion, list[str]]:
+    """Return the lists of each mood: the configured ones, or those chosen on the page."""
+    lists = ask_daemon(
+        config,
+        lambda client: dict(client.run_action("catalogue", "sources")["lists"]),
+        lambda folder: {**wanted_lists(config), **read_list_selection(folder)},
+    )
+    return {Emotion(emotion): list(names) for emotion, names in lists.items()}
+
+
+def _print_placed(lists: Mapping[Emotion, Sequence[str]], songs: Mapping[str, Sequence[Song]]) -> None:
+    """Print what a refresh would sort into each mood, of the songs of each library."""
+    placed = {
+        place: [(moods_of_song(song), song) for song in library if song.energy is not None]
+        for place, library in songs.items()
+    }
+    sorted_songs: list[tuple[Emotion, Song]] = []
+    for emotion, names in lists.items():
+        has_songs: dict[str, bool] = {}
+        for name in filter(placed.__contains__, names):
+            nearest = takes_nearest(name, names, has_songs.get)
+            fitting = list(songs_for(emotion, partial(placed.__getitem__, name), nearest=nearest))
+            has_songs[name] = bool(fitting)
+            sorted_songs += [(emotion, song) for song in fitting]
+    _print_sorted(sorted_songs)
+    count = sum(map(len, songs.values()))
+    _print_left(count - sum(map(len, placed.values())), count)
 
 
 def _library_songs(config: Config, place: str) -> Iterator[Song]:

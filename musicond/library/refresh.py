@@ -19,7 +19,7 @@ from musicond.errors import CatalogueError, ListError, SkippedEntries, counted, 
 from musicond.library.audio_files import TagCache
 from musicond.library.database import sqlite_errors
 from musicond.library.editor import OWN, CatalogueEditor, ListChange
-from musicond.library.sorted_library import LIBRARY, LibraryReading, SortedLibrary
+from musicond.library.sorted_library import LIBRARY, LibraryReading, SortedLibrary, takes_nearest
 from musicond.library.sources import MOST_SONGS, SourceBuilders, library_source, make_source
 
 log = logging.getLogger(__name__)
@@ -189,14 +189,9 @@ class Refresh:
 
     def _make_source(self, name: str, emotion: Emotion, tag_cache: TagCache) -> ListSource:
         if (reading := self._readings.get(name)) is not None:
-            return SortedLibrary(reading, emotion, nearest=self._takes_nearest(name, emotion))
+            nearest = takes_nearest(name, self._wanted[emotion], lambda other: self._has_songs.get((emotion, other)))
+            return SortedLibrary(reading, emotion, nearest=nearest)
         return make_source(name, emotion, tag_cache, self._builders)
-
-    def _takes_nearest(self, name: str, emotion: Emotion) -> bool:
-        """Return whether a library is the last list of a mood that has no songs yet, and nothing but libraries."""
-        *others, last = self._wanted[emotion]
-        libraries_only = all(other.startswith(LIBRARY) for other in others)
-        return name == last and libraries_only and not any(self._has_songs.get((emotion, other)) for other in others)
 
     def _is_needed(self, emotion: Emotion, name: str) -> bool:
         if not (names := _preferred(name, self._wanted[emotion])):

@@ -212,6 +212,12 @@ def songs_for(
         yield from (song for _, song in placed() if distance_to(emotion, song) <= most)
 
 
+def takes_nearest(name: str, names: Sequence[str], has_songs: Callable[[str], bool | None]) -> bool:
+    """Return whether a library is the last of a mood's lists, which are libraries alone and have no songs so far."""
+    *others, last = names
+    return name == last and all(other.startswith(LIBRARY) and not has_songs(other) for other in others)
+
+
 def distance_to(emotion: Emotion, song: Song) -> float:
     """Return the distance of a song with `energy` from a mood."""
     return mood_distance(emotion, *_place_of(song))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import resource
@@ -474,3 +475,31 @@ def test_the_command_says_what_each_mood_got(tmp_path: Path, capsys: pytest.Capt
     with contextlib.suppress(SystemExit, ListError):
         assert main(arguments) == 69
     assert "there is no library" in capsys.readouterr().err
+
+
+def test_a_dry_run_says_what_the_sort_does_with_several_libraries_and_lists_chosen_on_the_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = [tmp_path / name for name in ("cheerful", "mixed")]
+    for folder, moods in zip(folders, (["happy"], ["happy", "sad"]), strict=True):
+        folder.mkdir()
+        for mood in moods:
+            mp3(folder / f"{mood}.mp3", title=f"{folder.name} {mood}", mood=mood)
+    config, state = tmp_path / "c.yaml", tmp_path / "state"
+    places = ", ".join(f"'{folder}'" for folder in folders)
+    config.write_text(f"state_dir: {state}\nmusic: {{library: [{places}]}}\nplayback: {{backend: mpd}}\n")
+    state.mkdir()
+    lists = JsonFile(state / "lists.json")
+    chosen = {"happy": [f"library:{folders[1]}"], "neutral": ["starter"], "surprise": [f"library:{folders[0]}"]}
+    lists.save({mood: json.dumps(names) for mood, names in chosen.items()})
+    arguments = ["catalogue", "sort", "--config", str(config)]
+    assert main([*arguments, "--dry-run"]) == 0
+    dry = capsys.readouterr().out
+    assert "happy: 1 song (1 by mood tag)\n" in dry
+    assert "neutral: 0 songs\n" in dry
+    assert "disgust: 1 song (the nearest: 1 by mood tag)\n" in dry, "of the last library alone"
+    assert main(arguments) == 0
+    assert capsys.readouterr().out.startswith(dry)
+    lists.save(dict.fromkeys(Emotion, json.dumps(["starter"])))
+    assert main([*arguments, "--dry-run"]) == 69
+    assert "add it there" in capsys.readouterr().err
