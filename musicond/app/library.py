@@ -36,7 +36,7 @@ def build_maintenance(
         builders=list_builders(config, spotify),
         should_stop=should_stop,
     )
-    maintenance.origins = _origins(config, spotify)
+    maintenance.source_ids = _source_ids(config, spotify)
     return maintenance
 
 
@@ -53,10 +53,10 @@ def reconfigurer(maintenance: LibraryMaintenance, wake: Callable[[], None], back
     return reconfigure
 
 
-def _origins(config: Config, spotify: Spotify | None) -> dict[str, str]:
-    """Return where the lists of other packages are read, by the beginnings of their names."""
-    origins = {"spotify": config.spotify.client_id or ""} if spotify else {}
-    return origins | ({MPD: f"{config.mpd.host}:{config.mpd.port}"} if config.playback.backend == MPD else {})
+def _source_ids(config: Config, spotify: Spotify | None) -> dict[str, str]:
+    """Return the server or account of the lists that other packages read, by the beginnings of their names."""
+    source_ids = {"spotify": config.spotify.client_id or ""} if spotify else {}
+    return source_ids | ({MPD: f"{config.mpd.host}:{config.mpd.port}"} if config.playback.backend == MPD else {})
 
 
 def wanted_lists(config: Config, backend: str | None = None) -> dict[Emotion, tuple[str, ...]]:

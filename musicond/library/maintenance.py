@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -53,8 +52,11 @@ class LibraryMaintenance:
         now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
     ) -> None:
         self._path, self._builders = path, builders
-        self.origins: Mapping[str, str] = {}
-        """Where the lists of some prefixes are read, such as mpd's address."""
+        self.source_ids: Mapping[str, str] = {}
+        """By the prefix of a list's name: the server or account that the list is read from, such as mpd's address.
+
+        A list of the same name from another one is another list.
+        """
         self._selection = ListSelection(wanted, JsonFile(file.path.with_name(FILE_NAME)), tuple(builders or ()))
         self._schedule, self._jitter_s, self._file = schedule, jitter_s, file
         self._should_stop, self._now = should_stop, now
@@ -93,7 +95,9 @@ class LibraryMaintenance:
         """Return whether a refresh is due: by its schedule, for other lists than the last one, or after a failure."""
         if self._failed:
             return self._backoff.wait_s() <= 0
-        if self._is_changed() if self._again_at is None else time.monotonic() >= self._again_at:
+        if self._again_at is None and self._is_changed():
+            return True
+        if self._again_at is not None and time.monotonic() >= self._again_at:
             return True
         last, now = self._refreshed_at(), self._now()
         if last is not None and last > now + timedelta(days=1):
@@ -165,10 +169,17 @@ class LibraryMaintenance:
         return run(self._path, action, arguments)
 
     def _request_refresh(self, arguments: Mapping[str, Any]) -> JsonObject:
-        """Let the next `tick` refresh; a refresh that is running may have read a list before it was changed."""
+        """Let the next `tick` read all lists, in this life of the daemon or the next; raise CatalogueError.
+
+        A refresh that is running may have read a list before it was changed.
+        """
         if_due = bool(arguments.get("if_due"))
         wanted = not if_due or self.is_due()
         if wanted and (self._running is None or not if_due):
+            try:
+                save_object(self._file, {**self._state(), "done": 0, "mark": self._mark(self._selection.wanted())})
+            except (CatalogueError, StateDirError) as exc:
+                raise CatalogueError(f"the refresh was not started: {exc}") from exc
             self._request()
         return {"started": wanted}
 
@@ -179,15 +190,13 @@ class LibraryMaintenance:
         if "lists" not in arguments:
             raise ListError("give the lists; null stands for those of the configuration")
         self._selection.select(emotion, arguments.get("lists"))
-        self._request()
+        self._request()  # other lists than the last ones are read after a restart, too
         self._chosen = self._running is not None
         return self._selection.to_json()
 
     def _request(self) -> None:
-        """Let the next `tick` read all lists, in this life of the daemon or the next."""
+        """Let the next `tick` read all lists."""
         self._requested, self._failed, self._report = True, False, None
-        with suppress(CatalogueError, StateDirError):
-            save_object(self._file, {**self._state(), "done": 0, "mark": self._mark(self._selection.wanted())})
 
     def _is_requested(self) -> bool:
         return self._requested and not self._failed
@@ -199,12 +208,12 @@ class LibraryMaintenance:
         return {"running": self._is_requested(), "report": self._report}
 
     def _mark(self, wanted: Mapping[Emotion, Sequence[str]]) -> float:
-        """Return a checksum of lists and their origins: a refresh is continued, or need not be made, for the same."""
-        names = [(emotion, name, self._origin(name)) for emotion, names in wanted.items() for name in names]
+        """Return a checksum of lists and their sources: a refresh is continued, or need not be made, for the same."""
+        names = [(emotion, name, self._source_id(name)) for emotion, names in wanted.items() for name in names]
         return float(crc32(repr(names).encode()))
 
-    def _origin(self, name: str) -> str | None:
-        return self.origins.get(name.removeprefix(LIBRARY).partition(":")[0])
+    def _source_id(self, name: str) -> str | None:
+        return self.source_ids.get(name.removeprefix(LIBRARY).partition(":")[0])
 
     def _was_interrupted(self) -> bool:
         return not self._failed and self._state().get("mark") == self._mark(self._selection.wanted())

@@ -416,7 +416,7 @@ def test_other_lists_than_the_last_ones_are_read_at_the_next_start_and_once(tmp_
     def start(lists: tuple[str, ...], address: str = "") -> LibraryMaintenance:
         wanted = {Emotion.SAD: lists}
         maintenance = LibraryMaintenance(library.path, wanted, library.schedule, store, now=lambda: library.now)
-        maintenance.origins = {"mpd": address}
+        maintenance.source_ids = {"mpd": address}
         return maintenance
 
     start(("starter",)).tick()
@@ -550,13 +550,41 @@ def test_a_list_that_breaks_its_reader_keeps_no_other_from_being_read(tmp_path: 
 def test_a_refresh_that_was_asked_for_ends_with_a_report_whatever_happens(tmp_path: Path, name: str) -> None:
     library = LibraryFixture(tmp_path, "never")
     maintenance = library.maintenance()
-    (library.state / name).mkdir()
     maintenance.run_action("refresh", {})
+    (library.state / name).unlink(missing_ok=True)
+    (library.state / name).mkdir()
     with contextlib.suppress(Exception):
         maintenance.tick()
     progress = maintenance.run_action("progress", {})
     assert not progress["running"]
     assert "error" in str(progress["report"])
+
+
+@pytest.mark.parametrize("name", ["refresh.json", "lists.json"])
+def test_a_refresh_that_is_asked_for_is_refused_where_that_cannot_be_stored(tmp_path: Path, name: str) -> None:
+    library = LibraryFixture(tmp_path, "never")
+    library.maintenance().refresh()
+    library.songs("a", "b", "c")
+    maintenance, broken = library.maintenance(), library.state / name
+    content = broken.read_bytes() if broken.exists() else None
+    broken.unlink(missing_ok=True)
+    broken.mkdir()
+    with pytest.raises(CatalogueError, match=rf"was not started: .*{name}"):
+        maintenance.run_action("refresh", {})
+    broken.rmdir()
+    if content is not None:
+        broken.write_bytes(content)
+    assert maintenance.run_action("progress", {}) == {"running": False, "report": None}
+    maintenance.tick()
+    assert library.titles() == {"a", "b"}
+
+
+def test_lists_that_were_chosen_are_read_after_a_restart(tmp_path: Path) -> None:
+    library = LibraryFixture(tmp_path, "never")
+    library.maintenance().refresh()
+    library.maintenance().run_action("source", {"emotion": "sad", "lists": ["starter"]})
+    library.maintenance().tick()
+    assert library.titles().isdisjoint({"a", "b"})
 
 
 def test_a_list_of_too_many_songs_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
