@@ -28,6 +28,10 @@ TOKEN_BYTES = 16
 """128 random bits."""
 _SERVICE_RUNS = Path("/run/systemd/system")
 """Exists where systemd runs the services: sd_booted(3)."""
+CHECKOUT_FILE = Path(__file__).resolve().parents[2] / SEARCH[1]
+"""The file that git tracks, where this runs in a checkout."""
+LOCAL_FILE = SEARCH[1].with_name("local.yaml")
+"""A copy of it that git ignores."""
 AVAHI = Path("/run/avahi-daemon/socket")
 """Exists where this machine answers to its name in `.local`."""
 
@@ -66,6 +70,11 @@ def _open_to_lan(loaded: LoadedConfig) -> None:
     """Create a token if there is none, and set web.listen and web.token_file in the configuration file."""
     if loaded.path is None:
         raise ConfigError("page-link --lan: there is no configuration file to write it into; name one with --config")
+    if loaded.path.resolve() == CHECKOUT_FILE:
+        raise ConfigError(
+            f"page-link --lan: {SEARCH[1]} is tracked by git; "
+            f"cp {SEARCH[1]} {LOCAL_FILE}, and add --config {LOCAL_FILE} here and to script/run"
+        )
     config = loaded.config
     host, port = config.web.address
     try:

@@ -321,6 +321,15 @@ def test_an_argument_that_is_no_text_is_refused_in_one_line(argument: bytes) -> 
     assert "Traceback" not in done.stderr
 
 
+def test_the_configuration_that_git_tracks_is_not_opened_to_the_network(capsys: pytest.CaptureFixture[str]) -> None:
+    config = ROOT / "config" / "musicon.yaml"
+    before = config.read_bytes()
+    assert main(["page-link", "--lan", "--config", str(config)]) == 78
+    assert "cp config/musicon.yaml config/local.yaml" in capsys.readouterr().err
+    assert config.read_bytes() == before
+    assert subprocess.run(["git", "check-ignore", "-q", "config/local.yaml"], cwd=ROOT, check=False).returncode != 1
+
+
 def test_a_token_is_written_whole_and_an_empty_one_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config, token = tmp_path / "musicon.yaml", tmp_path / "state" / "page-token"
     token.parent.mkdir()
