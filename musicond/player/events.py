@@ -166,11 +166,18 @@ class ModesCleared:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeakerSelected:
+    """The backend has selected another speaker, which a person has chosen; None: the configured one."""
+
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class PollFailed:
     """The backend has not returned its status."""
 
 
-Event = RoomUpdate | StatusPolled | Requested | Started | ModesCleared | PollFailed
+Event = RoomUpdate | StatusPolled | Requested | Started | ModesCleared | SpeakerSelected | PollFailed
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ from musicond.player.events import (
     RoomUpdate,
     SelectSpeaker,
     SkipTrack,
+    SpeakerSelected,
     Started,
     StartPlayback,
     StatusPolled,
@@ -316,15 +317,16 @@ class Player:
 
     def _choose_speaker(self, name: str | None, *, move: bool) -> None:
         """Select a speaker for a person; raise PlaybackError."""
-        self._chosen = name
+        self._chosen, before = name, self._speaker
         self._backoff.reset()
         self._fader.run_due(float("inf"))  # the rest of a fade is for the speaker before
         try:
             self._select_speaker(move=move)
+            if move and self._speaker != before:
+                self._process(SpeakerSelected(name))
         except PlaybackError as exc:
             if exc.refused:
                 self._chosen = self._speaker
-                self._state = replace(self._state, speaker_changed=False)
                 self._set_speaker(self._speaker)  # also where it is stored
             raise
         finally:

@@ -54,6 +54,7 @@ from musicond.player.events import (
     RoomUpdate,
     SelectSpeaker,
     SkipTrack,
+    SpeakerSelected,
     Started,
     StartPlayback,
     StatusPolled,
@@ -143,10 +144,14 @@ def step(state: PlayerState, rules: PlaybackRules, event: Event) -> Step:
         case Requested():
             return _on_request(state, rules, event)
         case ModesCleared(modes):
-            return replace(state, modes=_with_modes(state, modes)), ()
+            state = replace(state, modes=_with_modes(state, modes))
+        case SpeakerSelected(name):
+            state = replace(state, speaker_changed=bool(state.owned_ids) and name != state.status.device)
         case PollFailed():
-            return replace(state, poll_failed=True), ()
-    return _on_started(state, event), ()
+            state = replace(state, poll_failed=True)
+        case Started():
+            state = _on_started(state, event)
+    return state, ()
 
 
 def autoplay_block(state: PlayerState, rules: PlaybackRules, at: float) -> AutoplayBlock | None:
@@ -269,7 +274,6 @@ def _select_speaker(state: PlayerState, name: str | None, at: float) -> Step:
     restored = (RestorePlayer((), state.modes),) if state.modes else ()
     playing = state.status.playing
     state = replace(state, modes=(), last_action_at=at, volume_set_at=at, last_action_was_start=playing, poll_now=True)
-    state = replace(state, speaker_changed=bool(state.owned_ids))
     return state, (*restored, SelectSpeaker(name, move=True))
 
 

@@ -94,4 +94,9 @@ def test_a_speaker_on_which_others_play_is_not_taken_over(
     assert wait_until(lambda: server.queues["den"].state == "playing")
     assert wait_until(lambda: server.players["den"]["volume_level"] == RULES.volume_max)
     assert server.queues["kitchen"].state == "idle"
+    server.players["den"]["volume_level"] = 95
+    room.player.request(SetSpeaker("Den"))
+    polls = server.count("player_queues/get_active_queue")
+    assert wait_until(lambda: server.count("player_queues/get_active_queue") > polls + 1)
+    assert server.players["den"]["volume_level"] == 95, "it was chosen before, and is no other speaker"
     room.player.stop()

@@ -31,6 +31,7 @@ from musicond.player.events import (
     RoomUpdate,
     SelectSpeaker,
     SkipTrack,
+    SpeakerSelected,
     Started,
     StartPlayback,
     StatusPolled,
@@ -534,17 +535,21 @@ def test_another_speaker_gets_the_music_and_the_modes_go_back_to_the_one_before(
 
 def test_a_loud_speaker_that_is_chosen_during_our_music_is_turned_down() -> None:
     player = Simulation(PlaybackRules(volume_max=60)).started()
-    player.request(SetSpeaker("Den"))
-    player.status = replace(player.status, volume=95)
-    assert player.poll(0.5) == [ChangeVolume(60)]
+
+    def select(name: str, volume: int) -> list[Action]:
+        player.request(SetSpeaker(name))
+        player.take(SpeakerSelected(name))
+        player.status = replace(player.status, volume=volume, device=name)
+        return player.poll(0.5)
+
+    assert select("Den", 95) == [ChangeVolume(60)]
     assert player.poll(0.5) == [], "once: what a person sets there later stays"
-    player.request(SetSpeaker("Bath"))
-    player.status = replace(player.status, volume=50)
-    assert player.poll(0.5) == []
-    player.play("theirs")
     player.request(SetSpeaker("Den"))
-    player.status = replace(player.status, volume=95)
-    assert ChangeVolume(60) not in player.poll(0.5), "the volume of other music is theirs"
+    assert player.poll(0.5) == [], "it is not selected again"
+    assert select("Den", 95) == [], "it was the configured one all the time"
+    assert select("Bath", 50) == []
+    player.play("theirs")
+    assert ChangeVolume(60) not in select("Den", 95), "the volume of other music is theirs"
 
 
 def test_an_announcement_is_nobodys_doing() -> None:
