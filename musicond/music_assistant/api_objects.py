@@ -26,7 +26,11 @@ def is_usable(player: Mapping[str, Any]) -> bool:
 
 
 def position_of(queue: Mapping[str, Any]) -> int:
-    """Return the place of the first item that was not played to its end."""
+    """Return the place of the first item that was not played to its end.
+
+    A queue that has ended stays on its last item, and has `ended` set (music-assistant-models 1.1.226). Servers of
+    before do not have that key: they clear such a queue after five seconds.
+    """
     index = bounded_number(queue.get("current_index"), 0, LONGEST_S)
     return 0 if index is None else int(index) + (queue.get("ended") is True)
 
@@ -146,11 +150,19 @@ def is_any_of(item: Mapping[str, Any], tracks: Sequence[Track], uris: set[str]) 
         for mapping in as_objects(media.get("provider_mappings"))
         for key in ("provider_domain", "provider_instance")
     }
-    if str(media.get("uri")) in uris or mapped & uris:
-        return True
-    name, artists = str(media.get("name") or ""), _artists(media)
-    version, album = str(media.get("version") or ""), str(as_object(media.get("album")).get("name") or "")
-    return any(
-        is_same_song(track.title, track.artist, name, artists, version=version, album=album, wanted_album=track.album)
-        for track in tracks
+    return str(media.get("uri")) in uris or bool(mapped & uris) or any(is_track(media, track) for track in tracks)
+
+
+def is_track(media: Mapping[str, Any], track: Track, duration_s: float | None = None) -> bool:
+    """Return whether a song of the server is this track, whose duration may be known."""
+    found_s = bounded_number(media.get("duration"), 1, LONGEST_S)
+    return is_same_song(
+        track.title,
+        track.artist,
+        str(media.get("name") or ""),
+        _artists(media),
+        version=str(media.get("version") or ""),
+        album=str(as_object(media.get("album")).get("name") or ""),
+        wanted_album=track.album,
+        durations_s=None if duration_s is None or found_s is None else (duration_s, found_s),
     )

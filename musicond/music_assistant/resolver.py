@@ -10,8 +10,8 @@ from typing import Any
 
 from musicond.core.models import Track
 from musicond.core.ports import SongUris
-from musicond.core.same_song import is_same_song
-from musicond.errors import CatalogueError, PlaybackError, bounded_number
+from musicond.errors import CatalogueError, PlaybackError
+from musicond.music_assistant.api_objects import is_track
 from musicond.music_assistant.client import (
     NOT_FOUND,
     SERVER_ERROR,
@@ -193,15 +193,4 @@ def _playable_uri(item: Mapping[str, Any], track: Track, duration_s: float | Non
         return None
     if mappings and not any(mapping.get("available", True) for mapping in mappings):
         return None
-    found_s = bounded_number(item.get("duration"), 1, 1e6)
-    same = is_same_song(
-        track.title,
-        track.artist,
-        str(item.get("name") or ""),
-        [str(artist.get("name") or "") for artist in as_objects(item.get("artists"))],
-        version=str(item.get("version") or ""),
-        album=str(as_object(item.get("album")).get("name") or ""),
-        wanted_album=track.album,
-        durations_s=None if duration_s is None or found_s is None else (duration_s, found_s),
-    )
-    return uri if same else None
+    return uri if is_track(item, track, duration_s) else None

@@ -81,11 +81,8 @@ class FaceTrack:
         self.evidence, self.frames, self.is_face, self.doubted, self.last = 0.0, 0, False, True, None
 
     def add_evidence(self, weight: float, face_logit: float) -> None:
-        """Add the evidence of this frame for a candidate, and confirm it if that suffices.
-
-        `weight` is that of `Cascade.score`, `face_logit` the log-odds of the `FaceVerifier`.
-        """
-        evidence = weight + LOGIT_WEIGHT * face_logit
+        """Add the evidence of this frame for a candidate, and confirm it if that suffices; as `evidence_of`."""
+        evidence = evidence_of(weight, face_logit)
         self.evidence += evidence
         self.frames += 1
         self.is_face = evidence >= CLEAR or (self.frames > 1 and self.evidence >= LIKELY * self.frames)
@@ -99,6 +96,11 @@ class FaceTrack:
         if self.doubted or hopeless:
             return True
         return self.seen_at < at or at - self.born_at > CANDIDATE_S or (tries is not None and self.frames >= tries)
+
+
+def evidence_of(weight: float, face_logit: float) -> float:
+    """Return the evidence of one frame: `weight` is that of `Cascade.score`, `face_logit` that of `FaceVerifier`."""
+    return weight + LOGIT_WEIGHT * face_logit
 
 
 def is_unchanged(before: NDArray[np.uint8], now: NDArray[np.uint8]) -> bool:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from musicond.core.models import Frame
 from musicond.vision.cascade import Cascade
 from musicond.vision.search import NEAR_SIZE, Search
-from musicond.vision.tracker import CLEAR, LOGIT_WEIGHT, FaceVerifier
+from musicond.vision.tracker import CLEAR, FaceVerifier, evidence_of
 
 ALONE_S, EVERY_S = 60.0, 10.0
 """Seconds without an upright face before the first search, and from one search to the next."""
@@ -55,6 +55,6 @@ class TurnedSearch:
         for near in self._cascade.scan(grey, [self._search])[:1]:
             if (detection := self._cascade.detect_near(grey, near)) is None:
                 return False
-            logit = self._verifier.face_logit(grey, detection.box)
-            return self._cascade.score(grey, detection.box) + LOGIT_WEIGHT * logit >= CLEAR
+            weight, logit = self._cascade.score(grey, detection.box), self._verifier.face_logit(grey, detection.box)
+            return evidence_of(weight, logit) >= CLEAR
         return False

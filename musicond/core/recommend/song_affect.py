@@ -62,12 +62,12 @@ CAMELOT = re.compile(r"\s*(?:1[0-2]|[1-9])\s*([ABab])\s*")
 """A key as disc jockeys write it: 8A is minor, 8B major."""
 
 
-SOUND = "sound (valence unknown)"
-"""Source of an arousal that was estimated."""
+MOOD_TAG, GENRE, TEMPO, SOUND = "mood tag", "genre", "tempo", "sound (valence unknown)"
+"""Sources of a place; the last one is that of an arousal that was estimated."""
 PLACEMENTS = {
-    "mood tag": Placement.MOOD_TAG,
-    "genre": Placement.GENRE,
-    "tempo": Placement.TEMPO,
+    MOOD_TAG: Placement.MOOD_TAG,
+    GENRE: Placement.GENRE,
+    TEMPO: Placement.TEMPO,
     SOUND: Placement.SOUND,
 }
 """By the beginnings of sources."""
@@ -91,12 +91,12 @@ def affect_of_tags(tags: Mapping[str, str]) -> SongAffect | None:
     Loudness and key alone are no place.
     """
     if (place := _mean_place(_WORD_PLACES, re.findall(r"[a-z]+", tags.get("mood", "").casefold()))) is not None:
-        return SongAffect(*place, "mood tag")
+        return SongAffect(*place, MOOD_TAG)
     genre = _mean_place(_GENRE_PLACES, map(_find_genre, re.split(r"[;,/|]", tags.get("genre", "").casefold())))
     tempo = _on_scale(tags.get("bpm"), BEATS, (20, 400))
     loudness = _on_scale(tags.get("gain", "").casefold().removesuffix("db"), GAIN_DB, (-50, 50))
     mode = _mode_valence(tags.get("key", ""))
-    arousals = {"genre": genre and genre[1], "tempo": tempo, "loudness": loudness}
+    arousals = {GENRE: genre and genre[1], TEMPO: tempo, "loudness": loudness}
     present = {name: value for name, value in arousals.items() if value is not None}
     if not present.keys() - {"loudness"}:
         return None
