@@ -12,7 +12,8 @@ from musicond.library.recovery import open_catalogue
 from musicond.library.song_uris import SongUriTable
 from musicond.music_assistant.auth import MusicAssistantAuth, ServerToken, ServerTokenFile
 from musicond.music_assistant.backend import MusicAssistantBackend
-from tests.music_assistant.double import MusicAssistantDouble, track
+from tests.music_assistant.double import MusicAssistantDouble
+from tests.music_assistant.server_queue import track
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

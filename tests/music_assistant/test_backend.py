@@ -15,7 +15,8 @@ from musicond.music_assistant import client as client_module
 from musicond.music_assistant.auth import MusicAssistantAuth, ServerToken, ServerTokenFile
 from musicond.music_assistant.backend import MusicAssistantBackend
 from tests.music_assistant.conftest import SONGS, TOKEN
-from tests.music_assistant.double import Fault, MusicAssistantDouble, track
+from tests.music_assistant.double import Fault, MusicAssistantDouble
+from tests.music_assistant.server_queue import track
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,8 @@ import pytest
 
 from musicond.library.database import STARTER_FILE
 from tests.mqtt.conftest import free_port
-from tests.music_assistant.double import PASSWORD, USER, track
+from tests.music_assistant.double import PASSWORD, USER
+from tests.music_assistant.server_queue import track
 from tests.system.daemon import Daemon
 
 if TYPE_CHECKING:

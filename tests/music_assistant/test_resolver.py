@@ -16,7 +16,8 @@ from musicond.music_assistant.resolver import BUDGET_S, EMPTY_S, SongResolver
 from musicond.player.events import PlaybackRules
 from musicond.player.player import Player
 from tests.music_assistant.conftest import SONGS, TOKEN
-from tests.music_assistant.double import Fault, track
+from tests.music_assistant.double import Fault
+from tests.music_assistant.server_queue import track
 from tests.player.test_mpd import Room, wait_until
 from tests.player.test_mpd import song as write_tone
 

@@ -33,7 +33,8 @@ from musicond.spotify.backend import SpotifyBackend
 from musicond.spotify.client import SpotifyClient
 from musicond.spotify.sign_in import SignIn
 from tests.music_assistant.double import Fault as ServerFault
-from tests.music_assistant.double import MusicAssistantDouble, track
+from tests.music_assistant.double import MusicAssistantDouble
+from tests.music_assistant.server_queue import track
 from tests.player.test_mpd import Library, Room, wait_until
 from tests.spotify.api_objects import track_uri
 from tests.spotify.conftest import auth_in, running_spotify, sign_in_at

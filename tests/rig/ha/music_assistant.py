@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from musicond.library.database import STARTER_FILE
 from musicond.music_assistant.auth import ServerToken, ServerTokenFile
-from tests.music_assistant.double import MusicAssistantDouble, track
+from tests.music_assistant.double import MusicAssistantDouble
+from tests.music_assistant.server_queue import track
 from tests.player.test_mpd import wait_until
 from tests.rig.checks import check
 from tests.system.daemon import Daemon

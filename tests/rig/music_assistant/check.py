@@ -17,7 +17,8 @@ from music_assistant_client.auth_helpers import get_server_info, login_with_toke
 from music_assistant_models.enums import MediaType, PlaybackState, QueueOption
 from music_assistant_models.errors import AuthenticationFailed, LoginFailed
 
-from tests.music_assistant.double import PASSWORD, USER, MusicAssistantDouble, track
+from tests.music_assistant.double import PASSWORD, USER, MusicAssistantDouble
+from tests.music_assistant.server_queue import track
 from tests.rig.checks import check, failures
 
 PLAYER = "kitchen"
