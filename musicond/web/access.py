@@ -45,7 +45,7 @@ MAX_FAILURES, WINDOW_S = 10, 60.0
 MAX_ADDRESSES = 256
 POLICY, FRAMES = "Content-Security-Policy", "frame-ancestors 'none'"
 HEADERS = {
-    POLICY: "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    POLICY: "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src blob:; "
     "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",

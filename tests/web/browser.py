@@ -19,8 +19,8 @@ PLAYING = replace(SILENT, state=PlayState.PLAYING, ours=True, track=SONGS[0])
 
 
 @contextmanager
-def opened(chromium: Any, address: str, locale: str = "en-GB") -> Iterator[Any]:
-    """Open the page on a phone; check at the end that it had no error and sent no request elsewhere."""
+def opened(chromium: Any, address: str, locale: str = "en-GB", script: str = "") -> Iterator[Any]:
+    """Open the page on a phone, where `script` runs first; check at the end that it had no error and sent no request elsewhere."""
     context = chromium.new_context(viewport={"width": 390, "height": 844}, reduced_motion="reduce", locale=locale)
     context.set_default_timeout(15_000)
     tab = context.new_page()
@@ -30,12 +30,13 @@ def opened(chromium: Any, address: str, locale: str = "en-GB") -> Iterator[Any]:
     tab.on("request", lambda request: requested.append(request.url))
     tab.on("pageerror", lambda error: errors.append(str(error)))
     tab.on("console", lambda message: messages.append(message.text))
+    tab.add_init_script(script)
     tab.goto(f"{address}/#now")
     tab.wait_for_selector("#hero[data-kind=happy]")
     yield tab
     context.close()
     assert requested
-    assert [url for url in requested if not url.startswith(address + "/")] == []
+    assert [url for url in requested if not url.removeprefix("blob:").startswith(address + "/")] == []
     assert [line for line in messages if "Content Security Policy" in line] == []
     assert errors == []
 

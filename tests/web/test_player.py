@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -219,3 +220,49 @@ def test_a_mood_that_reached_into_the_last_hour_is_drawn(server: Server, chromiu
             page.wait_for_selector(f"#hero[data-mood={mood}]")
         assert page.get_attribute("#trend svg", "aria-label") == "Moods of the last hour: Sad, Angry, Afraid"
         assert text(page, "#trend-title") == "The last hour"
+
+
+RECORD_ACTIONS = """
+window.actions = {};
+const set = MediaSession.prototype.setActionHandler;
+MediaSession.prototype.setActionHandler = function (name, act) { window.actions[name] = act; set.call(this, name, act); };
+const play = HTMLMediaElement.prototype.play;
+HTMLMediaElement.prototype.play = function () { window.sound = this; return play.call(this); };
+"""
+"""Lets the test press what a lock screen shows, and see the sound, which is not in the document."""
+SHOWN = "JSON.stringify([navigator.mediaSession.playbackState, navigator.mediaSession.metadata?.title ?? null])"
+
+
+def wait_for(page: Any, what: str) -> None:
+    """Wait until an expression holds; the page's policy forbids `wait_for_function`."""
+    deadline = time.monotonic() + 15
+    while not page.evaluate(what):
+        assert time.monotonic() < deadline, f"{what}: {page.evaluate(SHOWN)}"
+        page.wait_for_timeout(50)
+
+
+def test_the_lock_screen_follows_the_player_once_it_is_switched_on(server: Server, chromium: Any) -> None:
+    server.output.accept(replace(HAPPY, playback=PLAYING))
+    with opened(chromium, server.output.address, script=RECORD_ACTIONS) as page:
+        page.wait_for_selector("#bar:not([hidden])")
+        page.click("#playing-title")
+        assert page.evaluate(SHOWN) == '["none",null]', "off by default: no sound"
+        assert page.evaluate("window.sound") is None
+        open_player(page)
+        page.click("#media")
+        wait_for(page, f'{SHOWN} === \'["playing","Sunny Side"]\'')
+        wait_for(page, "window.sound.currentTime > 0 && window.sound.loop && window.sound.duration > 5")
+        assert page.evaluate("navigator.mediaSession.metadata.artwork[0].src").endswith("/api/v1/cover?track=t%3A1")
+        for action, command in (("pause", Stop()), ("nexttrack", Next()), ("previoustrack", Previous())):
+            server.arrived.clear()
+            page.evaluate(f"window.actions.{action}()")
+            assert server.arrived.wait(10)
+            assert server.commands.pop() == command
+        page.evaluate("""Object.defineProperty(document, "hidden", { value: true, configurable: true });
+            document.dispatchEvent(new Event("visibilitychange"))""")
+        server.output.accept(replace(HAPPY, seq=2, playback=replace(PLAYING, state=PlayState.PAUSED)))
+        wait_for(page, f'{SHOWN} === \'["paused","Sunny Side"]\'')
+        wait_for(page, "window.sound.paused")
+        page.click("#media")
+        wait_for(page, f"{SHOWN} === '[\"none\",null]'")
+        assert page.evaluate("Object.values(window.actions).every((act) => act === null)")

@@ -2,6 +2,7 @@
 import { $, adoptLanguage, all, ask, element, keep, language, languages, linkText, on, permit, refusal, remembered, set, show, sign, t, time, translate } from "./page.js";
 import { current, follow, update } from "./store.js";
 import { playingTitle } from "./player.js";
+import { controlledFromOutside } from "./media.js";
 import "./mood.js";
 import "./shortcuts.js";
 import "./trend.js";
@@ -181,11 +182,11 @@ document.querySelector(".skip").addEventListener("click", (event) => {
 });
 
 addEventListener("hashchange", () => open(named(), true));
-// A hidden page closes its streams.
+// A hidden page closes its streams, but for that of the state while the lock screen shows it.
 document.addEventListener("visibilitychange", () => {
-	if (!document.hidden) return connect();
+	if (!document.hidden) return source || connect();
 	VIEWS[view].leave?.();
-	return disconnect();
+	return controlledFromOutside() || disconnect();
 });
 setInterval(() => {
 	if (current() && view === "now") tick(current());
