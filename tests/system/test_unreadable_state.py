@@ -41,15 +41,17 @@ def test_a_reload_that_can_not_read_the_changes_of_the_page_keeps_the_old_config
         assert "Traceback" not in daemon.log()
 
 
-def test_a_refresh_whose_state_can_not_be_read_is_shown_without_a_traceback(tmp_path: Path) -> None:
+def test_a_refresh_whose_state_can_not_be_read_is_refused_without_a_traceback(tmp_path: Path) -> None:
     file = tmp_path / "state" / "refresh.json"
     with QuickDaemon(tmp_path) as daemon:
         daemon.state(lambda state: bool(state["recommendation"]))
         file.unlink(missing_ok=True)
         file.mkdir()
-        daemon.request("POST", "catalogue/refresh", {})
-        wait_for(daemon, f"the catalogue was not refreshed: {file}: ")
-        report = daemon.request("POST", "catalogue/progress", {})[1]["report"]
-        assert str(file) in report["error"]
+        status, answer = daemon.request("POST", "catalogue/refresh", {})
+        assert status == 500
+        assert answer["error"].startswith(f"the refresh was not started: {file}: ")
+        file.rmdir()
+        assert daemon.request("POST", "catalogue/refresh", {})[0] == 200
+        wait_for(daemon, "refreshed: ")
         assert daemon.stop() == 0
         assert "Traceback" not in daemon.log()
