@@ -88,6 +88,8 @@ def copy_file(content: BinaryIO, target: Path, owner_of: Path | None = None) -> 
 
 
 def _write(content: BinaryIO, target: Path) -> None:
+    if target.exists() and not target.is_file():
+        raise BackupError(f"{target}: no regular file; give another name")  # root would replace even /dev/null
     new = target.with_name(f"{target.name}.new")
     try:
         new.unlink(missing_ok=True)

@@ -21,8 +21,10 @@ def edit(path: Path, section: str, values: Mapping[str, str]) -> None:
 
     Raises ConfigError where the file has errors, before or after, and OSError where it can't be written.
     """
-    load(path)
     path = path.resolve()  # a link stays one
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"{path}: no regular file; give another one")  # root would replace even /dev/null
+    load(path)
     stat, text = path.stat(), path.read_text("utf-8")
     number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new")
     new = Path(name)

@@ -31,7 +31,7 @@ from musicond.app.backup import (
     stage,
     take_over,
 )
-from musicond.commands.backup import owned_file
+from musicond.commands.backup import copy_file, owned_file
 from musicond.config.user_settings import from_json, to_json
 from musicond.core.models import Policy
 from musicond.core.settings import DEFAULTS, Settings
@@ -316,3 +316,13 @@ def test_what_the_owner_of_the_state_lays_there_misleads_nobody(tmp_path: Path) 
     os.mkfifo(tmp_path / MADE)
     with pytest.raises(BackupError, match="no regular file"), owned_file(tmp_path, MADE):
         pass
+
+
+def test_a_backup_does_not_replace_what_is_no_file(tmp_path: Path) -> None:
+    """As root, a backup to /dev/null would put a file in its place."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(BackupError, match="pipe: no regular file"):
+        copy_file(io.BytesIO(b"content"), pipe)
+    assert pipe.is_fifo()
+    assert os.listdir(tmp_path) == ["pipe"]  # noqa: PTH208 - a plain comparison

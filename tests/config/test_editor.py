@@ -72,3 +72,12 @@ def test_the_file_keeps_its_mode_and_a_faulty_one_is_left_alone(tmp_path: Path) 
     edit(file, "web", {"listen": "127.0.0.1:2"})
     assert load(file).config.web.listen == "127.0.0.1:2"
     assert os.listdir(tmp_path) == ["musicon.yaml"]  # noqa: PTH208 - a plain comparison
+
+
+def test_what_is_no_file_is_left_alone(tmp_path: Path) -> None:
+    """As root, a change of /dev/null would put a file in its place."""
+    pipe = tmp_path / "pipe.yaml"
+    os.mkfifo(pipe)
+    with pytest.raises(ConfigError, match="pipe"):
+        edit(pipe, "web", NEW)
+    assert pipe.is_fifo()
