@@ -4,7 +4,7 @@
     python3 tests/rig/escape.py --judge SANDBOX USER ROOT
 
 Each attempt is made in a separate process. FILE gets a JSON object with "done", "refused: " and the kernel's error, or
-"failed: " and any other error for each. tests/rig/in-guest makes three: with the unit's sandbox, as the service's user
+"failed: " and any other error for each. tests/rig/guest-lib makes three: with the unit's sandbox, as the service's user
 without it, and as root. The judge wants each attempt refused in the sandbox and done in one of the others, or it would
 show nothing. Needs nothing but Python.
 """

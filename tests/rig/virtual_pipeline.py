@@ -1,7 +1,7 @@
 """Changes that the real picamera2 needs to use libcamera's virtual pipeline, which serves pictures from a folder as a camera.
 
-tests/rig/in-pi-camera-guest calls `adapt` at the end of picamera2's `__init__`, and `replace_needless` before. picamera2 is made for the pipelines of a Pi, and the
-virtual one (libcamera 0.4.0) lacks what they have:
+tests/rig/in-pi-camera-guest calls `adapt` at the end of picamera2's `__init__`, and `replace_needless` before. picamera2
+is made for the pipelines of a Pi, and the virtual one (libcamera 0.4.0) lacks what they have:
 
 - the property ColorFilterArrangement, which distinguishes a Pi camera from a webcam, and modes of a sensor;
 - planes of a buffer in one piece: with picamera2's own allocator libcamera aborts, so libcamera's allocator is used;
