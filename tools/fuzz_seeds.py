@@ -246,6 +246,7 @@ def config() -> list[bytes]:
         b"music: {moods: {sad: {lists: [starter, 'spotify:liked'], policy: lift}}, quiet_hours: '22:00-7:00'}\n",
         b"mqtt: {host: broker.lan, port: 8883, tls: true, username: den, base_topic: musicond}\n",
         b"web: {listen: '0.0.0.0:8080', preview: false}\ncamera: {size: [640, 480], rate: 5}\n",
+        b"music: {library: [5, '', {a: 1}]}\nweb: {embed: [homeassistant.local, null]}\n",
         b"mood: {enter: 0.5, leave: 0.6}\nfaces: &a {min_size: .1}\nx: *a\n",
     ]
     return [in_force.encode(), *short, *(section.encode() for section in sections if section.strip())]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from musicond.config.loader import changes
 from musicond.config.schema import RELOADABLE, Config
 from musicond.core.commands import Command, ConfigUpdate
-from musicond.errors import ConfigError, MusicondError
+from musicond.errors import ConfigError, error_text
 from musicond.runtime.inbox import Inbox
 
 log = logging.getLogger(__name__)
@@ -34,8 +34,8 @@ def reloader(
                 log.warning("%s", line)
             log.warning("the configuration has faults and is not taken over: the old one stays in force")
             return
-        except (MusicondError, OSError) as exc:
-            log.warning("the configuration can't be read, and the old one stays in force: %s", exc)
+        except Exception as exc:  # noqa: BLE001 - a reload must never end the daemon
+            log.warning("the configuration can't be read, and the old one stays in force: %s", error_text(exc))
             return
         applied = [key for key in changes(current, new) if key.startswith(RELOADABLE)]
         if applied:

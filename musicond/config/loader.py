@@ -187,12 +187,18 @@ def _schema_at(path: KeyPath) -> dict[str, Any]:
     """Return the schema of the key or list item at `path`, without its alternative `null`."""
     node = schema()
     for part in path:
-        inner = node["prefixItems"][part] if isinstance(part, int) else node["properties"][part]
+        inner = _item_schema(node, part) if isinstance(part, int) else node["properties"][part]
         alternatives = (option for option in inner.get("anyOf", ()) if option.get("type") != "null")
         node = {**inner, **next(alternatives, {})}
         if "$ref" in node:
             node = schema()["$defs"][node["$ref"].rsplit("/", 1)[1]]
     return node
+
+
+def _item_schema(node: dict[str, Any], number: int) -> dict[str, Any]:
+    """Return the schema of a list's item: each has its own in a list of fixed length."""
+    own = node.get("prefixItems", ())
+    return dict(own[number] if number < len(own) else node.get("items", {}))
 
 
 def describe_expected(info: dict[str, Any]) -> str:
@@ -209,7 +215,8 @@ def describe_expected(info: dict[str, Any]) -> str:
         return f"a whole number, {span}" if info["type"] == "integer" else span
     if info.get("type") == "boolean":
         return "true or false"
-    return f"text ({str(info.get('description', '')).split('. ')[0].rstrip('.')})"
+    what = str(info.get("description", "")).split(". ")[0].rstrip(".")
+    return f"text ({what})" if what else "text"
 
 
 def _origins(config: Config, path: Path | None, document: Document) -> dict[str, str]:

@@ -98,7 +98,7 @@ def test_a_dangling_link_in_the_search_is_a_fault(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "# only a comment\n", "---\n", "null\n", "mqtt:\ncamera:\n", "\ufeffmqtt:\n"])
-def test_an_empty_file_or_section_is_the_deproblems(tmp_path: Path, content: str) -> None:
+def test_an_empty_file_or_section_is_the_defaults(tmp_path: Path, content: str) -> None:
     assert good(tmp_path, content) == Config()
 
 
@@ -292,6 +292,37 @@ def test_file_and_schema_agree_on_what_is_right(
     except ConfigError:
         return
     assert Draft202012Validator(schema()).is_valid(tree)
+
+
+ODD_VALUES = (
+    *("5", "-1", "1e400", ".nan", "null", "true", '""', "x", '"\\0"', "2020-01-01", '"a\\nb"', "~/x"),
+    *(
+        "[]",
+        "[5]",
+        "[[1]]",
+        "[null]",
+        '[""]',
+        "[{}]",
+        "[a, a]",
+        '["\\u202e"]',
+        "[1, 2, 3, 4]",
+        "{}",
+        "{a: 1}",
+        "{1: 2}",
+    ),
+)
+
+
+@pytest.mark.parametrize("key", list(iter_keys()), ids=".".join)
+def test_each_key_with_an_odd_value_is_taken_or_named(tmp_path: Path, key: tuple[str, ...]) -> None:
+    file = tmp_path / "odd.yaml"
+    opening = "".join(f"{part}: {{" for part in key[:-1])
+    for value in ODD_VALUES:
+        file.write_text(f"{opening}{key[-1]}: {value}{'}' * (len(key) - 1)}\n", "utf-8")
+        try:
+            load(file)
+        except ConfigError as error:
+            assert all(re.match(rf"{re.escape(str(file))}:\d+:\d+: ", line) for line in error.problems)
 
 
 @given(

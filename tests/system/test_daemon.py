@@ -335,6 +335,7 @@ def test_a_reload_takes_over_what_it_can_and_keeps_the_old_where_the_file_is_bad
         reload("{dwell_s: 0, enter: 7}", "musicon.yaml:3:27: mood.enter: ")
         assert daemon.until(lambda: any("the old one stays in force" in line for line in daemon.lines))
         assert daemon.state()["mood"] in ("nobody", "unsure")
+        reload("{dwell_s: 0}\nmusic:\n  library:\n  -", "musicon.yaml:6:4: music.library: ")
         reload("{dwell_s: 0}\nmqtt: {port: 1884}", "taken over: mood.dwell_s")
         assert daemon.until(lambda: any("wait for a restart: mqtt.port" in line for line in daemon.lines))
         # With a dwell of 60 s the demo's moods, of some seconds each, never came.
@@ -342,7 +343,7 @@ def test_a_reload_takes_over_what_it_can_and_keeps_the_old_where_the_file_is_bad
         states = [text.split("\n")[0] for _, text in daemon.notifications]
         assert [text for text in states if text in ("READY=1", "RELOADING=1")] == [
             "READY=1",
-            *(["RELOADING=1", "READY=1"] * 2),
+            *(["RELOADING=1", "READY=1"] * 3),
         ]
 
 
