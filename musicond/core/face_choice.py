@@ -52,10 +52,13 @@ class ChosenFace:
     """Monotonic seconds since which another face has been clearly larger."""
 
 
-def choose(chosen: ChosenFace | None, faces: Faces, at: float) -> ChosenFace | None:
-    """Return the chosen face after a frame; None if none has ever been there."""
+def choose(chosen: ChosenFace | None, faces: Faces, at: float, *, missed: bool = True) -> ChosenFace | None:
+    """Return the chosen face after a frame; None if none has ever been there.
+
+    `missed`: there may have been a frame without it since then. A slow machine has fewer frames than one in `GONE_S`.
+    """
     boxes = (*faces.confirmed, *faces.coasted)
-    box = None if chosen is None or at - chosen.at > GONE_S else _find(chosen, boxes, at)
+    box = None if chosen is None or (missed and at - chosen.at > GONE_S) else _find(chosen, boxes, at)
     if chosen is None or box is None:
         if not faces.confirmed:
             return chosen
@@ -75,10 +78,13 @@ class ChosenFaceClassifier:
     def __init__(self, classifier: EmotionClassifier) -> None:
         self._classifier = classifier
         self._chosen: ChosenFace | None = None
+        self._missed = False
+        """Whether a frame had no face since the chosen one was seen."""
 
     def classify(self, frame: Frame, faces: Faces) -> EmotionEstimate | None:
         """Return the scores of the chosen face; None if it was not detected in this frame, or is not sharp enough."""
-        self._chosen = choose(self._chosen, faces, frame.captured_at)
+        self._chosen = choose(self._chosen, faces, frame.captured_at, missed=self._missed)
+        self._missed = False
         if self._chosen is None or self._chosen.box not in faces.confirmed:
             return None
         estimate = self._classifier.classify(frame, replace(faces, confirmed=(self._chosen.box,)))
@@ -86,6 +92,7 @@ class ChosenFaceClassifier:
 
     def reset(self) -> None:
         """Drop every picture of a face; the place of the chosen one is kept for `GONE_S`."""
+        self._missed = True
         self._classifier.reset()
 
 

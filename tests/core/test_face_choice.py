@@ -96,6 +96,21 @@ def test_the_scores_of_two_people_are_never_mixed_and_the_mood_is_one_of_theirs(
         assert state.scores in (None, *SCORES.values())
 
 
+def test_a_face_in_each_frame_of_a_slow_machine_is_one_person() -> None:
+    classifier = ChosenFaceClassifier(TwoPeople())
+
+    def person(at: float) -> int:
+        estimate = classifier.classify(Frame(GREY, at, NOON), faces(A))
+        assert estimate is not None
+        return estimate.person
+
+    assert [person(at) for at in (0.0, 3.0, 9.0)] == [1, 1, 1]
+    classifier.reset()  # a frame without a face
+    assert [person(at) for at in (10.0, 13.0)] == [1, 1]
+    classifier.reset()
+    assert [person(at) for at in (15.5, 18.5)] == [2, 2]
+
+
 def test_nothing_is_read_while_the_chosen_face_is_only_coasted() -> None:
     classifier = ChosenFaceClassifier(TwoPeople())
     first = classifier.classify(Frame(GREY, 0.0, NOON), faces(A, B))

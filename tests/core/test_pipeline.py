@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from musicond.capture.demo import ORDER, DemoClip
+from musicond.commands.replay import Costs, fresh_pipeline, play
+from musicond.config.paths import models_dir
+from musicond.config.schema import Config
 from musicond.core.commands import (
     Calibrate,
     OtherSongs,
@@ -558,3 +562,14 @@ def test_presence_is_that_of_the_room_whatever_mood_a_person_set() -> None:
     rig = Rig()
     rig.pipeline.handle(SetManualMood(Emotion.SAD), NOON)
     assert {(outcome.mood, outcome.present) for outcome in rig.run(1)} == {(Mood.SAD, False)}
+
+
+@pytest.mark.parametrize("turn_s", [1.5, 3.0])
+def test_a_machine_with_less_than_a_frame_a_second_announces_the_moods_of_the_demo(turn_s: float) -> None:
+    clip = DemoClip(models_dir())
+    moments = np.arange(0.0, clip.duration_s, 0.4)
+    frames = ((number * turn_s, clip.frame_at(float(t))) for number, t in enumerate(moments))
+    with fresh_pipeline(Config(), Costs()) as pipeline:
+        changes = [outcome.change for _, outcome in play(pipeline, frames, None, Costs())]
+    moods = dict.fromkeys(change.after for change in changes if change and change.after is not Mood.NOBODY)
+    assert tuple(moods) == ORDER

@@ -11,7 +11,8 @@ The rules
      Neutral needs no more than the middle of leave and enter: of all wrong moods it disturbs the least.
   3. A target that differs from the announced mood is announced once it has been the target for
      `dwell_s` without a break; `unsure` takes `UNSURE_DWELL` times as long.
-     Only a reading counts: a gap of more than `break_s` (or dwell_s) between two restarts the dwell.
+     Only a reading counts: a gap of more than `break_s` (or dwell_s) between two restarts the dwell. On a machine
+     with a frame in more than that, only a gap of more than BREAK_FRAMES such frames does.
      Between two readings, the dwell starts at the moment at which the smoothed scores pass the limit.
   4. No face for `away_s`: nobody. A face not found for less than that changes nothing.
   5. Dark for `dwell_s`: watching is `dark` and the mood nobody; light for `dwell_s`: `yes` again.
@@ -111,6 +112,10 @@ class MoodState:
     target_since: float = 0.0
     seen_at: float = 0.0
     """Monotonic seconds at which a face was last present."""
+    frame_at: float | None = None
+    """Monotonic seconds of the last frame."""
+    frame_interval_s: float = 0.0
+    """Seconds between the last two frames; 0 while they are unknown."""
     dark: bool = False
     light_since: float | None = None
     """Monotonic seconds since which the frames contradict `dark`; None while they agree with it."""
@@ -134,6 +139,12 @@ class MoodState:
 
 def update(state: MoodState, config: MoodConfig, observation: Observation) -> MoodState:
     """Return the state after one more frame."""
+    interval = 0.0 if state.frame_at is None else observation.at - state.frame_at
+    state = _update(state, config, observation)
+    return replace(state, frame_at=observation.at, frame_interval_s=interval)
+
+
+def _update(state: MoodState, config: MoodConfig, observation: Observation) -> MoodState:
     state = _update_darkness(state, config, observation)
     if state.dark:
         return reset(state, observation.at)
@@ -186,9 +197,11 @@ def _smooth(state: MoodState, config: MoodConfig, at: float, scores: tuple[float
     target = _target(state, scores, config)
     if target is state.rejected and target is not state.mood and at - state.rejected_at < REJECTED_S:
         target = Mood.UNSURE
-    since = at
-    if state.scores is not None and gap <= max(config.dwell_s, config.break_s) + TOLERANCE_S:
-        since = state.target_since if target is state.target else at - _held_s(state, reading, gap, target, config)
+    since, usual = at, gap <= max(config.dwell_s, config.break_s) + TOLERANCE_S
+    if state.scores is not None and target is state.target:
+        since = state.target_since if usual or gap <= BREAK_FRAMES * state.frame_interval_s else at
+    elif state.scores is not None and usual:
+        since = at - _held_s(state, reading, gap, target, config)
     announced = target is not state.mood and at - since >= _dwell_s(target, config) - TOLERANCE_S
     return replace(
         state,

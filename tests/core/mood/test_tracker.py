@@ -115,6 +115,26 @@ def test_a_new_emotion_is_announced_as_early_at_a_low_rate(fps: float) -> None:
     assert changes[1][0] <= usual[1][0] + 1 / fps
 
 
+@pytest.mark.parametrize("seconds", [1.5, 3.0, 10.0])
+def test_a_machine_slower_than_the_dwell_announces_a_mood_at_its_second_reading(seconds: float) -> None:
+    frames = [(4 * seconds, face(Emotion.HAPPY)), (seconds, face(Emotion.FEAR)), (4 * seconds, face(Emotion.SAD))]
+    changes = play(frames, fps=1 / seconds)
+    assert changes == [(2 * seconds, Mood.HAPPY), (6 * seconds, Mood.SAD)]
+
+
+def test_a_gap_between_quick_frames_starts_the_dwell_again() -> None:
+    state, at = MoodState(), 0.0
+    for emotion, until in ((Emotion.HAPPY, 4.0), (Emotion.SAD, 5.0)):
+        while at < until:
+            state, at = update(state, CONFIG, replace(face(emotion), at=at)), at + 1 / 8
+    assert (state.mood, state.target) == (Mood.HAPPY, Mood.SAD)
+    at += 3
+    began = at
+    while state.mood is Mood.HAPPY:
+        state, at = update(state, CONFIG, replace(face(Emotion.SAD), at=at)), at + 1 / 8
+    assert state.since - began == pytest.approx(CONFIG.dwell_s, abs=1 / 8)
+
+
 @pytest.mark.parametrize("last", [face(Emotion.SAD), EMPTY, Observation(0, present=True, scores=FLAT)])
 def test_the_time_of_a_change_is_known_before_it(last: Observation) -> None:
     state, due, at = MoodState(), None, 0.0
