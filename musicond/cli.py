@@ -13,11 +13,11 @@ from importlib import import_module
 from typing import NoReturn
 
 from musicond import __version__, block_reload
-from musicond.errors import NOT_TEXT, UNAVAILABLE, ConfigError, MusicondError, clean_text
+from musicond.errors import NOT_TEXT, UNAVAILABLE, USAGE, ConfigError, MusicondError, clean_text
 
 CONTROLS = {
     "play": "play what is recommended, or go on with what is paused",
-    "stop": "stop the music",
+    "stop": "pause the music",
     "next": "play the next track",
     "previous": "play the previous track",
     "other-songs": "recommend other songs, and play them where ours play",
@@ -27,7 +27,7 @@ CONTROLS = {
     "mood": "choose the mood for a while, or go back to the camera",
     "like": "like a song",
     "dislike": "dislike a song",
-    "withdraw": "withdraw the feedback on a song",
+    "withdraw": "withdraw the feedback on a song in its mood",
 }
 """Commands of the module `musicond.commands.control`."""
 COMMANDS = {
@@ -55,8 +55,6 @@ COMMANDS = {
 }
 """Each of the others is a module of `musicond.commands`, imported only to run it: OpenCV and pydantic load slowly."""
 INTERRUPTED = 130
-USAGE = 2
-"""Exit code of wrong usage."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -68,7 +66,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0, 69 (unavailable), 78 (configuration, model) or 130 (Ctrl-C).
+    """Run one command and return its exit code: 0, 2 (usage), 69 (unavailable), 78 (configuration, model) or 130.
 
     An error that no user can cause is raised.
     """

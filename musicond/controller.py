@@ -131,15 +131,17 @@ class Controller:
     def _tracks_from(self, track_id: str | None, *, owned: bool) -> tuple[Track, ...]:
         """Return the recommended tracks from `track_id` on; none without an id: the player decides."""
         recommendation = self._last.recommendation if self._last else None
-        tracks = recommendation.tracks if recommendation else ()
+        tracks, wanted = (recommendation.tracks, recommendation.wanted) if recommendation else ((), ())
         if track_id is None:
-            if not tracks and not owned:
-                raise CommandError("no song is recommended yet: songs come with the first mood")
+            if not wanted and not owned:
+                disliked = "all these songs are disliked: ask for other songs"
+                raise CommandError(disliked if tracks else "no song is recommended yet: songs come with the first mood")
             return ()
         ids = [track.track_id for track in tracks]
         if track_id not in ids:
             raise CommandError(f"{track_id!r} is not among the songs that are recommended now")
-        return tracks[ids.index(track_id) :]
+        first, *rest = tracks[ids.index(track_id) :]
+        return (first, *(track for track in rest if track in wanted))
 
     def _completed(self, outcome: Outcome) -> Outcome:
         if self.demo:

@@ -6,6 +6,8 @@ import math
 import re
 import unicodedata
 
+USAGE = 2
+"""Exit code of wrong usage."""
 UNAVAILABLE = 69
 """Exit code: something that is needed is not available."""
 CONFIG = 78
@@ -121,6 +123,12 @@ class CatalogueLocked(CatalogueError):  # noqa: N818 - a state of the catalogue
 
 class CommandError(MusicondError):
     """A command makes no sense now, such as a like while no song is shown; the text says why."""
+
+
+class UsageError(MusicondError):
+    """A command was given in a way that can't work; the text says how to give it."""
+
+    exit_code = USAGE
 
 
 class ListError(MusicondError):

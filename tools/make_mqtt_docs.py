@@ -108,7 +108,7 @@ COMMANDS = {
     '`{"mood": "happy", "minutes": 30}` for another time',
     "play/set": "`PRESS` or nothing: what is recommended, or go on with what is paused; "
     '`{"track_id": "spotify:track:..."}` from that song of the recommendation on',
-    "stop/set": "`PRESS` or nothing",
+    "stop/set": "`PRESS` or nothing: the music waits where it is, until `play/set`",
     "autoplay/set": "`on`, `off`, or `auto`: as the configuration says",
     "volume/set": "a number from 0 to 100; never above playback.volume_max",
     "next/set": "`PRESS` or nothing: the next track. Where nothing is loaded: as `other_songs/set`; "
@@ -117,7 +117,7 @@ COMMANDS = {
     "other_songs/set": "`PRESS` or nothing: other songs for this mood, played where ours play",
     "like/set": '`PRESS` or nothing: the first song shown; `{"track_id": "spotify:track:..."}` another one',
     "dislike/set": "the same",
-    "withdraw/set": "the same: removes what was said of that song in its mood",
+    "withdraw/set": "`PRESS` or nothing: the feedback given last is deleted; `track_id`: that on this song",
     "wrong_mood/set": "`PRESS` or nothing; or the mood that would be right",
 }
 """Accepted payloads of each command topic."""

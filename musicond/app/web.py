@@ -23,7 +23,7 @@ from musicond.config.paths import docs_dir, listen_socket
 from musicond.config.schema import Config
 from musicond.config.secrets import page_token
 from musicond.core.commands import Command
-from musicond.core.ports import PlaybackControl
+from musicond.core.ports import PlaybackBackend, PlaybackControl
 from musicond.errors import ListError, PlaybackError
 from musicond.library.actions import check_page_action
 from musicond.library.maintenance import LibraryMaintenance
@@ -157,9 +157,17 @@ def _speakers_endpoint(player: PlaybackControl) -> ActionEndpoint:
     def run(action: str, _: Mapping[str, Any]) -> Future[Mapping[str, object]]:
         if action != "speakers":
             raise ListError(f"there is no action {action!r}; give speakers")
-        return player.query(lambda backend: {"speakers": [asdict(speaker) for speaker in backend.get_speakers()]})
+        return player.query(_list_speakers)
 
     return ActionEndpoint(run)
+
+
+def _list_speakers(backend: PlaybackBackend) -> Mapping[str, object]:
+    """Return the speakers, or why there are none: a player out of reach is no fault of the request."""
+    try:
+        return {"speakers": [asdict(speaker) for speaker in backend.get_speakers()], "reason": None}
+    except PlaybackError as exc:
+        return {"speakers": [], "reason": str(exc)}
 
 
 def public_address(config: Config) -> str | None:

@@ -100,4 +100,4 @@ def _write(content: BinaryIO, target: Path) -> None:
         new.replace(target)
     except OSError as exc:
         new.unlink(missing_ok=True)
-        raise BackupError(f"{exc.filename or target}: {exc.strerror}; give a file that can be written") from None
+        raise BackupError(f"{target}: {exc.strerror}; give a file that can be written") from None

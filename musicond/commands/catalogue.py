@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions["sort"].add_argument("--dry-run", action="store_true", help="only by tags, and change nothing")
     feedback, verdicts = actions["feedback"], [*map(str, Verdict), "reset"]
     feedback.add_argument(
-        "verdict", nargs="?", choices=verdicts, metavar="VERDICT", help=f"{', '.join(verdicts[:-1])}; reset forgets"
+        "verdict", nargs="?", choices=verdicts, metavar="VERDICT", help=f"{', '.join(verdicts[:-1])}; reset deletes it"
     )
     feedback.add_argument(
         "song", nargs="?", metavar="SONG", help="its id, as list shows it; default: the first one shown, reset: all"
@@ -329,13 +329,13 @@ def _print_left(left: int, songs: int) -> None:
 
 def _feedback(args: argparse.Namespace, config: Config) -> None:
     if args.verdict == "reset":
-        songs = _run_action(config, "forget", id=args.song)["songs"]
+        songs = _run_action(config, "reset-feedback", id=args.song)["songs"]
         print(f"the feedback on {counted(songs, 'song')} is deleted")
     elif args.verdict:
         ControlClient(control_socket(config)).send("rate", verdict=args.verdict, id=args.song)
         print("remembered")
     else:
-        _print_feedback(_run_action(config, "said")["feedback"], as_json=args.json)
+        _print_feedback(_run_action(config, "feedback")["feedback"], as_json=args.json)
 
 
 def _print_feedback(feedback: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:

@@ -52,7 +52,8 @@ def _rate(verdict: str | None) -> ControlCommand:
         client.send("rate", verdict=verdict, id=args.id)
         return f"{verdict}d"
 
-    return ControlCommand(send, lambda parser: _add_id(parser, "the first song shown"))
+    default = "the first song shown" if verdict else "the one rated last"
+    return ControlCommand(send, lambda parser: _add_id(parser, default))
 
 
 def _add_id(parser: argparse.ArgumentParser, default: str) -> None:
@@ -66,6 +67,17 @@ def _play(client: ControlClient, args: argparse.Namespace) -> str:
     if playback and (playback["state"] == "unavailable" or (playback["songs_missing"] and args.id is None)):
         raise CommandError(playback["trouble"] or "the player is not connected yet; musicond status shows when it is")
     return "playing"
+
+
+def _next(client: ControlClient, _: argparse.Namespace) -> str:
+    # Without a loaded track, the API's command recommends other songs.
+    state = client.state()
+    if state["playback"] is None and state["since"] is not None:  # without `since` nothing is known yet
+        raise CommandError(NO_PLAYER)
+    if state["playback"] is None or state["playback"]["state"] not in ("playing", "paused"):
+        raise CommandError("nothing plays now, so there is no next track")
+    client.send("next")
+    return "next track"
 
 
 def _volume(client: ControlClient, args: argparse.Namespace) -> str:
@@ -91,7 +103,10 @@ def _speaker(client: ControlClient, args: argparse.Namespace) -> str:
         state = client.state()
         if state["playback"] is None and state["since"] is not None:  # without `since` nothing is known yet
             raise CommandError(NO_PLAYER)
-        speakers = client.run_action("playback", "speakers")["speakers"]
+        answer = client.run_action("playback", "speakers")
+        if answer["reason"]:
+            raise CommandError(answer["reason"])
+        speakers = answer["speakers"]
         return "\n".join(f"{'*' if item['selected'] else ' '} {item['name']}" for item in speakers) or "no speaker now"
     client.send("speaker", name=args.name)
     return f"speaker: {args.name}; musicond settings reset speaker goes back"
@@ -121,8 +136,8 @@ def _add_mood(parser: argparse.ArgumentParser) -> None:
 
 CONTROLS = {
     "play": ControlCommand(_play, lambda parser: _add_id(parser, "all that is recommended")),
-    "stop": _send("stop", "stopped"),
-    "next": _send("next", "next track, or other songs where nothing is loaded"),
+    "stop": _send("stop", "the music is paused; musicond play goes on"),
+    "next": ControlCommand(_next),
     "previous": _send("previous", "previous track"),
     "other-songs": _send("other_songs", "other songs"),
     "volume": ControlCommand(

@@ -16,7 +16,7 @@ from musicond.commands.daemon import ask_daemon
 from musicond.commands.options import add_actions, confirm, wants_json, write_output
 from musicond.config.overrides import load_effective
 from musicond.config.schema import Config
-from musicond.errors import CommandError, StateDirError, counted
+from musicond.errors import StateDirError, counted
 from musicond.history import FOLDER, Days, HistoryBook, run_action
 from musicond.runtime.json_file import state_lock
 
@@ -49,11 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run one action; raise ConfigError, ListError, StateDirError or ControlError."""
+    """Run one action; raise UsageError and others."""
     config = load_effective(args.config).config
     if args.action == "delete":
-        if not args.yes and not confirm("delete the minutes of all days, for good?"):
-            raise CommandError("nothing was deleted; confirm it with --yes")
+        if not args.yes:
+            confirm("delete the minutes of all days, for good?", "nothing was deleted")
         print(f"{counted(int(str(_run_action(config, 'delete')['deleted'])), 'day')} deleted")
         return
     days: Days = _run_action(config, "days")["days"]  # type: ignore[assignment] # the value is JSON

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from musicond.errors import ListError
+from musicond.errors import CommandError, ListError, UsageError
 
 
 def add_config(parser: argparse.ArgumentParser, *, action: bool = False) -> None:
@@ -34,12 +34,13 @@ def add_actions(parser: argparse.ArgumentParser, helps: Mapping[str, str]) -> di
     return actions
 
 
-def confirm(question: str) -> bool:
-    """Ask a question on a terminal; return whether the answer is yes, and false where nobody can answer."""
+def confirm(question: str, unchanged: str) -> None:
+    """Ask a question on a terminal; raise CommandError unless the answer is yes, UsageError where nobody can answer."""
     if not sys.stdin.isatty():
-        return False
+        raise UsageError(f"{unchanged}: without a terminal nobody can be asked; add --yes")
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise CommandError(f"{unchanged}; the answer was not yes")
 
 
 def wants_json(args: argparse.Namespace) -> bool:

@@ -12,7 +12,7 @@ from musicond.commands.daemon import as_owner, ask_daemon, own_state_dir
 from musicond.commands.options import add_config, confirm
 from musicond.config.loader import load
 from musicond.config.paths import daemon_state_dir
-from musicond.errors import BackupError, CommandError, StateDirError
+from musicond.errors import BackupError, StateDirError
 from musicond.web.client import ControlClient
 
 DESCRIPTION = (
@@ -34,8 +34,8 @@ def run(args: argparse.Namespace) -> None:
     """Restore a backup through the daemon, or into its state directory; raise BackupError and others."""
     config = load(args.config).config
     check_backup(args.file)
-    if not args.yes and not confirm("replace settings, songs, feedback and history by those of the backup?"):
-        raise CommandError("nothing was restored; confirm it with --yes")
+    if not args.yes:
+        confirm("replace settings, songs, feedback and history by those of the backup?", "nothing was restored")
 
     folder = daemon_state_dir(config)
 

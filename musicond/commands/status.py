@@ -78,7 +78,7 @@ def rows(state: State) -> Iterator[tuple[str, str, str]]:
     yield "watching", WATCHING[watching](state), "ok" if watching == "yes" else "warning"
     recommendation = state["recommendation"]
     if recommendation:
-        yield "recommended", "; ".join(map(_song, recommendation["tracks"])) or "nothing", ""
+        yield "recommended", "; ".join(map(_song, _wanted(recommendation))) or "nothing", ""
         yield "why", recommendation["reason"], ""
     yield "playing", _playing(state), ""
     if playback := state["playback"]:
@@ -112,6 +112,12 @@ def _since(text: str | None) -> str:
         return ""
     when, now = datetime.fromisoformat(text).astimezone(), datetime.now().astimezone()
     return f", since {when:%H:%M}" if when.date() == now.date() else f", since {when:%Y-%m-%d %H:%M}"
+
+
+def _wanted(recommendation: State) -> list[State]:
+    """Return the recommended tracks but those that were disliked, unless that were all of them."""
+    tracks = recommendation["tracks"]
+    return [track for track in tracks if track["id"] not in recommendation["disliked"]] or tracks
 
 
 def _song(track: Mapping[str, str]) -> str:

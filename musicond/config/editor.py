@@ -13,7 +13,7 @@ import yaml
 
 from musicond.config.loader import load
 from musicond.errors import ConfigError
-from musicond.runtime.json_file import sync_folder
+from musicond.runtime.json_file import errors_of, sync_folder
 
 
 def edit(path: Path, section: str, values: Mapping[str, str]) -> None:
@@ -21,10 +21,15 @@ def edit(path: Path, section: str, values: Mapping[str, str]) -> None:
 
     Raises ConfigError where the file has errors, before or after, and OSError where it can't be written.
     """
-    path = path.resolve()  # a link stays one
-    if path.exists() and not path.is_file():
+    target = path.resolve()  # a link stays one
+    if target.exists() and not target.is_file():
         raise ConfigError(f"{path}: no regular file; give another one")  # root would replace even /dev/null
     load(path)
+    with errors_of(path):
+        _edit(target, section, values)
+
+
+def _edit(path: Path, section: str, values: Mapping[str, str]) -> None:
     stat, text = path.stat(), path.read_text("utf-8")
     number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new")
     new = Path(name)

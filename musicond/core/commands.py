@@ -58,7 +58,7 @@ class Withdraw:
     """Remove the feedback on a song for the mood that it was recommended for."""
 
     track_id: str | None = None
-    """None: the first track of the current recommendation."""
+    """None: the track that was rated last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class Play:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Stop playback."""
+    """Pause the music."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,6 +166,13 @@ class Recommendation:
     """Like or dislike of the tracks that have feedback in this mood, by track id."""
     affects: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Valence and arousal (-1..1) of the tracks whose sound is known, by track id."""
+    rejected: frozenset[str] = frozenset()
+    """Ids of the tracks that were disliked since: they stay in sight, and are not played."""
+
+    @property
+    def wanted(self) -> tuple[Track, ...]:
+        """The tracks to play: those that are not rejected."""
+        return tuple(track for track in self.tracks if track.track_id not in self.rejected)
 
 
 @dataclass(frozen=True, slots=True)

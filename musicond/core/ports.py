@@ -99,8 +99,11 @@ class Catalogue(Protocol):
     def emotions_of(self, key: int) -> Sequence[Emotion]:
         """Return the emotions whose lists contain a track."""
 
+    def revision(self) -> int:
+        """Return a number that is another one after each change of the lists."""
+
     def rate(self, moods: Sequence[Emotion], key: int, verdict: Verdict) -> None:
-        """Count a verdict in all of these moods or in none; it may be stored later."""
+        """Count a verdict in all of these moods or in none, in place of its opposite; it may be stored later."""
 
     def withdraw(self, moods: Sequence[Emotion], key: int) -> None:
         """Remove the feedback on a track in these moods; it may be stored later."""

@@ -90,9 +90,9 @@ def _reorder(editor: CatalogueEditor, arguments: Mapping[str, Any]) -> JsonObjec
     return {"songs": editor.reorder(emotion, ids)}
 
 
-def _forget(editor: CatalogueEditor, arguments: Mapping[str, Any]) -> JsonObject:
+def _reset_feedback(editor: CatalogueEditor, arguments: Mapping[str, Any]) -> JsonObject:
     track_id = arguments.get("id")
-    return {"songs": editor.forget(None if track_id is None else str(track_id))}
+    return {"songs": editor.reset_feedback(None if track_id is None else str(track_id))}
 
 
 ACTIONS: Mapping[str, Callable[[CatalogueEditor, Mapping[str, Any]], JsonObject]] = {
@@ -102,8 +102,8 @@ ACTIONS: Mapping[str, Callable[[CatalogueEditor, Mapping[str, Any]], JsonObject]
     "reorder": _reorder,
     "list": _list,
     "verify": lambda editor, _: {"faults": editor.verify()},
-    "said": lambda editor, _: {"feedback": editor.feedback()},
-    "forget": _forget,
+    "feedback": lambda editor, _: {"feedback": editor.feedback()},
+    "reset-feedback": _reset_feedback,
 }
-READ_ACTIONS = frozenset({"list", "verify", "said"})
+READ_ACTIONS = frozenset({"list", "verify", "feedback"})
 """Those that change nothing."""

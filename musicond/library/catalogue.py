@@ -51,6 +51,8 @@ MEND_S = 5.0
 UNKNOWN = 0.5
 """Familiarity of a song of unknown popularity."""
 VERDICTS = {Verdict.LIKE: "likes", Verdict.DISLIKE: "dislikes", Verdict.SKIP: "skips"}
+OPPOSITES = {Verdict.LIKE: "dislikes", Verdict.DISLIKE: "likes"}
+"""The column that a verdict sets to zero."""
 
 
 class SqliteCatalogue:
@@ -153,6 +155,11 @@ class SqliteCatalogue:
             with self._lock:
                 self._unsaved[mood, key] = stats[key]
 
+    def revision(self) -> int:
+        """Return a number that is another one after each change by another connection; raise CatalogueError."""
+        self._refresh()
+        return self._version
+
     def key_of(self, track_id: str) -> int | None:
         """Return the number of a track, None for an unknown one; raise CatalogueError."""
         self._follow_file()
@@ -165,11 +172,14 @@ class SqliteCatalogue:
         return tuple(Emotion(row[0]) for row in self._query(query, key) if row[0] in tuple(Emotion))
 
     def rate(self, moods: Sequence[Emotion], key: int, verdict: Verdict) -> None:
-        """Store a verdict for each of these moods, all or none; raise CatalogueError."""
-        column = VERDICTS[verdict]
+        """Store a verdict for each of these moods, all or none; a like ends dislikes, and a dislike likes.
+
+        Raises CatalogueError.
+        """
+        column, opposite = VERDICTS[verdict], OPPOSITES.get(verdict)
         query = (
             f"INSERT INTO feedback (mood, track, {column}) VALUES (?, ?, 1) "  # noqa: S608 - our own column names
-            f"ON CONFLICT DO UPDATE SET {column} = {column} + 1"
+            f"ON CONFLICT DO UPDATE SET {column} = {column} + 1{f', {opposite} = 0' if opposite else ''}"
         )
         self._store([(mood.value, key) for mood in moods], query)
 

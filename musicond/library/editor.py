@@ -132,7 +132,7 @@ class CatalogueEditor:
         with sqlite_errors(self.name):
             return [dict(zip(names, row, strict=True)) for row in self.connection.execute(query).fetchall()]
 
-    def forget(self, track_id: str | None) -> int:
+    def reset_feedback(self, track_id: str | None) -> int:
         """Delete the feedback on a track, or on all; return the number of tracks that had any."""
         query = (
             "DELETE FROM feedback WHERE track IN (SELECT track FROM tracks WHERE ?1 IS NULL OR track_id = ?1) "

@@ -303,7 +303,7 @@ ENTITIES: tuple[EntityDescription, ...] = (
     _switch("autoplay", "Autoplay", _autoplay, requires="playback", icon="mdi:play-circle-outline"),
     _setting("number", "volume", "Volume", _volume, requires="playback", **PERCENT_RANGE, icon="mdi:volume-high"),
     _button("play", "Play", "mdi:play", requires="playback"),
-    _button("stop", "Stop", "mdi:stop", requires="playback"),
+    _button("stop", "Pause the music", "mdi:pause", requires="playback"),
     _button("next", "Next", "mdi:skip-next"),
     _button("previous", "Previous", "mdi:skip-previous", requires="playback"),
     _button("other_songs", "Other songs", "mdi:playlist-music"),

@@ -201,7 +201,7 @@ def attributes(outcome: Outcome) -> RecommendationAttributes:
         faces=outcome.faces.count,
         since=recommendation.wall_time if recommendation else None,
         reason=recommendation.reason if recommendation else None,
-        tracks=[SongPayload.of(track) for track in (recommendation.tracks if recommendation else ())],
+        tracks=[SongPayload.of(track) for track in (recommendation.wanted if recommendation else ())],
         playlist=recommendation.playlist if recommendation else None,
     )
 
@@ -248,7 +248,7 @@ def playback(playback: Playback) -> PlaybackPayload:
 
 def summary(recommendation: Recommendation | None) -> str:
     """Return the tracks in one line, as many as fit into `STATE_LIMIT` characters."""
-    tracks = recommendation.tracks if recommendation else ()
+    tracks = recommendation.wanted if recommendation else ()
     line = ""
     for track in tracks:
         text = f"{track.title} – {track.artist}"  # noqa: RUF001 - the dash between title and artist

@@ -234,7 +234,7 @@ def _on_room(state: PlayerState, rules: PlaybackRules, room: RoomUpdate) -> Step
     stored = (SelectSpeaker(room.speaker, move=False),) if before is None and room.speaker is not None else ()
     if not room.recommended or room.recommendation is None:
         return state, stored
-    tracks = room.recommendation.tracks
+    tracks = room.recommendation.wanted
     if room.at - state.others_requested_at <= GRACE_S:
         return _start(replace(state, others_requested_at=NEVER), rules, tracks, room.at, automatic=False)
     if not room.autoplay or _room_block(room, rules) is not None:
@@ -292,7 +292,7 @@ def _play(state: PlayerState, rules: PlaybackRules, request: Requested) -> Step:
         state = replace(state, last_action_at=request.at, last_action_was_start=True, poll_now=True)
         return state, (ResumePlayback(),)
     recommendation = state.room.recommendation if state.room else None
-    tracks = request.tracks or (recommendation.tracks if recommendation else ())
+    tracks = request.tracks or (recommendation.wanted if recommendation else ())
     return _start(state, rules, tracks, request.at, automatic=False) if tracks else (state, ())
 
 

@@ -133,18 +133,32 @@ class JsonFile:
 
 
 def replace_file(path: Path, text: str, owner: Path) -> None:
-    """Write a private file as a whole, on the disk; where root writes, it is the owner's of `owner`. Raises OSError."""
+    """Write a private file as a whole, on the disk; where root writes, it is the owner's of `owner`.
+
+    Raises OSError, which names `path`.
+    """
     owner_status, new = owner.stat(), path.with_name(f"{path.name}.new")
-    new.unlink(missing_ok=True)
-    number = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(number, "w", encoding="utf-8") as out:
-        if os.geteuid() == 0:
-            os.fchown(number, owner_status.st_uid, owner_status.st_gid)
-        out.write(text)
-        out.flush()
-        os.fsync(number)
-    new.replace(path)
-    sync_folder(path.parent)
+    with errors_of(path):
+        new.unlink(missing_ok=True)
+        number = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(number, "w", encoding="utf-8") as out:
+            if os.geteuid() == 0:
+                os.fchown(number, owner_status.st_uid, owner_status.st_gid)
+            out.write(text)
+            out.flush()
+            os.fsync(number)
+        new.replace(path)
+        sync_folder(path.parent)
+
+
+@contextmanager
+def errors_of(path: Path) -> Iterator[None]:
+    """Let an OSError name this file, and not the temporary one that replaces it."""
+    try:
+        yield
+    except OSError as exc:
+        exc.filename = str(path)
+        raise
 
 
 def delete_file(path: Path) -> None:

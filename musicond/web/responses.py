@@ -291,7 +291,7 @@ def _lift(recommendation: Recommendation) -> dict[str, object] | None:
             "wanted": _point(lift_path(emotion, explanation.first - 1 + number)),
             "found": _point(recommendation.affects.get(track.track_id)),
         }
-        for number, track in enumerate(recommendation.tracks)
+        for number, track in enumerate(recommendation.wanted)
     ]
     return {"route": [_point(corner) for corner in lift_route(emotion)], "songs": songs, "of": LIFT_SONGS}
 
@@ -310,7 +310,13 @@ RECOMMENDATION = JsonObject[Recommendation](
     mood=(enum_schema(Mood), lambda recommendation: recommendation.mood),
     reason=(STRING, lambda recommendation: recommendation.reason),
     why=EXPLANATION.optional(lambda recommendation: recommendation.explanation),
-    tracks=(array_schema(TRACK.schema), lambda recommendation: [TRACK.to_json(item) for item in recommendation.tracks]),
+    tracks=(
+        {
+            **array_schema(TRACK.schema),
+            "description": "A song that is disliked stays here until the next recommendation; it is not played.",
+        },
+        lambda recommendation: [TRACK.to_json(item) for item in recommendation.tracks],
+    ),
     liked=(array_schema(STRING), lambda recommendation: _with_verdict(recommendation, Verdict.LIKE)),
     disliked=(array_schema(STRING), lambda recommendation: _with_verdict(recommendation, Verdict.DISLIKE)),
     lift=({**nullable(LIFT), "description": "The way of a lift in the plane of valence and arousal."}, _lift),
@@ -418,7 +424,10 @@ LINKS = object_schema(
 NEW_LINK = object_schema(
     id=STRING, url=STRING, qr={**array_schema(STRING), "description": "Rows of a QR code: 0 light, 1 dark."}
 )
-SPEAKERS = object_schema(speakers=array_schema(object_schema(name=STRING, selected=BOOLEAN)))
+SPEAKERS = object_schema(
+    speakers=array_schema(object_schema(name=STRING, selected=BOOLEAN)),
+    reason={**nullable(STRING), "description": "Why the player can't list them now; null where it has."},
+)
 DEVICES = object_schema(
     devices=array_schema(object_schema(name=STRING, type=STRING, active=BOOLEAN, restricted=BOOLEAN, usable=BOOLEAN))
 )

@@ -192,9 +192,9 @@ COMMAND_ROUTES = (
     CommandRoute(
         "withdraw",
         "Remove the feedback on a song in the mood that it was recommended for.",
-        request_body("Remove the feedback on a song; without an id, the first one shown.", id=(TrackId | None, None)),
+        request_body("Remove the feedback on a song; without an id, the one rated last.", id=(TrackId | None, None)),
         lambda body: commands.Withdraw(body.id),
-        '{"id": TRACK}; without "id" the first song shown is meant',
+        '{"id": TRACK}; without "id" the song rated last is meant',
     ),
     CommandRoute(
         "mood",
@@ -241,7 +241,7 @@ COMMAND_ROUTES = (
         lambda body: commands.Play(body.id),
         '{"id": TRACK}; without "id" the recommendation from its beginning',
     ),
-    CommandRoute("stop", "Stop what plays.", request_body("Stop what plays."), lambda _: commands.Stop()),
+    CommandRoute("stop", "Pause the music.", request_body("Pause the music."), lambda _: commands.Stop()),
     CommandRoute(
         "volume",
         "Set the speaker's volume.",
@@ -308,11 +308,11 @@ ACTION_ROUTES = (
     ActionRoute("catalogue", "refresh", "Read the lists again.", action_body(if_due=(bool, False))),
     ActionRoute("catalogue", "progress", "How far the refresh is."),
     ActionRoute("catalogue", "verify", "What is wrong or weak in the catalogue.", page=False),
-    ActionRoute("catalogue", "said", "What was said of songs.", page=False),
+    ActionRoute("catalogue", "feedback", "The feedback on all songs.", page=False),
     ActionRoute(
         "catalogue",
-        "forget",
-        "Forget what was said of a song, or of all.",
+        "reset-feedback",
+        "Delete the feedback on a song in every mood, or on all songs.",
         action_body(id=(TrackId | None, None)),
         page=False,
     ),

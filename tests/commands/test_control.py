@@ -37,7 +37,6 @@ COMMANDS = (
     (("play",), Play()),
     (("play", "t:1"), Play("t:1")),
     (("stop",), Stop()),
-    (("next",), Next()),
     (("previous",), Previous()),
     (("other-songs",), OtherSongs()),
     (("volume", "30"), SetVolume(30.0)),
@@ -55,7 +54,8 @@ COMMANDS = (
 
 def speakers(_: str, __: Mapping[str, object]) -> Future[Mapping[str, object]]:
     future: Future[Mapping[str, object]] = Future()
-    future.set_result({"speakers": [{"name": "Kitchen", "selected": True}, {"name": "Den", "selected": False}]})
+    speakers = [{"name": "Kitchen", "selected": True}, {"name": "Den", "selected": False}]
+    future.set_result({"speakers": speakers, "reason": None})
     return future
 
 
@@ -77,6 +77,21 @@ def test_each_command_arrives(server: Server, capsys: pytest.CaptureFixture[str]
     assert main(["speaker"]) == 0
     assert capsys.readouterr().out == "* Kitchen\n  Den\n"
     assert server.commands == []
+
+
+def test_next_is_refused_as_previous_is_where_nothing_is_loaded(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.output.accept(HAPPY)
+    assert main(["next"]) == 69
+    assert capsys.readouterr().err == f"musicond: {NO_PLAYER}\n"
+    server.output.accept(replace(HAPPY, playback=Playback("mpd", PlayState.STOPPED)))
+    assert main(["next"]) == 69
+    assert capsys.readouterr().err == "musicond: nothing plays now, so there is no next track\n"
+    assert server.commands == []
+    server.output.accept(replace(HAPPY, playback=Playback("mpd", PlayState.PAUSED)))
+    assert main(["next"]) == 0
+    assert server.commands == [Next()]
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,13 @@ def test_an_export_is_imported_again(shell: Shell) -> None:
     assert shell("catalogue", "export").startswith("emotion,track_id,title")
 
 
+def test_a_file_that_cannot_be_written_is_named_as_it_was_typed(shell: Shell) -> None:
+    shell("catalogue", "add", "sad", "A song", "Ann")
+    remedy = "No such file or directory; give a file that can be written"
+    for command in ("backup", "catalogue export"):
+        assert shell(*command.split(), "absent/x.svg", code=69) == f"musicond: absent/x.svg: {remedy}\n"
+
+
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
@@ -172,7 +179,9 @@ def test_showing_the_bias_leaves_damaged_settings_to_the_daemon_which_then_stays
 
 def test_a_history_that_is_not_kept_says_how_to_begin(shell: Shell) -> None:
     assert "history.enabled: true keeps it from then on" in shell("history", "show")
-    assert "confirm it with --yes" in shell("history", "delete", code=69)
+    assert "nothing was deleted: without a terminal nobody can be asked; add --yes" in shell(
+        "history", "delete", code=2
+    )
     assert shell("history", "delete", "--yes") == "0 days deleted\n"
     out = shell("history", "chart", "days.svg")
     assert "days.svg written" in out

@@ -92,6 +92,7 @@ class Songs(Recommender):
         self.others = 0
         self.policies: list[Policy | None] = []
         self.rated: list[Rate] = []
+        self.removed: set[str] = set()
 
     def recommend(self, context: RecommendationContext) -> Recommendation | None:
         self.asked.append(context.emotion)
@@ -99,6 +100,9 @@ class Songs(Recommender):
         if self.fault:
             raise CatalogueError(self.fault)
         return None if self.keep else self.recommend_other(context)
+
+    def is_outdated(self, recommendation: Recommendation) -> bool:
+        return recommendation.tracks[0].track_id in self.removed
 
     def recommend_other(self, context: RecommendationContext) -> Recommendation:
         self.others += 1
@@ -261,6 +265,21 @@ def test_a_broken_catalogue_is_told_and_the_mood_goes_on() -> None:
     last = rig.run(4)[-1]
     assert last.notice is None
     assert last.recommendation is not None
+
+
+def test_a_recommendation_that_the_lists_no_longer_hold_gives_way_while_watching() -> None:
+    rig = Rig()
+    rig.room.faces = Faces(confirmed=(HERE,))
+    shown = rig.run(3)[-1].recommendation
+    assert shown is not None
+    rig.songs.removed.add(shown.tracks[0].track_id)
+    first, *rest = rig.run(1)
+    assert (first.change, first.recommended) == (None, True)
+    assert first.recommendation is not shown
+    assert not any(outcome.recommended for outcome in rest)
+    assert first.recommendation is not None
+    rig.songs.removed.add(first.recommendation.tracks[0].track_id)
+    assert rig.pipeline.idle(rig.at, NOON).recommendation is first.recommendation
 
 
 def test_the_recommender_may_keep_what_is_shown() -> None:

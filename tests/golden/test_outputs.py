@@ -135,7 +135,7 @@ WRONG = {
     "doctor": (("doctor now", 2), ("doctor --jsn", 2), ("doctor --config", 2)),
     "status": (("status", 69), ("status now", 2), ("status --jsn", 2)),
     "catalogue": (("catalogue", 2), ("catalogue remove none", 69), ("catalogue list bored", 2)),
-    "history": (("history", 2), ("history delete", 69), ("history show now", 2)),
+    "history": (("history", 2), ("history delete", 2), ("history show now", 2)),
     "backup": (("backup", 2), ("backup /none/file", 69), ("backup one two", 2)),
     "restore": (("restore", 2), ("restore none", 69), ("restore one two", 2)),
     "calibrate": (("calibrate", 69), ("calibrate --show --reset", 2), ("calibrate now", 2)),
@@ -301,7 +301,7 @@ class Household(Server):
 
 def test_the_output_of_the_calibration_and_the_speakers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     speakers = [{"name": "Kitchen", "selected": True}, {"name": "Hall", "selected": False}]
-    playback = ActionEndpoint(lambda *_: run_job(lambda: {"speakers": speakers}))
+    playback = ActionEndpoint(lambda *_: run_job(lambda: {"speakers": speakers, "reason": None}))
     server = Household(tmp_path / "run" / "control.sock", endpoints={"playback": playback})
     server.output.start()
     try:

@@ -141,10 +141,10 @@ def test_feedback_outlives_a_song_that_leaves_and_returns(lists: CatalogueEditor
     lists.merge(Emotion.SAD, "x", [other])
     [feedback] = lists.feedback()
     assert (feedback["title"], feedback["likes"], feedback["dislikes"]) == ("a", 3, 1)
-    assert lists.forget("unknown") == 0
-    assert lists.forget(song.identifier) == 1
+    assert lists.reset_feedback("unknown") == 0
+    assert lists.reset_feedback(song.identifier) == 1
     lists.add([(Emotion.SAD, other, (1, 0, 0))])
-    assert lists.forget(None) == 1
+    assert lists.reset_feedback(None) == 1
     assert lists.feedback() == []
 
 
@@ -261,8 +261,8 @@ def test_actions_answer_and_refuse_in_one_line(tmp_path: Path) -> None:
             run(path, action, arguments)
     assert run(path, "remove", {"id": entries[-1]["track_id"]}) == {"lists": 1}
     assert run(path, "verify", {}) == {"faults": []}
-    assert run(path, "said", {}) == {"feedback": []}
-    assert run(path, "forget", {"id": None}) == {"songs": 0}
+    assert run(path, "feedback", {}) == {"feedback": []}
+    assert run(path, "reset-feedback", {"id": None}) == {"songs": 0}
 
 
 def test_no_change_goes_into_a_file_that_is_being_replaced(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def show(socket: Path) -> dict[str, Any]:
     controls, values = state["controls"], client.run_action("setup", "values")
     return {
         "songs": client.run_action("catalogue", "list")["entries"],
-        "feedback": client.run_action("catalogue", "said")["feedback"],
+        "feedback": client.run_action("catalogue", "feedback")["feedback"],
         "lists": client.run_action("catalogue", "sources"),
         "settings": {name: controls[name] for name in SETTINGS},
         "private": controls["private"],

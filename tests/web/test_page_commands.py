@@ -119,7 +119,6 @@ def test_a_verdict_is_the_daemon_s_and_can_be_taken_back(server: Server, page: A
     assert server.commands == [
         Rate(Verdict.LIKE, "t:1"),
         Withdraw("t:1"),
-        Withdraw("t:1"),
         Rate(Verdict.DISLIKE, "t:1"),
         Withdraw("t:1"),
     ]

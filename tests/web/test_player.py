@@ -42,7 +42,7 @@ def cover_of(track: Track) -> Future[Cover | None]:
 def speakers(_: str, __: Mapping[str, object]) -> Future[Mapping[str, object]]:
     future: Future[Mapping[str, object]] = Future()
     names = ("kitchen", "<b>Den</b>")
-    future.set_result({"speakers": [{"name": name, "selected": name == "kitchen"} for name in names]})
+    future.set_result({"speakers": [{"name": name, "selected": name == "kitchen"} for name in names], "reason": None})
     return future
 
 

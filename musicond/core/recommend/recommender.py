@@ -9,17 +9,16 @@ from datetime import datetime
 import numpy as np
 
 from musicond.core.commands import Rate, Withdraw
-from musicond.core.models import Emotion, Mood, Policy, Track, Verdict
+from musicond.core.models import Emotion, Mood, Policy, Verdict
 from musicond.core.outcome import Recommendation, RecommendationContext
 from musicond.core.ports import Catalogue
-from musicond.core.recommend.affect import Affect
 from musicond.core.recommend.explanation import explain, to_text
+from musicond.core.recommend.feedback import by_track, contains, verdicts_of, with_verdict
 from musicond.core.recommend.policies import Plan, PlanPart, PolicyPlanner
 from musicond.core.recommend.sampler import (
     EMPTY,
     Candidates,
     ThompsonSampler,
-    TrackStats,
     calmer,
     known_affects,
     shortlist,
@@ -58,6 +57,8 @@ class Recommender:
         self._rounds: dict[Emotion, int] = {}
         """Number of each mood's recommendations, once read from the catalogue."""
         self._last: Emotion | None = None
+        self._revision: int | None = None
+        """That of the catalogue when `is_outdated` was last called."""
         self._rated: dict[str, tuple[Emotion, ...]] = {}
         """The moods of the last verdict on each of the tracks rated last, by track id, oldest first."""
 
@@ -68,7 +69,8 @@ class Recommender:
         Raises CatalogueError; the next call tries again.
         """
         recent = self._recent.get(context.emotion)
-        if recent is None or not 0 <= context.captured_at - recent[0] < self.config.cool_down_s:
+        in_time = recent is not None and 0 <= context.captured_at - recent[0] < self.config.cool_down_s
+        if recent is None or not in_time or not self._is_listed(recent[1]):
             return self.recommend_other(context)
         if self._last is context.emotion:
             return None
@@ -101,8 +103,8 @@ class Recommender:
             context.wall_time,
             explanation,
             playlist,
-            _verdicts(tracks, stats),
-            _by_track(tracks, [affect for part in affects for affect in part]),
+            verdicts_of(tracks, stats),
+            by_track(tracks, [affect for part in affects for affect in part]),
         )
         self._catalogue.mark_offered(emotion, keys, sampler.round)
         self._rounds[emotion] = sampler.round
@@ -111,50 +113,64 @@ class Recommender:
         self._last = emotion
         return recommendation
 
+    def is_outdated(self, recommendation: Recommendation) -> bool:
+        """Return whether the catalogue has changed since the last call and lost a song of a recommendation."""
+        try:
+            before, self._revision = self._revision, self._catalogue.revision()
+            return before != self._revision and not self._is_listed(recommendation)
+        except CatalogueError:
+            return False
+
     def rate(
         self, rate: Rate, current: Recommendation | None, wall_time: datetime, *, replacing: bool = True
     ) -> Recommendation | None:
         """Store feedback on the disk; return the recommendation to show instead of `current`, None to keep it.
 
-        With `replacing`, a track that is disliked or skipped is replaced by another. Raises CatalogueError, and
-        CommandError if no track is meant.
+        With `replacing`, another track comes for one that is disliked or skipped; a disliked one stays in sight.
+        Raises CatalogueError, and CommandError if no track is meant.
         """
         track_id, key, moods = self._rated_track(rate.track_id, current)
         self._catalogue.rate(moods, key, rate.verdict)
         self._remember(track_id, moods)
-        if current is None or not _contains(current, track_id):
+        skipped = rate.verdict is Verdict.SKIP
+        if current is None or not contains(current, track_id) or (skipped and not replacing):
             return None
-        if rate.verdict is Verdict.SKIP and not replacing:
-            return None
-        if rate.verdict is Verdict.LIKE or not replacing:
-            return self._keep(_with_verdict(current, track_id, rate.verdict))
+        changed = current if skipped else with_verdict(current, track_id, rate.verdict)
+        if rate.verdict is Verdict.LIKE or not replacing or track_id in current.rejected:
+            return self._keep(changed)
         try:
-            return self._replace_track(current, track_id, wall_time)
+            return self._keep(self._with_another(changed, track_id if skipped else None, wall_time))
         except CatalogueError:  # the feedback is stored all the same
-            return None
+            return self._keep(changed)
 
     def withdraw(self, withdraw: Withdraw, current: Recommendation | None) -> Recommendation | None:
         """Remove feedback from the disk; return `current` without its verdict, None where that is not in it.
 
         It is the feedback that `current` shows on the track, else the last one. Raises CatalogueError, and
-        CommandError if no track is meant.
+        CommandError if there is none.
         """
-        track_id, key, moods = self._rated_track(withdraw.track_id, current, withdrawn=True)
+        if withdraw.track_id is None and not self._rated:
+            raise CommandError("no song was rated since the start; name one that musicond catalogue feedback lists")
+        rated = withdraw.track_id or next(reversed(self._rated))
+        track_id, key, moods = self._rated_track(rated, current, withdrawn=True)
+        stored = [self._catalogue.stats(mood).get(key) for mood in moods]
+        if track_id not in self._rated and not any(stats is not None and stats.has_feedback for stats in stored):
+            raise CommandError(f"there is no feedback on {track_id!r} in this mood to withdraw")
         self._catalogue.withdraw(moods, key)
         self._rated.pop(track_id, None)
         for recommendation in [self._recent[mood][1] for mood in moods if mood in self._recent]:
-            self._keep(_with_verdict(recommendation, track_id, None))
+            self._keep(with_verdict(recommendation, track_id, None))
         if current is None or Emotion(current.mood.value) not in moods:
             return None
-        return _with_verdict(current, track_id, None)
+        return with_verdict(current, track_id, None)
 
     def _rated_track(
         self, wanted: str | None, current: Recommendation | None, *, withdrawn: bool = False
     ) -> tuple[str, int, tuple[Emotion, ...]]:
         """Return a track's id, its number and the moods of its feedback, new or `withdrawn`; raise CommandError."""
-        if wanted is None and not (current and current.tracks):
+        if wanted is None and not (current and current.wanted):
             raise CommandError("no song is recommended now; name one")
-        track_id = wanted or (current.tracks[0].track_id if current else "")
+        track_id = wanted or (current.wanted[0].track_id if current else "")
         key = self._catalogue.key_of(track_id)
         shown = current is not None and track_id in current.verdicts
         last = self._rated.get(track_id) if withdrawn and not shown else None
@@ -202,12 +218,17 @@ class Recommender:
         """Return the moods of feedback: of the recommendation, else of the last verdict, else of the track's lists."""
         recent = [recommendation for _, recommendation, _ in self._recent.values()]
         for recommendation in [current, *recent] if current else recent:
-            if _contains(recommendation, track_id):
+            if contains(recommendation, track_id):
                 return (Emotion(recommendation.mood.value),)
         return self._rated.get(track_id) or tuple(self._catalogue.emotions_of(key))
 
-    def _replace_track(self, current: Recommendation, track_id: str, wall_time: datetime) -> Recommendation:
-        """Return a recommendation without one of its tracks, and with a new one at the end if there is one."""
+    def _is_listed(self, recommendation: Recommendation) -> bool:
+        """Return whether the lists hold all tracks of a recommendation."""
+        keys = [self._catalogue.key_of(track.track_id) for track in recommendation.wanted]
+        return all(key is not None and self._catalogue.emotions_of(key) for key in keys)
+
+    def _with_another(self, current: Recommendation, skipped: str | None, wall_time: datetime) -> Recommendation:
+        """Return a recommendation with a new track at the end if there is one, and without the skipped one."""
         emotion = Emotion(current.mood.value)
         recent = self._recent.get(emotion)
         part = recent[2].parts[-1] if recent else PlanPart((emotion,), (None,))
@@ -219,32 +240,12 @@ class Recommender:
         drawn = new.keys.tolist()
         self._catalogue.mark_offered(emotion, drawn, max(1, sampler.round))
         added = self._catalogue.tracks(drawn)
-        tracks = (*(track for track in current.tracks if track.track_id != track_id), *added)
-        known = {**current.verdicts, **_verdicts(added, [sampler.stats.get(key) for key in drawn])}
+        rejected = [track.track_id for track in current.tracks if track.track_id in current.rejected]
+        gone = {skipped, *rejected[: -self.config.count]}
+        tracks = (*(track for track in current.tracks if track.track_id not in gone), *added)
+        known = {**current.verdicts, **verdicts_of(added, [sampler.stats.get(key) for key in drawn])}
         verdicts = {track.track_id: known[track.track_id] for track in tracks if track.track_id in known}
-        places = {**current.affects, **_by_track(added, known_affects(new, part.lists))}
+        places = {**current.affects, **by_track(added, known_affects(new, part.lists))}
         affects = {track.track_id: places[track.track_id] for track in tracks if track.track_id in places}
         changed = replace(current, tracks=tracks, wall_time=wall_time, verdicts=verdicts, affects=affects)
-        return self._keep(replace(changed, playlist=self._catalogue.playlist(tracks)))
-
-
-def _verdicts(tracks: Sequence[Track], stats: Sequence[TrackStats | None]) -> dict[str, Verdict]:
-    """Return the verdicts on tracks by their statistics, by track id."""
-    known = zip(tracks, stats, strict=False)
-    return {track.track_id: stat.verdict for track, stat in known if stat is not None and stat.verdict is not None}
-
-
-def _by_track(tracks: Sequence[Track], affects: Sequence[Affect | None]) -> dict[str, Affect]:
-    """Return the known affects by track id."""
-    known = zip(tracks, affects, strict=False)
-    return {track.track_id: affect for track, affect in known if affect is not None}
-
-
-def _with_verdict(recommendation: Recommendation, track_id: str, verdict: Verdict | None) -> Recommendation:
-    """Return a recommendation with another verdict on a track, or without one."""
-    verdicts = {known: value for known, value in recommendation.verdicts.items() if known != track_id}
-    return replace(recommendation, verdicts=verdicts if verdict is None else {**verdicts, track_id: verdict})
-
-
-def _contains(recommendation: Recommendation, track_id: str) -> bool:
-    return any(track.track_id == track_id for track in recommendation.tracks)
+        return replace(changed, playlist=self._catalogue.playlist(changed.wanted))

@@ -75,9 +75,7 @@ function showBars({ scores }) {
 async function rate(verdict, track) {
 	const { liked, disliked } = current().recommendation || { liked: [], disliked: [] };
 	const said = { like: liked, dislike: disliked };
-	const opposite = verdict === "like" ? "dislike" : "like";
 	if (said[verdict].includes(track.id)) return withdraw(track);
-	if (said[opposite].includes(track.id) && !(await command("withdraw", { id: track.id }))) return null;
 	if (!(await command("rate", { verdict, id: track.id }))) return null;
 	return toast(t(`${verdict}d`, track), () => withdraw(track));
 }

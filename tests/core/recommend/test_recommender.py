@@ -31,6 +31,7 @@ class MemoryCatalogue:
 
     def __init__(self, size: int = 25) -> None:
         self.sound_known = True
+        self.changes = 1
         self.keys = {emotion: list(range(100 * i + 1, 100 * i + 1 + size)) for i, emotion in enumerate(EMOTIONS)}
         self.statistics: dict[Emotion, dict[int, TrackStats]] = {emotion: {} for emotion in EMOTIONS}
         self.offers: list[tuple[Emotion, list[int], int]] = []
@@ -64,6 +65,9 @@ class MemoryCatalogue:
             old = self.statistics[mood].get(key, TrackStats())
             self.statistics[mood][key] = replace(old, impressions=old.impressions + 1, round=number)
 
+    def revision(self) -> int:
+        return self.changes
+
     def key_of(self, track_id: str) -> int | None:
         key = int(track_id.removeprefix("t:"))
         return key if key < 1000 else None
@@ -76,7 +80,9 @@ class MemoryCatalogue:
             raise CatalogueError(self.error)
         for mood in moods:
             old, name = self.statistics[mood].get(key, TrackStats()), FIELDS[verdict]
-            self.statistics[mood][key] = replace(old, **{name: getattr(old, name) + 1})
+            opposite = {"likes": "dislikes", "dislikes": "likes"}.get(name)
+            changes = {name: getattr(old, name) + 1} | ({opposite: 0} if opposite else {})
+            self.statistics[mood][key] = replace(old, **changes)
 
     def withdraw(self, moods: Sequence[Emotion], key: int) -> None:
         if self.error:
@@ -326,8 +332,26 @@ def test_feedback_is_withdrawn_and_a_mood_that_returns_shows_it() -> None:
     recommender.recommend(context(Emotion.SAD, 1010))
     assert recommender.recommend(context(Emotion.HAPPY, 1020)) == after
     assert recommender.withdraw(Withdraw(second), None) is None
-    with pytest.raises(CommandError, match="no song is recommended now"):
+    with pytest.raises(CommandError, match="no song was rated since the start; name one"):
         recommender.withdraw(Withdraw(), None)
+    with pytest.raises(CommandError, match="there is no feedback on 't:.*' in this mood to withdraw"):
+        recommender.withdraw(Withdraw(second), after)
+
+
+def test_without_an_id_the_song_rated_last_is_meant_and_then_the_one_before() -> None:
+    catalogue = MemoryCatalogue()
+    recommender = Recommender(catalogue, 1)
+    shown = recommender.recommend(context(Emotion.HAPPY, 1000))
+    first, second = ids(shown)[:2]
+    disliked = recommender.rate(Rate(Verdict.DISLIKE), recommender.rate(Rate(Verdict.LIKE, second), shown, NOON), NOON)
+    assert disliked is not None
+    assert disliked.verdicts == {first: Verdict.DISLIKE, second: Verdict.LIKE}
+    after = recommender.withdraw(Withdraw(), disliked)
+    assert after is not None
+    assert after.verdicts == {second: Verdict.LIKE}
+    assert first in {track.track_id for track in after.wanted}, "it is played again"
+    recommender.withdraw(Withdraw(), after)
+    assert catalogue.feedback() == {}
 
 
 def liked_in_two_moods() -> tuple[MemoryCatalogue, Recommender, Recommendation, Recommendation]:
@@ -362,6 +386,46 @@ def test_feedback_that_is_shown_is_the_one_that_is_taken_back() -> None:
     assert catalogue.feedback() == {(Emotion.HAPPY, int(song[2:])): (1, 0, 0)}
 
 
+def test_a_dislike_stays_in_sight_is_not_played_and_is_followed_by_another_song() -> None:
+    catalogue = MemoryCatalogue()
+    recommender = Recommender(catalogue, 1)
+    shown = recommender.recommend(context(Emotion.SAD, 1000))
+    disliked = ids(shown)[2]
+    after = recommender.rate(Rate(Verdict.DISLIKE, disliked), shown, NOON)
+    assert after is not None
+    assert ids(after)[:5] == ids(shown), "each song keeps its place"
+    assert len(ids(after)) == 6
+    assert [track.track_id for track in after.wanted] == [song for song in ids(after) if song != disliked]
+    assert after.verdicts == {disliked: Verdict.DISLIKE}
+    again = recommender.rate(Rate(Verdict.DISLIKE, disliked), after, NOON)
+    assert ids(again) == ids(after), "one more song is enough"
+    liked = recommender.rate(Rate(Verdict.LIKE, disliked), again, NOON)
+    assert liked is not None
+    assert (liked.verdicts, liked.rejected) == ({disliked: Verdict.LIKE}, frozenset())
+    assert catalogue.feedback() == {(Emotion.SAD, int(disliked[2:])): (1, 0, 0)}, "a like ends the dislike"
+    current = after
+    for _ in range(9):
+        current = recommender.rate(Rate(Verdict.DISLIKE), current, NOON) or current
+    assert (len(current.wanted), len(current.tracks)) == (5, 10), "the oldest ones make room"
+
+
+def test_a_recommendation_whose_songs_left_the_lists_is_forgotten() -> None:
+    catalogue = MemoryCatalogue()
+    recommender = Recommender(catalogue, 1, RecommenderConfig(cool_down_s=600))
+    happy = recommender.recommend(context(Emotion.HAPPY, 1000))
+    assert happy is not None
+    recommender.recommend(context(Emotion.SAD, 1010))
+    assert recommender.is_outdated(happy) is False
+    catalogue.keys[Emotion.HAPPY].remove(int(ids(happy)[1][2:]))
+    assert recommender.is_outdated(happy) is False, "it is looked at after a change only"
+    catalogue.changes += 1
+    assert recommender.is_outdated(happy) is True
+    again = recommender.recommend(context(Emotion.HAPPY, 1020))
+    assert again is not None
+    assert ids(happy)[1] not in ids(again)
+    assert again is not happy
+
+
 def test_a_song_that_was_replaced_is_rated_and_taken_back_in_its_mood() -> None:
     catalogue = MemoryCatalogue()
     recommender = Recommender(catalogue, 1, RecommenderConfig(policy=Policy.LIFT))
@@ -369,10 +433,10 @@ def test_a_song_that_was_replaced_is_rated_and_taken_back_in_its_mood() -> None:
     song = ids(shown)[-1]
     mood, key = list_of(song), int(song[2:])
     assert mood is not Emotion.SAD, "a song of another list, towards which the mood is to be lifted"
-    after = recommender.rate(Rate(Verdict.DISLIKE, song), shown, NOON)
+    after = recommender.rate(Rate(Verdict.SKIP, song), shown, NOON)
     assert song not in ids(after)
     recommender.rate(Rate(Verdict.LIKE, song), after, NOON)
-    assert catalogue.feedback() == {(Emotion.SAD, key): (1, 1, 0)}
+    assert catalogue.feedback() == {(Emotion.SAD, key): (1, 0, 1)}
     recommender.withdraw(Withdraw(song), after)
     assert catalogue.feedback() == {}
 
@@ -398,7 +462,7 @@ def test_without_replacing_a_dislike_marks_the_song_and_a_skip_nothing() -> None
     offers, song = len(catalogue.offers), ids(shown)[1]
     assert recommender.rate(Rate(Verdict.SKIP, song), shown, NOON, replacing=False) is None
     marked = recommender.rate(Rate(Verdict.DISLIKE, song), shown, NOON, replacing=False)
-    assert marked == replace(shown, verdicts={song: Verdict.DISLIKE})
+    assert marked == replace(shown, verdicts={song: Verdict.DISLIKE}, rejected=frozenset({song}))
     assert len(catalogue.offers) == offers, "nothing else was offered"
     recommender.recommend(context(Emotion.SAD, 1010))
     assert recommender.recommend(context(Emotion.HAPPY, 1020)) == marked
@@ -456,14 +520,13 @@ def test_the_reason_counts(count: int) -> None:
     assert set(SOUNDS) == set(EMOTIONS)
 
 
-@pytest.mark.parametrize("verdict", [Verdict.DISLIKE, Verdict.SKIP])
 @pytest.mark.parametrize("policy", [Policy.MATCH, Policy.LIFT])
-def test_a_song_that_is_disliked_or_skipped_gives_its_place_to_another(verdict: Verdict, policy: Policy) -> None:
+def test_a_song_that_is_skipped_gives_its_place_to_another(policy: Policy) -> None:
     catalogue = MemoryCatalogue()
     recommender = Recommender(catalogue, 1, RecommenderConfig(policy=policy))
     shown = recommender.recommend(context(Emotion.SAD, 1000))
     gone = ids(shown)[2]
-    new = recommender.rate(Rate(verdict, gone), shown, NOON)
+    new = recommender.rate(Rate(Verdict.SKIP, gone), shown, NOON)
     assert ids(new)[:4] == [track_id for track_id in ids(shown) if track_id != gone]
     assert len(set(ids(new))) == 5
     assert gone not in ids(new)
@@ -494,7 +557,7 @@ def test_a_recommendation_made_by_an_earlier_run_can_be_changed() -> None:
 def test_the_last_song_of_a_list_stays_gone() -> None:
     recommender = Recommender(MemoryCatalogue(size=2), 1)
     shown = recommender.recommend(context(Emotion.SAD, 1))
-    assert len(ids(recommender.rate(Rate(Verdict.DISLIKE), shown, NOON))) == 1
+    assert len(ids(recommender.rate(Rate(Verdict.SKIP), shown, NOON))) == 1
 
 
 def test_a_song_of_another_recommendation_counts_for_its_mood() -> None:
@@ -537,7 +600,9 @@ def test_feedback_counts_although_no_other_song_can_be_read() -> None:
     shown = recommender.recommend(context(Emotion.SAD, 1000))
     assert shown is not None
     catalogue.tracks_error = "the file was replaced meanwhile"
-    assert recommender.rate(Rate(Verdict.DISLIKE), shown, NOON) is None
+    marked = recommender.rate(Rate(Verdict.DISLIKE), shown, NOON)
+    assert marked is not None
+    assert marked.tracks == shown.tracks
     assert sum(stats.dislikes for stats in catalogue.statistics[Emotion.SAD].values()) == 1
 
 
