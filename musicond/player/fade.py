@@ -19,27 +19,33 @@ class VolumeFader:
     `set_volume` takes percent; it and `pause` may raise PlaybackError.
     """
 
-    def __init__(self, set_volume: Callable[[int], None], pause: Callable[[], None]) -> None:
-        self._set_volume, self._pause = set_volume, pause
+    def __init__(
+        self,
+        set_volume: Callable[[int], None],
+        pause: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._set_volume, self._pause, self._clock = set_volume, pause, clock
         self._due: list[tuple[float, Callable[[], None]]] = []
 
     def cancel(self) -> None:
-        """Cancel the rest of a fade."""
-        self._due.clear()
+        """Cancel the rest of a fade: the next `run_due` sets the volume in which it was to end."""
+        self._due = [(self._clock(), act) for _, act in self._due[-1:]]
 
     def fade_to(self, before: int | None, percent: int) -> None:
         """Change the volume from `before`, in one step where that is None; raise PlaybackError."""
-        self.cancel()
+        self._due.clear()
         if before is None:
             self._set_volume(percent)
         else:
             self._schedule(before, percent, STEPS)
 
     def fade_out(self, before: int) -> None:
-        """Fade the music out, pause it, and restore the volume; raise PlaybackError."""
-        self.cancel()
+        """Fade the music out, pause it, and restore the volume, unless that is under way; raise PlaybackError."""
+        if any(act == self._pause for _, act in self._due):
+            return
         self._schedule(before, 0, STEPS - 1)
-        at = self._due[-1][0] + STEP_S if self._due else time.monotonic()
+        at = self._due[-1][0] + STEP_S if self._due else self._clock()
         self._due += [(at, self._pause), (at, partial(self._set_volume, before))]
 
     def due_s(self, now: float) -> float | None:
@@ -47,17 +53,17 @@ class VolumeFader:
         return self._due[0][0] - now if self._due else None
 
     def run_due(self, now: float) -> None:
-        """Take the steps that are due; one that fails ends the fade, but a pause is still made."""
+        """Take the steps that are due; after one that fails, only the pause and the last volume are still tried."""
         while self._due and self._due[0][0] <= now:
             _, act = self._due.pop(0)
             try:
                 act()
             except PlaybackError:
-                self._due = [step for step in self._due if step[1] == self._pause]
+                self._due = [step for step in self._due if step[1] == self._pause] + self._due[-1:]
 
     def _schedule(self, before: int, after: int, steps: int) -> None:
         """Take the first step now, and schedule the others."""
-        now = time.monotonic()
+        now = self._clock()
         first, *rest = dict.fromkeys(round(before + (after - before) * part / STEPS) for part in range(1, steps + 1))
         self._set_volume(first)
         self._due = [(now + number * STEP_S, partial(self._set_volume, level)) for number, level in enumerate(rest, 1)]

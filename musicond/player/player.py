@@ -72,7 +72,7 @@ class Player:
 
     `request_tracks` asks for another recommendation, `set_speaker` sets the chosen speaker back after a refusal.
     `synchronised` returns whether the clock is right (None: unknown,
-    which is trusted).
+    which is trusted). `clock` returns monotonic seconds.
     """
 
     name = "playback"
@@ -86,18 +86,19 @@ class Player:
         set_speaker: Callable[[str | None], object] = lambda _: None,
         synchronised: Callable[[], bool | None] = lambda: True,
         state_file: PlayerStateFile | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.rules = rules
         """May be replaced at any time."""
         self._backend, self._synchronised = backend, synchronised
         self._request_tracks, self._set_speaker = request_tracks, set_speaker
-        self._state_file = state_file
+        self._state_file, self._clock = state_file, clock
         self._state = PlayerState()
-        self._backoff = BackendBackoff()
-        self._hints = WarnOnce(log)
+        self._backoff = BackendBackoff(clock)
+        self._hints = WarnOnce(log, clock=clock)
         self._songs_missing: str | None = None
         """That the backend has none of the recommended songs, with the remedy."""
-        self._fader = VolumeFader(backend.set_volume, self._pause_if_owned)
+        self._fader = VolumeFader(backend.set_volume, self._pause_if_owned, clock)
         self._changed = threading.Condition()
         self._events: deque[Event] = deque(maxlen=MAX_EVENTS)
         """Commands, and room updates that bring something new, in their order."""
@@ -143,7 +144,7 @@ class Player:
         if account is not None and not account.signed_in and not isinstance(command, OtherSongs | SetSpeaker):
             raise CommandError(self._playback.trouble or f"nobody is signed in: musicond {self._backend.name} login")
         with self._changed:
-            self._events.append(Requested(time.monotonic(), command, tuple(tracks)))
+            self._events.append(Requested(self._clock(), command, tuple(tracks)))
             self._changed.notify_all()
 
     def query(self, question: Callable[[PlaybackBackend], T]) -> Future[T]:
@@ -192,7 +193,7 @@ class Player:
     def _room_of(self, outcome: Outcome) -> RoomUpdate:
         settings = outcome.settings
         return RoomUpdate(
-            at=time.monotonic(),
+            at=self._clock(),
             wall_time=outcome.wall_time,
             watching=outcome.watching is Watching.YES,
             paused=settings.paused,
@@ -245,13 +246,13 @@ class Player:
                 self._process(event)
             # The newest one, whose recommendation is among the events.
             self._process(replace(self._room or room, recommended=False))
-        self._fader.run_due(time.monotonic())
-        if not self._stopping and self._next_poll_s(time.monotonic()) <= 0:
+        self._fader.run_due(self._clock())
+        if not self._stopping and self._next_poll_s(self._clock()) <= 0:
             self._poll()
         for ask in questions:
             ask()
         if self._state_file is not None:
-            self._state_file.save(persistent_part(self._state, self.rules, time.monotonic()))
+            self._state_file.save(persistent_part(self._state, self.rules, self._clock()))
         self._publish()
 
     def _next_event(self) -> Event | None:
@@ -357,7 +358,7 @@ class Player:
         if not started.item_ids:  # a person has stopped it in the meantime
             return
         self._songs_missing = None
-        self._process(Started(time.monotonic(), started.item_ids, start.automatic, started.modes))
+        self._process(Started(self._clock(), started.item_ids, start.automatic, started.modes))
         # The music plays: what follows is no reason for a warning.
         if start.volume is not None:
             with suppress(PlaybackError):
@@ -372,7 +373,7 @@ class Player:
             self._backend.pause()
 
     def _poll(self) -> None:
-        self._polled_at = time.monotonic()
+        self._polled_at = self._clock()
         try:
             status = self._backend.get_status()
         except PlaybackError as exc:
@@ -383,7 +384,7 @@ class Player:
         self._status_at = datetime.now().astimezone()
         if status.error is not None and status.error != self._state.status.error:
             log.warning("playback: %s", status.error)
-        self._process(StatusPolled(time.monotonic(), status))
+        self._process(StatusPolled(self._clock(), status))
 
     def _next_poll_s(self, now: float) -> float:
         """Return the seconds until the next poll: none before the room is known, which brings the stored speaker."""
@@ -399,7 +400,7 @@ class Player:
         return min(regular_s, soon_s if self._state.poll_now else self._polled_at + soon_s - now)
 
     def _wait_s(self) -> float:
-        now = time.monotonic()
+        now = self._clock()
         fade_s = self._fader.due_s(now)
         return max(0.0, min(self._next_poll_s(now), ACCOUNT_S, ACCOUNT_S if fade_s is None else fade_s))
 
@@ -418,7 +419,7 @@ class Player:
             volume=status.volume,
             volume_max=self.rules.volume_max,
             autoplay=room.autoplay if room else self.rules.autoplay,
-            autoplay_block=autoplay_block(self._state, self.rules, time.monotonic()),
+            autoplay_block=autoplay_block(self._state, self.rules, self._clock()),
             trouble=trouble or self._songs_missing or (account.warning if account else None),
             songs_missing=trouble is None and self._songs_missing is not None,
             account=account,

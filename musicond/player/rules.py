@@ -229,7 +229,7 @@ def _on_room(state: PlayerState, rules: PlaybackRules, room: RoomUpdate) -> Step
         away_since = room.at
     poll_now = state.poll_now or (pausing and not state.pause_pending)
     state = replace(state, room=room, pause_pending=pausing, away_since=away_since, poll_now=poll_now)
-    if _is_away_long(state, rules, room.at) and _is_owned_playing(state):
+    if _is_pause_due(state, rules, room.at) and _is_owned_playing(state):
         state = replace(state, poll_now=True)
     stored = (SelectSpeaker(room.speaker, move=False),) if before is None and room.speaker is not None else ()
     if not room.recommended or room.recommendation is None:
@@ -344,7 +344,7 @@ def _on_status(state: PlayerState, rules: PlaybackRules, poll: StatusPolled) -> 
         more += (RequestTracks(),) if change.ended and _may_continue(state, rules, poll.at) else ()
     if not state.owned_ids and poll.status.playing:
         state = replace(state, foreign_playback_at=poll.at, others_requested_at=NEVER)
-    if _is_owned_playing(state) and (state.pause_pending or _is_away_long(state, rules, poll.at)):
+    if _is_owned_playing(state) and (state.pause_pending or _is_pause_due(state, rules, poll.at)):
         return _paused(replace(state, pause_pending=False), poll.at), (PausePlayback(automatic=True),)
     state, quieter = _hold_ceiling(replace(state, pause_pending=False), rules)
     state, actions = _start_pending(state, rules, poll)
@@ -395,8 +395,10 @@ def _may_continue(state: PlayerState, rules: PlaybackRules, at: float) -> bool:
     )
 
 
-def _is_away_long(state: PlayerState, rules: PlaybackRules, at: float) -> bool:
-    return state.away_since is not None and at - state.away_since >= rules.away_s
+def _is_pause_due(state: PlayerState, rules: PlaybackRules, at: float) -> bool:
+    """Return whether nobody has been in the room for long, and no pause of ours is under way; rules 6 and 7."""
+    pausing = not state.last_action_was_start and at < state.last_action_at + GRACE_S
+    return not pausing and state.away_since is not None and at - state.away_since >= rules.away_s
 
 
 def _start_pending(state: PlayerState, rules: PlaybackRules, poll: StatusPolled) -> Step:

@@ -70,7 +70,7 @@ def test_a_failed_action_is_shown_although_polls_succeed() -> None:
     assert backoff.trouble is None
 
 
-def test_the_pause_of_a_fade_is_made_even_if_a_step_fails() -> None:
+def test_the_pause_of_a_fade_is_made_and_the_volume_set_back_even_if_a_step_fails() -> None:
     calls: list[object] = []
 
     def set_volume(percent: int) -> None:
@@ -84,7 +84,7 @@ def test_the_pause_of_a_fade_is_made_even_if_a_step_fails() -> None:
     at = fader.due_s(0.0)
     assert at is not None
     fader.run_due(at + 3 * STEP_S)
-    assert calls == [45, 30, "pause"]
+    assert calls == [45, 30, "pause", 60]
     assert fader.due_s(0.0) is None
 
 
@@ -101,5 +101,19 @@ def test_a_fade_has_steps_and_can_be_cancelled() -> None:
     assert volumes[-1] == 10
     fader.fade_to(10, 90)
     fader.cancel()
-    fader.run_due(at + 100)
     assert volumes[-1] == 30
+    fader.run_due(at + 100)
+    assert volumes[-2:] == [30, 90], "the volume does not stay in the middle of a fade"
+
+
+def test_a_fade_out_that_is_under_way_goes_on() -> None:
+    calls: list[object] = []
+    fader = VolumeFader(calls.append, lambda: calls.append("pause"))
+    fader.fade_out(40)
+    fader.fade_out(30)
+    fader.run_due(float("inf"))
+    assert calls == [30, 20, 10, "pause", 40]
+    fader.fade_out(40)
+    fader.cancel()
+    fader.run_due(float("inf"))
+    assert calls[-2:] == [30, 40], "somebody goes on listening"

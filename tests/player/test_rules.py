@@ -359,6 +359,18 @@ def test_an_empty_room_pauses_what_we_started_also_when_it_gets_dark() -> None:
     assert player.state.away_since is None
 
 
+def test_a_pause_that_is_under_way_is_not_made_again() -> None:
+    player = Simulation().started()
+    player.status = replace(player.status, duration_s=9000.0)
+    player.update(present=False)
+    assert player.poll(601) == [PausePlayback(automatic=True)]
+    player.status = replace(player.status, playing=True)  # the music fades out
+    player.update()
+    assert not player.state.poll_now
+    assert player.poll(1.0) == []
+    assert player.poll(GRACE_S) == [PausePlayback(automatic=True)], "it has failed"
+
+
 def test_a_pause_stops_ours_and_lets_nothing_start() -> None:
     player = Simulation().started()
     player.update(paused=True)
