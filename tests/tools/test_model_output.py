@@ -5,27 +5,32 @@ from __future__ import annotations
 import copy
 import json
 
-from musicond.config.paths import models_dir
-from musicond.core.models import EMOTIONS
-from musicond.vision.interpreter import make_interpreter
-from tests.rig.model_output import MOST, NOISE, compare, outputs
+from tests.rig.model_output import NOISE, compare, outputs
 
 
-def test_the_same_output_twice_is_the_same_and_any_other_is_told_by_its_size() -> None:
+def test_the_same_output_twice_is_the_same_and_any_other_is_told_by_its_levels() -> None:
     one = outputs()
-    assert len(one["logits"]) > NOISE
-    assert compare(one, outputs()) == (f"the same bits for {len(one['logits'])} inputs", True)
+    inputs = len(one["levels"])
+    assert inputs == one["fixed"] + NOISE
+    assert compare(one, outputs()) == (f"the same bits for {inputs} inputs", True)
     other = copy.deepcopy(one)
-    other["digest"] = "another"
-    other["logits"][3][2] += 0.25
-    text = f"1 of {len(one['logits'])} outputs differ, by 0.25 at most; 0 have another winner"
+    loser = min(range(7), key=one["levels"][3]["moods"].__getitem__)
+    other["levels"][3]["moods"][loser] += 2
+    other["levels"][4]["face"][0] -= 3
+    text = f"2 of {inputs} outputs differ, moods by at most 2 levels, the face by 3; "
+    text += f"another mood wins for 0 of {one['fixed']} chips and 0 of {NOISE} of noise"
     assert compare(one, other) == (text, False)
-    other["logits"][3][2] += 100
-    assert compare(one, other)[0].endswith("1 have another winner")
+    assert compare(one, other, (2, 3)) == (text, True)
+    assert not compare(one, other, (1, 3))[1]
+    assert not compare(one, other, (2, 2))[1]
+    other["levels"][3]["moods"][loser] = 128
+    report, is_close = compare(one, other, (256, 256))
+    assert f"another mood wins for 1 of {one['fixed']} chips" in report
+    assert not is_close
     json.dumps(one)
 
 
-def test_the_permitted_difference_is_two_levels_of_the_model() -> None:
-    details = make_interpreter((models_dir() / "fer_int8.tflite").read_bytes(), 1).get_output_details()
-    [scores] = [each for each in details if each["shape"][-1] == len(EMOTIONS)]
-    assert 0.9 * MOST < 2 * scores["quantization"][0] < MOST
+def test_the_reference_kernels_give_nearly_the_levels_of_the_daemon() -> None:
+    one, other = outputs(noise=20), outputs("reference", noise=20)
+    assert other["kernels"] == "reference"
+    assert compare(one, other, (4, 8))[1]
