@@ -265,7 +265,7 @@ class Connection:
                 if (text := error_text(exc)) != self._bug:
                     log.exception("the connection to the broker failed")
                 self._bug = text
-                self._status.disconnected(f"an error of musicond ({text})")
+                self._status.disconnected(f"an error of musicond ({text})", known=True)
             self._close()
             if self._connected:
                 self._connected = False
@@ -330,7 +330,7 @@ class Connection:
             if self._largest > self._accepted:
                 reason += f", or let the broker take packets of {self._largest} bytes (max_packet_size)"
         more = "" if self._settings.five else " (with mqtt.protocol: 5 the broker can say why)"
-        self._status.disconnected(reason or f"the connection was closed{more}", own=reason is not None)
+        self._status.disconnected(reason or f"the connection was closed{more}", known=reason is not None)
         if not self._has_session and self._settings.five:
             # Some brokers without MQTT 5 close the connection instead of refusing it.
             self._change_version(V311 if self._version == V5 else V5)
@@ -411,7 +411,7 @@ class Connection:
             self._limits, self._retry_now = limits, True
             self._change_version(self._version)
         else:
-            self._status.disconnected(str(reason).lower(), own=True)
+            self._status.disconnected(str(reason).lower(), known=True)
 
     def _on_disconnect(self, _client: paho.Client, _data: object, _flags: object, reason: Any, _more: object) -> None:
         # The broker's own reason comes first; a later one only says that the connection is gone.

@@ -78,15 +78,15 @@ class ConnectionStatus:
             self._logged_refusals.add(text)
             log.warning("broker %s: %s", self._address, text)
 
-    def disconnected(self, reason: str, *, own: bool = False) -> None:
-        """Note a lost connection or a failed attempt; `own`: the reason is the broker's."""
+    def disconnected(self, reason: str, *, known: bool = False) -> None:
+        """Note a lost connection or a failed attempt; `known`: the broker, or an error of ours, says the reason."""
         if self._connected_at is not None:
             if time.monotonic() - self._connected_at >= self._steady_s:
                 self.short_connections = 0
                 self._warnings.clear()
             else:
                 self.short_connections += 1
-            reason = AGAIN if self.short_connections >= MAX_SHORT and not own else reason
+            reason = AGAIN if self.short_connections >= MAX_SHORT and not known else reason
         self._connected_at = None
         hint = next((text for part, text in HINTS.items() if part in reason), "")
         if not hint and not self._ever_connected and any(part in reason for part in CLOSED):

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from musicond.errors import NOT_TEXT
 from musicond.mqtt.entities import EntityDescription
 
 TOPIC_OPTIONS = ("json_attributes_topic",)
@@ -65,13 +66,19 @@ def removed_components(retained: bytes | bytearray, message: Mapping[str, Any]) 
     """Return the components of an earlier message that `message` lacks, in the form that removes them."""
     try:
         components = json.loads(retained)["components"]
+        platforms = {key: component["platform"] for key, component in components.items()}
         return {
-            str(key): {"platform": str(component["platform"])}
-            for key, component in components.items()
-            if key not in message["components"]
+            key: {"platform": platform}
+            for key, platform in platforms.items()
+            if key not in message["components"] and _is_name(key) and _is_name(platform)
         }
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
+
+
+def _is_name(value: object) -> bool:
+    """Return whether a value is text that can be sent; half a surrogate can't be encoded."""
+    return isinstance(value, str) and not NOT_TEXT.search(value)
 
 
 def trimmed(message: dict[str, Any], most_bytes: int) -> dict[str, Any]:

@@ -91,7 +91,20 @@ def test_each_command_topic_has_one_parser() -> None:
     assert all(sum(has_parser) == 1 for has_parser in parsers.values())
 
 
-@pytest.mark.parametrize("old", [b"", b"{", b"[]", b'{"components": 3}', b'{"components": {"a": 1}}', b"[" * 100000])
+@pytest.mark.parametrize(
+    "old",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"components": 3}',
+        b'{"components": {"a": 1}}',
+        b"[" * 100000,
+        b'{"components": {"\\ud800": {"platform": "sensor"}}}',
+        b'{"components": {"a": {"platform": "sensor\\udfff"}, "b\\u0000": {"platform": "sensor"}}}',
+        b'{"components": {"a": {"platform": ["\\ud800"]}, "b": {"platform": null}}}',
+    ],
+)
 def test_a_malformed_retained_message_is_ignored(old: bytes) -> None:
     assert removed_components(old, MESSAGE) == {}
 
@@ -141,6 +154,20 @@ def test_a_removed_entity_disappears(tmp_path: Path, broker: Broker, listen: Cal
     with Device(tmp_path / "device", broker.port, settings={"discovery": False}) as device:
         assert late.until(lambda: CONFIG not in late.retained)
         assert device.wait_published(late)
+
+
+@pytest.mark.broker
+def test_half_a_surrogate_in_the_retained_message_keeps_no_device_offline(
+    tmp_path: Path, broker: Broker, listen: Callable[[], Listener], caplog: pytest.LogCaptureFixture
+) -> None:
+    listener = listen()
+    components = '{"old": {"platform": "sensor"}, "\\ud800": {"platform": "sensor"}, "b": {"platform": "\\ud800"}}'
+    listener.send(CONFIG, f'{{"components": {components}}}', retain=True)
+    with Device(tmp_path / "device", broker.port):
+        assert listener.wait_for("musicond/den/availability", "online")
+    removed = [json.loads(text)["components"] for topic, text, _ in listener.messages if topic == CONFIG][1]
+    assert removed["old"] == {"platform": "sensor"}, "what can be removed, is"
+    assert not any(record.exc_info for record in caplog.records)
 
 
 @pytest.mark.broker
