@@ -158,15 +158,17 @@ def expired(settings: Settings, wall_time: datetime, *, keep_privacy: bool = Fal
 
 
 def shifted(settings: Settings, by: timedelta, wall_time: datetime) -> Settings:
-    """Return the settings after the clock was set forward by `by`, to `wall_time`.
+    """Return the settings after the clock was set by `by`, to `wall_time`.
 
-    A pause and a manual mood keep their duration. Privacy ends at the next midnight, but never sooner than before.
+    A pause and a manual mood keep their duration. Privacy ends at a midnight, and no sooner than without the change.
     """
     ends = {name: getattr(settings, name) for name in ("paused_until", "manual_until")}
     settings = replace(settings, **{name: end + by for name, end in ends.items() if end is not None})
     if settings.private_until is None:
         return settings
-    return replace(settings, private_until=max(settings.private_until, next_midnight(wall_time)))
+    # It would last for years after a wrong clock was set back.
+    due = max(settings.private_until + min(by, timedelta()), wall_time + timedelta.resolution)
+    return replace(settings, private_until=next_midnight((due - timedelta.resolution).astimezone(wall_time.tzinfo)))
 
 
 def bounded(settings: Settings, wall_time: datetime, *, set_clock: bool) -> Settings:

@@ -158,7 +158,9 @@ def test_a_pause_and_a_manual_mood_keep_their_duration() -> None:
         (timedelta(hours=5), datetime(2026, 11, 24, tzinfo=UTC)),
         (timedelta(hours=13), datetime(2026, 11, 25, tzinfo=UTC)),
         (timedelta(days=5000, hours=3), datetime(2026, 11, 24, tzinfo=UTC) + timedelta(days=5000)),
-        (timedelta(days=-2), datetime(2026, 11, 24, tzinfo=UTC)),
+        (timedelta(days=-5000), datetime(2026, 11, 24, tzinfo=UTC) - timedelta(days=5000)),
+        (timedelta(hours=-13), datetime(2026, 11, 24, tzinfo=UTC)),
+        (timedelta(hours=-11), datetime(2026, 11, 24, tzinfo=UTC)),
     ],
 )
 def test_privacy_until_midnight_ends_at_a_midnight_and_no_sooner_after_the_clock_was_set(
@@ -166,6 +168,21 @@ def test_privacy_until_midnight_ends_at_a_midnight_and_no_sooner_after_the_clock
 ) -> None:
     guests = apply(Settings(), SetPrivacy(on=True, until_midnight=True), NOON)
     assert shifted(guests, jump, NOON + jump) == Settings(private=True, private_until=until)
+
+
+@given(st.integers(-(10**7), 10**7), st.integers(-(10**7), 10**7))
+def test_privacy_until_midnight_outlasts_a_wrong_clock_by_a_day_at_most(wrong_s: int, pressed_s: int) -> None:
+    """The clock is wrong while privacy is switched on, or it becomes wrong and is set right again."""
+    pressed, wrong = NOON + timedelta(seconds=pressed_s), timedelta(seconds=wrong_s)
+    guests = apply(Settings(), SetPrivacy(on=True, until_midnight=True), pressed + wrong)
+    once = shifted(guests, -wrong, pressed).private_until
+    assert once is not None
+    assert once == next_midnight(once - timedelta.resolution), "at a midnight"
+    assert timedelta() <= once - next_midnight(pressed) <= timedelta(days=1)
+    right = apply(Settings(), SetPrivacy(on=True, until_midnight=True), pressed)
+    twice = shifted(shifted(right, wrong, pressed + wrong), -wrong, pressed).private_until
+    assert twice is not None
+    assert timedelta() <= twice - next_midnight(pressed) <= timedelta(days=1), "no sooner, and a day later at most"
 
 
 def test_privacy_for_guests_ends_at_midnight() -> None:

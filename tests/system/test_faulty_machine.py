@@ -203,6 +203,25 @@ def test_privacy_until_midnight_outlasts_a_start_in_2040(tmp_path: Path, preload
     record("start in 2040: privacy until midnight", boot=boot, kept=True)
 
 
+def test_privacy_until_midnight_of_2040_ends_at_the_next_one_once_the_clock_is_right(
+    tmp_path: Path, preload: Path
+) -> None:
+    daemon = FaultyDaemon(tmp_path, preload)
+    daemon.set_faults(clock_s=DECADES_S)
+    with daemon:
+        daemon.ready()
+        assert post(daemon.port(), "privacy", {"on": True, "until": "midnight"}) == 200
+        assert str(daemon.state()["controls"]["private_until"]) > f"{datetime.now(UTC).year + 13}"
+        daemon.set_faults()
+        daemon.wait_state(lambda state: _ends_soon(state["controls"]["private_until"]))
+        assert daemon.state()["watching"] == "private"
+    record("privacy until midnight in 2040, clock set right", ends_at_the_next_midnight=True)
+
+
+def _ends_soon(until: str) -> bool:
+    return timedelta() < datetime.fromisoformat(until) - datetime.now(UTC) <= timedelta(days=1)
+
+
 def test_seconds_in_2040_delete_no_day_of_the_history(tmp_path: Path, preload: Path) -> None:
     pictures, today = tmp_path / "pictures", datetime.now(UTC).date()
     pictures.mkdir()
