@@ -34,7 +34,7 @@ def reloader(
                 log.warning("%s", line)
             log.warning("the configuration has faults and is not taken over: the old one stays in force")
             return
-        except Exception as exc:  # noqa: BLE001 - a reload must never end the daemon
+        except Exception as exc:  # a reload must never end the daemon
             log.warning("the configuration can't be read, and the old one stays in force: %s", error_text(exc))
             return
         applied = [key for key in changes(current, new) if key.startswith(RELOADABLE)]
