@@ -16,7 +16,15 @@ import pytest
 from musicond.config.loader import load as load_config
 from musicond.config.overrides import FILE_NAME as OVERRIDES
 from musicond.config.overrides import Overrides
-from musicond.config.user_settings import BOOT, close_after_boot, from_json, load_settings, to_json
+from musicond.config.user_settings import (
+    BOOT,
+    close_after_boot,
+    from_json,
+    load_settings,
+    read_settings,
+    start_without_consent,
+    to_json,
+)
 from musicond.core.models import Emotion, Policy
 from musicond.core.mood.bias import Bias
 from musicond.core.schedule import Schedule
@@ -174,6 +182,22 @@ def test_settings_of_another_type_are_private(tmp_path: Path, text: str) -> None
         assert load_settings(JsonFile(file.path)).private, "at every start, until a person opens the camera"
     file.save(to_json(Settings()))
     assert not load_settings(JsonFile(file.path)).private
+
+
+def test_lost_settings_are_private_and_those_that_never_were_are_not(tmp_path: Path) -> None:
+    file = tmp_path / "settings.json"
+    assert not load_settings(JsonFile(file)).private, "a first start, or one after an earlier version"
+    assert file.exists()
+    file.unlink()
+    assert read_settings(tmp_path).private
+    assert not file.exists(), "a command changes nothing"
+    assert load_settings(JsonFile(file)).private
+    assert load_settings(JsonFile(file)).private, "it is on the disk again"
+    JsonFile(file).save(to_json(Settings()))
+    assert not load_settings(JsonFile(file)).private, "a person has opened the camera"
+    file.unlink()
+    start_without_consent(tmp_path, "catalogue.sqlite")
+    assert load_settings(JsonFile(file)).private
 
 
 def test_no_damage_of_what_plays_makes_other_music_ours(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from musicond import __version__
 from musicond.config.overrides import FILE_NAME as OVERRIDES
 from musicond.config.overrides import PASSWORD_KEY
 from musicond.config.user_settings import FILE_NAME as SETTINGS
-from musicond.config.user_settings import from_json, to_json
+from musicond.config.user_settings import from_json, is_lost, to_json
 from musicond.core.settings import DEFAULTS, Settings, with_privacy_of
 from musicond.errors import BackupError, CatalogueError, StateDirError, error_text
 from musicond.history import FILE as HISTORY_FILE
@@ -277,8 +277,10 @@ def _parsed(file: JsonFile) -> Mapping[str, Any]:
 
 
 def _present(folder: Path) -> Settings:
-    """Return the settings here: without any, consent is pending; after damage the camera is closed."""
+    """Return the settings here: without any, consent is pending; after damage or loss the camera is closed."""
     file = JsonFile(folder / SETTINGS)
+    if is_lost(file):
+        return replace(DEFAULTS, private=True)
     if not file.path.exists():
         return replace(DEFAULTS, consent_pending=not (folder / CATALOGUE).exists())
     try:

@@ -15,10 +15,11 @@ from typing import Any
 from musicond import __version__
 from musicond.commands.checks import Check
 from musicond.commands.config import lines as config_lines
-from musicond.commands.daemon import read_list_selection, read_settings
+from musicond.commands.daemon import read_list_selection
 from musicond.config.overrides import PASSWORD_FILES, load_effective
 from musicond.config.paths import control_socket, daemon_state_dir
 from musicond.config.schema import Config
+from musicond.config.user_settings import read_settings
 from musicond.core.models import Emotion
 from musicond.core.settings import DEFAULTS
 from musicond.errors import ConfigError, ControlError, StateDirError, clean_text

@@ -8,11 +8,12 @@ import time
 from pathlib import Path
 
 from musicond.commands import terminal
-from musicond.commands.daemon import ask_daemon, read_settings
+from musicond.commands.daemon import ask_daemon
 from musicond.commands.options import add_config
 from musicond.config.loader import load
 from musicond.config.paths import control_socket
 from musicond.config.schema import Config
+from musicond.config.user_settings import read_settings
 from musicond.core.models import EMOTIONS
 from musicond.errors import ControlError
 from musicond.web.client import ControlClient

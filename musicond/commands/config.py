@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from musicond.commands.daemon import read_list_selection, read_settings
+from musicond.commands.daemon import read_list_selection
 from musicond.commands.options import add_config
 from musicond.config.camera_url import shown_source
 from musicond.config.loader import LoadedConfig, iter_keys, load
@@ -17,6 +17,7 @@ from musicond.config.overrides import effective
 from musicond.config.paths import daemon_state_dir, model_path, state_dir
 from musicond.config.schema import Config
 from musicond.config.secrets import password_source
+from musicond.config.user_settings import read_settings
 from musicond.core.models import Emotion
 from musicond.core.settings import DEFAULTS, Settings, changed_keys
 from musicond.errors import StateDirError

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from musicond.config.paths import control_socket, daemon_state_dir
 from musicond.config.schema import Config
 from musicond.config.user_settings import FILE_NAME as SETTINGS
-from musicond.config.user_settings import from_json, load_settings, to_json
+from musicond.config.user_settings import load_settings, read_settings, to_json
 from musicond.core.models import Emotion
 from musicond.core.settings import Settings
 from musicond.errors import NotRunning, StateDirError
@@ -119,11 +119,6 @@ def read_controls(config: Config) -> dict[str, Any]:
         }
 
     return ask_daemon(config, lambda client: dict(client.state()["controls"]), read_stored)
-
-
-def read_settings(folder: Path) -> Settings:
-    """Return the stored settings without changing the file; raise StateDirError if it can't be read."""
-    return from_json(JsonFile(folder / SETTINGS).read())
 
 
 def read_list_selection(folder: Path) -> dict[Emotion, tuple[str, ...]]:

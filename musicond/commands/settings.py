@@ -17,6 +17,8 @@ from musicond.library.selection import FILE_NAME as LISTS
 from musicond.runtime.json_file import JsonFile
 from musicond.web.client import ControlClient
 
+EVERYTHING = "everything that was switched, but privacy"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -24,7 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("reset",), metavar="ACTION", help="reset: forget")
     keys = (*SETTINGS, *OVERRIDES)
     group = parser.add_mutually_exclusive_group()
-    group.add_argument("key", nargs="?", choices=keys, metavar="KEY", help=f"one of {', '.join(keys)}; default: all")
+    group.add_argument(
+        "key", nargs="?", choices=keys, metavar="KEY", help=f"one of {', '.join(keys)}; default: all but privacy"
+    )
     group.add_argument(
         "--all",
         action="store_true",
@@ -49,8 +53,8 @@ def run(args: argparse.Namespace) -> None:
             config,
             lambda client: client.send("settings/reset", key=args.key),
             lambda settings: reset(settings, args.key),
-            done=f"reset: {args.key or 'everything that was switched'}",
-            at_start=f"with {args.key or 'everything that was switched'} reset",
+            done=f"reset: {args.key or EVERYTHING}",
+            at_start=f"with {args.key or EVERYTHING} reset",
         )
     if args.key not in SETTINGS:
         _reset_overrides(args, config)

@@ -72,7 +72,10 @@ class Overrides:
             return overlaid(loaded, values)
         except ConfigError as exc:
             reason = "; ".join(exc.problems)
-            log.warning("what was set on the page does not fit (%s); run: musicond settings reset", reason)
+            log.warning(
+                "what was set on the page does not fit (%s); run, for each key named here: musicond settings reset KEY",
+                reason,
+            )
             return overlaid(loaded, {key: values[key] for key in SAFE if key in values})
 
     def _stored(self) -> dict[str, Any]:

@@ -23,24 +23,43 @@ log = logging.getLogger(__name__)
 FILE_NAME = "settings.json"
 BOOT = "boot.txt"
 """Holds the id of the boot in which a state directory that does not last was first used."""
+STORED = "settings.stored"
+"""An empty file that shows that settings.json was written once: without settings.json, it was lost."""
 YEARS = range(1970, 9999)
 """Years whose times exist in every zone."""
 
 
 def load_settings(file: JsonFile) -> Settings:
-    """Return the stored settings; after damage the camera stays closed until a person opens it.
+    """Return the stored settings; after damage or loss the camera stays closed until a person opens it.
 
-    A damaged file is repaired on the disk. Raises StateDirError.
+    A missing or damaged file is written again. Raises StateDirError.
     """
     closed = {"private": True, "private_until": None, "boot": None, "damaged": True}
-    data = file.load(closed, unvouched=True, plausible=_is_plausible)
+    lost = is_lost(file)
+    data = closed if lost else file.load(closed, unvouched=True, plausible=_is_plausible)
     if data.get("damaged"):
-        log.warning("%s was damaged: the camera stays closed; to watch again: musicond privacy off", file.path)
+        what = "is missing" if lost else "was damaged"
+        log.warning("%s %s: the camera stays closed; to watch again: musicond privacy off", file.path, what)
     settings = from_json(data)
-    if not file.verified:
+    if not file.path.exists() or not file.verified:
+        file.verified = False
         with suppress(OSError):  # `verified` stays false, and the daemon saves them again
             file.save(to_json(settings))
+    if file.verified:
+        with suppress(OSError):
+            file.path.with_name(STORED).touch(mode=0o600)
     return settings
+
+
+def read_settings(folder: Path) -> Settings:
+    """Return the stored settings without changing the file; raise StateDirError if it can't be read."""
+    file = JsonFile(folder / FILE_NAME)
+    return replace(DEFAULTS, private=True) if is_lost(file) else from_json(file.read())
+
+
+def is_lost(file: JsonFile) -> bool:
+    """Return whether the settings were stored once, and are gone."""
+    return not file.path.exists() and file.path.with_name(STORED).exists()
 
 
 def start_without_consent(folder: Path, catalogue: str) -> None:
@@ -49,7 +68,7 @@ def start_without_consent(folder: Path, catalogue: str) -> None:
     A directory with settings or with a `catalogue` has been used before: nothing changes. Raises StateDirError.
     """
     file = JsonFile(folder / FILE_NAME)
-    if file.path.exists() or (folder / catalogue).exists():
+    if file.path.exists() or is_lost(file) or (folder / catalogue).exists():
         return
     try:
         file.save(to_json(Settings(consent_pending=True)))

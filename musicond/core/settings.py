@@ -122,11 +122,13 @@ def _end_of_pause(pause: commands.Pause, wall_time: datetime) -> datetime | None
 
 
 def reset(settings: Settings, key: str | None) -> Settings:
-    """Return the settings with the defaults of one key of `SETTINGS`, or of all keys (None).
+    """Return the settings with the defaults of one key of `SETTINGS`, or of all keys but privacy (None).
 
     The camera stays closed while consent is pending.
     """
-    fields = SETTINGS[key] if key else [name for names in SETTINGS.values() for name in names]
+    fields = (
+        SETTINGS[key] if key else [name for other, names in SETTINGS.items() if other != "privacy" for name in names]
+    )
     defaults = {name: getattr(DEFAULTS, name) for name in fields}
     if settings.consent_pending:
         defaults.pop("private", None)

@@ -29,7 +29,9 @@ class SignInFile(ABC, Generic[SignInT]):
 
     def parse(self, kind: type[SignInT]) -> SignInT:
         """Return the sign-in that the file has as JSON: texts, and null where there is a default; raise as `read`."""
-        sign_in = kind(**JsonFile(self.path).parse())
+        if not (data := JsonFile(self.path).parse()):
+            raise FileNotFoundError(self.path)  # and no damage, of which a sign-in at this moment would be the copy
+        sign_in = kind(**data)
         for field in fields(sign_in):
             value = getattr(sign_in, field.name)
             if not isinstance(value, str) and (value is not None or field.default is MISSING):

@@ -275,7 +275,9 @@ def test_a_reset_clears_switched_settings_and_config_shows_them(
     }
     assert "enter: 0.67 # default" in config()
     assert musicond("settings", "reset", "--config", "c.yaml", folder=tmp_path).returncode == 0
-    assert json.loads(file.read_text()).keys() == {"bias", "checksum"}, "what was learnt was not switched"
+    assert json.loads(file.read_text()).keys() == {"private", "bias", "checksum"}, "what was learnt was not switched"
+    assert musicond("settings", "reset", "privacy", "--config", "c.yaml", folder=tmp_path).returncode == 0
+    assert json.loads(file.read_text()).keys() == {"bias", "checksum"}
     assert not [line for line in config() if "switched by a person" in line]
     file.write_text("{")
     assert [line for line in config() if line.startswith("# what was switched is not known: ")]

@@ -191,8 +191,10 @@ def run(system: Path, folder: Path) -> None:
             ha.becomes("switch.musicond_privacy", "still private after Home Assistant's restart", "on", 30)
             ha.becomes("sensor.musicond_watching", "and says so", "private")
             check(daemon.command("settings", "reset").returncode == 0, "settings reset")
-            ha.becomes("switch.musicond_privacy", "a reset reaches Home Assistant", "off")
-            ha.becomes("number.musicond_sensitivity", "likewise", "50")
+            ha.becomes("number.musicond_sensitivity", "a reset reaches Home Assistant", "50")
+            ha.becomes("switch.musicond_privacy", "and leaves privacy on", "on")
+            check(daemon.command("privacy", "off").returncode == 0, "privacy off")
+            ha.becomes("sensor.musicond_watching", "watching again", "yes")
             half_open(ha, daemon, relay)
         player(ha, folder, listener, mqtt)
         lines += ha.ask("log")["lines"]
