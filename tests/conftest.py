@@ -35,17 +35,23 @@ def shared() -> Path:
     return Path(folder)
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    sync_api = importlib.import_module("playwright.sync_api")
+FLAGS = (
+    "no-sandbox disable-gpu disable-quic no-first-run disable-background-networking disable-component-update "
+    "disable-sync"
+)
+
+
+def launch(chromium_type: Any, flags: str = FLAGS) -> Any:
+    """Start Chromium by Playwright's type of it."""
     program = os.environ.get("MUSICOND_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
         pytest.fail("Chromium is not installed: script/test installs it, or: apt install chromium")
-    flags = (
-        "no-sandbox disable-gpu disable-quic no-first-run disable-background-networking disable-component-update "
-        "disable-sync"
-    )
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=[f"--{flag}" for flag in flags.split()])
+    return chromium_type.launch(executable_path=program, args=[f"--{flag}" for flag in flags.split()])
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    with importlib.import_module("playwright.sync_api").sync_playwright() as playwright:
+        browser = launch(playwright.chromium)
         yield browser
         browser.close()

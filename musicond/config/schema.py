@@ -58,7 +58,13 @@ def resolve_list(name: str, info: ValidationInfo) -> str:
 class Device(Section):
     """The name and identity of this device."""
 
-    name: str = Field("musicond", min_length=1, max_length=60, description="Name shown to people, 1 to 60 characters.")
+    name: str = Field(
+        "musicond",
+        min_length=1,
+        max_length=60,
+        pattern=r"\S",
+        description="Name shown to people, 1 to 60 characters, not only spaces.",
+    )
     node: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9_-]{1,64}$",

@@ -142,6 +142,8 @@ class Playback:
     """Whether music starts on a change of mood."""
     autoplay_block: AutoplayBlock | None = None
     """Why autoplay is blocked now; None if it is not."""
+    reachable: bool = True
+    """Whether the player answers; a command that failed is `trouble`, too, but the next may work."""
     trouble: str | None = None
     """The current problem with its remedy, in one plain sentence."""
     songs_missing: bool = False

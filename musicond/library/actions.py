@@ -83,13 +83,6 @@ def _move(editor: CatalogueEditor, arguments: Mapping[str, Any]) -> JsonObject:
     return {"was_there": editor.move(track_id, source, target, keep=keep)}
 
 
-def _reorder(editor: CatalogueEditor, arguments: Mapping[str, Any]) -> JsonObject:
-    emotion, ids = parse_emotion(arguments), arguments.get("ids")
-    if emotion is None or not isinstance(ids, list) or not all(isinstance(track_id, str) for track_id in ids):
-        raise ListError("give the mood, and the songs' track_id in order as ids")
-    return {"songs": editor.reorder(emotion, ids)}
-
-
 def _reset_feedback(editor: CatalogueEditor, arguments: Mapping[str, Any]) -> JsonObject:
     track_id = arguments.get("id")
     return {"songs": editor.reset_feedback(None if track_id is None else str(track_id))}
@@ -99,7 +92,6 @@ ACTIONS: Mapping[str, Callable[[CatalogueEditor, Mapping[str, Any]], JsonObject]
     "add": _add,
     "remove": lambda editor, args: {"lists": editor.remove(str(args.get("id")), parse_emotion(args))},
     "move": _move,
-    "reorder": _reorder,
     "list": _list,
     "verify": lambda editor, _: {"faults": editor.verify()},
     "feedback": lambda editor, _: {"feedback": editor.feedback()},

@@ -216,19 +216,6 @@ class CatalogueEditor:
         with self._transaction():
             return len(set(self.connection.execute(query, (track_id, emotion and emotion.value)).fetchall()))
 
-    def reorder(self, emotion: Emotion, ids: Sequence[str]) -> int:
-        """Order a list by these ids, other songs after them; return the number of known ids."""
-        query = "SELECT track_id, track FROM lists JOIN tracks USING (track) WHERE emotion = ? ORDER BY position"
-        with self._transaction():
-            keys = dict(self.connection.execute(query, (emotion.value,)).fetchall())
-            known = [track_id for track_id in dict.fromkeys(ids) if track_id in keys]
-            order = dict.fromkeys((*known, *keys))
-            self.connection.executemany(
-                "UPDATE lists SET position = ? WHERE emotion = ? AND track = ?",
-                [(position, emotion.value, keys[track_id]) for position, track_id in enumerate(order)],
-            )
-        return len(known)
-
     def merge(self, emotion: Emotion, origin: str, songs: Sequence[Song], uri: str | None = None) -> ListChange:
         """Update a list from its source: append new songs, mark missing ones as gone, and drop those replaced.
 

@@ -30,6 +30,8 @@ class BackendBackoff:
         self._clock, self._warnings = clock, WarnOnce(log, clock=clock)
         self.trouble: str | None = None
         """The failure, with its remedy; None while all is well."""
+        self.reachable = True
+        """Whether the last status poll or a later action has succeeded."""
         self._backoff = Backoff(BACKOFF_S, JITTER, clock)
         self._failed_at, self._action_failed = 0.0, False
         self._retry_at: float | None = None
@@ -40,7 +42,7 @@ class BackendBackoff:
 
         A poll does not end the failure of an action, which is shown for SHOWN_S after the last try.
         """
-        self._retry_at, self._blocked_until = None, None
+        self._retry_at, self._blocked_until, self.reachable = None, None, True
         if self.trouble is None or (polled and self._action_failed and self._clock() - self._failed_at < SHOWN_S):
             return
         log.info("playback is back after %.0f s", self._warnings.clear() or 0.0)
@@ -51,6 +53,7 @@ class BackendBackoff:
         """Record a failure, and log it once."""
         now = self._clock()
         self._action_failed, self._failed_at, self.trouble = not polled, now, str(error)
+        self.reachable = self.reachable and not polled
         self._warnings.warn("playback: %s", error)
         wait_s = self._backoff.fail()
         if error.sign_in:

@@ -420,6 +420,7 @@ class Player:
             volume_max=self.rules.volume_max,
             autoplay=room.autoplay if room else self.rules.autoplay,
             autoplay_block=autoplay_block(self._state, self.rules, self._clock()),
+            reachable=self._backoff.reachable,
             trouble=trouble or self._songs_missing or (account.warning if account else None),
             songs_missing=trouble is None and self._songs_missing is not None,
             account=account,

@@ -93,7 +93,7 @@ class Api:
             app.router.add_post(f"{API}/{command.path}", self._command_handler(command))
         for name, endpoint in self._endpoints.items():
             app.router.add_post(f"{API}/{name}/{{action}}", endpoint.handler(name))
-        add_files(app, has_help=has_help(docs))
+        add_files(app, lambda: self._health().get("language"), has_help=has_help(docs))
         if docs is not None:
             add_help(app, docs)
         return app

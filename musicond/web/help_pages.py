@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiohttp import hdrs, web
+
+from musicond.web.static_files import LANGUAGES, read_texts
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler
@@ -29,14 +31,7 @@ PICTURE_TYPES = {".svg": "image/svg+xml", ".png": "image/png", ".gif": "image/gi
 SCROLLS = "<div class=scrolls tabindex=0>"
 """Around a table or a diagram, which may be wider than a phone."""
 DIAGRAM = re.compile(r'<p>(<img [^>]*src="\.\./pictures/[^>]*>)</p>')
-WORDS: Mapping[str, Mapping[str, str]] = {
-    "en": {"back": "Back to the page", "index": "All documents", "only_english": ""},
-    "de": {
-        "back": "Zurück zur Seite",
-        "index": "Alle Dokumente",
-        "only_english": "Dieses Dokument gibt es nur auf Englisch.",
-    },
-}
+WORDS = {language: read_texts(language) for language in LANGUAGES}
 """Texts around the documents, by language."""
 PAGE = """<!doctype html>
 <html lang={language}>
@@ -118,14 +113,14 @@ def _page(document: HelpDocument, folder: Path) -> bytes:
     """Return the page of a document; raise OSError."""
     words, own = WORDS[document.language], document.own_language
     title, content = render(document.file, document.language, folder)
-    note = "" if own == document.language else f"<p class=notice lang={document.language}>{words['only_english']}</p>\n"
+    only_english = f"<p class=notice lang={document.language}>{words['help_only_english']}</p>\n"
     return PAGE.format(
         language=document.language,
         own_language="" if own == document.language else f" lang={own}",
         title=html.escape(title),
-        back=words["back"],
-        index=words["index"],
-        note=note,
+        back=words["help_back"],
+        index=words["help_index"],
+        note="" if own == document.language else only_english,
         content=content,
     ).encode()
 

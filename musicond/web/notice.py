@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
@@ -38,8 +38,9 @@ class Notice:
 
     def lines(self, language: str) -> Iterator[str]:
         """Yield the sentences below the title."""
-        optional = ("preview", "history", "smart_home")
-        for key in ("watches", "infers", "keeps", *(key for key in optional if getattr(self, key)), "off"):
+        picture = "preview" if self.preview else "stays"
+        optional = ("history", "smart_home")
+        for key in ("watches", "infers", "keeps", picture, *(key for key in optional if getattr(self, key)), "off"):
             yield text(key, language).format(name=self.name)
 
 
@@ -48,10 +49,10 @@ def text(key: str, language: str) -> str:
     return TEXTS[language][key]
 
 
-def choose_language(accepted: str) -> str:
-    """Return the first of LANGUAGES in the header Accept-Language, else English; weights are not read."""
+def choose_language(accepted: str, languages: Container[str] = LANGUAGES) -> str:
+    """Return the first of `languages` in the header Accept-Language, else English; weights are not read."""
     wanted = (part.strip()[:2].lower() for part in accepted.split(","))
-    return next((language for language in wanted if language in LANGUAGES), DEFAULT)
+    return next((language for language in wanted if language in languages), DEFAULT)
 
 
 def notice_page(notice: Notice, language: str, *, closed: bool) -> str:

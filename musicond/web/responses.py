@@ -229,6 +229,10 @@ PLAYBACK = JsonObject[Playback](
     holding=(nullable(STRING), lambda playback: playback.autoplay_block and str(playback.autoplay_block)),
     held=BLOCK.optional(lambda playback: playback.autoplay_block),
     trouble=(nullable(STRING), lambda playback: playback.trouble),
+    reachable=(
+        {**BOOLEAN, "description": "The player answers. After a command that failed, `trouble` says why."},
+        lambda playback: playback.reachable,
+    ),
     songs_missing=(
         {**BOOLEAN, "description": "The player works, but has none of the recommended songs."},
         lambda playback: playback.songs_missing,

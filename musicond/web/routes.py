@@ -292,12 +292,6 @@ ACTION_ROUTES = (
         action_body(id=TrackId, emotion=EmotionName, to=EmotionName, keep=(bool, False), back=(bool, False)),
         MOVED,
     ),
-    ActionRoute(
-        "catalogue",
-        "reorder",
-        "Put a list into this order; songs that are not named follow.",
-        action_body(emotion=EmotionName, ids=list[TrackId]),
-    ),
     ActionRoute("catalogue", "sources", "From where each mood's songs come."),
     ActionRoute(
         "catalogue",

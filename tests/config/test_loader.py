@@ -172,6 +172,7 @@ PROBLEMS = {
     "web: {listen: '0.0.0.0:80'}\n": "1:1: web: listen (0.0.0.0:80) is open to the network, and there is no token_file",
     "model: hello\n": "1:8: model: 'hello' is not a section; give its keys on lines of their own, indented: path, threads",
     "device: {name: ''}\n": "1:16: device.name: is empty; give text (Name shown to people",
+    "device: {name: '  '}\n": "1:16: device.name: '  ' does not fit; give text (Name shown to people",
     'device: {name: "a\\0b"}\n': "1:16: device.name: 'a\\x00b' holds a control character; remove it",
     'device: {name: "\\ud800"}\n': "1:16: device.name: '\\ud800' holds a control character",
     'device: {name: "\\Uffffffff"}\n': "1:",

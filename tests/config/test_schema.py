@@ -41,6 +41,12 @@ def test_values_cannot_be_changed() -> None:
         Config().web.listen = "127.0.0.1:1"  # type: ignore[misc]  # that it is refused is what is tested
 
 
+@pytest.mark.parametrize("name", ["", "   ", "\t", "x" * 61])
+def test_a_blank_or_long_name_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match=r"device\.name"):
+        Config.model_validate({"device": {"name": name}})
+
+
 @pytest.mark.parametrize(
     ("text", "host", "port"),
     [

@@ -10,7 +10,6 @@ from musicond.core.models import Emotion
 from musicond.errors import CatalogueError, ListError
 from musicond.library.actions import run
 from musicond.library.catalogue import SqliteCatalogue
-from musicond.library.editor import CatalogueEditor
 from musicond.library.selection import FILE_NAME, ListSelection
 from musicond.library.table_files import read_row
 from musicond.runtime.json_file import JsonFile
@@ -74,28 +73,9 @@ def test_what_was_kept_and_makes_no_sense_is_left_out(tmp_path: Path) -> None:
     assert lists(tmp_path).to_json()["chosen"] == [Emotion.ANGRY]
 
 
-def ids(path: Path) -> list[str]:
-    with CatalogueEditor(path) as editor:
-        return [entry.track_id for entry in editor.entries(Emotion.SAD)]
-
-
-def test_a_list_is_put_in_order_and_new_songs_follow(tmp_path: Path) -> None:
-    path = tmp_path / "catalogue.sqlite"
-    SqliteCatalogue(path).close()
-    before = ids(path)
-    wanted = [before[3], before[0], "unknown", before[3]]
-    assert run(path, "reorder", {"emotion": "sad", "ids": wanted}) == {"songs": 2}
-    assert ids(path) == [before[3], before[0], before[1], before[2], *before[4:]]
-    run(path, "add", {"rows": [{"emotion": "sad", "title": "New", "artist": "One"}]})
-    assert ids(path)[-1].startswith("song:")
-
-
 @pytest.mark.parametrize(
     ("action", "arguments"),
     [
-        ("reorder", {"ids": []}),
-        ("reorder", {"emotion": "sad"}),
-        ("reorder", {"emotion": "sad", "ids": [1]}),
         ("add", {"rows": 3}),
         ("add", {"rows": ["x"]}),
     ],

@@ -63,8 +63,12 @@ def test_a_failed_action_is_shown_although_polls_succeed() -> None:
     backoff.failed(PlaybackError("not visible"))
     assert backoff.blocked(), "many commands do not become many requests"
     assert not backoff.blocked(urgent=True), "but stop is tried"
+    assert (backoff.trouble, backoff.reachable) == ("not visible", True), "the next may work"
+    backoff.failed(PlaybackError("no answer"), polled=True)
+    backoff.failed(PlaybackError("not visible"))
+    assert (backoff.trouble, backoff.reachable) == ("not visible", False)
     backoff.succeeded(polled=True)
-    assert backoff.trouble == "not visible"
+    assert (backoff.trouble, backoff.reachable) == ("not visible", True)
     clock.now = SHOWN_S
     backoff.succeeded(polled=True)
     assert backoff.trouble is None

@@ -249,6 +249,7 @@ def test_a_command_that_failed_is_shown_until_the_player_works(library: Library,
     assert room.more.wait(20)
     assert room.player.query(lambda backend: backend.name).result(20) == "mpd"
     assert "mpc update" in str(room.player.get_playback().trouble)
+    assert room.player.get_playback().reachable
 
 
 def test_songs_that_mpd_does_not_have_are_named_once_and_are_no_fault(
@@ -342,9 +343,11 @@ def test_a_daemon_that_goes_and_comes_back_is_told_and_found(library: Library, r
     room.update(library.tracks())
     assert room.until(lambda: "check that it runs" in str(room.player.get_playback().trouble))
     assert room.player.get_playback().state is PlayState.UNAVAILABLE
+    assert room.until(lambda: not room.player.get_playback().reachable)
     library.start()
     room.player.wake()
     assert room.until(lambda: room.player.get_playback().trouble is None)
+    assert room.player.get_playback().reachable
     assert room.until(lambda: room.player.get_playback().ours), "the recommendation still waits"
 
 

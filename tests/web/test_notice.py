@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from musicond.core.commands import SetPrivacy
 from musicond.core.models import Watching
 from musicond.core.settings import Settings
-from musicond.web.notice import LANGUAGES, TEXTS, Notice, choose_language, notice_page
+from musicond.web.notice import LANGUAGES, TEXTS, Notice, choose_language, notice_page, text
 from tests.web.browser import opened
 from tests.web.conftest import HAPPY, Server, make_server, without_face
 
@@ -60,7 +60,11 @@ def test_the_notice_needs_no_token_and_shows_neither_mood_nor_song(tmp_path: Pat
 def test_what_is_switched_on_is_named() -> None:
     plain, full = Notice(), Notice("<Den>", preview=True, history=True, smart_home=True)
     for language in LANGUAGES:
-        assert len(list(full.lines(language))) == len(list(plain.lines(language))) + 3
+        assert len(list(full.lines(language))) == len(list(plain.lines(language))) + 2
+        assert (text("stays", language) in plain.lines(language), text("stays", language) in full.lines(language)) == (
+            True,
+            False,
+        )
         assert "&lt;Den&gt;" in notice_page(full, language, closed=True)
 
 

@@ -72,7 +72,8 @@ def test_a_broker_is_tested_before_it_is_kept_and_its_password_never_comes_back(
     page.fill("#set-user", "me")
     page.fill("#set-password", "hush")
     page.click("#broker-test")
-    page.wait_for_selector("#broker-result:has-text('mqtt.example: Not authorized')")
+    page.wait_for_selector("#broker-result:has-text('be reached, or refuses')")
+    assert page.text_content("#broker-result-raw") == "mqtt.example: Not authorized"
     [(mqtt, password)] = full_server.brokers
     assert (mqtt.host, mqtt.username, password) == ("mqtt.example", "me", "hush")
     assert values(full_server) == {}
@@ -87,7 +88,7 @@ def test_a_broker_is_tested_before_it_is_kept_and_its_password_never_comes_back(
 def test_what_does_not_fit_is_said_and_what_was_typed_stays(full_server: FullServer, page: Any) -> None:
     page.select_option("#set-player", "spotify")
     page.click("#player-form [type=submit]")
-    page.wait_for_selector("#error-text:has-text('needs spotify.client_id')")
+    assert page.evaluate("document.getElementById('set-client').matches(':invalid')")
     assert page.input_value("#set-player") == "spotify"
     go(page, "now")
     open_setup(page)
@@ -99,6 +100,39 @@ def test_what_does_not_fit_is_said_and_what_was_typed_stays(full_server: FullSer
         page.click("#player-form [type=submit]")
     page.wait_for_selector("#setup:not([hidden])")
     assert values(full_server)["playback.backend"] == "spotify"
+
+
+def test_half_of_the_quiet_hours_is_not_said_to_be_saved(full_server: FullServer, page: Any) -> None:
+    page.fill("#set-quiet-from", "22:00")
+    page.click("#device-form [type=submit]")
+    assert page.evaluate("document.activeElement.id") == "set-quiet-to"
+    assert page.evaluate("document.activeElement.validity.valueMissing")
+    assert text(page, "#toast-text") == ""
+    page.fill("#set-quiet-from", "")
+    page.click("#device-form [type=submit]")
+    page.wait_for_selector("#toast-text:text-is('Saved.')")
+    assert values(full_server) == {}
+
+
+def test_a_broker_without_an_address_is_not_tested(full_server: FullServer, page: Any) -> None:
+    page.click("#broker-test", force=True)
+    page.wait_for_selector("#toast-text:text-is('Enter the address of the broker first')")
+    page.fill("#set-host", "mqtt.example")
+    assert page.get_attribute("#broker-test", "aria-disabled") is None
+    assert full_server.brokers == []
+
+
+@pytest.mark.parametrize(
+    ("locale", "words"), [("en-GB", "This is no address of a broker"), ("de-DE", "Das ist keine Adresse eines Brokers")]
+)
+def test_what_is_refused_is_explained_in_words(full_server: FullServer, chromium: Any, locale: str, words: str) -> None:
+    with opened(chromium, full_server.output.address, locale) as page:
+        open_setup(page)
+        page.fill("#set-host", "no host at all")
+        page.click("#broker-form [type=submit]")
+        page.wait_for_selector(f"#error-text:has-text('{words}')")
+        assert str(page.text_content("#error-raw")).startswith("mqtt.host: ")
+    assert values(full_server) == {}
 
 
 def test_why_no_server_of_music_assistant_is_found_is_said(

@@ -81,6 +81,7 @@ def test_a_viewer_too_many_is_told_why(shown: Server, live: Any) -> None:
     live.click("#live-show")
     live.wait_for_selector(f"#error:has-text('{MAX_VIEWERS} look already; close one and try again')")
     assert text(live, "#live-show") == "Show"
+    live.click("#error-close")
     preview.remove_viewer()
     live.click("#live-show")
     wait_for(lambda: preview.viewers == MAX_VIEWERS)
@@ -114,7 +115,7 @@ def test_a_page_too_many_is_told_why_and_comes_in_later(server: Server, page: An
             assert connection.getresponse().status == 200
         late = page.context.new_page()
         late.goto(f"{server.output.address}/#now")
-        late.wait_for_selector(f"#offline:has-text('{MAX_STREAMS} pages are open already; close one')")
+        late.wait_for_selector("#offline:has-text('Too many pages are open already')")
     server.output.accept(replace(HAPPY, seq=2, mood=Mood.SAD))
     late.wait_for_selector("#hero[data-mood=sad]", timeout=30_000)
     late.wait_for_selector("#offline", state="hidden")

@@ -2,6 +2,7 @@
 import { $, TEXTS, announce, ask, cameraExplained, duration, element, explained, fullDay, machineNotice, number, on, percent, redraw, set, show, showTrouble, sign, t, time } from "./page.js";
 import { findServers, offer } from "./music-assistant.js";
 
+const NO_NAME = "camera"; // the name of a camera that is not found yet
 const SIGNS = { ok: "ok", warning: "warning", failed: "warning" };
 
 let current = null;
@@ -15,7 +16,8 @@ function rows(state) {
 	const { health } = state;
 	const seen = health.width_seen ? `, ${t("width_seen", { share: percent(health.width_seen) })}` : "";
 	const reach = health.reach_m ? `, ${t("reach", { metres: number(health.reach_m, 1) })}` : "";
-	const found = [[t("camera"), `${health.camera}${seen}${reach}`]];
+	const name = health.camera === NO_NAME ? t("no_camera_short") : health.camera;
+	const found = [[t("camera"), `${name}${seen}${reach}`]];
 	const skipped = (health.bad_frames || 0) + (health.missing_frames || 0);
 	if (skipped) found.push([t("skipped"), number(skipped)]);
 	if (health.trouble && !state.controls.private) found.push([t("camera"), cameraTrouble(health)[0], "wide bad"]);

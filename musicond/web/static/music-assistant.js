@@ -27,6 +27,7 @@ async function showChoice() {
 	const choice = $("set-player").value;
 	const inside = Boolean(account?.signed_in);
 	show("spotify-client", choice === "spotify");
+	$("set-client").required = choice === "spotify";
 	show("ma-form", choice === BACKEND);
 	show("player-save", choice !== BACKEND || (inside && inForce("playback.backend") !== BACKEND));
 	show("ma-signout", inside);

@@ -87,16 +87,6 @@ async function move(song, from, to, { keep = false, back = false } = {}) {
 	await load();
 }
 
-function movable(song, index, count, shift, drop) {
-	const item = lineItem(song);
-	const up = signButton("up", t("move_up", song), () => shift(-1));
-	const down = signButton("down", t("move_down", song), () => shift(1));
-	up.disabled = index === 0;
-	down.disabled = index === count - 1;
-	item.append(up, down, signButton("remove", t("remove", song), drop));
-	return item;
-}
-
 async function remove(song) {
 	const emotion = mood;
 	if (!(await ask("catalogue/remove", { id: song.track_id, emotion }))) return;
@@ -126,7 +116,7 @@ function showSources(found) {
 	show("source-none", !found.spotify);
 	show("source-reset", found.chosen.includes(mood));
 	const names = lists[mood] || [];
-	redraw($("sources"), [mood, names], () => names.map((name, index) => sourceItem(names, name, index)));
+	redraw($("sources"), [mood, names], () => names.map((name) => sourceItem(names, name)));
 }
 
 function titled(name) {
@@ -136,10 +126,11 @@ function titled(name) {
 	return name.replace(/^https:\/\/open\.spotify\.com\//, "open.spotify.com/");
 }
 
-function sourceItem(names, name, index) {
-	const shift = (by) => choose(names.map((_, at) => names[{ [index]: index + by, [index + by]: index }[at] ?? at]));
-	const drop = () => choose(names.filter((each) => each !== name));
-	return movable({ title: titled(name), link: name }, index, names.length, shift, drop);
+function sourceItem(names, name) {
+	const list = { title: titled(name), link: name };
+	const item = lineItem(list);
+	item.append(signButton("remove", t("remove", list), () => choose(names.filter((each) => each !== name))));
+	return item;
 }
 
 async function choose(names) {

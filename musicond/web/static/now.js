@@ -1,8 +1,9 @@
 // The view Now: the mood, the recommendation, the scores, and the live picture.
 import {
-	$, EMOTIONS, all, announce, cameraExplained, command, complain, day, duration, element, explained, lineItem, linkText, loaded, machineNotice, on, percent, redraw, refusal, said, sentence,
+	$, EMOTIONS, all, announce, cameraExplained, command, complain, day, duration, element, explained, lineItem, linkText, loaded, machineNotice, on, percent, permit, redraw, refusal, said, sentence,
 	set, show, showDetails, sign, signButton, t, tell, time, toast,
 } from "./page.js";
+import { whyUnusable } from "./player.js";
 import { current } from "./store.js";
 
 let looking = false; // the live picture is wanted
@@ -93,6 +94,7 @@ function showRated({ recommendation: found }) {
 
 // Marks the song that plays or is paused.
 function showPlaying({ playback }) {
+	for (const button of all("[data-plays]")) permit(button, whyUnusable(playback));
 	const id = loaded(playback) ? playback.track.id : null;
 	for (const item of $("tracks").children) {
 		const now = item.dataset.id === id;
@@ -102,8 +104,14 @@ function showPlaying({ playback }) {
 	}
 }
 
+function playButton(track) {
+	const button = signButton("play", t("play_song", track), () => command("play", { id: track.id }));
+	button.dataset.plays = "";
+	return button;
+}
+
 function trackItem(track, plays) {
-	const item = lineItem(track, ...(plays ? [signButton("play", t("play_song", track), () => command("play", { id: track.id }))] : []));
+	const item = lineItem(track, ...(plays ? [playButton(track)] : []));
 	item.dataset.id = track.id;
 	const mark = element("span", undefined, "playing-mark");
 	mark.append(sign("playing"), element("span", t("playing"), "unseen"));
@@ -118,7 +126,8 @@ function trackItem(track, plays) {
 
 function reason({ mood, reason: text, tracks, why }) {
 	if (!why) return text;
-	const values = { ...why, mood: t(mood), n: tracks.length, known: t(`why_${why.known}`, why), other: why.other && t(why.other) };
+	const range = why.first === why.last ? why.first : `${why.first}-${why.last}`;
+	const values = { ...why, range, mood: t(mood), n: tracks.length, known: t(`why_${why.known}`, why), other: why.other && t(why.other) };
 	const by = why.placed.map((source) => t(`why_${source}`)).join(", ");
 	return [said(`why_${why.how}`, text, values), why.quiet && t("why_quiet"), by && t("why_placed", { by })].filter(Boolean).join(" ");
 }
@@ -186,6 +195,6 @@ on("picture", "error", async () => {
 	const [why, more] = await refusal("preview");
 	if (!why) return;
 	looking = false;
-	complain(more ? why : t("failed", { why }), more);
+	complain(why, more);
 	showLive(current());
 });

@@ -1,20 +1,18 @@
 // Shared by all views: texts in the person's language, elements made without markup, and requests to the daemon.
-import { TEXTS as DE } from "./texts-de.js";
-import { TEXTS as EN } from "./texts-en.js";
-
 export const EMOTIONS = ["happy", "surprise", "neutral", "sad", "fear", "angry", "disgust"];
 
 export const $ = (id) => document.getElementById(id);
 export const all = (css) => document.querySelectorAll(css);
 export const on = (id, event, act) => $(id).addEventListener(event, act);
 export const remembered = (key) => { try { return localStorage.getItem(key); } catch { return null; } };
+export const sentence = (text) => (text ? text[0].toUpperCase() + text.slice(1) : text);
 export const keep = (key, value) => { try { localStorage.setItem(key, value); } catch { /* private window */ } };
 
-const LANGUAGES = { en: ["English", EN], de: ["Deutsch", DE] }; // the name of each language in itself, and its texts
+const TAGS = document.querySelector("meta[name=languages]").content.split(" "); // one for each file of texts
 // That of this browser, else that of the device, else what the browser wishes.
 function chosenLanguage() {
 	const wished = [remembered("language"), remembered("device-language"), ...navigator.languages];
-	return wished.map((tag) => String(tag).slice(0, 2)).find((tag) => Object.hasOwn(LANGUAGES, tag)) || "en";
+	return wished.map((tag) => String(tag).slice(0, 2)).find((tag) => TAGS.includes(tag)) || "en";
 }
 export const language = chosenLanguage();
 
@@ -25,11 +23,12 @@ export function adoptLanguage(tag) {
 	if (chosenLanguage() !== language) location.reload();
 }
 
-export const TEXTS = LANGUAGES[language][1];
-export const languages = Object.entries(LANGUAGES).map(([tag, [name]]) => ({ tag, name }));
+export const { TEXTS } = await import(`./texts-${language}.js`);
+// Each language with its name in itself.
+export const languages = TAGS.map((tag) => ({ tag, name: sentence(new Intl.DisplayNames([tag], { type: "language" }).of(tag)) }));
 
 export function t(key, values = {}) {
-	return TEXTS[key].replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+	return TEXTS[key].replace(/\{(\w+)(?:\|(.*?)\|(.*?))?\}/g, (_, name, singular, plural) => (plural ? (values[name] === 1 ? singular : plural) : values[name] ?? ""));
 }
 
 // Returns an English text of the daemon in the person's language, if there is a translation.
@@ -137,21 +136,10 @@ export function tell(id, text) {
 	set(id, text || "");
 }
 
-export const sentence = (text) => (text ? text[0].toUpperCase() + text.slice(1) : text);
 export const loaded = (playback) => Boolean(playback?.track) && (playback.state === "playing" || playback.state === "paused");
 
-const COMMAND = /[;,][^;]*\bmusicond [a-z-]+.*$/; // a remedy for the command line, which the page has itself
-const KEYS = /(?:[,;] (?:check|correct|see|or set)|,? and) (?:(?:camera|mpd|mqtt|music|music_assistant|playback|spotify)\.[a-z_]+(?:,? and )?)+$/; // of the configuration, at the end of a remedy
-const TECHNICAL = /No module named|\[Errno|Error\b|Traceback/;
-
-// Returns a text of the daemon as a person can read it, and the text itself where that says more.
-export function explained(key, raw) {
-	if (!raw) return ["", ""];
-	const own = TEXTS[key];
-	if (own || TECHNICAL.test(raw)) return [own || t("technical"), raw];
-	const text = raw.replace(COMMAND, "").replace(KEYS, "");
-	return [sentence(text), text === raw ? "" : raw];
-}
+// Returns the words for a trouble, and the text of the daemon, which says more; both are "" without one.
+export const explained = (key, raw) => (raw ? [t(key), raw] : ["", ""]);
 
 // Returns why the camera gives no pictures; one in the network has other remedies.
 export function cameraExplained({ camera, trouble }) {
@@ -231,25 +219,26 @@ export async function ask(what, body = {}, { quietly = false } = {}) {
 		const answer = await fetch(`api/v1/${what}`, { signal, ...(body && sent) });
 		const found = await answer.json();
 		if (answer.ok) return found;
-		if (!quietly) refuse(answer.status, found.error);
+		if (!quietly) complain(...reworded(answer.status, what, found.error));
 	} catch {
 		if (!quietly) complain(t("failed", { why: t("no_answer") }));
 	}
 	return null;
 }
 
-const reworded = (status, why) => explained(`failed_${status}` in TEXTS ? `failed_${status}` : "failed_500", why);
-
-function refuse(status, why) {
-	const [text, more] = reworded(status, why);
-	complain(more ? text : t("failed", { why }), more);
+// Returns the words for a refusal, by the setting that is named, by what was asked, else by the status.
+function reworded(status, what, why) {
+	const setting = /^[a-z_]+\.[a-z_]+(?=:)/.exec(why) || what;
+	const bad = [`bad_${setting}`, `bad_${what}`];
+	const keys = { 400: bad, 409: bad, 503: [`full_${what}`] }[status] || [];
+	return explained([...keys, `failed_${status}`].map((key) => key.replace(/\W/g, "_")).find((key) => key in TEXTS) || "failed_500", why);
 }
 
 // Returns why a stream is refused, as `explained` does; "" if it is not, or only for a moment (409), or if nobody answers.
 export async function refusal(what) {
 	try {
 		const answer = await fetch(`api/v1/${what}`, { signal: AbortSignal.timeout?.(10000) });
-		if (!answer.ok && answer.status !== 409) return reworded(answer.status, (await answer.json()).error);
+		if (!answer.ok && answer.status !== 409) return reworded(answer.status, what, (await answer.json()).error);
 		await answer.body.cancel();
 	} catch { /* the next try tells */ }
 	return ["", ""];

@@ -65,17 +65,18 @@ export function tickPlayer() {
 	return set("times", `${clock(elapsed)} / ${clock(playback.duration_s)}`);
 }
 
-function showVolume({ volume, volume_max: most }) {
+function showVolume(playback) {
+	const { volume, volume_max: most } = playback;
 	$("volume").max = most;
 	set("volume-ceiling", most < 100 ? t("volume_ceiling", { n: most }) : "");
-	permit($("volume"), volume === null && t("volume_unknown"));
+	permit($("volume"), whyUnusable(playback) || (volume === null && t("volume_unknown")));
 	if (dragging || sending || volume === null) return;
 	$("volume").value = volume;
 	set("volume-value", `${Math.round(volume)} %`);
 }
 
 // Shows the speakers; the value of the first choice, "", stands for the configured one.
-function showSpeakers({ controls: { speaker } }) {
+function showSpeakers({ controls: { speaker }, playback }) {
 	const inUse = speakers.filter(({ selected }) => selected);
 	const now = speaker || (inUse.length === 1 ? inUse[0].name : "");
 	const names = [...new Set(["", ...speakers.map(({ name }) => name), now])];
@@ -86,6 +87,7 @@ function showSpeakers({ controls: { speaker } }) {
 			return option;
 		}));
 		if (document.activeElement !== $(id)) $(id).value = now;
+		permit($(id), whyUnusable(playback));
 	}
 }
 
@@ -106,9 +108,14 @@ export function playingTitle(state) {
 // Returns the end of the keys of texts about the account.
 const service = ({ backend }) => (backend === "music-assistant" ? "_ma" : "");
 
-function whyNot({ playback, recommendation }) {
+// Returns why nobody can play a song, or set the volume or the speaker; "" where the player is there.
+export function whyUnusable(playback) {
 	if (playback.account && !playback.account.signed_in) return t(`why_not_signed_in${service(playback)}`);
-	return loaded(playback) || recommendation ? "" : t("no_songs");
+	return playback.reachable ? "" : t("why_not_reachable");
+}
+
+function whyNot({ playback, recommendation }) {
+	return whyUnusable(playback) || (loaded(playback) || recommendation ? "" : t("no_songs"));
 }
 
 function showPlayer(state) {
@@ -123,9 +130,10 @@ function showPlayer(state) {
 	showVolume(playback);
 	showSpeakers(state);
 	permit($("play"), whyNot(state));
-	for (const id of ["previous", "next"]) permit($(id), loaded(playback) ? "" : t("why_not_loaded"));
+	for (const id of ["previous", "next"]) permit($(id), whyUnusable(playback) || (loaded(playback) ? "" : t("why_not_loaded")));
+	const broken = playback.backend === "mpd" ? "player_trouble_mpd" : `player_trouble${service(playback)}`;
 	const missing = playback.songs_missing ? "plain_songs_missing" : `plain_expiry${service(playback)}`;
-	showTrouble("player-trouble", playback.state === "unavailable" ? "player_trouble" : missing, playback.trouble);
+	showTrouble("player-trouble", playback.state === "unavailable" ? broken : missing, playback.trouble);
 	show("player-signin", playback.account && !(playback.account.days_left > 30));
 	set("player-signin", t(`signin${service(playback)}`));
 	tell("player-holding", playback.held && said(`hold_${playback.held.why}`, sentence(playback.holding), playback.held));

@@ -1,5 +1,5 @@
 // The part of the view Device that sets the device up: name, camera, quiet hours, smart home and player.
-import { $, ask, element, explained, keep, languages, on, set, show, showDetails, t, toast } from "./page.js";
+import { $, ask, element, explained, keep, languages, on, permit, set, show, showDetails, t, toast } from "./page.js";
 import { loadSpeakers } from "./player.js";
 
 const START_MS = 1500; // how long the daemon runs on after its answer
@@ -35,12 +35,22 @@ export async function openSetup() {
 	const [from, to] = (stored["music.quiet_hours"] || "").split("-");
 	$("set-quiet-from").value = from || "";
 	$("set-quiet-to").value = to || "";
+	pairHours();
+	permitTest();
 	$("set-password").value = "";
 	$("set-password").placeholder = found.password ? t("password_kept") : "";
 	set("set-client-hint", t("set_client_hint", { uri: found.redirect }));
 	show("setup-reset", found.set_here.length > 0);
 	loadSpeakers();
 }
+
+// The hours are a pair: with one of them the browser asks for the other.
+function pairHours() {
+	const [from, to] = [$("set-quiet-from"), $("set-quiet-to")];
+	[from.required, to.required] = [Boolean(to.value), Boolean(from.value)];
+}
+
+const permitTest = () => permit($("broker-test"), $("set-host").value.trim() ? "" : t("why_not_address"));
 
 function entered(id) {
 	const field = $(id);
@@ -105,6 +115,8 @@ for (const { tag, name } of [{ tag: "auto", name: t("language_auto") }, ...langu
 	$("set-language").append(option);
 }
 for (const id of ["device-form", "broker-form", "player-form"]) on(id, "submit", save);
+for (const id of ["set-quiet-from", "set-quiet-to"]) on(id, "input", pairHours);
+on("set-host", "input", permitTest);
 on("broker-test", "click", testBroker);
 on("setup-reset", "click", async () => {
 	if (confirm(t("setup_reset_sure"))) await takeOver(await ask("setup/reset", { key: null }));
