@@ -63,6 +63,9 @@ class HistoryBook:
         for file in self._files():
             if file.stem <= oldest.isoformat()[:7]:
                 self._prune(file, oldest)
+        for file in self._leftovers():
+            if file.name[:7] < oldest.isoformat()[:7]:
+                delete_file(file)
         for copy in self._copies:
             if copy.exists() and datetime.fromtimestamp(copy.stat().st_mtime).astimezone().date() < oldest:
                 _delete(copy)
@@ -72,7 +75,7 @@ class HistoryBook:
         count = len(self.days())
         for copy in self._copies:
             _delete(copy)
-        for file in [*self._files(), *self._folder.glob("*.damaged")]:
+        for file in [*self._files(), *self._leftovers()]:
             delete_file(file)
         if self._folder.exists():
             self._folder.rmdir()
@@ -81,6 +84,10 @@ class HistoryBook:
 
     def _files(self) -> list[Path]:
         return sorted(file for file in self._folder.glob("*.json") if FILE.match(file.name))
+
+    def _leftovers(self) -> list[Path]:
+        """Return the copies of damaged months, and the new file of a save that was interrupted."""
+        return [*self._folder.glob("*.damaged"), *self._folder.glob("*.new")]
 
     def _load(self, path: Path) -> Days:
         """Return the days of a month; after damage those that can be read, which replace the file."""

@@ -226,3 +226,16 @@ def test_the_moods_of_the_demo_are_nobody_s(tmp_path: Path) -> None:
         output.accept(replace(outcome(second, Mood.HAPPY), demo=True))
     output.stop()
     assert book.days() == {}
+
+
+def test_what_a_save_or_damage_has_left_is_deleted_with_the_history(tmp_path: Path) -> None:
+    folder = tmp_path / "history"
+    book = HistoryBook(folder)
+    book.add({("2026-11-30", "happy"): 5.0}, date.min)
+    for name in ("2026-11.json.new", "2026-09.damaged", "2026-09.2.damaged", "2026-11.damaged"):
+        (folder / name).write_text("{")
+    book.add({("2026-12-01", "happy"): 5.0}, date(2026, 10, 15))
+    left = sorted(file.name for file in folder.iterdir())
+    assert left == ["2026-11.damaged", "2026-11.json", "2026-11.json.new", "2026-12.json"]
+    assert book.delete() == 2
+    assert not folder.exists()

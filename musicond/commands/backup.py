@@ -88,16 +88,21 @@ def copy_file(content: BinaryIO, target: Path, owner_of: Path | None = None) -> 
 
 
 def _write(content: BinaryIO, target: Path) -> None:
-    if target.exists() and not target.is_file():
-        raise BackupError(f"{target}: no regular file; give another name")  # root would replace even /dev/null
-    new = target.with_name(f"{target.name}.new")
     try:
-        new.unlink(missing_ok=True)
+        if target.exists() and not target.is_file():
+            raise BackupError(f"{target}: no regular file; give another name")  # root would replace even /dev/null
+        _replace(content, target, target.with_name(f"{target.name}.new"))
+    except OSError as exc:
+        raise BackupError(f"{target}: {exc.strerror}; give a file that can be written") from None
+
+
+def _replace(content: BinaryIO, target: Path, new: Path) -> None:
+    new.unlink(missing_ok=True)
+    try:
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
             shutil.copyfileobj(content, out)
             out.flush()
             os.fsync(out.fileno())
         new.replace(target)
-    except OSError as exc:
+    finally:
         new.unlink(missing_ok=True)
-        raise BackupError(f"{target}: {exc.strerror}; give a file that can be written") from None

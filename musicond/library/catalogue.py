@@ -26,6 +26,7 @@ from musicond.library.database import (
     BUSY_TIMEOUT_S,
     MEMORY,
     REPLACED,
+    DamagedError,
     connect,
     empty_log,
     file_id,
@@ -95,12 +96,14 @@ class SqliteCatalogue:
         self.close()
 
     def close(self) -> None:
-        """Store the plays and close the file; may be called twice. Raises CatalogueError."""
+        """Store the plays, if that is possible, and close the file; may be called twice."""
         if self._closed:
             return
         self._closed, self._submit = True, None
         try:
             self.flush()
+        except CatalogueError as exc:
+            log.warning("what was offered last can't be stored: %s", exc)
         finally:
             self._connection.close()
 
@@ -208,6 +211,14 @@ class SqliteCatalogue:
                 raise CatalogueError(self._replaced)
 
         def write() -> None:
+            try:
+                store()
+            except DamagedError:
+                if self._submit is not None:
+                    open_catalogue(self._path).close()  # this is the thread that writes
+                raise
+
+        def store() -> None:
             with sqlite_errors(self._name), self._writing() as connection:
                 with transaction(connection):
                     check_file()  # in another file the numbers are those of other songs
@@ -269,14 +280,22 @@ class SqliteCatalogue:
         try:
             return open_database(self._path, self._name, read_only=True, busy_s=READ_BUSY_S)
         except CatalogueError:  # it is missing, damaged or locked
-            if self._clock() >= self._mend_at:
-                self._mend_at = self._clock() + MEND_S
-                self._submit(lambda: open_catalogue(self._path).close())
+            self._mend()
             raise CatalogueError(self._replaced) from None
 
+    def _mend(self) -> None:
+        """Let the thread that writes make or rebuild the file; `_follow_file` then opens it."""
+        if self._submit is not None and self._clock() >= self._mend_at:
+            self._mend_at = self._clock() + MEND_S
+            self._submit(lambda: open_catalogue(self._path).close())
+
     def _query(self, query: str, *values: object) -> list[Any]:
-        with sqlite_errors(self._name):
-            return self._connection.execute(query, values).fetchall()
+        try:
+            with sqlite_errors(self._name):
+                return self._connection.execute(query, values).fetchall()
+        except DamagedError:
+            self._mend()
+            raise
 
     def _refresh(self) -> None:
         """Drop all data read before another connection changed the file."""

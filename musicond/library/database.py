@@ -24,9 +24,9 @@ MEMORY = ":memory:"
 APPLICATION_ID = 0x6D757364
 """Identifies the file as musicond's in SQLite's header ("musd")."""
 SCHEMA_VERSION = 1
-"""The schema of release 0.1.0, as PRAGMA user_version."""
+"""The schema of release 0.1.0, as PRAGMA user_version; the next one is 6, as 5 differs by one bit."""
 UNRELEASED_VERSIONS = range(2, 5)
-"""Schemas of development versions before 0.1.0, which counted from 1, too; the next schema is 5."""
+"""Schemas of development versions before 0.1.0, which counted from 1, too."""
 BUSY_TIMEOUT_S = 2.0
 LOCK_STEP_S = 0.02
 
@@ -37,7 +37,7 @@ WRITABLE = "make its folder writable for this user, or set state_dir to one that
 REMEDIES = {
     "SQLITE_NOTADB": f"it is damaged or no catalogue: {MENDS_ITSELF}",
     "SQLITE_CORRUPT": f"it is damaged: {MENDS_ITSELF}",
-    "SQLITE_ERROR": f"it is damaged or no catalogue: {START_ANEW}",
+    "SQLITE_ERROR": f"it is damaged: {MENDS_ITSELF}",
     "SQLITE_CONSTRAINT": f"it is damaged: {START_ANEW}",
     "SQLITE_FULL": "make room on the disk",
     "SQLITE_BUSY": "another program holds it; close that program",
@@ -89,7 +89,10 @@ class OutdatedError(DamagedError):
     copy_name = "catalogue.old.sqlite"
 
 
-ERROR_CLASSES = {"SQLITE_NOTADB": DamagedError, "SQLITE_CORRUPT": DamagedError, "SQLITE_BUSY": CatalogueLocked}
+ERROR_CLASSES = {
+    **dict.fromkeys(("SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_ERROR"), DamagedError),
+    "SQLITE_BUSY": CatalogueLocked,
+}
 
 
 @contextmanager
@@ -259,10 +262,17 @@ def _prepare(connection: sqlite3.Connection, name: str, *, read_only: bool) -> N
 
 
 def _check(connection: sqlite3.Connection, name: str, version: int, tables: set[str]) -> None:
-    """Raise CatalogueError for a file that is no whole catalogue of this schema."""
+    """Raise CatalogueError for a file that is no whole catalogue of this schema.
+
+    With the tables of this schema, a header with another identifier or a flipped bit in the version is damaged.
+    """
+    identifier = connection.execute("PRAGMA application_id").fetchone()[0]
+    differs = identifier != APPLICATION_ID, (version ^ SCHEMA_VERSION).bit_count() == 1
+    if any(differs) and version not in UNRELEASED_VERSIONS and _has_expected_tables(connection):
+        raise DamagedError(f"{name}: its header is not as it was made; it is damaged: {MENDS_ITSELF}")
     if version == 0:
         raise CatalogueError(f"{name}: no catalogue of musicond; {START_ANEW}")
-    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+    if identifier != APPLICATION_ID:
         raise CatalogueError(f"{name}: a database of another program; {START_ANEW}")
     if version > SCHEMA_VERSION and version not in UNRELEASED_VERSIONS:
         raise CatalogueError(
@@ -273,13 +283,17 @@ def _check(connection: sqlite3.Connection, name: str, version: int, tables: set[
         raise DamagedError(f"{name}: {' '.join(problem.split())}; it is damaged: {MENDS_ITSELF}")
     if version in UNRELEASED_VERSIONS or "plays" not in tables:  # the first schema of all had none
         raise OutdatedError(f"{name}: made before the first release; {MENDS_ITSELF}")
+    if not _has_expected_tables(connection):
+        raise DamagedError(f"{name}: its tables are not as they were made; it is damaged: {MENDS_ITSELF}")
+
+
+def _has_expected_tables(connection: sqlite3.Connection) -> bool:
     columns = table_columns(connection)
-    if any(
-        columns.get(table) != expected
+    return all(
+        columns.get(table) == expected
         for table, expected in _expected_columns().items()
         if table in columns or table not in ADDED
-    ):
-        raise DamagedError(f"{name}: its tables are not as they were made; it is damaged: {MENDS_ITSELF}")
+    )
 
 
 def table_columns(connection: sqlite3.Connection) -> dict[str, tuple[str, ...]]:

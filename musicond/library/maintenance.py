@@ -240,7 +240,8 @@ class LibraryMaintenance:
         try:
             if target.exists():
                 backed_up_at = target.stat().st_mtime
-                if 0 <= time.time() - backed_up_at < BACKUP_AGE.total_seconds() or self._changed_at() <= backed_up_at:
+                age_s = time.time() - backed_up_at  # less than 0 after a wrong clock
+                if age_s >= 0 and (age_s < BACKUP_AGE.total_seconds() or self._changed_at() <= backed_up_at):
                     return
             with CatalogueEditor(self._path) as editor, sqlite_errors(editor.name):
                 keep_unreadable_backup(target, editor.name)

@@ -12,6 +12,7 @@ from musicond.errors import CatalogueError
 from musicond.library.database import (
     BACKUP,
     MEMORY,
+    MENDS_ITSELF,
     DamagedError,
     back_up,
     check_database,
@@ -37,11 +38,12 @@ def open_catalogue(path: Path | str, *, read_only: bool = False) -> sqlite3.Conn
     """Return a connection to the file at `path` (or ":memory:"), created or rebuilt if necessary.
 
     A foreign or newer file is left as it is and raises CatalogueError. A damaged or outdated one is moved aside and
-    rebuilt; with `read_only`, nothing is written and it raises DamagedError.
+    rebuilt, and a missing or empty one is made from its backup; with `read_only`, nothing is written and it raises
+    DamagedError.
     """
     name = f"catalogue {path}"
     try:
-        return open_database(path, name, read_only=read_only)
+        return _open(path, name, read_only=read_only)
     except DamagedError:
         if read_only or path == MEMORY:
             raise
@@ -52,9 +54,25 @@ def open_catalogue(path: Path | str, *, read_only: bool = False) -> sqlite3.Conn
 def _rebuild_unless_done(path: Path, name: str) -> sqlite3.Connection:
     """Rebuild the file, or open it if another process has rebuilt it meanwhile."""
     try:
-        return open_database(path, name, read_only=False)
+        return _open(path, name, read_only=False)
     except DamagedError as exc:
         return _rebuild(path, exc, name)
+
+
+def _open(path: Path | str, name: str, *, read_only: bool) -> sqlite3.Connection:
+    """Open the file as `open_database` does; raise DamagedError where it was lost."""
+    if path != MEMORY and Path(path).with_name(BACKUP).exists() and _is_empty(Path(path)):
+        raise DamagedError(f"{name}: it is missing or empty; {MENDS_ITSELF}")
+    return open_database(path, name, read_only=read_only)
+
+
+def _is_empty(path: Path) -> bool:
+    try:
+        return path.stat().st_size == 0
+    except FileNotFoundError:
+        return True
+    except OSError:  # opening it names the error
+        return False
 
 
 def keep_unreadable_backup(backup: Path, name: str) -> None:
@@ -95,16 +113,16 @@ def _rebuild(path: Path, error: DamagedError, name: str) -> sqlite3.Connection:
             songs = [_recover(connection, source, name) for source in sources][-1]
             connection.execute("PRAGMA journal_mode = DELETE")  # the file is complete without a -wal
         keep_unreadable_backup(backup, name)
-        copy.hardlink_to(path)
+        with contextlib.suppress(FileNotFoundError):
+            copy.hardlink_to(path)
         for suffix in SIDECARS[1:]:
             with contextlib.suppress(FileNotFoundError):
                 path.with_name(path.name + suffix).replace(copy.with_name(copy.name + suffix))
         new.replace(path)
     log.warning(
-        "%s; it was kept as %s, and a new one made from %s with the feedback on %d songs; for the rest: "
-        "musicond catalogue refresh",
+        "%s; %sa new one was made from %s with the feedback on %d songs; for the rest: musicond catalogue refresh",
         str(error).partition("; ")[0],
-        copy,
+        f"it was kept as {copy}, and " if copy.exists() else "",
         "its backup" if has_backup else "the starter",
         songs,
     )

@@ -224,7 +224,7 @@ def state_lock(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.pread(handle, 20, 0).decode().strip() or "?"
+            holder = os.pread(handle, 20, 0).decode("ascii", "replace").strip() or "?"
             raise StateDirError(
                 f"another musicond (process {holder}) uses {folder}; stop it, or set another state_dir"
             ) from None

@@ -326,3 +326,6 @@ def test_a_backup_does_not_replace_what_is_no_file(tmp_path: Path) -> None:
         copy_file(io.BytesIO(b"content"), pipe)
     assert pipe.is_fifo()
     assert os.listdir(tmp_path) == ["pipe"]  # noqa: PTH208 - a plain comparison
+    for target in (Path(), Path("/"), tmp_path / ("x" * 300), pipe / "x"):
+        with pytest.raises(BackupError, match="; give a"):
+            copy_file(io.BytesIO(b"content"), target)

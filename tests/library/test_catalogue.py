@@ -23,6 +23,7 @@ from musicond.library.catalogue import CatalogueFlusher, SqliteCatalogue
 from musicond.library.database import APPLICATION_ID, BACKUP, MEMORY, SCHEMA_VERSION, back_up, rebuild_lock
 from musicond.library.editor import CatalogueEditor
 from musicond.runtime.storage import StorageWriter
+from tests.figures import FULL
 from tests.web.conftest import HAPPY
 
 if TYPE_CHECKING:
@@ -322,6 +323,86 @@ def test_a_damaged_file_is_moved_aside_and_rebuilt_from_its_backup(
     assert "its backup" in line
     assert "feedback on 1 songs" in line
     assert "musicond catalogue refresh" in line
+
+
+@pytest.mark.parametrize("how", ["missing", "empty", "missing while it runs"])
+def test_a_lost_file_is_made_from_its_backup(path: Path, how: str, caplog: pytest.LogCaptureFixture) -> None:
+    writer = StorageWriter()
+    writer.start()
+    with CatalogueEditor(path) as lists:
+        lists.merge(Emotion.SAD, "own", [Song("Mine", "Me", "x:1")])
+    with SqliteCatalogue(path, submit=writer.submit) as catalogue:
+        song = catalogue.key_of("x:1")
+        assert song is not None
+        catalogue.rate([Emotion.SAD], song, Verdict.LIKE)
+        writer.submit(lambda: None).result(10)
+        back_up(catalogue._connection, path.with_name(BACKUP))
+        if how == "missing while it runs":
+            path.unlink()
+            deadline = time.monotonic() + 20
+            while not path.exists() and time.monotonic() < deadline:
+                with contextlib.suppress(CatalogueError):
+                    catalogue.key_of("x:1")
+                time.sleep(0.05)
+            assert catalogue.key_of("x:1") is not None
+    writer.stop()
+    if how != "missing while it runs":
+        path.unlink()
+    if how == "empty":
+        path.touch()
+    with pytest.raises(CatalogueError) if how != "missing while it runs" else contextlib.nullcontext():
+        SqliteCatalogue(path, read_only=True)
+    with SqliteCatalogue(path) as catalogue:
+        song = catalogue.key_of("x:1")
+        assert song is not None
+        assert catalogue.stats(Emotion.SAD)[song].likes == 1
+    assert "from its backup with the feedback on 1 songs" in caplog.text
+
+
+def test_each_flipped_bit_of_the_header_is_mended_and_loses_nothing(path: Path, tmp_path: Path) -> None:
+    """The first 100 bytes of a file of SQLite; the version and the identifier are among them."""
+    with SqliteCatalogue(path) as catalogue:
+        song = key(catalogue, Emotion.SAD)
+        catalogue.rate([Emotion.SAD], song, Verdict.LIKE)
+        back_up(catalogue._connection, path.with_name(BACKUP))
+    edited(path, "PRAGMA wal_checkpoint(TRUNCATE)")
+    for number in [*random.Random(21).sample(range(800), 800 if FULL else 60), *range(480, 512), *range(544, 576)]:
+        state = tmp_path / f"{number}"
+        shutil.copytree(path.parent, state)
+        content = bytearray((state / path.name).read_bytes())
+        content[number // 8] ^= 1 << number % 8
+        (state / path.name).write_bytes(content)
+        with SqliteCatalogue(state / path.name) as catalogue:
+            assert catalogue.stats(Emotion.SAD)[song].likes == 1, number
+        shutil.rmtree(state)
+
+
+def test_damage_while_it_runs_is_mended_at_once(path: Path) -> None:
+    writer = StorageWriter()
+    writer.start()
+    with SqliteCatalogue(path, submit=writer.submit) as catalogue:
+        song = key(catalogue, Emotion.SAD)
+        track_id = catalogue.tracks([song])[0].track_id
+        catalogue.rate([Emotion.SAD], song, Verdict.LIKE)
+        writer.submit(lambda: None).result(10)
+        back_up(catalogue._connection, path.with_name(BACKUP))
+        with path.open("r+b") as file:
+            for page in range(1, path.stat().st_size // 4096):
+                file.seek(4096 * page)
+                file.write(random.Random(page).randbytes(4096))
+        deadline = time.monotonic() + 20
+        likes = 0
+        while likes != 2 and time.monotonic() < deadline:
+            with contextlib.suppress(CatalogueError):
+                number = catalogue.key_of(track_id)
+                assert number is not None
+                if catalogue.stats(Emotion.SAD)[number].likes == 1:
+                    catalogue.rate([Emotion.SAD], number, Verdict.LIKE)
+                    writer.submit(lambda: None).result(10)
+                likes = catalogue.stats(Emotion.SAD)[number].likes
+            time.sleep(0.05)
+        assert likes == 2
+    writer.stop()
 
 
 def test_without_a_backup_the_starter_starts_with_what_the_damaged_file_still_gives(
@@ -722,16 +803,16 @@ def test_a_foreign_file_is_refused_and_left_alone(path: Path) -> None:
 
 
 def test_a_newer_file_is_refused(path: Path) -> None:
-    edited(new_catalogue(path), "PRAGMA user_version = 5")
+    edited(new_catalogue(path), "PRAGMA user_version = 6")
     before = path.read_bytes()
-    assert f"newer musicond (schema 5, this one knows {SCHEMA_VERSION}); update musicond" in refusal(path)
+    assert f"newer musicond (schema 6, this one knows {SCHEMA_VERSION}); update musicond" in refusal(path)
     assert path.read_bytes() == before
 
 
 def test_damage_met_later_is_a_catalogue_error(path: Path) -> None:
     with SqliteCatalogue(path) as catalogue:
         edited(path, "DROP TABLE lists")
-        with pytest.raises(CatalogueError, match="move it away"):
+        with pytest.raises(CatalogueError, match="moves it aside"):
             catalogue.candidates(Emotion.HAPPY)
 
 

@@ -604,6 +604,16 @@ def test_stopping_keeps_the_tags_that_were_read(tmp_path: Path) -> None:
         assert lists.connection.execute("SELECT count(*) FROM scanned").fetchone() == (3,)
 
 
+def test_a_backup_from_a_wrong_year_puts_off_no_other(tmp_path: Path) -> None:
+    library = LibraryFixture(tmp_path, "never")
+    maintenance, backup = library.maintenance(), library.state / BACKUP
+    maintenance.back_up()
+    future = datetime(2040, 1, 1, tzinfo=UTC).timestamp()
+    os.utime(backup, (future, future))
+    maintenance.back_up()
+    assert backup.stat().st_mtime < future
+
+
 def test_the_catalogue_is_backed_up_once_a_week_if_it_changed(tmp_path: Path) -> None:
     library = LibraryFixture(tmp_path, "never")
     maintenance, backup = library.maintenance(), library.state / BACKUP

@@ -100,6 +100,9 @@ def test_one_process_a_state_directory(tmp_path: Path) -> None:
         assert other.stdout.readline() == "held\n"
         with pytest.raises(StateDirError, match=rf"process {other.pid}\b.*stop it"), state_lock(tmp_path / "state"):
             pass
+        (tmp_path / "state" / "lock").write_bytes(b"\xff1")
+        with pytest.raises(StateDirError, match="stop it"), state_lock(tmp_path / "state"):
+            pass
         other.stdin.close()
         other.wait(10)
     with state_lock(tmp_path / "state"):

@@ -57,13 +57,14 @@ class DaemonOnSmallDisk(Daemon):
 
 
 def fill(file: Path) -> None:
-    """Write until the disk is full."""
+    """Write until the disk is full, to the last byte."""
     with file.open("wb", buffering=0) as handle:
-        try:
-            while True:
-                handle.write(bytes(4096))
-        except OSError as exc:
-            assert exc.errno == errno.ENOSPC
+        for size in (4096, 1):
+            try:
+                while True:
+                    handle.write(bytes(size))
+            except OSError as exc:
+                assert exc.errno == errno.ENOSPC
 
 
 @pytest.mark.skipif(not has_namespaces(), reason="no namespaces for a small file system here")
@@ -137,6 +138,8 @@ def test_privacy_on_a_full_disk_is_in_force_and_stored_as_soon_as_there_is_room(
             assert json.loads(settings.read_text("utf-8")).get("private", False) is private
             record("disk full: privacy", round=round_number, camera_s=round(closed_s, 2), status=status)
             assert closed_s < 3
+        daemon.wait_state(lambda state: state["recommendation"] is not None, 60)
+        assert post(daemon.port(), "other_songs", {}) == 200  # they are stored later, or never
         fill(ballast)
         daemon.process.terminate()
         assert daemon.process.wait(30) == 0, "a full disk is no reason to end with an error"
