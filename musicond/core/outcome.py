@@ -143,7 +143,7 @@ class Playback:
     autoplay_block: AutoplayBlock | None = None
     """Why autoplay is blocked now; None if it is not."""
     reachable: bool = True
-    """Whether the player answers; a command that failed is `trouble`, too, but the next may work."""
+    """Whether the player and its speaker answer; a command that failed is `trouble`, too, but the next may work."""
     trouble: str | None = None
     """The current problem with its remedy, in one plain sentence."""
     songs_missing: bool = False

@@ -230,7 +230,7 @@ PLAYBACK = JsonObject[Playback](
     held=BLOCK.optional(lambda playback: playback.autoplay_block),
     trouble=(nullable(STRING), lambda playback: playback.trouble),
     reachable=(
-        {**BOOLEAN, "description": "The player answers. After a command that failed, `trouble` says why."},
+        {**BOOLEAN, "description": "The player and its speaker answer. A command may have failed: see `trouble`."},
         lambda playback: playback.reachable,
     ),
     songs_missing=(

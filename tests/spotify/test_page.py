@@ -231,7 +231,7 @@ def test_a_playlist_chosen_on_the_page_is_read_and_a_wrong_one_is_told(
         phone.fill("#source-name", name)
         phone.locator("#source-form button").tap()
         phone.locator(f"#sources b:text-is('spotify:{name}')").wait_for()
-        phone.locator("#progress:has-text('none of your playlists is called')").wait_for()
+        phone.locator("#progress-raw:has-text('none of your playlists is called')").wait_for(state="attached")
     for title in ("Sunny", "Bright", "Gold"):
         phone.locator(f"#songs b:text-is('{title}')").wait_for()
     phone.get_by_role("button", name="Remove spotify:No such list").tap()
@@ -243,5 +243,5 @@ def test_a_playlist_chosen_on_the_page_is_read_and_a_wrong_one_is_told(
             Fault("me/playlists", 429, {"error": {"status": 429, "message": "x"}}, {"Retry-After": "3600"})
         )
     phone.locator("#refresh").tap()
-    phone.locator("#progress:has-text('tried again in 60 min')").wait_for()
+    phone.locator("#progress-raw:has-text('tried again in 60 min')").wait_for(state="attached")
     phone.locator("#songs b:text-is('Gold')").wait_for()

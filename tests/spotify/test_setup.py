@@ -84,7 +84,7 @@ def test_from_a_fresh_install_to_music_by_taps_only(
             phone.fill(f"#set-{name}", value)
         phone.fill("#set-password", "wrong")
         phone.tap("#broker-test")
-        phone.wait_for_selector("#broker-result:has-text('ot authori')")
+        phone.wait_for_selector("#broker-result-raw:has-text('ot authori')", state="attached")
         phone.fill("#set-password", "right")
         phone.tap("#broker-test")
         phone.wait_for_selector("#broker-result:has-text('accepts the connection')")

@@ -304,8 +304,12 @@ def test_the_player_tells_its_troubles_and_leaves_others_music_alone(server: Ser
     assert set(unusable.evaluate_all("(nodes) => nodes.map((node) => node.title)")) == {reason}
     page.locator("#tracks [data-plays]").first.click(force=True)
     page.wait_for_selector(f"#toast-text:text-is('{reason}')")
-    assert server.commands == []
     open_player(page)
+    page.locator("#volume").click(force=True)
+    page.focus("#volume")
+    page.keyboard.press("ArrowUp")
+    assert page.input_value("#volume") == "30"
+    assert server.commands == []
     assert text(page, "#player-holding") == "Quiet hours until 07:00"
     server.output.accept(replace(HAPPY, seq=3, playback=replace(PLAYING, ours=False)))
     page.wait_for_selector("#playing-where:has-text('tarted by another person')")

@@ -182,6 +182,15 @@ document.addEventListener("click", (event) => {
 	toast(refused.dataset.why);
 }, { capture: true });
 
+// A list opens, and a slider moves, before the click and by the keys.
+for (const type of ["mousedown", "touchstart", "keydown"]) {
+	document.addEventListener(type, (event) => {
+		if (!event.target.matches?.("select[aria-disabled=true], input[aria-disabled=true]") || event.key === "Tab") return;
+		event.preventDefault();
+		toast(event.target.dataset.why);
+	}, { capture: true, passive: false });
+}
+
 export function announce(text) {
 	set("announce", text);
 }

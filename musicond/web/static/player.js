@@ -87,15 +87,15 @@ function showSpeakers({ controls: { speaker }, playback }) {
 			return option;
 		}));
 		if (document.activeElement !== $(id)) $(id).value = now;
-		permit($(id), whyUnusable(playback));
+		permit($(id), speakers.length ? "" : whyUnusable(playback)); // another one may be reached
 	}
 }
 
 export async function loadSpeakers() {
 	if (!current()?.playback) return;
 	const found = await ask("playback/speakers", {}, { quietly: true });
-	if (!found || !current()?.playback) return;
-	speakers = found.speakers;
+	if (!current()?.playback) return;
+	speakers = found ? found.speakers : [];
 	showSpeakers(current());
 }
 
@@ -108,7 +108,7 @@ export function playingTitle(state) {
 // Returns the end of the keys of texts about the account.
 const service = ({ backend }) => (backend === "music-assistant" ? "_ma" : "");
 
-// Returns why nobody can play a song, or set the volume or the speaker; "" where the player is there.
+// Returns why nobody can play a song or set the volume; "" where the player and its speaker are there.
 export function whyUnusable(playback) {
 	if (playback.account && !playback.account.signed_in) return t(`why_not_signed_in${service(playback)}`);
 	return playback.reachable ? "" : t("why_not_reachable");
