@@ -213,8 +213,11 @@ class PlaybackError(MusicondError):
         sign_in: bool = False,
         gone: bool = False,
         refused: bool = False,
+        log_text: str | None = None,
     ) -> None:
         super().__init__(text)
+        self.log_text = text if log_text is None else log_text
+        """The text for the log, where the error's own may name a song: it repeats what a player says."""
         self.wait_s = wait_s
         """Seconds in which it must not be asked again; None: unknown."""
         self.sign_in = sign_in

@@ -37,7 +37,7 @@ FLOORS = {
 EXCEPTIONS = {("cli", "commands"), ("__main__", "cli")}
 """Imports within a floor, as (importer, imported)."""
 MAX_EXCEPTIONS = 2
-PURE = ("core", "player/rules.py", "player/events.py")
+PURE = ("core", "player/rules.py", "player/changes.py", "player/events.py")
 PURE_IMPORTS = {
     "__future__",
     "collections",

@@ -13,6 +13,7 @@ from musicond.app.playback import playback_rules
 from musicond.config.schema import Config
 from musicond.core.models import PlayerStatus, Watching
 from musicond.core.outcome import Playback, PlayState
+from musicond.player.changes import is_owned
 from musicond.player.events import (
     PausePlayback,
     PlayerState,
@@ -24,7 +25,7 @@ from musicond.player.events import (
     StatusPolled,
 )
 from musicond.player.player import IDLE_POLL_S
-from musicond.player.rules import autoplay_block, is_owned, poll_in_s, step
+from musicond.player.rules import autoplay_block, poll_in_s, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable

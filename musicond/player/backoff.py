@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from musicond.errors import PlaybackError
+from musicond.errors import PlaybackError, clean_text
 from musicond.runtime.backoff import Backoff
 from musicond.runtime.warn_once import WarnOnce
 
@@ -54,7 +54,7 @@ class BackendBackoff:
         now = self._clock()
         self._action_failed, self._failed_at, self.trouble = not polled, now, str(error)
         self.reachable = self.reachable and not polled
-        self._warnings.warn("playback: %s", error)
+        self._warnings.warn("playback: %s", clean_text(error.log_text))
         wait_s = self._backoff.fail()
         if error.sign_in:
             wait_s = SIGN_IN_S

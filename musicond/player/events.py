@@ -221,7 +221,7 @@ class PlayerState:
     others_requested_at: float = NEVER
     """The recommendation that follows this at once is played in place of our music."""
     pause_pending: bool = False
-    """A pause has begun, and ours is not paused yet."""
+    """A pause has begun, and no status shows yet that ours is paused."""
     last_action_at: float = NEVER
     last_action_was_start: bool = False
     """Our last action was to start or to resume, not to pause."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 from musicond.errors import PlaybackError
@@ -11,6 +12,9 @@ from musicond.errors import PlaybackError
 STEPS = 4
 STEP_S = 0.6
 """Four requests in two seconds are far from any service's limit."""
+RETRY_S = 5.0
+MAX_TRIES = 3
+"""Attempts to set the last volume of a fade: later, a person may have set another one."""
 
 
 class VolumeFader:
@@ -27,6 +31,7 @@ class VolumeFader:
     ) -> None:
         self._set_volume, self._pause, self._clock = set_volume, pause, clock
         self._due: list[tuple[float, Callable[[], None]]] = []
+        self._tries = 0
 
     def cancel(self) -> None:
         """Cancel the rest of a fade: the next `run_due` sets the volume in which it was to end."""
@@ -41,29 +46,60 @@ class VolumeFader:
             self._schedule(before, percent, STEPS)
 
     def fade_out(self, before: int) -> None:
-        """Fade the music out, pause it, and restore the volume, unless that is under way; raise PlaybackError."""
+        """Fade the music out, pause it, and restore the volume, unless that is under way.
+
+        Where the volume can't be changed, pause it at once. Raises PlaybackError.
+        """
         if any(act == self._pause for _, act in self._due):
             return
-        self._schedule(before, 0, STEPS - 1)
+        try:
+            self._schedule(before, 0, STEPS - 1)
+        except PlaybackError:
+            self._due.clear()
+            self._pause()
+            return
         at = self._due[-1][0] + STEP_S if self._due else self._clock()
         self._due += [(at, self._pause), (at, partial(self._set_volume, before))]
 
     def due_s(self, now: float) -> float | None:
-        """Return the seconds until `run_due` has something to do; None: nothing is due."""
-        return self._due[0][0] - now if self._due else None
+        """Return the seconds until `run_due` has something to do; None: nothing is due. For any thread."""
+        first = self._due[:1]
+        return first[0][0] - now if first else None
 
-    def run_due(self, now: float) -> None:
-        """Take the steps that are due; after one that fails, only the pause and the last volume are still tried."""
+    def run_due(self, now: float) -> PlaybackError | None:
+        """Take the steps that are due; return the error of a pause that failed.
+
+        After a step that fails, only the pause and the last volume are still tried.
+        """
+        error = None
         while self._due and self._due[0][0] <= now:
             _, act = self._due.pop(0)
             try:
                 act()
-            except PlaybackError:
-                self._due = [step for step in self._due if step[1] == self._pause] + self._due[-1:]
+            except PlaybackError as exc:
+                error = exc if act == self._pause else error
+                self._skip_to_end(now, act)
+        return error
+
+    def finish(self) -> None:
+        """Pause the music if it was to be, and set the last volume of a fade, both once."""
+        pause_and_volume = [act for _, act in self._due[:-1] if act == self._pause] + [act for _, act in self._due[-1:]]
+        self._due.clear()
+        for act in pause_and_volume:
+            with suppress(PlaybackError):
+                act()
+
+    def _skip_to_end(self, now: float, failed: Callable[[], None]) -> None:
+        """Leave out what follows a failed step, but for the pause and the last volume, which is tried again."""
+        self._tries += 1
+        if not self._due and failed != self._pause and self._tries < MAX_TRIES:
+            self._due = [(now + RETRY_S, failed)]
+        self._due = [step for step in self._due[:-1] if step[1] == self._pause] + self._due[-1:]
 
     def _schedule(self, before: int, after: int, steps: int) -> None:
         """Take the first step now, and schedule the others."""
         now = self._clock()
+        self._tries = 0
         first, *rest = dict.fromkeys(round(before + (after - before) * part / STEPS) for part in range(1, steps + 1))
         self._set_volume(first)
         self._due = [(now + number * STEP_S, partial(self._set_volume, level)) for number, level in enumerate(rest, 1)]

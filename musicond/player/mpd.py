@@ -224,11 +224,16 @@ class MpdBackend:
         except PlaybackError:
             raise
         except mpd.CommandError as exc:
-            raise PlaybackError(f"mpd at {self._address} refuses: {' '.join(str(exc).split())}") from None
+            text = f"mpd at {self._address} refuses"
+            raise PlaybackError(
+                f"{text}: {' '.join(str(exc).split())}", log_text=f"{text} a command; musicond status shows its reason"
+            ) from None
         except Exception as exc:  # whatever mpd answers, and its library makes of it
             self.close()
-            text = f"mpd at {self._address}: {error_text(exc)}; check that it runs, and mpd.host and mpd.port"
-            raise PlaybackError(text) from None
+            remedy = "check that it runs, and mpd.host and mpd.port"
+            known = error_text(exc) if isinstance(exc, OSError | mpd.ConnectionError) else "its answer was broken"
+            text = f"mpd at {self._address}"
+            raise PlaybackError(f"{text}: {error_text(exc)}; {remedy}", log_text=f"{text}: {known}; {remedy}") from None
 
     def _connect(self) -> Any:
         """Return the last connection if it still works, else a new one."""

@@ -16,15 +16,15 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from operator import attrgetter
 from typing import TypeVar
 
-from musicond.core.commands import OtherSongs, PlayerCommand, SetSpeaker, Stop
-from musicond.core.models import PlayerStatus, Track, Watching
+from musicond.core.commands import OtherSongs, PlayerCommand, SetSpeaker
+from musicond.core.models import Track, Watching
 from musicond.core.outcome import Outcome, Playback, PlayState
 from musicond.core.ports import PlaybackBackend
 from musicond.errors import CommandError, PlaybackError, SongsMissingError, error_text
 from musicond.player.backoff import BackendBackoff
+from musicond.player.changes import ends_music, has_changed, is_owned, play_state
 from musicond.player.events import (
     Action,
     ChangeVolume,
@@ -47,7 +47,7 @@ from musicond.player.events import (
     StatusPolled,
 )
 from musicond.player.fade import VolumeFader
-from musicond.player.rules import autoplay_block, is_owned, poll_in_s, step
+from musicond.player.rules import autoplay_block, poll_in_s, step
 from musicond.player.state_file import PlayerStateFile, persistent_part
 from musicond.runtime.warn_once import WarnOnce
 from musicond.runtime.worker import resolve
@@ -60,7 +60,8 @@ EMPTY_POLL_S = 120.0
 """The same while nobody is in the room."""
 ACCOUNT_S = 5.0
 """Between two looks at the account, which needs no request."""
-JOIN_S = 1.0
+JOIN_S, FADE_JOIN_S = 1.0, 3.0
+"""Longest wait of `stop`: in general, and where a fade has to be finished."""
 MAX_EVENTS = 32
 MAX_QUESTIONS = 8
 
@@ -132,7 +133,7 @@ class Player:
             before, self._room = self._room, room
             if before is None:
                 self._events.appendleft(room)  # commands may wait already: they are for its speaker
-            elif room.recommended or _has_changed(before, room):
+            elif room.recommended or has_changed(before, room):
                 self._events.append(room)
             else:
                 return
@@ -182,13 +183,13 @@ class Player:
         return now.trouble or f"{now.backend}: {now.state}{f' on {now.device}' if now.device else ''}"
 
     def stop(self) -> None:
-        """Stop the thread; music that plays goes on. May be called twice."""
+        """Stop the thread; music that plays goes on, but a fade and a pause are finished. May be called twice."""
         thread, self._thread = self._thread, None
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
         if thread is not None:
-            thread.join(JOIN_S)
+            thread.join(JOIN_S if self._fader.due_s(0.0) is None else FADE_JOIN_S)
 
     def _room_of(self, outcome: Outcome) -> RoomUpdate:
         settings = outcome.settings
@@ -215,15 +216,28 @@ class Player:
                     self._turn()
                 except Exception as exc:  # a bug of ours or of a library must not end playback for good
                     self._report_bug(exc)
+            self._finish()
         finally:
             self._backend.close()
+
+    def _finish(self) -> None:
+        """Finish what a stop must not leave half done: a fade, and a stop or a pause that a person has switched on."""
+        while (event := self._next_event()) is not None:
+            if ends_music(event, pauses=True):
+                self._process(event)
+        self._save()  # first, as the backend may hang
+        self._fader.finish()
+        if self._state.pause_pending:
+            with suppress(PlaybackError):
+                self._pause_if_owned()
 
     def _report_bug(self, exc: Exception) -> None:
         """Show an unexpected error as a failure of the backend, which is retried with a backoff."""
         if self._backoff.trouble is None:
             log.error("playback failed", exc_info=exc)
         self._fader.cancel()
-        self._backoff.failed(PlaybackError(f"an error of musicond ({error_text(exc)}); it is retried"))
+        text = f"an error of musicond ({error_text(exc)}); it is retried"
+        self._backoff.failed(PlaybackError(text, log_text="an error of musicond; it is retried"))
         self._playback = replace(self._playback, state=PlayState.UNAVAILABLE, trouble=self._backoff.trouble)
 
     def _turn(self) -> None:
@@ -246,14 +260,19 @@ class Player:
                 self._process(event)
             # The newest one, whose recommendation is among the events.
             self._process(replace(self._room or room, recommended=False))
-        self._fader.run_due(self._clock())
+        if (error := self._fader.run_due(self._clock())) is not None:
+            self._backoff.failed(error)
         if not self._stopping and self._next_poll_s(self._clock()) <= 0:
             self._poll()
         for ask in questions:
             ask()
+        self._save()
+        self._publish()
+
+    def _save(self) -> None:
+        """Store what outlives a restart."""
         if self._state_file is not None:
             self._state_file.save(persistent_part(self._state, self.rules, self._clock()))
-        self._publish()
 
     def _next_event(self) -> Event | None:
         """Take the oldest event; None where none waits."""
@@ -264,7 +283,7 @@ class Player:
         """Return whether no stop and no pause waits behind the start that is being made."""
         with self._changed:
             pauses = self._state.room is None or not self._state.room.paused
-            return not self._stopping and not any(_ends_music(event, pauses=pauses) for event in self._events)
+            return not self._stopping and not any(ends_music(event, pauses=pauses) for event in self._events)
 
     def _is_wanted(self) -> bool:
         """Return whether something waits for the thread."""
@@ -383,7 +402,8 @@ class Player:
         self._backoff.succeeded(polled=True)
         self._status_at = datetime.now().astimezone()
         if status.error is not None and status.error != self._state.status.error:
-            log.warning("playback: %s", status.error)
+            # The player's own words may name a song.
+            log.warning("playback: %s can't play; musicond status shows its reason", self._backend.name)
         self._process(StatusPolled(self._clock(), status))
 
     def _next_poll_s(self, now: float) -> float:
@@ -409,7 +429,7 @@ class Player:
         account, trouble = self._backend.get_account(), self._backoff.trouble or status.error
         self._playback = Playback(
             backend=self._backend.name,
-            state=PlayState.UNAVAILABLE if trouble is not None else _play_state(status),
+            state=PlayState.UNAVAILABLE if trouble is not None else play_state(status),
             ours=is_owned(status, self._state.owned_ids),
             track=status.track,
             elapsed_s=status.elapsed_s if status.item_ids else None,
@@ -425,21 +445,3 @@ class Player:
             songs_missing=trouble is None and self._songs_missing is not None,
             account=account,
         )
-
-
-def _play_state(status: PlayerStatus) -> PlayState:
-    if not status.item_ids:
-        return PlayState.STOPPED
-    return PlayState.PLAYING if status.playing else PlayState.PAUSED
-
-
-def _ends_music(event: Event, *, pauses: bool) -> bool:
-    """Return whether an event stops music that is being started; with `pauses`, so does a room in a pause."""
-    if isinstance(event, RoomUpdate):
-        return pauses and event.paused
-    return isinstance(event, Requested) and isinstance(event.command, Stop)
-
-
-def _has_changed(before: RoomUpdate, room: RoomUpdate) -> bool:
-    values = attrgetter("paused", "present", "watching", "autoplay")
-    return bool(values(before) != values(room))

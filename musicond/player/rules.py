@@ -12,7 +12,8 @@ The rules
   5. A person who stops our music with musicond, or pauses, stops, skips or replaces it elsewhere twice within
      INTERVENTION_WINDOW_S, suppresses autoplay for `silence_s`. A play command ends that. What the player itself
      reports as its error, what happens while it can't be reached, and an end of our tracks are nobody's doing.
-  6. With nobody in the room for `away_s`, or when a pause begins, our music is paused.
+  6. With nobody in the room for `away_s`, or when a pause begins, our music is paused, until a status shows it so. A
+     pause that is over pauses nothing any more.
   7. For GRACE_S after our own action a polled status may still show the state before it, and counts as nobody's doing.
   8. A pending recommendation lapses where rule 2 forbids it, and after PENDING_MAX_S if the device can't be used. A
      person's request for other songs lapses after GRACE_S without them, and once other music plays.
@@ -35,6 +36,7 @@ from musicond.core.commands import Next, OtherSongs, Play, Previous, SetSpeaker,
 from musicond.core.models import PlayerStatus, Track
 from musicond.core.outcome import AutoplayBlock, BlockReason
 from musicond.core.schedule import quiet_for_playback
+from musicond.player.changes import classify_change, classify_first, is_owned, remaining_s
 from musicond.player.events import (
     NEVER,
     Action,
@@ -60,12 +62,6 @@ from musicond.player.events import (
     StatusPolled,
 )
 
-TRACK_END_S = 5.0
-"""A track with no more than this left at its last poll has ended, and was not skipped."""
-MAX_POLL_GAP_S = 60.0
-"""Two polls further apart say nothing about a person's actions between them."""
-MAX_FIRST_POLL_S = 20.0
-"""A first poll later than this after our own action says nothing either."""
 INTERVENTION_WINDOW_S = 3600.0
 MAX_INTERVENTIONS = 2
 """Pauses and skips that suppress autoplay."""
@@ -79,59 +75,6 @@ NEAR_END_S = 1.5
 """A track with no more than this left may be replaced under `song_end`."""
 
 Step = tuple[PlayerState, tuple["Action", ...]]
-
-
-def is_owned(status: PlayerStatus, owned_ids: tuple[str, ...]) -> bool:
-    """Return whether one of our tracks is playing or paused, on our device."""
-    return status.on_our_device and not status.item_ids.isdisjoint(owned_ids)
-
-
-def remaining_s(status: PlayerStatus) -> float | None:
-    """Return the seconds left of the track; None where its duration is unknown."""
-    return None if status.duration_s is None else status.duration_s - status.elapsed_s
-
-
-def classify_change(before: StatusPolled, now: StatusPolled, owned_ids: tuple[str, ...]) -> PlaybackChange:
-    """Return the change of our playback between two polls; `owned_ids` is in the order of playing and not empty."""
-    was, status, passed_s = before.status, now.status, now.at - before.at
-    played = was.playing and is_owned(was, owned_ids)
-    is_last = was.shuffled or owned_ids[-1] in was.item_ids
-    ended = played and is_last and _has_ended(was, passed_s)
-    if _has_failed(status):
-        return PlaybackChange(over=True)
-    if not is_owned(status, owned_ids):
-        # A player that has no device any more was switched off or lost its network.
-        intervened = played and not ended and passed_s <= MAX_POLL_GAP_S and status.device is not None
-        return PlaybackChange(over=True, ended=ended and not status.playing, intervened=intervened)
-    if not played or passed_s > MAX_POLL_GAP_S:
-        return PlaybackChange()
-    if status.playing:
-        # mpd itself skips a song that it can't play, and reports the error.
-        skipped = status.item_ids != was.item_ids and not _has_ended(was, passed_s - status.elapsed_s)
-        return PlaybackChange(intervened=skipped and status.error is None)
-    # Some services stay on the last track of a list, others go back to its first.
-    return PlaybackChange(over=True, ended=True) if ended else PlaybackChange(intervened=True)
-
-
-def classify_first(
-    status: PlayerStatus, passed_s: float, owned_ids: tuple[str, ...], *, started: bool
-) -> PlaybackChange:
-    """Return the change of our playback `passed_s` seconds after our own action: a start or resume, or a pause."""
-    if _has_failed(status) or not is_owned(status, owned_ids):
-        return PlaybackChange(over=True)
-    if not started or passed_s > MAX_FIRST_POLL_S or (status.duration_s is not None and status.duration_s <= passed_s):
-        return PlaybackChange()
-    return PlaybackChange(intervened=not status.playing)
-
-
-def _has_failed(status: PlayerStatus) -> bool:
-    return status.error is not None and not status.playing
-
-
-def _has_ended(status: PlayerStatus, passed_s: float) -> bool:
-    """Return whether a track has ended since; one of unknown duration counts as ended, not as skipped."""
-    left = remaining_s(status)
-    return left is None or left - passed_s <= TRACK_END_S
 
 
 def step(state: PlayerState, rules: PlaybackRules, event: Event) -> Step:
@@ -222,7 +165,8 @@ def poll_in_s(state: PlayerState, at: float) -> float | None:
 def _on_room(state: PlayerState, rules: PlaybackRules, room: RoomUpdate) -> Step:
     before = state.room
     # A pause that holds at the start has paused whatever was playing.
-    pausing = state.pause_pending or (room.paused and before is not None and not before.paused)
+    begins = before is not None and not before.paused
+    pausing = room.paused and (state.pause_pending or begins)
     # Whoever has left is still away while the camera sees nothing.
     away_since = None if room.present else state.away_since
     if room.present is False and away_since is None:
@@ -344,9 +288,11 @@ def _on_status(state: PlayerState, rules: PlaybackRules, poll: StatusPolled) -> 
         more += (RequestTracks(),) if change.ended and _may_continue(state, rules, poll.at) else ()
     if not state.owned_ids and poll.status.playing:
         state = replace(state, foreign_playback_at=poll.at, others_requested_at=NEVER)
-    if _is_owned_playing(state) and (state.pause_pending or _is_pause_due(state, rules, poll.at)):
-        return _paused(replace(state, pause_pending=False), poll.at), (PausePlayback(automatic=True),)
-    state, quieter = _hold_ceiling(replace(state, pause_pending=False), rules)
+    if _is_owned_playing(state) and _is_pause_due(state, rules, poll.at):
+        return _paused(state, poll.at), (PausePlayback(automatic=True),)
+    starting = state.last_action_was_start and poll.at < state.last_action_at + GRACE_S
+    pause_pending = state.pause_pending and (starting or _is_owned_playing(state))
+    state, quieter = _hold_ceiling(replace(state, pause_pending=pause_pending), rules)
     state, actions = _start_pending(state, rules, poll)
     return state, more + quieter + actions
 
@@ -396,9 +342,10 @@ def _may_continue(state: PlayerState, rules: PlaybackRules, at: float) -> bool:
 
 
 def _is_pause_due(state: PlayerState, rules: PlaybackRules, at: float) -> bool:
-    """Return whether nobody has been in the room for long, and no pause of ours is under way; rules 6 and 7."""
+    """Return whether our music is to be paused, and no pause of ours is under way; rules 6 and 7."""
     pausing = not state.last_action_was_start and at < state.last_action_at + GRACE_S
-    return not pausing and state.away_since is not None and at - state.away_since >= rules.away_s
+    away = state.away_since is not None and at - state.away_since >= rules.away_s
+    return not pausing and (state.pause_pending or away)
 
 
 def _start_pending(state: PlayerState, rules: PlaybackRules, poll: StatusPolled) -> Step:

@@ -32,6 +32,7 @@ def persistent_part(state: PlayerState, rules: PlaybackRules, at: float) -> Play
         owned_ids=state.owned_ids,
         former_ids=state.former_ids,
         modes=state.modes,
+        pause_pending=state.pause_pending and bool(state.owned_ids),
         autoplay_started_at=state.autoplay_started_at if cooling else NEVER,
         suppressed_until=state.suppressed_until if is_suppressed(state, at) else None,
     )
@@ -47,6 +48,7 @@ class _Content(BaseModel):
     ours: Json[tuple[str, ...]]
     former: Json[tuple[str, ...]] = ()
     modes: Json[tuple[str, ...]] = ()
+    pausing: bool = False
     begun_at: Seconds | None = None
     silent_until: Seconds | None = None
     boot: str
@@ -82,6 +84,7 @@ class PlayerStateFile:
             owned_ids=content.ours,
             former_ids=content.former,
             modes=content.modes,
+            pause_pending=content.pausing,
             autoplay_started_at=NEVER if started is None else started + shift_s,
             suppressed_until=suppressed_until,
         )
@@ -103,6 +106,7 @@ class PlayerStateFile:
                     "ours": json.dumps(state.owned_ids),
                     "former": json.dumps(state.former_ids),
                     "modes": json.dumps(state.modes),
+                    "pausing": state.pause_pending,
                     "begun_at": None if state.autoplay_started_at == NEVER else state.autoplay_started_at,
                     "silent_until": state.suppressed_until,
                     **now.to_json(),

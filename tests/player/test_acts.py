@@ -12,6 +12,7 @@ from musicond.core.commands import SetVolume
 from musicond.core.models import Mood, PlayerStatus, Track
 from musicond.core.outcome import Recommendation
 from musicond.errors import PlaybackError
+from musicond.player.changes import classify_change
 from musicond.player.events import (
     PlaybackChange,
     PlaybackRules,
@@ -25,7 +26,7 @@ from musicond.player.events import (
     StatusPolled,
 )
 from musicond.player.mpd import MpdBackend
-from musicond.player.rules import classify_change, step
+from musicond.player.rules import step
 from musicond.spotify.backend import SpotifyBackend
 from tests.player.stories import BACKENDS, PAUSED, STORIES, acts_of
 from tests.player.test_mpd import NOON, Library, wait_until

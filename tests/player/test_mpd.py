@@ -506,6 +506,30 @@ def test_what_is_no_answer_of_mpd_is_a_trouble_and_never_ends_the_thread(fake_mp
     player.stop()
 
 
+SONG = "Angry Ballad"
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        f"state: stop\nerror: Failed to decode /music/{SONG}.wav\n",
+        f"ACK [50@0] {{status}} No such song: {SONG}\n",
+        f"{SONG} without a colon\n",
+    ],
+)
+def test_what_mpd_says_of_a_song_is_shown_and_not_logged(
+    fake_mpd: FakeMpd, caplog: pytest.LogCaptureFixture, status: str
+) -> None:
+    caplog.set_level("INFO")
+    fake_mpd.answers["status"] = status
+    player = Room(Player(MpdBackend("127.0.0.1", int(fake_mpd.server_address[1])), PlaybackRules())).player
+    player.start()
+    assert wait_until(lambda: SONG in str(player.get_playback().trouble))
+    assert "playback: mpd" in caplog.text
+    assert SONG not in caplog.text
+    player.stop()
+
+
 class BrokenBackend:
     """A backend with a bug in one method at a time."""
 

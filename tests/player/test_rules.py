@@ -15,6 +15,7 @@ from musicond.core.expiry import warning_due
 from musicond.core.models import Mood, PlayerStatus, Track
 from musicond.core.outcome import Recommendation
 from musicond.core.schedule import Hours
+from musicond.player.changes import classify_change, classify_first, is_owned, remaining_s
 from musicond.player.events import (
     Action,
     ChangeVolume,
@@ -24,6 +25,7 @@ from musicond.player.events import (
     PlaybackChange,
     PlaybackRules,
     PlayerState,
+    PollFailed,
     Requested,
     RequestTracks,
     RestorePlayer,
@@ -36,17 +38,7 @@ from musicond.player.events import (
     StartPlayback,
     StatusPolled,
 )
-from musicond.player.rules import (
-    GRACE_S,
-    PENDING_MAX_S,
-    autoplay_block,
-    classify_change,
-    classify_first,
-    is_owned,
-    poll_in_s,
-    remaining_s,
-    step,
-)
+from musicond.player.rules import GRACE_S, PENDING_MAX_S, autoplay_block, poll_in_s, step
 from musicond.spotify import token_file as expiry
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -379,6 +371,40 @@ def test_a_pause_stops_ours_and_lets_nothing_start() -> None:
     player.recommend(OTHERS)
     assert player.poll() == []
     assert player.why == "paused"
+
+
+def test_a_pause_is_made_again_until_a_status_shows_it() -> None:
+    player = Simulation().started()
+    player.status = replace(player.status, duration_s=9000.0)
+    player.update(paused=True)
+    assert player.poll(GRACE_S) == [PausePlayback(automatic=True)]
+    player.status = replace(player.status, playing=True)  # it has failed, or the music fades out
+    assert player.poll(1.0) == []
+    assert player.poll(GRACE_S) == [PausePlayback(automatic=True)]
+    assert player.poll(1.0) == []
+    player.status = replace(player.status, playing=True)
+    assert player.poll() == [], "a person goes on with it elsewhere"
+
+
+def test_a_pause_right_after_a_start_is_made_although_the_status_still_shows_no_music() -> None:
+    player = Simulation()
+    player.recommend()
+    player.poll()
+    playing, player.status = player.status, PlayerStatus()
+    player.update(paused=True)
+    assert player.poll(1.0) == []
+    player.status = playing
+    assert player.poll(1.0) == [PausePlayback(automatic=True)]
+
+
+def test_a_pause_that_is_over_pauses_nothing_any_more() -> None:
+    player = Simulation().started()
+    player.status = replace(player.status, duration_s=9000.0)
+    player.update(paused=True)
+    player.take(PollFailed())
+    player.at += 600
+    player.update(paused=False)
+    assert player.poll(7200) == []
 
 
 def test_quiet_hours_and_a_clock_that_is_not_set() -> None:

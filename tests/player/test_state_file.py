@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from musicond.core.commands import Play, Stop
 from musicond.core.models import Mood, PlayerStatus, Track
 from musicond.core.outcome import Recommendation
+from musicond.player.changes import is_owned
 from musicond.player.events import (
     NEVER,
     Event,
@@ -29,7 +30,7 @@ from musicond.player.events import (
     Started,
     StatusPolled,
 )
-from musicond.player.rules import autoplay_block, is_owned, step
+from musicond.player.rules import autoplay_block, step
 from musicond.player.state_file import FILE_NAME, MAX_AGE_S, PlayerStateFile, persistent_part
 from musicond.runtime.clock import Timestamp
 from musicond.runtime.json_file import JsonFile

@@ -11,7 +11,7 @@ import socket
 import socketserver
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +20,7 @@ from pydantic import SecretStr
 from musicond.core.commands import Play
 from musicond.core.models import Track
 from musicond.core.outcome import PlayState
+from musicond.core.settings import Settings
 from musicond.library.database import FILE_NAME
 from musicond.library.recovery import open_catalogue
 from musicond.library.song_uris import SongUriTable
@@ -29,6 +30,8 @@ from musicond.music_assistant.backend import MusicAssistantBackend
 from musicond.player.events import PlaybackRules
 from musicond.player.mpd import MpdBackend
 from musicond.player.player import Player
+from musicond.player.state_file import PlayerStateFile
+from musicond.runtime.json_file import JsonFile
 from musicond.spotify.backend import SpotifyBackend
 from musicond.spotify.client import SpotifyClient
 from musicond.spotify.sign_in import SignIn
@@ -260,8 +263,8 @@ def stage(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     yield from BACKENDS[request.param](tmp_path, monkeypatch)
 
 
-def play_ours(stage: Stage) -> Room:
-    room = Room(Player(stage.backend, RULES))
+def play_ours(stage: Stage, state_file: PlayerStateFile | None = None) -> Room:
+    room = Room(Player(stage.backend, RULES, state_file=state_file))
     room.player.start()
     room.update(stage.tracks)
     assert wait_until(lambda: room.player.get_playback().ours)
@@ -327,3 +330,112 @@ def test_paused_music_of_a_person_keeps_its_place_until_a_person_plays_ours(stag
     assert wait_until(lambda: room.player.get_playback().ours)
     assert stage.count_starts() == 2
     room.player.stop()
+
+
+def is_in(room: Room, state: PlayState) -> bool:
+    return room.player.get_playback().state is state
+
+
+PAUSED = Settings(paused=True)
+
+
+@pytest.mark.parametrize("lasts", [True, False])
+def test_a_pause_that_the_player_has_missed_is_made_later_only_while_it_lasts(stage: Stage, *, lasts: bool) -> None:
+    room = play_ours(stage)
+    stage.break_by("half an answer")
+    room.update(settings=PAUSED)
+    assert wait_until(lambda: room.player.get_playback().trouble is not None)
+    if not lasts:
+        room.update()
+    stage.mend()
+    room.player.wake()
+    assert wait_until(lambda: room.player.get_playback().trouble is None)
+    assert wait_until(lambda: is_in(room, PlayState.PAUSED), 30 if lasts else 9) is lasts
+    room.player.stop()
+
+
+def test_a_pause_that_the_player_has_missed_is_made_after_a_restart(stage: Stage, tmp_path: Path) -> None:
+    file = PlayerStateFile(JsonFile(tmp_path / "playback.json"), stage.backend.name)
+    room = play_ours(stage, file)
+    stage.break_by("half an answer")
+    room.update(settings=PAUSED)
+    assert wait_until(lambda: room.player.get_playback().trouble is not None)
+    room.player.stop()
+    stage.mend()
+    again = Room(Player(stage.backend, RULES, state_file=file), settings=PAUSED)
+    again.player.start()
+    assert wait_until(lambda: is_in(again, PlayState.PAUSED))
+    again.player.stop()
+
+
+def test_a_speaker_whose_volume_spotify_refuses_is_paused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_spotify(monkeypatch) as spotify:
+        auth = auth_in(tmp_path)
+        stage = signed_in_stage(spotify, auth, sign_in_at(spotify, SignIn(auth)), SpotifyClient(auth))
+        room = play_ours(stage)
+        error = {"status": 403, "reason": "VOLUME_CONTROL_DISALLOW", "message": "Player command failed"}
+        spotify.faults.append(Fault("me/player/volume", 403, error=error))
+        room.update(settings=PAUSED)
+        assert wait_until(lambda: not spotify.player.playing)
+        assert wait_until(lambda: is_in(room, PlayState.PAUSED))
+        assert room.player.get_playback().trouble is None
+        room.player.stop()
+
+
+def test_a_fade_that_breaks_off_is_begun_again_and_its_volume_set_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_spotify(monkeypatch) as spotify:
+        auth = auth_in(tmp_path)
+        stage = signed_in_stage(spotify, auth, sign_in_at(spotify, SignIn(auth)), SpotifyClient(auth))
+        room, device = play_ours(stage), spotify.player.devices[0]
+        before = device["volume_percent"]
+        spotify.faults.append(Fault("me/player/pause", 503))
+        room.update(settings=PAUSED)
+        assert wait_until(lambda: "Spotify" in str(room.player.get_playback().trouble)), "the pause has failed"
+        spotify.faults.clear()
+        assert wait_until(lambda: not spotify.player.playing)
+        assert wait_until(lambda: device["volume_percent"] == before)
+        room.player.stop()
+
+
+@pytest.mark.parametrize("fading", [True, False])
+def test_a_stop_finishes_the_fade_of_a_pause_and_one_that_has_just_been_switched_on(
+    tmp_path: Path, *, fading: bool
+) -> None:
+    library = Library(tmp_path)
+    library.start()
+    person = library.client()
+    person.setvol(80)
+    room = Room(Player(MpdBackend("127.0.0.1", library.port), replace(RULES, autoplay=False)))
+    room.player.start()
+    room.player.request(Play(), library.tracks())
+    assert wait_until(lambda: is_in(room, PlayState.PLAYING))
+    room.update(settings=PAUSED)
+    assert not fading or wait_until(lambda: int(person.status()["volume"]) < 80)
+    room.player.stop()
+    assert person.status()["state"] == "pause"
+    assert person.status()["volume"] == "80"
+    library.stop()
+
+
+def test_music_that_is_started_in_a_fade_plays_at_its_volume(tmp_path: Path) -> None:
+    library = Library(tmp_path)
+    library.start()
+    person = library.client()
+    person.setvol(80)
+    room = Room(Player(MpdBackend("127.0.0.1", library.port), replace(RULES, autoplay=False)))
+    room.player.start()
+    room.player.request(Play(), library.tracks())
+    assert wait_until(lambda: is_in(room, PlayState.PLAYING))
+    room.update(settings=PAUSED)
+    assert wait_until(lambda: int(person.status()["volume"]) < 80)
+    room.update()
+    room.player.request(Play(), library.tracks()[1:])
+    assert wait_until(lambda: person.currentsong()["file"] == "song 1.wav")
+    assert wait_until(lambda: person.status()["volume"] == "80")
+    assert not wait_until(lambda: person.status()["state"] != "play", 3)
+    room.player.stop()
+    library.stop()
