@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -45,10 +47,12 @@ class Fault:
 
 
 class MusicAssistantDouble(ServerCommands):
-    """The server, in a separate thread, on a free port."""
+    """The server, in a separate thread, on a free port; `clock` returns the seconds of its epoch."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        super().__init__(clock)
+        self.on_command: Callable[[str, Json], object] = lambda _command, _arguments: None
+        """Called with each command that comes by HTTP before it is run."""
         self.schema, self.tokens, self.set_up = SCHEMA, {"token-of-the-test"}, True
         self.faults: list[Fault] = []
         self.released = threading.Event()
@@ -177,7 +181,12 @@ class MusicAssistantDouble(ServerCommands):
             return web.Response(status=401, text="Authentication required")
         if command == "auth/logout":
             return await self._answer(request, command, lambda: self.log_out(token))
-        return await self._answer(request, command, lambda: self.run(command, args))
+        return await self._answer(request, command, lambda: self._run_by_http(command, args))
+
+    def _run_by_http(self, command: str, args: Json) -> Any:
+        with self.lock:
+            self.on_command(command, args)
+            return self.run(command, args)
 
     def _fault(self, command: str) -> Fault | None:
         faults = (fault for fault in self.faults if not fault.after or self.count(fault.after))
@@ -206,7 +215,8 @@ class MusicAssistantDouble(ServerCommands):
         if fault is not None and fault.how == "noise":
             text = "<html>" + text
         if fault is None or fault.how != "cut":
-            return web.Response(text=text, content_type="application/json")
+            date = {"Date": formatdate(self.clock(), usegmt=True)}
+            return web.Response(text=text, content_type="application/json", headers=date)
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         response.content_length = len(text)
         await response.prepare(request)

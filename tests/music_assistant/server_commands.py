@@ -5,10 +5,13 @@ from __future__ import annotations
 import random
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from tests.music_assistant.server_queue import Json, Queue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class CommandError(Exception):
@@ -22,7 +25,8 @@ class CommandError(Exception):
 class ServerCommands:
     """What the server knows, and its commands, each a method `do_`; whoever calls them from elsewhere holds `lock`."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self.clock = clock
         self.providers = ["spotify", "filesystem_local"]
         self.library: list[Json] = []
         self.players: dict[str, Json] = {}
@@ -56,7 +60,7 @@ class ServerCommands:
             **fields,
         }
         self.players[player_id] = player
-        self.queues[player_id] = Queue(player_id)
+        self.queues[player_id] = Queue(player_id, clock=self.clock)
         return player
 
     def names(self, player_id: str = "kitchen") -> list[str]:
@@ -195,7 +199,7 @@ class ServerCommands:
         target.items = [{**item, "queue_id": target_queue_id} for item in source.items]
         target.index, target.state, target.elapsed_s = source.index, source.state, source.elapsed_s
         target.shuffle, target.repeat, target.autoplay = source.shuffle, source.repeat, source.autoplay
-        target.updated, source.items, source.index, source.state = time.time(), [], None, "idle"
+        target.updated, source.items, source.index, source.state = self.clock(), [], None, "idle"
 
     def do_player_queues_shuffle(self, queue_id: str, shuffle_enabled: bool) -> None:
         self.queues[queue_id].shuffle = shuffle_enabled
@@ -261,7 +265,7 @@ class ServerCommands:
         self._begin(queue)
 
     def _begin(self, queue: Queue) -> None:
-        queue.state, queue.ended, queue.elapsed_s, queue.updated = "playing", False, 0.0, time.time()
+        queue.state, queue.ended, queue.elapsed_s, queue.updated = "playing", False, 0.0, self.clock()
 
     def _enqueue(self, queue: Queue, tracks: list[Json], option: str) -> None:
         """Put tracks into a queue by an option of the server's QueueOption, of which play and replace begin at once."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Json = dict[str, Any]
 
@@ -40,14 +43,15 @@ def track(provider: str, item_id: str, name: str, artist: str, duration: int = 2
 
 @dataclass
 class Queue:
-    """The queue of a player; its position moves with the clock."""
+    """The queue of a player; its position moves with the clock, which returns seconds of the epoch."""
 
     player_id: str
+    clock: Callable[[], float] = time.time
     items: list[Json] = field(default_factory=list)
     index: int | None = None
     state: str = "idle"
     elapsed_s: float = 0.0
-    updated: float = field(default_factory=time.time)
+    updated: float = 0.0
     shuffle: bool = False
     repeat: str = "off"
     autoplay: bool = False
@@ -60,7 +64,7 @@ class Queue:
 
     def advance(self) -> None:
         """Move on to the present."""
-        now = time.time()
+        now = self.clock()
         if self.state == "playing":
             self.elapsed_s += now - self.updated
             while self.current is not None and self.elapsed_s >= self.current["duration"]:

@@ -84,6 +84,8 @@ class FaultyWay(socketserver.ThreadingTCPServer):
 
     def __init__(self, port: int) -> None:
         self.port, self.fault, self.released = port, "", threading.Event()
+        self.on_line: Callable[[str], object] = lambda _line: None
+        """Called with each line before mpd receives it."""
         self.commands: list[str] = []
         super().__init__(("127.0.0.1", 0), FaultyConnection)
 
@@ -103,6 +105,7 @@ class FaultyConnection(socketserver.StreamRequestHandler):
             self.wfile.write(answers.readline())
             for line in self.rfile:
                 self.server.commands.append(line.decode().split()[0])
+                self.server.on_line(line.decode().strip())
                 mpd.sendall(line)
                 answer = b""
                 while not answer.endswith(b"\n") or not answer.splitlines()[-1].startswith((b"OK", b"ACK")):

@@ -1,15 +1,19 @@
-"""The player of the fake Spotify, in real time."""
+"""The player of the fake Spotify, in real time unless it has another clock."""
 
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class FakePlayer:
     """Devices, and the playback on one of them."""
 
     def __init__(self) -> None:
+        self.clock: Callable[[], float] = time.monotonic
         self.devices: list[dict[str, Any]] = []
         self.uris: list[str] = []
         self.context: str | None = None
@@ -28,16 +32,16 @@ class FakePlayer:
 
     def play(self, uris: list[str], device: str, context: str | None = None, position_s: float = 0.0) -> None:
         self.uris, self.context, self.device, self._before = uris, context, device, []
-        self._position_s, self._begun_at, self.playing = position_s, time.monotonic(), True
+        self._position_s, self._begun_at, self.playing = position_s, self.clock(), True
 
     def position_s(self) -> float:
-        return self._position_s + (time.monotonic() - self._begun_at if self.playing else 0.0)
+        return self._position_s + (self.clock() - self._begun_at if self.playing else 0.0)
 
     def pause(self) -> None:
         self._position_s, self.playing = self.position_s(), False
 
     def resume(self) -> None:
-        self._begun_at, self.playing = time.monotonic(), True
+        self._begun_at, self.playing = self.clock(), True
 
     def skip(self) -> None:
         before = [*self._before, *self.uris[:1]]

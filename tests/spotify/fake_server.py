@@ -65,6 +65,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     """Takes the token endpoint and the Web API."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else an answer waits until its head is acknowledged
     fake_spotify: FakeSpotify
 
     def do_any(self) -> None:

@@ -55,6 +55,8 @@ class FakeSpotify:
         """Tracks for which Spotify refuses to play any."""
         self.names_bad_uris = True
         self.faults: list[Fault] = []
+        self.on_command: Callable[[str, dict[str, Any]], object] = lambda _act, _arguments: None
+        """Called with each request for the player before it is carried out; an empty act moves the music."""
         self.requests: list[RecordedRequest] = []
         self.violations: list[str] = []
         self.premium = True
@@ -244,6 +246,7 @@ class FakeSpotify:
         if method == "GET":
             if act == "devices":
                 return 200, {"devices": [{**item, "is_active": item["id"] == player.device} for item in player.devices]}
+            self.on_command("status", {})
             return self._current()
         if not self.premium:
             return 403, _error(403, "Player command failed: Premium required", "PREMIUM_REQUIRED")
@@ -256,6 +259,7 @@ class FakeSpotify:
 
     def _told(self, act: str, target: str, query: dict[str, str], body: dict[str, Any]) -> tuple[int, Any]:
         player = self.player
+        self.on_command(act, {**query, **body, "device_id": target})
         if act == "play" and (bad := next((uri for uri in body.get("uris", ()) if uri in self.bad_uris), None)):
             return 400, _error(400, f"Invalid track uri: {bad}" if self.names_bad_uris else "Invalid track uri")
         if act == "play" and body.get("uris"):
