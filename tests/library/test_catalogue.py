@@ -23,7 +23,7 @@ from musicond.library.catalogue import CatalogueFlusher, SqliteCatalogue
 from musicond.library.database import APPLICATION_ID, BACKUP, MEMORY, SCHEMA_VERSION, back_up, rebuild_lock
 from musicond.library.editor import CatalogueEditor
 from musicond.runtime.storage import StorageWriter
-from tests.figures import FULL
+from tests.figures import FULL, SEED, record
 from tests.web.conftest import HAPPY
 
 if TYPE_CHECKING:
@@ -375,6 +375,47 @@ def test_each_flipped_bit_of_the_header_is_mended_and_loses_nothing(path: Path, 
         with SqliteCatalogue(state / path.name) as catalogue:
             assert catalogue.stats(Emotion.SAD)[song].likes == 1, number
         shutil.rmtree(state)
+
+
+@pytest.mark.parametrize("name", ["catalogue.sqlite", BACKUP])
+def test_damage_of_the_catalogue_or_its_backup_loses_nothing(path: Path, tmp_path: Path, name: str) -> None:
+    """But for a bit within a value: SQLite has no checksums, so another value is read."""
+    with CatalogueEditor(path) as lists:
+        lists.merge(Emotion.SAD, "user", [Song(f"Mine {number}", "Me", f"x:{number}") for number in range(8)])
+    with SqliteCatalogue(path) as catalogue:
+        for emotion in EMOTIONS:
+            catalogue.rate([emotion], key(catalogue, emotion), Verdict.LIKE)
+        back_up(catalogue._connection, path.with_name(BACKUP))
+    content, rng, state = path.with_name(name).read_bytes(), random.Random(SEED), tmp_path / "damaged"
+    damages, other_values = 2000 if FULL else 40, 0
+    for _ in range(damages):
+        shutil.copytree(path.parent, state)
+        (state / name).write_bytes(damaged(content, rng))
+        with SqliteCatalogue(state / path.name) as catalogue:
+            likes = [sum(row.likes for row in catalogue.stats(emotion).values()) for emotion in EMOTIONS]
+            songs = [catalogue.key_of(f"x:{number}") for number in range(8)]
+        other_values += likes != [1] * len(EMOTIONS) or None in songs
+        shutil.rmtree(state)
+    record(f"damage of {name}", damages=damages, other_values=other_values)
+    assert other_values <= (0 if name == BACKUP else damages / 40)
+
+
+def damaged(content: bytes, rng: random.Random) -> bytes:
+    """Return a file with bits flipped, cut off, or with a part of zeros or of noise."""
+    data, place = bytearray(content), rng.randrange(len(content))
+    match rng.randrange(5):
+        case 0:
+            for _ in range(rng.choice((1, 2, 20))):
+                data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+        case 1:
+            del data[place:]
+        case 2:
+            data[place : place + 512] = bytes(512)
+        case 3:
+            data[place : place + 512] = rng.randbytes(512)
+        case _:
+            data[place:place] = rng.randbytes(7)
+    return bytes(data)
 
 
 def test_damage_while_it_runs_is_mended_at_once(path: Path) -> None:
