@@ -307,8 +307,11 @@ def test_the_player_tells_its_troubles_and_leaves_others_music_alone(server: Ser
     open_player(page)
     page.locator("#volume").click(force=True)
     page.focus("#volume")
-    page.keyboard.press("ArrowUp")
+    for key in ("ArrowUp", "k", "n"):
+        page.keyboard.press(key)
     assert page.input_value("#volume") == "30"
+    page.focus("#play")
+    page.keyboard.press("k")
     assert server.commands == []
     assert text(page, "#player-holding") == "Quiet hours until 07:00"
     server.output.accept(replace(HAPPY, seq=3, playback=replace(PLAYING, ours=False)))

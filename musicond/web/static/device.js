@@ -1,5 +1,5 @@
 // The views Device and Welcome: the health of the machine, the next steps, the sign-in at Spotify, and the log.
-import { $, TEXTS, announce, ask, cameraExplained, duration, element, explained, fullDay, machineNotice, number, on, percent, redraw, set, show, showTrouble, sign, t, time } from "./page.js";
+import { $, TEXTS, announce, ask, cameraExplained, duration, element, explained, fullDay, linkText, machineNotice, number, on, percent, redraw, set, show, showTrouble, sign, t, time } from "./page.js";
 import { findServers, offer } from "./music-assistant.js";
 
 const NO_NAME = "camera"; // the name of a camera that is not found yet
@@ -16,7 +16,7 @@ function rows(state) {
 	const { health } = state;
 	const seen = health.width_seen ? `, ${t("width_seen", { share: percent(health.width_seen) })}` : "";
 	const reach = health.reach_m ? `, ${t("reach", { metres: number(health.reach_m, 1) })}` : "";
-	const name = health.camera === NO_NAME ? t("no_camera_short") : health.camera;
+	const name = health.camera === NO_NAME && state.watching !== "yes" ? t(`${state.watching}_short`) : health.camera;
 	const found = [[t("camera"), `${name}${seen}${reach}`]];
 	const skipped = (health.bad_frames || 0) + (health.missing_frames || 0);
 	if (skipped) found.push([t("skipped"), number(skipped)]);
@@ -92,6 +92,7 @@ function cameraStep() {
 	const { watching, health } = current;
 	if (watching === "private") return ["ok", "step_done", t("step_camera_private")];
 	if (watching === "no_camera") return ["failed", "step_bad", ...cameraTrouble(health)];
+	if (health.camera === NO_NAME) return ["optional", "step_open", linkText(current)];
 	return ["ok", "step_done", t("step_camera_ok", health)];
 }
 

@@ -141,12 +141,9 @@ function showPlayer(state) {
 	$("autoplay").setAttribute("aria-checked", String(playback.autoplay));
 }
 
-export const toggle = () => command($("play").dataset.does, {});
-export const skip = (what) => command(what, {});
-
-on("play", "click", toggle);
-on("next", "click", () => skip("next"));
-on("previous", "click", () => skip("previous"));
+on("play", "click", () => command($("play").dataset.does, {}));
+on("next", "click", () => command("next", {}));
+on("previous", "click", () => command("previous", {}));
 on("autoplay", "click", () => command("autoplay", { on: !current().playback.autoplay }));
 on("bar-more", "click", () => {
 	const open = $("bar").classList.toggle("open");

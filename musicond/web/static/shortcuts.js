@@ -1,16 +1,15 @@
 // The keyboard shortcuts, and the sheet that explains them; they can be switched off (WCAG 2.1.4).
-import { $, command, element, keep, on, remembered, t } from "./page.js";
+import { $, element, keep, on, remembered, t } from "./page.js";
 import { current } from "./store.js";
-import { skip, toggle } from "./player.js";
 import { openChoosing } from "./mood.js";
 
 const press = (id) => () => { if ($(id).offsetParent) $(id).click(); };
-const withPlayer = (act) => () => { if (current()?.playback) act(); };
+const pressInBar = (id) => () => { if (current()?.playback) $(id).click(); };
 const KEYS = [
-	["k", "key_play", withPlayer(toggle)],
-	["n", "next_track", withPlayer(() => skip("next"))],
-	["p", "previous_track", withPlayer(() => skip("previous"))],
-	["o", "other_songs", () => command("other_songs", {})],
+	["k", "key_play", pressInBar("play")],
+	["n", "next_track", pressInBar("next")],
+	["p", "previous_track", pressInBar("previous")],
+	["o", "other_songs", () => $("others").click()],
 	["c", "choose_mood", () => { if (current()?.watching === "yes") openChoosing(); }],
 	["v", "privacy", press("privacy")],
 	["s", "pause", press("pause")],
