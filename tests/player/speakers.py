@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import mpd
+
 from musicond.core.models import Track
 from musicond.library.database import FILE_NAME
 from musicond.library.recovery import open_catalogue
@@ -98,8 +100,7 @@ class Speaker(ABC):
         """Let a person do what the story of this name says."""
 
     @abstractmethod
-    def resume(self) -> None:
-        """Let a person resume what is loaded."""
+    def resume(self) -> None: ...
 
     @abstractmethod
     def repair(self) -> None:
@@ -172,7 +173,11 @@ class MpdSpeaker(Speaker):
         status = self._silent or self._person.status()
         while passed_s > 0 and status.get("state") == "play":
             elapsed_s = float(status.get("elapsed", 0))
-            self._person.seekcur(min(TRACK_S, elapsed_s + passed_s))
+            try:
+                self._person.seekcur(min(TRACK_S, elapsed_s + passed_s))
+            except mpd.CommandError:  # without an output its decoder ends
+                status = self._person.status()
+                break
             passed_s -= TRACK_S - elapsed_s
             if passed_s < 0:
                 break
@@ -272,9 +277,9 @@ class SpotifySpeaker(Speaker):
 
     def loaded(self) -> Loaded:
         current = self._player.current()
-        if current is None or self._player.device is None:
-            return Loaded()
-        return Loaded(self._whose if self._player.device == "d0" else THEIRS, self._player.playing)
+        device = self._player.device
+        gone = current is None or device is None
+        return Loaded() if gone else Loaded(self._whose if device == "d0" else THEIRS, self._player.playing)
 
     def person_acts(self, name: str) -> None:
         self.loaded()
@@ -322,8 +327,7 @@ class MusicAssistantSpeaker(Speaker):
     def __init__(self, clock: Clock, server: MusicAssistantDouble, folder: Path) -> None:
         super().__init__(clock)
         self._server, self._player, self._queue = server, server.players["kitchen"], server.queues["kitchen"]
-        file = ServerTokenFile(folder / "music-assistant.json")
-        file.save(ServerToken("token-of-the-test", server.url))
+        (file := ServerTokenFile(folder / "music-assistant.json")).save(ServerToken("token-of-the-test", server.url))
         open_catalogue(folder / FILE_NAME).close()
         self._auth, self._uris = MusicAssistantAuth(file, None), SongUriTable(folder / FILE_NAME)
         self.tracks = tuple(Track(f"spotify:track:s{number}", f"Song {number}", "Ann", "") for number in range(SONGS))
