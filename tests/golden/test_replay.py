@@ -20,7 +20,7 @@ def test_the_demo_replays_to_the_golden_events() -> None:
     assert differences(GOLDEN, replay) == []
 
 
-@pytest.mark.parametrize(("key", "value"), [("t", 0.2), ("confidence", 0.02)])
+@pytest.mark.parametrize(("key", "value"), [("t", 0.5), ("confidence", 0.03)])
 def test_a_difference_is_seen(key: str, value: float) -> None:
     first, *rest = GOLDEN.splitlines()
     event = json.loads(first)
