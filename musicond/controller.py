@@ -35,6 +35,7 @@ from musicond.core.settings import shifted
 from musicond.errors import NO_PLAYER, CommandError
 from musicond.runtime.clock import LOCAL, ClockGuard
 from musicond.runtime.health import RateMeter, temperature_c
+from musicond.runtime.inbox import joined
 from musicond.runtime.json_file import JsonFile
 from musicond.runtime.storage import StorageWriter
 
@@ -94,7 +95,7 @@ class Controller:
         return self._last
 
     def handle(self, command: Command | ConfigUpdate) -> Future[None] | None:
-        """Carry out a command; return the future of what it stores. It holds even where it can't be stored.
+        """Carry out a command; return the future of what it stores, and of what the player does.
 
         Raises CommandError and CatalogueError as `Pipeline.handle` does; then nothing has changed.
         """
@@ -102,6 +103,7 @@ class Controller:
         submitted, speaker = self._writer.last_submitted, self._pipeline.settings.speaker
         if isinstance(command, Next) and not self._has_loaded_track():
             command = OtherSongs()
+        played: Future[None] | None = None
         match command:
             case ConfigUpdate(apply):
                 apply()
@@ -111,18 +113,20 @@ class Controller:
             case Previous() if not self._has_loaded_track():
                 raise CommandError("nothing plays now, so there is no previous track")
             case Play(track_id) if self._player is not None:
-                self._player.request(command, self._tracks_from(track_id, owned=self._player.get_playback().ours))
+                tracks = self._tracks_from(track_id, owned=self._player.get_playback().ours)
+                played = self._player.request(command, tracks)
             case Stop() | Next() | Previous() | SetVolume() if self._player is not None:
-                self._player.request(command)
+                played = self._player.request(command)
         self._pipeline.handle(command, datetime.now(LOCAL))
         self._end_waits = self._end_waits and not isinstance(command, (SetPrivacy, Reset))
         if isinstance(command, OtherSongs) and self._player is not None:  # only once there is another recommendation
             self._player.request(command)
         chosen = self._pipeline.settings.speaker
         if self._player is not None and (isinstance(command, SetSpeaker) or chosen != speaker):  # or it was reset
-            self._player.request(SetSpeaker(chosen))
+            selected = self._player.request(SetSpeaker(chosen))
+            played = selected if isinstance(command, SetSpeaker) else None
         stored = self._store(again=isinstance(command, SettingsCommand))
-        return stored if self._writer.last_submitted is submitted else self._writer.last_submitted
+        return joined(stored if self._writer.last_submitted is submitted else self._writer.last_submitted, played)
 
     def _has_loaded_track(self) -> bool:
         playback = self._player.get_playback() if self._player is not None else None

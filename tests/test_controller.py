@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
@@ -42,7 +43,6 @@ from musicond.runtime.json_file import JsonFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from concurrent.futures import Future
     from pathlib import Path
 
     from musicond.core.commands import Command, PlayerCommand
@@ -231,8 +231,11 @@ class RecordingPlayer:
         self.requests: list[tuple[object, int]] = []
         self.playback = Playback("mpd")
 
-    def request(self, command: PlayerCommand, tracks: Sequence[Track] = ()) -> None:
+    def request(self, command: PlayerCommand, tracks: Sequence[Track] = ()) -> Future[None]:
         self.requests.append((command, len(tracks)))
+        future: Future[None] = Future()
+        future.set_result(None)
+        return future
 
     def get_playback(self) -> Playback:
         return self.playback

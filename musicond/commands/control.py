@@ -37,11 +37,12 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _send(path: str, done: str) -> ControlCommand:
-    def send(client: ControlClient, _: argparse.Namespace) -> str:
-        client.send(path)
-        return done
+    return ControlCommand(lambda client, _: _play_by(client, path, done))
 
-    return ControlCommand(send)
+
+def _play_by(client: ControlClient, path: str, done: str, **body: object) -> str:
+    """Send a command to the player; return the text to print: `done`, or that it takes longer."""
+    return done if client.send(path, **body) else "the player is still at it; musicond status shows when it is done"
 
 
 def _rate(verdict: str | None) -> ControlCommand:
@@ -62,11 +63,7 @@ def _add_id(parser: argparse.ArgumentParser, default: str) -> None:
 
 
 def _play(client: ControlClient, args: argparse.Namespace) -> str:
-    client.send("play", id=args.id)
-    playback = client.state()["playback"]
-    if playback and (playback["state"] == "unavailable" or (playback["songs_missing"] and args.id is None)):
-        raise CommandError(playback["trouble"] or "the player is not connected yet; musicond status shows when it is")
-    return "playing"
+    return _play_by(client, "play", "playing", id=args.id)
 
 
 def _next(client: ControlClient, _: argparse.Namespace) -> str:
@@ -76,13 +73,12 @@ def _next(client: ControlClient, _: argparse.Namespace) -> str:
         raise CommandError(NO_PLAYER)
     if state["playback"] is None or state["playback"]["state"] not in ("playing", "paused"):
         raise CommandError("nothing plays now, so there is no next track")
-    client.send("next")
-    return "next track"
+    return _play_by(client, "next", "next track")
 
 
 def _volume(client: ControlClient, args: argparse.Namespace) -> str:
-    client.send("volume", percent=args.percent)
-    return f"volume: {args.percent:g} %; never above playback.volume_max"
+    text = f"volume: {args.percent:g} %; never above playback.volume_max"
+    return _play_by(client, "volume", text, percent=args.percent)
 
 
 def _autoplay(client: ControlClient, args: argparse.Namespace) -> str:
@@ -108,8 +104,8 @@ def _speaker(client: ControlClient, args: argparse.Namespace) -> str:
             raise CommandError(answer["reason"])
         speakers = answer["speakers"]
         return "\n".join(f"{'*' if item['selected'] else ' '} {item['name']}" for item in speakers) or "no speaker now"
-    client.send("speaker", name=args.name)
-    return f"speaker: {args.name}; musicond settings reset speaker goes back"
+    text = f"speaker: {args.name}; musicond settings reset speaker goes back"
+    return _play_by(client, "speaker", text, name=args.name)
 
 
 def _number(low: float, high: float) -> Callable[[str], float]:

@@ -184,8 +184,8 @@ class Pipeline:
         if self._mood is not before:
             change = MoodChange(before, self._mood, confidence, at - self._since[0], at, wall_time)
             self._since = at, wall_time
-        current = self._recommendation if watching is Watching.YES else None
-        if change is not None or (current is not None and self.recommender.is_outdated(current)):
+        current = None if self._notice else self._recommendation  # after an error there is none for this mood
+        if change is not None or (watching is Watching.YES and self.recommender.is_outdated(current)):
             new = self._recommend(at, wall_time)
         new, self._requested = new or self._requested, None
         self._recommendation = new or self._recommendation

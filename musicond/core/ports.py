@@ -203,10 +203,10 @@ class SongUris(Protocol):
 class PlaybackControl(Protocol):
     """Control of the player, which runs in a thread of its own by the rules of `player.rules`."""
 
-    def request(self, command: PlayerCommand, tracks: Sequence[Track] = ()) -> None:
-        """Queue a command (Play of `tracks`); return without waiting.
+    def request(self, command: PlayerCommand, tracks: Sequence[Track] = ()) -> Future[None]:
+        """Queue a command (Play of `tracks`); return the future of its execution without waiting.
 
-        Raises CommandError if the user has to do something else first.
+        It fails with PlaybackError or CommandError. Raises CommandError if the user has to do something else first.
         """
 
     def get_playback(self) -> Playback:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from paho.mqtt.client import MQTTMessage
 
 from musicond.core.commands import OVERTAKING, Command
-from musicond.errors import CatalogueError, CommandError, error_text
+from musicond.errors import CatalogueError, CommandError, PlaybackError, error_text
 from musicond.mqtt.entities import EntityDescription
 from musicond.runtime.inbox import InboxFull
 from musicond.runtime.warn_once import WarnOnce
@@ -181,7 +181,7 @@ class CommandReceiver:
             self._warnings.warn("MQTT: %s is in force, but not saved yet (%s); see musicond doctor", topic, reason)
         elif repeated and isinstance(exc, NOT_STORED):
             self._warnings.warn("MQTT: %s is not stored yet, and tried again: %s", topic, QUOTED.sub("...", str(exc)))
-        elif isinstance(exc, CatalogueError | CommandError | InboxFull):
+        elif isinstance(exc, CatalogueError | CommandError | PlaybackError | InboxFull):
             self._warn(topic, QUOTED.sub("...", str(exc)))
         elif exc is not None:
             log.error("a command over MQTT failed", exc_info=exc)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import PurePath
 from typing import Any
@@ -42,6 +42,8 @@ class MpdBackend:
         self._client: mpd.MPDClient | None = None
         self._next_output: str | None = None
         """The output for the next start; None: as they are."""
+        self._track_ids: dict[str, str] = {}
+        """The ids of the tracks that were started last, by the file that mpd has of each."""
 
     def get_status(self) -> PlayerStatus:
         """Return the current status."""
@@ -56,7 +58,7 @@ class MpdBackend:
                 on_our_device=True,
                 item_ids=frozenset({_item_id(song)} if loaded else ()),
                 waiting=_waiting(client, song) if loaded else (),
-                track=_track(song),
+                track=_track(song, self._track_ids),
                 elapsed_s=bounded_number(status.get("elapsed"), 0, LONGEST_S) or 0.0,
                 duration_s=bounded_number(status.get("duration"), 0, LONGEST_S),
                 device=self._device,
@@ -85,8 +87,13 @@ class MpdBackend:
         try:
             with self._connected() as client:
                 schemes = _schemes(client)
-                added.extend(_item_id(song) for track in tracks if (song := _add(client, track, schemes)) is not None)
+                track_ids = {}
+                for track in tracks:
+                    if (song := _add(client, track, schemes)) is not None:
+                        added.append(_item_id(song))
+                        track_ids[song["file"]] = track.track_id
                 if added:
+                    self._track_ids = track_ids
                     modes = _modes(client)
                     _clear(client, modes)
                     self._use_next_output(client)
@@ -175,7 +182,7 @@ class MpdBackend:
         """Return the picture in the loaded file, else the one in its folder."""
         with self._connected() as client:
             file = client.currentsong().get("file")
-            if not file or file != track.track_id:
+            if not file or self._track_ids.get(file, file) != track.track_id:
                 return None
             for read in (client.readpicture, client.albumart):
                 with suppress(mpd.CommandError):  # no such picture, or an mpd before 0.22
@@ -269,11 +276,11 @@ def _waiting(client: Any, song: dict[str, Any]) -> tuple[frozenset[str], ...]:
     return tuple(frozenset({_item_id(item)}) for item in songs)
 
 
-def _track(song: dict[str, Any]) -> Track | None:
+def _track(song: dict[str, Any], track_ids: Mapping[str, str]) -> Track | None:
     if not song.get("file"):
         return None
     title, artist, album, file = (first_value(song.get(tag)) for tag in ("title", "artist", "album", "file"))
-    return Track(file, title or PurePath(file).stem, artist, "", album)
+    return Track(track_ids.get(file, file), title or PurePath(file).stem, artist, "", album)
 
 
 def _volume(status: dict[str, Any]) -> int | None:

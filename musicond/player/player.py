@@ -18,13 +18,14 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
-from musicond.core.commands import OtherSongs, PlayerCommand, SetSpeaker
-from musicond.core.models import Track, Watching
+from musicond.core.commands import Next, OtherSongs, Play, PlayerCommand, Previous, SetSpeaker
+from musicond.core.models import Track
 from musicond.core.outcome import Outcome, Playback, PlayState
 from musicond.core.ports import PlaybackBackend
 from musicond.errors import CommandError, PlaybackError, SongsMissingError, error_text
 from musicond.player.backoff import BackendBackoff
-from musicond.player.changes import ends_music, has_changed, is_owned, play_state
+from musicond.player.changes import ends_music, has_changed, is_owned
+from musicond.player.event_queue import BUSY, STOPPING, EventQueue, Waiting
 from musicond.player.events import (
     Action,
     ChangeVolume,
@@ -47,8 +48,11 @@ from musicond.player.events import (
     StatusPolled,
 )
 from musicond.player.fade import VolumeFader
-from musicond.player.rules import autoplay_block, poll_in_s, step
+from musicond.player.published import to_playback, to_room
+from musicond.player.rules import poll_in_s, step
+from musicond.player.speakers import SpeakerChoice
 from musicond.player.state_file import PlayerStateFile, persistent_part
+from musicond.runtime.inbox import settle
 from musicond.runtime.warn_once import WarnOnce
 from musicond.runtime.worker import resolve
 
@@ -62,7 +66,6 @@ ACCOUNT_S = 5.0
 """Between two looks at the account, which needs no request."""
 JOIN_S, FADE_JOIN_S = 1.0, 3.0
 """Longest wait of `stop`: in general, and where a fade has to be finished."""
-MAX_EVENTS = 32
 MAX_QUESTIONS = 8
 
 T = TypeVar("T")
@@ -72,8 +75,7 @@ class Player:
     """Implements `core.ports.Output` and `core.ports.PlaybackControl`.
 
     `request_tracks` asks for another recommendation, `set_speaker` sets the chosen speaker back after a refusal.
-    `synchronised` returns whether the clock is right (None: unknown,
-    which is trusted). `clock` returns monotonic seconds.
+    `synchronised` returns whether the clock is right (None: unknown, and trusted). `clock` returns monotonic seconds.
     """
 
     name = "playback"
@@ -92,7 +94,7 @@ class Player:
         self.rules = rules
         """May be replaced at any time."""
         self._backend, self._synchronised = backend, synchronised
-        self._request_tracks, self._set_speaker = request_tracks, set_speaker
+        self._request_tracks = request_tracks
         self._state_file, self._clock = state_file, clock
         self._state = PlayerState()
         self._backoff = BackendBackoff(clock)
@@ -101,14 +103,12 @@ class Player:
         """That the backend has none of the recommended songs, with the remedy."""
         self._fader = VolumeFader(backend.set_volume, self._pause_if_owned, clock)
         self._changed = threading.Condition()
-        self._events: deque[Event] = deque(maxlen=MAX_EVENTS)
-        """Commands, and room updates that bring something new, in their order."""
+        self._events = EventQueue()
         self._questions: deque[Callable[[], None]] = deque()
-        self._chosen: str | None = None
-        """The speaker that a person has chosen; None: the configured one."""
-        self._speaker: str | None = None
-        """The speaker that the backend has selected: another one after an error."""
+        self._speaker = SpeakerChoice(backend, set_speaker)
         self._room: RoomUpdate | None = None
+        self._spared: str | None = None
+        """The id of a disliked track that is not skipped: it was already, or a person has asked for it since."""
         self._account_changed = False
         self._stopping = False
         self._thread: threading.Thread | None = None
@@ -128,25 +128,31 @@ class Player:
 
     def accept(self, outcome: Outcome) -> None:
         """Keep the newest outcome."""
-        room = self._room_of(outcome)
+        room = to_room(outcome, self.rules, self._clock(), synchronised=self._synchronised() is not False)
         with self._changed:
             before, self._room = self._room, room
             if before is None:
-                self._events.appendleft(room)  # commands may wait already: they are for its speaker
+                self._events.put(room, first=True)  # commands may wait already: they are for its speaker
             elif room.recommended or has_changed(before, room):
-                self._events.append(room)
+                self._events.put(room)
             else:
                 return
             self._changed.notify_all()
 
-    def request(self, command: PlayerCommand, tracks: Sequence[Track] = ()) -> None:
-        """Queue a person's command; raise CommandError while nobody is signed in."""
+    def request(self, command: PlayerCommand, tracks: Sequence[Track] = ()) -> Future[None]:
+        """Queue a person's command; return the future of its execution.
+
+        It fails with PlaybackError, or CommandError for a command that makes no sense. Raises CommandError while nobody
+        is signed in.
+        """
         account = self._playback.account
         if account is not None and not account.signed_in and not isinstance(command, OtherSongs | SetSpeaker):
             raise CommandError(self._playback.trouble or f"nobody is signed in: musicond {self._backend.name} login")
+        future: Future[None] = Future()
         with self._changed:
-            self._events.append(Requested(self._clock(), command, tuple(tracks)))
+            self._events.put(Requested(self._clock(), command, tuple(tracks)), future)
             self._changed.notify_all()
+        return future
 
     def query(self, question: Callable[[PlaybackBackend], T]) -> Future[T]:
         """Ask the backend in this thread; return the future of its answer.
@@ -156,7 +162,7 @@ class Player:
         answer: Future[T] = Future()
         with self._changed:
             if len(self._questions) >= MAX_QUESTIONS:
-                answer.set_exception(CommandError("the player is busy; try again in a moment"))
+                answer.set_exception(CommandError(BUSY))
             else:
                 self._questions.append(partial(resolve, answer, lambda: question(self._backend)))
                 self._changed.notify_all()
@@ -190,22 +196,8 @@ class Player:
             self._changed.notify_all()
         if thread is not None:
             thread.join(JOIN_S if self._fader.due_s(0.0) is None else FADE_JOIN_S)
-
-    def _room_of(self, outcome: Outcome) -> RoomUpdate:
-        settings = outcome.settings
-        return RoomUpdate(
-            at=self._clock(),
-            wall_time=outcome.wall_time,
-            watching=outcome.watching is Watching.YES,
-            paused=settings.paused,
-            present=outcome.present,
-            autoplay=self.rules.autoplay if settings.autoplay is None else settings.autoplay,
-            synchronised=self._synchronised() is not False,
-            volume=None if settings.volume is None else round(settings.volume),
-            speaker=settings.speaker,
-            recommendation=outcome.recommendation,
-            recommended=outcome.recommended,
-        )
+        with self._changed:
+            self._events.close()
 
     def _run(self) -> None:
         try:
@@ -222,9 +214,12 @@ class Player:
 
     def _finish(self) -> None:
         """Finish what a stop must not leave half done: a fade, and a stop or a pause that a person has switched on."""
-        while (event := self._next_event()) is not None:
+        while (waiting := self._next_event()) is not None:
+            event, future = waiting
             if ends_music(event, pauses=True):
-                self._process(event)
+                self._answer(event, future)
+            elif future is not None:
+                settle(future, CommandError(STOPPING))
         self._save()  # first, as the backend may hang
         self._fader.finish()
         if self._state.pause_pending:
@@ -243,10 +238,7 @@ class Player:
     def _turn(self) -> None:
         self.busy_since = None
         with self._changed:
-            self._changed.wait_for(
-                self._is_wanted,
-                self._wait_s(),
-            )
+            self._changed.wait_for(self._is_wanted, self._wait_s())
             self.busy_since = time.monotonic()
             room, account_changed, questions = self._room, self._account_changed, list(self._questions)
             self._questions.clear()
@@ -254,16 +246,15 @@ class Player:
         if account_changed:
             self._publish()  # before a poll, which may take its time
         if room is not None:  # it brings the stored speaker, which commands and polls are for
-            while (event := self._next_event()) is not None:
-                if isinstance(event, RoomUpdate) and event.recommended:
-                    self._songs_missing = None
-                self._process(event)
+            while (waiting := self._next_event()) is not None:
+                self._answer(*waiting)
             # The newest one, whose recommendation is among the events.
             self._process(replace(self._room or room, recommended=False))
         if (error := self._fader.run_due(self._clock())) is not None:
             self._backoff.failed(error)
         if not self._stopping and self._next_poll_s(self._clock()) <= 0:
             self._poll()
+        self._skip_rejected()
         for ask in questions:
             ask()
         self._save()
@@ -274,40 +265,75 @@ class Player:
         if self._state_file is not None:
             self._state_file.save(persistent_part(self._state, self.rules, self._clock()))
 
-    def _next_event(self) -> Event | None:
+    def _answer(self, event: Event, future: Future[None] | None) -> None:
+        """Process an event, and resolve the future of a command."""
+        match event:
+            case RoomUpdate(recommended=True):
+                self._songs_missing = None
+            case Requested(command=Play(), tracks=(track, *_)):
+                self._spared = track.track_id
+        try:
+            error = self._process(event)
+        except Exception as exc:
+            error = PlaybackError(f"an error of musicond: {error_text(exc)}")
+            raise
+        finally:
+            if future is not None:
+                settle(future, error)
+
+    def _skip_rejected(self) -> None:
+        """Skip a track of ours that a person has disliked since it was recommended, once."""
+        recommendation = self._room.recommendation if self._room else None
+        rejected = recommendation.rejected if recommendation else frozenset[str]()
+        if self._spared not in rejected:
+            self._spared = None
+        status = self._state.status
+        track_id = status.track.track_id if status.track and is_owned(status, self._state.owned_ids) else None
+        if status.playing and track_id in rejected and track_id != self._spared:
+            self._spared = track_id
+            self._process(Requested(self._clock(), Next()))
+
+    def _next_event(self) -> Waiting | None:
         """Take the oldest event; None where none waits."""
         with self._changed:
-            return self._events.popleft() if self._events else None
+            return self._events.pop()
 
     def _is_start_wanted(self) -> bool:
         """Return whether no stop and no pause waits behind the start that is being made."""
         with self._changed:
             pauses = self._state.room is None or not self._state.room.paused
-            return not self._stopping and not any(ends_music(event, pauses=pauses) for event in self._events)
+            return not self._stopping and not self._events.ends_music(pauses=pauses)
 
     def _is_wanted(self) -> bool:
         """Return whether something waits for the thread."""
         events = self._room is not None and bool(self._events)
         return events or bool(self._questions) or self._account_changed or self._stopping
 
-    def _process(self, event: Event) -> None:
+    def _process(self, event: Event) -> CommandError | PlaybackError | None:
+        """Take the actions on an event; return why the last of them failed, or why a command has none."""
         self._state, actions = step(self._state, self.rules, event)
+        error: CommandError | PlaybackError | None = None
+        if not actions and isinstance(event, Requested) and isinstance(event.command, Play | Next | Previous):
+            error = CommandError("nothing is there to be played now")
         for action in actions:
             # The others ask the backend for nothing, ignore its errors, or must not get lost.
             normal = not isinstance(action, RequestTracks | RestorePlayer | SelectSpeaker)
             if normal and self._backoff.blocked(urgent=isinstance(action, PausePlayback)):
-                return
+                return PlaybackError(self._backoff.trouble or BUSY)
             try:
                 self._act(action)
             except SongsMissingError as exc:  # other songs may be there: it is no fault, and not tried again
-                self._songs_missing = str(exc)
+                error, self._songs_missing = exc, str(exc)
                 self._hints.warn("playback: %s", exc)
                 self._state = replace(self._state, pending=None)
+            except CommandError as exc:
+                return exc
             except PlaybackError as exc:
                 self._backoff.failed(exc)
-                return
+                return exc
             if normal:
                 self._backoff.succeeded()
+        return error
 
     def _act(self, action: Action) -> None:
         current = self._state.status.volume
@@ -336,27 +362,14 @@ class Player:
                 self._choose_speaker(name, move=move)
 
     def _choose_speaker(self, name: str | None, *, move: bool) -> None:
-        """Select a speaker for a person; raise PlaybackError."""
-        self._chosen, before = name, self._speaker
+        """Select a speaker for a person, or the stored one; raise CommandError or PlaybackError."""
         self._backoff.reset()
         self._fader.run_due(float("inf"))  # the rest of a fade is for the speaker before
         try:
-            self._select_speaker(move=move)
-            if move and self._speaker != before:
+            if self._speaker.choose(name, move=move):
                 self._process(SpeakerSelected(name))
-        except PlaybackError as exc:
-            if exc.refused:
-                self._chosen = self._speaker
-                self._set_speaker(self._speaker)  # also where it is stored
-            raise
         finally:
             self._clear_modes()
-
-    def _select_speaker(self, *, move: bool) -> None:
-        """Select the chosen speaker; raise PlaybackError."""
-        if self._chosen != self._speaker:
-            self._backend.select_speaker(self._chosen, move=move)
-            self._speaker = self._chosen
 
     def _clear_modes(self) -> None:
         """Switch off the modes that change the order or the end of our tracks if these play."""
@@ -367,8 +380,8 @@ class Player:
     def _start_playback(self, start: StartPlayback) -> None:
         """Play tracks instead of our last ones; raise PlaybackError."""
         self._fader.cancel()
-        if self._chosen != self._speaker:  # an error has kept it from being selected
-            self._select_speaker(move=False)
+        if self._speaker.waits:
+            self._speaker.select(move=False)
             if start.automatic:  # what plays there is not known yet
                 self._state = replace(self._state, poll_now=True)
                 return
@@ -425,23 +438,13 @@ class Player:
         return max(0.0, min(self._next_poll_s(now), ACCOUNT_S, ACCOUNT_S if fade_s is None else fade_s))
 
     def _publish(self) -> None:
-        room, status = self._room, self._state.status
-        account, trouble = self._backend.get_account(), self._backoff.trouble or status.error
-        self._playback = Playback(
-            backend=self._backend.name,
-            state=PlayState.UNAVAILABLE if trouble is not None else play_state(status),
-            ours=is_owned(status, self._state.owned_ids),
-            track=status.track,
-            elapsed_s=status.elapsed_s if status.item_ids else None,
-            elapsed_at=self._status_at if status.item_ids else None,
-            duration_s=status.duration_s,
-            device=status.device or self._speaker or self.rules.device,
-            volume=status.volume,
-            volume_max=self.rules.volume_max,
-            autoplay=room.autoplay if room else self.rules.autoplay,
-            autoplay_block=autoplay_block(self._state, self.rules, self._clock()),
-            reachable=self._backoff.reachable,
-            trouble=trouble or self._songs_missing or (account.warning if account else None),
-            songs_missing=trouble is None and self._songs_missing is not None,
-            account=account,
+        self._playback = to_playback(
+            self._backend,
+            self._state,
+            self.rules,
+            backoff=self._backoff,
+            songs_missing=self._songs_missing,
+            status_at=self._status_at,
+            speaker=self._speaker.selected,
+            now=self._clock(),
         )

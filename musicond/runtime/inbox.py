@@ -84,3 +84,21 @@ def settle(future: Future[None], error: BaseException | None = None) -> None:
             future.set_result(None)
         else:
             future.set_exception(error)
+
+
+def joined(*futures: Future[None] | None) -> Future[None] | None:
+    """Return a future that is resolved once these are, with the error of the first that failed; None without any."""
+    rest = [future for future in futures if future is not None]
+    if not rest[1:]:
+        return rest[0] if rest else None
+    result: Future[None] = Future()
+
+    def follow(done: Future[None]) -> None:
+        error = done.exception()
+        if error is None and rest:
+            rest.pop(0).add_done_callback(follow)
+        else:
+            settle(result, error)
+
+    rest.pop(0).add_done_callback(follow)
+    return result

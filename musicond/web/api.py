@@ -14,7 +14,7 @@ from aiohttp.typedefs import Handler
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
-from musicond.core.commands import Command
+from musicond.core.commands import Command, PlayerCommand
 from musicond.core.models import Watching
 from musicond.core.outcome import Outcome
 from musicond.errors import clean_text, error_text
@@ -174,6 +174,8 @@ class Api:
             try:
                 await _result(self._submit(command), EFFECT_WAIT_S)
             except TimeoutError:
+                if isinstance(command, PlayerCommand):  # some players take their time, which is no error
+                    return _json(to_json({"done": False}), 202)
                 text = "not done yet: the watch loop is busy; look at the state in a moment"
                 raise HttpError(504, text) from None
             except OSError as exc:
@@ -265,9 +267,9 @@ def _check_arguments(body: TypeAdapter[Any], arguments: dict[str, Any]) -> None:
         raise HttpError(400, clean_text(f"{where}: {error['msg'][:1].lower()}{error['msg'][1:]}")) from None
 
 
-def _json(body: bytes) -> web.Response:
+def _json(body: bytes, status: int = 200) -> web.Response:
     """Return a JSON response, compressed if it is long and the client takes that."""
-    response = web.Response(body=body, content_type=JSON)
+    response = web.Response(body=body, status=status, content_type=JSON)
     if len(body) > COMPRESS_FROM:
         response.enable_compression()
     return response

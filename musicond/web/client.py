@@ -34,9 +34,9 @@ class ControlClient:
         """Return the latest lines of the log, each with `at`, `level` and `text`."""
         return list(self._request("GET", "log", None, self._timeout_s)["lines"])
 
-    def send(self, command: str, **body: object) -> None:
-        """Send a command by its path; return once it has taken effect and is stored."""
-        self._request("POST", command, body, self._timeout_s)
+    def send(self, command: str, **body: object) -> bool:
+        """Send a command by its path; return whether it has taken effect, False if a player is still at it."""
+        return bool(self._request("POST", command, body, self._timeout_s)["done"])
 
     def run_action(self, endpoint: str, action: str, arguments: Mapping[str, object] | None = None) -> dict[str, Any]:
         """Run an action of an endpoint: catalogue, history, doctor or spotify; return its answer."""
@@ -67,7 +67,7 @@ class ControlClient:
             raise ControlError(f"{self._path}: the answer is broken ({problem}); restart musicond") from exc
         finally:
             connection.close()
-        if status != http.client.OK:
+        if status not in (http.client.OK, http.client.ACCEPTED):
             if status == http.client.NOT_FOUND:
                 raise ControlError(
                     f"the running musicond has no {path}; after a change of the configuration restart it"

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from musicond import __version__
-from musicond.web.responses import DONE, ERROR, JSON, STRING
+from musicond.web.responses import DONE, ERROR, JSON, NOT_DONE, STRING
 from musicond.web.routes import ACTION_ROUTES, API, COMMAND_ROUTES, RESOURCE_ROUTES
 
 STATUS_DESCRIPTIONS = {
@@ -26,8 +26,8 @@ STATUS_DESCRIPTIONS = {
 }
 ACCESS_ERRORS = (401, 403, 429)
 """Statuses of the access checks before every route."""
-COMMAND_ERRORS = (400, 408, 409, 413, 415, 500, 503, 504)
-ACTION_ERRORS = (*COMMAND_ERRORS, 502)
+COMMAND_ERRORS = (400, 408, 409, 413, 415, 500, 502, 503, 504)
+ACTION_ERRORS = COMMAND_ERRORS
 DESCRIPTION = (
     "The API of the page of musicond. It is served on the page's address, and without a token on the control socket. "
     "Where web.token_file is set, send the token as a bearer."
@@ -43,6 +43,10 @@ def document(endpoints: Collection[str]) -> dict[str, Any]:
         paths[resource.path] = {"get": operation}
     for command in COMMAND_ROUTES:
         operation = _operation(command.path.replace("/", "_"), command.summary, DONE, COMMAND_ERRORS)
+        operation["responses"]["202"] = {
+            "description": "The player has not finished it yet; look at the state in a moment.",
+            "content": {JSON: {"schema": NOT_DONE}},
+        }
         body = command.body.json_schema(mode="validation")
         paths[f"{API}/{command.path}"] = {"post": operation | _request_body(body)}
     for route in ACTION_ROUTES:

@@ -42,7 +42,7 @@ from musicond.core.outcome import (
 )
 from musicond.core.recommend.affect import LIFT_SONGS, Affect, lift_path, lift_route
 from musicond.core.settings import Settings
-from musicond.errors import CatalogueError, CommandError, ListError, PlaybackError
+from musicond.errors import CatalogueError, CommandError, ListError, PlaybackError, SongsMissingError
 from musicond.runtime.inbox import InboxFull
 
 S = TypeVar("S")
@@ -52,6 +52,7 @@ ERROR_STATUS: Mapping[type[Exception], int] = {
     ListError: 400,
     CommandError: 409,
     CatalogueError: 500,
+    SongsMissingError: 409,
     PlaybackError: 502,
     InboxFull: 503,
     queue.Full: 503,
@@ -190,6 +191,7 @@ def _by_emotion(value: Schema) -> Schema:
 
 ERROR = object_schema(error={**STRING, "description": "What is wrong and what to do, in one sentence."})
 DONE = object_schema(done={"const": True})
+NOT_DONE = object_schema(done={"const": False})
 HEALTHY = object_schema(status={"const": "ok"}, unsaved=nullable(STRING))
 
 TRACK = JsonObject[Track](

@@ -25,7 +25,8 @@ from musicond.core.commands import (
 )
 from musicond.core.models import Emotion, Verdict
 from musicond.core.outcome import Playback, PlayState
-from musicond.errors import NO_PLAYER, NotRunning
+from musicond.errors import NO_PLAYER, NotRunning, PlaybackError
+from musicond.web import api
 from musicond.web.api import ActionEndpoint
 from musicond.web.client import ControlClient
 from tests.web.conftest import HAPPY, Server
@@ -116,15 +117,20 @@ def test_without_a_player_no_speakers_are_shown(server: Server, capsys: pytest.C
 def test_music_that_a_player_out_of_reach_can_not_play_is_not_reported_as_playing(
     server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    server.output.accept(replace(HAPPY, playback=Playback("mpd", PlayState.UNAVAILABLE, trouble="mpd refuses")))
-    assert main(["play"]) == 69
-    shown = capsys.readouterr()
-    assert (shown.out, shown.err) == ("", "musicond: mpd refuses\n")
-    server.output.accept(replace(HAPPY, playback=Playback("mpd", PlayState.UNAVAILABLE)))
-    assert main(["play"]) == 69
-    assert "the player is not connected yet" in capsys.readouterr().err
-    server.output.accept(replace(HAPPY, playback=Playback("mpd", PlayState.STOPPED)))
+    server.answer = PlaybackError("mpd refuses; check it")
+    for command in ("play", "stop", "previous", "volume 30", "speaker Hall"):
+        assert main(command.split()) == 69
+        shown = capsys.readouterr()
+        assert (shown.out, shown.err) == ("", "musicond: mpd refuses; check it\n")
+
+
+def test_a_player_that_takes_its_time_is_not_called_done(
+    server: Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "EFFECT_WAIT_S", 0.05)
+    server.hold = True
     assert main(["play"]) == 0
+    assert capsys.readouterr().out == "the player is still at it; musicond status shows when it is done\n"
 
 
 def test_a_part_that_the_running_daemon_lacks_is_named_with_the_remedy(

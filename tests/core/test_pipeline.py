@@ -101,8 +101,8 @@ class Songs(Recommender):
             raise CatalogueError(self.fault)
         return None if self.keep else self.recommend_other(context)
 
-    def is_outdated(self, recommendation: Recommendation) -> bool:
-        return recommendation.tracks[0].track_id in self.removed
+    def is_outdated(self, recommendation: Recommendation | None) -> bool:
+        return recommendation is not None and recommendation.tracks[0].track_id in self.removed
 
     def recommend_other(self, context: RecommendationContext) -> Recommendation:
         self.others += 1

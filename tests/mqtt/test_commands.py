@@ -12,7 +12,7 @@ from paho.mqtt.client import MQTTMessage
 
 from musicond.core.commands import SetPolicy, SetPrivacy, SetSensitivity
 from musicond.core.models import Emotion, Mood, Watching
-from musicond.errors import CatalogueLocked
+from musicond.errors import CatalogueLocked, PlaybackError
 from musicond.mqtt.commands import CERTAIN_S, MAX_WAITING, OVERTAKE_S, RETRY_S, CommandReceiver
 from musicond.mqtt.entities import ENTITIES
 from musicond.runtime.inbox import InboxFull, settle
@@ -282,6 +282,20 @@ def feedback_receiver(errors: Sequence[BaseException | None]) -> tuple[CommandRe
     commands = CommandReceiver(entities, submit, acknowledged.append, lambda: None)
     commands.on_connect(0, resumed=False)
     return commands, submitted, acknowledged
+
+
+def test_what_the_player_can_not_do_is_one_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    def submit(_: Command) -> Future[None]:
+        refused: Future[None] = Future()
+        refused.set_exception(PlaybackError("mpd refuses; check it"))
+        return refused
+
+    entities = {topic: entity for entity in ENTITIES for topic in entity.command_topics if entity.key == "play"}
+    commands = CommandReceiver(entities, submit, lambda _: None, lambda: None)
+    press(commands, "play/set", 1, 1)
+    commands.process(2)
+    assert [record.getMessage() for record in caplog.records] == ["MQTT: play/set ignored: mpd refuses; check it"]
+    assert caplog.records[0].levelname == "WARNING"
 
 
 def press(commands: CommandReceiver, topic: str, mid: int, now: float, *, dup: bool = False) -> None:

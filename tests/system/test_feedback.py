@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -94,3 +95,61 @@ def test_speakers_of_a_player_out_of_reach_are_an_answer_with_a_reason(tmp_path:
         library.start()
         status, answer = daemon.request("POST", "playback/speakers", {})
         assert ([speaker["name"] for speaker in answer["speakers"]], answer["reason"]) == (["null", "other"], None)
+
+
+@needs_mpd
+def test_what_a_player_out_of_reach_can_not_do_is_not_called_done(tmp_path: Path, library: Library) -> None:
+    with with_player(tmp_path, library) as daemon:
+        shown(daemon, "sad")
+        for command in ("play", "stop"):
+            status, answer = daemon.request("POST", command, {})
+            assert (status, "check that it runs, and mpd.host" in answer["error"]) == (502, True), command
+        status, answer = daemon.request("POST", "speaker", {"name": "other"})
+        assert (status, "check that it runs, and mpd.host" in answer["error"]) == (502, True)
+        daemon.state(lambda state: state["controls"]["speaker"] is None)
+        assert daemon.post("settings/reset", {"key": "speaker"}) == 200
+
+
+@needs_mpd
+def test_a_speaker_that_the_player_does_not_have_is_refused(tmp_path: Path, library: Library) -> None:
+    library.start()
+    with with_player(tmp_path, library) as daemon:
+        daemon.state(lambda state: state["playback"]["state"] == "stopped")
+        assert daemon.post("speaker", {"name": "other"}) == 200
+        status, answer = daemon.request("POST", "speaker", {"name": "nosuch"})
+        assert (status, answer["error"]) == (409, "there is no speaker 'nosuch' now; the player has: null, other")
+        state = daemon.state(lambda state: state["controls"]["speaker"] == "other")
+        assert state["playback"]["state"] == "stopped", "it is still there"
+        assert state["playback"]["trouble"] is None
+        enabled = {output["outputname"]: output["outputenabled"] for output in library.client().outputs()}
+        assert enabled == {"null": "0", "other": "1"}
+
+
+@needs_mpd
+def test_a_song_that_is_disliked_while_it_plays_is_skipped(tmp_path: Path, library: Library) -> None:
+    library.start()
+    with with_player(tmp_path, library) as daemon:
+        shown(daemon, "sad")
+        songs = [
+            {
+                "emotion": "sad",
+                "title": f"Song {number}",
+                "artist": "Ann",
+                "link": (library.music / f"song {number}.wav").as_uri(),
+            }
+            for number in range(3)
+        ]
+        client = ControlClient(tmp_path / "run" / "control.sock")
+        client.run_action("catalogue", "source", {"emotion": "sad", "lists": []})
+        client.run_action("catalogue", "add", {"rows": songs})
+        own = {song["link"] for song in songs}
+        state = daemon.state(lambda state: {track["id"] for track in state["recommendation"]["tracks"]} == own)
+        assert daemon.post("play", {}) == 200
+        first, second, _ = [track["id"] for track in state["recommendation"]["tracks"]]
+        playing = daemon.state(lambda state: state["playback"]["state"] == "playing")
+        assert playing["playback"]["track"]["id"] == first, "the page marks it in the list"
+        assert daemon.post("rate", {"verdict": "dislike", "id": first}) == 200
+        daemon.state(lambda state: state["playback"]["track"]["id"] == second)
+        assert daemon.post("play", {"id": first}) == 200
+        time.sleep(1)
+        assert daemon.state()["playback"]["track"]["id"] == first, "asked for, it is played"

@@ -38,7 +38,7 @@ from musicond.core.commands import (
 )
 from musicond.core.models import Emotion, Faces, Mood, Policy, Verdict, Watching
 from musicond.core.settings import SETTINGS, Settings
-from musicond.errors import CatalogueError, CommandError, OutputError
+from musicond.errors import CatalogueError, CommandError, OutputError, PlaybackError, SongsMissingError
 from musicond.runtime.inbox import InboxFull
 from musicond.web import api, responses, static_files, streams
 from musicond.web.requests import Switch
@@ -330,6 +330,10 @@ def test_a_full_inbox_and_a_full_disk_are_told(server: Server) -> None:
 def test_what_makes_no_sense_and_a_broken_catalogue_are_told_apart(server: Server) -> None:
     server.answer = CommandError("no song is recommended now; name one")
     assert post(server, "/api/v1/rate", {"verdict": "like"}) == (409, {"error": "no song is recommended now; name one"})
+    server.answer = PlaybackError("mpd refuses; check it")
+    assert post(server, "/api/v1/play", {}) == (502, {"error": "mpd refuses; check it"})
+    server.answer = SongsMissingError("none of the songs is there")
+    assert post(server, "/api/v1/play", {})[0] == 409
     server.answer = CatalogueError("catalogue: disk full; make room on the disk")
     status, content = post(server, "/api/v1/rate", {"verdict": "like"})
     assert (status, "make room" in content["error"]) == (500, True)
@@ -343,6 +347,7 @@ def test_a_command_without_effect_is_told_and_its_future_left_to_the_loop(
     status, content = post(server, "/api/v1/resume", {})
     assert (status, "not done yet" in content["error"]) == (504, True)
     assert not server.futures[0].cancelled()
+    assert post(server, "/api/v1/play", {}) == (202, {"done": False}), "a player may take its time"
     server.futures[0].set_result(None)
 
 

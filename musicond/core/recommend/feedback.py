@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from musicond.core.models import Track, Verdict
+from musicond.core.models import Emotion, Track, Verdict
 from musicond.core.outcome import Recommendation
 from musicond.core.recommend.affect import Affect
 from musicond.core.recommend.sampler import TrackStats
+
+RATED_KEPT = 100
+"""Tracks whose last verdict can be withdrawn although another mood is announced by then."""
+
+
+def remember(rated: dict[str, tuple[Emotion, ...]], track_id: str, moods: tuple[Emotion, ...]) -> None:
+    """Put the moods of a verdict at the end of `rated`; those of the oldest one are dropped beyond `RATED_KEPT`."""
+    rated.pop(track_id, None)
+    rated[track_id] = moods
+    if len(rated) > RATED_KEPT:
+        del rated[next(iter(rated))]
 
 
 def verdicts_of(tracks: Sequence[Track], stats: Sequence[TrackStats | None]) -> dict[str, Verdict]:

@@ -13,7 +13,7 @@ from musicond.core.models import Emotion, Mood, Policy, Verdict
 from musicond.core.outcome import Recommendation, RecommendationContext
 from musicond.core.ports import Catalogue
 from musicond.core.recommend.explanation import explain, to_text
-from musicond.core.recommend.feedback import by_track, contains, verdicts_of, with_verdict
+from musicond.core.recommend.feedback import by_track, contains, remember, verdicts_of, with_verdict
 from musicond.core.recommend.policies import Plan, PlanPart, PolicyPlanner
 from musicond.core.recommend.sampler import (
     EMPTY,
@@ -28,8 +28,6 @@ from musicond.core.schedule import Hours
 from musicond.errors import CatalogueError, CommandError
 
 COUNT = 5
-RATED_KEPT = 100
-"""Tracks whose last verdict can be withdrawn although another mood is announced by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +111,11 @@ class Recommender:
         self._last = emotion
         return recommendation
 
-    def is_outdated(self, recommendation: Recommendation) -> bool:
-        """Return whether the catalogue has changed since the last call and lost a song of a recommendation."""
+    def is_outdated(self, recommendation: Recommendation | None) -> bool:
+        """Return whether the catalogue has changed since the last call, and lost a song of a recommendation if any."""
         try:
             before, self._revision = self._revision, self._catalogue.revision()
-            return before != self._revision and not self._is_listed(recommendation)
+            return before != self._revision and not (recommendation and self._is_listed(recommendation))
         except CatalogueError:
             return False
 
@@ -126,12 +124,12 @@ class Recommender:
     ) -> Recommendation | None:
         """Store feedback on the disk; return the recommendation to show instead of `current`, None to keep it.
 
-        With `replacing`, another track comes for one that is disliked or skipped; a disliked one stays in sight.
-        Raises CatalogueError, and CommandError if no track is meant.
+        With `replacing`, another track comes for one that is disliked or skipped. Raises CatalogueError, and
+        CommandError if no track is meant.
         """
         track_id, key, moods = self._rated_track(rate.track_id, current)
         self._catalogue.rate(moods, key, rate.verdict)
-        self._remember(track_id, moods)
+        remember(self._rated, track_id, moods)
         skipped = rate.verdict is Verdict.SKIP
         if current is None or not contains(current, track_id) or (skipped and not replacing):
             return None
@@ -178,13 +176,6 @@ class Recommender:
         if key is None or not moods:
             raise CommandError(f"no list holds a song {track_id!r}; see musicond catalogue list --json")
         return track_id, key, moods
-
-    def _remember(self, track_id: str, moods: tuple[Emotion, ...]) -> None:
-        """Keep the moods of a verdict; those of the oldest one are forgotten beyond `RATED_KEPT`."""
-        self._rated.pop(track_id, None)
-        self._rated[track_id] = moods
-        if len(self._rated) > RATED_KEPT:
-            del self._rated[next(iter(self._rated))]
 
     def _keep(self, changed: Recommendation) -> Recommendation:
         """Return a changed recommendation, kept as the last one of its mood if there is one."""

@@ -13,8 +13,9 @@ from musicond.core.models import EMOTIONS, Emotion, Mood, Policy, Track, Verdict
 from musicond.core.outcome import Recommendation, RecommendationContext
 from musicond.core.recommend.affect import EMOTION_AFFECT, LIFT_SONGS
 from musicond.core.recommend.explanation import SOUNDS
+from musicond.core.recommend.feedback import RATED_KEPT
 from musicond.core.recommend.policies import CLOSE, EPISODE_S
-from musicond.core.recommend.recommender import RATED_KEPT, Recommender, RecommenderConfig
+from musicond.core.recommend.recommender import Recommender, RecommenderConfig
 from musicond.core.recommend.sampler import Candidates, TrackStats
 from musicond.core.schedule import Hours
 from musicond.errors import CatalogueError, CommandError
@@ -420,6 +421,9 @@ def test_a_recommendation_whose_songs_left_the_lists_is_forgotten() -> None:
     assert recommender.is_outdated(happy) is False, "it is looked at after a change only"
     catalogue.changes += 1
     assert recommender.is_outdated(happy) is True
+    assert recommender.is_outdated(None) is False
+    catalogue.changes += 1
+    assert recommender.is_outdated(None) is True, "where there is none yet, each change is worth an attempt"
     again = recommender.recommend(context(Emotion.HAPPY, 1020))
     assert again is not None
     assert ids(happy)[1] not in ids(again)
