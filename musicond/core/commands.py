@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from musicond.core.models import Emotion, Policy, Verdict
+from musicond.core.models import Emotion, Mood, Policy, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,8 @@ class Rate:
     verdict: Verdict
     track_id: str | None = None
     """None: the first track of the current recommendation."""
+    mood: Emotion | None = None
+    """The mood for which it was recommended; None: that of the recommendation that holds it now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class WrongMood:
     """Reject the announced mood; `right` is the correct one, if known."""
 
     right: Emotion | None = None
+    wrong: Mood | None = None
+    """The mood that was announced; None: whichever is."""
 
 
 @dataclass(frozen=True, slots=True)

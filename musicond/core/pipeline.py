@@ -101,7 +101,9 @@ class Pipeline:
                 self._rate(command, wall_time)
             case Withdraw():
                 self._recommendation = self.recommender.withdraw(command, self._recommendation) or self._recommendation
-            case WrongMood(right):
+            case WrongMood(right, wrong):
+                if wrong not in (None, self._mood):
+                    raise CommandError("another mood is announced by now")
                 self._reject(right, wall_time)
             case OtherSongs():
                 self._recommend_other(wall_time)

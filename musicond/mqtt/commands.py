@@ -5,10 +5,11 @@ The rules
      with one line in the log for each topic and reason.
   2. A setting takes the last value received: while a command for it is being carried out, a newer one replaces the one
      that waits. So a flood of messages costs little and ends with the right value.
-  3. Every feedback counts. It is acknowledged to the broker once it is on the disk; where that fails, it is tried again
-     after `RETRY_S`. After an interruption the broker repeats what was not acknowledged, with the same packet
-     identifier; what is stored or still waits is not counted again. Brokers reuse an identifier once they have the
-     acknowledgement, which is certain after `CERTAIN_S` of a connection.
+  3. Every feedback counts, for the song and the mood that were shown when it came. It is acknowledged to the broker
+     once it is on the disk; where that fails, it is tried again after `RETRY_S`. A withdrawal without a song is not, as
+     it would then be of another one. After an interruption the broker repeats what was not acknowledged, with the same
+     packet identifier; what is stored or still waits is not counted again. Brokers reuse an identifier once they have
+     the acknowledgement, which is certain after `CERTAIN_S` of a connection.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from dataclasses import dataclass
 
 from paho.mqtt.client import MQTTMessage
 
-from musicond.core.commands import OVERTAKING, Command
+from musicond.core.commands import OVERTAKING, Command, Withdraw
 from musicond.errors import CatalogueError, CommandError, PlaybackError, error_text
 from musicond.mqtt.entities import EntityDescription
 from musicond.runtime.inbox import InboxFull
@@ -67,8 +68,11 @@ class CommandReceiver:
         submit: Callable[[Command], Future[None]],
         acknowledge: Callable[[int], None],
         wake: Callable[[], None],
+        bind: Callable[[Command], Command] = lambda command: command,
     ) -> None:
         self._entities, self._submit, self._acknowledge, self._wake = entities, submit, acknowledge, wake
+        self._bind = bind
+        """Returns a feedback with the song and the mood that are shown."""
         self._waiting_settings: dict[str, Command] = {}
         """The newest command of each topic that was not submitted yet."""
         self._submitted_settings: dict[str, tuple[Future[None], float]] = {}
@@ -107,7 +111,7 @@ class CommandReceiver:
                 self._warn(topic, "too much feedback waits already; try again later")
                 return
             self._seen[message.mid] = (topic, message.payload, now)
-            self._waiting_feedback.append(_Feedback(message.mid, topic, command))
+            self._waiting_feedback.append(_Feedback(message.mid, topic, self._bind(command)))
         else:
             self._acknowledge(message.mid)
             if command is not None:
@@ -122,7 +126,8 @@ class CommandReceiver:
         for submission in [item for item in self._submitted_feedback if item[1].done()]:
             feedback, future = submission
             self._submitted_feedback.remove(submission)
-            if isinstance(self._log_failure(future, feedback.topic, repeated=True), NOT_STORED):
+            again = feedback.command != Withdraw()
+            if isinstance(self._log_failure(future, feedback.topic, repeated=again), NOT_STORED) and again:
                 feedback.due_at = now + RETRY_S
                 self._waiting_feedback.append(feedback)
             else:

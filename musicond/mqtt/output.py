@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any
 
 from paho.mqtt.client import MQTTMessage
@@ -18,7 +19,7 @@ from pydantic import SecretStr
 
 from musicond import __version__
 from musicond.config.schema import Mqtt
-from musicond.core.commands import Command
+from musicond.core.commands import Command, Rate, WrongMood
 from musicond.core.outcome import Outcome
 from musicond.mqtt import payloads
 from musicond.mqtt.commands import CommandReceiver
@@ -88,11 +89,15 @@ class MqttOutput:
         self._on_broker = PublishedTopics(published, (f"{self.base}/", self._config_topic))
         self._connection = Connection(settings, password, f"{self.base}/availability", self, timing)
         self._commanded = {topic: entity for entity in entities if entity.command_fn for topic in entity.command_topics}
-        self._commands = CommandReceiver(self._commanded, submit, self._connection.acknowledge, self._connection.wake)
+        self._commands = CommandReceiver(
+            self._commanded, submit, self._connection.acknowledge, self._connection.wake, self._bind
+        )
         self._publisher = StatePublisher(entities, __version__)
         self._latest: Outcome | None = None
         self._published: Outcome | None = None
         """The outcome last published on this connection."""
+        self._shown: Outcome | None = None
+        """The outcome last published on any connection, which feedback is for: the broker may have queued it."""
         self._changes: deque[Outcome] = deque(maxlen=16)
         """Unpublished changes of mood; the latest outcome may be a later one."""
         self._connected = False
@@ -211,10 +216,22 @@ class MqttOutput:
         if self._latest is not None:
             self._send(*self._publisher.stopped(self._latest))
 
+    def _bind(self, command: Command) -> Command:
+        """Return a feedback with the song and the mood that others see: they may change until it is stored."""
+        shown = self._shown or self._latest
+        if shown is not None and isinstance(command, WrongMood):
+            return replace(command, wrong=shown.mood)
+        recommendation = shown.recommendation if shown else None
+        if recommendation is None or not isinstance(command, Rate):
+            return command
+        track_id = command.track_id or next((track.track_id for track in recommendation.wanted), None)
+        is_shown = any(track.track_id == track_id for track in recommendation.tracks)
+        return replace(command, track_id=track_id, mood=recommendation.mood.emotion) if is_shown else command
+
     def _publish(self, outcome: Outcome, now: float) -> None:
         first = self._published is None
         if outcome is not self._published:
-            self._published = outcome
+            self._published = self._shown = outcome
             try:
                 for topic, payload in self._publisher.pending(outcome):
                     self._send(topic, payload)

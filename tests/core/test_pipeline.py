@@ -444,6 +444,15 @@ def test_a_wrong_mood_where_none_is_announced_is_refused() -> None:
         rig.pipeline.handle(WrongMood(), NOON)
 
 
+def test_a_wrong_mood_that_is_late_is_not_taken_for_the_mood_after_it() -> None:
+    rig = happy_rig()
+    before = rig.pipeline.settings
+    with pytest.raises(CommandError, match="another mood is announced by now"):
+        rig.pipeline.handle(WrongMood(wrong=Mood.SAD), NOON)
+    assert rig.pipeline.settings == before
+    assert rig.pipeline.handle(WrongMood(wrong=Mood.HAPPY), NOON).bias != before.bias
+
+
 def test_the_bias_corrects_what_is_read() -> None:
     plain = happy_rig().run(1)[-1].raw_scores
     rig = happy_rig()

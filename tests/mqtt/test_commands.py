@@ -3,20 +3,24 @@ from __future__ import annotations
 import logging
 import os
 import random
+import sqlite3
 import time
 from concurrent.futures import Future
+from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from paho.mqtt.client import MQTTMessage
 
-from musicond.core.commands import SetPolicy, SetPrivacy, SetSensitivity
+from musicond.core.commands import SetManualMood, SetPolicy, SetPrivacy, SetSensitivity, Withdraw
 from musicond.core.models import Emotion, Mood, Watching
 from musicond.errors import CatalogueLocked, PlaybackError
 from musicond.mqtt.commands import CERTAIN_S, MAX_WAITING, OVERTAKE_S, RETRY_S, CommandReceiver
 from musicond.mqtt.entities import ENTITIES
 from musicond.runtime.inbox import InboxFull, settle
-from tests.mqtt.device import Device
+from tests.mqtt.device import QUICK, Device
+from tests.mqtt.relay import Relay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -94,6 +98,51 @@ def test_every_feedback_counts_for_its_track(device: Device, listener: Listener)
     assert device.wait_until(lambda _: device.count_feedback("dislikes") == 1)
     listener.send("musicond/den/wrong_mood/set", "sad")
     assert device.wait_until(lambda outcome: outcome.mood is Mood.SAD)
+
+
+def liked_songs(device: Device) -> list[tuple[str, str]]:
+    """Return the mood and the track of each song with a like."""
+    with closing(sqlite3.connect(device.file)) as connection:
+        query = "SELECT mood, track_id FROM feedback JOIN tracks USING (track) WHERE likes > 0"
+        return connection.execute(query).fetchall()
+
+
+def first_song(device: Device, mood: Mood) -> str:
+    """Wait for the recommendation of a mood; return its first track."""
+    assert device.wait_until(lambda outcome: outcome.recommendation is not None and outcome.recommendation.mood is mood)
+    assert device.latest is not None
+    assert device.latest.recommendation is not None
+    return device.latest.recommendation.tracks[0].track_id
+
+
+def test_a_like_that_can_not_be_stored_at_once_stays_with_its_song_and_mood(device: Device, listener: Listener) -> None:
+    liked = first_song(device, Mood.HAPPY)
+    with closing(sqlite3.connect(device.file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        listener.send("musicond/den/like/set", "PRESS")
+        listener.send("musicond/den/mood/set", "sad")
+        assert first_song(device, Mood.SAD) != liked
+        other.execute("ROLLBACK")
+    assert device.wait_until(lambda _: device.likes() == 1, 30)
+    assert liked_songs(device) == [("happy", liked)]
+
+
+def test_a_like_that_the_broker_has_queued_is_for_the_song_that_was_shown(
+    tmp_path: Path, broker: Broker, listen: Callable[[], Listener]
+) -> None:
+    listener, slow = listen(), replace(QUICK, backoff_s=(5.0,))
+    with Relay(broker.port) as relay, Device(tmp_path / "device", relay.port, timing=slow) as device:
+        assert listener.wait_for("musicond/den/availability", "online")
+        liked = first_song(device, Mood.HAPPY)
+        assert device.wait_published(listener)
+        relay.cut()
+        assert listener.wait_for("musicond/den/availability", "offline")
+        listener.send("musicond/den/like/set", "PRESS")
+        device.inbox.put(SetManualMood(Emotion.SAD))
+        assert first_song(device, Mood.SAD) != liked
+        assert device.likes() == 0
+        assert device.wait_until(lambda _: device.likes() == 1, 30)
+        assert liked_songs(device) == [("happy", liked)]
 
 
 def test_settings_survive_a_restart(tmp_path: Path, broker: Broker, listen: Callable[[], Listener]) -> None:
@@ -327,6 +376,13 @@ def test_feedback_that_waits_longer_than_the_broker_keeps_its_number_is_not_doub
     commands.process(100 + RETRY_S)
     commands.process(100 + RETRY_S)
     assert (len(submitted), acknowledged) == (3, [1])
+
+
+def test_a_withdrawal_without_a_song_is_not_repeated_as_it_would_be_of_another_one() -> None:
+    commands, submitted, acknowledged = feedback_receiver([CatalogueLocked("locked")])
+    press(commands, "withdraw/set", 1, 1)
+    commands.process(1 + RETRY_S)
+    assert (submitted, acknowledged) == ([Withdraw()], [1])
 
 
 def test_feedback_in_force_but_not_saved_is_acknowledged_and_not_repeated(caplog: pytest.LogCaptureFixture) -> None:

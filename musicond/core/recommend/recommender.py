@@ -127,7 +127,10 @@ class Recommender:
         With `replacing`, another track comes for one that is disliked or skipped. Raises CatalogueError, and
         CommandError if no track is meant.
         """
+        if current is not None and rate.mood not in (None, current.mood.emotion):
+            current = None
         track_id, key, moods = self._rated_track(rate.track_id, current)
+        moods = moods if rate.mood is None else (rate.mood,)
         self._catalogue.rate(moods, key, rate.verdict)
         remember(self._rated, track_id, moods)
         skipped = rate.verdict is Verdict.SKIP

@@ -573,6 +573,15 @@ def test_a_song_of_another_recommendation_counts_for_its_mood() -> None:
     assert catalogue.feedback() == {(Emotion.HAPPY, int(happy[3][2:])): (0, 1, 0)}
 
 
+def test_feedback_for_another_mood_is_stored_there_and_leaves_what_is_shown() -> None:
+    catalogue = MemoryCatalogue()
+    recommender = Recommender(catalogue, 1)
+    shown = recommender.recommend(context(Emotion.SAD, 2))
+    song = ids(shown)[0]
+    assert recommender.rate(Rate(Verdict.DISLIKE, song, Emotion.HAPPY), shown, NOON) is None
+    assert catalogue.feedback() == {(Emotion.HAPPY, int(song[2:])): (0, 1, 0)}
+
+
 def test_a_song_never_offered_counts_for_its_lists() -> None:
     catalogue = MemoryCatalogue()
     Recommender(catalogue, 1).rate(Rate(Verdict.LIKE, "t:301"), None, NOON)
