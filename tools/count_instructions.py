@@ -49,7 +49,7 @@ def watch(clip: str, seconds: float, *, pipeline: bool) -> None:
     """Play a clip, with or without the pipeline."""
     config = Config()
     frames = takewhile(lambda frame: frame[0] < seconds, open_recording(clip).frames())
-    with fresh_pipeline(config, Costs()) as stages:
+    with fresh_pipeline(config) as stages:
         played = play(stages, frames, frame_rate(config), Costs()) if pipeline else frames
         for _ in played:
             pass

@@ -38,7 +38,10 @@ CHOICES: dict[str, tuple[tuple[ModuleType, str, float], ...]] = {
     "a face with the same cells keeps its reading": ((classifier, "SAME_CELL", 0.0),),
     "a face that has moved a little is not measured again": ((tracker, "SHIFT", 0.0), (tracker, "GROWTH", 0.0)),
     "a face that shows the same is not detected again": ((tracker, "SAME_CELL", 0.0),),
-    "no scan while nothing else has changed": ((detector, "HOLD_S", detector.SCAN_EVERY_S),),
+    "no scan while nothing else has changed": (
+        (detector, "HOLD_S", detector.SCAN_EVERY_S),
+        (detector, "LONGEST_HOLD_S", detector.SCAN_EVERY_S),
+    ),
     "a lost face is searched for in every second frame": ((detector, "LOST_EVERY_S", 0.0),),
     "a frame is read when a mood may change": ((rates, "LEAST_INTERVAL_S", 1e9),),
     "refused candidates are remembered": ((candidates, "REFUSED_S", 0.0), (detector, "TRIES_BESIDE", 99)),
@@ -57,7 +60,7 @@ def run(clips: list[str], longest_s: float = math.inf) -> tuple[Counter[str], fl
     config = Config()
     for name in clips:
         at = 0.0
-        with measured() as times, fresh_pipeline(config, Costs()) as stages:
+        with measured() as times, fresh_pipeline(config) as stages:
             frames = takewhile(lambda frame: frame[0] < longest_s, open_recording(name).frames())
             for at, outcome in play(stages, frames, frame_rate(config), Costs()):
                 counts["frames"] += 1

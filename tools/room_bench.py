@@ -30,7 +30,7 @@ from tqdm import tqdm
 
 from musicond.app.pipeline import frame_rate
 from musicond.capture.transform import fit
-from musicond.commands.replay import Costs, fresh_pipeline
+from musicond.commands.replay import fresh_pipeline
 from musicond.config.schema import Config
 from musicond.core.models import Frame
 from musicond.errors import MusicondError
@@ -118,7 +118,7 @@ def watch(config: Config, person: Person, condition: Condition, seed: int, tally
     room = RoomWithPerson(person, condition.camera, condition.distance_m, condition.roll_deg, light, seed)
     size, rate = config.camera.size, frame_rate(config)
     at, outcome = 0.0, None
-    with fresh_pipeline(config, Costs()) as pipeline:
+    with fresh_pipeline(config) as pipeline:
         while at < EMPTY_S + PRESENT_S:
             here = at >= EMPTY_S
             picture, centre = room.frame(at) if here else (room.empty(), (0.0, 0.0))
@@ -166,7 +166,7 @@ def false_faces(config: Config, hours: float, seed: int, size: tuple[int, int]) 
     """Return how often a face appears in an hour of empty rooms, and the processor time that they cost."""
     faces, shown, spent = 0, False, 0.0
     total = max(1, round(hours * 3600 * EMPTY_RATE))
-    with fresh_pipeline(config, Costs()) as pipeline:
+    with fresh_pipeline(config) as pipeline:
         rooms = empty_room(hours * 3600, EMPTY_RATE, seed)
         for at, grey in tqdm(rooms, "empty rooms", total, leave=False, disable=None):
             large = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_CUBIC), np.uint8)

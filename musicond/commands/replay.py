@@ -8,7 +8,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -145,13 +145,16 @@ def sentence(line: Mapping[str, Any]) -> str:
 
 
 @contextmanager
-def fresh_pipeline(config: Config, costs: Costs, *, tracking: bool = True, gate: bool = True) -> Iterator[Pipeline]:
-    """Yield a new pipeline with the starter catalogue in memory; raise ModelError."""
-    with costs.timed("start"):
-        detector, classifier = build_vision(config, tracking=tracking, gate=gate)
+def fresh_pipeline(
+    config: Config, costs: Costs | None = None, *, tracking: bool = True, gate: bool = True
+) -> Iterator[Pipeline]:
+    """Yield a new pipeline with the starter catalogue in memory; raise ModelError. `costs` gets its processor time."""
+    with costs.timed("start") if costs else nullcontext():
+        vision: tuple[FaceDetector, EmotionClassifier] = build_vision(config, tracking=tracking, gate=gate)
         catalogue = SqliteCatalogue(MEMORY)
-        timed = TimedDetector(detector, costs), TimedClassifier(classifier, costs)
-        pipeline = build_pipeline(config, *timed, catalogue, seed=SEED)
+        if costs:
+            vision = TimedDetector(vision[0], costs), TimedClassifier(vision[1], costs)
+        pipeline = build_pipeline(config, *vision, catalogue, seed=SEED)
     with catalogue:
         yield pipeline
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from musicond.app.pipeline import frame_rate
 from musicond.capture.recorded import Recording
 from musicond.commands import terminal
-from musicond.commands.replay import EARLY_S, NOON, Costs, fresh_pipeline
+from musicond.commands.replay import EARLY_S, NOON, fresh_pipeline
 from musicond.config.schema import Config
 from musicond.core.models import Frame
 from musicond.runtime.stages import StageTimes, Times, measured
@@ -31,8 +32,8 @@ COLUMNS = {
     "wall_median_ms": "wall, median (ms)",
     "wall_p95_ms": "wall, p95 (ms)",
 }
-BARE_ROUNDS = 3
-"""Repetitions of the bare loop, of which the quickest counts."""
+ROUNDS = 3
+"""Repetitions of the whole and of the bare loop, by turns; of each the median counts."""
 WIDTH, ROW, LEFT, RIGHT = 760, 34, 150, 80
 """Measures of the picture in pixels: its width, the height of a row, and the margins."""
 
@@ -52,29 +53,34 @@ class StageCosts:
 
 
 def measure_stages(config: Config, clip: Recording) -> StageCosts:
-    """Run a clip at the daemon's own rates; return the figures of the whole, and those of each stage."""
+    """Run a clip at the daemon's own rates; return the figures of the whole, and those of each stage.
+
+    The whole and the bare loop are measured by turns and without the stages. Both read the same frames of the clip
+    between their calls, so that the processor's caches are as cold for one as for the other.
+    """
     with measured() as times:
-        seconds = _run(config, clip, times)
+        read_at = _run(config, clip, times)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    bare = min(_bare_s(times) for _ in range(BARE_ROUNDS))
-    analysed = [frame for frame in times.frames if frame]
-    spent = {name: sum(frame.get(name, (0.0, 0.0))[0] for frame in analysed) for name in STAGES}
-    own = sum(spent.values()) - spent["capture"]
+    calls = {at: times.calls[start:end] for at, start, end in zip(read_at, [0, *times.ends], times.ends, strict=False)}
+    rounds = [(_whole_s(config, clip, len(read_at)), _bare_s(clip, calls)) for _ in range(ROUNDS)]
+    whole, bare = (median(spent) for spent in zip(*rounds, strict=True))
+    analysed, seconds = times.frames[: len(read_at)], max(*read_at, EARLY_S)
+    own = sum(cpu for frame in analysed for name, (cpu, _) in frame.items() if name != "capture")
     return StageCosts(
         seconds=round(seconds, 1),
         frames_per_s=round(len(analysed) / seconds, 2),
-        cpu_ms_per_s=round(1000 * own / seconds, 2),
+        cpu_ms_per_s=round(1000 * whole / seconds, 2),
         bare_cpu_ms_per_s=round(1000 * bare / seconds, 2),
-        times_bare=round(own / bare, 3) if bare else None,
+        times_bare=round(whole / bare, 3) if bare else None,
         peak_memory_mib=round(peak, 1),
         stages={name: _row(analysed, name, own, seconds) for name in STAGES},
     )
 
 
-def _run(config: Config, clip: Recording, times: StageTimes) -> float:
-    """Let the pipeline watch the clip, or the part of it whose calls are kept; return its seconds."""
-    rate, frames, at, due = frame_rate(config), clip.frames(), 0.0, 0.0
-    with fresh_pipeline(config, Costs()) as pipeline, terminal.progress("stages, frames") as advance:
+def _run(config: Config, clip: Recording, times: StageTimes) -> list[float]:
+    """Let the pipeline watch the clip, or the part of it whose calls are kept; return the times of the frames read."""
+    rate, frames, due, read_at = frame_rate(config), clip.frames(), 0.0, list[float]()
+    with fresh_pipeline(config) as pipeline, terminal.progress("stages, frames") as advance:
         while not times.is_full:
             with times.measure("capture"):
                 frame = next(frames, None)
@@ -89,15 +95,40 @@ def _run(config: Config, clip: Recording, times: StageTimes) -> float:
             with times.measure("outputs"):
                 to_json(state_json(outcome, {}))
             times.end_frame()
+            read_at.append(at)
             due = max(due + rate.interval_s(outcome), at)
-    return max(at, EARLY_S)
+    return read_at
 
 
-def _bare_s(times: StageTimes) -> float:
-    started = time.process_time()
-    for call in times.calls:
-        call()
-    return time.process_time() - started
+def _whole_s(config: Config, clip: Recording, count: int) -> float:
+    """Return the processor seconds of the pipeline and of the state's JSON, for the first `count` frames read."""
+    rate, due, spent = frame_rate(config), 0.0, 0.0
+    with fresh_pipeline(config) as pipeline:
+        for at, grey in terminal.track(clip.frames(), "whole, frames"):
+            if at < due - EARLY_S:
+                continue
+            started = time.process_time()
+            outcome = pipeline.step(Frame(grey, at, NOON + timedelta(seconds=at)))
+            to_json(state_json(outcome, {}))
+            spent += time.process_time() - started
+            due = max(due + rate.interval_s(outcome), at)
+            count -= 1
+            if not count:
+                break
+    return spent
+
+
+def _bare_s(clip: Recording, calls: Mapping[float, Sequence[Callable[[], object]]]) -> float:
+    """Return the processor seconds of these calls, each of which follows the frame of its time."""
+    spent, last = 0.0, max(calls)
+    for at, _ in terminal.track(clip.frames(), "bare loop, frames"):
+        started = time.process_time()
+        for call in calls.get(at, ()):
+            call()
+        spent += time.process_time() - started
+        if at >= last:
+            break
+    return spent
 
 
 def _row(frames: list[dict[str, Times]], name: str, own: float, seconds: float) -> dict[str, float]:

@@ -62,7 +62,7 @@ class Pipeline:
         if not (faces.count or faces.tentative):
             self._classifier.reset()
         self._update_calibration(frame.captured_at, estimate)
-        if estimate is not None:
+        if estimate is not None and self.settings.bias:
             estimate = replace(estimate, scores=self.settings.bias.apply(estimate.scores))
         observation = Observation(
             at=frame.captured_at,

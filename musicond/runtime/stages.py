@@ -24,6 +24,8 @@ class StageTimes:
         """The times of each stage that ran in a frame."""
         self.calls: list[Callable[[], object]] = []
         """The calls of functions marked with `bare_call`, to be made again."""
+        self.ends: list[int] = []
+        """For each frame that has ended the number of calls until then."""
         self._bytes = 0
         self._inner: list[Times] = []
 
@@ -35,6 +37,7 @@ class StageTimes:
     def end_frame(self) -> None:
         """Begin with the next frame."""
         self.frames.append({})
+        self.ends.append(len(self.calls))
 
     @contextmanager
     def measure(self, name: str) -> Iterator[None]:

@@ -20,6 +20,8 @@ from musicond.vision.search import Search, histogram, stretched
 
 COARSE_STEP, COARSE_NEIGHBOURS = 1.2, 1
 """Ratio between the sizes that the coarse detection tries, and its least number of hits in one place."""
+HISTOGRAM_ROWS = 100
+"""Rows, or few more, from which the levels of a picture are taken before a search."""
 FACE_SPAN = 110
 """Grey levels that a face spans at least; a fine detection stretches those that span less."""
 
@@ -81,7 +83,7 @@ class Cascade:
         if search.gain != 1:
             small = np.asarray(cv2.convertScaleAbs(small, alpha=search.gain), np.uint8)
         else:
-            small = stretched(small, histogram(small))
+            small = stretched(small, histogram(small[:: max(1, rows // HISTOGRAM_ROWS)]))
         edge = round(search.edge * rows)
         if edge:
             small = np.asarray(cv2.copyMakeBorder(small, 0, 0, edge, edge, cv2.BORDER_REPLICATE), np.uint8)

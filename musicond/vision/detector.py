@@ -40,8 +40,11 @@ TRIES_BESIDE = 3
 """Frames in which a candidate beside a known face is examined, at most."""
 FINE_ROLL = 9
 """Degrees by which the roll of a face is tried more and less once a tilted search has found it."""
-HOLD_S = 8.0
-"""Longest time in seconds for which nothing is scanned because nothing but known faces has changed."""
+HOLD_S, LONGEST_HOLD_S = 8.0, 64.0
+"""Longest times in seconds for which nothing is scanned because nothing but known faces has changed.
+
+In an empty room the first one doubles with each scan, up to the second.
+"""
 
 
 class HaarFaceDetector:
@@ -67,13 +70,16 @@ class HaarFaceDetector:
         self._schedule = SearchSchedule(min_size, max_size)
         self._tracking = track
         self._dark = DarknessDetector()
-        self._motion = MotionDetector(HOLD_S) if motion_gate else None
+        self._motion = MotionDetector() if motion_gate else None
         self._tracks: list[FaceTrack] = []
         self._refused = RefusedCandidates()
         self._turned = TurnedSearch(self._cascade, verifier, max_size)
         self._scanned_at: float | None = None
-        self._scans_left = self._schedule.round(empty=True)
-        """Scans that are needed before the room may count as still."""
+        self._changed = True
+        """Whether something but known faces has changed since the last scan."""
+        self._may_repeat = True
+        """Whether all searches run again once a candidate has turned out to be no face: once after each change."""
+        self._hold_s = HOLD_S
 
     @stage("detect")
     def detect(self, frame: Frame) -> Faces:
@@ -83,15 +89,17 @@ class HaarFaceDetector:
         if self._dark.is_dark(thumb):
             self._drop_tracks()
             return Faces(dark=True)
-        known = bool(self._tracks)
+        known, examined = self._knows_face(), bool(self._tracks)
         still = self._tracking and self._follow(frame)
         if self._scan_is_due(frame, thumb):
             self._scan(frame, thumb)
             self._scanned_at = at
-            self._scans_left -= 1
         self._drop_expired(frame)
-        if self._motion and self._scanned_at == at and self._scans_left > 0:  # something has moved
+        if self._motion and self._scanned_at == at and self._changed:
             self._turned.look(frame)
+        if examined and not self._tracks and self._may_repeat:
+            self._may_repeat = False
+            self._schedule.begin()
         self._update_motion(frame, thumb, known=known)
         return self._report(at, still=still)
 
@@ -105,11 +113,13 @@ class HaarFaceDetector:
 
         What lies around known faces does not count.
         """
-        if self._motion is None:
+        if self._motion is None or self._scanned_at is None:
             return False
-        if self._motion.has_changed(thumb, self._people(frame)):
-            self._scans_left = self._schedule.round(empty=not self._tracks)
-        return self._scans_left <= 0 and not self._motion.is_over(frame.captured_at)
+        self._changed = self._motion.has_changed(thumb, self._people(frame))
+        if self._changed:
+            self._schedule.begin()
+            self._may_repeat, self._hold_s = True, HOLD_S
+        return self._schedule.is_complete and 0 <= frame.captured_at - self._scanned_at < self._hold_s
 
     def _people(self, frame: Frame) -> NDArray[np.bool_] | None:
         """Return the cells of a thumbnail around known faces; None if there are none."""
@@ -119,8 +129,7 @@ class HaarFaceDetector:
     def _drop_tracks(self) -> None:
         self._tracks = []
         self._refused.clear()
-        self._scanned_at = None
-        self._scans_left = self._schedule.round(empty=True)
+        self._scanned_at, self._changed, self._may_repeat, self._hold_s = None, True, True, HOLD_S
         self._schedule.reset()
         if self._motion:
             self._motion.reset()
@@ -174,13 +183,19 @@ class HaarFaceDetector:
             return False
         return lost or not self._is_still(frame, thumb)
 
+    def _knows_face(self) -> bool:
+        return any(track.is_face for track in self._tracks)
+
     def _has_lost_one(self, at: float) -> bool:
         return any(track.is_face and track.seen_at < at for track in self._tracks)
 
     def _scan(self, frame: Frame, thumb: Thumbnail) -> None:
         shadow = has_shadow(histogram(thumb.astype(np.uint8)))
-        alone = self._motion is not None and self._scans_left <= 0 and not self._has_lost_one(frame.captured_at)
-        searches = self._schedule.next(empty=not self._tracks, shadow=shadow, alone=alone)
+        empty = not self._tracks
+        alone = self._motion is not None and self._schedule.is_complete and not self._has_lost_one(frame.captured_at)
+        if alone:  # nothing has changed for `_hold_s`
+            self._hold_s = min(2 * self._hold_s, LONGEST_HOLD_S) if empty else HOLD_S
+        searches = self._schedule.next(empty=empty, shadow=shadow, alone=alone)
         for box in self._cascade.scan(frame.grey, searches):
             self._examine(frame, box)
 
@@ -211,7 +226,7 @@ class HaarFaceDetector:
             track.add_evidence(self._cascade.score(frame.grey, detection.box), logit)
 
     def _drop_expired(self, frame: Frame) -> None:
-        tries = TRIES_BESIDE if any(track.is_face for track in self._tracks) else None
+        tries = TRIES_BESIDE if self._knows_face() else None
         expired = [track for track in self._tracks if track.is_expired(frame.captured_at, COAST_S, tries)]
         self._refused.add(frame, [track.box for track in expired if not (track.is_face or track.doubted)])
         self._tracks = merge_tracks([track for track in self._tracks if track not in expired])
@@ -220,11 +235,11 @@ class HaarFaceDetector:
         """Take a frame that was scanned as the reference; let all searches have their turn if people came or went."""
         if self._motion is None:
             return
-        if known != bool(self._tracks):
+        if known != self._knows_face():
             self._motion.reset()
-            self._scans_left = self._schedule.round(empty=known)
+            self._schedule.begin()
         elif self._scanned_at == frame.captured_at:
-            self._motion.set_reference(thumb, frame.captured_at, self._people(frame))
+            self._motion.set_reference(thumb, self._people(frame))
 
     def _report(self, at: float, *, still: bool) -> Faces:
         faces = [track for track in self._tracks if track.is_face]

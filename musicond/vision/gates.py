@@ -13,6 +13,9 @@ from musicond.vision.preprocess import shrunk
 
 THUMB = (40, 30)
 """Width and height of the thumbnail that both gates use: a cell of 640x480 is 16x16 pixels."""
+MIDDLE = THUMB[0] // 2
+ROWS = 240
+"""Rows of a frame that are read for its thumbnail, or few more: to read all pixels would take longer than the rest."""
 DARK_SPAN, LIGHT_SPAN = 6.0, 8.0
 """Grey levels between the dimmest and the brightest parts of a dim picture below which it is dark, and light again.
 
@@ -34,8 +37,8 @@ Thumbnail = NDArray[np.float32]
 
 @stage("gates")
 def thumbnail(grey: NDArray[np.uint8]) -> Thumbnail:
-    """Return `grey`, uint8 (height, width), averaged to float32 (30, 40)."""
-    return shrunk(grey, *THUMB).astype(np.float32)
+    """Return some rows of `grey`, uint8 (height, width), averaged to float32 (30, 40)."""
+    return shrunk(grey[:: max(1, grey.shape[0] // ROWS)], *THUMB).astype(np.float32)
 
 
 def cells_of_people(faces: Sequence[Box], shape: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -67,6 +70,9 @@ class DarknessDetector:
     @stage("gates")
     def is_dark(self, thumb: Thumbnail) -> bool:
         """Return whether a frame is dark, by its thumbnail."""
+        if np.count_nonzero(thumb >= DIM_BELOW) > OUTLIERS:  # the usual case, so without a sort
+            self._dark = False
+            return False
         dim, bright = _dim_and_bright(thumb)
         self._dark = bool(bright < DIM_BELOW and bright - dim < (LIGHT_SPAN if self._dark else DARK_SPAN))
         return self._dark
@@ -76,17 +82,15 @@ class MotionDetector:
     """A detector of changes in an empty room.
 
     It measures the largest change of a thumbnail's cell since the last frame that was scanned, not since the last
-    frame, so that slow changes add up. After `hold_s` seconds the room no longer counts as still. What changes in whole
-    rows of the picture at once is the light: lamps flicker with the mains.
+    frame, so that slow changes add up. What changes in whole rows of the picture at once is the light: lamps flicker
+    with the mains.
     """
 
-    def __init__(self, hold_s: float) -> None:
-        self._hold_s = hold_s
+    def __init__(self) -> None:
         self._reference: Thumbnail | None = None
         self._hidden: NDArray[np.bool_] | None = None
         """Cells of the reference that do not count."""
         self._least_change = CHANGED_LEVELS
-        self._scanned_at = 0.0
 
     @stage("gates")
     def has_changed(self, thumb: Thumbnail, hidden: NDArray[np.bool_] | None = None) -> bool:
@@ -97,20 +101,16 @@ class MotionDetector:
         for cells in (hidden, self._hidden):
             if cells is not None:
                 change[cells] = 0
-        change -= np.median(change, axis=1, keepdims=True)
-        return float(np.abs(change).max()) >= self._least_change
-
-    def is_over(self, captured_at: float) -> bool:
-        """Return whether the last scan is too long ago."""
-        return not 0 <= captured_at - self._scanned_at < self._hold_s
+        ordered = np.sort(change, axis=1)  # in a tenth of the time of np.median
+        change -= (ordered[:, MIDDLE - 1 : MIDDLE] + ordered[:, MIDDLE : MIDDLE + 1]) / 2
+        return float(max(change.max(), -change.min())) >= self._least_change
 
     @stage("gates")
-    def set_reference(self, thumb: Thumbnail, captured_at: float, hidden: NDArray[np.bool_] | None = None) -> None:
+    def set_reference(self, thumb: Thumbnail, hidden: NDArray[np.bool_] | None = None) -> None:
         """Take a frame that was scanned as the reference; its `hidden` cells do not count."""
         self._reference, self._hidden = thumb, hidden
         dim, bright = _dim_and_bright(thumb)
         self._least_change = max(LEAST_CHANGE, CHANGED_LEVELS * min(1.0, float(bright - dim) / FULL_SPAN))
-        self._scanned_at = captured_at
 
     def reset(self) -> None:
         """Drop the reference: the next frame is not still."""

@@ -74,12 +74,15 @@ def cut_square(grey: NDArray[np.uint8], centre: tuple[float, float], side: float
 def shrunk(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
     """Return uint8 (height, width) area-averaged to a smaller size.
 
-    It is halved while it stays twice as large: OpenCV halves with a tenth of the instructions of another ratio.
+    It is halved as often as possible first: OpenCV halves with a tenth of the instructions of another ratio. To
+    interpolate the rest would take a quarter of the time, but leave more noise, in which the cascade works longer.
     """
-    while picture.shape[0] >= 4 * height and picture.shape[1] >= 4 * width:
+    while picture.shape[0] >= 2 * height and picture.shape[1] >= 2 * width:
         rows, columns = picture.shape[0] // 2, picture.shape[1] // 2
         even = picture[: 2 * rows, : 2 * columns]
         picture = np.asarray(cv2.resize(even, (columns, rows), interpolation=cv2.INTER_AREA), np.uint8)
+    if picture.shape == (height, width):
+        return picture
     return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 

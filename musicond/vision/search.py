@@ -50,7 +50,10 @@ class Search:
 
 
 class SearchSchedule:
-    """The searches that each scan runs: the near one always, and one of the others by turns."""
+    """The searches that each scan runs: the near one and one of the others by turns, until all have had their turn.
+
+    After that, while nothing changes, it is the one that has waited longest.
+    """
 
     def __init__(self, min_size: float, max_size: float) -> None:
         near = max(min_size, min(NEAR_SIZE, max_size))
@@ -58,25 +61,39 @@ class SearchSchedule:
         self._far = [Search(min_size, min(max_size, max(FAR_SIZE, min_size)))] if min_size < NEAR_SIZE else []
         self._rolled = [Search(near, max_size, roll=roll) for roll in (ROLL, -ROLL)]
         self._shadow = Search(near, max_size, gain=SHADOW_GAIN)
-        self._turn = self._turn_alone = 0
+        self._turn = self._scans = 0
+        self._last: dict[Search, int] = {}
+        """The number of the last scan that ran each search."""
+        self._scans_left: int | None = None
+        """Scans until all searches have run since the last change; None before the first scan after it."""
 
-    def round(self, *, empty: bool) -> int:
-        """Return the scans after which all searches have had their turn."""
-        return len(self._others(empty=empty, shadow=True))
+    @property
+    def is_complete(self) -> bool:
+        """Whether all searches have run since the last change."""
+        return self._scans_left == 0
+
+    def begin(self) -> None:
+        """Let all searches have their turn again, because something has changed."""
+        if self.is_complete:
+            self._turn = 0
+        self._scans_left = None
 
     def next(self, *, empty: bool, shadow: bool, alone: bool = False) -> list[Search]:
         """Return the searches of the next scan; tilted ones and those in the shadow only while no face is known.
 
-        `alone`: one search instead of the near one and another.
+        `alone`: the search that has waited longest.
         """
         others = self._others(empty=empty, shadow=shadow)
         if alone:
-            searches = [search for other in others for search in (self._near, other) if search]
-            self._turn_alone += 1
-            return [searches[(self._turn_alone - 1) % len(searches)]]
-        extra = others[self._turn % len(others)]
-        self._turn += 1
-        return [self._near, extra] if extra else [self._near]
+            searches = [min(self._near, *filter(None, others), key=lambda search: self._last.get(search, 0))]
+        else:
+            extra = others[self._turn % len(others)]
+            self._turn += 1
+            searches = [self._near, extra] if extra else [self._near]
+        self._scans += 1
+        self._last.update(dict.fromkeys(searches, self._scans))
+        self._scans_left = max(0, (len(others) if self._scans_left is None else self._scans_left) - 1)
+        return searches
 
     def _others(self, *, empty: bool, shadow: bool) -> list[Search | None]:
         if not empty:
@@ -86,7 +103,8 @@ class SearchSchedule:
 
     def reset(self) -> None:
         """Begin with the far search again."""
-        self._turn = self._turn_alone = 0
+        self._turn, self._scans_left = 0, None
+        self._last.clear()
 
 
 def stretched(
@@ -96,7 +114,7 @@ def stretched(
 
     `levels` is its histogram, or that of the part which counts, float32 (256,).
     """
-    low, high = percentile(levels, 0.01), percentile(levels, 0.99)
+    low, high = percentiles(levels, 0.01, 0.99)
     if high - low >= least_span:
         return picture
     table = np.clip((np.arange(256) - low) * (255.0 / max(1, high - low)), 0, 255)
@@ -108,12 +126,13 @@ def histogram(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.asarray(cv2.calcHist([picture], [0], None, [256], [0, 256]), np.float32).ravel()
 
 
-def percentile(levels: NDArray[np.float32], share: float) -> int:
-    """Return the grey level below which `share` of the pixels of a histogram lie."""
-    sums = np.cumsum(levels)
-    return int(np.searchsorted(sums, share * sums[-1]))
+def percentiles(levels: NDArray[np.float32], *shares: float) -> list[int]:
+    """Return for each share the grey level below which it is of the pixels of a histogram."""
+    sums = levels.cumsum()
+    return [int(sums.searchsorted(share * sums[-1])) for share in shares]
 
 
 def has_shadow(levels: NDArray[np.float32]) -> bool:
     """Return whether a picture with this histogram has large parts that are dark and large parts that are bright."""
-    return percentile(levels, LEAST_SHARE) < SHADOW_LEVEL and percentile(levels, 1 - LEAST_SHARE) > BRIGHT_LEVEL
+    dim, bright = percentiles(levels, LEAST_SHARE, 1 - LEAST_SHARE)
+    return dim < SHADOW_LEVEL and bright > BRIGHT_LEVEL

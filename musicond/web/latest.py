@@ -19,6 +19,8 @@ class LatestOutcome:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed = asyncio.Event()
         self._waking = False
+        self._waiting = 0
+        """Tasks that wait for a change; without any, the web thread is not woken."""
 
     def attach(self, loop: asyncio.AbstractEventLoop | None) -> None:
         """Set the loop in whose thread `wait_for_change` is awaited; None when it ends."""
@@ -29,7 +31,7 @@ class LatestOutcome:
         """Replace the outcome; from any thread, never waits, never raises."""
         self._set_at, self.outcome = time.monotonic(), outcome
         loop = self._loop
-        if loop is None or self._waking:  # a wake-up under way reads the outcome set above
+        if loop is None or self._waking or not self._waiting:  # a wake-up under way reads the outcome set above
             return
         self._waking = True
         with contextlib.suppress(RuntimeError):  # the loop has just been closed: nobody waits any more
@@ -41,13 +43,16 @@ class LatestOutcome:
 
     async def wait_for_change(self, seen: Outcome | None, limit_s: float) -> bool:
         """Return True once the outcome is another than `seen`, False after `limit_s` seconds."""
-        if self.outcome is not seen:
-            return True
+        self._waiting += 1  # before the look at the outcome: one that comes after it wakes this task
         try:
+            if self.outcome is not seen:
+                return True
             async with asyncio.timeout(limit_s):  # wait_for of Python 3.11 can swallow a cancellation
                 await self._changed.wait()
         except TimeoutError:
             return False
+        finally:
+            self._waiting -= 1
         return True
 
     def _wake(self) -> None:

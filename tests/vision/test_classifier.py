@@ -261,3 +261,24 @@ def test_upside_down_most_faces_are_none(shared: Path) -> None:
     turned = np.array([classifier.face_logit(np.ascontiguousarray(image[::-1]), whole) > 0 for image in images])
     assert upright.mean() >= 0.85
     assert turned.mean() <= 0.35
+
+
+class CountingClassifier(TfliteClassifier):
+    """The classifier, and the number of its readings."""
+
+    readings = 0
+
+    def logits(self, levels: NDArray[np.int8]) -> NDArray[np.float64]:
+        self.readings += 1
+        return super().logits(levels)
+
+
+def test_a_reading_is_kept_for_the_same_pixels_but_not_just_after_another_emotion_began_to_lead() -> None:
+    classifier = CountingClassifier(MODEL)
+    readings = []
+    for emotion in ("happy", "happy", "happy", "sad", "sad", "sad", "sad", "sad"):
+        estimate = classifier.classify(*picture(emotion))
+        assert estimate is not None
+        assert estimate.top == emotion
+        readings.append(classifier.readings)
+    assert readings == [1, 1, 1, 2, 3, 4, 4, 4]

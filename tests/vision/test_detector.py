@@ -144,7 +144,37 @@ def test_a_still_room_is_not_searched_again() -> None:
         detector.detect(frame(NOBODY, step * 0.4))
     searches = {(search.min_size, search.roll) for search in scans}
     assert len(searches) == 4, "all have had their turn"
-    assert 10 <= len(scans) <= 14, "one round at first, and one scan every few seconds"
+    assert len(scans) == 9, "four scans of two at first, and one search after 8 seconds"
+
+
+def test_the_longer_a_room_is_still_the_less_often_it_is_searched_until_something_moves() -> None:
+    detector, scans = counting()
+    counts = []
+    for second in range(600):
+        detector.detect(frame(NOBODY, second))
+        counts.append(len(scans))
+    assert counts[599] - counts[299] == 5, "every 64 seconds"
+    moved = NOBODY.copy()
+    moved[200:300, 200:300] = 255 - moved[200:300, 200:300]
+    scans.clear()
+    for step in range(50):
+        detector.detect(frame(moved, 600 + step * 0.4))
+    assert [search.min_size for search in scans[:2]] == [0.12, 0.055], "the near one and the far one at once"
+    assert len(scans) == 9
+
+
+@pytest.mark.parametrize("side", [240, 60])
+def test_a_person_who_comes_into_a_still_room_is_noticed_within_a_second(side: int) -> None:
+    """Near, and so far away that only the far search finds the face."""
+    room = NOBODY.copy()
+    face = SOMEBODY[120:360, 200:440]
+    room[100 : 100 + side, 300 : 300 + side] = cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA)
+    for round_s in (5.0, 30.0, 100.0):
+        detector = HaarFaceDetector(CASCADE, CLASSIFIER)
+        for at in np.arange(0, round_s, 0.4):
+            assert not detector.detect(frame(NOBODY, at)).count
+        faces = [detector.detect(frame(room, round_s + after)) for after in (0.4, 0.525, 0.65, 0.775, 0.9)]
+        assert any(face.confirmed for face in faces)
 
 
 def test_a_still_room_is_seldom_scanned_around_a_known_face() -> None:
