@@ -64,7 +64,78 @@ def test_the_version_the_album_and_the_duration_count() -> None:
     assert not is_same_song(*song, durations_s=(218, 260))
 
 
+@pytest.mark.parametrize(
+    "addition",
+    [
+        "Lo-Fi Version",
+        "Lofi Flip",
+        "Lofi (feat. Somebody)",
+        "8-Bit Version",
+        "A Cappella Version",
+        "Salsa Version",
+        "Versión Acústica",
+        "Japanese Version",
+        "Phonk House Version",
+        "Alex M. Radio Edit",
+        "Hardstyle Edit",
+        "Spotify Studio It's Hits Recording",
+        "Mallorcastyle Edition",
+        "MTV Sessions",
+        "Rehearsals with Band",
+    ],
+)
+def test_a_version_that_is_named_is_another_recording(addition: str) -> None:
+    """Most are from the catalogue of a service."""
+    for name in (f"Hurt ({addition})", f"Hurt - {addition}"):
+        assert not is_same_song("Hurt", "Johnny Cash", name, ["Johnny Cash"]), name
+        assert is_same_song(name, "Johnny Cash", name, ["Johnny Cash"]), name
+    assert not is_same_song("Hurt", "Johnny Cash", "Hurt", ["Johnny Cash"], version=addition)
+
+
+@pytest.mark.parametrize(
+    "addition",
+    [
+        "Radio Edit",
+        "Radio-Edit",
+        "Single Version",
+        "Album Version (Edited)",
+        "Remastered Version",
+        "30 Years Remaster",
+        "Remastered in 96 kHz",
+        "Single Version / Remastered 2002",
+        "Full Length Version",
+        '7" Version',
+        "2022 Edit",
+        "Deluxe Edition",
+        "Bonus Track",
+        "feat. Somebody",
+        "with Somebody Else",
+        'From "Tarzan"/Soundtrack Version',
+        "From the Original Motion Picture Soundtrack",
+        "Radio Edit feat. Somebody",
+    ],
+)
+def test_a_release_or_a_guest_leaves_the_recording_the_same(addition: str) -> None:
+    for name in (f"Hurt ({addition})", f"Hurt - {addition}"):
+        assert is_same_song("Hurt", "Johnny Cash", name, ["Johnny Cash"]), name
+
+
+def test_an_album_of_one_kind_of_recordings_makes_a_song_one_of_them() -> None:
+    song = ("Hurt", "Johnny Cash", "Hurt", ["Johnny Cash"])
+    for album in ("Acoustic", "The Demos", "Hits (Acoustic Versions)", "Hurt: Instrumentals", "Sped Up", "Lo-Fi EP"):
+        assert not is_same_song(*song, album=album), album
+        assert is_same_song(*song, album=album, wanted_album=album), album
+    for album in ("Acoustic Hearts", "Demolition", "American IV (Deluxe Edition with Demos)", "The Album", "Volume 2"):
+        assert is_same_song(*song, album=album), album
+
+
 LIVE_ALBUMS = [
+    "Live: And All That Could Have Been",
+    "Live - The Last Tour",
+    "Live, Vol. 1",
+    "Live '88",
+    "Live & Loud",
+    "Greatest Hits Live",
     "Live at Sin-e",
     "MTV Unplugged in New York",
     "Live",
