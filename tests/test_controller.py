@@ -65,6 +65,9 @@ class Nothing(Recommender):
     def reset(self) -> None:
         pass
 
+    def is_outdated(self, recommendation: Recommendation | None) -> bool:
+        return False
+
     def classify(self, frame: Frame, faces: Faces) -> EmotionEstimate | None:
         return None
 
