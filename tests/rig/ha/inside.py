@@ -11,6 +11,8 @@ import logging
 import sys
 from typing import Any
 
+sys.path.append(sys.argv[1])  # what ha/picture.py adds
+
 from homeassistant import bootstrap, runner
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import __version__

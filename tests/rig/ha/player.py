@@ -47,8 +47,8 @@ ENDS_IN_DAYS = range(170, 200)
 class WithSpotify(Daemon):
     """The daemon with FakeSpotify and the kernel files of a Pi."""
 
-    def __init__(self, folder: Path, spotify: FakeSpotify, config: str) -> None:
-        super().__init__(folder, "--source", "demo", config=config)
+    def __init__(self, folder: Path, spotify: FakeSpotify, config: str, web: str = "listen: '127.0.0.1:0'") -> None:
+        super().__init__(folder, "--source", "demo", config=config, web=web)
         (folder / "temp").write_text("48312\n")
         (folder / "throttled").write_text("50005\n")
         self._launch = LAUNCH.format(spotify.address, folder)
