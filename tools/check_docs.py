@@ -1,8 +1,8 @@
-"""Check the documents: python tools/check_docs.py [FILE...].
+"""Check the documents: python tools/check_docs.py [--online] [FILE...].
 
 Each line of output is a fault: a long sentence or a high mean, a word that the glossary replaces, a link that leads
 nowhere, or a command that musicond's parser refuses. The exit code is 1 where there is a fault. Sentences may be longer
-in docs/dev; words and commands are checked in the documents for users.
+in docs/dev; words and commands are checked in the documents for users. With --online, web addresses are opened, too.
 """
 
 from __future__ import annotations
@@ -10,8 +10,11 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from http import HTTPStatus
 from pathlib import Path
 from statistics import fmean
+
+import requests
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -156,10 +159,25 @@ def check_commands(name: str, text: str) -> Iterator[str]:
             yield f"{name}: there is no {script}"
 
 
-def faults(file: Path) -> Iterator[str]:
+def check_addresses(name: str, text: str) -> Iterator[str]:
+    """Yield the web addresses of links that don't answer, or answer with an error."""
+    for link in sorted({link for link in LINK.findall(FENCE.sub("\n", text)) if re.match(r"https?:", link)}):
+        try:
+            answer = requests.get(link, timeout=10, stream=True)
+            answer.close()
+        except requests.RequestException as exc:
+            yield f"{name}: {link} does not answer: {type(exc).__name__}"
+        else:
+            if answer.status_code in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
+                yield f"{name}: {link} leads nowhere: {answer.status_code}"
+
+
+def faults(file: Path, *, online: bool = False) -> Iterator[str]:
     """Yield the faults of one document."""
     name, text = get_name(file), file.read_text("utf-8")
     yield from check_links(file, text)
+    if online:
+        yield from check_addresses(name, text)
     if not name.startswith(FREE):
         yield from check_sentences(name, text)
     if name.startswith(DEVELOPERS) or name == "CHANGELOG.md":
@@ -174,8 +192,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Print the faults; return 1 where there is one."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", nargs="*", type=Path, help="default: all documents")
+    parser.add_argument("--online", action="store_true", help="open web addresses, too")
     args = parser.parse_args(argv)
-    found = [fault for file in args.files or documents() for fault in faults(file.resolve())]
+    found = [fault for file in args.files or documents() for fault in faults(file.resolve(), online=args.online)]
     for fault in found:
         print(fault)
     return 1 if found else 0

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
@@ -49,6 +52,25 @@ def test_a_planted_fault_is_reported(text: str, fault: str, tmp_path: Path, caps
     document.write_text(f"# Heading\n\n{text}\n", "utf-8")
     assert main([str(document)]) == 1
     assert fault in capsys.readouterr().out
+
+
+def test_a_web_address_that_leads_nowhere_is_reported_online(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = tmp_path / "planted.md"
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        document.write_text(f"See [this]({address}/planted.md).\n", "utf-8")
+        assert main(["--online", str(document)]) == 0, capsys.readouterr().out
+        document.write_text(f"See [this]({address}/none) and [that](http://127.0.0.1:1/).\n", "utf-8")
+        assert main([str(document)]) == 0
+        assert main(["--online", str(document)]) == 1
+        server.shutdown()
+    found = capsys.readouterr().out
+    assert "/none leads nowhere: 404" in found
+    assert "http://127.0.0.1:1/ does not answer" in found
 
 
 def test_code_tables_and_links_are_no_words_of_a_sentence() -> None:
