@@ -198,7 +198,9 @@ class Household:
         if ours and at - max(self.wanted_at, self.reached_at) > RULES.away_s + SLACK_S:
             away_s = 0.0 if self.absent_since is None else at - self.absent_since
             self.demand(away_s < RULES.away_s + SLACK_S, "our music plays for nobody")
-            self.demand(not self.paused or at - self.paused_at < SLACK_S, "our music plays in a pause")
+            ordered = self.wanted_at > self.paused_at  # what a person plays in a pause goes on
+            settling = at - self.paused_at < SLACK_S
+            self.demand(not self.paused or ordered or settling, "our music plays in a pause")
         assert not self.violations, "\n".join(self.recent)
 
     # Time

@@ -278,7 +278,7 @@ class SpotifySpeaker(Speaker):
     def loaded(self) -> Loaded:
         current = self._player.current()
         device = self._player.device
-        gone = current is None or device is None
+        gone = current is None or not device  # the double goes on without a device, and nobody hears it
         return Loaded() if gone else Loaded(self._whose if device == "d0" else THEIRS, self._player.playing)
 
     def person_acts(self, name: str) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DAYS = 30 if FULL else 1
+LONG = pytest.mark.skipif(not FULL, reason="a matter of simulated days: MUSICOND_FAULTS=full")
 
 
 @pytest.mark.slow
@@ -44,9 +45,9 @@ def test_a_month_annoys_nobody(backend: str, tmp_path: Path, monkeypatch: pytest
     [
         ({"cool_down_s": 0.0}, "the cool-down|has just ended"),
         ({"away_s": 1e9}, "plays for nobody"),
-        ({"silence_s": 0.0}, "a person wants silence"),
-        ({"volume_max": 100}, "louder than permitted"),
-        ({"quiet_hours": None}, "quiet hours"),
+        pytest.param({"silence_s": 0.0}, "a person wants silence", marks=LONG),
+        pytest.param({"volume_max": 100}, "louder than permitted", marks=LONG),
+        pytest.param({"quiet_hours": None}, "quiet hours", marks=LONG),
     ],
 )
 def test_a_planted_bug_annoys_somebody(
