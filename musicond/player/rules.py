@@ -211,7 +211,13 @@ def _skip(state: PlayerState, at: float, *, forward: bool) -> Step:
         return state, ()
     if forward and _is_owned_playing(state) and state.owned_ids[-1] in status.item_ids and not state.others_wait:
         return state, (RequestTracks(),)
-    return replace(state, last_action_at=at, last_action_was_start=status.playing, poll_now=True), (SkipTrack(forward),)
+    state = replace(state, away_since=_away_from(state, at), last_action_at=at, poll_now=True)
+    return replace(state, last_action_was_start=status.playing), (SkipTrack(forward),)
+
+
+def _away_from(state: PlayerState, at: float) -> float | None:
+    """Return since when an empty room counts as empty: who asks from elsewhere wants to hear it for a while."""
+    return None if state.away_since is None else at
 
 
 def _select_speaker(state: PlayerState, name: str | None, at: float) -> Step:
@@ -229,8 +235,7 @@ def _play(state: PlayerState, rules: PlaybackRules, request: Requested) -> Step:
         pending=None,
         foreign_playback_at=NEVER,
         pause_pending=False,
-        # Who asks from elsewhere wants to hear it for a while.
-        away_since=None if state.away_since is None else request.at,
+        away_since=_away_from(state, request.at),
     )
     if not request.tracks and is_owned(state.status, state.owned_ids) and not state.status.playing:
         state = replace(state, last_action_at=request.at, last_action_was_start=True, poll_now=True)

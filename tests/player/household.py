@@ -45,7 +45,7 @@ LOUD = 80
 ANYTIME = ("another queue", "one of our songs in another queue", "another speaker", "another source")
 """The stories that need none of our music."""
 COMMANDS: tuple[PlayerCommand, ...] = (Play(), Play("x"), Stop(), Next(), Previous(), SetVolume(90), OtherSongs())
-STARTING = (Play, Next, OtherSongs)
+STARTING = (Play, Next, Previous, OtherSongs)
 
 
 class Household:
@@ -133,7 +133,7 @@ class Household:
 
     def _check_start(self, *, foreign: bool) -> None:
         self.started_at, self.by_mood, self.person_paused = self.clock.at, not isinstance(self.order, STARTING), False
-        self.volume_at_start = self.speaker.volume
+        self.volume_at_start, self.fading = self.speaker.volume, None
         self._interfere()
         self.counts["starts_by_mood" if self.by_mood else "starts_by_person"] += 1
         if not self.by_mood:
@@ -160,8 +160,8 @@ class Household:
     def _check_volume(self, percent: int, *, foreign: bool) -> None:
         at, before = self.clock.at, self.speaker.volume
         if at - self.volume_ordered_at < FADE_S:
-            self.demand(percent <= RULES.volume_max, "louder than permitted")
-        elif at - self.started_at < FADE_S:
+            self.demand(percent <= max(RULES.volume_max, before), "louder than permitted")
+        elif at - self.started_at < 2 * FADE_S:  # a fade in, after which the music may fade out at once
             own = self.by_mood and self.person_volume and self.volume_at_start <= RULES.volume_max
             self.demand(not own, "the volume that a person has set is changed")
             self.demand(percent <= RULES.volume_max, "louder than permitted")
@@ -344,9 +344,9 @@ class Household:
         self.person_paused = self.volume_seen = False
         if isinstance(command, Play | Next | Previous):
             self.wanted_at = self.clock.at
+            self.absent_since = None if self.absent_since is None else self.clock.at
         if isinstance(command, Play):
             self.silent_until, self.foreign_at, self.pauses = NEVER, NEVER, []
-            self.absent_since = None if self.absent_since is None else self.clock.at
         elif isinstance(command, Stop):
             self.silent_until = self.clock.at + RULES.silence_s
         elif isinstance(command, SetVolume):

@@ -347,6 +347,9 @@ def test_an_empty_room_pauses_what_we_started_also_when_it_gets_dark() -> None:
     assert player.request(Play()) == [ResumePlayback()]
     assert player.poll(300) == [], "who asks from elsewhere wants to hear it"
     assert player.poll(301) == [PausePlayback(automatic=True)]
+    player.poll()
+    assert player.request(Previous()) == [SkipTrack(forward=False)]
+    assert player.poll(300) == [], "likewise"
     player.update(present=True)
     assert player.state.away_since is None
 
