@@ -403,6 +403,7 @@ class Player:
         """Pause, unless somebody has started other music during the fade."""
         if is_owned(self._backend.get_status(), self._state.owned_ids):
             self._backend.pause()
+            self._state = replace(self._state, poll_now=True)  # Play must not take it for music that plays
 
     def _poll(self) -> None:
         self._polled_at = self._clock()
@@ -425,8 +426,7 @@ class Player:
             return ACCOUNT_S
         if (wait_s := self._backoff.wait_s()) is not None:
             return wait_s
-        away = self._room is not None and self._room.present is False
-        regular_s = self._polled_at + (EMPTY_POLL_S if away else IDLE_POLL_S) - now
+        regular_s = self._polled_at + (EMPTY_POLL_S if self._room.present is False else IDLE_POLL_S) - now
         soon_s = poll_in_s(self._state, now)
         if soon_s is None:
             return regular_s

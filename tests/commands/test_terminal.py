@@ -104,9 +104,10 @@ def test_blocks_are_for_terminals_that_show_eight_different_colours() -> None:
 
 
 def test_a_question_without_a_terminal_is_no() -> None:
-    code = "from musicond.commands.options import confirm; print(confirm('really?'))"
-    done = subprocess.run([sys.executable, "-c", code], input="y\n", capture_output=True, text=True, check=True)
-    assert done.stdout == "False\n"
+    code = "from musicond.commands.options import confirm; confirm('really?', 'nothing was deleted')"
+    done = subprocess.run([sys.executable, "-c", code], input="y\n", capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "nothing was deleted: without a terminal nobody can be asked; add --yes" in done.stderr
 
 
 def test_a_line_of_a_replay_is_a_sentence() -> None:

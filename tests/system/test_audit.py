@@ -75,10 +75,13 @@ def test_with_the_history_off_no_mood_is_written_with_a_time(tmp_path: Path) -> 
         else:
             text = file.read_text("utf-8")
             assert not (WORDS.search(text) and TIME.search(text)), file
-            assert file.name in ("lock", "refresh.json", "settings.json"), "a file this test does not know"
+            assert file.name in ("lock", "refresh.json", "settings.json", "settings.stored"), (
+                "a file this test does not know"
+            )
     with CatalogueEditor(tmp_path / "state" / FILE_NAME, read_only=True) as lists:
         assert sum(entry.shown for entry in lists.entries()) >= 10, "what was offered is counted"
-        assert sum(int(str(row["likes"])) for row in lists.feedback()) == 1
+        counts = [(row["likes"], row["dislikes"]) for row in lists.feedback()]
+        assert counts == [(0, 1)], "the dislike has ended the like"
 
 
 @pytest.mark.slow
@@ -95,7 +98,7 @@ def test_with_the_history_on_there_are_minutes_by_day_and_they_can_be_shown_and_
         assert exported.stdout.startswith("day,happy,surprise")
         assert "<svg" in daemon.command("history", "chart").stdout
         refused = daemon.command("history", "delete")
-        assert (refused.returncode, refused.stdout) == (69, ""), "only with --yes, as nobody can be asked"
+        assert (refused.returncode, refused.stdout) == (2, ""), "only with --yes, as nobody can be asked"
         assert folder.exists()
         assert daemon.command("history", "delete", "--yes").stdout == "1 day deleted\n"
         assert not folder.exists()

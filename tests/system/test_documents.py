@@ -60,7 +60,8 @@ def lines(*files: Path) -> dict[str, bool]:
         inline = [variant for line in inline_commands(text) for variant in variants(line)]
         found = dict.fromkeys(inline, True) | found
         found |= {variant: False for line in block_commands(text) for variant in variants(line)}
-    return dict(sorted(found.items(), key=lambda item: bool(CLOSES.search(item[0]))))
+    # What is withdrawn was rated before.
+    return dict(sorted(found.items(), key=lambda item: (bool(CLOSES.search(item[0])), "withdraw" in item[0])))
 
 
 def reason_not_to_run(line: str) -> str | None:
