@@ -44,7 +44,7 @@ def test_a_month_annoys_nobody(backend: str, tmp_path: Path, monkeypatch: pytest
     ("wrong", "promise"),
     [
         ({"cool_down_s": 0.0}, "the cool-down|has just ended"),
-        ({"away_s": 1e9}, "plays for nobody"),
+        pytest.param({"away_s": 1e9}, "plays for nobody", marks=LONG),
         pytest.param({"silence_s": 0.0}, "a person wants silence", marks=LONG),
         pytest.param({"volume_max": 100}, "louder than permitted", marks=LONG),
         pytest.param({"quiet_hours": None}, "quiet hours", marks=LONG),

@@ -430,6 +430,14 @@ def test_a_recommendation_whose_songs_left_the_lists_is_forgotten() -> None:
     assert again is not happy
 
 
+def test_a_catalogue_that_can_not_be_read_makes_no_recommendation_outdated() -> None:
+    class Unreadable(MemoryCatalogue):
+        def revision(self) -> int:
+            raise CatalogueError("it is locked")
+
+    assert Recommender(Unreadable(), 1, RecommenderConfig()).is_outdated(None) is False
+
+
 def test_a_song_that_was_replaced_is_rated_and_taken_back_in_its_mood() -> None:
     catalogue = MemoryCatalogue()
     recommender = Recommender(catalogue, 1, RecommenderConfig(policy=Policy.LIFT))
