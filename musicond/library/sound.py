@@ -68,7 +68,7 @@ def arousal_of(samples: NDArray[np.float32]) -> float | None:
     spectra = np.concatenate([_spectra(frames[first : first + BATCH]) for first in range(0, len(frames), BATCH)])
     values = (
         _on_scale(20 * np.log10(level), *LOUDNESS_DB),
-        _on_scale(_onset_rate(spectra / level), *ONSETS_PER_S),
+        _on_scale(_onset_rate(np.divide(spectra, level, dtype=np.float32)), *ONSETS_PER_S),
         _on_scale(float(np.log2(_brightness(spectra))), *np.log2(BRIGHTNESS_HZ)),
     )
     return round(sum(weight * value for weight, value in zip(WEIGHTS, values, strict=True)), 3)

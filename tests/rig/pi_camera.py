@@ -79,7 +79,7 @@ def check_frame(camera: PiCamera, pictures: list[NDArray[np.float64]]) -> None:
 
 def check_present(folder: Path) -> None:
     """Check opening, pictures, a busy camera, closing, and opening again."""
-    pictures = [cv2.imread(str(path), cv2.IMREAD_GRAYSCALE).astype(float) for path in folder.glob("*.jpg")]
+    pictures = [np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), float) for path in folder.glob("*.jpg")]
     camera = PiCamera(SIZE, 8)
     camera.open()
     import picamera2  # noqa: PLC0415 - it is there only in the guest

@@ -43,7 +43,7 @@ class Store:
             return read()
         if not self._path.exists():
             arrays = read()
-            stored = {**arrays, "scores": logits_of(self._sidecar, arrays["scores"]), "key": np.array(self._key)}
+            stored: dict[str, Any] = {**arrays, "scores": logits_of(self._sidecar, arrays["scores"]), "key": np.array(self._key)}
             with replacing(self._path) as new, new.open("wb") as file:
                 np.savez_compressed(file, **stored)
             return arrays
