@@ -43,7 +43,8 @@ class Store:
             return read()
         if not self._path.exists():
             arrays = read()
-            stored: dict[str, Any] = {**arrays, "scores": logits_of(self._sidecar, arrays["scores"]), "key": np.array(self._key)}
+            scores, stored = logits_of(self._sidecar, arrays["scores"]), dict[str, Any](arrays)
+            stored |= {"scores": scores, "key": np.array(self._key)}
             with replacing(self._path) as new, new.open("wb") as file:
                 np.savez_compressed(file, **stored)
             return arrays
