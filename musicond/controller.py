@@ -203,5 +203,6 @@ class Controller:
         settings = self._pipeline.settings
         if settings == self._submitted and not (again and not self._writer.saved):
             return None
-        self._submitted, data = settings, to_json(settings)  # at once: its ends are by the present clock
+        # At once: its ends are by the present clock.
+        self._submitted, data = settings, to_json(settings, of_this_boot=not self._end_waits)
         return self._writer.save_settings(lambda: self._settings_file.save(data))

@@ -359,6 +359,9 @@ def test_privacy_from_before_the_start_waits_for_a_synchronised_clock_or_a_perso
         item.handle(Pause(5))
         item.wants_frames()
         assert not item.wants_camera()
+    again = start()
+    again.wants_frames()
+    assert not again.wants_camera(), "the pause was stored in this boot, the privacy before it"
     other.handle(SetPrivacy(on=False))
     assert other.wants_camera(), "a person has opened it"
     synchronised = True

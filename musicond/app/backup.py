@@ -261,7 +261,8 @@ def _merge(folder: Path, staged: Path) -> None:
     # As long as they are there: after an interruption, privacy may have been switched meanwhile.
     settings, overrides = JsonFile(staged / SETTINGS), JsonFile(staged / OVERRIDES)
     if settings.path.exists():
-        settings.save(to_json(with_privacy_of(from_json(settings.parse()), _present(folder))))
+        restored = with_privacy_of(from_json(settings.parse()), _present(folder))
+        settings.save(to_json(restored, of_this_boot=False))
     if overrides.path.exists():
         values, before = overrides.parse(), _parsed(JsonFile(folder / OVERRIDES))
         same = all(values.get(key) == before.get(key) for key in ("mqtt.host", "mqtt.port"))

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from musicond.config.paths import control_socket, daemon_state_dir
 from musicond.config.schema import Config
 from musicond.config.user_settings import FILE_NAME as SETTINGS
-from musicond.config.user_settings import load_settings, read_settings, to_json
+from musicond.config.user_settings import is_of_this_boot, load_settings, read_settings, to_json
 from musicond.core.models import Emotion
 from musicond.core.settings import Settings
 from musicond.errors import NotRunning, StateDirError
@@ -95,8 +95,11 @@ def change_settings(
     def store(folder: Path) -> str:
         file = JsonFile(folder / SETTINGS)
         with own_state_dir(folder):
+            of_this_boot, before = is_of_this_boot(file), load_settings(file)
+            after = change(before)
+            of_this_boot |= after.private_until != before.private_until
             try:
-                file.save(to_json(change(load_settings(file))))
+                file.save(to_json(after, of_this_boot=of_this_boot))
             except OSError as exc:
                 raise StateDirError(f"{file.path}: {exc.strerror}; nothing was switched") from None
         return f"musicond is not running; it will start {at_start}"

@@ -143,14 +143,19 @@ def is_of_this_boot(file: JsonFile) -> bool:
     return stored is not None and Timestamp.now().is_same_boot(stored)
 
 
-def to_json(settings: Settings) -> JsonObject:
-    """Return the settings to store, without those that have their default; with an end, the present time, too."""
+def to_json(settings: Settings, *, of_this_boot: bool = True) -> JsonObject:
+    """Return the settings to store, without those that have their default; with an end, the present time, too.
+
+    The end of privacy may be from before the boot: then it is not `of_this_boot`, and the next start must see that.
+    """
     data = {
         name: serialise(value)
         for name, (_, serialise) in FIELDS.items()
         if (value := getattr(settings, name)) != getattr(DEFAULTS, name)
     }
-    return data | Timestamp.now().to_json() if data.keys() & ENDS else data
+    if not data.keys() & ENDS:
+        return data
+    return data | Timestamp.now().to_json() | ({} if of_this_boot else {"boot": ""})
 
 
 def _time(text: Any) -> datetime:

@@ -46,8 +46,10 @@ class Timestamp:
     def from_json(cls, data: Mapping[str, Any]) -> Timestamp | None:
         """Return a stored timestamp; None where there is none, or it is not valid."""
         try:
-            wall = datetime.fromisoformat(data["wall"])
-            return cls(str(data["boot"]), float(data["at"]), wall if wall.tzinfo else wall.astimezone())
+            boot, wall = data["boot"], datetime.fromisoformat(data["wall"])
+            if not isinstance(boot, str):
+                return None
+            return cls(boot, float(data["at"]), wall if wall.tzinfo else wall.astimezone())
         except (KeyError, ValueError, TypeError, OverflowError):
             return None
 

@@ -18,6 +18,7 @@ from musicond import __version__, errors
 from musicond.capture.demo import DemoClip
 from musicond.cli import COMMANDS, CONTROLS, main
 from musicond.config.paths import models_dir
+from musicond.runtime.json_file import JsonFile
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -283,6 +284,18 @@ def test_a_reset_clears_switched_settings_and_config_shows_them(
     file.write_text("{")
     assert [line for line in config() if line.startswith("# what was switched is not known: ")]
     assert file.read_text() == "{", "config touches nothing"
+
+
+def test_a_command_without_a_daemon_makes_no_end_of_privacy_one_of_this_boot(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("state_dir: state\n")
+    (tmp_path / "state").mkdir()
+    file, noon = JsonFile(tmp_path / "state" / "settings.json"), "2026-11-30T12:00:00+00:00"
+    file.save({"private": True, "private_until": "2099-01-01T00:00:00+00:00", "boot": "another", "at": 1, "wall": noon})
+    assert musicond("settings", "reset", "pause", "--config", "c.yaml", folder=tmp_path).returncode == 0
+    assert file.read()["boot"] == ""
+    assert musicond("privacy", "off", "--config", "c.yaml", folder=tmp_path).returncode == 0
+    assert musicond("guest", "--config", "c.yaml", folder=tmp_path).returncode == 0
+    assert file.read()["boot"] != ""
 
 
 def test_a_pipe_that_closes_early_is_no_error(tmp_path: Path) -> None:
