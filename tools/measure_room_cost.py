@@ -48,7 +48,7 @@ def watch(person: Person, size: tuple[int, int], seed: int) -> tuple[float, floa
     comes_at = SETTLE_S + EMPTY_S + seed % 7 / 17  # somewhere between two frames
     config, at, noticed = Config(), 0.0, np.inf
     rate, spent = frame_rate(config), dict.fromkeys(("settle", "empty", "present"), 0.0)
-    with fresh_pipeline(config, __import__("musicond.commands.replay").commands.replay.Costs()) as pipeline:
+    with fresh_pipeline(config) as pipeline:
         while at < comes_at + PRESENT_S:
             phase = "settle" if at < SETTLE_S else "empty" if at < comes_at else "present"
             picture = room.frame(at)[0] if phase == "present" else room.empty()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from musicond.commands.options import add_config
 from musicond.config.loader import load
@@ -37,10 +38,10 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _send(path: str, done: str) -> ControlCommand:
-    return ControlCommand(lambda client, _: _play_by(client, path, done))
+    return ControlCommand(lambda client, _: _send_to_player(client, path, done))
 
 
-def _play_by(client: ControlClient, path: str, done: str, **body: object) -> str:
+def _send_to_player(client: ControlClient, path: str, done: str, **body: object) -> str:
     """Send a command to the player; return the text to print: `done`, or that it takes longer."""
     return done if client.send(path, **body) else "the player is still at it; musicond status shows when it is done"
 
@@ -63,22 +64,27 @@ def _add_id(parser: argparse.ArgumentParser, default: str) -> None:
 
 
 def _play(client: ControlClient, args: argparse.Namespace) -> str:
-    return _play_by(client, "play", "playing", id=args.id)
+    return _send_to_player(client, "play", "playing", id=args.id)
+
+
+def _playback(client: ControlClient) -> Mapping[str, Any]:
+    """Return the state of the player, empty where it is not known yet; raise CommandError without a player."""
+    state = client.state()
+    if state["playback"] is None and state["since"] is not None:
+        raise CommandError(NO_PLAYER)
+    return state["playback"] or {}
 
 
 def _next(client: ControlClient, _: argparse.Namespace) -> str:
     # Without a loaded track, the API's command recommends other songs.
-    state = client.state()
-    if state["playback"] is None and state["since"] is not None:  # without `since` nothing is known yet
-        raise CommandError(NO_PLAYER)
-    if state["playback"] is None or state["playback"]["state"] not in ("playing", "paused"):
+    if _playback(client).get("state") not in ("playing", "paused"):
         raise CommandError("nothing plays now, so there is no next track")
-    return _play_by(client, "next", "next track")
+    return _send_to_player(client, "next", "next track")
 
 
 def _volume(client: ControlClient, args: argparse.Namespace) -> str:
     text = f"volume: {args.percent:g} %; never above playback.volume_max"
-    return _play_by(client, "volume", text, percent=args.percent)
+    return _send_to_player(client, "volume", text, percent=args.percent)
 
 
 def _autoplay(client: ControlClient, args: argparse.Namespace) -> str:
@@ -96,16 +102,14 @@ def _mood(client: ControlClient, args: argparse.Namespace) -> str:
 
 def _speaker(client: ControlClient, args: argparse.Namespace) -> str:
     if args.name is None:
-        state = client.state()
-        if state["playback"] is None and state["since"] is not None:  # without `since` nothing is known yet
-            raise CommandError(NO_PLAYER)
+        _playback(client)
         answer = client.run_action("playback", "speakers")
         if answer["reason"]:
             raise CommandError(answer["reason"])
         speakers = answer["speakers"]
         return "\n".join(f"{'*' if item['selected'] else ' '} {item['name']}" for item in speakers) or "no speaker now"
     text = f"speaker: {args.name}; musicond settings reset speaker goes back"
-    return _play_by(client, "speaker", text, name=args.name)
+    return _send_to_player(client, "speaker", text, name=args.name)
 
 
 def _number(low: float, high: float) -> Callable[[str], float]:

@@ -83,6 +83,8 @@ class SqliteCatalogue:
         """Guards `_unsaved`."""
         self._flushed_at = self._clock()
         self._version = -1
+        self._revision = 0
+        """Number of the changes by other connections that were noticed, and of files."""
         self._file_id = file_id(path)
         """Device and inode of the opened file."""
         self._mend_at = float("-inf")
@@ -161,7 +163,7 @@ class SqliteCatalogue:
     def revision(self) -> int:
         """Return a number that is another one after each change by another connection; raise CatalogueError."""
         self._refresh()
-        return self._version
+        return self._revision
 
     def key_of(self, track_id: str) -> int | None:
         """Return the number of a track, None for an unknown one; raise CatalogueError."""
@@ -302,7 +304,7 @@ class SqliteCatalogue:
         self._follow_file()
         version = int(self._query("PRAGMA data_version")[0][0])
         if version != self._version:
-            self._version = version
+            self._version, self._revision = version, self._revision + 1
             self._candidates.clear()
             self._stats.clear()
 

@@ -12,7 +12,6 @@ from musicond.errors import CatalogueError
 from musicond.library.database import (
     BACKUP,
     MEMORY,
-    MENDS_ITSELF,
     DamagedError,
     back_up,
     check_database,
@@ -30,6 +29,7 @@ KEPT_BACKUP = "catalogue.backup.kept.sqlite"
 """Name of a backup that is not whole or of another schema."""
 REBUILD_WAIT_S = 10.0
 """Longest wait of a rebuild for the writes that are under way, in seconds."""
+MADE_AGAIN = "the next start of the daemon makes it from its backup"
 SIDECARS = ("", "-wal", "-shm")
 """Endings of the files of one database."""
 
@@ -62,7 +62,7 @@ def _rebuild_unless_done(path: Path, name: str) -> sqlite3.Connection:
 def _open(path: Path | str, name: str, *, read_only: bool) -> sqlite3.Connection:
     """Open the file as `open_database` does; raise DamagedError where it was lost."""
     if path != MEMORY and Path(path).with_name(BACKUP).exists() and _is_empty(Path(path)):
-        raise DamagedError(f"{name}: it is missing or empty; {MENDS_ITSELF}")
+        raise DamagedError(f"{name}: it is missing or empty; {MADE_AGAIN}")
     return open_database(path, name, read_only=read_only)
 
 

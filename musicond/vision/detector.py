@@ -108,18 +108,14 @@ class HaarFaceDetector:
         self._drop_tracks()
         self._dark = DarknessDetector()
 
-    def _is_still(self, frame: Frame, thumb: Thumbnail) -> bool:
-        """Return whether the room needs no scan: all searches have looked at it, and nothing has changed since.
-
-        What lies around known faces does not count.
-        """
-        if self._motion is None or self._scanned_at is None:
-            return False
+    def _note_change(self, frame: Frame, thumb: Thumbnail) -> None:
+        """Let all searches run again if something but known faces has changed since the last scan."""
+        if self._motion is None:
+            return
         self._changed = self._motion.has_changed(thumb, self._people(frame))
         if self._changed:
             self._schedule.begin()
             self._may_repeat, self._hold_s = True, HOLD_S
-        return self._schedule.is_complete and 0 <= frame.captured_at - self._scanned_at < self._hold_s
 
     def _people(self, frame: Frame) -> NDArray[np.bool_] | None:
         """Return the cells of a thumbnail around known faces; None if there are none."""
@@ -175,13 +171,18 @@ class HaarFaceDetector:
         return detection
 
     def _scan_is_due(self, frame: Frame, thumb: Thumbnail) -> bool:
+        """Return whether to scan the whole frame: not where all searches have looked and nothing has changed since."""
         at = frame.captured_at
         if self._scanned_at is None or (self._tracks and not self._tracking):
             return True
         lost = self._has_lost_one(at)
         if self._tracks and 0 <= at - self._scanned_at < (LOST_EVERY_S if lost else SCAN_EVERY_S):
             return False
-        return lost or not self._is_still(frame, thumb)
+        if lost:
+            return True
+        self._note_change(frame, thumb)
+        complete = self._motion is not None and self._schedule.is_complete
+        return not (complete and 0 <= at - self._scanned_at < self._hold_s)
 
     def _knows_face(self) -> bool:
         return any(track.is_face for track in self._tracks)

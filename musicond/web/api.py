@@ -14,7 +14,7 @@ from aiohttp.typedefs import Handler
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
-from musicond.core.commands import Command, PlayerCommand
+from musicond.core.commands import Command
 from musicond.core.models import Watching
 from musicond.core.outcome import Outcome
 from musicond.errors import clean_text, error_text
@@ -174,7 +174,7 @@ class Api:
             try:
                 await _result(self._submit(command), EFFECT_WAIT_S)
             except TimeoutError:
-                if isinstance(command, PlayerCommand):  # some players take their time, which is no error
+                if route.for_player:  # some players take their time, which is no error
                     return _json(to_json({"done": False}), 202)
                 text = "not done yet: the watch loop is busy; look at the state in a moment"
                 raise HttpError(504, text) from None

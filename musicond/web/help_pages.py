@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import hdrs, web
 
-from musicond.web.static_files import LANGUAGES, read_texts
+from musicond.web.static_files import PAGE_LANGUAGES, read_page_texts
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler
@@ -31,8 +31,6 @@ PICTURE_TYPES = {".svg": "image/svg+xml", ".png": "image/png", ".gif": "image/gi
 SCROLLS = "<div class=scrolls tabindex=0>"
 """Around a table or a diagram, which may be wider than a phone."""
 DIAGRAM = re.compile(r'<p>(<img [^>]*src="\.\./pictures/[^>]*>)</p>')
-WORDS = {language: read_texts(language) for language in LANGUAGES}
-"""Texts around the documents, by language."""
 PAGE = """<!doctype html>
 <html lang={language}>
 <head>
@@ -75,7 +73,7 @@ def documents(folder: Path) -> Iterator[HelpDocument]:
     """Yield each document for users in each language; a translation lies in a folder of its language."""
     for file in sorted(folder.glob("*.md")):
         if file.stem not in NOT_FOR_USERS:
-            for language in WORDS:
+            for language in PAGE_LANGUAGES:
                 translated = folder / language / file.name
                 yield HelpDocument(file.stem, language, translated if translated.is_file() else file)
 
@@ -111,7 +109,7 @@ def _handler(make: Callable[[], bytes], kind: str) -> Handler:
 
 def _page(document: HelpDocument, folder: Path) -> bytes:
     """Return the page of a document; raise OSError."""
-    words, own = WORDS[document.language], document.own_language
+    words, own = read_page_texts(document.language), document.own_language
     title, content = render(document.file, document.language, folder)
     only_english = f"<p class=notice lang={document.language}>{words['help_only_english']}</p>\n"
     return PAGE.format(

@@ -43,10 +43,11 @@ def document(endpoints: Collection[str]) -> dict[str, Any]:
         paths[resource.path] = {"get": operation}
     for command in COMMAND_ROUTES:
         operation = _operation(command.path.replace("/", "_"), command.summary, DONE, COMMAND_ERRORS)
-        operation["responses"]["202"] = {
-            "description": "The player has not finished it yet; look at the state in a moment.",
-            "content": {JSON: {"schema": NOT_DONE}},
-        }
+        if command.for_player:
+            operation["responses"]["202"] = {
+                "description": "The player has not finished it yet; look at the state in a moment.",
+                "content": {JSON: {"schema": NOT_DONE}},
+            }
         body = command.body.json_schema(mode="validation")
         paths[f"{API}/{command.path}"] = {"post": operation | _request_body(body)}
     for route in ACTION_ROUTES:

@@ -75,6 +75,8 @@ class CommandRoute:
     """Makes the command from the valid body."""
     expected: str = "{}"
     """The body that would be right, for the text of an error."""
+    for_player: bool = False
+    """The player carries it out, and may take longer than the answer waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +164,9 @@ COMMAND_ROUTES = (
     CommandRoute(
         "settings/reset",
         "Forget what was switched: the configuration holds again.",
-        request_body("Forget what was switched; null: everything.", key=Switch | None),
+        request_body("Forget what was switched; null: everything but privacy.", key=Switch | None),
         lambda body: commands.Reset(body.key),
-        f'{{"key": {_either(SETTINGS)}}}, or {{"key": null}} for everything',
+        f'{{"key": {_either(SETTINGS)}}}, or {{"key": null}} for everything but privacy',
     ),
     CommandRoute(
         "rate",
@@ -212,18 +214,21 @@ COMMAND_ROUTES = (
         "Recommend other songs now, and play them where ours play.",
         request_body("Recommend other songs now."),
         lambda _: commands.OtherSongs(),
+        for_player=True,
     ),
     CommandRoute(
         "next",
         "Play the next track. Where nothing is loaded it recommends other songs; this is deprecated: use other_songs.",
         request_body("Play the next track."),
         lambda _: commands.Next(),
+        for_player=True,
     ),
     CommandRoute(
         "previous",
         "Play the previous track.",
         request_body("Play the previous track."),
         lambda _: commands.Previous(),
+        for_player=True,
     ),
     CommandRoute(
         "calibrate",
@@ -240,14 +245,18 @@ COMMAND_ROUTES = (
         ),
         lambda body: commands.Play(body.id),
         '{"id": TRACK}; without "id" the recommendation from its beginning',
+        for_player=True,
     ),
-    CommandRoute("stop", "Pause the music.", request_body("Pause the music."), lambda _: commands.Stop()),
+    CommandRoute(
+        "stop", "Pause the music.", request_body("Pause the music."), lambda _: commands.Stop(), for_player=True
+    ),
     CommandRoute(
         "volume",
         "Set the speaker's volume.",
         request_body("Set the speaker's volume.", percent=Annotated[float, Field(ge=0, le=100)]),
         lambda body: commands.SetVolume(body.percent),
         '{"percent": N} with N from 0 to 100',
+        for_player=True,
     ),
     CommandRoute(
         "speaker",
@@ -255,6 +264,7 @@ COMMAND_ROUTES = (
         request_body("Play on another speaker; null: on the configured one.", name=SpeakerName | None),
         lambda body: commands.SetSpeaker(body.name),
         '{"name": SPEAKER}, or {"name": null} for the configured one',
+        for_player=True,
     ),
     CommandRoute(
         "autoplay",

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -29,14 +30,15 @@ COMPRESSED = ("text/", "image/svg", "application/")
 """Beginnings of the media types of files that are sent compressed."""
 STATIC = files("musicond.web").joinpath("static")
 TEXTS_OF = re.compile(r"texts-([a-z]{2})\.js")
-LANGUAGES = tuple(sorted(match[1] for file in STATIC.iterdir() if (match := TEXTS_OF.fullmatch(file.name))))
+PAGE_LANGUAGES = tuple(sorted(match[1] for file in STATIC.iterdir() if (match := TEXTS_OF.fullmatch(file.name))))
 LANGUAGES_TAG = '<meta name=languages content="{}">'
 """In the page: the languages that there are. The file of English texts stands there for that of the chosen one."""
 COMMENTS = re.compile(rb"(?m)^[ \t]*//.*\n")
 """Lines of a script that are only a comment; they are not sent."""
 
 
-def read_texts(language: str) -> dict[str, str]:
+@cache
+def read_page_texts(language: str) -> dict[str, str]:
     """Return the texts of a language by key; after the = a file is JSON, except for the keys."""
     raw = STATIC.joinpath(f"texts-{language}.js").read_text("utf-8").partition("TEXTS = ")[2].strip().removesuffix(";")
     return dict(json.loads(re.sub(r"^(\w+):", r'"\1": ', raw, flags=re.MULTILINE)))
@@ -45,7 +47,7 @@ def read_texts(language: str) -> dict[str, str]:
 def add_files(app: web.Application, get_language: Callable[[], object], *, has_help: bool = True) -> None:
     """Serve the page at `/` and its files beside it; without the help, no links to it are shown.
 
-    `get_language` returns the language of the device; with any other value than one of LANGUAGES the browser chooses.
+    `get_language` returns the language of the device; where that is not in PAGE_LANGUAGES, the browser chooses.
     """
     for file in STATIC.iterdir():
         kind = MEDIA_TYPES.get(file.name.rpartition(".")[2])
@@ -62,13 +64,13 @@ def _page_handler(page: str, get_language: Callable[[], object], *, has_help: bo
     """Return the handler of the page, which names the texts of the likely language so that no other is loaded."""
     if not has_help:
         page = page.replace('<body class="', '<body class="no-help ', 1)
-    page = page.replace(LANGUAGES_TAG.format(DEFAULT), LANGUAGES_TAG.format(" ".join(LANGUAGES)))
-    pages = {language: page.replace(f"texts-{DEFAULT}.js", f"texts-{language}.js") for language in LANGUAGES}
+    page = page.replace(LANGUAGES_TAG.format(DEFAULT), LANGUAGES_TAG.format(" ".join(PAGE_LANGUAGES)))
+    pages = {language: page.replace(f"texts-{DEFAULT}.js", f"texts-{language}.js") for language in PAGE_LANGUAGES}
     handlers = {language: _file_handler(page.encode(), MEDIA_TYPES["html"]) for language, page in pages.items()}
 
     async def handle(request: web.Request) -> web.StreamResponse:
         accepted = f"{get_language()},{request.headers.get(hdrs.ACCEPT_LANGUAGE, '')}"
-        return await handlers[choose_language(accepted, LANGUAGES)](request)
+        return await handlers[choose_language(accepted, PAGE_LANGUAGES)](request)
 
     return handle
 

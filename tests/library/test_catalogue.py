@@ -212,6 +212,20 @@ def test_another_connection_s_changes_are_seen_and_nothing_waiting_is_lost(path:
         assert catalogue.stats(Emotion.SAD)[song].impressions == 1
 
 
+def test_the_revision_is_another_one_after_each_change_and_each_replacement(path: Path) -> None:
+    with SqliteCatalogue(path) as catalogue:
+        revisions = [catalogue.revision()]
+        assert catalogue.revision() == revisions[0]
+        for place in range(2):
+            with CatalogueEditor(path) as lists:
+                lists.remove(catalogue.tracks([key(catalogue, Emotion.SAD, place)])[0].track_id)
+            revisions.append(catalogue.revision())
+        for _ in range(2):
+            rebuild_meanwhile(path)
+            revisions.append(catalogue.revision())
+        assert len(set(revisions)) == len(revisions)
+
+
 def test_it_may_be_opened_in_one_thread_and_used_in_another(path: Path) -> None:
     counts: list[int] = []
     with SqliteCatalogue(path) as catalogue:

@@ -159,6 +159,7 @@ def test_from_the_opening_page_to_music_in_at_most_three_taps_and_every_button_r
     phone.locator("#previous").tap()
     assert fake_spotify.wait_until(lambda: fake_spotify.count("POST", "me/player/previous") == 1)
     phone.locator("#cover").wait_for()
+    phone.wait_for_selector("#controls[aria-busy=false]")  # until then another command is refused
     phone.locator("#others").tap()
     assert fake_spotify.wait_until(lambda: fake_spotify.count("PUT", "me/player/play") > plays)
     phone.locator("#autoplay").tap()

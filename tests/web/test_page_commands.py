@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from musicond.core.commands import OtherSongs, Pause, Rate, Resume, SetPrivacy, SetVolume, Withdraw, WrongMood
+from musicond.core.commands import Next, OtherSongs, Pause, Rate, Resume, SetPrivacy, SetVolume, Withdraw, WrongMood
 from musicond.core.models import Emotion, Mood, Verdict
 from musicond.core.settings import Settings
 from tests.web.browser import PLAYING, SILENT, click, open_player, page, text
@@ -55,6 +55,20 @@ def test_a_command_that_is_dropped_says_so(server: Server, page: Any) -> None:
     page.wait_for_selector("#controls[aria-busy=false]")
     click(server, page, "[aria-label='I like Sunny Side']")
     assert server.commands == [OtherSongs(), Rate(Verdict.LIKE, "t:1")]
+
+
+def test_next_may_be_tapped_quickly_and_each_tap_counts(server: Server, page: Any) -> None:
+    server.output.accept(replace(HAPPY, seq=2, playback=PLAYING))
+    page.wait_for_selector("#bar:not([hidden])")
+    server.hold = True
+    for _ in range(7):
+        page.click("#next")
+    page.wait_for_selector("#toast-text:has-text('Not sent: musicond is still busy')")
+    arrive(server, 1)
+    server.hold = False
+    server.futures[0].set_result(None)
+    page.wait_for_selector("#controls[aria-busy=false]")
+    assert server.commands == [Next()] * 5, "not more than that"
 
 
 def test_a_daemon_that_says_nothing_is_not_waited_for_for_ever(page: Any) -> None:

@@ -255,9 +255,15 @@ def test_the_lock_screen_follows_the_player_once_it_is_switched_on(server: Serve
             page.evaluate(f"window.actions.{action}()")
             assert server.arrived.wait(10)
             assert server.commands.pop() == command
+        page.evaluate("window.sound.pause()")  # as a call does
+        server.output.accept(replace(HAPPY, seq=2, mood=Mood.SAD, playback=PLAYING))
+        page.wait_for_selector("#hero[data-mood=sad]")
+        assert page.evaluate("window.sound.paused"), "the call is not disturbed"
+        page.click("#playing-title")
+        wait_for(page, "!window.sound.paused")
         page.evaluate("""Object.defineProperty(document, "hidden", { value: true, configurable: true });
             document.dispatchEvent(new Event("visibilitychange"))""")
-        server.output.accept(replace(HAPPY, seq=2, playback=replace(PLAYING, state=PlayState.PAUSED)))
+        server.output.accept(replace(HAPPY, seq=3, playback=replace(PLAYING, state=PlayState.PAUSED)))
         wait_for(page, f'{SHOWN} === \'["paused","Sunny Side"]\'')
         wait_for(page, "window.sound.paused")
         page.click("#media")

@@ -18,7 +18,7 @@ from musicond.commands import checks
 from musicond.core.models import Emotion, Mood, Placement
 from musicond.core.outcome import Account, AutoplayBlock, BlockReason, Explanation, Novelty, Recommendation, Strategy
 from musicond.web import static_files
-from musicond.web.static_files import LANGUAGES, read_texts
+from musicond.web.static_files import PAGE_LANGUAGES, read_page_texts
 from tests.web.browser import SILENT
 from tests.web.conftest import HAPPY, NOON, SONGS, Server
 from tests.web.full_server import FullServer, full_server
@@ -155,22 +155,22 @@ def test_every_check_of_the_doctor_has_words() -> None:
 
 
 def test_no_text_ends_in_a_file_or_asks_to_edit_one() -> None:
-    for language in LANGUAGES:
+    for language in PAGE_LANGUAGES:
         named = [key for key, text in texts(language).items() if re.search(r"\.(md|yaml)\b", text)]
         assert named == []
 
 
 def texts(language: str) -> dict[str, str]:
     """Return the texts of a language by key."""
-    found = read_texts(language)
+    found = read_page_texts(language)
     lines = (STATIC / f"texts-{language}.js").read_text("utf-8").splitlines()
     assert len(found) == sum(re.match(r"\w+:\"", line) is not None for line in lines), "no key twice"
     return found
 
 
 def test_every_language_has_the_same_keys() -> None:
-    assert {"en", "de"} <= set(LANGUAGES)
-    for tag in LANGUAGES:
+    assert {"en", "de"} <= set(PAGE_LANGUAGES)
+    for tag in PAGE_LANGUAGES:
         own = texts(tag)
         assert own.keys() == texts("en").keys()
         for key, text in texts("en").items():

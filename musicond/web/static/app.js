@@ -184,7 +184,7 @@ document.querySelector(".skip").addEventListener("click", (event) => {
 addEventListener("hashchange", () => open(named(), true));
 // A hidden page closes its streams, but for that of the state while the lock screen shows it.
 document.addEventListener("visibilitychange", () => {
-	if (!document.hidden) return source || connect();
+	if (!document.hidden) return (source && Date.now() - heardAt < SILENCE_MS) || connect(); // it may have been frozen
 	VIEWS[view].leave?.();
 	return controlledFromOutside() || disconnect();
 });

@@ -32,13 +32,17 @@ const wanted = () => $("media").getAttribute("aria-checked") === "true";
 // Whether the controls outside the page need its connection.
 export const controlledFromOutside = () => Boolean(audio) && wanted();
 
-function showMedia({ playback }) {
+// The sound follows changes of the playback, and a touch: a call may have interrupted it, which is not to be disturbed.
+function showMedia({ playback }, touched = false) {
 	const session = navigator.mediaSession;
 	const here = playback && loaded(playback);
 	if (!audio || !session) return;
-	session.playbackState = here ? playback.state : "none";
-	if (here && playback.state === "playing") audio.play().catch(() => {}); // refused until the page is touched
-	else audio.pause();
+	const state = here ? playback.state : "none";
+	if (state !== session.playbackState || touched) {
+		session.playbackState = state;
+		if (state === "playing") audio.play().catch(() => {}); // refused until the page is touched
+		else audio.pause();
+	}
 	const key = here ? JSON.stringify(playback.track) : "";
 	if (key === audio.dataset.track) return;
 	audio.dataset.track = key;
@@ -48,11 +52,13 @@ function showMedia({ playback }) {
 }
 
 function start() {
-	if (!wanted() || audio || !navigator.mediaSession) return;
-	audio = new Audio(URL.createObjectURL(quietSound()));
-	audio.loop = true;
-	for (const [action, what] of Object.entries(ACTIONS)) navigator.mediaSession.setActionHandler(action, () => command(what, {}));
-	if (current()) showMedia(current());
+	if (!wanted() || !navigator.mediaSession) return;
+	if (!audio) {
+		audio = new Audio(URL.createObjectURL(quietSound()));
+		audio.loop = true;
+		for (const [action, what] of Object.entries(ACTIONS)) navigator.mediaSession.setActionHandler(action, () => command(what, {}));
+	}
+	if (current()) showMedia(current(), true);
 }
 
 function stop() {
@@ -74,4 +80,4 @@ on("media", "click", () => {
 });
 // Browsers allow sound only after the page was touched.
 for (const touch of ["pointerup", "keydown"]) addEventListener(touch, start);
-follow(showMedia);
+follow((state) => showMedia(state));

@@ -182,10 +182,12 @@ document.addEventListener("click", (event) => {
 	toast(refused.dataset.why);
 }, { capture: true });
 
-// A list opens, and a slider moves, before the click and by the keys.
+// A list opens, and a slider moves, before the click and by these keys.
+const CHANGING = /^(Arrow\w+|Home|End|Page\w+|Enter|.)$/u;
+const changes = ({ type, key, ctrlKey, metaKey }) => type !== "keydown" || (CHANGING.test(key) && !ctrlKey && !metaKey);
 for (const type of ["mousedown", "touchstart", "keydown"]) {
 	document.addEventListener(type, (event) => {
-		if (!event.target.matches?.("select[aria-disabled=true], input[aria-disabled=true]") || event.key === "Tab") return;
+		if (!event.target.matches?.("select[aria-disabled=true], input[aria-disabled=true]") || !changes(event)) return;
 		event.preventDefault();
 		toast(event.target.dataset.why);
 	}, { capture: true, passive: false });
@@ -253,18 +255,24 @@ export async function refusal(what) {
 	return ["", ""];
 }
 
-// Sends one command at a time; the controls are not disabled meanwhile, as that would lose the keyboard's focus.
-let busy = false;
+const REPEATED = ["next", "previous"];
+const MAX_WAITING = 5;
+// Sends one command at a time: another is refused meanwhile, but for those that a person taps several times quickly.
+// The controls are not disabled, as that would lose the keyboard's focus.
+let waiting = 0;
+let last = Promise.resolve();
 export async function command(what, body) {
-	if (busy) {
+	if (waiting && (waiting >= MAX_WAITING || !REPEATED.includes(what))) {
 		toast(t("busy"));
 		return null;
 	}
-	busy = true;
+	waiting += 1;
 	$("controls").setAttribute("aria-busy", "true");
-	const done = await ask(what, body);
-	busy = false;
-	$("controls").setAttribute("aria-busy", "false");
+	const mine = last.then(() => ask(what, body));
+	last = mine;
+	const done = await mine;
+	waiting -= 1;
+	$("controls").setAttribute("aria-busy", String(waiting > 0));
 	return done;
 }
 
