@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 
 from musicond.errors import PlaybackError
 
@@ -30,12 +29,13 @@ class VolumeFader:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._set_volume, self._pause, self._clock = set_volume, pause, clock
-        self._due: list[tuple[float, Callable[[], None]]] = []
+        self._due: list[tuple[float, int | None]] = []
+        """The steps: when, and the volume to set; None: pause. The last one sets the volume in which the fade ends."""
         self._tries = 0
 
     def cancel(self) -> None:
         """Cancel the rest of a fade: the next `run_due` sets the volume in which it was to end."""
-        self._due = [(self._clock(), act) for _, act in self._due[-1:]]
+        self._due = [(self._clock(), percent) for _, percent in self._due[-1:]]
 
     def fade_to(self, before: int | None, percent: int) -> None:
         """Change the volume from `before`, in one step where that is None; raise PlaybackError."""
@@ -46,20 +46,22 @@ class VolumeFader:
             self._schedule(before, percent, STEPS)
 
     def fade_out(self, before: int) -> None:
-        """Fade the music out, pause it, and restore the volume, unless that is under way.
+        """Fade the music out from `before`, pause it, and restore the volume, unless that is under way.
 
-        Where the volume can't be changed, pause it at once. Raises PlaybackError.
+        The volume to restore is that in which a fade was to end, if its last step is still due. Where the volume can't
+        be changed, pause the music at once. Raises PlaybackError.
         """
-        if any(act == self._pause for _, act in self._due):
+        if any(percent is None for _, percent in self._due):
             return
+        restored = self._due[-1][1] if self._due else before
         try:
             self._schedule(before, 0, STEPS - 1)
         except PlaybackError:
-            self._due.clear()
+            self.cancel()
             self._pause()
             return
         at = self._due[-1][0] + STEP_S if self._due else self._clock()
-        self._due += [(at, self._pause), (at, partial(self._set_volume, before))]
+        self._due += [(at, None), (at, restored)]
 
     def due_s(self, now: float) -> float | None:
         """Return the seconds until `run_due` has something to do; None: nothing is due. For any thread."""
@@ -73,33 +75,39 @@ class VolumeFader:
         """
         error = None
         while self._due and self._due[0][0] <= now:
-            _, act = self._due.pop(0)
+            _, percent = self._due.pop(0)
             try:
-                act()
+                self._take(percent)
             except PlaybackError as exc:
-                error = exc if act == self._pause else error
-                self._skip_to_end(now, act)
+                error = exc if percent is None else error
+                self._skip_to_end(now, percent)
         return error
 
     def finish(self) -> None:
         """Pause the music if it was to be, and set the last volume of a fade, both once."""
-        pause_and_volume = [act for _, act in self._due[:-1] if act == self._pause] + [act for _, act in self._due[-1:]]
+        steps = [percent for _, percent in self._due]
         self._due.clear()
-        for act in pause_and_volume:
+        for percent in [*(percent for percent in steps if percent is None), *steps[-1:]]:
             with suppress(PlaybackError):
-                act()
+                self._take(percent)
 
-    def _skip_to_end(self, now: float, failed: Callable[[], None]) -> None:
+    def _take(self, percent: int | None) -> None:
+        if percent is None:
+            self._pause()
+        else:
+            self._set_volume(percent)
+
+    def _skip_to_end(self, now: float, failed: int | None) -> None:
         """Leave out what follows a failed step, but for the pause and the last volume, which is tried again."""
         self._tries += 1
-        if not self._due and failed != self._pause and self._tries < MAX_TRIES:
+        if not self._due and self._tries < MAX_TRIES:
             self._due = [(now + RETRY_S, failed)]
-        self._due = [step for step in self._due[:-1] if step[1] == self._pause] + self._due[-1:]
+        self._due = [step for step in self._due[:-1] if step[1] is None] + self._due[-1:]
 
     def _schedule(self, before: int, after: int, steps: int) -> None:
         """Take the first step now, and schedule the others."""
         now = self._clock()
-        self._tries = 0
         first, *rest = dict.fromkeys(round(before + (after - before) * part / STEPS) for part in range(1, steps + 1))
         self._set_volume(first)
-        self._due = [(now + number * STEP_S, partial(self._set_volume, level)) for number, level in enumerate(rest, 1)]
+        self._tries = 0
+        self._due = [(now + number * STEP_S, percent) for number, percent in enumerate(rest, 1)]

@@ -121,3 +121,27 @@ def test_a_fade_out_that_is_under_way_goes_on() -> None:
     fader.cancel()
     fader.run_due(float("inf"))
     assert calls[-2:] == [30, 40], "somebody goes on listening"
+
+
+def test_a_fade_out_restores_the_volume_in_which_the_fade_before_was_to_end() -> None:
+    clock, calls, refused = Clock(), list[object](), {60}
+
+    def set_volume(percent: int) -> None:
+        calls.append(percent)
+        if percent in refused:
+            raise PlaybackError("no volume")
+
+    fader = VolumeFader(set_volume, lambda: calls.append("pause"), clock)
+    fader.fade_to(0, 60)
+    fader.run_due(STEP_S)
+    fader.fade_out(30)
+    assert fader.run_due(10) is None
+    assert calls[:2] + calls[-2:] == [15, 30, "pause", 60], "not the 30 of the fade-in"
+    fader.fade_out(8)
+    assert fader.run_due(20) is None
+    assert calls[-2:] == ["pause", 60], "that could not be set yet"
+    refused ^= {60, 6}
+    fader.fade_out(8)
+    assert calls[-2:] == [6, "pause"], "at once, where the volume can't be changed"
+    fader.run_due(20)
+    assert calls[-1] == 60

@@ -442,3 +442,19 @@ def test_music_that_is_started_in_a_fade_plays_at_its_volume(tmp_path: Path) -> 
     assert not wait_until(lambda: person.status()["state"] != "play", 3)
     room.player.stop()
     library.stop()
+
+
+def test_a_pause_in_the_fade_of_a_start_restores_the_volume_in_which_it_was_to_end(tmp_path: Path) -> None:
+    library = Library(tmp_path)
+    library.start()
+    person = library.client()
+    person.setvol(80)
+    room = Room(Player(MpdBackend("127.0.0.1", library.port), replace(RULES, volume=40)))
+    room.player.start()
+    room.update(library.tracks())
+    assert wait_until(lambda: (room.player.get_playback().volume or 40) < 40)
+    room.update(settings=PAUSED)
+    assert wait_until(lambda: person.status()["state"] == "pause")
+    assert wait_until(lambda: person.status()["volume"] == "40", 3)
+    room.player.stop()
+    library.stop()
