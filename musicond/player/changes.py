@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from musicond.core.commands import Stop
 from musicond.core.models import PlayerStatus
-from musicond.core.outcome import PlayState
-from musicond.player.events import Event, PlaybackChange, Requested, RoomUpdate, StatusPolled
+from musicond.player.events import PlaybackChange, RoomUpdate, StatusPolled
 
 TRACK_END_S = 5.0
 """A track with no more than this left at its last poll has ended, and was not skipped."""
@@ -66,20 +64,6 @@ def _has_ended(status: PlayerStatus, passed_s: float) -> bool:
     """Return whether a track has ended since; one of unknown duration counts as ended, not as skipped."""
     left = remaining_s(status)
     return left is None or left - passed_s <= TRACK_END_S
-
-
-def play_state(status: PlayerStatus) -> PlayState:
-    """Return the state of a player that can be used."""
-    if not status.item_ids:
-        return PlayState.STOPPED
-    return PlayState.PLAYING if status.playing else PlayState.PAUSED
-
-
-def ends_music(event: Event, *, pauses: bool) -> bool:
-    """Return whether an event stops music that is being started; with `pauses`, so does a room in a pause."""
-    if isinstance(event, RoomUpdate):
-        return pauses and event.paused
-    return isinstance(event, Requested) and isinstance(event.command, Stop)
 
 
 def has_changed(before: RoomUpdate, room: RoomUpdate) -> bool:

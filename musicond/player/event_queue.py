@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 from concurrent.futures import Future
 
+from musicond.core.commands import Stop
 from musicond.errors import CommandError
-from musicond.player.changes import ends_music
-from musicond.player.events import Event
+from musicond.player.events import Event, Requested, RoomUpdate
 from musicond.runtime.inbox import settle
 
 MAX_EVENTS = 32
@@ -47,6 +47,13 @@ class EventQueue:
         """Drop all events; their commands fail."""
         while self._events:
             _fail(self._events.popleft(), STOPPING)
+
+
+def ends_music(event: Event, *, pauses: bool) -> bool:
+    """Return whether an event stops music that is being started; with `pauses`, so does a room in a pause."""
+    if isinstance(event, RoomUpdate):
+        return pauses and event.paused
+    return isinstance(event, Requested) and isinstance(event.command, Stop)
 
 
 def _fail(waiting: Waiting, reason: str) -> None:

@@ -24,8 +24,9 @@ from musicond.core.outcome import Outcome, Playback, PlayState
 from musicond.core.ports import PlaybackBackend
 from musicond.errors import CommandError, PlaybackError, SongsMissingError, error_text
 from musicond.player.backoff import BackendBackoff
-from musicond.player.changes import ends_music, has_changed, is_owned
-from musicond.player.event_queue import BUSY, STOPPING, EventQueue, Waiting
+from musicond.player.changes import has_changed, is_owned
+from musicond.player.conversion import to_playback, to_room
+from musicond.player.event_queue import BUSY, STOPPING, EventQueue, Waiting, ends_music
 from musicond.player.events import (
     Action,
     ChangeVolume,
@@ -48,7 +49,6 @@ from musicond.player.events import (
     StatusPolled,
 )
 from musicond.player.fade import VolumeFader
-from musicond.player.published import to_playback, to_room
 from musicond.player.rules import poll_in_s, step
 from musicond.player.speakers import SpeakerChoice
 from musicond.player.state_file import PlayerStateFile, persistent_part

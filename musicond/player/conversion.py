@@ -1,14 +1,14 @@
-"""The state of the player as the outputs get it, and an outcome as the rules get it."""
+"""Conversion of the player's state for the outputs, and of an outcome for the rules."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from musicond.core.models import Watching
+from musicond.core.models import PlayerStatus, Watching
 from musicond.core.outcome import Outcome, Playback, PlayState
 from musicond.core.ports import PlaybackBackend
 from musicond.player.backoff import BackendBackoff
-from musicond.player.changes import is_owned, play_state
+from musicond.player.changes import is_owned
 from musicond.player.events import PlaybackRules, PlayerState, RoomUpdate
 from musicond.player.rules import autoplay_block
 
@@ -29,7 +29,7 @@ def to_playback(
     trouble = backoff.trouble or status.error
     return Playback(
         backend=backend.name,
-        state=PlayState.UNAVAILABLE if trouble is not None else play_state(status),
+        state=PlayState.UNAVAILABLE if trouble is not None else _play_state(status),
         ours=is_owned(status, state.owned_ids),
         track=status.track,
         elapsed_s=status.elapsed_s if status.item_ids else None,
@@ -45,6 +45,13 @@ def to_playback(
         songs_missing=trouble is None and songs_missing is not None,
         account=account,
     )
+
+
+def _play_state(status: PlayerStatus) -> PlayState:
+    """Return the state of a player that can be used."""
+    if not status.item_ids:
+        return PlayState.STOPPED
+    return PlayState.PLAYING if status.playing else PlayState.PAUSED
 
 
 def to_room(outcome: Outcome, rules: PlaybackRules, at: float, *, synchronised: bool) -> RoomUpdate:
