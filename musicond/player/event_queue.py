@@ -22,6 +22,8 @@ class EventQueue:
 
     def __init__(self) -> None:
         self._events: deque[Waiting] = deque()
+        self._taken: Waiting | None = None
+        """The event that is being processed."""
 
     def __bool__(self) -> bool:
         return bool(self._events)
@@ -37,11 +39,13 @@ class EventQueue:
 
     def pop(self) -> Waiting | None:
         """Take the oldest event; None where none waits."""
-        return self._events.popleft() if self._events else None
+        self._taken = self._events.popleft() if self._events else None
+        return self._taken
 
     def ends_music(self, *, pauses: bool) -> bool:
-        """Return whether an event stops music that is being started; with `pauses`, so does a room in a pause."""
-        return any(ends_music(event, pauses=pauses) for event, _ in self._events)
+        """Return whether an event that waits or is being processed `ends_music`."""
+        waiting = [*self._events, *([] if self._taken is None else [self._taken])]
+        return any(ends_music(event, pauses=pauses) for event, _ in waiting)
 
     def close(self) -> None:
         """Drop all events; their commands fail."""

@@ -83,13 +83,16 @@ class VolumeFader:
                 self._skip_to_end(now, percent)
         return error
 
-    def finish(self) -> None:
-        """Pause the music if it was to be, and set the last volume of a fade, both once."""
+    def finish(self) -> bool:
+        """Pause the music if it was to be, and set the last volume of a fade, both once; return whether it paused."""
         steps = [percent for _, percent in self._due]
         self._due.clear()
+        paused = False
         for percent in [*(percent for percent in steps if percent is None), *steps[-1:]]:
             with suppress(PlaybackError):
                 self._take(percent)
+                paused |= percent is None
+        return paused
 
     def _take(self, percent: int | None) -> None:
         if percent is None:

@@ -9,13 +9,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from typing import TypeVar
 
 from musicond.core.commands import Next, OtherSongs, Play, PlayerCommand, Previous, SetSpeaker
@@ -49,12 +47,13 @@ from musicond.player.events import (
     StatusPolled,
 )
 from musicond.player.fade import VolumeFader
+from musicond.player.question_queue import QuestionQueue
+from musicond.player.rejected import RejectedTracks
 from musicond.player.rules import poll_in_s, step
 from musicond.player.speakers import SpeakerChoice
 from musicond.player.state_file import PlayerStateFile, persistent_part
 from musicond.runtime.inbox import settle
 from musicond.runtime.warn_once import WarnOnce
-from musicond.runtime.worker import resolve
 
 log = logging.getLogger(__name__)
 
@@ -64,9 +63,8 @@ EMPTY_POLL_S = 120.0
 """The same while nobody is in the room."""
 ACCOUNT_S = 5.0
 """Between two looks at the account, which needs no request."""
-JOIN_S, FADE_JOIN_S = 1.0, 3.0
-"""Longest wait of `stop`: in general, and where a fade has to be finished."""
-MAX_QUESTIONS = 8
+JOIN_S, FINISH_JOIN_S = 1.0, 3.0
+"""Longest wait of `stop`: in general, and where a fade, a stop command or a pause has to be finished."""
 
 T = TypeVar("T")
 
@@ -104,11 +102,10 @@ class Player:
         self._fader = VolumeFader(backend.set_volume, self._pause_if_owned, clock)
         self._changed = threading.Condition()
         self._events = EventQueue()
-        self._questions: deque[Callable[[], None]] = deque()
+        self._questions = QuestionQueue(backend)
         self._speaker = SpeakerChoice(backend, set_speaker)
         self._room: RoomUpdate | None = None
-        self._spared: str | None = None
-        """The id of a disliked track that is not skipped: it was already, or a person has asked for it since."""
+        self._rejected = RejectedTracks()
         self._account_changed = False
         self._stopping = False
         self._thread: threading.Thread | None = None
@@ -157,15 +154,13 @@ class Player:
     def query(self, question: Callable[[PlaybackBackend], T]) -> Future[T]:
         """Ask the backend in this thread; return the future of its answer.
 
-        Its errors: PlaybackError; CommandError where too many questions wait already.
+        Its errors: PlaybackError; CommandError where too many questions wait, after an error of musicond, at a stop.
         """
-        answer: Future[T] = Future()
         with self._changed:
-            if len(self._questions) >= MAX_QUESTIONS:
-                answer.set_exception(CommandError(BUSY))
-            else:
-                self._questions.append(partial(resolve, answer, lambda: question(self._backend)))
-                self._changed.notify_all()
+            answer = self._questions.put(question)
+            if self._stopping:
+                self._questions.close(STOPPING)
+            self._changed.notify_all()
         return answer
 
     def get_playback(self) -> Playback:
@@ -193,11 +188,13 @@ class Player:
         thread, self._thread = self._thread, None
         with self._changed:
             self._stopping = True
+            ending = self._state.pause_pending or self._events.ends_music(pauses=True)
             self._changed.notify_all()
         if thread is not None:
-            thread.join(JOIN_S if self._fader.due_s(0.0) is None else FADE_JOIN_S)
+            thread.join(FINISH_JOIN_S if ending or self._fader.due_s(0.0) is not None else JOIN_S)
         with self._changed:
             self._events.close()
+            self._questions.close(STOPPING)
 
     def _run(self) -> None:
         try:
@@ -214,15 +211,17 @@ class Player:
 
     def _finish(self) -> None:
         """Finish what a stop must not leave half done: a fade, and a stop or a pause that a person has switched on."""
+        paused = False
         while (waiting := self._next_event()) is not None:
             event, future = waiting
             if ends_music(event, pauses=True):
-                self._answer(event, future)
+                error = self._answer(event, future)
+                paused |= error is None and isinstance(event, Requested)
             elif future is not None:
                 settle(future, CommandError(STOPPING))
         self._save()  # first, as the backend may hang
-        self._fader.finish()
-        if self._state.pause_pending:
+        paused = self._fader.finish() or paused
+        if self._state.pause_pending and not paused:
             with suppress(PlaybackError):
                 self._pause_if_owned()
 
@@ -231,6 +230,8 @@ class Player:
         if self._backoff.trouble is None:
             log.error("playback failed", exc_info=exc)
         self._fader.cancel()
+        with self._changed:
+            self._questions.close(f"an error of musicond: {error_text(exc)}")
         text = f"an error of musicond ({error_text(exc)}); it is retried"
         self._backoff.failed(PlaybackError(text, log_text="an error of musicond; it is retried"))
         self._playback = replace(self._playback, state=PlayState.UNAVAILABLE, trouble=self._backoff.trouble)
@@ -240,8 +241,7 @@ class Player:
         with self._changed:
             self._changed.wait_for(self._is_wanted, self._wait_s())
             self.busy_since = time.monotonic()
-            room, account_changed, questions = self._room, self._account_changed, list(self._questions)
-            self._questions.clear()
+            room, account_changed = self._room, self._account_changed
             self._account_changed = False
         if account_changed:
             self._publish()  # before a poll, which may take its time
@@ -255,6 +255,8 @@ class Player:
         if not self._stopping and self._next_poll_s(self._clock()) <= 0:
             self._poll()
         self._skip_rejected()
+        with self._changed:
+            questions = self._questions.take()
         for ask in questions:
             ask()
         self._save()
@@ -265,13 +267,13 @@ class Player:
         if self._state_file is not None:
             self._state_file.save(persistent_part(self._state, self.rules, self._clock()))
 
-    def _answer(self, event: Event, future: Future[None] | None) -> None:
-        """Process an event, and resolve the future of a command."""
+    def _answer(self, event: Event, future: Future[None] | None) -> CommandError | PlaybackError | None:
+        """Process an event, and resolve the future of a command; return its error."""
         match event:
             case RoomUpdate(recommended=True):
                 self._songs_missing = None
             case Requested(command=Play(), tracks=(track, *_)):
-                self._spared = track.track_id
+                self._rejected.spare(track.track_id)
         try:
             error = self._process(event)
         except Exception as exc:
@@ -280,18 +282,14 @@ class Player:
         finally:
             if future is not None:
                 settle(future, error)
+        return error
 
     def _skip_rejected(self) -> None:
-        """Skip a track of ours that a person has disliked since it was recommended, once."""
-        recommendation = self._room.recommendation if self._room else None
-        rejected = recommendation.rejected if recommendation else frozenset[str]()
-        if self._spared not in rejected:
-            self._spared = None
-        status = self._state.status
-        track_id = status.track.track_id if status.track and is_owned(status, self._state.owned_ids) else None
-        if status.playing and track_id in rejected and track_id != self._spared:
-            self._spared = track_id
-            self._process(Requested(self._clock(), Next()))
+        """Skip a track of ours that a person has disliked since it was recommended, once that succeeds."""
+        track_id = self._rejected.find_playing(self._state)
+        waits = (self._backoff.wait_s() or 0) > 0
+        if track_id is not None and not waits and self._process(Requested(self._clock(), Next())) is None:
+            self._rejected.spare(track_id)
 
     def _next_event(self) -> Waiting | None:
         """Take the oldest event; None where none waits."""

@@ -25,7 +25,7 @@ from musicond.core.commands import Next, OtherSongs, Play, Previous, SetSpeaker,
 from musicond.core.models import Faces, Mood, PlayerStatus, Speaker, Track, Watching
 from musicond.core.outcome import Outcome, PlayState, Recommendation
 from musicond.core.settings import Settings
-from musicond.errors import PlaybackError, SongsMissingError
+from musicond.errors import CommandError, PlaybackError, SongsMissingError
 from musicond.player.events import PlaybackRules
 from musicond.player.mpd import MpdBackend
 from musicond.player.player import Player
@@ -117,7 +117,14 @@ class Room:
         self.seq = 0
         self.update(settings=settings)
 
-    def update(self, tracks: tuple[Track, ...] = (), *, present: bool = True, settings: Settings | None = None) -> None:
+    def update(
+        self,
+        tracks: tuple[Track, ...] = (),
+        *,
+        present: bool = True,
+        settings: Settings | None = None,
+        rejected: frozenset[str] = frozenset(),
+    ) -> None:
         self.seq += 1
         self.player.accept(
             Outcome(
@@ -131,7 +138,7 @@ class Room:
                 scores=None,
                 raw_scores=None,
                 faces=Faces(),
-                recommendation=Recommendation(Mood.HAPPY, tracks, "", NOON),
+                recommendation=Recommendation(Mood.HAPPY, tracks, "", NOON, rejected=rejected),
                 recommended=bool(tracks),
                 settings=settings or Settings(),
                 present=present,
@@ -560,4 +567,14 @@ def test_a_bug_of_a_backend_is_shown_and_playback_goes_on(method: str, caplog: p
     assert wait_until(lambda: player.get_playback().state is PlayState.STOPPED or not player.is_alive())
     assert player.is_alive()
     assert caplog.text.count("Traceback") == 1
+    player.stop()
+
+
+def test_a_question_is_answered_although_a_bug_ends_the_turn() -> None:
+    backend: Any = BrokenBackend()
+    backend.broken = "get_status"
+    player = Room(Player(backend, PlaybackRules())).player
+    answer = player.query(lambda backend: backend.name)
+    player.start()
+    assert isinstance(answer.exception(20), CommandError)
     player.stop()

@@ -11,13 +11,14 @@ import socket
 import socketserver
 import threading
 import time
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import SecretStr
 
-from musicond.core.commands import Play
+from musicond.core.commands import Play, SetVolume, Stop
 from musicond.core.models import Track
 from musicond.core.outcome import PlayState
 from musicond.core.settings import Settings
@@ -27,6 +28,7 @@ from musicond.library.song_uris import SongUriTable
 from musicond.music_assistant import client as client_module
 from musicond.music_assistant.auth import MusicAssistantAuth, ServerToken, ServerTokenFile
 from musicond.music_assistant.backend import MusicAssistantBackend
+from musicond.player.event_queue import STOPPING
 from musicond.player.events import PlaybackRules
 from musicond.player.mpd import MpdBackend
 from musicond.player.player import Player
@@ -371,29 +373,34 @@ def test_a_pause_that_the_player_has_missed_is_made_after_a_restart(stage: Stage
     again.player.stop()
 
 
+@contextmanager
+def playing_spotify(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Room, FakeSpotify]]:
+    """Play our songs at the fake Spotify."""
+    with running_spotify(monkeypatch) as spotify:
+        auth = auth_in(folder)
+        with closing(SpotifyClient(auth)) as client:
+            room = play_ours(signed_in_stage(spotify, auth, sign_in_at(spotify, SignIn(auth)), client))
+            yield room, spotify
+            room.player.stop()
+
+
 def test_a_speaker_whose_volume_spotify_refuses_is_paused_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with running_spotify(monkeypatch) as spotify:
-        auth = auth_in(tmp_path)
-        stage = signed_in_stage(spotify, auth, sign_in_at(spotify, SignIn(auth)), SpotifyClient(auth))
-        room = play_ours(stage)
+    with playing_spotify(tmp_path, monkeypatch) as (room, spotify):
         error = {"status": 403, "reason": "VOLUME_CONTROL_DISALLOW", "message": "Player command failed"}
         spotify.faults.append(Fault("me/player/volume", 403, error=error))
         room.update(settings=PAUSED)
         assert wait_until(lambda: not spotify.player.playing)
         assert wait_until(lambda: is_in(room, PlayState.PAUSED))
         assert room.player.get_playback().trouble is None
-        room.player.stop()
 
 
 def test_a_fade_that_breaks_off_is_begun_again_and_its_volume_set_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with running_spotify(monkeypatch) as spotify:
-        auth = auth_in(tmp_path)
-        stage = signed_in_stage(spotify, auth, sign_in_at(spotify, SignIn(auth)), SpotifyClient(auth))
-        room, device = play_ours(stage), spotify.player.devices[0]
+    with playing_spotify(tmp_path, monkeypatch) as (room, spotify):
+        device = spotify.player.devices[0]
         before = device["volume_percent"]
         spotify.faults.append(Fault("me/player/pause", 503))
         room.update(settings=PAUSED)
@@ -401,60 +408,121 @@ def test_a_fade_that_breaks_off_is_begun_again_and_its_volume_set_back(
         spotify.faults.clear()
         assert wait_until(lambda: not spotify.player.playing)
         assert wait_until(lambda: device["volume_percent"] == before)
+
+
+@dataclass
+class PlayingMpd:
+    """A player with a real mpd that plays our songs at 80 percent; `person` is another client."""
+
+    room: Room
+    person: Any
+    way: FaultyWay
+    tracks: tuple[Track, ...]
+
+
+@contextmanager
+def playing_mpd(folder: Path, *, volume: int | None = None) -> Iterator[PlayingMpd]:
+    """Play our songs at mpd, which is at 80 percent; with a `volume`, autoplay fades them in to it."""
+    library = Library(folder)
+    library.start()
+    (person := library.client()).setvol(80)
+    with FaultyWay(library.port) as way:
+        threading.Thread(target=way.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        backend = MpdBackend("127.0.0.1", int(way.server_address[1]))
+        room = Room(Player(backend, replace(RULES, autoplay=volume is not None, volume=volume)))
+        room.player.start()
+        if volume is None:
+            room.player.request(Play(), library.tracks())
+        else:
+            room.update(library.tracks())
+        assert wait_until(lambda: is_in(room, PlayState.PLAYING))
+        yield PlayingMpd(room, person, way, library.tracks())
+        way.released.set()
         room.player.stop()
+        way.shutdown()
+    library.stop()
 
 
 @pytest.mark.parametrize("fading", [True, False])
 def test_a_stop_finishes_the_fade_of_a_pause_and_one_that_has_just_been_switched_on(
     tmp_path: Path, *, fading: bool
 ) -> None:
-    library = Library(tmp_path)
-    library.start()
-    person = library.client()
-    person.setvol(80)
-    room = Room(Player(MpdBackend("127.0.0.1", library.port), replace(RULES, autoplay=False)))
-    room.player.start()
-    room.player.request(Play(), library.tracks())
-    assert wait_until(lambda: is_in(room, PlayState.PLAYING))
-    room.update(settings=PAUSED)
-    assert not fading or wait_until(lambda: int(person.status()["volume"]) < 80)
-    room.player.stop()
-    assert person.status()["state"] == "pause"
-    assert person.status()["volume"] == "80"
-    library.stop()
+    with playing_mpd(tmp_path) as playing:
+        playing.room.update(settings=PAUSED)
+        assert not fading or wait_until(lambda: int(playing.person.status()["volume"]) < 80)
+        playing.room.player.stop()
+        assert playing.person.status()["state"] == "pause"
+        assert playing.person.status()["volume"] == "80"
+
+
+def test_a_stop_waits_for_a_stop_command_behind_a_slow_one(tmp_path: Path) -> None:
+    with playing_mpd(tmp_path) as playing:
+        delays = iter([1.5])
+        playing.way.on_line = lambda line: time.sleep(next(delays, 0)) if line.startswith("setvol") else None
+        playing.room.player.request(SetVolume(30))
+        stopped = playing.room.player.request(Stop())
+        playing.room.player.stop()
+        assert stopped.exception(0) is None
+        assert playing.person.status()["state"] == "pause"
+
+
+def test_a_stop_finishes_a_stop_command_and_a_pause_with_one_pause(tmp_path: Path) -> None:
+    with playing_mpd(tmp_path) as playing:
+        polling, put = threading.Event(), threading.Event()
+
+        def hold(line: str) -> None:
+            if line == "currentsong":
+                polling.set()
+                put.wait(20)
+
+        playing.way.on_line = hold
+        playing.room.player.wake()
+        assert polling.wait(20)
+        playing.room.update(settings=PAUSED)
+        playing.room.player.request(Stop())
+        threading.Timer(0.2, put.set).start()
+        playing.room.player.stop()
+        assert playing.person.status()["state"] == "pause"
+        assert playing.way.commands[-1] == "pause", "and nothing is asked after it"
+
+
+def test_a_question_is_answered_at_the_stop_while_the_player_hangs(tmp_path: Path) -> None:
+    with playing_mpd(tmp_path) as playing:
+        hanging = threading.Event()
+        playing.way.fault, playing.way.on_line = "no answer", lambda _line: hanging.set()
+        playing.room.player.wake()
+        assert hanging.wait(20)
+        waiting = playing.room.player.query(lambda backend: backend.get_status())
+        playing.room.player.stop()
+        late = playing.room.player.query(lambda backend: backend.get_status())
+        assert [str(answer.exception(0)) for answer in (waiting, late)] == [STOPPING, STOPPING]
+
+
+def test_a_disliked_song_is_skipped_once_the_player_is_back(tmp_path: Path) -> None:
+    with playing_mpd(tmp_path) as playing:
+        playing.way.fault = "player gone"
+        playing.room.update(rejected=frozenset({playing.tracks[0].track_id}))
+        assert wait_until(lambda: playing.room.player.get_playback().trouble is not None)
+        playing.way.fault = ""
+        playing.room.player.wake()
+        assert wait_until(lambda: playing.person.currentsong()["file"] == "song 1.wav", 10), "long before its end"
 
 
 def test_music_that_is_started_in_a_fade_plays_at_its_volume(tmp_path: Path) -> None:
-    library = Library(tmp_path)
-    library.start()
-    person = library.client()
-    person.setvol(80)
-    room = Room(Player(MpdBackend("127.0.0.1", library.port), replace(RULES, autoplay=False)))
-    room.player.start()
-    room.player.request(Play(), library.tracks())
-    assert wait_until(lambda: is_in(room, PlayState.PLAYING))
-    room.update(settings=PAUSED)
-    assert wait_until(lambda: int(person.status()["volume"]) < 80)
-    room.update()
-    room.player.request(Play(), library.tracks()[1:])
-    assert wait_until(lambda: person.currentsong()["file"] == "song 1.wav")
-    assert wait_until(lambda: person.status()["volume"] == "80")
-    assert not wait_until(lambda: person.status()["state"] != "play", 3)
-    room.player.stop()
-    library.stop()
+    with playing_mpd(tmp_path) as playing:
+        room, person = playing.room, playing.person
+        room.update(settings=PAUSED)
+        assert wait_until(lambda: int(person.status()["volume"]) < 80)
+        room.update()
+        room.player.request(Play(), playing.tracks[1:])
+        assert wait_until(lambda: person.currentsong()["file"] == "song 1.wav")
+        assert wait_until(lambda: person.status()["volume"] == "80")
+        assert not wait_until(lambda: person.status()["state"] != "play", 3)
 
 
 def test_a_pause_in_the_fade_of_a_start_restores_the_volume_in_which_it_was_to_end(tmp_path: Path) -> None:
-    library = Library(tmp_path)
-    library.start()
-    person = library.client()
-    person.setvol(80)
-    room = Room(Player(MpdBackend("127.0.0.1", library.port), replace(RULES, volume=40)))
-    room.player.start()
-    room.update(library.tracks())
-    assert wait_until(lambda: (room.player.get_playback().volume or 40) < 40)
-    room.update(settings=PAUSED)
-    assert wait_until(lambda: person.status()["state"] == "pause")
-    assert wait_until(lambda: person.status()["volume"] == "40", 3)
-    room.player.stop()
-    library.stop()
+    with playing_mpd(tmp_path, volume=40) as playing:
+        assert wait_until(lambda: (playing.room.player.get_playback().volume or 40) < 40)
+        playing.room.update(settings=PAUSED)
+        assert wait_until(lambda: playing.person.status()["state"] == "pause")
+        assert wait_until(lambda: playing.person.status()["volume"] == "40", 3)
