@@ -4,7 +4,8 @@ The rules
   1. A retained message is no command: it would be repeated after every connection. It is ignored like a malformed one,
      with one line in the log for each topic and reason.
   2. A setting takes the last value received: while a command for it is being carried out, a newer one replaces the one
-     that waits. So a flood of messages costs little and ends with the right value.
+     that waits. So a flood of messages costs little and ends with the right value. Presses of Next and Previous
+     wait for one another instead, as each of them counts.
   3. Every feedback counts, for the song and the mood that were shown when it came. It is acknowledged to the broker
      once it is on the disk; where that fails, it is tried again after `RETRY_S`. A withdrawal without a song is not, as
      it would then be of another one. After an interruption the broker repeats what was not acknowledged, with the same
@@ -23,7 +24,7 @@ from dataclasses import dataclass
 
 from paho.mqtt.client import MQTTMessage
 
-from musicond.core.commands import OVERTAKING, Command, Withdraw
+from musicond.core.commands import OVERTAKING, Command, Next, Previous, Withdraw
 from musicond.errors import CatalogueError, CommandError, PlaybackError, error_text
 from musicond.mqtt.entities import EntityDescription
 from musicond.runtime.inbox import InboxFull
@@ -43,6 +44,8 @@ RETRY_S = 10.0
 """Wait before a feedback that could not be stored is submitted again."""
 MAX_WAITING = 64
 """Feedback that may wait; more is ignored, and not acknowledged."""
+MAX_PRESSES = 16
+"""Presses of Next or of Previous that may wait; more are ignored."""
 QUOTED = re.compile(r"""(?<!\w)(['"]).*\1""")
 """A quotation in an error, which may be a track; the log names none."""
 AGAIN_S = 3600.0
@@ -73,8 +76,8 @@ class CommandReceiver:
         self._entities, self._submit, self._acknowledge, self._wake = entities, submit, acknowledge, wake
         self._bind = bind
         """Returns a feedback with the song and the mood that are shown."""
-        self._waiting_settings: dict[str, Command] = {}
-        """The newest command of each topic that was not submitted yet."""
+        self._waiting_settings: dict[str, list[Command]] = {}
+        """The commands of each topic that were not submitted yet: the newest one, or presses, oldest first."""
         self._submitted_settings: dict[str, tuple[Future[None], float]] = {}
         self._waiting_feedback: deque[_Feedback] = deque()
         """Not submitted yet, oldest first."""
@@ -115,8 +118,16 @@ class CommandReceiver:
         else:
             self._acknowledge(message.mid)
             if command is not None:
-                self._waiting_settings[topic] = command
+                self._wait(topic, command)
         self.process(now)
+
+    def _wait(self, topic: str, command: Command) -> None:
+        """Let a command wait behind others of its topic if it is a press that counts, else in their place."""
+        waiting = self._waiting_settings.get(topic, []) if isinstance(command, Next | Previous) else []
+        if len(waiting) < MAX_PRESSES:
+            self._waiting_settings[topic] = [*waiting, command]
+        else:
+            self._warn(topic, "too many presses wait already; try again later")
 
     def process(self, now: float) -> None:
         """Finish completed commands and submit waiting ones."""
@@ -140,15 +151,18 @@ class CommandReceiver:
             self._waiting_feedback.remove(feedback)
             self._submitted_feedback.append((feedback, accepted))
         for topic in [topic for topic in self._waiting_settings if self._may_submit(topic, now)]:
-            accepted = self._try_submit(self._waiting_settings[topic])
+            command, *others = self._waiting_settings[topic]
+            accepted = self._try_submit(command)
             if accepted is not None:
                 del self._waiting_settings[topic]
+                if others:
+                    self._waiting_settings[topic] = others
                 self._submitted_settings[topic] = accepted, now
 
     def _may_submit(self, topic: str, now: float) -> bool:
         """Return whether no other command of the topic is under way; an urgent one does not wait for the disk."""
         submitted = self._submitted_settings.get(topic)
-        urgent = isinstance(self._waiting_settings[topic], OVERTAKING)
+        urgent = isinstance(self._waiting_settings[topic][0], OVERTAKING)
         return submitted is None or (urgent and now - submitted[1] >= OVERTAKE_S)
 
     @property

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import pytest
 from paho.mqtt.client import MQTTMessage
 
-from musicond.core.commands import SetManualMood, SetPolicy, SetPrivacy, SetSensitivity, Withdraw
+from musicond.core.commands import Next, SetManualMood, SetPolicy, SetPrivacy, SetSensitivity, Withdraw
 from musicond.core.models import Emotion, Mood, Watching
 from musicond.errors import CatalogueLocked, PlaybackError
-from musicond.mqtt.commands import CERTAIN_S, MAX_WAITING, OVERTAKE_S, RETRY_S, CommandReceiver
+from musicond.mqtt.commands import CERTAIN_S, MAX_PRESSES, MAX_WAITING, OVERTAKE_S, RETRY_S, CommandReceiver
 from musicond.mqtt.entities import ENTITIES
 from musicond.runtime.inbox import InboxFull, settle
 from tests.mqtt.device import QUICK, Device
@@ -428,3 +428,30 @@ def test_privacy_waits_neither_for_the_storing_of_the_one_before_nor_for_other_c
     assert commands.busy
     commands.process(1.1 + OVERTAKE_S)
     assert submitted == [SetPrivacy(on=False), SetPrivacy(on=True)]
+
+
+def test_presses_wait_for_one_another_and_settings_do_not(caplog: pytest.LogCaptureFixture) -> None:
+    submitted: list[Command] = []
+    futures: list[Future[None]] = []
+
+    def submit(command: Command) -> Future[None]:
+        submitted.append(command)
+        futures.append(Future())
+        return futures[-1]
+
+    entities = {topic: entity for entity in ENTITIES for topic in entity.command_topics}
+    commands = CommandReceiver(entities, submit, lambda _: None, lambda: None)
+    commands.on_connect(0, resumed=False)
+    for number in range(MAX_PRESSES + 3):
+        press(commands, "next/set", 0, 1)
+        message = MQTTMessage()
+        message.payload = b"%d" % number
+        commands.on_message("sensitivity/set", message, 1)
+    while any(not future.done() for future in futures):
+        for future in futures:
+            settle(future)
+        commands.process(2)
+    assert submitted.count(Next()) == MAX_PRESSES + 1, "one was under way"
+    settings = [command for command in submitted if isinstance(command, SetSensitivity)]
+    assert settings == [SetSensitivity(0), SetSensitivity(MAX_PRESSES + 2)]
+    assert ignored(caplog) == ["MQTT: next/set ignored: too many presses wait already; try again later"]
