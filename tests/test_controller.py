@@ -27,6 +27,7 @@ from musicond.core.commands import (
     SetSpeaker,
     SetVolume,
     Stop,
+    UndoSpeaker,
 )
 from musicond.core.frame_rate import FrameRate
 from musicond.core.models import Emotion, Faces, Frame, Policy, Verdict, Watching
@@ -279,6 +280,20 @@ def test_commands_reach_the_player_and_settings_are_stored(tmp_path: Path) -> No
     with pytest.raises(CommandError, match="nothing is recommended now"):
         controller.handle(Next())
     assert len(player.requests) == 7, "there are no other songs"
+
+
+def test_a_speaker_that_was_refused_is_undone_unless_another_one_has_been_chosen_since(tmp_path: Path) -> None:
+    player = RecordingPlayer()
+    pipeline = Pipeline(Nothing(), Nothing(), Nothing(), MoodConfig(0.4, 0.3, 1, 5, 1))
+    file = JsonFile(tmp_path / "settings.json")
+    controller = Controller(pipeline, FrameRate(8, 2), file, player)
+    for name in ("Den", "Hall"):
+        controller.handle(SetSpeaker(name))
+    controller.handle(UndoSpeaker("Den", None))
+    assert from_json(file.load({})).speaker == "Hall"
+    controller.handle(UndoSpeaker("Hall", None))
+    assert from_json(file.load({})).speaker is None
+    assert [command for command, _ in player.requests] == [SetSpeaker("Den"), SetSpeaker("Hall"), SetSpeaker(None)]
 
 
 @pytest.mark.parametrize("command", [Play(), Stop(), Previous(), SetVolume(3), SetAutoplay(on=True), SetSpeaker("x")])

@@ -10,7 +10,7 @@ from musicond.app.music_assistant import MusicAssistant
 from musicond.app.spotify import Spotify
 from musicond.config.schema import Config
 from musicond.config.secrets import mpd_password
-from musicond.core.commands import Command, OtherSongs, SetSpeaker
+from musicond.core.commands import Command, OtherSongs, UndoSpeaker
 from musicond.core.ports import PlaybackBackend
 from musicond.player.events import PlaybackRules
 from musicond.player.player import Player
@@ -34,7 +34,7 @@ def build_player(
         BACKENDS[backend](config, spotify, music_assistant),
         playback_rules(config),
         lambda: submit(OtherSongs()),
-        set_speaker=lambda name: submit(SetSpeaker(name)),
+        undo_speaker=lambda failed, before: submit(UndoSpeaker(failed, before)),
         synchronised=kernel_synchronised,
         state_file=PlayerStateFile(JsonFile(folder / FILE_NAME), f"{backend} {_device(config)}"),
     )

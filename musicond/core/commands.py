@@ -139,6 +139,14 @@ class SetSpeaker:
 
 
 @dataclass(frozen=True, slots=True)
+class UndoSpeaker:
+    """Set the speaker `before` again after a failed choice, unless another one has been chosen since."""
+
+    failed: str | None
+    before: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class SetAutoplay:
     """Start music on a change of mood, or not; None: as configured."""
 
@@ -165,6 +173,7 @@ SettingsCommand = (
     | SetAutoplay
     | SetVolume
     | SetSpeaker
+    | UndoSpeaker
     | Reset
 )
 """A command that changes the run-time settings."""

@@ -102,6 +102,8 @@ def apply(settings: Settings, command: Command, wall_time: datetime) -> Settings
         case commands.SetManualMood(mood, minutes):
             until = None if mood is None else _fixed(wall_time) + timedelta(minutes=minutes)
             settings = replace(settings, manual_mood=mood, manual_until=until)
+        case commands.UndoSpeaker(failed, before) if settings.speaker == failed:
+            settings = replace(settings, speaker=before)
         case commands.Reset(key):
             settings = reset(settings, key)
     return settings

@@ -72,7 +72,7 @@ T = TypeVar("T")
 class Player:
     """Implements `core.ports.Output` and `core.ports.PlaybackControl`.
 
-    `request_tracks` asks for another recommendation, `set_speaker` sets the chosen speaker back after a refusal.
+    `request_tracks` asks for another recommendation; `undo_speaker` gets a speaker that was refused and the one before.
     `synchronised` returns whether the clock is right (None: unknown, and trusted). `clock` returns monotonic seconds.
     """
 
@@ -84,7 +84,7 @@ class Player:
         rules: PlaybackRules,
         request_tracks: Callable[[], object] = lambda: None,
         *,
-        set_speaker: Callable[[str | None], object] = lambda _: None,
+        undo_speaker: Callable[[str | None, str | None], object] = lambda _failed, _before: None,
         synchronised: Callable[[], bool | None] = lambda: True,
         state_file: PlayerStateFile | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -103,7 +103,7 @@ class Player:
         self._changed = threading.Condition()
         self._events = EventQueue()
         self._questions = QuestionQueue(backend)
-        self._speaker = SpeakerChoice(backend, set_speaker)
+        self._speaker = SpeakerChoice(backend, undo_speaker)
         self._room: RoomUpdate | None = None
         self._rejected = RejectedTracks()
         self._account_changed = False

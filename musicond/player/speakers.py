@@ -11,11 +11,12 @@ from musicond.errors import CommandError, PlaybackError
 class SpeakerChoice:
     """The speaker that a person has chosen, and the one that the backend has selected: another one after an error.
 
-    For one thread. `store` stores the choice; None stands for the configured speaker.
+    For one thread. `undo` takes a failed choice and the one before, to store that again unless a person has chosen
+    another speaker meanwhile. None stands for the configured speaker.
     """
 
-    def __init__(self, backend: PlaybackBackend, store: Callable[[str | None], object]) -> None:
-        self._backend, self._store = backend, store
+    def __init__(self, backend: PlaybackBackend, undo: Callable[[str | None, str | None], object]) -> None:
+        self._backend, self._undo_stored = backend, undo
         self._chosen: str | None = None
         self.selected: str | None = None
 
@@ -38,9 +39,9 @@ class SpeakerChoice:
             self.select(move=move)
         except (CommandError, PlaybackError) as exc:
             if isinstance(exc, PlaybackError) and exc.refused:
-                self._undo(selected)
+                self._undo(name, selected)
             elif move and name is not None and name != chosen:
-                self._undo(chosen)
+                self._undo(name, chosen)
             raise
         return move and self.selected != selected
 
@@ -55,6 +56,6 @@ class SpeakerChoice:
         if name not in names:
             raise CommandError(f"there is no speaker {name!r} now; the player has: {', '.join(names) or 'none'}")
 
-    def _undo(self, name: str | None) -> None:
-        self._chosen = name
-        self._store(name)
+    def _undo(self, failed: str | None, before: str | None) -> None:
+        self._chosen = before
+        self._undo_stored(failed, before)

@@ -21,6 +21,7 @@ from musicond.core.commands import (
     SetSensitivity,
     SetSpeaker,
     SetVolume,
+    UndoSpeaker,
 )
 from musicond.core.models import Emotion, Policy
 from musicond.core.settings import (
@@ -87,6 +88,8 @@ def test_each_command_switches_what_it_says() -> None:
     assert after(SetManualMood(Emotion.SAD, 30)) == Settings(manual_mood=Emotion.SAD, manual_until=half_past)
     assert after(SetManualMood(Emotion.SAD), SetManualMood(None)) == Settings()
     assert after(SetSpeaker("Kitchen")) == Settings(speaker="Kitchen")
+    assert after(SetSpeaker("Kitchen"), UndoSpeaker("Kitchen", "Den")) == Settings(speaker="Den")
+    assert after(SetSpeaker("Kitchen"), UndoSpeaker("Hall", "Den")) == Settings(speaker="Kitchen")
     assert after(OtherSongs()) == Settings()
 
 

@@ -75,13 +75,14 @@ def test_a_speaker_on_which_others_play_is_not_taken_over(
     server.add_player("den", "Den", volume_level=95)
     theirs = server.library[5]
     server.replace_queue(theirs, player_id="den")
-    set_back: list[str | None] = []
-    room = Room(Player(MusicAssistantBackend(auth, uris, "Kitchen"), RULES, set_speaker=set_back.append))
+    undone: list[tuple[str | None, str | None]] = []
+    backend = MusicAssistantBackend(auth, uris, "Kitchen")
+    room = Room(Player(backend, RULES, undo_speaker=lambda *names: undone.append(names)))
     room.player.start()
     room.update(SONGS)
     assert wait_until(lambda: room.player.get_playback().ours)
     room.player.request(SetSpeaker("Den"))
-    assert wait_until(lambda: set_back == [None]), "it is not stored, either"
+    assert wait_until(lambda: undone == [("Den", None)]), "it is not stored, either"
     assert wait_until(lambda: "Den plays other music" in str(room.player.get_playback().trouble))
     assert (server.names("den"), server.queues["den"].state) == ([theirs["name"]], "playing")
     assert server.queues["kitchen"].state == "playing"
