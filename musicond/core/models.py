@@ -288,6 +288,8 @@ class StartedTracks:
     """The identifiers of the tracks in `PlayerStatus.item_ids`, in the order of playing."""
     modes: tuple[str, ...] = ()
     """The modes that were switched off for them, for `PlaybackBackend.restore`."""
+    track_ids: tuple[str, ...] = ()
+    """Their identifiers in the catalogue, in the same order."""
 
 
 @dataclass(frozen=True, slots=True)

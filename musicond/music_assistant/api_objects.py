@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from musicond.core.models import PlayerStatus, Track
@@ -142,15 +143,16 @@ def track_of(item: Mapping[str, Any]) -> Track | None:
     return Track(clean_text(media.get("uri") or ""), title, artist, "", album)
 
 
-def is_any_of(item: Mapping[str, Any], tracks: Sequence[Track], uris: set[str]) -> bool:
-    """Return whether a queue item is one of the songs that were asked for."""
+def find_track(item: Mapping[str, Any], songs: Sequence[tuple[Track, str]]) -> Track | None:
+    """Return which of the songs that were asked for, each with its address, a queue item is."""
     media = as_object(item.get("media_item"))
     mapped = {
         f"{mapping.get(key)}://track/{mapping.get('item_id')}"
         for mapping in as_objects(media.get("provider_mappings"))
         for key in ("provider_domain", "provider_instance")
     }
-    return str(media.get("uri")) in uris or bool(mapped & uris) or any(is_track(media, track) for track in tracks)
+    by_uri = (track for track, uri in songs if uri in {*mapped, str(media.get("uri"))})
+    return next(chain(by_uri, (track for track, _ in songs if is_track(media, track))), None)
 
 
 def is_track(media: Mapping[str, Any], track: Track, duration_s: float | None = None) -> bool:

@@ -24,9 +24,9 @@ from musicond.music_assistant.api_objects import (
     RADIO,
     check_playable,
     check_silent,
+    find_track,
     follows_another,
     is_announcing,
-    is_any_of,
     is_grouped,
     is_usable,
     item_id_of,
@@ -64,16 +64,15 @@ MODES = {
 
 @dataclass(frozen=True, slots=True)
 class _Started:
-    """A start: the ids of the items that were in the queue before, the tracks, and their addresses."""
+    """A start: the ids of the items that were in the queue before, and the tracks with their addresses."""
 
     before: frozenset[str]
-    tracks: tuple[Track, ...]
-    uris: tuple[str, ...]
+    songs: tuple[tuple[Track, str], ...]
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """Names for its items while their ids are unknown; no id of Music Assistant has a blank."""
-        return tuple(f"unread {uri}" for uri in self.uris)
+    def names(self) -> dict[str, str]:
+        """The tracks' ids by names for its items, whose ids are unknown; no id of Music Assistant has a blank."""
+        return {f"unread {uri}": track.track_id for track, uri in self.songs}
 
 
 class MusicAssistantBackend:
@@ -156,10 +155,12 @@ class MusicAssistantBackend:
         except StartCancelled:
             return StartedTracks(())
         queue_id, modes = str(player["player_id"]), modes_of(self._own_queue(player))
-        started = _Started(self._item_ids(queue_id), tuple(tracks), tuple(uris.values()))
+        songs = tuple((track, uris[track.track_id]) for track in tracks if track.track_id in uris)
+        started = _Started(self._item_ids(queue_id), songs)
         try:
             self._set_modes(queue_id, dict.fromkeys(modes, OFF))
-            return StartedTracks(self._play_media(queue_id, started), mode_names(modes))
+            track_ids = self._play_media(queue_id, started)
+            return StartedTracks(tuple(track_ids), mode_names(modes), tuple(track_ids.values()))
         except PlaybackError as exc:
             if isinstance(exc, RequestRefused) and exc.status in ABSENT:
                 self._open()[1].forget(list(uris))
@@ -167,27 +168,28 @@ class MusicAssistantBackend:
                 self.restore((), mode_names(modes))
             raise
 
-    def _play_media(self, queue_id: str, started: _Started) -> tuple[str, ...]:
-        """Start songs; return the ids of their items in the queue, or names for them until these can be read."""
+    def _play_media(self, queue_id: str, started: _Started) -> dict[str, str]:
+        """Start songs; return their ids by those of their items in the queue, or by names until these can be read."""
         error: PlaybackError | None = None
         self._unread = None
         try:
-            self._run("player_queues/play_media", queue_id=queue_id, media=list(started.uris), option="replace")
+            media = [uri for _, uri in started.songs]
+            self._run("player_queues/play_media", queue_id=queue_id, media=media, option="replace")
         except AnswerTimeout as exc:
             error = exc  # a slow player may have started nevertheless
         try:
-            item_ids = self._read_items(queue_id, started)
+            track_ids = self._read_items(queue_id, started)
         except PlaybackError:
             if error is not None:
                 raise error from None
             self._unread = started
             return started.names
-        if not item_ids:
+        if not track_ids:
             raise error or PlaybackError(
                 f"the player {self._player} has not taken the songs; it may make an announcement, or another app uses "
                 "it; try again in a moment"
             )
-        return item_ids
+        return track_ids
 
     def restore(self, item_ids: Sequence[str], modes: Sequence[str]) -> None:
         """Delete those of our items that were not played yet, and set modes that are still off."""
@@ -335,10 +337,11 @@ class MusicAssistantBackend:
     def _item_ids(self, queue_id: str) -> frozenset[str]:
         return frozenset(map(item_id_of, self._items(queue_id)))
 
-    def _read_items(self, queue_id: str, started: _Started) -> tuple[str, ...]:
-        """Return the ids of the items that a start has put into the queue."""
+    def _read_items(self, queue_id: str, started: _Started) -> dict[str, str]:
+        """Return the ids of the items that a start has put into the queue, with those of their tracks."""
         new = (item for item in self._items(queue_id) if item_id_of(item) not in started.before)
-        return tuple(item_id_of(item) for item in new if is_any_of(item, started.tracks, set(started.uris)))
+        found = ((item_id_of(item), find_track(item, started.songs)) for item in new)
+        return {item_id: track.track_id for item_id, track in found if track is not None}
 
     def _items(self, queue_id: str, offset: int = 0, limit: int = ITEMS) -> list[dict[str, Any]]:
         return as_objects(self._run("player_queues/items", queue_id=queue_id, limit=limit, offset=offset))

@@ -156,6 +156,8 @@ class Started:
     automatic: bool = False
     modes: tuple[str, ...] = ()
     """The modes of the player that were switched off for these tracks."""
+    track_ids: tuple[str, ...] = ()
+    """Their identifiers in the catalogue, in the same order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +211,8 @@ class PlayerState:
     room: RoomUpdate | None = None
     owned_ids: tuple[str, ...] = ()
     """The names of what we started last, in the order of playing; empty: nothing is ours any more."""
+    owned_track_ids: tuple[str, ...] = ()
+    """Their identifiers in the catalogue, in the same order; empty: unknown."""
     former_ids: tuple[str, ...] = ()
     """The names of what was ours last; what is left of it in a queue is nobody else's."""
     modes: tuple[str, ...] = ()

@@ -82,33 +82,31 @@ class MpdBackend:
         """
         if not is_wanted():
             return StartedTracks(())
-        added: list[str] = []
+        added: dict[str, str] = {}  # the tracks' ids by those of the queue
         modes: tuple[str, ...] = ()
         try:
             with self._connected() as client:
                 schemes = _schemes(client)
-                track_ids = {}
                 for track in tracks:
                     if (song := _add(client, track, schemes)) is not None:
-                        added.append(_item_id(song))
-                        track_ids[song["file"]] = track.track_id
+                        added[_item_id(song)] = track.track_id
                 if added:
-                    self._track_ids = track_ids
+                    self._track_ids = {item_id.partition(" ")[2]: added[item_id] for item_id in added}
                     modes = _modes(client)
                     _clear(client, modes)
                     self._use_next_output(client)
-                    _play_first(client, added)
+                    _play_first(client, list(added))
         except PlaybackError:
             if added:
                 with suppress(PlaybackError):
-                    self.restore(added, modes)
+                    self.restore(list(added), modes)
             raise
         if not added:
             raise SongsMissingError(
                 "none of the recommended songs is in mpd's library; put songs there that have a tag of genre or mood, "
                 "or name their folder in music.library, then: mpc update; musicond catalogue sort"
             )
-        return StartedTracks(tuple(added), modes)
+        return StartedTracks(tuple(added), modes, tuple(added.values()))
 
     def restore(self, item_ids: Sequence[str], modes: Sequence[str]) -> None:
         """Delete the songs of these ids from the queue, and set modes that are still off."""

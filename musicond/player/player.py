@@ -388,7 +388,7 @@ class Player:
         if not started.item_ids:  # a person has stopped it in the meantime
             return
         self._songs_missing = None
-        self._process(Started(self._clock(), started.item_ids, start.automatic, started.modes))
+        self._process(Started(self._clock(), started.item_ids, start.automatic, started.modes, started.track_ids))
         # The music plays: what follows is no reason for a warning.
         if start.volume is not None:
             with suppress(PlaybackError):

@@ -22,6 +22,14 @@ class RejectedTracks:
         rejected = recommendation.rejected if recommendation else frozenset[str]()
         if self._spared not in rejected:
             self._spared = None
-        status = state.status
-        track_id = status.track.track_id if status.track and is_owned(status, state.owned_ids) else None
-        return track_id if status.playing and track_id in rejected and track_id != self._spared else None
+        track_id = _playing_track_id(state)
+        return track_id if track_id in rejected and track_id != self._spared else None
+
+
+def _playing_track_id(state: PlayerState) -> str | None:
+    """Return the catalogue's id of our track that plays: the player may know it by another one."""
+    status = state.status
+    if not (status.playing and is_owned(status, state.owned_ids)):
+        return None
+    ids = zip(state.owned_ids, state.owned_track_ids, strict=False)
+    return next((track_id for item_id, track_id in ids if item_id in status.item_ids), None)

@@ -260,6 +260,7 @@ def _on_started(state: PlayerState, event: Started) -> PlayerState:
     return replace(
         state,
         owned_ids=event.item_ids,
+        owned_track_ids=event.track_ids,
         former_ids=(),
         modes=_with_modes(state, event.modes),
         volume_set_at=event.at,
@@ -289,7 +290,7 @@ def _on_status(state: PlayerState, rules: PlaybackRules, poll: StatusPolled) -> 
         state = _intervene(state, rules, poll.at)
     if change.over:
         more = (RestorePlayer(state.owned_ids, state.modes),)
-        state = replace(state, owned_ids=(), former_ids=state.owned_ids, modes=())
+        state = replace(state, owned_ids=(), owned_track_ids=(), former_ids=state.owned_ids, modes=())
         more += (RequestTracks(),) if change.ended and _may_continue(state, rules, poll.at) else ()
     if not state.owned_ids and poll.status.playing:
         state = replace(state, foreign_playback_at=poll.at, others_requested_at=NEVER)

@@ -30,6 +30,7 @@ def persistent_part(state: PlayerState, rules: PlaybackRules, at: float) -> Play
     cooling = at < state.autoplay_started_at + rules.cool_down_s
     return PlayerState(
         owned_ids=state.owned_ids,
+        owned_track_ids=state.owned_track_ids,
         former_ids=state.former_ids,
         modes=state.modes,
         pause_pending=state.pause_pending and bool(state.owned_ids),
@@ -46,6 +47,7 @@ class _Content(BaseModel):
 
     speaker: str = ""
     ours: Json[tuple[str, ...]]
+    tracks: Json[tuple[str, ...]] = ()
     former: Json[tuple[str, ...]] = ()
     modes: Json[tuple[str, ...]] = ()
     pausing: bool = False
@@ -82,6 +84,7 @@ class PlayerStateFile:
             return PlayerState(former_ids=former_ids, suppressed_until=suppressed_until)
         self._written = PlayerState(
             owned_ids=content.ours,
+            owned_track_ids=content.tracks,
             former_ids=content.former,
             modes=content.modes,
             pause_pending=content.pausing,
@@ -104,6 +107,7 @@ class PlayerStateFile:
                 {
                     "speaker": self._device,
                     "ours": json.dumps(state.owned_ids),
+                    "tracks": json.dumps(state.owned_track_ids),
                     "former": json.dumps(state.former_ids),
                     "modes": json.dumps(state.modes),
                     "pausing": state.pause_pending,

@@ -92,7 +92,7 @@ class SpotifyBackend:
             raise
         with suppress(PlaybackError):  # the music plays; the device may have been inactive before
             modes += self.clear_modes()
-        return StartedTracks(tuple(uris), modes)
+        return StartedTracks(tuple(uris), modes, tuple(uris))
 
     def _play_on(self, device: str, uris: list[str]) -> list[str]:
         try:

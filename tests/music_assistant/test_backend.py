@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 
 def test_it_plays_in_one_request_and_follows(server: MusicAssistantDouble, backend: MusicAssistantBackend) -> None:
-    ids = backend.play(SONGS).item_ids
+    started = backend.play(SONGS)
+    ids = started.item_ids
+    assert started.track_ids == tuple(song.track_id for song in SONGS)
     assert server.names() == ["Happy", "Feeling Good", "Hurt"]
     [(_, args)] = [call for call in server.calls if call[0] == "player_queues/play_media"]
     assert args == {
@@ -386,7 +388,9 @@ def test_songs_that_play_are_ours_although_their_queue_could_not_be_read(
     server: MusicAssistantDouble, backend: MusicAssistantBackend
 ) -> None:
     server.faults.append(Fault("player_queues/items", after="player_queues/play_media"))
-    ids = backend.play(SONGS).item_ids
+    started = backend.play(SONGS)
+    ids = started.item_ids
+    assert started.track_ids == tuple(song.track_id for song in SONGS)
     with pytest.raises(PlaybackError):
         backend.get_status()
     server.faults.clear()

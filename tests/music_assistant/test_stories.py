@@ -21,6 +21,7 @@ from tests.player.test_mpd import Room, wait_until
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from musicond.core.models import Track
     from musicond.library.song_uris import SongUriTable
     from musicond.music_assistant.auth import MusicAssistantAuth
     from tests.music_assistant.double import MusicAssistantDouble
@@ -67,6 +68,25 @@ def test_a_chosen_speaker_takes_the_music_along_and_outlives_a_restart(
     assert wait_until(lambda: server.players["den"]["volume_level"] == 30)
     assert (server.queues["den"].state, server.count("player_queues/transfer")) == ("playing", 1)
     player.stop()
+
+
+def test_a_disliked_song_is_skipped(
+    server: MusicAssistantDouble, auth: MusicAssistantAuth, uris: SongUriTable, tmp_path: Path
+) -> None:
+    def is_skipped(number: int, tracks: tuple[Track, ...] = ()) -> bool:
+        """Start musicond, with tracks to play, and dislike one of them; return whether the next one plays."""
+        state_file = PlayerStateFile(JsonFile(tmp_path / "playback.json"), "music-assistant Kitchen")
+        room = Room(Player(MusicAssistantBackend(auth, uris, "Kitchen"), RULES, state_file=state_file))
+        room.player.start()
+        room.update(tracks)
+        assert wait_until(lambda: room.player.get_playback().ours)
+        room.update(rejected=frozenset({SONGS[number].track_id}))
+        skipped = wait_until(lambda: server.queues["kitchen"].index == number + 1, 15)
+        room.player.stop()
+        return skipped
+
+    assert is_skipped(0, SONGS)
+    assert is_skipped(1), "after a restart too"
 
 
 def test_a_speaker_on_which_others_play_is_not_taken_over(

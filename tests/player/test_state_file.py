@@ -209,6 +209,15 @@ def test_what_could_be_read_of_a_damaged_file_is_kept(tmp_path: Path, lost: str)
     assert state_file(tmp_path).load() == left[lost]
 
 
+def test_a_file_of_an_older_version_is_read(tmp_path: Path) -> None:
+    state = replace(STATE, owned_track_ids=("song:1", "song:2"))
+    state_file(tmp_path).save(state)
+    assert state_file(tmp_path).load() == state
+    path = tmp_path / FILE_NAME
+    path.write_text(json.dumps({key: value for key, value in json.loads(path.read_text()).items() if key != "tracks"}))
+    assert state_file(tmp_path).load() == STATE
+
+
 def test_a_silence_has_a_longest_duration(tmp_path: Path) -> None:
     state_file(tmp_path).save(replace(STATE, suppressed_until=1e12))
     assert state_file(tmp_path).load().suppressed_until == 1000.0 + MAX_AGE_S

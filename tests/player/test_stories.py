@@ -410,6 +410,16 @@ def test_a_fade_that_breaks_off_is_begun_again_and_its_volume_set_back(
         assert wait_until(lambda: device["volume_percent"] == before)
 
 
+def test_a_disliked_song_is_skipped_that_spotify_plays_as_another_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with playing_spotify(tmp_path, monkeypatch) as (room, spotify):
+        first, second = spotify.player.uris[:2]
+        spotify.relinked[first] = track_uri("the same one, as it is sold here")
+        room.update(rejected=frozenset({first}))
+        assert wait_until(lambda: spotify.player.uris[0] == second, 15)
+
+
 @dataclass
 class PlayingMpd:
     """A player with a real mpd that plays our songs at 80 percent; `person` is another client."""

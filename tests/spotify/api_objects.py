@@ -38,6 +38,11 @@ def track_object(name: str, *, seconds: float = 200.0, **more: Any) -> dict[str,
     }
 
 
+def track_link(uri: str) -> dict[str, Any]:
+    """Return the link to the track that was asked for, as one that is played instead has it."""
+    return {key: track_object(uri)[key] for key in ("id", "uri", "type", "href", "external_urls")}
+
+
 def album_object(name: str, images: object) -> dict[str, Any]:
     """Return the album of a track; `images`: its pictures."""
     key = track_uri(f"album {name}").rpartition(":")[2]

@@ -15,7 +15,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from tests.spotify.api_objects import album_object, device_object, entry, page, track_object
+from tests.spotify.api_objects import album_object, device_object, entry, page, track_link, track_object
 from tests.spotify.fake_player import FakePlayer
 from tests.spotify.fake_server import Fault, RecordedRequest, handler, in_bytes
 from tests.spotify.openapi import spec
@@ -51,6 +51,8 @@ class FakeSpotify:
         self.liked: list[dict[str, Any]] = []
         self.search_results: list[dict[str, Any]] = []
         """The results of every search."""
+        self.relinked: dict[str, str] = {}
+        """The tracks that are played instead of those that are not sold here."""
         self.bad_uris: set[str] = set()
         """Tracks for which Spotify refuses to play any."""
         self.names_bad_uris = True
@@ -290,7 +292,10 @@ class FakeSpotify:
         device = next((candidate for candidate in player.devices if candidate["id"] == player.device), None)
         if now is None or device is None:
             return 204, None
-        item = track_object(now[0], seconds=player.length_s, album=album_object("Album", self.images))
+        uri, position_s = now
+        link = {"linked_from": track_link(uri)} if uri in self.relinked else {}
+        album = album_object("Album", self.images)
+        item = track_object(self.relinked.get(uri, uri), seconds=player.length_s, album=album, **link)
         context = {"type": "album", "uri": player.context, "href": "", "external_urls": {}} if player.context else None
         return 200, {
             "device": {**device, "is_active": True},
@@ -298,7 +303,7 @@ class FakeSpotify:
             "shuffle_state": player.shuffle,
             **({"context": context} if context else {}),
             "timestamp": 0,
-            "progress_ms": round(now[1] * 1000),
+            "progress_ms": round(position_s * 1000),
             "is_playing": player.playing,
             "item": item,
             "currently_playing_type": "track",
