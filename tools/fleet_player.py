@@ -24,7 +24,7 @@ from musicond.player.events import (
     StartPlayback,
     StatusPolled,
 )
-from musicond.player.player import IDLE_POLL_S
+from musicond.player.poll_timer import IDLE_POLL_S
 from musicond.player.rules import autoplay_block, poll_in_s, step
 
 if TYPE_CHECKING:

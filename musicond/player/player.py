@@ -47,9 +47,10 @@ from musicond.player.events import (
     StatusPolled,
 )
 from musicond.player.fade import VolumeFader
+from musicond.player.poll_timer import PollTimer
 from musicond.player.question_queue import QuestionQueue
 from musicond.player.rejected import RejectedTracks
-from musicond.player.rules import poll_in_s, step
+from musicond.player.rules import step
 from musicond.player.speakers import SpeakerChoice
 from musicond.player.state_file import PlayerStateFile, persistent_part
 from musicond.runtime.inbox import settle
@@ -57,10 +58,6 @@ from musicond.runtime.warn_once import WarnOnce
 
 log = logging.getLogger(__name__)
 
-IDLE_POLL_S = 30.0
-"""Between two status polls that only the page needs."""
-EMPTY_POLL_S = 120.0
-"""The same while nobody is in the room."""
 ACCOUNT_S = 5.0
 """Between two looks at the account, which needs no request."""
 JOIN_S, FINISH_JOIN_S = 1.0, 3.0
@@ -110,7 +107,7 @@ class Player:
         self._stopping = False
         self._thread: threading.Thread | None = None
         self.busy_since: float | None = None
-        self._polled_at = float("-inf")
+        self._polls = PollTimer(clock)
         self._status_at: datetime | None = None
         """Wall time of the last status."""
         self._playback = Playback(
@@ -171,7 +168,8 @@ class Player:
         """Poll now: somebody has signed in or out."""
         with self._changed:
             self._backoff.reset()
-            self._polled_at, self._account_changed = float("-inf"), True
+            self._polls.reset()
+            self._account_changed = True
             self._changed.notify_all()
 
     def is_alive(self) -> bool:
@@ -252,7 +250,7 @@ class Player:
             self._process(replace(self._room or room, recommended=False))
         if (error := self._fader.run_due(self._clock())) is not None:
             self._backoff.failed(error)
-        if not self._stopping and self._next_poll_s(self._clock()) <= 0:
+        if not self._stopping and self._next_poll_s() <= 0:
             self._poll()
         self._skip_rejected()
         with self._changed:
@@ -404,7 +402,7 @@ class Player:
             self._state = replace(self._state, poll_now=True)  # Play must not take it for music that plays
 
     def _poll(self) -> None:
-        self._polled_at = self._clock()
+        self._polls.start_poll()
         try:
             status = self._backend.get_status()
         except PlaybackError as exc:
@@ -418,22 +416,13 @@ class Player:
             log.warning("playback: %s can't play; musicond status shows its reason", self._backend.name)
         self._process(StatusPolled(self._clock(), status))
 
-    def _next_poll_s(self, now: float) -> float:
+    def _next_poll_s(self) -> float:
         """Return the seconds until the next poll: none before the room is known, which brings the stored speaker."""
-        if self._room is None:
-            return ACCOUNT_S
-        if (wait_s := self._backoff.wait_s()) is not None:
-            return wait_s
-        regular_s = self._polled_at + (EMPTY_POLL_S if self._room.present is False else IDLE_POLL_S) - now
-        soon_s = poll_in_s(self._state, now)
-        if soon_s is None:
-            return regular_s
-        return min(regular_s, soon_s if self._state.poll_now else self._polled_at + soon_s - now)
+        return ACCOUNT_S if self._room is None else self._polls.wait_s(self._state, self._backoff.wait_s())
 
     def _wait_s(self) -> float:
-        now = self._clock()
-        fade_s = self._fader.due_s(now)
-        return max(0.0, min(self._next_poll_s(now), ACCOUNT_S, ACCOUNT_S if fade_s is None else fade_s))
+        fade_s = self._fader.due_s(self._clock())
+        return max(0.0, min(self._next_poll_s(), ACCOUNT_S, ACCOUNT_S if fade_s is None else fade_s))
 
     def _publish(self) -> None:
         self._playback = to_playback(
