@@ -55,10 +55,8 @@ ACTS = {backend: acts_of(backend) for backend in BACKENDS}
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
-    library = Library(tmp_path_factory.mktemp("mpd"))
-    library.start()
-    yield library
-    library.stop()
+    with Library(tmp_path_factory.mktemp("mpd")) as library:
+        yield library
 
 
 @pytest.fixture

@@ -34,6 +34,7 @@ from tests.mqtt.conftest import free_port
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
+    from typing import Self
 
 MPD = shutil.which("mpd") or shutil.which("mpd", path="/usr/bin:/usr/local/bin")
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -62,6 +63,14 @@ class Library:
                 for name, lines in outputs.items()
             )
         )
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self.process.poll() is None:
+            self.stop()
 
     def start(self) -> None:
         assert MPD, "mpd is missing: apt install mpd"
@@ -160,11 +169,8 @@ def wait_until(true: Callable[[], bool], seconds: float = 30.0) -> bool:
 
 @pytest.fixture
 def library(tmp_path: Path) -> Iterator[Library]:
-    library = Library(tmp_path)
-    library.start()
-    yield library
-    if library.process.poll() is None:
-        library.stop()
+    with Library(tmp_path) as library:
+        yield library
 
 
 @pytest.fixture

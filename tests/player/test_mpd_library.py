@@ -41,14 +41,13 @@ def library_of(tmp_path: Path, songs: int, genres: Sequence[str]) -> Iterator[Li
         folder.mkdir(parents=True, exist_ok=True)
         genre = genres[number % len(genres)]
         mp3(folder / f"{number} ä'\".mp3", title=f"Song {number}", artist=f"Artist {number % 7}", genre=genre)
-    library.start()
-    person = library.client()
-    end = time.monotonic() + 60
-    while len(person.listall()) < songs or "updating_db" in person.status():
-        assert time.monotonic() < end
-        time.sleep(0.1)
-    yield library
-    library.stop()
+    with library:
+        person = library.client()
+        end = time.monotonic() + 60
+        while len(person.listall()) < songs or "updating_db" in person.status():
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        yield library
 
 
 @pytest.fixture

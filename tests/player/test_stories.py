@@ -134,8 +134,7 @@ def mpd_stage(folder: Path) -> Iterator[Stage]:
     library.password = "open sesame"
     with (folder / "mpd.conf").open("a") as config:
         config.write(f'password "{library.password}@read,add,control,admin"\ndefault_permissions ""\n')
-    library.start()
-    with FaultyWay(library.port) as way:
+    with library, FaultyWay(library.port) as way:
         threading.Thread(target=way.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         person = library.client()
         away = "check that it runs"
@@ -159,7 +158,6 @@ def mpd_stage(folder: Path) -> Iterator[Stage]:
         )
         way.released.set()
         way.shutdown()
-    library.stop()
 
 
 def spotify_stage(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
@@ -433,10 +431,8 @@ class PlayingMpd:
 @contextmanager
 def playing_mpd(folder: Path, *, volume: int | None = None) -> Iterator[PlayingMpd]:
     """Play our songs at mpd, which is at 80 percent; with a `volume`, autoplay fades them in to it."""
-    library = Library(folder)
-    library.start()
-    (person := library.client()).setvol(80)
-    with FaultyWay(library.port) as way:
+    with Library(folder) as library, FaultyWay(library.port) as way:
+        (person := library.client()).setvol(80)
         threading.Thread(target=way.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         backend = MpdBackend("127.0.0.1", int(way.server_address[1]))
         room = Room(Player(backend, replace(RULES, autoplay=volume is not None, volume=volume)))
@@ -450,7 +446,6 @@ def playing_mpd(folder: Path, *, volume: int | None = None) -> Iterator[PlayingM
         way.released.set()
         room.player.stop()
         way.shutdown()
-    library.stop()
 
 
 @pytest.mark.parametrize("fading", [True, False])
