@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from musicond.app.pipeline import frame_rate
 from musicond.capture.recorded import Recording
 from musicond.commands import terminal
-from musicond.commands.replay import EARLY_S, NOON, fresh_pipeline
+from musicond.commands.replay import EARLY_S, NOON, Costs, fresh_pipeline, play
 from musicond.config.schema import Config
 from musicond.core.models import Frame
 from musicond.runtime.stages import StageTimes, Times, measured
@@ -102,20 +103,12 @@ def _run(config: Config, clip: Recording, times: StageTimes) -> list[float]:
 
 def _whole_s(config: Config, clip: Recording, count: int) -> float:
     """Return the processor seconds of the pipeline and of the state's JSON, for the first `count` frames read."""
-    rate, due, spent = frame_rate(config), 0.0, 0.0
+    costs, frames = Costs(), terminal.track(clip.frames(), "whole, frames")
     with fresh_pipeline(config) as pipeline:
-        for at, grey in terminal.track(clip.frames(), "whole, frames"):
-            if at < due - EARLY_S:
-                continue
-            started = time.process_time()
-            outcome = pipeline.step(Frame(grey, at, NOON + timedelta(seconds=at)))
-            to_json(state_json(outcome, {}))
-            spent += time.process_time() - started
-            due = max(due + rate.interval_s(outcome), at)
-            count -= 1
-            if not count:
-                break
-    return spent
+        for _, outcome in islice(play(pipeline, frames, frame_rate(config), costs), count):
+            with costs.timed("outputs"):
+                to_json(state_json(outcome, {}))
+    return costs.seconds["pipeline"] + costs.seconds["outputs"]
 
 
 def _bare_s(clip: Recording, calls: Mapping[float, Sequence[Callable[[], object]]]) -> float:

@@ -352,10 +352,15 @@ class Player:
             case RequestTracks():
                 self._request_tracks()
             case RestorePlayer(item_ids, modes):
-                with suppress(PlaybackError):  # a person's music may be on a device that we can't control
-                    self._backend.restore(item_ids, modes)
+                self._restore(item_ids, modes)
             case SelectSpeaker(name, move):
                 self._choose_speaker(name, move=move)
+
+    def _restore(self, item_ids: tuple[str, ...], modes: tuple[str, ...]) -> None:
+        try:
+            self._backend.restore(item_ids, modes)
+        except PlaybackError:  # a person's music may be on a device that we can't control: the modes wait for ours
+            self._process(ModesCleared(modes))
 
     def _choose_speaker(self, name: str | None, *, move: bool) -> None:
         """Select a speaker for a person, or the stored one; raise CommandError or PlaybackError."""

@@ -13,11 +13,13 @@ The rules
      INTERVENTION_WINDOW_S, suppresses autoplay for `silence_s`. A play command ends that. What the player itself
      reports as its error, what happens while it can't be reached, and an end of our tracks are nobody's doing.
   6. With nobody in the room for `away_s`, or when a pause begins, our music is paused, until a status shows it so. A
-     pause that is over pauses nothing any more.
+     pause that is over pauses nothing any more. A room in which a person plays or resumes our music, from wherever,
+     counts as empty from then on only.
   7. For GRACE_S after our own action a polled status may still show the state before it, and counts as nobody's doing.
   8. A pending recommendation lapses where rule 2 forbids it, and after PENDING_MAX_S if the device can't be used. A
      person's request for other songs lapses after GRACE_S without them, and once other music plays.
-  9. When our music is over, its tracks leave a queue that others use too, and the modes that we changed are put back.
+  9. When our music is over, its tracks leave a queue that others use too, and the modes that we changed are put back
+     as soon as the player has a device.
  10. Autoplay leaves a volume that a person has set elsewhere during our music, until it is set with musicond.
  11. Autoplay starts nothing on a device that is switched off, nor on one that plays in a group with others. During an
      announcement nothing starts and nothing is concluded from the status.
@@ -202,7 +204,9 @@ def _on_request(state: PlayerState, rules: PlaybackRules, request: Requested) ->
         case Next() | Previous() as command:
             return _skip(state, request.at, forward=isinstance(command, Next))
         case OtherSongs():
-            return replace(state, others_requested_at=request.at if _is_owned_playing(state) else NEVER), ()
+            playing = _is_owned_playing(state)
+            state = replace(state, others_requested_at=request.at if playing else NEVER)
+            return replace(state, away_since=_away_from(state, request.at)) if playing else state, ()
 
 
 def _skip(state: PlayerState, at: float, *, forward: bool) -> Step:
@@ -283,15 +287,22 @@ def _on_status(state: PlayerState, rules: PlaybackRules, poll: StatusPolled) -> 
         last_poll = None if state.last_poll is None else replace(state.last_poll, at=poll.at)
         return replace(state, last_poll=last_poll, poll_now=False), ()
     change = _change(state, poll)
+    if _is_resumed(state, poll):
+        state = replace(state, away_since=_away_from(state, poll.at))
     kept = state.volume_kept or _is_volume_changed(state, poll)
     state = replace(state, last_poll=poll, poll_now=False, poll_failed=False, volume_kept=kept)
     more: tuple[Action, ...] = ()
     if change.intervened:
         state = _intervene(state, rules, poll.at)
+    over_ids = state.owned_ids if change.over else ()
     if change.over:
-        more = (RestorePlayer(state.owned_ids, state.modes),)
-        state = replace(state, owned_ids=(), owned_track_ids=(), former_ids=state.owned_ids, modes=())
-        more += (RequestTracks(),) if change.ended and _may_continue(state, rules, poll.at) else ()
+        state = replace(state, owned_ids=(), owned_track_ids=(), former_ids=over_ids)
+    modes = () if state.owned_ids or poll.status.device is None else state.modes
+    if over_ids or modes:
+        more = (RestorePlayer(over_ids, modes),)
+        state = replace(state, modes=() if modes else state.modes)
+    if change.ended and _may_continue(state, rules, poll.at):
+        more += (RequestTracks(),)
     if not state.owned_ids and poll.status.playing:
         state = replace(state, foreign_playback_at=poll.at, others_requested_at=NEVER)
     if _is_owned_playing(state) and _is_pause_due(state, rules, poll.at):
@@ -322,6 +333,15 @@ def _change(state: PlayerState, poll: StatusPolled) -> PlaybackChange:
         return replace(change, intervened=False) if state.poll_failed else change
     passed_s = poll.at - state.last_action_at
     return classify_first(poll.status, passed_s, state.owned_ids, started=state.last_action_was_start)
+
+
+def _is_resumed(state: PlayerState, poll: StatusPolled) -> bool:
+    """Return whether a person has resumed our music elsewhere since the last poll; rule 6."""
+    before = state.last_poll
+    if before is None or before.at <= state.last_action_at:  # musicond may have resumed it
+        return False
+    paused = not before.status.playing and is_owned(before.status, state.owned_ids)
+    return paused and poll.status.playing and is_owned(poll.status, state.owned_ids)
 
 
 def _is_volume_changed(state: PlayerState, poll: StatusPolled) -> bool:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from musicond.core.commands import Next, OtherSongs, Play, Previous, SetVolume, Stop
+from musicond.core.commands import Next, OtherSongs, Play, Previous, SetSpeaker, SetVolume, Stop
 from musicond.core.models import Faces, Mood, Watching
 from musicond.core.outcome import Outcome, PlayState, Recommendation
 from musicond.core.schedule import Hours, quiet_for_playback
@@ -44,7 +44,16 @@ LOUD = 80
 """Percent that a person sets at the player; musicond never does."""
 ANYTIME = ("another queue", "one of our songs in another queue", "another speaker", "another source")
 """The stories that need none of our music."""
-COMMANDS: tuple[PlayerCommand, ...] = (Play(), Play("x"), Stop(), Next(), Previous(), SetVolume(90), OtherSongs())
+COMMANDS: tuple[PlayerCommand, ...] = (
+    Play(),
+    Play("x"),
+    Stop(),
+    Next(),
+    Previous(),
+    SetVolume(90),
+    SetSpeaker(None),
+    OtherSongs(),
+)
 STARTING = (Play, Next, Previous, OtherSongs)
 
 
@@ -56,7 +65,7 @@ class Household:
         random.seed(seed)  # the waits after a failure
         self.counts = Counter[str]()
         self.violations: list[str] = []
-        self.recent = deque[str](maxlen=30)
+        self.recent = deque[str](maxlen=4000)
         """What has happened last."""
         self.present = self.paused = self.private = self.requested = False
         self.synchronised = self.reachable = True
@@ -71,6 +80,9 @@ class Household:
         self.person_paused = self.by_mood = self.person_volume = self.volume_seen = False
         self.pauses: list[float] = []
         self.fading: tuple[int, float] | None = None
+        """The volume before the music began to fade out, and when it did."""
+        self.disturbed: tuple[int, float] | None = None
+        """The loudest volume of a fade in which a person has set another one, and when she did."""
         self.act_at = float("inf")
         """When a person acts in the middle of what musicond does."""
         self.repeat = speaker.repeat
@@ -138,6 +150,7 @@ class Household:
         self.counts["starts_by_mood" if self.by_mood else "starts_by_person"] += 1
         if not self.by_mood:
             self.wanted_at = self.clock.at
+            self._note_listener()
             return
         at, quiet = self.clock.at, RULES.quiet_hours
         self.demand(not foreign, "somebody's music plays")
@@ -161,12 +174,17 @@ class Household:
         at, before = self.clock.at, self.speaker.volume
         if at - self.volume_ordered_at < FADE_S:
             self.demand(percent <= max(RULES.volume_max, before), "louder than permitted")
-        elif at - self.started_at < 2 * FADE_S:  # a fade in, after which the music may fade out at once
+        elif self.disturbed is not None and at - self.disturbed[1] < FADE_S:
+            self.demand(percent <= self.disturbed[0], "louder than before")
+        elif self.paused and at - self.started_at < 3 * FADE_S:  # a fade in, or the music fades out at once
+            self.demand(percent <= RULES.volume_max, "louder than permitted")
+        elif at - self.started_at < FADE_S:  # a fade in
             own = self.by_mood and self.person_volume and self.volume_at_start <= RULES.volume_max
             self.demand(not own, "the volume that a person has set is changed")
             self.demand(percent <= RULES.volume_max, "louder than permitted")
         else:  # the music fades out, and the volume is set back
             self.demand(not foreign or self.fading is not None, "the volume of somebody's music is changed")
+            self._end_fade()
             if self.fading is None:
                 self.fading = (before, at)
                 self._interfere()
@@ -186,14 +204,18 @@ class Household:
         if self.volume_seen and loaded.whose == OURS and loaded.playing:
             self.person_volume, self.volume_seen = True, False
 
+    def _end_fade(self) -> None:
+        """Check the volume after a fade."""
+        if self.fading is not None and self.clock.at - self.fading[1] > FADE_S:
+            self.demand(self.speaker.volume == self.fading[0], "the volume is not set back after a fade")
+            self.fading = None
+
     def _check_state(self) -> None:
         """Check what must not last, after a turn."""
         at, playback = self.clock.at, self.player.get_playback()
         if playback.trouble is not None:
             self.reached_at, self.fading = at, None
-        if self.fading is not None and at - self.fading[1] > FADE_S:
-            self.demand(self.speaker.volume == self.fading[0], "the volume is not set back after a fade")
-            self.fading = None
+        self._end_fade()
         ours = playback.ours and playback.state is PlayState.PLAYING
         if ours and at - max(self.wanted_at, self.reached_at) > RULES.away_s + SLACK_S:
             away_s = 0.0 if self.absent_since is None else at - self.absent_since
@@ -296,24 +318,31 @@ class Household:
         self.person_paused = steady and name == "pause"
         self.volume_seen = steady and name == "volume" and before != self.speaker.volume
         if name in ("volume", "off"):
-            self.fading = None
+            self._disturb_fade()
+
+    def _disturb_fade(self) -> None:
+        if self.fading is not None:
+            self.disturbed, self.fading = (max(self.fading[0], RULES.volume_max), self.clock.at), None
 
     def _is_settled(self) -> bool:
-        """Return whether musicond has done nothing lately, so that it knows the state that a person changes."""
+        """Return whether musicond knows the state that a person changes: its own music, and nothing done lately."""
         last = max(self.started_at, self.wanted_at, self.volume_ordered_at, self.acted_at, self.reached_at)
-        return self.clock.at - last > 30 and self.fading is None
+        return self.clock.at - last > 30 and self.fading is None and self.player.get_playback().ours
 
     def _turn_up(self) -> None:
         self.volume_seen = self.reachable and self._is_settled()
-        self.speaker.volume, self.fading = LOUD, None
+        self.speaker.volume = LOUD
+        self._disturb_fade()
 
     def _switch(self, name: str) -> None:
-        setattr(self, name, True)
-        if name == "paused":
+        if name == "paused" and not self.paused:
             self.paused_at = self.clock.at
+        setattr(self, name, True)
 
     def _resume(self) -> None:
         self.person_paused, self.wanted_at = False, self.clock.at
+        if self.player.get_playback().state is PlayState.PAUSED:
+            self._note_listener()
         self.speaker.resume()
 
     def _repeat(self) -> None:
@@ -344,13 +373,17 @@ class Household:
         self.person_paused = self.volume_seen = False
         if isinstance(command, Play | Next | Previous):
             self.wanted_at = self.clock.at
-            self.absent_since = None if self.absent_since is None else self.clock.at
+            self._note_listener()
         if isinstance(command, Play):
             self.silent_until, self.foreign_at, self.pauses = NEVER, NEVER, []
         elif isinstance(command, Stop):
             self.silent_until = self.clock.at + RULES.silence_s
         elif isinstance(command, SetVolume):
-            self.volume_ordered_at, self.person_volume = self.clock.at, False
+            self.volume_ordered_at, self.person_volume, self.fading = self.clock.at, False, None
+
+    def _note_listener(self) -> None:
+        """Somebody listens outside the camera's view: an empty room counts as empty from now on."""
+        self.absent_since = None if self.absent_since is None else self.clock.at
 
     def restart(self) -> None:
         """Restart musicond, whose clock may not be set at first; it forgets all but its file."""

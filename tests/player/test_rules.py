@@ -57,7 +57,7 @@ class Simulation:
     def __init__(self, rules: PlaybackRules | None = None, **room: Any) -> None:
         self.rules, self.state, self.at = rules or PlaybackRules(), PlayerState(), 0.0
         self.room = RoomUpdate(0.0, NOON, **({"autoplay": True} | room))
-        self.status = PlayerStatus()
+        self.status = PlayerStatus(device="Kitchen")
         self.done: list[Action] = []
         self.update()
 
@@ -81,6 +81,7 @@ class Simulation:
             item_ids=frozenset(names[:1]),
             elapsed_s=elapsed_s,
             duration_s=LENGTH_S,
+            device="Kitchen",
             volume=50,
         )
 
@@ -349,7 +350,14 @@ def test_an_empty_room_pauses_what_we_started_also_when_it_gets_dark() -> None:
     assert player.poll(301) == [PausePlayback(automatic=True)]
     player.poll()
     assert player.request(Previous()) == [SkipTrack(forward=False)]
+    player.status = replace(player.status, playing=True)
     assert player.poll(300) == [], "likewise"
+    assert player.poll(301) == [PausePlayback(automatic=True)]
+    player.poll()
+    player.status = replace(player.status, playing=True)  # resumed with the player's own app
+    assert player.poll(GRACE_S) == [], "likewise"
+    assert player.poll(599) == []
+    assert player.poll(2) == [PausePlayback(automatic=True)]
     player.update(present=True)
     assert player.state.away_since is None
 
@@ -572,6 +580,18 @@ def test_another_speaker_gets_the_music_and_the_modes_go_back_to_the_one_before(
     player.play("theirs")
     assert player.poll() == [RestorePlayer(("t:0", "t:1", "t:2"), ("random=1",))]
     assert player.request(SetSpeaker(None)) == [SelectSpeaker(None, move=True)]
+
+
+def test_the_modes_wait_for_a_device_after_it_was_switched_off() -> None:
+    player = Simulation().started()
+    player.take(ModesCleared(("repeat=1",)))
+    player.poll()
+    player.status = PlayerStatus()
+    assert player.poll() == [RestorePlayer(("t:0", "t:1", "t:2"), ())]
+    assert player.poll() == []
+    player.status = PlayerStatus(device="Kitchen")
+    assert player.poll() == [RestorePlayer((), ("repeat=1",))]
+    assert player.poll() == []
 
 
 def test_a_loud_speaker_that_is_chosen_during_our_music_is_turned_down() -> None:
