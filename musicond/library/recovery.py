@@ -112,13 +112,13 @@ def _rebuild(path: Path, error: DamagedError, name: str) -> sqlite3.Connection:
         with contextlib.closing(open_database(new, name, read_only=False)) as connection:
             songs = [_recover(connection, source, name) for source in sources][-1]
             connection.execute("PRAGMA journal_mode = DELETE")  # the file is complete without a -wal
-        keep_unreadable_backup(backup, name)
         with contextlib.suppress(FileNotFoundError):
             copy.hardlink_to(path)
         for suffix in SIDECARS[1:]:
             with contextlib.suppress(FileNotFoundError):
                 path.with_name(path.name + suffix).replace(copy.with_name(copy.name + suffix))
         new.replace(path)
+        keep_unreadable_backup(backup, name)  # not before: another attempt needs it where it is
     log.warning(
         "%s; %sa new one was made from %s with the feedback on %d songs; for the rest: musicond catalogue refresh",
         str(error).partition("; ")[0],

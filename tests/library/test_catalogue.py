@@ -675,6 +675,25 @@ def test_a_rebuild_that_fails_on_the_way_changes_nothing_and_succeeds_later(path
         assert catalogue.stats(Emotion.SAD)[song].likes == 1
 
 
+def test_a_rebuild_that_fails_at_its_end_leaves_an_unusable_backup_for_the_next_one(path: Path) -> None:
+    with SqliteCatalogue(path) as catalogue:
+        song = key(catalogue, Emotion.SAD)
+        track_id = catalogue.tracks([song])[0].track_id
+        catalogue.rate([Emotion.SAD], song, Verdict.LIKE)
+    path.rename(path.with_name(BACKUP))
+    edited(path.with_name(BACKUP), "PRAGMA user_version = 99", "PRAGMA journal_mode = DELETE")
+    path.write_bytes(b"\xa5" * 8192)
+    hindrance = path.with_name("catalogue.damaged.sqlite")
+    hindrance.symlink_to("nowhere")  # the name seems free, and is not
+    refusal(path)
+    hindrance.unlink()
+    with SqliteCatalogue(path) as catalogue:
+        number = catalogue.key_of(track_id)
+        assert number is not None
+        assert catalogue.stats(Emotion.SAD)[number].likes == 1
+    assert copies(path) == ["catalogue.backup.kept.sqlite", "catalogue.damaged.sqlite"]
+
+
 def test_a_flipped_bit_in_the_schema_is_mended_or_an_error_of_one_line(path: Path) -> None:
     with SqliteCatalogue(path) as catalogue:
         song = key(catalogue, Emotion.SAD)
