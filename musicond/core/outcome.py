@@ -176,6 +176,10 @@ class Recommendation:
         """The tracks to play: those that are not rejected."""
         return tuple(track for track in self.tracks if track.track_id not in self.rejected)
 
+    def contains(self, track_id: str) -> bool:
+        """Return whether a track is in it, wanted or not."""
+        return any(track.track_id == track_id for track in self.tracks)
+
 
 @dataclass(frozen=True, slots=True)
 class CalibrationProgress:

@@ -22,6 +22,8 @@ NOT_WATCHING = {
     Watching.PRIVATE: "private",
     Watching.NO_CAMERA: "no camera gives a picture",
 }
+RETRY_S = 5.0
+"""Seconds between two attempts to recommend after an error of the catalogue."""
 
 
 class Pipeline:
@@ -48,6 +50,8 @@ class Pipeline:
         self._requested: Recommendation | None = None
         """A recommendation that a command made, until the next outcome announces it."""
         self._notice: str | None = None
+        self._tried_at = 0.0
+        """Monotonic seconds of the last attempt to recommend."""
         self._calibration: Calibration | None = None
         self._calibrations = 0
         self._progress: CalibrationProgress | None = None
@@ -187,7 +191,8 @@ class Pipeline:
             change = MoodChange(before, self._mood, confidence, at - self._since[0], at, wall_time)
             self._since = at, wall_time
         current = None if self._notice else self._recommendation  # after an error there is none for this mood
-        if change is not None or (watching is Watching.YES and self.recommender.is_outdated(current)):
+        is_due = self._notice is not None and abs(at - self._tried_at) >= RETRY_S
+        if change is not None or (watching is Watching.YES and (is_due or self.recommender.is_outdated(current))):
             new = self._recommend(at, wall_time)
         new, self._requested = new or self._requested, None
         self._recommendation = new or self._recommendation
@@ -215,6 +220,7 @@ class Pipeline:
         emotion = self._mood.emotion
         if emotion is None:
             return None
+        self._tried_at = at
         try:
             recommendation = self.recommender.recommend(self._context(emotion, at, wall_time))
         except CatalogueError as exc:

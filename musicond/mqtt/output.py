@@ -225,8 +225,9 @@ class MqttOutput:
         if recommendation is None or not isinstance(command, Rate):
             return command
         track_id = command.track_id or next((track.track_id for track in recommendation.wanted), None)
-        is_shown = any(track.track_id == track_id for track in recommendation.tracks)
-        return replace(command, track_id=track_id, mood=recommendation.mood.emotion) if is_shown else command
+        if track_id is None or not recommendation.contains(track_id):
+            return command
+        return replace(command, track_id=track_id, mood=recommendation.mood.emotion)
 
     def _publish(self, outcome: Outcome, now: float) -> None:
         first = self._published is None

@@ -1,8 +1,8 @@
-"""The feedback that a recommendation shows on its tracks."""
+"""The feedback that a recommendation shows on its tracks, and the tracks that change with it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from musicond.core.models import Emotion, Track, Verdict
@@ -34,14 +34,28 @@ def by_track(tracks: Sequence[Track], affects: Sequence[Affect | None]) -> dict[
     return {track.track_id: affect for track, affect in known if affect is not None}
 
 
+def with_others(
+    recommendation: Recommendation,
+    added: Sequence[Track],
+    verdicts: Mapping[str, Verdict],
+    affects: Mapping[str, Affect],
+    gone: Collection[str | None],
+) -> Recommendation:
+    """Return a recommendation with tracks at the end, which have these verdicts and affects, and without those gone."""
+    tracks = (*(track for track in recommendation.tracks if track.track_id not in gone), *added)
+    ids = {track.track_id for track in tracks}
+    known, places = {**recommendation.verdicts, **verdicts}, {**recommendation.affects, **affects}
+    return replace(
+        recommendation,
+        tracks=tracks,
+        verdicts={track_id: verdict for track_id, verdict in known.items() if track_id in ids},
+        affects={track_id: affect for track_id, affect in places.items() if track_id in ids},
+    )
+
+
 def with_verdict(recommendation: Recommendation, track_id: str, verdict: Verdict | None) -> Recommendation:
     """Return a recommendation with another verdict on a track, or without one."""
     verdicts = {known: value for known, value in recommendation.verdicts.items() if known != track_id}
     rejected = recommendation.rejected - {track_id} | ({track_id} if verdict is Verdict.DISLIKE else set())
     verdicts |= {} if verdict is None else {track_id: verdict}
     return replace(recommendation, verdicts=verdicts, rejected=rejected)
-
-
-def contains(recommendation: Recommendation, track_id: str) -> bool:
-    """Return whether a track is in a recommendation."""
-    return any(track.track_id == track_id for track in recommendation.tracks)

@@ -13,17 +13,9 @@ from musicond.core.models import Emotion, Mood, Policy, Verdict
 from musicond.core.outcome import Recommendation, RecommendationContext
 from musicond.core.ports import Catalogue
 from musicond.core.recommend.explanation import explain, to_text
-from musicond.core.recommend.feedback import by_track, contains, remember, verdicts_of, with_verdict
+from musicond.core.recommend.feedback import by_track, remember, verdicts_of, with_others, with_verdict
 from musicond.core.recommend.policies import Plan, PlanPart, PolicyPlanner
-from musicond.core.recommend.sampler import (
-    EMPTY,
-    Candidates,
-    ThompsonSampler,
-    calmer,
-    known_affects,
-    shortlist,
-    union,
-)
+from musicond.core.recommend.sampler import EMPTY, Candidates, ThompsonSampler, calmer, known_affects, shortlist, union
 from musicond.core.schedule import Hours
 from musicond.errors import CatalogueError, CommandError
 
@@ -56,19 +48,20 @@ class Recommender:
         """Number of each mood's recommendations, once read from the catalogue."""
         self._last: Emotion | None = None
         self._revision: int | None = None
-        """That of the catalogue when `is_outdated` was last called."""
+        """That of the catalogue when `is_outdated` last succeeded."""
         self._rated: dict[str, tuple[Emotion, ...]] = {}
         """The moods of the last verdict on each of the tracks rated last, by track id, oldest first."""
 
     def recommend(self, context: RecommendationContext) -> Recommendation | None:
         """Return the recommendation to show from now on, or None to keep the current one.
 
-        Within the cool-down a mood's last recommendation comes back unchanged, and counts as offered once.
+        Within the cool-down a mood's last recommendation comes back unchanged, and counts as offered once. A new one is
+        made where all its tracks were disliked since, or where its lists lost one.
         Raises CatalogueError; the next call tries again.
         """
         recent = self._recent.get(context.emotion)
         in_time = recent is not None and 0 <= context.captured_at - recent[0] < self.config.cool_down_s
-        if recent is None or not in_time or not self._is_listed(recent[1]):
+        if recent is None or not in_time or not recent[1].wanted or not self._is_listed(recent[1]):
             return self.recommend_other(context)
         if self._last is context.emotion:
             return None
@@ -91,18 +84,12 @@ class Recommender:
         counts, stats = [len(candidates) for candidates in drawn], [sampler.stats.get(key) for key in keys]
         tracks = tuple(self._catalogue.tracks(keys))
         explanation = explain(plan, counts, stats, tracks, sampler.round, quiet=quiet)
-        affects = [known_affects(candidates, part.lists) for candidates, part in zip(drawn, plan.parts, strict=True)]
-        reason = to_text(emotion, explanation, counts, [None not in part for part in affects])
+        places = [known_affects(candidates, part.lists) for candidates, part in zip(drawn, plan.parts, strict=True)]
+        reason = to_text(emotion, explanation, counts, [None not in part for part in places])
+        verdicts, affects = verdicts_of(tracks, stats), by_track(tracks, [affect for part in places for affect in part])
         playlist = self._catalogue.playlist(tracks)
         recommendation = Recommendation(
-            Mood(emotion.value),
-            tracks,
-            reason,
-            context.wall_time,
-            explanation,
-            playlist,
-            verdicts_of(tracks, stats),
-            by_track(tracks, [affect for part in affects for affect in part]),
+            Mood(emotion.value), tracks, reason, context.wall_time, explanation, playlist, verdicts, affects
         )
         self._catalogue.mark_offered(emotion, keys, sampler.round)
         self._rounds[emotion] = sampler.round
@@ -112,73 +99,91 @@ class Recommender:
         return recommendation
 
     def is_outdated(self, recommendation: Recommendation | None) -> bool:
-        """Return whether the catalogue has changed since the last call, and lost a song of a recommendation if any."""
+        """Return whether the lists have changed since they last could be read, and lost a song of a recommendation."""
         try:
-            before, self._revision = self._revision, self._catalogue.revision()
-            return before != self._revision and not (recommendation and self._is_listed(recommendation))
+            revision = self._catalogue.revision()
+            if revision == self._revision:
+                return False
+            is_outdated = not (recommendation and self._is_listed(recommendation))
         except CatalogueError:
             return False
+        self._revision = revision
+        return is_outdated
 
     def rate(
         self, rate: Rate, current: Recommendation | None, wall_time: datetime, *, replacing: bool = True
     ) -> Recommendation | None:
         """Store feedback on the disk; return the recommendation to show instead of `current`, None to keep it.
 
-        With `replacing`, another track comes for one that is disliked or skipped. Raises CatalogueError, and
-        CommandError if no track is meant.
+        With `replacing`, another track comes for one that is disliked or skipped, also in the last recommendations of
+        other moods that the feedback is for. Raises CatalogueError, and CommandError if no track is meant.
         """
         if current is not None and rate.mood not in (None, current.mood.emotion):
             current = None
-        track_id, key, moods = self._rated_track(rate.track_id, current)
+        if rate.track_id is None and not (current and current.wanted):
+            raise CommandError("no song is recommended now; name one")
+        track_id = rate.track_id or (current.wanted[0].track_id if current else "")
+        key, moods = self._find(track_id, current)
         moods = moods if rate.mood is None else (rate.mood,)
         self._catalogue.rate(moods, key, rate.verdict)
         remember(self._rated, track_id, moods)
-        skipped = rate.verdict is Verdict.SKIP
-        if current is None or not contains(current, track_id) or (skipped and not replacing):
+        shown = current.mood.emotion if current else None
+        others = [self._recent[mood][1] for mood in moods if mood in self._recent and mood is not shown]
+        for recommendation in others:
+            self._rerate(recommendation, track_id, rate.verdict, wall_time, replacing=replacing)
+        return current and self._rerate(current, track_id, rate.verdict, wall_time, replacing=replacing)
+
+    def withdraw(self, withdraw: Withdraw, current: Recommendation | None) -> Recommendation | None:
+        """Remove feedback from the disk; return `current` without its verdict, None where that is not in it.
+
+        It is the feedback that `current` shows on the track that is named, else the last one. Raises CatalogueError,
+        and CommandError if there is none.
+        """
+        track_id = withdraw.track_id or next(reversed(self._rated), None)
+        if track_id is None:
+            raise CommandError("no song was rated since the start; name one that musicond catalogue feedback lists")
+        is_shown = bool(withdraw.track_id) and current is not None and track_id in current.verdicts
+        key, moods = self._find(track_id, current, () if is_shown else self._rated.get(track_id, ()))
+        stored = [self._catalogue.stats(mood).get(key) for mood in moods]
+        if track_id not in self._rated and not any(stats is not None and stats.has_feedback for stats in stored):
+            raise CommandError(f"there is no feedback on {track_id!r} in this mood to withdraw")
+        self._catalogue.withdraw(moods, key)
+        if set(self._rated.get(track_id, ())) <= set(moods):  # else the last verdict is on another mood
+            self._rated.pop(track_id, None)
+        for recommendation in [self._recent[mood][1] for mood in moods if mood in self._recent]:
+            self._keep(with_verdict(recommendation, track_id, None))
+        return with_verdict(current, track_id, None) if current and current.mood.emotion in moods else None
+
+    def _find(
+        self, track_id: str, current: Recommendation | None, moods: tuple[Emotion, ...] = ()
+    ) -> tuple[int, tuple[Emotion, ...]]:
+        """Return a track's number and the moods of its feedback; raise CommandError.
+
+        Unless `moods` are given, it is that of the recommendation, else those of the last verdict, else of its lists.
+        """
+        key = self._catalogue.key_of(track_id)
+        recent = [recommendation for _, recommendation, _ in self._recent.values()]
+        holding = [Emotion(item.mood.value) for item in [current, *recent] if item and item.contains(track_id)]
+        if key is not None:
+            moods = moods or tuple(holding[:1]) or self._rated.get(track_id) or tuple(self._catalogue.emotions_of(key))
+        if key is None or not moods:
+            raise CommandError(f"no list holds a song {track_id!r}; see musicond catalogue list --json")
+        return key, moods
+
+    def _rerate(
+        self, recommendation: Recommendation, track_id: str, verdict: Verdict, wall_time: datetime, *, replacing: bool
+    ) -> Recommendation | None:
+        """Return a recommendation after a verdict on a track, and keep it; None if nothing changes in it."""
+        skipped = verdict is Verdict.SKIP
+        if not recommendation.contains(track_id) or (skipped and not replacing):
             return None
-        changed = current if skipped else with_verdict(current, track_id, rate.verdict)
-        if rate.verdict is Verdict.LIKE or not replacing or track_id in current.rejected:
+        changed = recommendation if skipped else with_verdict(recommendation, track_id, verdict)
+        if verdict is Verdict.LIKE or not replacing or track_id in recommendation.rejected:
             return self._keep(changed)
         try:
             return self._keep(self._with_another(changed, track_id if skipped else None, wall_time))
         except CatalogueError:  # the feedback is stored all the same
             return self._keep(changed)
-
-    def withdraw(self, withdraw: Withdraw, current: Recommendation | None) -> Recommendation | None:
-        """Remove feedback from the disk; return `current` without its verdict, None where that is not in it.
-
-        It is the feedback that `current` shows on the track, else the last one. Raises CatalogueError, and
-        CommandError if there is none.
-        """
-        if withdraw.track_id is None and not self._rated:
-            raise CommandError("no song was rated since the start; name one that musicond catalogue feedback lists")
-        rated = withdraw.track_id or next(reversed(self._rated))
-        track_id, key, moods = self._rated_track(rated, current, withdrawn=True)
-        stored = [self._catalogue.stats(mood).get(key) for mood in moods]
-        if track_id not in self._rated and not any(stats is not None and stats.has_feedback for stats in stored):
-            raise CommandError(f"there is no feedback on {track_id!r} in this mood to withdraw")
-        self._catalogue.withdraw(moods, key)
-        self._rated.pop(track_id, None)
-        for recommendation in [self._recent[mood][1] for mood in moods if mood in self._recent]:
-            self._keep(with_verdict(recommendation, track_id, None))
-        if current is None or Emotion(current.mood.value) not in moods:
-            return None
-        return with_verdict(current, track_id, None)
-
-    def _rated_track(
-        self, wanted: str | None, current: Recommendation | None, *, withdrawn: bool = False
-    ) -> tuple[str, int, tuple[Emotion, ...]]:
-        """Return a track's id, its number and the moods of its feedback, new or `withdrawn`; raise CommandError."""
-        if wanted is None and not (current and current.wanted):
-            raise CommandError("no song is recommended now; name one")
-        track_id = wanted or (current.wanted[0].track_id if current else "")
-        key = self._catalogue.key_of(track_id)
-        shown = current is not None and track_id in current.verdicts
-        last = self._rated.get(track_id) if withdrawn and not shown else None
-        moods = () if key is None else last or self._rated_moods(track_id, key, current)
-        if key is None or not moods:
-            raise CommandError(f"no list holds a song {track_id!r}; see musicond catalogue list --json")
-        return track_id, key, moods
 
     def _keep(self, changed: Recommendation) -> Recommendation:
         """Return a changed recommendation, kept as the last one of its mood if there is one."""
@@ -208,18 +213,12 @@ class Recommender:
         candidates = union([shortlist(self._catalogue.candidates(emotion), self._rng) for emotion in lists])
         return calmer(candidates, 2 * self.config.count) if quiet else candidates
 
-    def _rated_moods(self, track_id: str, key: int, current: Recommendation | None) -> tuple[Emotion, ...]:
-        """Return the moods of feedback: of the recommendation, else of the last verdict, else of the track's lists."""
-        recent = [recommendation for _, recommendation, _ in self._recent.values()]
-        for recommendation in [current, *recent] if current else recent:
-            if contains(recommendation, track_id):
-                return (Emotion(recommendation.mood.value),)
-        return self._rated.get(track_id) or tuple(self._catalogue.emotions_of(key))
-
     def _is_listed(self, recommendation: Recommendation) -> bool:
-        """Return whether the lists hold all tracks of a recommendation."""
+        """Return whether the lists of a recommendation's plan, if it is known, hold all its tracks."""
+        recent = self._recent.get(Emotion(recommendation.mood.value))
+        lists = {emotion for part in recent[2].parts for emotion in part.lists} if recent else set(Emotion)
         keys = [self._catalogue.key_of(track.track_id) for track in recommendation.wanted]
-        return all(key is not None and self._catalogue.emotions_of(key) for key in keys)
+        return all(key is not None and lists.intersection(self._catalogue.emotions_of(key)) for key in keys)
 
     def _with_another(self, current: Recommendation, skipped: str | None, wall_time: datetime) -> Recommendation:
         """Return a recommendation with a new track at the end if there is one, and without the skipped one."""
@@ -232,14 +231,11 @@ class Recommender:
         sampler = self._sampler(emotion, self._round(emotion))
         new = sampler.pick(candidates, part.targets[-1:], excluded)
         drawn = new.keys.tolist()
-        self._catalogue.mark_offered(emotion, drawn, max(1, sampler.round))
         added = self._catalogue.tracks(drawn)
+        verdicts = verdicts_of(added, [sampler.stats.get(key) for key in drawn])
+        affects = by_track(added, known_affects(new, part.lists))
         rejected = [track.track_id for track in current.tracks if track.track_id in current.rejected]
-        gone = {skipped, *rejected[: -self.config.count]}
-        tracks = (*(track for track in current.tracks if track.track_id not in gone), *added)
-        known = {**current.verdicts, **verdicts_of(added, [sampler.stats.get(key) for key in drawn])}
-        verdicts = {track.track_id: known[track.track_id] for track in tracks if track.track_id in known}
-        places = {**current.affects, **by_track(added, known_affects(new, part.lists))}
-        affects = {track.track_id: places[track.track_id] for track in tracks if track.track_id in places}
-        changed = replace(current, tracks=tracks, wall_time=wall_time, verdicts=verdicts, affects=affects)
-        return replace(changed, playlist=self._catalogue.playlist(changed.wanted))
+        changed = with_others(current, added, verdicts, affects, {skipped, *rejected[: -self.config.count]})
+        changed = replace(changed, wall_time=wall_time, playlist=self._catalogue.playlist(changed.wanted))
+        self._catalogue.mark_offered(emotion, drawn, max(1, sampler.round))
+        return changed

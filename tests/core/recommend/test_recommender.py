@@ -74,6 +74,8 @@ class MemoryCatalogue:
         return key if key < 1000 else None
 
     def emotions_of(self, key: int) -> list[Emotion]:
+        if self.error:
+            raise CatalogueError(self.error)
         return [emotion for emotion, keys in self.keys.items() if key in keys]
 
     def rate(self, moods: Sequence[Emotion], key: int, verdict: Verdict) -> None:
@@ -323,27 +325,6 @@ def test_feedback_is_withdrawn_and_a_mood_that_returns_shows_it() -> None:
     shown = recommender.recommend(context(Emotion.HAPPY, 1000))
     assert shown is not None
     first, second = ids(shown)[:2]
-    liked = recommender.rate(Rate(Verdict.LIKE), recommender.rate(Rate(Verdict.LIKE, second), shown, NOON), NOON)
-    assert liked is not None
-    assert liked.verdicts == {first: Verdict.LIKE, second: Verdict.LIKE}
-    after = recommender.withdraw(Withdraw(), liked)
-    assert after is not None
-    assert after.verdicts == {second: Verdict.LIKE}
-    assert catalogue.feedback() == {(Emotion.HAPPY, int(second[2:])): (1, 0, 0)}
-    recommender.recommend(context(Emotion.SAD, 1010))
-    assert recommender.recommend(context(Emotion.HAPPY, 1020)) == after
-    assert recommender.withdraw(Withdraw(second), None) is None
-    with pytest.raises(CommandError, match="no song was rated since the start; name one"):
-        recommender.withdraw(Withdraw(), None)
-    with pytest.raises(CommandError, match="there is no feedback on 't:.*' in this mood to withdraw"):
-        recommender.withdraw(Withdraw(second), after)
-
-
-def test_without_an_id_the_song_rated_last_is_meant_and_then_the_one_before() -> None:
-    catalogue = MemoryCatalogue()
-    recommender = Recommender(catalogue, 1)
-    shown = recommender.recommend(context(Emotion.HAPPY, 1000))
-    first, second = ids(shown)[:2]
     disliked = recommender.rate(Rate(Verdict.DISLIKE), recommender.rate(Rate(Verdict.LIKE, second), shown, NOON), NOON)
     assert disliked is not None
     assert disliked.verdicts == {first: Verdict.DISLIKE, second: Verdict.LIKE}
@@ -351,8 +332,15 @@ def test_without_an_id_the_song_rated_last_is_meant_and_then_the_one_before() ->
     assert after is not None
     assert after.verdicts == {second: Verdict.LIKE}
     assert first in {track.track_id for track in after.wanted}, "it is played again"
-    recommender.withdraw(Withdraw(), after)
+    assert catalogue.feedback() == {(Emotion.HAPPY, int(second[2:])): (1, 0, 0)}
+    recommender.recommend(context(Emotion.SAD, 1010))
+    assert recommender.recommend(context(Emotion.HAPPY, 1020)) == after
+    assert recommender.withdraw(Withdraw(), None) is None, "the one before is meant now"
     assert catalogue.feedback() == {}
+    with pytest.raises(CommandError, match="no song was rated since the start; name one"):
+        recommender.withdraw(Withdraw(), None)
+    with pytest.raises(CommandError, match="there is no feedback on 't:.*' in this mood to withdraw"):
+        recommender.withdraw(Withdraw(second), after)
 
 
 def liked_in_two_moods() -> tuple[MemoryCatalogue, Recommender, Recommendation, Recommendation]:
@@ -385,11 +373,24 @@ def test_feedback_that_is_shown_is_the_one_that_is_taken_back() -> None:
     recommender.rate(Rate(Verdict.LIKE, song), happy, NOON)
     assert recommender.withdraw(Withdraw(song), shown) == sad
     assert catalogue.feedback() == {(Emotion.HAPPY, int(song[2:])): (1, 0, 0)}
+    assert recommender.withdraw(Withdraw(), sad) is None
+    assert catalogue.feedback() == {}, "the one in the other mood was the last one"
 
 
-def test_a_dislike_stays_in_sight_is_not_played_and_is_followed_by_another_song() -> None:
+def test_without_an_id_the_verdict_given_last_is_taken_back_whatever_is_shown() -> None:
+    catalogue, recommender, happy, sad = liked_in_two_moods()
+    song = ids(happy)[0]
+    shown = recommender.rate(Rate(Verdict.LIKE, song), sad, NOON)
+    recommender.rate(Rate(Verdict.LIKE, song, Emotion.HAPPY), shown, NOON)
+    assert recommender.withdraw(Withdraw(), shown) is None
+    assert catalogue.feedback() == {(Emotion.SAD, int(song[2:])): (1, 0, 0)}
+
+
+@pytest.mark.parametrize("policy", list(Policy))
+def test_a_dislike_stays_in_sight_is_not_played_and_is_followed_by_another_song(policy: Policy) -> None:
     catalogue = MemoryCatalogue()
-    recommender = Recommender(catalogue, 1)
+    recommender = Recommender(catalogue, 1, RecommenderConfig(policy=policy))
+    recommender.recommend(context(Emotion.HAPPY, 990))
     shown = recommender.recommend(context(Emotion.SAD, 1000))
     disliked = ids(shown)[2]
     after = recommender.rate(Rate(Verdict.DISLIKE, disliked), shown, NOON)
@@ -408,6 +409,35 @@ def test_a_dislike_stays_in_sight_is_not_played_and_is_followed_by_another_song(
     for _ in range(9):
         current = recommender.rate(Rate(Verdict.DISLIKE), current, NOON) or current
     assert (len(current.wanted), len(current.tracks)) == (5, 10), "the oldest ones make room"
+    recommender.recommend(context(Emotion.HAPPY, 1010))
+    assert recommender.recommend(context(Emotion.SAD, 1020)) == current
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+@pytest.mark.parametrize("mood", [Emotion.HAPPY, None], ids=["named", "found"])
+def test_feedback_for_another_mood_counts_when_that_comes_back(verdict: Verdict, mood: Emotion | None) -> None:
+    recommender = Recommender(MemoryCatalogue(), 1)
+    happy = recommender.recommend(context(Emotion.HAPPY, 1000))
+    sad = recommender.recommend(context(Emotion.SAD, 1010))
+    assert happy is not None
+    song = ids(happy)[0]
+    assert recommender.rate(Rate(verdict, song, mood), sad, NOON) is None
+    back = recommender.recommend(context(Emotion.HAPPY, 1020))
+    assert back is not None
+    assert back.contains(song) is (verdict is not Verdict.SKIP)
+    assert back.verdicts == ({} if verdict is Verdict.SKIP else {song: verdict})
+    assert (song in {track.track_id for track in back.wanted}) is (verdict is Verdict.LIKE)
+    assert len(back.wanted) == 5, "another one has taken its place"
+
+
+def test_a_mood_whose_songs_are_all_disliked_gets_others() -> None:
+    recommender = Recommender(MemoryCatalogue(), 1)
+    current = shown = recommender.recommend(context(Emotion.SAD, 1000))
+    for song in ids(shown):
+        current = recommender.rate(Rate(Verdict.DISLIKE, song), current, NOON, replacing=False)
+    assert current is not None
+    assert not current.wanted
+    assert not set(ids(recommender.recommend(context(Emotion.SAD, 1010)))) & set(ids(shown))
 
 
 def test_a_recommendation_whose_songs_left_the_lists_is_forgotten() -> None:
@@ -430,12 +460,29 @@ def test_a_recommendation_whose_songs_left_the_lists_is_forgotten() -> None:
     assert again is not happy
 
 
-def test_a_catalogue_that_can_not_be_read_makes_no_recommendation_outdated() -> None:
-    class Unreadable(MemoryCatalogue):
-        def revision(self) -> int:
-            raise CatalogueError("it is locked")
+def test_a_song_that_left_its_list_for_another_one_is_not_brought_back() -> None:
+    catalogue = MemoryCatalogue()
+    recommender = Recommender(catalogue, 1)
+    happy = recommender.recommend(context(Emotion.HAPPY, 1000))
+    recommender.recommend(context(Emotion.SAD, 1010))
+    key = int(ids(happy)[1][2:])
+    catalogue.keys[Emotion.HAPPY].remove(key)
+    catalogue.keys[Emotion.SAD].append(key)
+    assert recommender.is_outdated(happy) is True
+    assert ids(happy)[1] not in ids(recommender.recommend(context(Emotion.HAPPY, 1020)))
 
-    assert Recommender(Unreadable(), 1, RecommenderConfig()).is_outdated(None) is False
+
+def test_a_change_of_a_catalogue_that_can_not_be_read_is_noticed_once_it_can() -> None:
+    catalogue = MemoryCatalogue()
+    recommender = Recommender(catalogue, 1)
+    shown = recommender.recommend(context(Emotion.HAPPY, 1000))
+    assert recommender.is_outdated(shown) is False
+    catalogue.keys[Emotion.HAPPY].remove(int(ids(shown)[0][2:]))
+    catalogue.changes += 1
+    catalogue.error = "it is locked"
+    assert recommender.is_outdated(shown) is False
+    catalogue.error = ""
+    assert recommender.is_outdated(shown) is True
 
 
 def test_a_song_that_was_replaced_is_rated_and_taken_back_in_its_mood() -> None:
@@ -532,10 +579,11 @@ def test_the_reason_counts(count: int) -> None:
     assert set(SOUNDS) == set(EMOTIONS)
 
 
-@pytest.mark.parametrize("policy", [Policy.MATCH, Policy.LIFT])
+@pytest.mark.parametrize("policy", list(Policy))
 def test_a_song_that_is_skipped_gives_its_place_to_another(policy: Policy) -> None:
     catalogue = MemoryCatalogue()
     recommender = Recommender(catalogue, 1, RecommenderConfig(policy=policy))
+    recommender.recommend(context(Emotion.HAPPY, 990))
     shown = recommender.recommend(context(Emotion.SAD, 1000))
     gone = ids(shown)[2]
     new = recommender.rate(Rate(Verdict.SKIP, gone), shown, NOON)
@@ -624,6 +672,7 @@ def test_feedback_counts_although_no_other_song_can_be_read() -> None:
     marked = recommender.rate(Rate(Verdict.DISLIKE), shown, NOON)
     assert marked is not None
     assert marked.tracks == shown.tracks
+    assert len(catalogue.offers) == 1, "what is not shown was not offered"
     assert sum(stats.dislikes for stats in catalogue.statistics[Emotion.SAD].values()) == 1
 
 
