@@ -65,7 +65,7 @@ class Household:
         random.seed(seed)  # the waits after a failure
         self.counts = Counter[str]()
         self.violations: list[str] = []
-        self.recent = deque[str](maxlen=4000)
+        self.recent = deque[str](maxlen=40)
         """What has happened last."""
         self.present = self.paused = self.private = self.requested = False
         self.synchronised = self.reachable = True
@@ -82,7 +82,7 @@ class Household:
         self.fading: tuple[int, float] | None = None
         """The volume before the music began to fade out, and when it did."""
         self.disturbed: tuple[int, float] | None = None
-        """The loudest volume of a fade in which a person has set another one, and when she did."""
+        """The loudest volume of a fade in which a person has set another one or the player failed, and when."""
         self.act_at = float("inf")
         """When a person acts in the middle of what musicond does."""
         self.repeat = speaker.repeat
@@ -214,7 +214,8 @@ class Household:
         """Check what must not last, after a turn."""
         at, playback = self.clock.at, self.player.get_playback()
         if playback.trouble is not None:
-            self.reached_at, self.fading = at, None
+            self.reached_at = at
+            self._disturb_fade()
         self._end_fade()
         ours = playback.ours and playback.state is PlayState.PLAYING
         if ours and at - max(self.wanted_at, self.reached_at) > RULES.away_s + SLACK_S:
@@ -350,8 +351,9 @@ class Household:
             self.speaker.repeat = self.repeat = self.speaker.repeating
 
     def _reach(self, *, reachable: bool) -> None:
-        self.reachable, self.person_paused, self.volume_seen, self.fading = reachable, False, False, None
+        self.reachable, self.person_paused, self.volume_seen = reachable, False, False
         self.reached_at = self.clock.at
+        self._disturb_fade()
         self.speaker.reach(reachable=reachable)
 
     def order_by(self, command: PlayerCommand) -> None:
