@@ -148,6 +148,13 @@ class Requested:
 
 
 @dataclass(frozen=True, slots=True)
+class TrackRejected:
+    """A track of ours plays that a person has disliked since it was recommended."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Started:
     """`StartPlayback` is done; `item_ids` are the backend's names of the tracks, in the order of playing."""
 
@@ -179,7 +186,7 @@ class PollFailed:
     """The backend has not returned its status."""
 
 
-Event = RoomUpdate | StatusPolled | Requested | Started | ModesCleared | SpeakerSelected | PollFailed
+Event = RoomUpdate | StatusPolled | Requested | TrackRejected | Started | ModesCleared | SpeakerSelected | PollFailed
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ from musicond.player.events import (
     Started,
     StartPlayback,
     StatusPolled,
+    TrackRejected,
 )
 from musicond.player.fade import VolumeFader
 from musicond.player.poll_timer import PollTimer
@@ -267,11 +268,8 @@ class Player:
 
     def _answer(self, event: Event, future: Future[None] | None) -> CommandError | PlaybackError | None:
         """Process an event, and resolve the future of a command; return its error."""
-        match event:
-            case RoomUpdate(recommended=True):
-                self._songs_missing = None
-            case Requested(command=Play(), tracks=(track, *_)):
-                self._rejected.spare(track.track_id)
+        if isinstance(event, RoomUpdate) and event.recommended:
+            self._songs_missing = None
         try:
             error = self._process(event)
         except Exception as exc:
@@ -285,9 +283,10 @@ class Player:
     def _skip_rejected(self) -> None:
         """Skip a track of ours that a person has disliked since it was recommended, once that succeeds."""
         track_id = self._rejected.find_playing(self._state)
-        waits = (self._backoff.wait_s() or 0) > 0
-        if track_id is not None and not waits and self._process(Requested(self._clock(), Next())) is None:
-            self._rejected.spare(track_id)
+        if track_id is None or (self._backoff.wait_s() or 0) > 0 or self._backoff.blocked():
+            return
+        if self._process(TrackRejected(self._clock())) is None:
+            self._rejected.keep(track_id)
 
     def _next_event(self) -> Waiting | None:
         """Take the oldest event; None where none waits."""
@@ -352,15 +351,10 @@ class Player:
             case RequestTracks():
                 self._request_tracks()
             case RestorePlayer(item_ids, modes):
-                self._restore(item_ids, modes)
+                with suppress(PlaybackError):  # a person's music may be on a device that we can't control
+                    self._backend.restore(item_ids, modes)
             case SelectSpeaker(name, move):
                 self._choose_speaker(name, move=move)
-
-    def _restore(self, item_ids: tuple[str, ...], modes: tuple[str, ...]) -> None:
-        try:
-            self._backend.restore(item_ids, modes)
-        except PlaybackError:  # a person's music may be on a device that we can't control: the modes wait for ours
-            self._process(ModesCleared(modes))
 
     def _choose_speaker(self, name: str | None, *, move: bool) -> None:
         """Select a speaker for a person, or the stored one; raise CommandError or PlaybackError."""
@@ -391,6 +385,7 @@ class Player:
         if not started.item_ids:  # a person has stopped it in the meantime
             return
         self._songs_missing = None
+        self._rejected.note_start(self._state, start.tracks)
         self._process(Started(self._clock(), started.item_ids, start.automatic, started.modes, started.track_ids))
         # The music plays: what follows is no reason for a warning.
         if start.volume is not None:

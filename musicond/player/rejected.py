@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from musicond.core.models import Track
 from musicond.player.changes import is_owned
 from musicond.player.events import PlayerState
 
 
 class RejectedTracks:
-    """Finds the rejected track that plays, until it is spared."""
+    """Finds the rejected track that plays and is not to be kept."""
 
     def __init__(self) -> None:
-        self._spared: str | None = None
+        self._kept: set[str] = set()
 
-    def spare(self, track_id: str) -> None:
-        """Leave a track out from now on: it was skipped, or a person has asked for it since."""
-        self._spared = track_id
+    def note_start(self, state: PlayerState, tracks: Sequence[Track]) -> None:
+        """Note that tracks were started: a person has asked for those that are rejected already."""
+        self._kept = {track.track_id for track in tracks if track.track_id in _rejected(state)}
+
+    def keep(self, track_id: str) -> None:
+        """Let a track play if it is played again: it was skipped once."""
+        self._kept.add(track_id)
 
     def find_playing(self, state: PlayerState) -> str | None:
         """Return the id of the rejected track that is to be skipped now."""
-        recommendation = state.room.recommendation if state.room else None
-        rejected = recommendation.rejected if recommendation else frozenset[str]()
-        if self._spared not in rejected:
-            self._spared = None
         track_id = _playing_track_id(state)
-        return track_id if track_id in rejected and track_id != self._spared else None
+        return track_id if track_id in _rejected(state) and track_id not in self._kept else None
+
+
+def _rejected(state: PlayerState) -> frozenset[str]:
+    recommendation = state.room.recommendation if state.room else None
+    return recommendation.rejected if recommendation else frozenset()
 
 
 def _playing_track_id(state: PlayerState) -> str | None:

@@ -62,6 +62,7 @@ from musicond.player.events import (
     Started,
     StartPlayback,
     StatusPolled,
+    TrackRejected,
 )
 
 INTERVENTION_WINDOW_S = 3600.0
@@ -88,6 +89,8 @@ def step(state: PlayerState, rules: PlaybackRules, event: Event) -> Step:
             return _on_status(state, rules, event)
         case Requested():
             return _on_request(state, rules, event)
+        case TrackRejected(at):
+            return _on_rejected(state, rules, at)
         case ModesCleared(modes):
             state = replace(state, modes=_with_modes(state, modes))
         case SpeakerSelected(name):
@@ -204,7 +207,7 @@ def _on_request(state: PlayerState, rules: PlaybackRules, request: Requested) ->
         case Next() | Previous() as command:
             return _skip(state, request.at, forward=isinstance(command, Next))
         case OtherSongs():
-            playing = _is_owned_playing(state)
+            playing = _is_owned_playing(state) and not _is_pausing(state, request.at)
             state = replace(state, others_requested_at=request.at if playing else NEVER)
             return replace(state, away_since=_away_from(state, request.at)) if playing else state, ()
 
@@ -213,10 +216,29 @@ def _skip(state: PlayerState, at: float, *, forward: bool) -> Step:
     status = state.status
     if not (status.on_our_device and status.item_ids):
         return state, ()
-    if forward and _is_owned_playing(state) and state.owned_ids[-1] in status.item_ids and not state.others_wait:
-        return state, (RequestTracks(),)
-    state = replace(state, away_since=_away_from(state, at), last_action_at=at, poll_now=True)
-    return replace(state, last_action_was_start=status.playing), (SkipTrack(forward),)
+    if forward and _is_owned_playing(state) and _is_last(state):
+        return state, (RequestTracks(),) if state.room and state.room.watching else ()
+    return _skipped(replace(state, away_since=_away_from(state, at)), at, forward=forward)
+
+
+def _skipped(state: PlayerState, at: float, *, forward: bool) -> Step:
+    state = replace(state, last_action_at=at, last_action_was_start=state.status.playing, poll_now=True)
+    return state, (SkipTrack(forward),)
+
+
+def _on_rejected(state: PlayerState, rules: PlaybackRules, at: float) -> Step:
+    """Skip the track; the last one is paused instead, and autoplay goes on with other songs where it may."""
+    if not _is_owned_playing(state):
+        return state, ()
+    if not _is_last(state):
+        return _skipped(state, at, forward=True)
+    more = (RequestTracks(),) if _may_continue(state, rules, at) else ()
+    return _paused(state, at), (PausePlayback(automatic=True), *more)
+
+
+def _is_last(state: PlayerState) -> bool:
+    """Return whether the last of our tracks is loaded, and nothing of others follows."""
+    return state.owned_ids[-1] in state.status.item_ids and not state.others_wait
 
 
 def _away_from(state: PlayerState, at: float) -> float | None:
@@ -225,9 +247,10 @@ def _away_from(state: PlayerState, at: float) -> float | None:
 
 
 def _select_speaker(state: PlayerState, name: str | None, at: float) -> Step:
-    restored = (RestorePlayer((), state.modes),) if state.modes else ()
-    playing = state.status.playing
-    state = replace(state, modes=(), last_action_at=at, volume_set_at=at, last_action_was_start=playing, poll_now=True)
+    modes = () if state.poll_failed else state.modes  # where the player can't be reached, they stay for later
+    restored = (RestorePlayer((), modes),) if modes else ()
+    state = replace(state, modes=() if modes else state.modes, volume_set_at=at, poll_now=True)
+    state = replace(state, last_action_at=at, last_action_was_start=state.status.playing)
     return state, (*restored, SelectSpeaker(name, move=True))
 
 
@@ -369,9 +392,13 @@ def _may_continue(state: PlayerState, rules: PlaybackRules, at: float) -> bool:
 
 def _is_pause_due(state: PlayerState, rules: PlaybackRules, at: float) -> bool:
     """Return whether our music is to be paused, and no pause of ours is under way; rules 6 and 7."""
-    pausing = not state.last_action_was_start and at < state.last_action_at + GRACE_S
     away = state.away_since is not None and at - state.away_since >= rules.away_s
-    return not pausing and (state.pause_pending or away)
+    return not _is_pausing(state, at) and (state.pause_pending or away)
+
+
+def _is_pausing(state: PlayerState, at: float) -> bool:
+    """Return whether a pause of ours may be under way."""
+    return not state.last_action_was_start and at < state.last_action_at + GRACE_S
 
 
 def _start_pending(state: PlayerState, rules: PlaybackRules, poll: StatusPolled) -> Step:

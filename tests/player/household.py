@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter, deque
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -127,10 +128,12 @@ class Household:
             away = self.absent_since is not None and self.clock.at - self.absent_since >= RULES.away_s
             self.demand(not foreign, "somebody's music is paused")
             self.demand(
-                away or self.paused or self.clock.at - self.paused_at < SLACK_S, "our music ends while somebody listens"
+                away or self.paused or self.clock.at - self.paused_at < SLACK_S or self._has_disliked(),
+                "our music ends while somebody listens",
             )
         elif command in ("resume", "skip"):
-            self.demand(isinstance(self.order, Play | Next | Previous), f"{command} without an order")
+            ordered = isinstance(self.order, Play | Next | Previous)
+            self.demand(ordered or (command == "skip" and self._has_disliked()), f"{command} without an order")
         elif command == "other":
             self.demand(False, f"musicond never sends {value}")  # noqa: FBT003 - a row
 
@@ -301,6 +304,7 @@ class Household:
             "pause musicond": (True, partial(self._switch, "paused")),
             "privacy": (True, partial(self._switch, "private")),
             "restart": (True, self.restart),
+            "dislike": (self.recommendation is not None, self._dislike),
             **{str(command): (True, partial(self.order_by, command)) for command in COMMANDS},
         }
         name = self.rng.choice(list(acts))
@@ -355,6 +359,15 @@ class Household:
         self.reached_at = self.clock.at
         self._disturb_fade()
         self.speaker.reach(reachable=reachable)
+
+    def _dislike(self) -> None:
+        assert self.recommendation is not None
+        track = self.rng.choice(self.recommendation.tracks)
+        rejected = self.recommendation.rejected | {track.track_id}
+        self.recommendation = replace(self.recommendation, rejected=rejected)
+
+    def _has_disliked(self) -> bool:
+        return self.recommendation is not None and bool(self.recommendation.rejected)
 
     def order_by(self, command: PlayerCommand) -> None:
         """Let a person order something through musicond, as the controller passes it on."""

@@ -298,13 +298,7 @@ class SpotifySpeaker(Speaker):
             self._player.device = "d0"
 
     def reach(self, *, reachable: bool) -> None:
-        self._spotify.faults.clear()
-        if not reachable:
-            self.refuse("me/player")
-
-    def refuse(self, path: str) -> None:
-        """Answer requests to a path, and below it, with an error."""
-        self._spotify.faults.append(Fault(path, 503))
+        self._spotify.faults[:] = [] if reachable else [Fault("me/player", 503)]
 
     def forget(self) -> None:
         self._spotify.requests.clear()

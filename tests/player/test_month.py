@@ -15,7 +15,7 @@ import pytest
 
 from tests.figures import FULL, SEED, record
 from tests.player.household import RULES, Household
-from tests.player.speakers import OURS, SpotifySpeaker, running_speaker
+from tests.player.speakers import OURS, running_speaker
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,19 +60,17 @@ def test_a_planted_bug_annoys_somebody(
             home.live(7)
 
 
-def test_a_mode_that_cannot_be_put_back_now_is_put_back_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mode_is_put_back_once_the_speaker_is_there_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with running_speaker("spotify", tmp_path, monkeypatch) as speaker:
-        assert isinstance(speaker, SpotifySpeaker)
         home = Household(speaker, SEED, tmp_path)
         speaker.clock.at, speaker.repeat, home.present = 12 * 3600.0, "context", True
         home.recommend()
         home.pass_time(60)
         assert (speaker.loaded().whose, speaker.repeat) == (OURS, "off")
-        speaker.refuse("me/player/repeat")
-        speaker.person_acts("another queue")
+        speaker.person_acts("off")
         home.pass_time(120)
         assert speaker.repeat == "off"
-        speaker.reach(reachable=True)
+        speaker.repair()
         home.pass_time(60)
         assert speaker.repeat == "context"
         home.player._backend.close()

@@ -37,6 +37,7 @@ from musicond.player.events import (
     Started,
     StartPlayback,
     StatusPolled,
+    TrackRejected,
 )
 from musicond.player.rules import GRACE_S, PENDING_MAX_S, autoplay_block, poll_in_s, step
 from musicond.spotify import token_file as expiry
@@ -580,6 +581,35 @@ def test_another_speaker_gets_the_music_and_the_modes_go_back_to_the_one_before(
     player.play("theirs")
     assert player.poll() == [RestorePlayer(("t:0", "t:1", "t:2"), ("random=1",))]
     assert player.request(SetSpeaker(None)) == [SelectSpeaker(None, move=True)]
+
+
+def test_a_rejected_track_is_skipped_and_after_the_last_one_only_autoplay_goes_on() -> None:
+    player = Simulation().started()
+    player.status = replace(player.status, duration_s=9000.0)
+    player.update(present=False)
+    assert player.take(TrackRejected(player.at)) == [SkipTrack(forward=True)]
+    assert player.poll(601) == [PausePlayback(automatic=True)], "nobody has asked to hear it in the empty room"
+    for present, more in ((True, [RequestTracks()]), (False, [])):
+        player = Simulation().started()
+        player.play("t:2")
+        player.poll(GRACE_S)
+        player.update(present=present)
+        assert player.take(TrackRejected(player.at)) == [PausePlayback(automatic=True), *more]
+        player.status = replace(player.status, playing=True)  # it fades out
+        player.request(OtherSongs())
+        assert player.recommend(OTHERS) == [], "autoplay's rules hold for what comes next"
+        player.status = replace(player.status, playing=False)
+        assert player.poll(GRACE_S) == []
+        assert player.take(TrackRejected(player.at)) == []
+
+
+def test_next_at_the_last_track_is_refused_where_no_other_songs_can_come() -> None:
+    player = Simulation().started()
+    player.play("t:2")
+    player.poll(GRACE_S)
+    assert player.request(Next()) == [RequestTracks()]
+    player.update(watching=False)
+    assert player.request(Next()) == []
 
 
 def test_the_modes_wait_for_a_device_after_it_was_switched_off() -> None:
