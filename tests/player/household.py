@@ -74,7 +74,9 @@ class Household:
         self.recommendation: Recommendation | None = None
         self.seq = 0
         # What the promises are about, in seconds of the clock.
-        self.silent_until = self.foreign_at = self.autoplay_at = self.started_at = self.volume_ordered_at = NEVER
+        self.disliked_at = self.silent_until = self.foreign_at = self.autoplay_at = self.started_at = (
+            self.volume_ordered_at
+        ) = NEVER
         self.wanted_at = self.reached_at = self.acted_at = self.paused_at = 0.0
         self.volume_at_start = 0
         self.absent_since: float | None = None
@@ -278,6 +280,8 @@ class Household:
     def recommend(self) -> None:
         """Let the mood change."""
         self.counts["recommendations"] += 1
+        if self._has_disliked():
+            self.disliked_at = self.clock.at
         songs = self.speaker.tracks
         first = self.rng.randrange(len(songs))
         self.recommendation = Recommendation(Mood.HAPPY, (*songs[first:], *songs[:first]), "", self.clock.wall)
@@ -367,7 +371,8 @@ class Household:
         self.recommendation = replace(self.recommendation, rejected=rejected)
 
     def _has_disliked(self) -> bool:
-        return self.recommendation is not None and bool(self.recommendation.rejected)
+        rejected = self.recommendation.rejected if self.recommendation else ()
+        return bool(rejected) or self.clock.at - self.disliked_at < FADE_S
 
     def order_by(self, command: PlayerCommand) -> None:
         """Let a person order something through musicond, as the controller passes it on."""
