@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from musicond.core.models import Emotion, Track, Verdict
@@ -39,9 +39,15 @@ def with_others(
     added: Sequence[Track],
     verdicts: Mapping[str, Verdict],
     affects: Mapping[str, Affect],
-    gone: Collection[str | None],
+    kept: int,
 ) -> Recommendation:
-    """Return a recommendation with tracks at the end, which have these verdicts and affects, and without those gone."""
+    """Return a recommendation with tracks at the end, which have these verdicts and affects, and without skipped ones.
+
+    Of the disliked tracks the last `kept` stay.
+    """
+    skipped = skipped_of(recommendation)
+    disliked = recommendation.rejected - skipped
+    gone = skipped.union([track.track_id for track in recommendation.tracks if track.track_id in disliked][:-kept])
     tracks = (*(track for track in recommendation.tracks if track.track_id not in gone), *added)
     ids = {track.track_id for track in tracks}
     known, places = {**recommendation.verdicts, **verdicts}, {**recommendation.affects, **affects}
@@ -50,12 +56,22 @@ def with_others(
         tracks=tracks,
         verdicts={track_id: verdict for track_id, verdict in known.items() if track_id in ids},
         affects={track_id: affect for track_id, affect in places.items() if track_id in ids},
+        rejected=recommendation.rejected & ids,
     )
 
 
 def with_verdict(recommendation: Recommendation, track_id: str, verdict: Verdict | None) -> Recommendation:
-    """Return a recommendation with another verdict on a track, or without one."""
+    """Return a recommendation with another verdict on a track, or without one; unchanged if the track is not in it."""
+    if not recommendation.contains(track_id):
+        return recommendation
     verdicts = {known: value for known, value in recommendation.verdicts.items() if known != track_id}
-    rejected = recommendation.rejected - {track_id} | ({track_id} if verdict is Verdict.DISLIKE else set())
-    verdicts |= {} if verdict is None else {track_id: verdict}
+    if verdict is Verdict.LIKE or verdict is Verdict.DISLIKE:
+        verdicts[track_id] = verdict
+    is_rejected = verdict is Verdict.DISLIKE or verdict is Verdict.SKIP
+    rejected = recommendation.rejected - {track_id} | ({track_id} if is_rejected else set())
     return replace(recommendation, verdicts=verdicts, rejected=rejected)
+
+
+def skipped_of(recommendation: Recommendation) -> frozenset[str]:
+    """Return the ids of the tracks that `with_verdict` has marked as skipped: they are rejected, but not disliked."""
+    return frozenset(key for key in recommendation.rejected if recommendation.verdicts.get(key) is not Verdict.DISLIKE)

@@ -13,7 +13,7 @@ from musicond.core.models import Emotion, Mood, Policy, Verdict
 from musicond.core.outcome import Recommendation, RecommendationContext
 from musicond.core.ports import Catalogue
 from musicond.core.recommend.explanation import explain, to_text
-from musicond.core.recommend.feedback import by_track, remember, verdicts_of, with_others, with_verdict
+from musicond.core.recommend.feedback import by_track, remember, skipped_of, verdicts_of, with_others, with_verdict
 from musicond.core.recommend.policies import Plan, PlanPart, PolicyPlanner
 from musicond.core.recommend.sampler import EMPTY, Candidates, ThompsonSampler, calmer, known_affects, shortlist, union
 from musicond.core.schedule import Hours
@@ -55,18 +55,19 @@ class Recommender:
     def recommend(self, context: RecommendationContext) -> Recommendation | None:
         """Return the recommendation to show from now on, or None to keep the current one.
 
-        Within the cool-down a mood's last recommendation comes back unchanged, and counts as offered once. A new one is
-        made where all its tracks were disliked since, or where its lists lost one.
-        Raises CatalogueError; the next call tries again.
+        Within the cool-down a mood's last recommendation comes back, and counts as offered once. Other tracks come for
+        those that were disliked or skipped meanwhile. A new one is made where these were all, or where its lists lost
+        one. Raises CatalogueError; the next call tries again.
         """
         recent = self._recent.get(context.emotion)
         in_time = recent is not None and 0 <= context.captured_at - recent[0] < self.config.cool_down_s
         if recent is None or not in_time or not recent[1].wanted or not self._is_listed(recent[1]):
             return self.recommend_other(context)
-        if self._last is context.emotion:
+        recommendation = self._completed(recent[1], context.wall_time)
+        if self._last is context.emotion and recommendation is recent[1]:
             return None
         self._last = context.emotion
-        return recent[1]
+        return self._keep(recommendation)
 
     def recommend_other(self, context: RecommendationContext) -> Recommendation:
         """Return a new recommendation, whatever was offered before; raise CatalogueError."""
@@ -115,8 +116,9 @@ class Recommender:
     ) -> Recommendation | None:
         """Store feedback on the disk; return the recommendation to show instead of `current`, None to keep it.
 
-        With `replacing`, another track comes for one that is disliked or skipped, also in the last recommendations of
-        other moods that the feedback is for. Raises CatalogueError, and CommandError if no track is meant.
+        With `replacing`, another track comes for one that is disliked or skipped; without it a skip only counts. In the
+        last recommendations of other moods that happens once they come back. Raises CatalogueError, and CommandError if
+        no track is meant.
         """
         if current is not None and rate.mood not in (None, current.mood.emotion):
             current = None
@@ -128,10 +130,16 @@ class Recommender:
         self._catalogue.rate(moods, key, rate.verdict)
         remember(self._rated, track_id, moods)
         shown = current.mood.emotion if current else None
-        others = [self._recent[mood][1] for mood in moods if mood in self._recent and mood is not shown]
-        for recommendation in others:
-            self._rerate(recommendation, track_id, rate.verdict, wall_time, replacing=replacing)
-        return current and self._rerate(current, track_id, rate.verdict, wall_time, replacing=replacing)
+        self._mark([mood for mood in moods if mood is not shown], track_id, rate.verdict)
+        if current is None or not current.contains(track_id) or (rate.verdict is Verdict.SKIP and not replacing):
+            return None
+        changed = with_verdict(current, track_id, rate.verdict)
+        if replacing and rate.verdict is not Verdict.LIKE:
+            try:
+                changed = self._completed(changed, wall_time)
+            except CatalogueError:  # the feedback is stored all the same
+                return self._keep(changed)
+        return self._keep(changed)
 
     def withdraw(self, withdraw: Withdraw, current: Recommendation | None) -> Recommendation | None:
         """Remove feedback from the disk; return `current` without its verdict, None where that is not in it.
@@ -150,8 +158,7 @@ class Recommender:
         self._catalogue.withdraw(moods, key)
         if set(self._rated.get(track_id, ())) <= set(moods):  # else the last verdict is on another mood
             self._rated.pop(track_id, None)
-        for recommendation in [self._recent[mood][1] for mood in moods if mood in self._recent]:
-            self._keep(with_verdict(recommendation, track_id, None))
+        self._mark(moods, track_id, None)
         return with_verdict(current, track_id, None) if current and current.mood.emotion in moods else None
 
     def _find(
@@ -170,20 +177,10 @@ class Recommender:
             raise CommandError(f"no list holds a song {track_id!r}; see musicond catalogue list --json")
         return key, moods
 
-    def _rerate(
-        self, recommendation: Recommendation, track_id: str, verdict: Verdict, wall_time: datetime, *, replacing: bool
-    ) -> Recommendation | None:
-        """Return a recommendation after a verdict on a track, and keep it; None if nothing changes in it."""
-        skipped = verdict is Verdict.SKIP
-        if not recommendation.contains(track_id) or (skipped and not replacing):
-            return None
-        changed = recommendation if skipped else with_verdict(recommendation, track_id, verdict)
-        if verdict is Verdict.LIKE or not replacing or track_id in recommendation.rejected:
-            return self._keep(changed)
-        try:
-            return self._keep(self._with_another(changed, track_id if skipped else None, wall_time))
-        except CatalogueError:  # the feedback is stored all the same
-            return self._keep(changed)
+    def _mark(self, moods: Sequence[Emotion], track_id: str, verdict: Verdict | None) -> None:
+        """Change the verdict on a track in the last recommendations of these moods."""
+        for recommendation in [self._recent[mood][1] for mood in moods if mood in self._recent]:
+            self._keep(with_verdict(recommendation, track_id, verdict))
 
     def _keep(self, changed: Recommendation) -> Recommendation:
         """Return a changed recommendation, kept as the last one of its mood if there is one."""
@@ -220,22 +217,30 @@ class Recommender:
         keys = [self._catalogue.key_of(track.track_id) for track in recommendation.wanted]
         return all(key is not None and lists.intersection(self._catalogue.emotions_of(key)) for key in keys)
 
-    def _with_another(self, current: Recommendation, skipped: str | None, wall_time: datetime) -> Recommendation:
-        """Return a recommendation with a new track at the end if there is one, and without the skipped one."""
-        emotion = Emotion(current.mood.value)
+    def _completed(self, recommendation: Recommendation, wall_time: datetime) -> Recommendation:
+        """Return a recommendation without what was skipped, and with new tracks at the end as far as some are missing.
+
+        One that needs neither, or can't have it, is returned as it is.
+        """
+        skipped = skipped_of(recommendation)
+        missing = max(0, self.config.count - len(recommendation.wanted))
+        if not (skipped or missing):
+            return recommendation
+        emotion = Emotion(recommendation.mood.value)
         recent = self._recent.get(emotion)
         part = recent[2].parts[-1] if recent else PlanPart((emotion,), (None,))
         candidates = self._candidates(part.lists)
-        keys = [self._catalogue.key_of(track.track_id) for track in current.tracks]
+        keys = [self._catalogue.key_of(track.track_id) for track in recommendation.tracks]
         excluded = candidates.take(np.flatnonzero(np.isin(candidates.keys, [key for key in keys if key is not None])))
         sampler = self._sampler(emotion, self._round(emotion))
-        new = sampler.pick(candidates, part.targets[-1:], excluded)
+        new = sampler.pick(candidates, part.targets[-1:] * missing, excluded)
         drawn = new.keys.tolist()
+        if not (skipped or drawn):
+            return recommendation
         added = self._catalogue.tracks(drawn)
         verdicts = verdicts_of(added, [sampler.stats.get(key) for key in drawn])
         affects = by_track(added, known_affects(new, part.lists))
-        rejected = [track.track_id for track in current.tracks if track.track_id in current.rejected]
-        changed = with_others(current, added, verdicts, affects, {skipped, *rejected[: -self.config.count]})
+        changed = with_others(recommendation, added, verdicts, affects, self.config.count)
         changed = replace(changed, wall_time=wall_time, playlist=self._catalogue.playlist(changed.wanted))
         self._catalogue.mark_offered(emotion, drawn, max(1, sampler.round))
         return changed

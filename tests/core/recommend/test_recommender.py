@@ -405,7 +405,7 @@ def test_a_dislike_stays_in_sight_is_not_played_and_is_followed_by_another_song(
     assert liked is not None
     assert (liked.verdicts, liked.rejected) == ({disliked: Verdict.LIKE}, frozenset())
     assert catalogue.feedback() == {(Emotion.SAD, int(disliked[2:])): (1, 0, 0)}, "a like ends the dislike"
-    current = after
+    current = recommender.rate(Rate(Verdict.SKIP, ids(after)[0]), after, NOON) or after
     for _ in range(9):
         current = recommender.rate(Rate(Verdict.DISLIKE), current, NOON) or current
     assert (len(current.wanted), len(current.tracks)) == (5, 10), "the oldest ones make room"
@@ -415,19 +415,46 @@ def test_a_dislike_stays_in_sight_is_not_played_and_is_followed_by_another_song(
 
 @pytest.mark.parametrize("verdict", list(Verdict))
 @pytest.mark.parametrize("mood", [Emotion.HAPPY, None], ids=["named", "found"])
-def test_feedback_for_another_mood_counts_when_that_comes_back(verdict: Verdict, mood: Emotion | None) -> None:
-    recommender = Recommender(MemoryCatalogue(), 1)
+@pytest.mark.parametrize("watching", [True, False])
+def test_feedback_for_another_mood_counts_when_that_comes_back(
+    verdict: Verdict, mood: Emotion | None, *, watching: bool
+) -> None:
+    catalogue = MemoryCatalogue()
+    recommender = Recommender(catalogue, 1)
     happy = recommender.recommend(context(Emotion.HAPPY, 1000))
     sad = recommender.recommend(context(Emotion.SAD, 1010))
     assert happy is not None
     song = ids(happy)[0]
-    assert recommender.rate(Rate(verdict, song, mood), sad, NOON) is None
+    assert recommender.rate(Rate(verdict, song, mood), sad, NOON, replacing=watching) is None
+    assert len(catalogue.offers) == 2, "what is not shown is not offered yet"
     back = recommender.recommend(context(Emotion.HAPPY, 1020))
     assert back is not None
+    new = [int(track_id[2:]) for track_id in ids(back) if track_id not in ids(happy)]
+    assert catalogue.offers[2:] == ([] if verdict is Verdict.LIKE else [(Emotion.HAPPY, new, 1)])
     assert back.contains(song) is (verdict is not Verdict.SKIP)
     assert back.verdicts == ({} if verdict is Verdict.SKIP else {song: verdict})
     assert (song in {track.track_id for track in back.wanted}) is (verdict is Verdict.LIKE)
     assert len(back.wanted) == 5, "another one has taken its place"
+    assert recommender.recommend(context(Emotion.HAPPY, 1030)) is None
+
+
+def test_a_mood_that_does_not_come_back_in_time_is_offered_nothing() -> None:
+    catalogue = MemoryCatalogue()
+    recommender = Recommender(catalogue, 1, RecommenderConfig(cool_down_s=600))
+    happy = recommender.recommend(context(Emotion.HAPPY, 1000))
+    sad = recommender.recommend(context(Emotion.SAD, 1590))
+    recommender.rate(Rate(Verdict.SKIP, ids(happy)[0]), sad, NOON)
+    recommender.recommend(context(Emotion.HAPPY, 1600))
+    assert [len(keys) for _, keys, _ in catalogue.offers] == [5, 5, 5]
+
+
+def test_a_skip_for_another_mood_that_is_taken_back_changes_nothing() -> None:
+    recommender = Recommender(MemoryCatalogue(), 1)
+    happy = recommender.recommend(context(Emotion.HAPPY, 1000))
+    sad = recommender.recommend(context(Emotion.SAD, 1010))
+    recommender.rate(Rate(Verdict.SKIP, ids(happy)[0]), sad, NOON)
+    recommender.withdraw(Withdraw(), sad)
+    assert recommender.recommend(context(Emotion.HAPPY, 1020)) == happy
 
 
 def test_a_mood_whose_songs_are_all_disliked_gets_others() -> None:
@@ -523,8 +550,9 @@ def test_without_replacing_a_dislike_marks_the_song_and_a_skip_nothing() -> None
     marked = recommender.rate(Rate(Verdict.DISLIKE, song), shown, NOON, replacing=False)
     assert marked == replace(shown, verdicts={song: Verdict.DISLIKE}, rejected=frozenset({song}))
     assert len(catalogue.offers) == offers, "nothing else was offered"
-    recommender.recommend(context(Emotion.SAD, 1010))
-    assert recommender.recommend(context(Emotion.HAPPY, 1020)) == marked
+    back = recommender.recommend(context(Emotion.HAPPY, 1010))
+    assert back is not None
+    assert (ids(back)[:5], len(back.wanted)) == (ids(shown), 5), "another one is added once the mood is read again"
 
 
 def test_the_moods_of_old_verdicts_are_forgotten() -> None:
