@@ -7,8 +7,6 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from dataclasses import replace
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -23,18 +21,17 @@ from musicond.app.playback import build_player, playback_rules
 from musicond.app.reload import reloader
 from musicond.app.setup import Setup
 from musicond.app.spotify import build_spotify
+from musicond.app.state import build_restart_guard, initial_settings, owned_state
 from musicond.app.web import Checks, build_endpoints, build_page, build_preview, build_sign_in
 from musicond.config.paths import model_path, state_dir
 from musicond.config.schema import Config
 from musicond.config.user_settings import FILE_NAME as SETTINGS
-from musicond.config.user_settings import close_after_boot, is_of_this_boot, load_settings, start_without_consent
 from musicond.controller import Controller
 from musicond.core.commands import OVERTAKING, Command, ConfigUpdate
 from musicond.core.frame_rate import FrameRate
 from musicond.core.outcome import Outcome
 from musicond.core.pipeline import Pipeline
 from musicond.core.ports import FrameSource, Output
-from musicond.core.settings import Settings, bounded
 from musicond.errors import CatalogueError
 from musicond.history import FOLDER as HISTORY_FOLDER
 from musicond.history import HistoryBook, HistoryOutput
@@ -42,11 +39,9 @@ from musicond.indicator import PrivacyButton
 from musicond.library.catalogue import CatalogueFlusher, SqliteCatalogue
 from musicond.library.database import FILE_NAME
 from musicond.player.player import Player
-from musicond.runtime.clock import LOCAL, ClockGuard, Timestamp, ZoneFollower, kernel_synchronised
+from musicond.runtime.clock import ClockGuard, ZoneFollower
 from musicond.runtime.inbox import Inbox
-from musicond.runtime.json_file import JsonFile, state_lock
-from musicond.runtime.machine import volatile_kind
-from musicond.runtime.restart import RestartGuard
+from musicond.runtime.json_file import JsonFile
 from musicond.runtime.storage import StorageWriter
 from musicond.runtime.supervisor import Service, ServiceMonitor, Supervisor
 from musicond.runtime.systemd import Notifier
@@ -68,13 +63,13 @@ def build(
     With `ask_consent` a camera stays closed until a person opens it.
     """
     folder, writer, clock = state_dir(config), StorageWriter(), ClockGuard()
-    with _own_state(folder, ask_consent), SqliteCatalogue(folder / FILE_NAME, submit=writer.submit) as catalogue:
+    with owned_state(folder, ask_consent), SqliteCatalogue(folder / FILE_NAME, submit=writer.submit) as catalogue:
         with suppress(CatalogueError):  # the pipeline reports it when it needs the tracks
             catalogue.preload()
         inbox = Inbox[Command | ConfigUpdate](lambda command: isinstance(command, (*OVERTAKING, ConfigUpdate)))
         notifier, settings_file, preview = Notifier(), JsonFile(folder / SETTINGS), build_preview(config)
         pipeline = build_pipeline(config, *build_vision(config), catalogue, seed=secrets.randbits(32))
-        pipeline.settings = _initial_settings(settings_file, config, clock)
+        pipeline.settings = initial_settings(settings_file, config, clock)
         source, spotify = build_source(config, inbox.has_urgent), build_spotify(config, folder)
         music_assistant = MusicAssistant(config, folder)
         player = build_player(config, folder, spotify, music_assistant, inbox.put)
@@ -102,7 +97,7 @@ def build(
             services.insert(0, sign_in_worker)
             periodic.append(ExpiryLog(spotify.auth.get_account).warn)
         get_health = partial(collect_health, config, source, loop, controller, writer, (monitor, worker))
-        guard, reason = _restart_guard(config, folder)
+        guard, reason = build_restart_guard(config, folder)
 
         def get_page_health() -> dict[str, object]:
             more = {"last_restart": reason, "broker": mqtt and mqtt.page_health(), "outputs": _statuses(outputs)}
@@ -141,35 +136,6 @@ def _button(config: Config, submit: Callable[[Command], Future[None]]) -> Privac
 
 def _log_ready(page: WebOutput) -> None:
     log.info("ready; the page is %s", page.address)
-
-
-def _restart_guard(config: Config, folder: Path) -> tuple[RestartGuard, str | None]:
-    """Return the guard, and when and why the daemon last ended itself."""
-    guard = RestartGuard(folder, config.device.memory_max_mib)
-    reason = guard.last_reason()
-    if reason is not None:
-        log.info("the last restart: %s", reason)
-    return guard, reason
-
-
-@contextmanager
-def _own_state(folder: Path, ask_consent: bool) -> Iterator[None]:
-    with state_lock(folder):
-        if ask_consent:  # before the catalogue is made, which shows that this is no first start
-            start_without_consent(folder, FILE_NAME)
-            if volatile_kind(folder) is not None:
-                close_after_boot(folder, Timestamp.now().boot)
-        yield
-
-
-def _initial_settings(file: JsonFile, config: Config, clock: ClockGuard) -> Settings:
-    settings = bounded(load_settings(file), datetime.now(LOCAL), set_clock=kernel_synchronised() is True)
-    if settings.private_until is not None and clock.is_unsynchronised() and not is_of_this_boot(file):
-        log.info("privacy ends only once the clock is synchronised; to watch at once: musicond privacy off")
-    if settings.consent_pending and config.camera.is_device:
-        log.warning("the camera stays closed: tell the people here, then run: musicond privacy off")
-        settings = replace(settings, private=True)
-    return settings
 
 
 def _apply(

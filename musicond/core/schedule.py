@@ -1,10 +1,10 @@
-"""Daily hours, and schedules of recurring tasks."""
+"""Daily hours, midnight and morning, and schedules of recurring tasks."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Self
 
 PATTERN = r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$"
@@ -43,6 +43,29 @@ def quiet_for_playback(hours: Hours | None, wall_time: datetime, *, synchronised
     Recommendations are silent and use the clock as it is.
     """
     return hours is not None and (not synchronised or hours.contains(wall_time))
+
+
+MORNING_HOUR = 6
+"""Hour at which a pause "until tomorrow" ends."""
+MIN_NIGHT = timedelta(hours=3)
+"""Shortest pause "until tomorrow": with less time until that hour, it ends a day later."""
+
+
+def next_midnight(wall_time: datetime) -> datetime:
+    """Return the end of the day in the zone of `wall_time`."""
+    return with_fixed_offset(wall_time.replace(hour=0, minute=0, second=0, microsecond=0, fold=0) + timedelta(days=1))
+
+
+def next_morning(wall_time: datetime) -> datetime:
+    """Return the next six o'clock in the morning that is at least MIN_NIGHT away, in the zone of `wall_time`."""
+    today = wall_time.replace(hour=MORNING_HOUR, minute=0, second=0, microsecond=0, fold=0)
+    is_near = with_fixed_offset(today) - with_fixed_offset(wall_time) < MIN_NIGHT
+    return with_fixed_offset(today + timedelta(days=1) if is_near else today)
+
+
+def with_fixed_offset(time: datetime) -> datetime:
+    """Return the same time with the offset that its zone has then: sums and differences of it are true durations."""
+    return time.replace(tzinfo=timezone(time.utcoffset() or timedelta()))
 
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

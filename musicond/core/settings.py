@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 
 from musicond.core import commands
 from musicond.core.commands import Command
 from musicond.core.models import Emotion, Policy
 from musicond.core.mood.bias import Bias
+from musicond.core.schedule import next_midnight, next_morning, with_fixed_offset
 
 SENSITIVITY = 50.0
 """Percent at which the configured thresholds apply unchanged."""
@@ -17,10 +18,6 @@ MAX_MINUTES = 10080
 """Longest pause and longest manual mood: one week."""
 MANUAL_MINUTES = 60
 """Default duration of a manual mood."""
-MORNING_HOUR = 6
-"""Hour at which a pause "until tomorrow" ends."""
-MIN_NIGHT = timedelta(hours=3)
-"""Shortest pause "until tomorrow": with less time until that hour, it ends a day later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +97,7 @@ def apply(settings: Settings, command: Command, wall_time: datetime) -> Settings
         case commands.Resume():
             settings = reset(settings, "pause")
         case commands.SetManualMood(mood, minutes):
-            until = None if mood is None else _fixed(wall_time) + timedelta(minutes=minutes)
+            until = None if mood is None else with_fixed_offset(wall_time) + timedelta(minutes=minutes)
             settings = replace(settings, manual_mood=mood, manual_until=until)
         case commands.UndoSpeaker(failed, before) if settings.speaker == failed:
             settings = replace(settings, speaker=before)
@@ -119,7 +116,7 @@ def _with_privacy(settings: Settings, on: bool, until: datetime | None) -> Setti
 
 def _end_of_pause(pause: commands.Pause, wall_time: datetime) -> datetime | None:
     if pause.minutes is not None:
-        return _fixed(wall_time) + timedelta(minutes=pause.minutes)
+        return with_fixed_offset(wall_time) + timedelta(minutes=pause.minutes)
     return next_morning(wall_time) if pause.until_tomorrow else None
 
 
@@ -180,12 +177,12 @@ def bounded(settings: Settings, wall_time: datetime, *, set_clock: bool) -> Sett
 
     Privacy keeps its end unless the clock is known to be set: one that is behind would open the camera too soon.
     """
-    longest = timedelta(minutes=MAX_MINUTES)
+    now, longest = with_fixed_offset(wall_time), timedelta(minutes=MAX_MINUTES)
     pause = next_morning(wall_time) if settings.paused_minutes is None else None
     latest = {
         **({"private_until": next_midnight(wall_time)} if set_clock else {}),
-        "paused_until": pause or _fixed(wall_time) + min(longest, timedelta(minutes=settings.paused_minutes or 0)),
-        "manual_until": _fixed(wall_time) + longest,
+        "paused_until": pause or now + min(longest, timedelta(minutes=settings.paused_minutes or 0)),
+        "manual_until": now + longest,
     }
     ends = {name: getattr(settings, name) for name in latest}
     return replace(settings, **{name: min(end, latest[name]) for name, end in ends.items() if end is not None})
@@ -194,19 +191,3 @@ def bounded(settings: Settings, wall_time: datetime, *, set_clock: bool) -> Sett
 def changed_keys(settings: Settings) -> tuple[str, ...]:
     """Return the keys whose values differ from the defaults."""
     return tuple(key for key in SETTINGS if reset(settings, key) != settings)
-
-
-def next_midnight(wall_time: datetime) -> datetime:
-    """Return the end of the day in the zone of `wall_time`."""
-    return _fixed(wall_time.replace(hour=0, minute=0, second=0, microsecond=0, fold=0) + timedelta(days=1))
-
-
-def next_morning(wall_time: datetime) -> datetime:
-    """Return the next six o'clock in the morning that is at least MIN_NIGHT away, in the zone of `wall_time`."""
-    today = wall_time.replace(hour=MORNING_HOUR, minute=0, second=0, microsecond=0, fold=0)
-    return _fixed(today if _fixed(today) - _fixed(wall_time) >= MIN_NIGHT else today + timedelta(days=1))
-
-
-def _fixed(time: datetime) -> datetime:
-    """Return the same time with the offset that its zone has then: sums and differences of it are true durations."""
-    return time.replace(tzinfo=timezone(time.utcoffset() or timedelta()))

@@ -24,18 +24,15 @@ from musicond.core.commands import (
     UndoSpeaker,
 )
 from musicond.core.models import Emotion, Policy
+from musicond.core.schedule import MIN_NIGHT, MORNING_HOUR, next_midnight, next_morning
 from musicond.core.settings import (
     MAX_MINUTES,
-    MIN_NIGHT,
-    MORNING_HOUR,
     SETTINGS,
     Settings,
     apply,
     bounded,
     changed_keys,
     expired,
-    next_midnight,
-    next_morning,
     reset,
     shifted,
 )
