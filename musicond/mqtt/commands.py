@@ -5,7 +5,7 @@ The rules
      with one line in the log for each topic and reason.
   2. A setting takes the last value received: while a command for it is being carried out, a newer one replaces the one
      that waits. So a flood of messages costs little and ends with the right value. Presses of Next and Previous
-     wait for one another instead, as each of them counts.
+     wait for one another instead, as each of them counts. Stop and Play drop those that still wait.
   3. Every feedback counts, for the song and the mood that were shown when it came. It is acknowledged to the broker
      once it is on the disk; where that fails, it is tried again after `RETRY_S`. A withdrawal without a song is not, as
      it would then be of another one. After an interruption the broker repeats what was not acknowledged, with the same
@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 from paho.mqtt.client import MQTTMessage
 
-from musicond.core.commands import OVERTAKING, Command, Next, Previous, Withdraw
+from musicond.core.commands import OVERTAKING, Command, Next, Play, Previous, Stop, Withdraw
 from musicond.errors import CatalogueError, CommandError, PlaybackError, error_text
 from musicond.mqtt.entities import EntityDescription
 from musicond.runtime.inbox import InboxFull
@@ -123,6 +123,12 @@ class CommandReceiver:
 
     def _wait(self, topic: str, command: Command) -> None:
         """Let a command wait behind others of its topic if it is a press that counts, else in their place."""
+        if isinstance(command, Stop | Play):
+            self._waiting_settings = {
+                topic: waiting
+                for topic, waiting in self._waiting_settings.items()
+                if not isinstance(waiting[0], Next | Previous)
+            }
         waiting = self._waiting_settings.get(topic, []) if isinstance(command, Next | Previous) else []
         if len(waiting) < MAX_PRESSES:
             self._waiting_settings[topic] = [*waiting, command]
@@ -151,12 +157,12 @@ class CommandReceiver:
             self._waiting_feedback.remove(feedback)
             self._submitted_feedback.append((feedback, accepted))
         for topic in [topic for topic in self._waiting_settings if self._may_submit(topic, now)]:
-            command, *others = self._waiting_settings[topic]
+            command, *later = self._waiting_settings[topic]
             accepted = self._try_submit(command)
             if accepted is not None:
                 del self._waiting_settings[topic]
-                if others:
-                    self._waiting_settings[topic] = others
+                if later:
+                    self._waiting_settings[topic] = later
                 self._submitted_settings[topic] = accepted, now
 
     def _may_submit(self, topic: str, now: float) -> bool:

@@ -340,8 +340,8 @@ class MusicAssistantBackend:
     def _read_items(self, queue_id: str, started: _Started) -> dict[str, str]:
         """Return the ids of the items that a start has put into the queue, with those of their tracks."""
         new = (item for item in self._items(queue_id) if item_id_of(item) not in started.before)
-        found = ((item_id_of(item), find_track(item, started.songs)) for item in new)
-        return {item_id: track.track_id for item_id, track in found if track is not None}
+        tracks = ((item_id_of(item), find_track(item, started.songs)) for item in new)
+        return {item_id: track.track_id for item_id, track in tracks if track is not None}
 
     def _items(self, queue_id: str, offset: int = 0, limit: int = ITEMS) -> list[dict[str, Any]]:
         return as_objects(self._run("player_queues/items", queue_id=queue_id, limit=limit, offset=offset))

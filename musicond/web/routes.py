@@ -76,7 +76,7 @@ class CommandRoute:
     expected: str = "{}"
     """The body that would be right, for the text of an error."""
     for_player: bool = False
-    """The player carries it out, and may take longer than the answer waits."""
+    """The answer waits for the player, a few seconds at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +214,6 @@ COMMAND_ROUTES = (
         "Recommend other songs now, and play them where ours play.",
         request_body("Recommend other songs now."),
         lambda _: commands.OtherSongs(),
-        for_player=True,
     ),
     CommandRoute(
         "next",

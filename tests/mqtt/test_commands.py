@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING
 import pytest
 from paho.mqtt.client import MQTTMessage
 
-from musicond.core.commands import Next, SetManualMood, SetPolicy, SetPrivacy, SetSensitivity, Withdraw
+from musicond.core.commands import (
+    Next,
+    Play,
+    Previous,
+    SetManualMood,
+    SetPolicy,
+    SetPrivacy,
+    SetSensitivity,
+    Stop,
+    Withdraw,
+)
 from musicond.core.models import Emotion, Mood, Watching
 from musicond.errors import CatalogueLocked, PlaybackError
 from musicond.mqtt.commands import CERTAIN_S, MAX_PRESSES, MAX_WAITING, OVERTAKE_S, RETRY_S, CommandReceiver
@@ -430,7 +440,8 @@ def test_privacy_waits_neither_for_the_storing_of_the_one_before_nor_for_other_c
     assert submitted == [SetPrivacy(on=False), SetPrivacy(on=True)]
 
 
-def test_presses_wait_for_one_another_and_settings_do_not(caplog: pytest.LogCaptureFixture) -> None:
+def slow_receiver() -> tuple[CommandReceiver, list[Command], list[Future[None]]]:
+    """Return a receiver whose commands are under way until their futures are settled, with these commands and futures."""
     submitted: list[Command] = []
     futures: list[Future[None]] = []
 
@@ -442,16 +453,36 @@ def test_presses_wait_for_one_another_and_settings_do_not(caplog: pytest.LogCapt
     entities = {topic: entity for entity in ENTITIES for topic in entity.command_topics}
     commands = CommandReceiver(entities, submit, lambda _: None, lambda: None)
     commands.on_connect(0, resumed=False)
+    return commands, submitted, futures
+
+
+def settle_all(commands: CommandReceiver, futures: list[Future[None]]) -> None:
+    while any(not future.done() for future in futures):
+        for future in futures:
+            settle(future)
+        commands.process(2)
+
+
+def test_presses_wait_for_one_another_and_settings_do_not(caplog: pytest.LogCaptureFixture) -> None:
+    commands, submitted, futures = slow_receiver()
     for number in range(MAX_PRESSES + 3):
         press(commands, "next/set", 0, 1)
         message = MQTTMessage()
         message.payload = b"%d" % number
         commands.on_message("sensitivity/set", message, 1)
-    while any(not future.done() for future in futures):
-        for future in futures:
-            settle(future)
-        commands.process(2)
+    settle_all(commands, futures)
     assert submitted.count(Next()) == MAX_PRESSES + 1, "one was under way"
     settings = [command for command in submitted if isinstance(command, SetSensitivity)]
     assert settings == [SetSensitivity(0), SetSensitivity(MAX_PRESSES + 2)]
     assert ignored(caplog) == ["MQTT: next/set ignored: too many presses wait already; try again later"]
+
+
+@pytest.mark.parametrize(("topic", "last"), [("stop/set", Stop()), ("play/set", Play())])
+def test_stop_and_play_drop_the_presses_that_still_wait(topic: str, last: Command) -> None:
+    commands, submitted, futures = slow_receiver()
+    for pressed in ("next/set", "next/set", "previous/set", "previous/set", topic):
+        press(commands, pressed, 0, 1)
+    settle_all(commands, futures)
+    assert submitted == [Next(), Previous(), last]
+    press(commands, "next/set", 0, 3)
+    assert submitted[3:] == [Next()], "a later press counts"

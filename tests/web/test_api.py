@@ -22,6 +22,7 @@ from musicond.core.commands import (
     OtherSongs,
     Pause,
     Play,
+    PlayerCommand,
     Previous,
     Rate,
     Reset,
@@ -42,6 +43,7 @@ from musicond.errors import CatalogueError, CommandError, OutputError, PlaybackE
 from musicond.runtime.inbox import InboxFull
 from musicond.web import api, responses, static_files, streams
 from musicond.web.requests import Switch
+from musicond.web.routes import COMMAND_ROUTES
 from tests.web.conftest import HAPPY, NOON, SCORES, Server, make_server, without_face
 
 if TYPE_CHECKING:
@@ -203,6 +205,8 @@ def test_presence_is_unknown_while_nothing_is_watched() -> None:
 def test_commands_reach_the_inbox(server: Server, path: str, body: object, command: object) -> None:
     assert post(server, f"/api/v1/{path}", body) == (200, {"done": True})
     assert server.commands == [command]
+    (route,) = (route for route in COMMAND_ROUTES if route.path == path)
+    assert route.for_player == (isinstance(command, PlayerCommand) and command != OtherSongs())
 
 
 @pytest.mark.parametrize(

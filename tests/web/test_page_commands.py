@@ -8,9 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from musicond.core.commands import Next, OtherSongs, Pause, Rate, Resume, SetPrivacy, SetVolume, Withdraw, WrongMood
+from musicond.core.commands import (
+    Next,
+    OtherSongs,
+    Pause,
+    Rate,
+    Resume,
+    SetPrivacy,
+    SetVolume,
+    Stop,
+    Withdraw,
+    WrongMood,
+)
 from musicond.core.models import Emotion, Mood, Verdict
 from musicond.core.settings import Settings
+from musicond.errors import PlaybackError
 from tests.web.browser import PLAYING, SILENT, click, open_player, page, text
 from tests.web.conftest import HAPPY, Server
 from tests.web.frames import wait_for
@@ -69,6 +81,41 @@ def test_next_may_be_tapped_quickly_and_each_tap_counts(server: Server, page: An
     server.futures[0].set_result(None)
     page.wait_for_selector("#controls[aria-busy=false]")
     assert server.commands == [Next()] * 5, "not more than that"
+
+
+def test_stop_goes_through_at_once_and_drops_the_taps_that_wait(server: Server, page: Any) -> None:
+    server.output.accept(replace(HAPPY, seq=2, playback=PLAYING))
+    page.wait_for_selector("#bar:not([hidden])")
+    server.hold = True
+    for _ in range(4):
+        page.click("#next")
+    arrive(server, 1)
+    page.click("#play[data-does=stop]")
+    arrive(server, 2)
+    page.click("#others")
+    page.wait_for_selector("#toast-text:has-text('Not sent: musicond is still busy')")
+    server.hold = False
+    with page.expect_response("**/api/v1/next"):
+        server.futures[0].set_result(None)
+    server.futures[1].set_result(None)
+    page.wait_for_selector("#controls[aria-busy=false]")
+    click(server, page, "#next")
+    assert server.commands == [Next(), Stop(), Next()]
+
+
+def test_taps_that_wait_are_dropped_once_one_of_them_fails(server: Server, page: Any) -> None:
+    server.output.accept(replace(HAPPY, seq=2, playback=PLAYING))
+    page.wait_for_selector("#bar:not([hidden])")
+    server.hold = True
+    for _ in range(3):
+        page.click("#next")
+    arrive(server, 1)
+    server.hold = False
+    server.futures[0].set_exception(PlaybackError("the speaker is switched off"))
+    page.wait_for_selector("#controls[aria-busy=false]")
+    assert "the speaker is switched off" in page.text_content("#error"), "no further tap has hidden it"
+    click(server, page, "#next")
+    assert server.commands == [Next()] * 2
 
 
 def test_a_daemon_that_says_nothing_is_not_waited_for_for_ever(page: Any) -> None:

@@ -255,6 +255,13 @@ def test_the_lock_screen_follows_the_player_once_it_is_switched_on(server: Serve
             page.evaluate(f"window.actions.{action}()")
             assert server.arrived.wait(10)
             assert server.commands.pop() == command
+        page.wait_for_selector("#controls[aria-busy=false]", state="attached")
+        server.hold = True
+        for action, command in (("nexttrack", Next()), ("pause", Stop())):  # pause does not wait for the next track
+            server.arrived.clear()
+            page.evaluate(f"void window.actions.{action}()")
+            assert server.arrived.wait(10)
+            assert server.commands.pop() == command
         page.evaluate("window.sound.pause()")  # as a call does
         server.output.accept(replace(HAPPY, seq=2, mood=Mood.SAD, playback=PLAYING))
         page.wait_for_selector("#hero[data-mood=sad]")

@@ -258,20 +258,34 @@ export async function refusal(what) {
 const REPEATED = ["next", "previous"];
 const MAX_WAITING = 5;
 // Sends one command at a time: another is refused meanwhile, but for those that a person taps several times quickly.
+// Stop is sent at once. It drops the taps that still wait, and so does the failure of one of them.
 // The controls are not disabled, as that would lose the keyboard's focus.
 let waiting = 0;
+let drops = 0;
 let last = Promise.resolve();
+function dropWaiting() {
+	drops += 1;
+	waiting = 0;
+}
+
 export async function command(what, body) {
-	if (waiting && (waiting >= MAX_WAITING || !REPEATED.includes(what))) {
+	const repeated = REPEATED.includes(what);
+	if (what === "stop") {
+		dropWaiting();
+		last = Promise.resolve();
+	} else if (waiting && (waiting >= MAX_WAITING || !repeated)) {
 		toast(t("busy"));
 		return null;
 	}
 	waiting += 1;
 	$("controls").setAttribute("aria-busy", "true");
-	const mine = last.then(() => ask(what, body));
-	last = mine;
-	const done = await mine;
+	const dropsBefore = drops;
+	const sent = last.then(() => (drops === dropsBefore ? ask(what, body) : null));
+	last = sent;
+	const done = await sent;
+	if (drops !== dropsBefore) return done;
 	waiting -= 1;
+	if (repeated && !done) dropWaiting();
 	$("controls").setAttribute("aria-busy", String(waiting > 0));
 	return done;
 }
