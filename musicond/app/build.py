@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -12,33 +12,30 @@ from pathlib import Path
 
 from musicond.app.backup import copies_of_history
 from musicond.app.expiry_log import ExpiryLog
-from musicond.app.health import collect_health
+from musicond.app.health import collect_health, collect_page_health
 from musicond.app.library import build_maintenance, reconfigurer
 from musicond.app.mqtt import build_mqtt
 from musicond.app.music_assistant import MusicAssistant
-from musicond.app.pipeline import build_pipeline, build_source, build_vision, frame_rate, recommender_config
-from musicond.app.playback import build_player, playback_rules
-from musicond.app.reload import reloader
+from musicond.app.pipeline import build_pipeline, build_source, build_vision, frame_rate
+from musicond.app.playback import build_player
+from musicond.app.reload import apply_config, reloader
 from musicond.app.setup import Setup
 from musicond.app.spotify import build_spotify
 from musicond.app.state import build_restart_guard, initial_settings, owned_state
 from musicond.app.web import Checks, build_endpoints, build_page, build_preview, build_sign_in
-from musicond.config.paths import model_path, state_dir
+from musicond.config.paths import state_dir
 from musicond.config.schema import Config
 from musicond.config.user_settings import FILE_NAME as SETTINGS
 from musicond.controller import Controller
 from musicond.core.commands import OVERTAKING, Command, ConfigUpdate
-from musicond.core.frame_rate import FrameRate
 from musicond.core.outcome import Outcome
-from musicond.core.pipeline import Pipeline
-from musicond.core.ports import FrameSource, Output
+from musicond.core.ports import Output
 from musicond.errors import CatalogueError
 from musicond.history import FOLDER as HISTORY_FOLDER
 from musicond.history import HistoryBook, HistoryOutput
 from musicond.indicator import PrivacyButton
 from musicond.library.catalogue import CatalogueFlusher, SqliteCatalogue
 from musicond.library.database import FILE_NAME
-from musicond.player.player import Player
 from musicond.runtime.clock import ClockGuard, ZoneFollower
 from musicond.runtime.inbox import Inbox
 from musicond.runtime.json_file import JsonFile
@@ -100,8 +97,8 @@ def build(
         guard, reason = build_restart_guard(config, folder)
 
         def get_page_health() -> dict[str, object]:
-            more = {"last_restart": reason, "broker": mqtt and mqtt.page_health(), "outputs": _statuses(outputs)}
-            return {**_names(config), "light": _light(config, source), **get_health(), **more}
+            more = {"last_restart": reason, "broker": mqtt and mqtt.page_health()}
+            return {**collect_page_health(config, source, outputs), **get_health(), **more}
 
         page = build_page(config, inbox.put, get_page_health, endpoints, preview, player, folder, worker)
         mqtt = build_mqtt(config, folder, inbox.put, get_health, controller, writer) if config.mqtt.host else None
@@ -110,23 +107,10 @@ def build(
         outputs += [output for output in optional if output is not None]
         running += [writer, *outputs, *services]
         relist = reconfigurer(maintenance, worker.wake, config.playback.backend)
-        reload = reloader(config, setup.read_again, inbox, partial(_apply, pipeline, controller, relist, player))
+        reload = reloader(config, setup.read_again, inbox, partial(apply_config, pipeline, controller, relist, player))
         supervisor = Supervisor(monitor, loop, notifier, partial(_log_ready, page), reload, guard)
         setup.attach(supervisor)
         yield supervisor
-
-
-def _names(config: Config) -> dict[str, object]:
-    return {"name": config.device.name, "language": config.web.language, "model": model_path(config).name}
-
-
-def _statuses(outputs: Iterable[Output]) -> dict[str, str]:
-    return {output.name: output.status() for output in outputs}
-
-
-def _light(config: Config, source: FrameSource) -> str | None:
-    """Return the state of the camera's light, "none" without one; None for a recording."""
-    return source.get_status().light or ("none" if config.camera.is_device else None)
 
 
 def _button(config: Config, submit: Callable[[Command], Future[None]]) -> PrivacyButton | None:
@@ -136,20 +120,6 @@ def _button(config: Config, submit: Callable[[Command], Future[None]]) -> Privac
 
 def _log_ready(page: WebOutput) -> None:
     log.info("ready; the page is %s", page.address)
-
-
-def _apply(
-    pipeline: Pipeline, controller: Controller, relist: Callable[[Config], None], player: Player | None, config: Config
-) -> None:
-    """Apply the keys of `RELOADABLE`."""
-    # The camera was opened with its rate, which waits for a restart.
-    rate = controller.frame_rate.rate
-    pipeline.mood_config = config.mood.tracker.at_rate(controller.rate)
-    pipeline.recommender.config = recommender_config(config)
-    controller.frame_rate = FrameRate(rate, min(config.camera.idle_rate, rate))
-    relist(config)
-    if player is not None:
-        player.rules = playback_rules(config)
 
 
 def _history(config: Config, folder: Path, clock: ClockGuard) -> tuple[HistoryBook, HistoryOutput | None]:

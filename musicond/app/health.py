@@ -6,10 +6,11 @@ from collections.abc import Iterable
 
 from musicond import __version__
 from musicond.capture.transform import rotation_hint
+from musicond.config.paths import model_path
 from musicond.config.schema import Config
 from musicond.controller import Controller
 from musicond.core import heat
-from musicond.core.ports import FrameSource
+from musicond.core.ports import FrameSource, Output
 from musicond.runtime import health
 from musicond.runtime.storage import StorageWriter
 from musicond.runtime.supervisor import ServiceMonitor
@@ -48,4 +49,15 @@ def collect_health(
         "rate_share": heat.rate_share(controller.heat_step),
         "memory_mib": round(health.memory_mib(), 1),
         "uptime_s": round(controller.meter.uptime_s()),
+    }
+
+
+def collect_page_health(config: Config, source: FrameSource, outputs: Iterable[Output]) -> dict[str, object]:
+    """Return what only the page shows beside `collect_health`."""
+    return {
+        "name": config.device.name,
+        "language": config.web.language,
+        "model": model_path(config).name,
+        "light": source.get_status().light or ("none" if config.camera.is_device else None),
+        "outputs": {output.name: output.status() for output in outputs},
     }

@@ -5,10 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from musicond.app.pipeline import recommender_config
+from musicond.app.playback import playback_rules
 from musicond.config.loader import changes
 from musicond.config.schema import RELOADABLE, Config
+from musicond.controller import Controller
 from musicond.core.commands import Command, ConfigUpdate
+from musicond.core.frame_rate import FrameRate
+from musicond.core.pipeline import Pipeline
 from musicond.errors import ConfigError, error_text
+from musicond.player.player import Player
 from musicond.runtime.inbox import Inbox
 
 log = logging.getLogger(__name__)
@@ -20,7 +26,7 @@ def reloader(
     config: Config,
     read_again: Callable[[], Config],
     inbox: Inbox[Command | ConfigUpdate],
-    apply_config: Callable[[Config], None],
+    apply: Callable[[Config], None],
 ) -> Callable[[], None]:
     """Return the function that reloads: it applies the keys of `RELOADABLE`, and nothing of a file with errors."""
     current = config
@@ -39,7 +45,7 @@ def reloader(
             return
         applied = [key for key in changes(current, new) if key.startswith(RELOADABLE)]
         if applied:
-            in_force = inbox.put(ConfigUpdate(lambda: apply_config(new)))
+            in_force = inbox.put(ConfigUpdate(lambda: apply(new)))
             in_force.add_done_callback(lambda _: log.info(TAKEN_OVER, ", ".join(applied)))
         else:
             log.info(TAKEN_OVER, "nothing")
@@ -49,3 +55,17 @@ def reloader(
         current = new
 
     return reload
+
+
+def apply_config(
+    pipeline: Pipeline, controller: Controller, relist: Callable[[Config], None], player: Player | None, config: Config
+) -> None:
+    """Apply the keys of `RELOADABLE`."""
+    # The camera was opened with its rate, which waits for a restart.
+    rate = controller.frame_rate.rate
+    pipeline.mood_config = config.mood.tracker.at_rate(controller.rate)
+    pipeline.recommender.config = recommender_config(config)
+    controller.frame_rate = FrameRate(rate, min(config.camera.idle_rate, rate))
+    relist(config)
+    if player is not None:
+        player.rules = playback_rules(config)

@@ -6,9 +6,9 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from musicond.app.build import _apply
 from musicond.app.library import build_maintenance, reconfigurer
 from musicond.app.pipeline import build_pipeline, build_vision, frame_rate
+from musicond.app.reload import apply_config
 from musicond.config.camera import Camera
 from musicond.config.schema import Config, MoodSection
 from musicond.controller import Controller
@@ -37,7 +37,7 @@ def test_a_reload_keeps_the_rate_with_which_the_camera_was_opened(tmp_path: Path
         pipeline = build_pipeline(before, *build_vision(before), catalogue, seed=1)
         controller = Controller(pipeline, frame_rate(before), JsonFile(tmp_path / "settings.json"))
         relist = reconfigurer(build_maintenance(before, tmp_path), lambda: None, before.playback.backend)
-        _apply(pipeline, controller, relist, None, after)
+        apply_config(pipeline, controller, relist, None, after)
     assert controller.frame_rate == frame_rate(before)
     assert pipeline.mood_config == after.mood.tracker.at_rate(1)
     assert pipeline.mood_config != after.mood.tracker.at_rate(8)
