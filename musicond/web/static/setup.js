@@ -89,8 +89,8 @@ async function takeOver(answer) {
 	if (!answer) return null;
 	stored = null;
 	if (!answer.restarts) {
-		toast(t("saved"));
-		return openSetup();
+		await openSetup(); // before a person goes on typing
+		return toast(t("saved"));
 	}
 	toast(t("saved_restart"));
 	document.body.dataset.restarts = "1";
