@@ -11,15 +11,18 @@ from numpy.typing import NDArray
 from musicond.core.models import Box, Faces, Frame
 from musicond.runtime.stages import stage
 from musicond.vision.candidates import RefusedCandidates
-from musicond.vision.cascade import EFFORTS, QUICK, USUAL, Cascade, Detection
+from musicond.vision.cascade import CAREFUL, CLOSED, EFFORTS, QUICK, USUAL, Cascade, Detection
 from musicond.vision.gates import DarknessDetector, MotionDetector, Thumbnail, cells_of_people, thumbnail
 from musicond.vision.preprocess import cells
 from musicond.vision.search import ROLL, SearchSchedule, has_shadow, histogram
 from musicond.vision.tracker import (
     CELLS,
+    HOPELESS,
+    LIKELY,
     SURE,
     FaceTrack,
     FaceVerifier,
+    evidence_of,
     is_of_same_size,
     is_same_face,
     is_steady,
@@ -72,7 +75,8 @@ class HaarFaceDetector:
         self._dark = DarknessDetector()
         self._motion = MotionDetector() if motion_gate else None
         self._tracks: list[FaceTrack] = []
-        self._refused = RefusedCandidates()
+        self._refused, self._refused_closed = RefusedCandidates(), RefusedCandidates()
+        """Those of the usual searches and of the closed one: neither must hide a face from the other."""
         self._turned = TurnedSearch(self._cascade, verifier, max_size)
         self._scanned_at: float | None = None
         self._changed = True
@@ -125,6 +129,7 @@ class HaarFaceDetector:
     def _drop_tracks(self) -> None:
         self._tracks = []
         self._refused.clear()
+        self._refused_closed.clear()
         self._scanned_at, self._changed, self._may_repeat, self._hold_s = None, True, True, HOLD_S
         self._schedule.reset()
         if self._motion:
@@ -149,7 +154,7 @@ class HaarFaceDetector:
         if track.is_face and frame.captured_at - track.refined_at < REFINE_EVERY_S:
             if track.last and track.last[0].weight >= SURE and is_unchanged(track.last[1], _cells(frame, track.box)):
                 return track.last[0]
-            efforts = EFFORTS[EFFORTS.index(track.effort) :]
+            efforts = (CLOSED,) if track.closed else EFFORTS[EFFORTS.index(track.effort) :]
             detection = self._cascade.detect_near(frame.grey, track.box, *efforts)
             if detection and is_of_same_size(track.box, detection.box):
                 track.effort = detection.effort
@@ -157,7 +162,8 @@ class HaarFaceDetector:
                 return replace(detection, box=track.box if steady else moved(track.box, detection.box))
             if detection is None or detection.effort is not QUICK:
                 return self._refined(track, frame, detection)
-        return self._refined(track, frame, self._cascade.detect_near(frame.grey, track.box))
+        efforts = (CLOSED,) if track.closed else ()
+        return self._refined(track, frame, self._cascade.detect_near(frame.grey, track.box, *efforts))
 
     def _refined(self, track: FaceTrack, frame: Frame, detection: Detection | None) -> Detection | None:
         """Return what a detection with more effort has found; the face at another tilt if it has found nothing."""
@@ -197,22 +203,29 @@ class HaarFaceDetector:
         if alone:  # nothing has changed for `_hold_s`
             self._hold_s = min(2 * self._hold_s, LONGEST_HOLD_S) if empty else HOLD_S
         searches = self._schedule.next(empty=empty, shadow=shadow, alone=alone)
-        for box in self._cascade.scan(frame.grey, searches):
-            self._examine(frame, box)
+        for closed in (False, True):
+            for box in self._cascade.scan(frame.grey, [search for search in searches if search.closed is closed]):
+                self._examine(frame, box, closed=closed)
 
-    def _examine(self, frame: Frame, box: Box) -> None:
+    def _examine(self, frame: Frame, box: Box, *, closed: bool) -> None:
         """Take over what a scan has found, unless it is known already or the fine detection does not find it."""
-        at = frame.captured_at
+        at, refused = frame.captured_at, self._refused_closed if closed else self._refused
         track = next((track for track in self._tracks if is_same_face(track.box, box)), None)
-        if (track and track.seen_at == at) or (track is None and self._refused.has(frame, box)):
+        if (track and track.seen_at == at) or (track is None and refused.has(frame, box)):
             return
-        rolls = (box.roll,) if box.roll == 0 else (box.roll, box.roll - FINE_ROLL, box.roll + FINE_ROLL)
+        turn = ROLL if closed else FINE_ROLL if box.roll else 0
+        rolls = (box.roll, box.roll - turn, box.roll + turn) if turn else (box.roll,)
         found = [self._cascade.detect_near(frame.grey, replace(box, roll=roll)) for roll in rolls]
         detection = max(filter(None, found), key=lambda detection: detection.weight, default=None)
+        if closed and (detection is None or self._evidence(frame, detection) < LIKELY):
+            detection = self._cascade.detect_near(frame.grey, box, CLOSED)
+            if detection is None or self._evidence(frame, detection) < HOPELESS:
+                refused.add(frame, [box])
+                return
         if detection is None:
             return
         if track is None:
-            track = FaceTrack(detection.box, born_at=at, seen_at=at, sure_at=at)
+            track = FaceTrack(detection.box, born_at=at, seen_at=at, sure_at=at, closed=detection.effort is CLOSED)
             self._tracks.append(track)
         self._update(track, frame, detection)
 
@@ -223,13 +236,20 @@ class HaarFaceDetector:
         if track.is_face and (track.last is None or detection is not track.last[0]):
             track.last = detection, _cells(frame, detection.box)
         if not track.is_face:
-            logit = self._verifier.face_logit(frame.grey, detection.box)
-            track.add_evidence(self._cascade.score(frame.grey, detection.box), logit)
+            track.add_evidence(self._evidence(frame, detection))
+
+    def _evidence(self, frame: Frame, detection: Detection) -> float:
+        """Return the evidence of one frame that a detection is a face."""
+        closed = detection.effort is CLOSED
+        weight = self._cascade.score(frame.grey, detection.box, CLOSED if closed else CAREFUL)
+        return evidence_of(weight, self._verifier.face_logit(frame.grey, detection.box), closed=closed)
 
     def _drop_expired(self, frame: Frame) -> None:
         tries = TRIES_BESIDE if self._knows_face() else None
         expired = [track for track in self._tracks if track.is_expired(frame.captured_at, COAST_S, tries)]
-        self._refused.add(frame, [track.box for track in expired if not (track.is_face or track.doubted)])
+        refused = [track for track in expired if not (track.is_face or track.doubted)]
+        self._refused.add(frame, [track.box for track in refused if not track.closed])
+        self._refused_closed.add(frame, [track.box for track in refused if track.closed])
         self._tracks = merge_tracks([track for track in self._tracks if track not in expired])
 
     def _update_motion(self, frame: Frame, thumb: Thumbnail, *, known: bool) -> None:

@@ -21,6 +21,8 @@ HOPELESS, HOPELESS_FRAMES = 4.5, 3
 """Mean evidence over this many frames below which a candidate is given up: while it is examined, nothing is scanned."""
 LOGIT_WEIGHT = 0.5
 """Weight of the emotion model's second output (log-odds) in the evidence, beside the cascade's mean weight of 1."""
+CLOSED_LOGIT_WEIGHT = 1.25
+"""The same for a face that was found without thin lines: its weights tell less, and the model sees it as it is."""
 SURE = 2.5
 """Weight that a face must reach every SURE_EVERY_S, or else it needs the evidence of a new one."""
 SURE_EVERY_S = 1.0
@@ -60,6 +62,8 @@ class FaceTrack:
     """Time of the last detection with full effort; in between, only its place changes."""
     effort: Effort = QUICK
     """Least effort that has found it since then."""
+    closed: bool = False
+    """Whether a closed search has found it, so that it is followed in closed pictures."""
     doubted: bool = False
     """Whether it was a face, and has to be verified again."""
     last: tuple[Detection, NDArray[np.uint8]] | None = None
@@ -80,9 +84,8 @@ class FaceTrack:
         self.born_at = self.sure_at = at
         self.evidence, self.frames, self.is_face, self.doubted, self.last = 0.0, 0, False, True, None
 
-    def add_evidence(self, weight: float, face_logit: float) -> None:
-        """Add the evidence of this frame for a candidate, and confirm it if that suffices; as `evidence_of`."""
-        evidence = evidence_of(weight, face_logit)
+    def add_evidence(self, evidence: float) -> None:
+        """Add the evidence of this frame for a candidate, and confirm it if that suffices."""
         self.evidence += evidence
         self.frames += 1
         self.is_face = evidence >= CLEAR or (self.frames > 1 and self.evidence >= LIKELY * self.frames)
@@ -98,9 +101,9 @@ class FaceTrack:
         return self.seen_at < at or at - self.born_at > CANDIDATE_S or (tries is not None and self.frames >= tries)
 
 
-def evidence_of(weight: float, face_logit: float) -> float:
+def evidence_of(weight: float, face_logit: float, *, closed: bool = False) -> float:
     """Return the evidence of one frame: `weight` is that of `Cascade.score`, `face_logit` that of `FaceVerifier`."""
-    return weight + LOGIT_WEIGHT * face_logit
+    return weight + (CLOSED_LOGIT_WEIGHT if closed else LOGIT_WEIGHT) * face_logit
 
 
 def is_unchanged(before: NDArray[np.uint8], now: NDArray[np.uint8]) -> bool:
