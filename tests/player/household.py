@@ -85,7 +85,7 @@ class Household:
         self.fading: tuple[int, float] | None = None
         """The volume before the music began to fade out, and when it did."""
         self.disturbed: tuple[int, float] | None = None
-        """The loudest volume of a fade in which a person has set another one or the player failed, and when."""
+        """The loudest volume of a fade that a person or a fault has disturbed, and when that was."""
         self.act_at = float("inf")
         """When a person acts in the middle of what musicond does."""
         self.repeat = speaker.repeat
@@ -183,6 +183,7 @@ class Household:
             self.demand(percent <= self.disturbed[0], "louder than before")
         elif self.paused and at - self.started_at < 3 * FADE_S:  # a fade in, or the music fades out at once
             self.demand(percent <= RULES.volume_max, "louder than permitted")
+            self.disturbed = RULES.volume_max, at  # for the rest of the fade
         elif at - self.started_at < FADE_S:  # a fade in
             own = self.by_mood and self.person_volume and self.volume_at_start <= RULES.volume_max
             self.demand(not own, "the volume that a person has set is changed")
