@@ -648,6 +648,14 @@ def test_the_last_song_of_a_list_stays_gone() -> None:
     assert len(ids(recommender.rate(Rate(Verdict.SKIP), shown, NOON))) == 1
 
 
+def test_a_short_list_without_another_song_keeps_what_is_shown() -> None:
+    recommender = Recommender(MemoryCatalogue(size=3), 1)
+    first = recommender.recommend(context(Emotion.HAPPY, 0.0))
+    assert first is not None
+    assert len(first.tracks) == 3
+    assert recommender.recommend(context(Emotion.HAPPY, 5.0)) is None
+
+
 def test_a_song_of_another_recommendation_counts_for_its_mood() -> None:
     catalogue = MemoryCatalogue()
     recommender = Recommender(catalogue, 1)
