@@ -39,6 +39,15 @@ def arrive(server: Server, number: int) -> None:
     wait_for(lambda: len(server.commands) == number)
 
 
+def tap_next_while_held(server: Server, page: Any, taps: int) -> None:
+    """Tap Next several times while the daemon answers no command."""
+    server.output.accept(replace(HAPPY, seq=2, playback=PLAYING))
+    page.wait_for_selector("#bar:not([hidden])")
+    server.hold = True
+    for _ in range(taps):
+        page.click("#next")
+
+
 def test_privacy_and_pause_go_through_while_another_command_is_under_way(server: Server, page: Any) -> None:
     server.hold = True
     page.click("#others")
@@ -70,11 +79,7 @@ def test_a_command_that_is_dropped_says_so(server: Server, page: Any) -> None:
 
 
 def test_next_may_be_tapped_quickly_and_each_tap_counts(server: Server, page: Any) -> None:
-    server.output.accept(replace(HAPPY, seq=2, playback=PLAYING))
-    page.wait_for_selector("#bar:not([hidden])")
-    server.hold = True
-    for _ in range(7):
-        page.click("#next")
+    tap_next_while_held(server, page, 7)
     page.wait_for_selector("#toast-text:has-text('Not sent: musicond is still busy')")
     arrive(server, 1)
     server.hold = False
@@ -84,11 +89,7 @@ def test_next_may_be_tapped_quickly_and_each_tap_counts(server: Server, page: An
 
 
 def test_stop_goes_through_at_once_and_drops_the_taps_that_wait(server: Server, page: Any) -> None:
-    server.output.accept(replace(HAPPY, seq=2, playback=PLAYING))
-    page.wait_for_selector("#bar:not([hidden])")
-    server.hold = True
-    for _ in range(4):
-        page.click("#next")
+    tap_next_while_held(server, page, 4)
     arrive(server, 1)
     page.click("#play[data-does=stop]")
     arrive(server, 2)
@@ -104,11 +105,7 @@ def test_stop_goes_through_at_once_and_drops_the_taps_that_wait(server: Server, 
 
 
 def test_taps_that_wait_are_dropped_once_one_of_them_fails(server: Server, page: Any) -> None:
-    server.output.accept(replace(HAPPY, seq=2, playback=PLAYING))
-    page.wait_for_selector("#bar:not([hidden])")
-    server.hold = True
-    for _ in range(3):
-        page.click("#next")
+    tap_next_while_held(server, page, 3)
     arrive(server, 1)
     server.hold = False
     server.futures[0].set_exception(PlaybackError("the speaker is switched off"))
