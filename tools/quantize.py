@@ -6,8 +6,9 @@
 
 Several trainings that went on from the same weights are averaged, weight by weight (Wortsman et al. 2022, *Model
 soups*). Writes fer_int8.tflite, fer_int8.json (labels, temperature, crop scale, checksum) and fer_student.npz (the
-float weights as float16; tools/train.py --start goes on from them). Only training images calibrate ranges and crop
-scale and fit the face output; the temperature is fitted on those that were held out of the training.
+float weights as float16; tools/train.py --start goes on from them). A student of tools/refit.py has a second last
+layer, for rooms: it becomes an output of its own. Only training images calibrate ranges and crop scale and fit the
+face output; the temperature is fitted on those that were held out of the training.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from tools.training.augment import jitter
 from tools.training.fer2013 import LABELS, DataError, Split, clean, hold_out, load, model_input
 from tools.training.metrics import figures, fit_temperature, softmax
 from tools.training.network import load_student
+from tools.training.sizes import ROOM_LAYER, read_room_layer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,8 +50,14 @@ MAX_OP_VERSIONS = {"CONV_2D": 3, "FULLY_CONNECTED": 4, "MAX_POOL_2D": 2, "MEAN":
 SEED = 7
 
 
-def whole(model: keras.Model, train: Split, faces: int, scenes: int) -> tuple[keras.Model, dict[str, float]]:
-    """Return the model for 48x48 with the face output beside the logits, and how good that is at fresh pictures."""
+def whole(
+    model: keras.Model, room: list[NDArray[np.float32]] | None, train: Split, faces: int, scenes: int
+) -> tuple[keras.Model, dict[str, float]]:
+    """Return the model for 48x48 with further outputs beside the logits, and how good the face output is.
+
+    These are the face output, which is measured with fresh pictures, and the logits for rooms if there is a layer for
+    them.
+    """
     fixed = keras.models.clone_model(model, input_tensors=keras.Input((INPUT_SIZE, INPUT_SIZE, 1), name="face"))
     fixed.set_weights(model.get_weights())
     body = keras.Model(fixed.input, fixed.layers[-1].input)
@@ -61,6 +69,10 @@ def whole(model: keras.Model, train: Split, faces: int, scenes: int) -> tuple[ke
     unit.set_weights([weights[:, None], np.array([bias], np.float32)])
     fresh, truth = face_unit.pictures(train, max(1, faces // 4), scenes // 4, SEED + 1)
     odds = np.asarray(body.predict(model_input(fresh), batch_size=256, verbose=0)) @ weights + bias
+    if room is not None:
+        layer = keras.layers.Dense(len(LABELS), name="room")
+        outputs.append(layer(body.output))
+        layer.set_weights(room)
     good = {"of faces": float(np.mean(odds[truth == 1] > 0)), "of others": float(np.mean(odds[truth == 0] <= 0))}
     return keras.Model(fixed.input, outputs), good
 
@@ -82,7 +94,15 @@ def convert(model: keras.Model, samples: NDArray[np.float32]) -> bytes:
     converter.representative_dataset = lambda: ([sample[None]] for sample in samples)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int8
-    return bytes(converter.convert())
+    return in_order(bytes(converter.convert()))
+
+
+def in_order(content: bytes) -> bytes:
+    """Return a model whose outputs stand in the order of the Keras model: an interpreter lists them as they stand."""
+    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
+    named = {bytes(output.name): output.tensorIndex for output in model.signatureDefs[0].outputs}
+    model.subgraphs[0].outputs = [named[f"output_{number}".encode()] for number in range(len(named))]
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
 def inspect(content: bytes) -> dict[str, Any]:
@@ -155,9 +175,10 @@ def measure_crop(train: Split, cascade: Path, count: int) -> tuple[float, float]
     return (float(np.median(ratios)) if ratios else 1.0), len(ratios) / count
 
 
-def student(model: keras.Model, size: str, path: Path) -> None:
-    """Keep the float weights as float16, in the order of `get_weights`, and the name of the network's size."""
+def student(model: keras.Model, room: list[NDArray[np.float32]] | None, size: str, path: Path) -> None:
+    """Keep the float weights as float16, in the order of `get_weights`, the layer for rooms, and the size's name."""
     weights = {f"w{i:03}": w.astype(np.float16) for i, w in enumerate(model.get_weights())}
+    weights |= {name: w.astype(np.float16) for name, w in zip(ROOM_LAYER, room or (), strict=False)}
     np.savez_compressed(path, size=size, **weights)
 
 
@@ -174,13 +195,23 @@ def averaged(paths: list[Path], shares: list[float] | None) -> tuple[keras.Model
     return model, size
 
 
+def averaged_room_layer(paths: list[Path], shares: list[float] | None) -> list[NDArray[np.float32]] | None:
+    """Return the mean of the last layers for rooms; None if a model has none."""
+    layers = [read_room_layer(path) for path in paths]
+    if any(layer is None for layer in layers):
+        return None
+    parts = zip(*(layer for layer in layers if layer), strict=True)
+    return [np.asarray(np.average(part, axis=0, weights=shares), np.float32) for part in parts]
+
+
 def quantize(args: argparse.Namespace) -> None:
     """Convert, measure, write."""
     model, size = averaged(args.models, args.shares)
+    room = averaged_room_layer(args.models, args.shares)
     test = load(args.data, "test")
     train, _ = clean(load(args.data, "train"), test)
     train, held_out = hold_out(train, args.hold_out)
-    complete, face = whole(model, train, args.faces, args.scenes)
+    complete, face = whole(model, room, train, args.faces, args.scenes)
     content = convert(complete, representative(train, args.samples))
     runner = Runner(content)
     temperature = fit_temperature(runner.logits(model_input(held_out.images))[0], held_out.labels)
@@ -211,7 +242,7 @@ def quantize(args: argparse.Namespace) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "fer_int8.tflite").write_bytes(content)
     (args.out / "fer_int8.json").write_text(json.dumps(sidecar, indent=2) + "\n")
-    student(model, size, args.out / "fer_student.npz")
+    student(model, room, size, args.out / "fer_student.npz")
     for key, value in report.items():
         print(f"{key:15} {value}")
     print(f"next: .venv/bin/python tools/evaluate.py --data {args.data} {args.out / 'fer_int8.tflite'}")

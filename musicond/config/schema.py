@@ -101,14 +101,18 @@ class MoodSection(Section):
     """The conditions under which a reading becomes a mood."""
 
     enter: float = Field(
-        0.67, ge=0.15, le=0.95, description="Smoothed score (0..1) from which an expression may be announced."
+        0.76,
+        ge=0.15,
+        le=0.95,
+        description="Smoothed score (0..1) from which an expression may be announced; "
+        "for happy and neutral halfway to leave is enough.",
     )
-    leave: float = Field(0.30, ge=0.1, le=1, description="Smoothed score (0..1) below which an expression is given up.")
+    leave: float = Field(0.28, ge=0.1, le=1, description="Smoothed score (0..1) below which an expression is given up.")
     dwell_s: float = Field(
         1.0, ge=0, le=60, description="Seconds for which a new expression must lead without a break."
     )
     away_s: float = Field(5.0, ge=0.5, le=600, description="Seconds without a face until the mood is nobody.")
-    smoothing_s: float = Field(0.5, ge=0, le=30, description="Time constant in seconds of the scores' smoothing.")
+    smoothing_s: float = Field(0.4, ge=0, le=30, description="Time constant in seconds of the scores' smoothing.")
 
     @model_validator(mode="after")
     def _hysteresis(self) -> MoodSection:

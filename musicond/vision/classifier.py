@@ -67,10 +67,11 @@ class TfliteClassifier:
             self._interpreter = make_interpreter(content, threads)
         except (ValueError, RuntimeError) as exc:
             raise ModelError(f"{path}: not a TFLite model that can be loaded ({exc}); install it again") from None
-        self._input = _tensor(path, self._interpreter.get_input_details(), INPUT_SHAPE)
+        self._input = _tensors(path, self._interpreter.get_input_details(), INPUT_SHAPE)[0]
         outputs = self._interpreter.get_output_details()
-        self._output = _tensor(path, outputs, SCORES_SHAPE)
-        self._face = _tensor(path, outputs, FACE_SHAPE)
+        self._output, *others = _tensors(path, outputs, SCORES_SHAPE)
+        self._room_output = others[0] if others else self._output
+        self._face = _tensors(path, outputs, FACE_SHAPE)[0]
         self._last: tuple[NDArray[np.float32], NDArray[np.float64]] | None = None
         """The cells of the chip that was read last, and its scores."""
         self._new_frames = 0
@@ -121,8 +122,8 @@ class TfliteClassifier:
         return scores
 
     def scores(self, levels: NDArray[np.int8], *, room: bool = False) -> NDArray[np.float64]:
-        """Return seven calibrated probabilities of a normalised chip, int8 (48, 48); `room`: calibrated for a room."""
-        logits = self.logits(levels)
+        """Return seven calibrated probabilities of a normalised chip, int8 (48, 48); `room`: read as one in a room."""
+        logits = self.logits(levels, room=room)
         if room:
             logits = logits / self._sidecar.room_temperature + self._room_prior
         else:
@@ -130,10 +131,13 @@ class TfliteClassifier:
         powers = np.exp(logits - logits.max())
         return np.asarray(powers / powers.sum(), np.float64)
 
-    def logits(self, levels: NDArray[np.int8]) -> NDArray[np.float64]:
-        """Return the model's seven outputs for a normalised chip, int8 (48, 48)."""
+    def logits(self, levels: NDArray[np.int8], *, room: bool = False) -> NDArray[np.float64]:
+        """Return seven outputs for a normalised chip, int8 (48, 48): those for FER2013, or for faces in a room.
+
+        A model without outputs for a room has the same for both.
+        """
         self._invoke(levels)
-        return self._dequantised(self._output)
+        return self._dequantised(self._room_output if room else self._output)
 
     def face_logit(self, grey: NDArray[np.uint8], box: Box) -> float:
         """Return the log-odds that `box` of uint8 (height, width) frames a face, as a `FaceVerifier`."""
@@ -171,10 +175,10 @@ def _within(values: dict[str, Any], name: str, low: float, high: float) -> float
     return number
 
 
-def _tensor(path: Path, tensors: list[dict[str, Any]], shape: tuple[int, ...]) -> dict[str, Any]:
-    for details in tensors:
-        if tuple(details["shape"]) == shape and details["dtype"] is np.int8:
-            return details
+def _tensors(path: Path, tensors: list[dict[str, Any]], shape: tuple[int, ...]) -> list[dict[str, Any]]:
+    """Return the int8 tensors of a shape in their order, one at least; raise ModelError."""
+    if found := [details for details in tensors if tuple(details["shape"]) == shape and details["dtype"] is np.int8]:
+        return found
     has = ", ".join(f"{details['dtype'].__name__} {tuple(int(n) for n in details['shape'])}" for details in tensors)
     raise ModelError(f"{path}: wants int8 {shape}, the model has {has}; give a model made by tools/quantize.py")
 

@@ -258,7 +258,7 @@ def test_a_reset_clears_switched_settings_and_config_shows_them(
     assert "policy: lift # switched by a person; default says match" in lines
     assert f"# sensitivity: 70 {switched} sensitivity" in lines
     assert f"# mood: sad until 2099-01-01 06:00+01:00 {switched} mood" in lines
-    assert "enter: 0.67 # default; 0.631 by the sensitivity of 70" in lines
+    assert "enter: 0.76 # default; 0.73 by the sensitivity of 70" in lines
     done = musicond("settings", "--config", "c.yaml", "reset", "sensitivity", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert "it will start with sensitivity reset" in done.stdout
@@ -275,7 +275,7 @@ def test_a_reset_clears_switched_settings_and_config_shows_them(
         "wall",
         "checksum",
     }
-    assert "enter: 0.67 # default" in config()
+    assert "enter: 0.76 # default" in config()
     assert musicond("settings", "reset", "--config", "c.yaml", folder=tmp_path).returncode == 0
     assert json.loads(file.read_text()).keys() == {"private", "bias", "checksum"}, "what was learnt was not switched"
     assert musicond("settings", "reset", "privacy", "--config", "c.yaml", folder=tmp_path).returncode == 0

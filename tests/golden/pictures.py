@@ -48,13 +48,16 @@ def drawn(side: int) -> NDArray[np.uint8]:
 
 
 def vectors() -> list[dict[str, object]]:
-    """Return for each picture its normalised chip and the model's logits."""
+    """Return for each picture its normalised chip and both logits of the model."""
     classifier = TfliteClassifier(MODEL)
     result: list[dict[str, object]] = []
     for name, picture, box in pictures():
         levels = normalise(chip(picture, box, 1.05))
-        logits = [round(float(value), 4) for value in classifier.logits(levels)]
-        result.append({"name": name, "levels": levels.reshape(-1).tolist(), "logits": logits})
+        logits, room_logits = (
+            [round(float(value), 4) for value in classifier.logits(levels, room=room)] for room in (False, True)
+        )
+        chips = levels.reshape(-1).tolist()
+        result.append({"name": name, "levels": chips, "logits": logits, "room_logits": room_logits})
     return result
 
 

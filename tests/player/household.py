@@ -149,6 +149,8 @@ class Household:
             self.violations.append(promise)
 
     def _check_start(self, *, foreign: bool) -> None:
+        if self.clock.at == self.started_at and not self.speaker.loaded().playing:
+            return  # the next song of the same start, as the player refused the one before it
         self.started_at, self.by_mood, self.person_paused = self.clock.at, not isinstance(self.order, STARTING), False
         self.volume_at_start, self.fading = self.speaker.volume, None
         self._interfere()

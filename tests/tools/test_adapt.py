@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+from musicond.vision.classifier import TfliteClassifier
 from tools.training.fer2013 import LABELS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -97,3 +98,33 @@ def test_opinions_of_other_photographs_are_refused(teachers: Path, tmp_path: Pat
     done = adapt(teachers, "--opinions", str(tmp_path / "opinions.npz"), "--out", str(tmp_path))
     assert done.returncode == 2
     assert "opinions of 2 photographs" in done.stderr
+
+
+@pytest.mark.slow
+def test_the_layer_for_rooms_is_fitted_beside_that_for_fer2013_and_becomes_an_output(
+    teachers: Path, tmp_path: Path
+) -> None:
+    data = "--data", str(teachers / "fer.zip")
+    refit = [
+        *(str(PYTHON), str(ROOT / "tools" / "refit.py"), str(teachers / "start.npz"), *data, "--photo-weight", "0"),
+        *("--photos", str(teachers / "photos.zip"), "--teacher", str(teachers / "teacher.npz"), "--size", "small"),
+        *("--room-weight", "30", "--hold-out", "14", "--out", str(tmp_path)),
+    ]
+    subprocess.run(refit, capture_output=True, check=True, timeout=300)
+    with np.load(tmp_path / "student.npz") as student, np.load(teachers / "start.npz") as start:
+        names = sorted(start.files)
+        assert all(np.allclose(student[name], start[name]) for name in names), "with 0 the layer stays"
+        kernel = student["room_kernel"]
+        assert not np.allclose(kernel, student[names[-2]])
+        half, mirrored = np.split(kernel, 2)
+        assert np.allclose(half, mirrored), "in mirrored pairs"
+    models = tmp_path / "models"
+    quantize = [
+        *(str(PYTHON), str(ROOT / "tools" / "quantize.py"), str(tmp_path / "student.npz"), *data, "--hold-out", "14"),
+        *("--out", str(models), "--samples", "20", "--faces", "40", "--scenes", "40", "--crops", "4"),
+    ]
+    subprocess.run(quantize, capture_output=True, check=True, timeout=300)
+    reader, levels = TfliteClassifier(models / "fer_int8.tflite"), np.zeros((48, 48), np.int8)
+    assert not np.array_equal(reader.logits(levels), reader.logits(levels, room=True))
+    with np.load(models / "fer_student.npz") as student:
+        assert np.allclose(student["room_kernel"], kernel, atol=1e-3)

@@ -27,6 +27,9 @@ def test_the_same_output_twice_is_the_same_and_any_other_is_told_by_its_levels()
     report, is_close = compare(one, other, (256, 256))
     assert f"another mood wins for 1 of {one['fixed']} chips" in report
     assert not is_close
+    other["levels"][3]["moods"] = one["levels"][3]["moods"]
+    other["levels"][5]["room"][0] = 128
+    assert not compare(one, other, (2, 3))[1]
     json.dumps(one)
 
 

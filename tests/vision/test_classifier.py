@@ -186,9 +186,11 @@ def test_the_rooms_temperature_divides_what_is_read_in_a_room_only(copy: Path) -
     levels = normalise(chip(frame.grey, faces.confirmed[0], TfliteClassifier(copy).crop_scale))
     change(copy, temperature=1.0, room_temperature=2.0, room_prior={})
     reader = TfliteClassifier(copy)
-    logits, estimate = reader.logits(levels), reader.classify(frame, faces)
+    estimate = reader.classify(frame, faces)
     assert estimate is not None
-    for scores, temperature in ((reader.scores(levels), 1.0), (np.array(estimate.scores), 2.0)):
+    read = ((reader.scores(levels), 1.0), (np.array(estimate.scores), 2.0))
+    for room, (scores, temperature) in enumerate(read):
+        logits = reader.logits(levels, room=bool(room))
         assert np.log(scores / scores[0]) == pytest.approx((logits - logits[0]) / temperature)
     sidecar = copy.with_suffix(".json")
     values = json.loads(sidecar.read_text())
@@ -196,7 +198,8 @@ def test_the_rooms_temperature_divides_what_is_read_in_a_room_only(copy: Path) -
     sidecar.write_text(json.dumps(values))
     estimate = TfliteClassifier(copy).classify(frame, faces)
     assert estimate is not None
-    assert estimate.scores == pytest.approx(reader.scores(levels).tolist())
+    logits, scores = reader.logits(levels, room=True), np.array(estimate.scores)
+    assert np.log(scores / scores[0]) == pytest.approx(logits - logits[0])
 
 
 def test_the_face_output_has_a_crop_of_its_own(copy: Path) -> None:
@@ -268,9 +271,9 @@ class CountingClassifier(TfliteClassifier):
 
     readings = 0
 
-    def logits(self, levels: NDArray[np.int8]) -> NDArray[np.float64]:
+    def logits(self, levels: NDArray[np.int8], *, room: bool = False) -> NDArray[np.float64]:
         self.readings += 1
-        return super().logits(levels)
+        return super().logits(levels, room=room)
 
 
 def test_a_reading_is_kept_for_the_same_pixels_but_not_just_after_another_emotion_began_to_lead() -> None:

@@ -20,6 +20,9 @@ SIZES: dict[str, Shape] = {
 }
 """Channels of the stem; channels and residual blocks at each of 24x24, 12x12 and 6x6."""
 
+ROOM_LAYER = ("room_kernel", "room_bias")
+"""Names of the last layer for rooms in a student.npz: (features, 7) and (7,)."""
+
 
 def read_weights(path: Path) -> list[NDArray[np.float32]]:
     """Return the weights of a .npz of tools/quantize.py or tools/distil.py, in the order of Keras's `get_weights`.
@@ -32,3 +35,13 @@ def read_weights(path: Path) -> list[NDArray[np.float32]]:
     except (zipfile.BadZipFile, ValueError, EOFError):
         msg = f"{path}: no weights in it; give a student.npz of tools/distil.py or a fer_student.npz"
         raise ValueError(msg) from None
+
+
+def read_room_layer(path: Path) -> list[NDArray[np.float32]] | None:
+    """Return the kernel and the biases of the last layer for rooms in a .npz; None if it has none."""
+    if path.suffix != ".npz":
+        return None
+    with np.load(path) as weights_file:
+        if ROOM_LAYER[0] not in weights_file.files:
+            return None
+        return [weights_file[name].astype(np.float32) for name in ROOM_LAYER]
