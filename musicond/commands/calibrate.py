@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> None:
     elif not bias:
         print("no correction: the scores are what the model gives")
     else:
-        print("correction (above 0 raises a score; none moves by more than 15 points):")
+        print("correction (above 0 raises a score; none moves by more than 34 points):")
         for name, shift in bias.items():
             print(f"  {name:9}{shift:+.2f}")
 

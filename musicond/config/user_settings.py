@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from musicond.core.models import Emotion, Policy
-from musicond.core.mood.bias import CLASSES, Bias, bounded
+from musicond.core.mood.bias import CALIBRATED_REACH, CLASSES, Bias, bounded
 from musicond.core.settings import DEFAULTS, MAX_MINUTES, Settings, shifted
 from musicond.errors import NOT_TEXT, StateDirError, bounded_number
 from musicond.runtime.clock import LOCAL, Timestamp, kernel_synchronised
@@ -193,7 +193,7 @@ def _bias(text: Any) -> Bias:
     shifts = tuple(map(float, text.split()))
     if len(shifts) != CLASSES or not all(map(isfinite, shifts)):
         raise ValueError(text)
-    return bounded(shifts)
+    return bounded(shifts, CALIBRATED_REACH)
 
 
 FIELDS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {

@@ -48,9 +48,12 @@ def test_a_choice_from_fifty_thousand_songs_costs_less_than_a_fifth_of_a_full_pa
     pytest.fail(f"in none of three runs: {runs}")
 
 
-def test_no_permitted_bias_costs_more_than_a_point_on_publictest(shared: Path) -> None:
+def test_no_bias_of_wrong_moods_costs_more_than_a_point_on_publictest_and_no_calibration_more_than_three(
+    shared: Path,
+) -> None:
     figures = json.loads(run_tool("evaluate_bias.py", "--data", str(shared / "data" / "fer2013.zip"), "--json"))
-    assert figures["most_moved_points"] <= 15
+    assert figures["most_moved_points"] <= 9
     losses = {name: value for name, value in figures.items() if name.startswith("points_lost")}
     assert len(losses) == 4
+    assert losses.pop("points_lost_neutral_face") <= 3
     assert max(losses.values()) <= 1, losses

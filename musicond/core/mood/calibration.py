@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from musicond.core.models import EMOTIONS, Emotion
-from musicond.core.mood.bias import REACH, Bias, bounded
+from musicond.core.mood.bias import CALIBRATED_REACH, Bias, bounded
 from musicond.core.outcome import CalibrationProgress
 
 DURATION_S = 10.0
@@ -16,7 +16,7 @@ MIN_READINGS = 20
 TARGET_SCORE = 0.85
 """Mean score of neutral at which the bias suffices; tools/evaluate_calibration.py shows what others do."""
 STEPS = 20
-"""Lengths of the bias that are tried, up to REACH."""
+"""Lengths of the bias that are tried, up to CALIBRATED_REACH."""
 NEUTRAL = EMOTIONS.index(Emotion.NEUTRAL)
 
 
@@ -54,7 +54,7 @@ class Calibration:
 
 
 def neutral_bias(readings: Sequence[tuple[float, ...]]) -> Bias:
-    """Return the least bias that raises the mean neutral score of a neutral face to TARGET_SCORE, or else REACH.
+    """Return the least bias that raises the mean neutral score of a neutral face to TARGET_SCORE, or the longest one.
 
     It raises neutral, and lowers each other emotion in proportion to its mean score.
     """
@@ -65,7 +65,7 @@ def neutral_bias(readings: Sequence[tuple[float, ...]]) -> Bias:
     length = sum((value - middle) ** 2 for value in direction) ** 0.5
     bias = Bias()
     for step in range(STEPS + 1):
-        bias = bounded([REACH * step / STEPS * value / length for value in direction])
+        bias = bounded([value * CALIBRATED_REACH * step / STEPS / length for value in direction], CALIBRATED_REACH)
         if sum(bias.apply(scores)[NEUTRAL] for scores in readings) / len(readings) >= TARGET_SCORE:
             break
     return bias

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from musicond.core.mood.bias import LIMIT, REACH, STEPS, Bias, bounded
+from musicond.core.mood.bias import CALIBRATED_REACH, REACH, STEPS, Bias, bounded
 
 seven = st.lists(st.floats(-50, 50), min_size=7, max_size=7)
 readings = st.lists(st.floats(1e-9, 1), min_size=7, max_size=7).map(
@@ -14,28 +14,29 @@ readings = st.lists(st.floats(1e-9, 1), min_size=7, max_size=7).map(
 )
 
 
-@given(seven, readings)
-def test_no_bias_moves_any_score_of_any_reading_by_more_than_the_limit(
-    shifts: list[float], scores: tuple[float, ...]
+@given(seven, readings, st.sampled_from([(REACH, 0.089), (CALIBRATED_REACH, 0.34)]))
+def test_no_bias_moves_any_score_of_any_reading_by_more_than_is_promised(
+    shifts: list[float], scores: tuple[float, ...], bound: tuple[float, float]
 ) -> None:
-    after = bounded(shifts).apply(scores)
+    reach, most = bound
+    after = bounded(shifts, reach).apply(scores)
     assert sum(after) == pytest.approx(1)
-    assert all(abs(new - old) <= LIMIT for new, old in zip(after, scores, strict=True))
+    assert all(abs(new - old) <= most for new, old in zip(after, scores, strict=True))
 
 
-@given(seven)
-def test_a_bias_is_centred_and_within_reach(shifts: list[float]) -> None:
-    bias = bounded(shifts)
+@given(seven, st.sampled_from([REACH, CALIBRATED_REACH]))
+def test_a_bias_is_centred_and_within_reach(shifts: list[float], reach: float) -> None:
+    bias = bounded(shifts, reach)
     assert abs(sum(bias.shifts)) < 1e-3
-    assert math.hypot(*bias.shifts) <= REACH + 1e-3
-    assert bounded(bias.shifts).shifts == pytest.approx(bias.shifts, abs=2e-4)
+    assert math.hypot(*bias.shifts) <= reach + 1e-3
+    assert bounded(bias.shifts, reach).shifts == pytest.approx(bias.shifts, abs=2e-4)
 
 
 def test_without_shifts_nothing_moves() -> None:
     scores = (0.1, 0.1, 0.1, 0.4, 0.1, 0.1, 0.1)
     assert not Bias()
     assert Bias().apply(scores) is scores
-    assert bounded([3.0] * 7) == Bias()
+    assert bounded([3.0] * 7, REACH) == Bias()
 
 
 def test_what_was_called_wrong_falls_and_what_was_right_rises_until_the_reach_is_used_up() -> None:
@@ -47,3 +48,11 @@ def test_what_was_called_wrong_falls_and_what_was_right_rises_until_the_reach_is
     assert bias.corrected(5, 4).shifts == pytest.approx(bias.shifts, abs=2e-4)
     assert Bias().corrected(5, None).shifts[5] < 0 < Bias().corrected(5, None).shifts[0]
     assert Bias().corrected(None, 4).shifts[4] > 0
+
+
+def test_a_correction_after_a_calibration_turns_the_bias_and_makes_it_no_longer() -> None:
+    learnt = bounded([-1.0, 0, 0, 0, 2.0, -1.0, 0], CALIBRATED_REACH)
+    turned = learnt.corrected(4, 0)
+    assert math.hypot(*turned.shifts) <= CALIBRATED_REACH + 1e-3
+    assert math.hypot(*turned.shifts) > CALIBRATED_REACH - 0.15
+    assert turned.shifts[0] > learnt.shifts[0]
