@@ -181,9 +181,9 @@ def align_all(images: list[Image], recipe: Recipe, template: Image, label: str) 
 class Certain:
     """A verifier that accepts all detections of the cascade as faces."""
 
-    def face_logit(self, grey: NDArray[np.uint8], box: Box) -> float:
+    def face_logit(self, grey: NDArray[np.uint8], box: Box, *, tight: bool = False) -> float:
         """Return log-odds that confirm any box at once."""
-        del grey, box
+        del grey, box, tight
         return 20.0
 
 

@@ -17,6 +17,8 @@ REFUSED_S = 10.0
 """Seconds after which a refused candidate is examined again although its pixels are the same."""
 SAME_PIXELS = 3.0
 """Mean difference in grey levels below which the pixels of a candidate are the same; noise averages to about 1."""
+SAME_SIZE = 1.6
+"""Ratio of sizes up to which two boxes are one candidate: a face may lie in a larger one that was refused."""
 SIDE = 16
 """Side of the square to which the pixels are averaged."""
 
@@ -37,6 +39,7 @@ class RefusedCandidates:
         return any(
             0 <= frame.captured_at - at < REFUSED_S
             and is_same_face(refused, box)
+            and max(refused.w, box.w) < SAME_SIZE * min(refused.w, box.w)
             and cv2.norm(_pixels(frame, refused), pixels, cv2.NORM_L1) < SAME_PIXELS * pixels.size
             for at, refused, pixels in self._refused
         )

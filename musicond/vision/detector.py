@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from musicond.core.models import Box, Faces, Frame
 from musicond.runtime.stages import stage
 from musicond.vision.candidates import RefusedCandidates
-from musicond.vision.cascade import CAREFUL, CLOSED, EFFORTS, QUICK, USUAL, Cascade, Detection
+from musicond.vision.cascade import CLOSED, EFFORTS, QUICK, USUAL, Cascade, Detection
 from musicond.vision.gates import DarknessDetector, MotionDetector, Thumbnail, cells_of_people, thumbnail
 from musicond.vision.preprocess import cells
 from musicond.vision.search import ROLL, SearchSchedule, has_shadow, histogram
@@ -30,6 +30,7 @@ from musicond.vision.tracker import (
     merge_tracks,
     midway,
     moved,
+    tight_evidence_of,
 )
 from musicond.vision.turned import TurnedSearch
 
@@ -239,10 +240,19 @@ class HaarFaceDetector:
             track.add_evidence(self._evidence(frame, detection))
 
     def _evidence(self, frame: Frame, detection: Detection) -> float:
-        """Return the evidence of one frame that a detection is a face."""
-        closed = detection.effort is CLOSED
-        weight = self._cascade.score(frame.grey, detection.box, CLOSED if closed else CAREFUL)
-        return evidence_of(weight, self._verifier.face_logit(frame.grey, detection.box), closed=closed)
+        """Return the evidence of one frame that a detection is a face: the lower one of two pictures.
+
+        Some posters look like a face only in the wider one. Behind glasses, faces look like one in the tighter one.
+        """
+        grey, box = frame.grey, detection.box
+        if detection.effort is CLOSED:
+            logit = self._verifier.face_logit(grey, box, tight=True)
+            return tight_evidence_of(self._cascade.score(grey, box, CLOSED), logit, closed=True)
+        weight = self._cascade.score(grey, box)
+        evidence = evidence_of(weight, self._verifier.face_logit(grey, box))
+        if evidence < HOPELESS:
+            return evidence
+        return min(evidence, tight_evidence_of(weight, self._verifier.face_logit(grey, box, tight=True)))
 
     def _drop_expired(self, frame: Frame) -> None:
         tries = TRIES_BESIDE if self._knows_face() else None

@@ -21,7 +21,9 @@ HOPELESS, HOPELESS_FRAMES = 4.5, 3
 """Mean evidence over this many frames below which a candidate is given up: while it is examined, nothing is scanned."""
 LOGIT_WEIGHT = 0.5
 """Weight of the emotion model's second output (log-odds) in the evidence, beside the cascade's mean weight of 1."""
-CLOSED_LOGIT_WEIGHT = 1.25
+TIGHT_LOGIT_WEIGHT, TIGHT_LOSS = 1.5, 3.5
+"""Weight of the log-odds of a tighter picture in the evidence, and what is taken off it."""
+CLOSED_LOGIT_WEIGHT, CLOSED_LOSS = 1.25, 2.0
 """The same for a face that was found without thin lines: its weights tell less, and the model sees it as it is."""
 SURE = 2.5
 """Weight that a face must reach every SURE_EVERY_S, or else it needs the evidence of a new one."""
@@ -42,8 +44,8 @@ SAME = 0.3
 class FaceVerifier(Protocol):
     """A second check of the faces that the cascade detects."""
 
-    def face_logit(self, grey: NDArray[np.uint8], box: Box) -> float:
-        """Return the log odds that `box` of uint8 (height, width) frames a face."""
+    def face_logit(self, grey: NDArray[np.uint8], box: Box, *, tight: bool = False) -> float:
+        """Return the log odds that `box` of uint8 (height, width) frames a face; `tight`: by a tighter picture."""
 
 
 @dataclass(slots=True)
@@ -101,9 +103,16 @@ class FaceTrack:
         return self.seen_at < at or at - self.born_at > CANDIDATE_S or (tries is not None and self.frames >= tries)
 
 
-def evidence_of(weight: float, face_logit: float, *, closed: bool = False) -> float:
+def evidence_of(weight: float, face_logit: float) -> float:
     """Return the evidence of one frame: `weight` is that of `Cascade.score`, `face_logit` that of `FaceVerifier`."""
-    return weight + (CLOSED_LOGIT_WEIGHT if closed else LOGIT_WEIGHT) * face_logit
+    return weight + LOGIT_WEIGHT * face_logit
+
+
+def tight_evidence_of(weight: float, face_logit: float, *, closed: bool = False) -> float:
+    """Return the same by a tighter picture, of which `face_logit` is; `closed`: found without thin lines."""
+    if closed:
+        return weight + CLOSED_LOGIT_WEIGHT * face_logit - CLOSED_LOSS
+    return weight + TIGHT_LOGIT_WEIGHT * face_logit - TIGHT_LOSS
 
 
 def is_unchanged(before: NDArray[np.uint8], now: NDArray[np.uint8]) -> bool:
