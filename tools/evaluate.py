@@ -9,12 +9,12 @@
 Runs where the daemon runs, without TensorFlow. `--robustness` reads the images again, made worse in eleven
 ways. `--confusion` draws the table of what is taken for what. `--through-pipeline` lays each image, 120 to 240
 pixels wide, into a room of 640x480 with noise and changing light, has the daemon's finder find it and its
-reader read it. FER2013 is read without the room's temperature and prior of the model's sidecar, and with them where
-it says so.
+reader read it. FER2013's images are read by the model's first output. `accuracy_as_in_a_room` is that of what the
+daemon would announce: by the output for rooms, with the room's temperature and prior.
 
 `--photos` lays photographs, 160 to 320 pixels high, into such rooms and reads them with the two:
 `weighted` is accuracy weighted to the split's class mix, `resting_wrong` the share of neutral faces whose leading
-wrong score reaches `mood.enter`, `right_at_80` how many of those that state about 80 % are right.
+wrong score reaches `mood.enter` (happy needs less), `right_at_80` how many of those that state about 80 % are right.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ def pipeline(model: Path, data: Split, probabilities: NDArray[np.float64]) -> di
     """Return the results of the images in rooms and their direct probabilities (n, 7)."""
     reader, room_reader = ReaderWithoutRoom(model), TfliteClassifier(model)
     finder = HaarFaceDetector(MODELS / "haarcascade_frontalface_default.xml", reader, motion_gate=False)
-    piped, in_room = (through(each, finder, data.images) for each in (reader, room_reader))
+    piped, in_room = (through(classifier, finder, data.images) for classifier in (reader, room_reader))
     summary_fields: dict[str, object] = {"found": round(float(piped.found.mean()), 4)}
     if not piped.found.any():
         return {**summary_fields, **dict.fromkeys(("accuracy", "macro_f1", "recall", "ece", "accuracy_direct"))}

@@ -37,7 +37,10 @@ if TYPE_CHECKING:
 
 RANDOM = 1000
 MOST_LOST, MOST_LOST_CALIBRATED = 1.0, 3.0
-"""Points of accuracy that a correction by `WrongMood` may cost, and a calibration."""
+"""Points of accuracy that a correction by `WrongMood` may cost, and a calibration.
+
+The second is what the worst calibration cost when it was measured, rounded up.
+"""
 FACE = 40
 """Estimates in one simulated calibration."""
 
@@ -82,7 +85,7 @@ def _calibrations(probabilities: NDArray[np.float64], labels: NDArray[np.int64])
 
 
 def main() -> int:
-    """Print the figures; return 1 if more than a point can be lost."""
+    """Print the figures; return 1 if more than `MOST_LOST` or `MOST_LOST_CALIBRATED` points can be lost."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path, nargs="?", default=MODELS / "fer_int8.tflite")
     parser.add_argument("--data", type=Path, required=True, help="FER2013: a zip or a folder in the Kaggle layout")

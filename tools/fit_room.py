@@ -8,8 +8,8 @@ Photographs of the train part, at most so many of each emotion, are found in roo
 box, and read. Each emotion counts by its share of the whole part, times what `--weigh` says. At each scale, the room's
 prior has the least log loss, and the room's temperature the least calibration error; the prior of disgust and fear
 stays 0, as their labels are poor and few. The other temperature has the least log loss of FER2013's held-out images,
-which are read without the room's two, or is given. Prints a table; `--write` puts the figures of `--crop-scale` into
-the sidecar, and `--face-crop-scale` as it is.
+which are read by the model's first output, or is given. Prints a table; `--write` puts the figures of `--crop-scale`
+into the sidecar, and `--face-crop-scale` as it is.
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ STEPS, DIRECTIONS, STRIDE = 14, 50, 0.5
 them, in their mean standard deviation."""
 BLENDS = (0.03, 0.08, 0.15, 0.3, 0.5, 1.0)
 """Shares of the new images that each step tries."""
-READ = 0.75
+READ = 0.85
 """A least score of which more is not better."""
 ENOUGH = 3.0
 """A clearness at which nothing is shifted any more."""

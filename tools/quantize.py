@@ -178,7 +178,8 @@ def measure_crop(train: Split, cascade: Path, count: int) -> tuple[float, float]
 def student(model: keras.Model, room: list[NDArray[np.float32]] | None, size: str, path: Path) -> None:
     """Keep the float weights as float16, in the order of `get_weights`, the layer for rooms, and the size's name."""
     weights = {f"w{i:03}": w.astype(np.float16) for i, w in enumerate(model.get_weights())}
-    weights |= {name: w.astype(np.float16) for name, w in zip(ROOM_LAYER, room or (), strict=False)}
+    if room is not None:
+        weights |= {name: w.astype(np.float16) for name, w in zip(ROOM_LAYER, room, strict=True)}
     np.savez_compressed(path, size=size, **weights)
 
 
@@ -196,11 +197,14 @@ def averaged(paths: list[Path], shares: list[float] | None) -> tuple[keras.Model
 
 
 def averaged_room_layer(paths: list[Path], shares: list[float] | None) -> list[NDArray[np.float32]] | None:
-    """Return the mean of the last layers for rooms; None if a model has none."""
+    """Return the mean of the last layers for rooms; None if no model has one, DataError if some have."""
     layers = [read_room_layer(path) for path in paths]
-    if any(layer is None for layer in layers):
+    with_layer = [layer for layer in layers if layer is not None]
+    if not with_layer:
         return None
-    parts = zip(*(layer for layer in layers if layer), strict=True)
+    if len(with_layer) < len(layers):
+        raise DataError("some models have a last layer for rooms, others have none; run tools/refit.py on each")
+    parts = zip(*with_layer, strict=True)
     return [np.asarray(np.average(part, axis=0, weights=shares), np.float32) for part in parts]
 
 

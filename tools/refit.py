@@ -52,8 +52,12 @@ NEAR = 1e-3
 ROOM_WEIGHTS = dict(zip(LABELS, (5.0, 1.0, 1.0, 1.2, 1.0, 6.0, 1.0), strict=True))
 """Of the photographs by class for rooms, beside their share: angry and sad ones are few."""
 ROOM_SMOOTHING, ROOM_TEMPERATURE = 0.05, 0.75
+"""Smoothing of the photographs' labels for rooms, and the room's temperature during the fit."""
 FIRST_PRIOR = dict(zip(LABELS, (0.65, 0.0, 0.0, 2.42, 2.49, 1.4, 1.36), strict=True))
-"""Where the fit of the prior begins. Those of 0 stay: disgust and fear are few, and their labels poor."""
+"""Where the fit of the prior begins: the sidecar of the model before. tools/fit_room.py replaces both.
+
+Those of 0 stay: disgust and fear are few, and their labels poor.
+"""
 
 
 def features(network: Network, images: torch.Tensor) -> torch.Tensor:
@@ -144,7 +148,7 @@ class Layer:
         return np.concatenate([half, half]), self.bias.numpy().astype(np.float32)
 
 
-def counted(labels: NDArray[np.int64], weights: dict[str, float]) -> torch.Tensor:
+def image_weights(labels: NDArray[np.int64], weights: dict[str, float]) -> torch.Tensor:
     """Return the weight of each image, by its class; they add up to 1."""
     each = torch.tensor([weights[LABELS[label]] for label in labels])
     return each / each.sum()
@@ -177,12 +181,12 @@ def refit(args: argparse.Namespace) -> None:
         learnt = fer_examples(network, fer.only(rng.permutation(len(fer.labels))[:FER_IMAGES]), args.teacher)
         chips = some(everyone, rng)
         targets = smoothed(torch.from_numpy(chips.labels), PHOTO_SMOOTHING)
-        photos = Examples([features(network, tight(chips, COVERS))], targets, counted(chips.labels, WEIGHTS))
+        photos = Examples([features(network, tight(chips, COVERS))], targets, image_weights(chips.labels, WEIGHTS))
         weights[-2:] = before.fitted(learnt, photos, args.photo_weight, room=False).whole()
     learnt = fer_examples(network, fer, args.teacher)
     targets = smoothed(torch.from_numpy(everyone.labels), ROOM_SMOOTHING)
     cuts = [features(network, tight(everyone, covers)) for covers in ROOM_COVERS]
-    photos = Examples(cuts, targets, counted(everyone.labels, ROOM_WEIGHTS))
+    photos = Examples(cuts, targets, image_weights(everyone.labels, ROOM_WEIGHTS))
     room = before.fitted(learnt, photos, args.room_weight, room=True).whole()
     keep(
         args.out / "student.npz",

@@ -71,8 +71,8 @@ class TfliteClassifier:
             raise ModelError(f"{path}: not a TFLite model that can be loaded ({exc}); install it again") from None
         self._input = _tensors(path, self._interpreter.get_input_details(), INPUT_SHAPE)[0]
         outputs = self._interpreter.get_output_details()
-        self._output, *others = _tensors(path, outputs, SCORES_SHAPE)
-        self._room_output = others[0] if others else self._output
+        self._output, *room_outputs = _tensors(path, outputs, SCORES_SHAPE)
+        self._room_output = room_outputs[0] if room_outputs else self._output
         self._face = _tensors(path, outputs, FACE_SHAPE)[0]
         self._last: tuple[NDArray[np.float32], NDArray[np.float64]] | None = None
         """The cells of the chip that was read last, and its scores."""
@@ -188,8 +188,8 @@ def _within(values: dict[str, Any], name: str, low: float, high: float) -> float
 
 def _tensors(path: Path, tensors: list[dict[str, Any]], shape: tuple[int, ...]) -> list[dict[str, Any]]:
     """Return the int8 tensors of a shape in their order, one at least; raise ModelError."""
-    if found := [details for details in tensors if tuple(details["shape"]) == shape and details["dtype"] is np.int8]:
-        return found
+    if matching := [details for details in tensors if tuple(details["shape"]) == shape and details["dtype"] is np.int8]:
+        return matching
     has = ", ".join(f"{details['dtype'].__name__} {tuple(int(n) for n in details['shape'])}" for details in tensors)
     raise ModelError(f"{path}: wants int8 {shape}, the model has {has}; give a model made by tools/quantize.py")
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 CLASSES = 7
 REACH = 0.25
-"""Maximum length of the shifts that `WrongMood` commands cause.
+"""Maximum length of the shifts that `WrongMood` commands cause, or that they leave of a calibration.
 
 None of these costs more than one point of accuracy on PublicTest, as tools/evaluate_bias.py measures.
 """
@@ -44,7 +44,7 @@ class Bias:
     def corrected(self, wrong: int | None, right: int | None) -> Bias:
         """Return the bias after a correction: class `wrong` was announced instead of class `right` (indices).
 
-        It is no longer than REACH, or than it was after a calibration.
+        It is no longer than REACH. After a calibration each correction shortens it by a step until it is.
         """
         step = REACH / STEPS / math.sqrt(2)
         shifts = list(self.shifts)
@@ -52,7 +52,7 @@ class Bias:
             shifts[wrong] -= step
         if right is not None:
             shifts[right] += step
-        return bounded(shifts, max(REACH, math.hypot(*self.shifts)))
+        return bounded(shifts, max(REACH, math.hypot(*self.shifts) - REACH / STEPS))
 
 
 def bounded(shifts: Sequence[float], reach: float) -> Bias:

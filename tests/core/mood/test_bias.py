@@ -50,9 +50,13 @@ def test_what_was_called_wrong_falls_and_what_was_right_rises_until_the_reach_is
     assert Bias().corrected(None, 4).shifts[4] > 0
 
 
-def test_a_correction_after_a_calibration_turns_the_bias_and_makes_it_no_longer() -> None:
-    learnt = bounded([-1.0, 0, 0, 0, 2.0, -1.0, 0], CALIBRATED_REACH)
-    turned = learnt.corrected(4, 0)
-    assert math.hypot(*turned.shifts) <= CALIBRATED_REACH + 1e-3
-    assert math.hypot(*turned.shifts) > CALIBRATED_REACH - 0.15
-    assert turned.shifts[0] > learnt.shifts[0]
+def test_corrections_after_a_calibration_turn_the_bias_and_shorten_it_step_by_step() -> None:
+    bias = learnt = bounded([-1.0, 0, 0, 0, 2.0, -1.0, 0], CALIBRATED_REACH)
+    bias = bias.corrected(4, 5)
+    assert CALIBRATED_REACH - 0.2 < math.hypot(*bias.shifts) < CALIBRATED_REACH - 0.05
+    assert bias.shifts[5] > learnt.shifts[5]
+    for _ in range(30):
+        bias = bias.corrected(4, 5)
+        assert bias.shifts[4] >= -REACH
+    assert math.hypot(*bias.shifts) <= REACH + 1e-3
+    assert bias.shifts[5] > 0 > bias.shifts[4]
