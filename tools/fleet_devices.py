@@ -46,7 +46,7 @@ HOUR: tuple[tuple[float, Emotion | None], ...] = (
     (58, None),
 )
 """An ordinary hour: the face from each minute on. A person arrives twice, and the mood changes three more times."""
-SCORE_MEAN, SCORE_DEVIATION = 0.7, 0.12
+SCORE_MEAN, SCORE_DEVIATION = 0.85, 0.12
 """Mean and standard deviation of the score of the face's emotion from frame to frame."""
 
 
